@@ -48,7 +48,7 @@ class Store:
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
         self.engine = engine
-        """The database itself: one in a process, for whoever keeps tables of his own among these."""
+        """The database itself: one in a process, also for other tables in the same database."""
         self.transaction = partial(in_one, engine)
         """One transaction; raises Unavailable."""
         self._reads = reading(engine)

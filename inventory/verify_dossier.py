@@ -51,12 +51,12 @@ LARGEST = 1_000_000_000  # Bytes of a dossier: some thousand recordings. It is r
 
 PIECE = 1_000_000  # Bytes that are read at once.
 
-LONGEST = 400  # Characters of a line that is told; in a file that somebody made there may be any number.
+LONGEST = 400  # Characters of a line that is told; a forged file may hold any number.
 
 DIGITS = 15  # That a number keeps in any reader of JSON.
 
 RECORDED_WITHIN = timedelta(minutes=10)
-"""A closing that was recorded so soon behind its last word was in force then; one later, decided by somebody, from its
+"""A closing that was recorded so soon behind its last word was in force then; one decided later, from its
 word on: in ten minutes no trailer leaves and is back, and no question of a device stays open as long. An id that was
 made so long before its event was recorded was not made with it, and tells nothing."""
 
@@ -309,7 +309,7 @@ class Said:
 
     @property
     def in_force_at(self) -> datetime:
-        """From when on a closing closes: recorded, or where somebody decided it later, said."""
+        """From when on a closing closes: recorded, or where it was decided later, said."""
         return self.moment if "clock" in self.event else _in_force(self, self.moment)
 
     def before(self, other: "Said") -> bool:
@@ -375,7 +375,7 @@ def put_aside_at(review: Json) -> datetime:
 TRAILER_ALONE = {"trailer": "trailer"}  # The roles in a form of which nothing is known.
 
 
-class Story:
+class EntryHistory:
     """Events with what became of each: which stand, and which replaces which."""
 
     def __init__(self, said: Iterable[Said], forms: Mapping[str, Any]) -> None:
@@ -549,13 +549,13 @@ DETAILS = ("lot", "expiry", "exception")
 REFUSED = "refused"  # The exception that says that nothing of the pallet was taken.
 
 
-class Reckoning:
+class ReceiptTotals:
     """The figures of one visit, from its events and its lists alone."""
 
     def __init__(
         self,
         trailer: str,
-        story: Story,
+        story: EntryHistory,
         lists: Iterable[Json],
         reviews: Iterable[Json] = (),
         refused: int = 0,
@@ -582,11 +582,11 @@ class Reckoning:
         self._lines: dict[tuple[str, str | None], Line] = {}
 
     @classmethod
-    def from_dossier(cls, dossier: Json, contents: Mapping[str, bytes]) -> "Reckoning":
+    def from_dossier(cls, dossier: Json, contents: Mapping[str, bytes]) -> "ReceiptTotals":
         """Of a dossier, of which only what the figures are made of is looked at."""
         lists = (parsed(contents[one["file"]]) for one in dossier["lists"])
         reviews = (parsed(contents[one["file"]]) for one in dossier["reviews"])
-        story = Story(read_events(dossier, contents), dossier["forms"])
+        story = EntryHistory(read_events(dossier, contents), dossier["forms"])
         beside = (len(dossier["refused"]), dossier["visit"]["after"])
         return cls(str(dossier["trailer"]), story, lists, reviews, *beside)
 
@@ -790,7 +790,7 @@ class Bounds:
     ends: list[Said]  # All that close the trailer, in their order; of each what was said first.
 
     @classmethod
-    def between(cls, story: Story, trailer: str, after: str | None, closing: str | None) -> "Bounds":
+    def between(cls, story: EntryHistory, trailer: str, after: str | None, closing: str | None) -> "Bounds":
         """Between these closings of the trailer, by their ids; what was said first of each counts."""
         begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
         return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
@@ -962,7 +962,7 @@ class Check:
 
     def _visit(self, events: list[Said]) -> None:
         story, visit, trailer = (
-            Story(events, self.dossier["forms"]),
+            EntryHistory(events, self.dossier["forms"]),
             self.dossier["visit"],
             str(self.dossier["trailer"]),
         )
@@ -990,7 +990,7 @@ class Check:
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
-    def _beside(self, story: Story, trailer: str, site: str) -> None:
+    def _beside(self, story: EntryHistory, trailer: str, site: str) -> None:
         """What was refused and what was put aside must be of the trailer, too."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
@@ -1007,7 +1007,7 @@ class Check:
                 self.faults.append(f"{one['file']}: is of another trailer")
 
     def _figures(self) -> None:
-        counted = Reckoning.from_dossier(self.dossier, self._files).as_json()
+        counted = ReceiptTotals.from_dossier(self.dossier, self._files).as_json()
         wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:

@@ -15,7 +15,7 @@ import pytest
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -47,8 +47,8 @@ def reader(repository: Path) -> Read:
 
     def read(message: dict[str, Any]) -> Event:
         site, device = message["source"].split("/")[2::2]
-        judged = judge(payload(message), Topics("dockvoice", site, device).entries, "dockvoice", forms)
-        assert isinstance(judged, Sound), judged
+        judged = validate(payload(message), Topics("dockvoice", site, device).entries, "dockvoice", forms)
+        assert isinstance(judged, Valid), judged
         return judged.event
 
     return read

@@ -23,11 +23,11 @@ from edge.deliver.device_events import REVIEW_DATA
 from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.dossier.visits import Gathered, Listed
 from inventory.forms import Forms, Roles, load_forms, roles
-from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import Enrolled
-from inventory.verify_dossier import Said, Story
+from inventory.verify_dossier import EntryHistory, Said
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
@@ -186,8 +186,8 @@ class Dock:
         for event in events:
             device = event["source"].rsplit("/", 1)[-1]
             topic = Topics("dockvoice", SITE, device).entries
-            judged = judge(payload(event), topic, "dockvoice", self.forms)
-            assert isinstance(judged, Sound | Unsound), judged
+            judged = validate(payload(event), topic, "dockvoice", self.forms)
+            assert isinstance(judged, Valid | Invalid), judged
             self.store.apply(judged.event)
 
     def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
@@ -233,7 +233,7 @@ class Unstored:
         self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))
 
     def gathered(self, trailer: str = "5501") -> Gathered:
-        story = Story(Story(self.heard, self.roles).of_trailer(trailer), self.roles)
+        story = EntryHistory(EntryHistory(self.heard, self.roles).of_trailer(trailer), self.roles)
         bodies = {one.id: payload(one.event) for one in story.said}
         lists = self.lists if trailer == "5501" else []
         return Gathered(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])

@@ -60,7 +60,7 @@ class Report:
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
     spans: tuple[Span, ...]  # Who signed what.
     checked: bool  # Whether there were keys to check the signatures with.
-    withheld: tuple[int, ...] = ()  # Events of which only the seal is here, and nobody has acknowledged it.
+    withheld: tuple[int, ...] = ()  # Events of which only the seal is here, not acknowledged.
     refused: tuple[int, ...] = ()  # Events that were refused: no entry was made of them.
     stray_entries: int = 0  # Entries that no event stands behind.
     stray_moves: int = 0  # Rows of the stock moves that no event stands behind.
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def whole(self) -> bool:
-        """Whether there is something, all of it was checked, and nothing is wrong with it that nobody acknowledged."""
+        """Whether there is something, all of it was checked, and nothing is wrong with it that is not acknowledged."""
         amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
         return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
 

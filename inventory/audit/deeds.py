@@ -28,7 +28,7 @@ NO_RECORDING = "0" * 64
 CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.
 
 SIGNED_IN = "signed_in"
-SIGN_INS = 50  # So many of somebody's are looked at: some weeks.
+SIGN_INS = 50  # Sign-ins of one name that are compared: some weeks.
 
 STEP = 200  # Lines that are followed at one look: some 50 ms, and a page waits for it.
 ANEW = timedelta(
@@ -38,7 +38,7 @@ ANEW = timedelta(
 
 @dataclass(frozen=True, slots=True)
 class NotedDeed:
-    """What somebody did."""
+    """An entry of the audit log."""
 
     who: str
     address: str  # From where.
@@ -97,7 +97,7 @@ def about(transaction: Connection, what: Collection[str] | Select[Any], only: Co
 
 
 def signed_in_from(transaction: Connection, name: str) -> list[str]:
-    """From which addresses somebody's latest sign-ins were."""
+    """The addresses of the latest sign-ins under a name."""
     wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
     return [one.deed.address for one in _noted(transaction, wanted.limit(SIGN_INS))]
 

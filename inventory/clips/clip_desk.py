@@ -112,7 +112,7 @@ class ClipDesk:
         self._remove(self._clips.outlived(timedelta(days=self._settings.days), most))
 
     def _sweep(self) -> None:
-        """What a crash left between the row and the file; and what somebody took out of the folder."""
+        """Repair what a crash left between row and file, and rows whose file was removed."""
         here = self._clips.all(ClipState.HERE)
         try:
             self._folder.sweep([one.sound for one in (*here, *self._clips.all(ClipState.ARRIVING))])

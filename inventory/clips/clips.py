@@ -79,7 +79,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody wanted to hear it."""
+    """A request to hear a recording."""
 
     request: str
     who: str
@@ -124,7 +124,7 @@ def _sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
 
 
 def clip(transaction: Connection, sound: SignedSound) -> Clip | None:
-    """How far it has come; None where nobody asked for it, and no device sent it."""
+    """How far it has come; None where it was neither requested nor sent."""
     row = transaction.execute(select(clips).where(*_its(sound))).mappings().one_or_none()
     return None if row is None else _clip(row)
 
@@ -311,7 +311,7 @@ class ClipStore:
             return sounds(transaction, which)
 
     def clip(self, sound: SignedSound) -> Clip | None:
-        """How far a recording has come; None where nobody asked for it. Raises Unavailable."""
+        """How far a recording has come; None where it was never requested. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return clip(transaction, sound)
 
@@ -328,7 +328,7 @@ class ClipStore:
     def ask(
         self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
     ) -> tuple[Clip, list[int]]:
-        """Keep that somebody wants to hear it; `signed` makes the request, told whether the device is to send it.
+        """Record a request to hear it; `signed` makes the request, told whether the device is to send it.
 
         It is entered in the outbox under the id that is returned.
         """

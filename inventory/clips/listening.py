@@ -35,7 +35,7 @@ def ask(
     reason: str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clip:
-    """Say to the device that somebody listens, and let it send the sound where it is not here; how far it has come.
+    """Tell the device of a request to listen, and let it send the sound where it is not here; how far it has come.
 
     `publish` publishes this row of the outbox at once. Without it, or where it raises Unavailable, the service does.
     Raises UnreadableInput for a name or a reason that cannot be told, Unavailable where the database does not answer.

@@ -35,7 +35,7 @@ from inventory.verify_dossier import (
     PAGE,
     README,
     SIGNATURE,
-    Reckoning,
+    ReceiptTotals,
     Said,
     moment,
     packed,
@@ -55,7 +55,7 @@ TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """Recordings that somebody gave, by their SHA-256."""
+    """Recordings given for a dossier, by their SHA-256."""
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     gone: Collection[str] = frozenset()
@@ -152,7 +152,7 @@ def collected(
             for clip in sorted(needed)
         },
     }
-    content |= Reckoning.from_dossier(content, files).as_json()
+    content |= ReceiptTotals.from_dossier(content, files).as_json()
     return content, files
 
 
@@ -172,7 +172,7 @@ def _file(folder: str, said: Said) -> str:
 def _keys(
     visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[Enrolled]
 ) -> list[tuple[str | None, PublicKey]]:
-    """Whose signatures are in it: by the device, or nobody of a list's."""
+    """Whose signatures are in it: by the device; None for lists, which the office signs."""
     events = [one.event for one in said] + [one.said.event for one in visit.refused]
     events += [parsed(one.body.encode()) for one in visit.reviews]
     named = {(str(event.get("source")), str(event.get("keyid"))) for event in events}

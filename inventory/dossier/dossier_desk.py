@@ -95,7 +95,7 @@ class Desk:
 
 def _put(path: Path, content: bytes) -> None:
     """The whole file or none, for its owner only, safe on the disk."""
-    partial = path.with_name(f".{path.name}.partial")  # not *.zip: nobody takes half of it
+    partial = path.with_name(f".{path.name}.partial")  # not *.zip: never read half-written
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -120,11 +120,11 @@ class DossierWriter:
         self._desk = desk
         self._clock = clock
         self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
-        self._due_at: float | None = clock()  # A trailer may have been closed when nobody wrote.
+        self._due_at: float | None = clock()  # A trailer may have been closed while the service was down.
         self._wait_s = RETRY_S[0]
         self._named: set[At] = set()
         self._begun: tuple[set[At], bool] = (set(), False)  # What the desk was told to look at last.
-        self._decided = True  # What was decided when nobody listened is looked for once.
+        self._decided = True  # Decisions made while the service was down are looked for once.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
         self._writing: Future[int] | None = None
 

@@ -11,9 +11,9 @@ from dockvoice_protocol.instants import in_zone, shown, zone_named
 from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.verify_dossier import (
     DETAILS,
+    EntryHistory,
     Json,
     Said,
-    Story,
     heard_at,
     list_fault,
     moment,
@@ -70,7 +70,7 @@ class _Page:
         self._words = load(content["language"], "dossier")
         self._zone = _zone(content["zone"])
         self._said = read_events(content, files)
-        self._story = Story(self._said, content["forms"])
+        self._story = EntryHistory(self._said, content["forms"])
         self._numbers = {one.id: number for number, one in enumerate(self._said, 1)}
         self._keys = {(one["device"], one["keyid"]): files[f"keys/{one['keyid']}.pub"] for one in content["keys"]}
         self._seals = {one.id: self._fault(one.event) for one in self._said}

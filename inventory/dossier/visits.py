@@ -23,7 +23,7 @@ from inventory.reviews.reviews import load as load_reviews
 from inventory.site.expected import Announced, published, published_at
 from inventory.store.tables import devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
-from inventory.verify_dossier import Said, Story, heard_at, moment, part_of
+from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Gathered:
     site: str
     trailer: str
     roles: Roles
-    story: Story
+    story: EntryHistory
     bodies: dict[str, bytes] = field(repr=False)  # Of each event, as it came.
     lists: list[Listed]
     reviews: list[Review]
@@ -156,8 +156,8 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     """
     names = _is_said(site, trailer, roles) if to_look_at else (entries.c.site == site) & _names(trailer, roles)
     rows = _rows(transaction, site, names)
-    every = Story([_said(row, site) for row in rows], roles)
-    story = Story(every.of_trailer(trailer), roles)
+    every = EntryHistory([_said(row, site) for row in rows], roles)
+    story = EntryHistory(every.of_trailer(trailer), roles)
     place = ReceivingPlace(PlaceKind.TRAILER, trailer)
     lists = [_listed(one) for one in published(transaction, place) if one.expected.site == site]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
@@ -184,7 +184,7 @@ def glance(
     lists = _lists_of(transaction, places)
     found = {}
     for site in {site for site, _ in places}:
-        every = Story([_said(row, site) for row in rows if row.site == site], roles)
+        every = EntryHistory([_said(row, site) for row in rows if row.site == site], roles)
         by_root: dict[str, list[Said]] = defaultdict(list)
         named: dict[str | None, set[str]] = defaultdict(set)
         for one in every.said:
@@ -192,7 +192,7 @@ def glance(
             by_root[root].append(one)
             named[every.trailer(one)].add(root)
         for name in (name for its, name in places if its == site):
-            story = Story([one for root in sorted(named[name]) for one in by_root[root]], roles)
+            story = EntryHistory([one for root in sorted(named[name]) for one in by_root[root]], roles)
             found[site, name] = Gathered(site, name, roles, story, {}, lists[site, name], [], [], [])
     return found
 
@@ -306,7 +306,7 @@ def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, hol
     for row in transaction.execute(wanted):
         if holding not in row.body:
             continue
-        event, nobody = parsed(row.body), Story((), roles)
+        event, nobody = parsed(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_whole(event) and nobody.trailer(said) == trailer:
             found.append(TurnedDown(said, row.device, row.body, tuple(row.reasons)))
@@ -330,7 +330,9 @@ def _is_whole(event: dict[str, Any]) -> bool:
         return False
 
 
-def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lists: Iterable[Listed]) -> list[Review]:
+def _reviews(
+    transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[Listed]
+) -> list[Review]:
     """What was put aside of the trailer: it says so, or became an entry of it, or is of a pallet announced for it."""
     entered = {one.id for one in story.said}
     pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}

@@ -380,7 +380,7 @@ class _Rows:
 
 
 def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
-    """How far these devices have come. Until the transaction ends, nobody else handles an event of theirs.
+    """How far these devices have come. No other transaction handles an event of theirs until this one ends.
 
     All are locked in the order of their names, and rows that are not there are made before the first is locked: so two
     consumers never wait for each other.

@@ -25,12 +25,12 @@ from inventory.forms import Forms
 from inventory.ingest.admission import Distrust, Untrusted, distrusted
 from inventory.ingest.clip_news import ClipNews
 from inventory.ingest.hearing import Hearing
-from inventory.ingest.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.pulse import Pulse
 from inventory.ingest.receipts import PRESENCE, answer_to, outcome_text, tell_denied
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
+from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
@@ -281,11 +281,11 @@ class Consumer:
         counted = Counter(type(one).__name__.lower() for _, one in became)
         log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
 
-    def _sifted(self, message: Delivered) -> Sound | Unsound | None:
+    def _sifted(self, message: Delivered) -> Valid | Invalid | None:
         """What may be applied with others; None, and settled, is what may not. Raises Unavailable."""
         if message.topic in self._put_off:
             self._settle_in_turn(message)
-        elif isinstance(judged := self._judged(message), Unanswerable):
+        elif isinstance(judged := self._validated(message), DeadLetter):
             self._put_aside(message, judged.reason)
             self._broker.acknowledge(message)
         elif (stranger := self._stranger(judged.event)) is None:
@@ -356,12 +356,12 @@ class Consumer:
         if message.topic.endswith("/reviews") and self._reviews is not None:
             self._take_review(message, self._reviews)
             return
-        judged = self._judged(message)
+        judged = self._validated(message)
         match judged:
-            case Unanswerable():
+            case DeadLetter():
                 self._put_aside(message, judged.reason)
                 self._broker.acknowledge(message)
-            case Sound() | Unsound():
+            case Valid() | Invalid():
                 if stranger := self._stranger(judged.event):
                     self._turn_away(message, judged, stranger)
                 else:
@@ -370,7 +370,7 @@ class Consumer:
     def _conclude(
         self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
     ) -> None:
-        """Answer what became of an event, and tell whoever waits for it."""
+        """Answer what became of an event, and notify the writer of dossiers."""
         if not isinstance(became, Held):
             self._answer(message, event, became, level)
         elif message is not None:
@@ -378,8 +378,8 @@ class Consumer:
         if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
             self._dossiers.applied(event.form)
 
-    def _judged(self, message: Delivered) -> Judged:
-        return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
+    def _validated(self, message: Delivered) -> Validated:
+        return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
 
     def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
         """What a device says of what it has put aside, if it is the device's own word."""
@@ -394,7 +394,7 @@ class Consumer:
             return
         # Reviews have numbers of their own: a key that was replaced up to a number of entries vouches for none of them.
         word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
-        judged = Unsound(sender, replace(word, sequence=review.sequence))
+        judged = Invalid(sender, replace(word, sequence=review.sequence))
         if stranger := self._stranger(word):
             self._turn_away(message, judged, stranger)
         else:
@@ -406,7 +406,7 @@ class Consumer:
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
         return distrusted(event, self._keys.keys_of(event.site, event.device))
 
-    def _turn_away(self, message: Delivered, judged: Sound | Unsound, stranger: Untrusted) -> None:
+    def _turn_away(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
         """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
         event = judged.event
         seen = (event.site, event.device, stranger.reason)

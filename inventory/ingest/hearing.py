@@ -73,7 +73,7 @@ class Hearing:
         self._told.clear()
 
     def miss(self) -> None:
-        """Take for away whoever was linked and is no more among what the broker keeps. Raises Unavailable."""
+        """Mark devices offline that were online and have no retained status any more. Raises Unavailable."""
         if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + ALL_TOLD_S:
             return
         lost = self._statuses.missed(self._told)

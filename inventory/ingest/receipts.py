@@ -1,4 +1,4 @@
-"""Receipts: what a device is told of its event, and what to do where the broker lets nobody hear it."""
+"""Receipts: what a device is told of its event, and what to do where the broker denies publishing."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def forget(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
 
 
 def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
-    """What waits of these devices for the number before this one; but for what somebody is just giving up."""
+    """What waits of these devices for the number before this one; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
     found = many.among(transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}).all()
     near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]

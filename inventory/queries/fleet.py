@@ -38,7 +38,7 @@ class Device:
     said: Mapping[str, Any] = field(repr=False)  # As in schemas/status.schema.json.
     keys: int  # Enrolled for it.
     wanted: Mapping[str, int] = field(default_factory=dict)  # The version of each kind that was published.
-    odd: Collection[str] = ()  # What does not continue in its events, and nobody has decided about: `continuity`.
+    odd: Collection[str] = ()  # What does not continue in its events, and is not decided: `continuity`.
 
     @property
     def missing(self) -> int:
@@ -116,7 +116,7 @@ class Device:
         return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
-        """What somebody should look at, as codes."""
+        """Alarms, as codes."""
         last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)
         waits = self.waits_since
         declined = any(reason for *_, reason in (*self.versions, self.roster))

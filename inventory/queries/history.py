@@ -16,7 +16,7 @@ from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
 
-MOST = 200  # Corrections of one thing that are shown: nobody has made so many.
+MOST = 200  # Corrections of one thing that are shown: more than any entry has had.
 
 
 @dataclass(frozen=True, slots=True)

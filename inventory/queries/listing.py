@@ -58,7 +58,7 @@ class ListedEntry:
 
     @property
     def struck(self) -> bool:
-        """Whether somebody has struck it: it stands here as its device signed it, and does not count."""
+        """Whether it was struck: it stands here as its device signed it, and does not count."""
         return any(flag.struck for flag in self.flags)
 
     @property
@@ -139,6 +139,6 @@ def _replaced_by(transaction: Connection, amended: list[str]) -> dict[str, str]:
 
 
 def devices_known(transaction: Connection) -> list[tuple[str, str]]:
-    """Site and name of every device, for whoever chooses one."""
+    """Site and name of every device."""
     found = select(devices.c.site, devices.c.device).order_by(devices.c.site, devices.c.device)
     return [(row.site, row.device) for row in transaction.execute(found)]

@@ -31,7 +31,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A message of which nobody could be told what became."""
+    """A message without a sender that could be answered."""
 
     id: int
     topic: str

@@ -53,7 +53,7 @@ def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place 
     order = [one.nulls_first() for one in columns]
     query = select(*columns, total.label("quantity"), one_of_it.label("place")).group_by(*columns).order_by(*order)
     if behind is not None:
-        line = literal(behind[1], BigInteger)  # a number that somebody made up may be larger than any line's
+        line = literal(behind[1], BigInteger)  # a client may send a number larger than any line's
         its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == line
         there = transaction.execute(
             select(*_compared([stock_moves.c[name] for name in OF_WHAT])).where(*its)

@@ -35,7 +35,7 @@ PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What stands in the table of entries for an event, as text: whoever altered it may have written anything."""
+    """What stands in the table of entries for an event, as text: an altered row may hold anything."""
 
     site: str
     device: str
@@ -92,7 +92,7 @@ def _cast(element: _Written, compiler: Any, **options: Any) -> str:
 
 @compiles(_Written, "sqlite")
 def _unless_bytes(element: _Written, compiler: Any, **options: Any) -> str:
-    """SQLite takes bytes in any column. As text they read as they should, and nobody who asks for that finds them."""
+    """SQLite takes bytes in any column. As text they look right, yet no query for that text finds them."""
     column, said = compiler.process(element.clause, **options), compiler.visit_cast(element, **options)
     return f"CASE typeof({column}) WHEN 'blob' THEN char(0) || hex({column}) ELSE {said} END"
 

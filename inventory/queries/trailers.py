@@ -15,7 +15,7 @@ from dockvoice_protocol.records import PlaceKind
 from inventory.dossier.visits import glance, shown
 from inventory.forms import Roles, trailer_fields
 from inventory.store.tables import events, expected, said
-from inventory.verify_dossier import Reckoning, Story, parsed
+from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
 At = tuple[str, str]
 """Site and number of a trailer."""
@@ -115,11 +115,11 @@ def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
-        reckoning = Reckoning(gathered.trailer, Story(visit.said, roles), lists)
-        lines = reckoning.lines()
+        totals = ReceiptTotals(gathered.trailer, EntryHistory(visit.said, roles), lists)
+        lines = totals.lines()
         one.announced = {line["pallet"] for line in lines if line["expected"]}
         one.missing = {line["pallet"] for line in lines if line["status"] == "missing"}
         one.beyond = {line["pallet"] for line in lines if line["status"] == "not_announced"}
-        one.received = reckoning.received
-        one.entries, one.closed = len(reckoning.standing), visit.closing is not None
+        one.received = totals.received
+        one.entries, one.closed = len(totals.standing), visit.closing is not None
         one.last = max((said.moment for said in visit.said), default=one.last)

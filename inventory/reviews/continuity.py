@@ -95,7 +95,7 @@ def jumps(event: Event | Unfit, handled: int) -> bool:
 
 
 def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
-    """Flag a number that jumps, once for a device until somebody has decided about it."""
+    """Flag a number that jumps, once for a device until it is decided."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return
@@ -108,7 +108,7 @@ def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: 
 
 
 def alarmed(transaction: Connection) -> dict[tuple[str, str], set[str]]:
-    """By site and device, the rules of this kind that speak against it and nobody has decided about."""
+    """By site and device, the rules of this kind that speak against it and are not decided."""
     wanted = select(flags.c.site, flags.c.device, flags.c.rule).distinct()
     found: dict[tuple[str, str], set[str]] = {}
     for row in transaction.execute(wanted.where(flags.c.state == "open", flags.c.rule.in_(OF_DEVICE))):

@@ -76,7 +76,7 @@ class Flags:
         self._now = now
 
     def all(self, *, every: bool = False) -> list[Flag]:
-        """What nobody has decided yet, of entries that stand, the oldest first; with `every`, all."""
+        """Undecided flags of entries that stand, the oldest first; with `every`, all."""
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
             wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)

@@ -33,7 +33,7 @@ class FaultyRows(UnreadableInput):
 
 
 class Outdated(UnreadableInput):
-    """Somebody else has changed it since it was looked at: look again."""
+    """Edit conflict: another version was made since the one that the edit is based on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Version:
     what: str  # What was done: `imported docks.csv: 2 added, 1 changed`.
     made_at: datetime
     published_at: datetime | None  # When it was entered in the outbox; None: no device gets it.
-    signed_by: str | None  # The public key of whoever signed it, in hex.
+    signed_by: str | None  # The public key that signed it, in hex.
 
     @property
     def data(self) -> MasterData:

@@ -47,7 +47,7 @@ class Kind:
     columns: tuple[str, ...]
     key: tuple[str, ...]  # The columns by which a row is known.
     must_have: tuple[str, ...]
-    each: str  # What a row is, for whoever writes a file.
+    each: str  # What a row is, for messages.
     faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
     """What is wrong with the rows; for units besides, the values of their list, if there is one."""
     whole: Callable[[Sequence[Row]], list[str]] | None = None

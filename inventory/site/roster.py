@@ -23,7 +23,7 @@ ROSTER = "roster"  # The kind, as the tables name it: a list of that name can be
 
 COLUMNS = ("name", "number", "spoken", "language", "forms")
 BETWEEN = ";"  # What parts several names, or forms, in one cell.
-NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is heard in any noise, and more than six nobody says without a slip.
+NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is heard in any noise, and more than six are misspoken.
 MOST_SPOKEN = 5
 
 

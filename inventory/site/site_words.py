@@ -61,7 +61,7 @@ class Becomes(StrEnum):
 class Saying:
     """Something that was said, as far as the inventory has it."""
 
-    about: str  # What whoever asks knows it by.
+    about: str  # The caller's key of it.
     words: str = field(repr=False)
     known: Mapping[str, Any] = field(repr=False)  # What is known of it, by field.
 

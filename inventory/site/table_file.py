@@ -52,7 +52,7 @@ def read_rows(path: Path, layout: Layout) -> list[Row]:
 
 
 def strange(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
-    """Columns that nobody knows, and the first cell that is no text."""
+    """Unknown columns, and the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
         yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
     if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:

@@ -13,7 +13,7 @@ from inventory.store.database import CREATING, reading, reported, shown
 
 
 def alone(transaction: Connection, key: int) -> None:
-    """Wait until nobody else is at it under this key, until the transaction ends. SQLite lets one write at a time."""
+    """Take the advisory lock of this key until the transaction ends. SQLite lets one write at a time."""
     if transaction.dialect.name == "postgresql":
         transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 

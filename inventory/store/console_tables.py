@@ -47,7 +47,7 @@ attempts = Table(
 deeds = Table(
     "dockvoice_console_deeds",
     metadata,
-    # What somebody did here: a chain, each link over the one before it.
+    # The audit log: a chain, each link over the one before it.
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
     Column("who", Text, nullable=False, index=True),
@@ -62,7 +62,7 @@ deeds = Table(
 decisions = Table(
     "dockvoice_console_decisions",
     metadata,
-    # What somebody decided about a review. The key is what makes it decided once, whoever is sooner.
+    # Decisions about reviews. The primary key lets only one of two concurrent decisions in.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("review", Text, primary_key=True),  # The event that says that it waits.

@@ -100,8 +100,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT: whoever may
-        # write is alone from the beginning. Whoever only reads keeps nobody from writing, and is kept to it.
+        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT:
+        # transactions that may write are exclusive from the beginning. Read-only ones block no writer.
         reads = connection.get_execution_options().get(READS, False)
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
@@ -193,7 +193,7 @@ def _see_file(path: Path, *, create: bool) -> None:
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
         create_directory(path.parent)
-        # What operators said is for nobody else; SQLite gives its other files the same mode, and where root makes them
+        # Owner only: it holds what operators said. SQLite gives its other files the same mode, and, made by root,
         # the same owner. One that is there stays as it is: a site may let others read it.
         if create and not path.exists():
             with suppress(FileExistsError):  # another process was sooner

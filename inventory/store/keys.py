@@ -69,12 +69,12 @@ class KeyDirectory:
         self._places: dict[str, tuple[str, str]] = {}
         """By the file's name, of whom its key is."""
         self._holders: dict[str, set[tuple[str, str]]] = {}
-        """By key id, whose it is: of one device, where nobody copied it."""
+        """By key id, whose it is: of one device, unless it was copied."""
         self._bad: dict[str, int] = {}
         """Files that are no key, and when the directory had changed as that was told: they are tried at each change."""
 
     def all(self) -> tuple[Enrolled, ...]:
-        """Every key, by site, device and key id. A file that is no key lets nobody in, and is told in the log."""
+        """Every key, by site, device and key id. A file that is no key is ignored, and logged."""
         self._refresh()
         return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
@@ -84,7 +84,7 @@ class KeyDirectory:
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
     def holders(self, keyid: str) -> list[tuple[str, str]]:
-        """Site and name of each device that has or had this key; more than one where somebody copied it."""
+        """Site and name of each device that has or had this key; more than one where it was copied."""
         self._refresh()
         return sorted(self._holders.get(keyid, ()))
 

@@ -54,7 +54,7 @@ class _Sqlite(_OurVersions, SQLiteImpl):
 
 
 def upgrade(transaction: Connection) -> None:
-    """Bring the tables to this program's version. Whoever calls sees to it that nobody else does at the same time."""
+    """Bring the tables to this program's version. The caller holds the lock CREATING."""
     with _ONE:
         command.upgrade(_settings(connection=transaction), "head")
     log.warning("the tables are brought up to date: version %d", newest())

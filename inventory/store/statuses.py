@@ -47,7 +47,7 @@ class StatusWord:
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusWord:
-        """Of a device whose word somebody took from the broker: nobody can say any more that it has a link."""
+        """Of a device whose retained status was cleared: nothing shows any more that it is online."""
         return cls(topics.site, topics.device, "offline", None, "")
 
 
@@ -75,7 +75,7 @@ class Statuses:
 
 KEYS = ["site", "device"]
 
-RETIRED = "retired"  # The state of a device that somebody took out of service: it is told of nowhere.
+RETIRED = "retired"  # The state of a device out of service: no query lists it.
 
 
 def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:

@@ -178,7 +178,7 @@ said = Table(
 )
 
 SEARCHED = 200
-"""Characters of a value by which somebody may search; PostgreSQL's index takes 2,700 bytes."""
+"""Longest value that can be searched, in characters; PostgreSQL's index takes 2,700 bytes."""
 
 statuses = Table(
     "dockvoice_statuses",
@@ -237,7 +237,7 @@ announced = Table(
     Column("version", BigInteger, primary_key=True),
     Column("lines", Json, nullable=False),
     Column("written_at", Moment, nullable=False),
-    Column("body", Text),  # As it was signed first; None: nobody has signed it yet.
+    Column("body", Text),  # As it was signed first; None: not signed yet.
     Column("public_key", Text),  # Whose signature that is, in hex.
 )
 
@@ -248,7 +248,7 @@ dossiers = Table(
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("trailer", Text, nullable=False),
-    Column("file", Text, nullable=False),  # That the inventory has written by itself; "": none, somebody asked for one.
+    Column("file", Text, nullable=False),  # That the inventory has written by itself; "": only made on request.
     Column("sha256", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
     Column("version", Integer, nullable=False),
@@ -278,7 +278,7 @@ catalogue = Table(
     Column("reason", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("made_at", Moment, nullable=False),
-    Column("body", Text),  # As it was signed, once somebody has.
+    Column("body", Text),  # As it was signed; None: not signed yet.
     Column("public_key", Text),  # Whose signature that is, in hex.
     Column("published_at", Moment),  # When it was entered in the outbox.
 )

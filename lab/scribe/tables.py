@@ -14,7 +14,7 @@ from dockvoice_protocol.events import RECORDED, Topics
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from edge.agree.expectations import Expectations
 from inventory.forms import Forms, load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
 from lab.scribe.device import DEVICE, SITE, DeviceAtHand
@@ -62,8 +62,8 @@ class Tables:
         """What is owed comes here, while there is a broker, and the answers go back."""
         rows = self._device.journal.outbox.due(OWED) if self.online else []
         for row in rows:
-            judged = judge(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
-            applied = isinstance(judged, Sound) and isinstance(self._store.apply(judged.event), Applied)
+            judged = validate(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
+            applied = isinstance(judged, Valid) and isinstance(self._store.apply(judged.event), Applied)
             self._device.said += [] if applied else [f"    the inventory: {judged}"]
             outcome = ReceiptOutcome.APPLIED if applied else ReceiptOutcome.REFUSED
             self._device.answer(Receipt(row.event_id, outcome, handled=row.sequence))

@@ -26,7 +26,7 @@ from sqlalchemy import select
 from dockvoice_protocol.config import shipped
 from dockvoice_protocol.events import Topics
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
@@ -109,8 +109,8 @@ def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
     forms = load_forms(shipped("schemas") / "forms")
     found = []
     for one in Fleet(seed, devices_).say(number).events:
-        verdict = judge(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)
-        if not isinstance(verdict, Sound):
+        verdict = validate(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)
+        if not isinstance(verdict, Valid):
             raise TypeError(verdict)
         found.append(verdict.event)
     return found

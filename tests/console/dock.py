@@ -12,7 +12,7 @@ from dockvoice_protocol.events import Topics, status
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, kind_of
 from inventory.store.statuses import StatusWord
@@ -70,8 +70,8 @@ class Dock:
 
     def _send(self, event: dict[str, Any]) -> None:
         site, device = event["source"].split("/")[2::2]
-        judged = judge(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", self._forms)
-        assert isinstance(judged, Sound | Unsound), judged
+        judged = validate(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", self._forms)
+        assert isinstance(judged, Valid | Invalid), judged
         self._site.store.apply(judged.event)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import GENESIS, sealed
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.reviews.reviews import read_review
 from tests.console import Console
 from tests.dictated import AT_DOCK_3, KEY, amended, payload, recorded, reviewed, signed
@@ -53,6 +53,6 @@ def apply(site: Console, *events: dict[str, Any]) -> None:
     for event in events:
         whole = sealed(event, previous, "0" * 64, "", KEY)  # of the recording that each event names, in whatever shape
         previous = whole["chain"]
-        judged = judge(payload(whole), DEVICE.entries, "dockvoice", forms)
-        assert isinstance(judged, Sound | Unsound), judged
+        judged = validate(payload(whole), DEVICE.entries, "dockvoice", forms)
+        assert isinstance(judged, Valid | Invalid), judged
         site.store.apply(judged.event)

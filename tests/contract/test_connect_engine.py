@@ -23,7 +23,7 @@ from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
 from inventory.connect.service import alone
 from inventory.forms import load_forms, roles
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.queries.refusals import unset
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
@@ -490,8 +490,8 @@ def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is
     message["data"] |= {"form": "receive-notice"}
     message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
     forms = load_forms(repository / "schemas" / "forms")
-    judged = judge(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
-    assert isinstance(judged, Sound)
+    judged = validate(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
+    assert isinstance(judged, Valid)
     assert store.apply(judged.event) == Applied()
 
     def item() -> str | None:

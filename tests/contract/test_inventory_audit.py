@@ -21,7 +21,7 @@ from edge.deliver.device_events import withheld
 from inventory.audit import audit
 from inventory.clips.listening import ask
 from inventory.forms import Forms, load_forms
-from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.store.statuses import StatusWord
@@ -93,8 +93,8 @@ def sealed(said: list[dict[str, Any]], signer: Signer | None = KEY) -> list[dict
 def deliver(store: Store, forms: Forms, said: list[dict[str, Any]]) -> None:
     for event in said:
         site, device = event["source"].split("/")[2::2]
-        judged = judge(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", forms)
-        assert isinstance(judged, Sound | Unsound)
+        judged = validate(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", forms)
+        assert isinstance(judged, Valid | Invalid)
         store.apply(judged.event)
 
 

@@ -27,7 +27,7 @@ from edge.keep.device_key import KEY
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
@@ -51,10 +51,10 @@ class Site:
         event["data"]["form"] = event["subject"] = "receive"
         if "fields" in event["data"]:
             event["data"]["fields"] = {"pallet_id": "0742", "quantity": 24, "uom": "CS", "item": "A100"}
-        found = judge(
+        found = validate(
             payload(event), "dockvoice/north/dock-3/entries", "dockvoice", load_forms(InventorySettings().forms)
         )
-        assert isinstance(found, Sound), found
+        assert isinstance(found, Valid), found
         self.store.apply(found.event)
 
     def settings(self, name: str, text: str) -> None:

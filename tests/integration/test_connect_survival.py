@@ -37,7 +37,7 @@ from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_books import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, roles
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import amended, cancelled, identity, payload, recorded
@@ -138,8 +138,8 @@ class Dock:
         event["data"] |= {
             name: self._id(event["data"][name]) for name in ("amends", "cancels") if name in event["data"]
         }
-        found = judge(payload(event), "dockvoice/north/dock-3/entries", "dockvoice", FORMS)
-        assert isinstance(found, Sound), found
+        found = validate(payload(event), "dockvoice/north/dock-3/entries", "dockvoice", FORMS)
+        assert isinstance(found, Valid), found
         self.store.apply(found.event)
         return str(event["id"])
 

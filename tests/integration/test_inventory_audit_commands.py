@@ -18,7 +18,7 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
 from tests.dictated import payload, recorded
@@ -39,8 +39,8 @@ def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
             sealed = hash_chain.sealed(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
             link = sealed["chain"]
             _, _, site, _, device = event["source"].split("/")
-            judged = judge(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)
-            assert isinstance(judged, Sound)
+            judged = validate(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)
+            assert isinstance(judged, Valid)
             opened.apply(judged.event)
         yield opened
 

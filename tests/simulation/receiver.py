@@ -14,7 +14,7 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
-from inventory.ingest.judge import Judged, judge
+from inventory.ingest.validation import Validated, validate
 from inventory.records import Applied, Applying, Event, Unfit
 from inventory.store.keys import KeyDirectory
 from tests.simulation.broker import Broker, Client
@@ -33,13 +33,13 @@ def forms() -> Forms:
 
 
 @cache
-def judged(payload: bytes, topic: str) -> Judged:
+def judged(payload: bytes, topic: str) -> Validated:
     """The verdict on a message depends on nothing else, and the model's events are the same in every run."""
-    return judge(payload, topic, PREFIX, forms())
+    return validate(payload, topic, PREFIX, forms())
 
 
 class _Consumer(Consumer):
-    def _judged(self, message: Delivered) -> Judged:
+    def _validated(self, message: Delivered) -> Validated:
         return judged(message.payload, message.topic)
 
     def _stranger(self, event: Event | Unfit) -> None:

@@ -28,7 +28,7 @@ from edge.keep.retention import Reserve
 from edge.records import OutboxRow
 from inventory.forms import load_forms
 from inventory.ingest.admission import distrusted
-from inventory.ingest.judge import Unanswerable, judge
+from inventory.ingest.validation import DeadLetter, validate
 from inventory.store.keys import Enrolled
 from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
 from tests.shipped import ROOT
@@ -103,7 +103,7 @@ class TestARefusedEntry:
         journal.outbox.reopen(1)
         (owed,) = journal.outbox.due(9)
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
-        assert judged(owed.body) == "Sound"
+        assert judged(owed.body) == "Valid"
 
 
 class TestEnteredOnceMore:
@@ -128,7 +128,7 @@ class TestEnteredOnceMore:
         new = accept(journal, "1", {}, rules, KIM, DEVICE)
         journal.outbox.reopen(1)
         tombstone, entered = journal.outbox.due(9)
-        assert (judged(tombstone.body), judged(entered.body)) == ("Sound", "Sound")
+        assert (judged(tombstone.body), judged(entered.body)) == ("Valid", "Valid")
         assert json.loads(tombstone.body)["data"]["reason"] == "entered again"
         assert entered == new
 
@@ -276,8 +276,8 @@ def judged(journal: Journal) -> Callable[[str], str]:
     forms = load_forms(ROOT / "schemas" / "forms")
 
     def judging(body: str) -> str:
-        found = judge(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
-        assert not isinstance(found, Unanswerable)
+        found = validate(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
+        assert not isinstance(found, DeadLetter)
         key = Enrolled("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
         stranger = distrusted(found.event, {key.keyid: key})
         return type(found).__name__ if stranger is None else stranger.reason

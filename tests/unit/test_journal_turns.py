@@ -36,7 +36,7 @@ from edge.records import (
     Verdict,
 )
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
@@ -153,9 +153,10 @@ def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path
     commit(journal, draft(said(journal, 5), act=Act.CANCEL, replaces=second.event_id))
     forms = load_forms(repository / "schemas" / "forms")
     judged = [
-        judge(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms) for row in journal.outbox.due(10)
+        validate(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms)
+        for row in journal.outbox.due(10)
     ]
-    assert [one.event.replaces for one in judged if isinstance(one, Sound)] == [None, first.event_id, second.event_id]
+    assert [one.event.replaces for one in judged if isinstance(one, Valid)] == [None, first.event_id, second.event_id]
 
 
 def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:

@@ -21,7 +21,7 @@ from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
 from edge.records import OutboxRow
 from inventory.forms import load_forms
-from inventory.ingest.judge import Sound, judge
+from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
 from lab.simulate.command import enrol
@@ -184,8 +184,8 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
     link = "0" * 64
     for habits in (SPEAKS, CORRECTS, CANCELS, SPEAKS):
         [row] = said(up, habits)
-        judged = judge(row.body.encode(), up.topics.entries, "dockvoice", forms)
-        assert isinstance(judged, Sound), judged
+        judged = validate(row.body.encode(), up.topics.entries, "dockvoice", forms)
+        assert isinstance(judged, Valid), judged
         event = json.loads(row.body)
         assert event[PREVIOUS] == link
         assert is_word_of(event, up.signer.public, (), withheld=False)
@@ -226,8 +226,8 @@ def stored(tmp_path: Path) -> tuple[SimulatedDevice, str]:
     with closing(Store.open(url)) as store:
         for habits in (SPEAKS, CORRECTS, CANCELS, SPEAKS, CORRECTS):
             [row] = said(one, habits)
-            judged = judge(row.body.encode(), one.topics.entries, "dockvoice", forms)
-            assert isinstance(judged, Sound), judged
+            judged = validate(row.body.encode(), one.topics.entries, "dockvoice", forms)
+            assert isinstance(judged, Valid), judged
             store.apply(judged.event)
             one.answered(answer(row), 0.1)
     return one, url

@@ -25,7 +25,7 @@ LARGEST = 256_000  # Bytes of a message, where no setting says otherwise: a hund
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class Valid:
     """A whole event of the device that sent it, its values within its form: it may be applied."""
 
     sender: Topics
@@ -33,7 +33,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsound:
+class Invalid:
     """Breaks a rule; its sender is to be told which."""
 
     sender: Topics
@@ -41,31 +41,31 @@ class Unsound:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswerable:
-    """Not an event, or nobody's: there is no id to answer to, so it is kept aside."""
+class DeadLetter:
+    """Not an event of any device: there is no id to answer to, so it is put aside."""
 
     reason: str
 
 
-Judged = Sound | Unsound | Unanswerable
+Validated = Valid | Invalid | DeadLetter
 
 
-def judge(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Judged:
+def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Validated:
     """Read the message that came on `topic`, if it has no more than `largest` bytes."""
     try:
         sender = Topics.parse(prefix, topic)
     except MalformedMessage as fault:
-        return Unanswerable(str(fault))
+        return DeadLetter(str(fault))
     if len(payload) > largest:
-        return Unanswerable(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
+        return DeadLetter(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
     try:
         message = check_event(payload)
         event = _event(message, payload, sender)
     except (MalformedMessage, ValueError) as fault:
         return _malformed(payload, sender, str(fault))
     if reasons := _reasons(message, sender, forms):
-        return _unsound(sender, event.event_id, event.sequence, payload, reasons)
-    return Sound(sender, event)
+        return _invalid(sender, event.event_id, event.sequence, payload, reasons)
+    return Valid(sender, event)
 
 
 def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
@@ -108,21 +108,21 @@ def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str
     return tuple(f"invalid:{fault}" for fault in faults(forms[data["form"]], data["fields"]))
 
 
-def _malformed(payload: bytes, sender: Topics, fault: str) -> Unsound | Unanswerable:
+def _malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
     """Answer where an id and a sequence can be made out all the same, so that the device need not send for ever."""
     try:
         message = json.loads(payload)
         event_id, sequence, kind = message["id"], message["sequence"], message.get("type")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Unanswerable(fault)
+        return DeadLetter(fault)
     if kind == REVIEW:  # the device's own word, under a number that is none of its entries'
-        return Unanswerable("a review, on the topic of entries")
+        return DeadLetter("a review, on the topic of entries")
     if not (isinstance(event_id, str) and EVENT_ID.fullmatch(event_id)):
-        return Unanswerable(fault)
+        return DeadLetter(fault)
     if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
-        return Unanswerable(fault)
-    return _unsound(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
+        return DeadLetter(fault)
+    return _invalid(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
 
 
-def _unsound(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Unsound:
-    return Unsound(sender, Unfit(event_id, sender.site, sender.device, sequence, payload, reasons))
+def _invalid(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Invalid:
+    return Invalid(sender, Unfit(event_id, sender.site, sender.device, sequence, payload, reasons))
