@@ -27,10 +27,10 @@ from inventory.ingest.clip_news import ClipNews
 from inventory.ingest.hearing import Hearing
 from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.ingest.publisher import Publisher
-from inventory.ingest.pulse import Pulse
 from inventory.ingest.receipts import PRESENCE, answer_to, outcome_text, tell_denied
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
+from inventory.ingest.watchdog import Watchdog
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
@@ -140,7 +140,7 @@ class Consumer:
         self._retry_at = self._started
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
-        self._pulse = Pulse(broker, shelf, clock, self._systemd)
+        self._watchdog = Watchdog(broker, shelf, clock, self._systemd)
         self._reorder_buffer = None if together is None else ReorderBuffer(together, clock, self._systemd)
 
     def run(self) -> None:
@@ -155,7 +155,7 @@ class Consumer:
             while not self._stopping:
                 self._listen()
                 self._work()
-                self._look_after()
+                self._maintain()
         finally:
             self._systemd.stopping()
             if self._broker.connected:
@@ -443,13 +443,13 @@ class Consumer:
                 self._broker.acknowledge(answer.to)
             self._unsent.popleft()
 
-    def _look_after(self) -> None:
+    def _maintain(self) -> None:
         if not (self._was_connected or self._broker.welcomed) and self._clock() - self._started > FIRST_CONNECTION_S:
             raise Unavailable(
                 f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
             )
-        self._pulse.beat()
+        self._watchdog.beat()
         if self._reorder_buffer is not None and self._broker.connected:
             for event, said in self._reorder_buffer.given_up(self._now):
                 self._conclude(None, event, said)

@@ -153,7 +153,7 @@ class Loop:
             self.inbox.put(one)
         self.consumer._listen()
         self.consumer._work()
-        self.consumer._look_after()
+        self.consumer._maintain()
 
 
 @pytest.fixture

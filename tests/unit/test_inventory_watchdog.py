@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd_notify import Notifier
-from inventory.ingest.pulse import PATIENCE_S, Pulse
+from inventory.ingest.watchdog import PATIENCE_S, Watchdog
 
 ALIVE = b"WATCHDOG=1"
 
@@ -67,29 +67,29 @@ def world() -> World:
 
 
 @pytest.fixture
-def pulse(systemd: Systemd, world: World) -> Pulse:
-    return Pulse(world, world, world.clock, Notifier.from_environment())  # type: ignore[arg-type] # only what a pulse looks at
+def pulse(systemd: Systemd, world: World) -> Watchdog:
+    return Watchdog(world, world, world.clock, Notifier.from_environment())  # type: ignore[arg-type] # only what a pulse looks at
 
 
-def live(pulse: Pulse, world: World, seconds: int) -> None:
+def live(pulse: Watchdog, world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.s += 1
         pulse.beat()
 
 
-def test_it_beats_twice_in_the_time_allowed(pulse: Pulse, world: World, systemd: Systemd) -> None:
+def test_it_beats_twice_in_the_time_allowed(pulse: Watchdog, world: World, systemd: Systemd) -> None:
     live(pulse, world, 60)
     assert systemd.heard == [ALIVE] * 4
 
 
-def test_a_systemd_that_does_not_listen_does_not_hold_it_up(pulse: Pulse, world: World, systemd: Systemd) -> None:
+def test_a_systemd_that_does_not_listen_does_not_hold_it_up(pulse: Watchdog, world: World, systemd: Systemd) -> None:
     live(pulse, world, 290)
     assert 0 < len(systemd.heard) < 20
 
 
 @pytest.mark.parametrize("away", ["connected", "database"])
 def test_an_outage_is_borne_for_a_while_and_then_no_longer(
-    pulse: Pulse, world: World, systemd: Systemd, away: str
+    pulse: Watchdog, world: World, systemd: Systemd, away: str
 ) -> None:
     setattr(world, away, False)
     live(pulse, world, 60)
@@ -100,7 +100,7 @@ def test_an_outage_is_borne_for_a_while_and_then_no_longer(
     assert systemd.heard == []
 
 
-def test_after_an_outage_it_beats_again(pulse: Pulse, world: World, systemd: Systemd) -> None:
+def test_after_an_outage_it_beats_again(pulse: Watchdog, world: World, systemd: Systemd) -> None:
     world.database = False
     live(pulse, world, int(PATIENCE_S) + 60)
     systemd.forget()
@@ -112,5 +112,5 @@ def test_after_an_outage_it_beats_again(pulse: Pulse, world: World, systemd: Sys
 
 def test_nobody_is_told_where_nobody_watches(systemd: Systemd, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC")
-    live(Pulse(world, world, world.clock, Notifier.from_environment()), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
+    live(Watchdog(world, world, world.clock, Notifier.from_environment()), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
     assert systemd.heard == []

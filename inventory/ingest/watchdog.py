@@ -15,7 +15,7 @@ PATIENCE_S = 300.0
 """So long a broker or a database may be away before the watchdog is left unfed, and systemd tries a fresh process."""
 
 
-class Pulse:
+class Watchdog:
     """Feeds systemd's watchdog while the loop turns and neither broker nor database has been away for too long."""
 
     def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float], systemd: Notifier) -> None:
