@@ -55,7 +55,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 
 def _warn_of_accounts(books: Books, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
-    with books.look() as transaction:
+    with books.read() as transaction:
         users = accounts.all_users(transaction)
     by_proxy = ", ".join(one.name for one in users if not one.by_password)
     by_password = ", ".join(one.name for one in users if one.by_password)

@@ -55,7 +55,7 @@ class Books:
             yield transaction
 
     @contextmanager
-    def look(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Connection]:
         """One transaction that only reads, and for which no consumer waits. Raises Unavailable."""
         with self._alone(self._reads) as transaction:
             yield transaction

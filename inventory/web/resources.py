@@ -41,7 +41,7 @@ class Resources:
     @contextmanager
     def read_transaction(self) -> Iterator[Connection]:
         """One read-only transaction. Raises Unavailable."""
-        with self.books.look() as transaction:
+        with self.books.read() as transaction:
             yield transaction
 
     def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:

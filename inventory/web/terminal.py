@@ -37,7 +37,7 @@ def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iter
     given = context.find_object(Given) or Given()
     with (
         opens(settings_of(given.config, database=given.database)) as books,
-        books.look() if reads else books.open() as transaction,
+        books.read() if reads else books.open() as transaction,
     ):
         yield transaction
 
