@@ -68,9 +68,7 @@ How each line is counted:
   places           files that name one example: the kind yes_no, the command last_entry, the language pt, the page
                    drill, in paths or text. The same file in several languages counts once (but for the language
                    itself); forms, plays and test data do not count. To add another touches about as many files.
-  stays, returns   not counted here: they are seen only while an utterance is concluded. Profile Dictation._conclude
-                   for one accepted utterance, list the modules of edge in the order of the calls, and count the changes
-                   of module (stays) and those to a module that was there before (returns).
+  stays, returns   not counted here, for they are seen only while an utterance is concluded: python -m tests.stays
   imports          import statements, also those inside functions and under TYPE_CHECKING
   circles          sets of modules of edge, protocol, inventory and lab that import one another in a circle
   private words    functions and methods named told, take, taken, heard, of, tell, look or show, in edge, protocol,

@@ -1,0 +1,195 @@
+"""The way of one accepted utterance through the modules of the device, measured while it is concluded.
+
+    python -m tests.stays [--depth N] [--list]
+
+The utterance is typed for the shipped form, into a real journal in a temporary directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby, pairwise
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.spoken import reader
+from edge.agent.dialogue_driver import DialogueDriver
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import Decided, DictationEvent
+from edge.agree.decide import Rules
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.session import DialogueSettings
+from edge.config import Endpoint
+from edge.deliver.device_events import recorded
+from edge.keep.journal_thread import JournalThread
+from edge.records import Reason
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, alone
+
+HERE = Path(__file__).resolve().parent.parent
+SAID = "pallet 742, twelve units, dock B"
+PACKAGES = ("edge",)
+DEPTH = 2
+
+HOW = """\
+How it is counted:
+  The profiler is on in the thread of the event loop while Dictation._conclude runs: what the journal does in its own
+  thread is one stay, in journal_thread. It lists the modules of the functions of edge in the order of the calls; that
+  a call goes back to its caller is no stay. Left out are properties, generated and special methods, lambdas and
+  comprehensions, and the coroutines that only go on. --depth is how many changes of module may lie between _conclude
+  and a call that counts: what a module leaves to others further down is its own matter.
+  stays            the stretches of calls of one module, one behind the other
+  returns          those of them that are in a module that had one before
+  decisions        calls of edge.agree.decide.decide
+  grammar          times that the grammar was asked what words mean, and times that it read them for that: the rest
+                   came from its cache"""
+
+
+@dataclass
+class Way:
+    """What was called while the utterance was concluded."""
+
+    calls: list[tuple[int, str, str]] = field(default_factory=list)
+    """Changes of module above it, the module, and the function, in the order of the calls."""
+    asked: int = 0  # How often the grammar was asked what words mean.
+    read: int = 0  # How often it had to read them for that.
+
+    def modules(self, depth: int) -> list[str]:
+        """The modules that were stayed in."""
+        return [name for name, _ in groupby(module for at, module, _ in self.calls if at <= depth)]
+
+    def returns(self, depth: int) -> int:
+        """How many stays are in a module that was left before."""
+        modules = self.modules(depth)
+        return len(modules) - len(set(modules))
+
+    def times(self, module: str, function: str) -> int:
+        """How often a function was called."""
+        return sum(one[1:] == (module, function) for one in self.calls)
+
+
+@contextmanager
+def _followed(way: Way, begin: CodeType) -> Iterator[None]:
+    seen: set[FrameType] = set()  # A coroutine that goes on is no call; frames are held, so that none comes again.
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or frame in seen or not _module(frame).startswith(PACKAGES):
+            return
+        seen.add(frame)
+        changes = _changes(frame, begin)
+        if changes is not None and _is_call(frame):
+            way.calls.append((changes, _module(frame), frame.f_code.co_name))
+
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _is_call(frame: FrameType) -> bool:
+    """Whether it is more than a generated method, a comprehension or a property."""
+    if frame.f_code.co_name.startswith(("<", "__")):
+        return False
+    found: Any = sys.modules[_module(frame)]
+    for part in frame.f_code.co_qualname.split("."):
+        found = getattr(found, part, None)
+    return not isinstance(found, property)
+
+
+def _changes(frame: FrameType, begin: CodeType) -> int | None:
+    """How often the module changes from _conclude down to this call; None for a call that is not below it."""
+    chain: list[str] = []
+    above: FrameType | None = frame
+    while above is not None:
+        if _module(above).startswith(PACKAGES):
+            chain.append(_module(above))
+        if above.f_code is begin:
+            break
+        above = above.f_back
+    else:
+        return None
+    return sum(one != other for one, other in pairwise(chain))
+
+
+async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decided]:
+    told: list[DictationEvent] = []
+    render = partial(recorded, site="north", device="dock-3")
+    works = alone(rules, ScriptedInterpreter())
+    driver = DialogueDriver(
+        Dialogue(rules, DialogueSettings()),
+        desk,
+        render,
+        order=lambda _: None,
+        quiet=lambda: True,
+        owed=lambda _: None,
+        tell=lambda _: None,
+        attentive=lambda: False,
+        cut_off=lambda: False,
+    )
+    listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+    dictation = Dictation(
+        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.happen
+    )
+    await driver.start()
+    for _ in range(2):  # the first one loads what is loaded once
+        way.calls.clear()
+        await dictation.type(SAID)
+        await dictation.hear([])
+        reader._understood.cache_clear()
+        with _followed(way, Dictation._conclude.__code__):
+            await dictation.conclude()
+        cache = reader._understood.cache_info()
+        way.asked, way.read = cache.hits + cache.misses, cache.misses
+    return [one for one in told if isinstance(one, Decided)]
+
+
+def followed() -> Way:
+    """The way of one accepted utterance. Raises RuntimeError where it is not accepted."""
+    form = load_form(HERE / "schemas" / "forms" / "pallet-move.schema.json")
+    rules = Rules(form, Catalogue.load(HERE / "config" / "catalogue"))
+    way = Way()
+    with tempfile.TemporaryDirectory() as state, JournalThread(Path(state)) as desk:
+        decided = asyncio.run(_concluded(desk, rules, way))
+    if decided[-1].verdict.reasons[0].reason is not Reason.COMPLETE:
+        raise RuntimeError(f"{SAID!r} is no entry: {decided[-1].verdict}")
+    return way
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.stays",
+        description="The way of one accepted utterance through the modules of the device.",
+        epilog=HOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--depth", type=int, default=DEPTH, help=f"changes of module that count (default: {DEPTH})")
+    parser.add_argument("--list", action="store_true", help="print the calls in their order, too")
+    options = parser.parse_args(arguments)
+    way = followed()
+    for depth, module, name in way.calls if options.list else ():
+        if depth <= options.depth:
+            print(f"{'  ' * depth}{module}.{name}")
+    print(f"{'stays':12}{len(way.modules(options.depth)):4}")
+    print(f"{'returns':12}{way.returns(options.depth):4}")
+    print(f"{'decisions':12}{way.times('edge.agree.decide', 'decide'):4}")
+    print(f"{'grammar':12}{way.asked:4} {way.read:4}")
+
+
+if __name__ == "__main__":
+    main()
