@@ -32,7 +32,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING
 from edge.keep.storage import DiskFull
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, Work
+from edge.records import Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, Work
 
 INTERRUPTED = "interrupted"
 """Why an utterance is under review: the device went down before anybody could be asked about it."""
@@ -261,7 +261,7 @@ class Dictation:
         if self._converse is not None and not self._alone and heard.live:
             closing = heard.utterance.segment.closing
             await self._converse(
-                UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
+                UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, heard.began, heard.ended)
             )
             row, verdict = None, held(verdict)
             self._breaths.forget()
@@ -332,12 +332,3 @@ class Dictation:
 
 def _draft(utterance: Utterance, reading: Reading, operator: str | None) -> Draft:
     return Draft(utterance.utterance_id, utterance.form, reading, operator)
-
-
-def _spoken_between(heard: Attended) -> tuple[float, float]:
-    """When its speech began and ended, as `closed_at` counts; what was typed or scanned is there all at once."""
-    said = heard.utterance.segment
-    if heard.utterance.source in UNSPOKEN:
-        return heard.closed_at, heard.closed_at
-    began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
-    return heard.closed_at - began, heard.closed_at - ended

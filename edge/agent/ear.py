@@ -14,6 +14,7 @@ import uuid_utils
 
 from dockvoice_protocol.errors import DockvoiceError
 from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
+from edge.agent.typed_input import UNSPOKEN
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, Opened, Paused, Shut
@@ -74,7 +75,23 @@ class Attended:
     attention: Attention
     closed_at: float  # When the sound came that closed it, on the clock of `time.perf_counter`.
     live: bool  # What was said cannot be said to us again as a recording can: it waits for room on the disk.
-    concluded: Future[None] = field(default_factory=Future)  # Set by whoever concludes it.
+    concluded: Future[None] = field(default_factory=Future)  # Set when it is concluded.
+
+    @property
+    def began(self) -> float:
+        """When its speech began, as `closed_at` counts."""
+        return self._time_of(self.utterance.segment.speech_start)
+
+    @property
+    def ended(self) -> float:
+        """When its speech ended, as `closed_at` counts."""
+        return self._time_of(self.utterance.segment.speech_end)
+
+    def _time_of(self, sample: int) -> float:
+        """What was typed or scanned is there all at once."""
+        if self.utterance.source in UNSPOKEN:
+            return self.closed_at
+        return self.closed_at - (self.utterance.segment.closed - sample) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

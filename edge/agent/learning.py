@@ -21,9 +21,8 @@ from typing import Any
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
-from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import preface, unexplained
+from dockvoice_protocol.forms.spoken.reader import unexplained
 from dockvoice_protocol.forms.taught import add_word
 from dockvoice_protocol.instants import in_utc
 from dockvoice_protocol.records import FieldValue, Reading
@@ -31,7 +30,7 @@ from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
 from edge.records import Closing, Outcome, Verdict
-from edge.understand.proposal import proposed
+from edge.understand.proposal import proposal
 from edge.understand.weighing import same
 
 EXAMPLES = 3  # So many of each are shown.
@@ -188,9 +187,7 @@ def _as_read(one: ReadBefore, rules: Rules) -> Verdict:
     """What would be decided about the words by themselves, as they were heard."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
-    fields = read(heard.words, form, catalogue, language)
-    strange = preface(heard.words, form, catalogue, language)
-    reading = proposed(heard.interpreter, form, catalogue, heard.words, fields, language, preface=strange)
+    reading = proposal(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)
     return decide(reading, Closing.PAUSE, rules)
 
 

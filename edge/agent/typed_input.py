@@ -15,7 +15,7 @@ import uuid_utils
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
-from dockvoice_protocol.forms.spoken import corrects, murmurs, preface, read, takes_back
+from dockvoice_protocol.forms.spoken import corrects, murmurs, takes_back
 from dockvoice_protocol.forms.spoken.commands import Asked, wording
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import transcribed
@@ -25,7 +25,7 @@ from edge.agree.decide import Rules
 from edge.config import Scan
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.proposal import proposed
+from edge.understand.proposal import proposal
 
 KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.
 
@@ -92,9 +92,7 @@ def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
 def _read(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
     words = transcribed(text, form, catalogue, language)
-    fields = read(words, form, catalogue, language)
-    before = preface(words, form, catalogue, language)
-    reading = proposed(KEYBOARD, form, catalogue, words, fields, language, preface=before)
+    reading = proposal(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
     # Whoever types means the device: nothing of it is talk, but for what says nothing at all.
     talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
     return _unclear(reading) if talk else reading

@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, objections
-from edge.agree.policy import BALANCED, Policy, demanded, is_safe
+from edge.agree.policy import BALANCED, Demand, Policy, demanded
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
 OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS})
@@ -34,7 +35,7 @@ AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
 A_CHOICE = 2  # More candidates than two would not be listened to.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What a site demands before it takes a reading for an entry."""
 
@@ -45,7 +46,7 @@ class Rules:
     policy: Policy = BALANCED
     language: Language = ENGLISH  # The language that the operator speaks.
 
-    @property
+    @cached_property
     def demands(self) -> Policy:
         """The policy with the site's own demand."""
         return self.policy.demanding(self.minimum_confidence)
@@ -95,9 +96,21 @@ def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circ
     the operator can confirm it now.
     """
     verdict = _verdict(reading, closing, rules, circumstances)
-    if reading.deferrable and not (_cut_short(closing) or _settled(verdict)):
+    if _may_be_deferred(reading, closing) and not _settled(verdict):
         return Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
     return verdict
+
+
+def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Acoustics | None) -> bool:
+    """Whether the verdict is REPEAT or IGNORE, which takes no look at the fields one by one."""
+    if _may_be_deferred(reading, closing):
+        return False
+    nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
+    return nothing or _as_a_whole(reading, closing, rules.demands, rules, acoustics) is not None
+
+
+def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
+    return reading.deferrable and not _cut_short(closing)
 
 
 def _settled(verdict: Verdict) -> bool:
@@ -116,41 +129,51 @@ def _verdict(reading: Reading, closing: Closing, rules: Rules, known: Circumstan
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
     if reading.not_understood is NotUnderstood.TALK:
         return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
-    if (whole := _as_a_whole(reading, closing, rules, known)) is not None:
+    policy = rules.demands
+    if (whole := _as_a_whole(reading, closing, policy, rules, known.acoustics)) is not None:
         return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
-    doubts = tuple(_doubts(reading.fields, rules, known))
+    demands = {
+        field.name: demanded(field, said, known.acoustics, policy)
+        for field in rules.form.fields
+        if (said := reading.fields.get(field.name)) is not None and said.value is not None and not said.is_taken
+    }
+    doubts = tuple(_doubts(reading.fields, demands, policy, rules, known))
     doubted = {doubt.field for doubt in doubts}
     stands = {
         name: said.value for name, said in reading.fields.items() if name not in doubted and said.value is not None
     }
     if doubts:
         return _asked(doubts, stands, reading.fields, rules)
-    safe = (
-        said.is_taken or is_safe(rules.form[name], said, known.acoustics, rules.demands)
-        for name, said in reading.fields.items()
-    )
-    confirm = Confirmation.EARCON if all(safe) else Confirmation.READBACK
+    safe = all(_is_safe(reading.fields[name], demand, policy) for name, demand in demands.items())
+    confirm = Confirmation.EARCON if safe else Confirmation.READBACK
     return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands, confirm=confirm)
 
 
-def _as_a_whole(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Reason | None:
+def _is_safe(said: FieldReading, demand: Demand, policy: Policy) -> bool:
+    """Whether a field that meets its demand need not be read back."""
+    return demand.reason is Reason.FIELD_UNSURE and said.confidence >= policy.earcon
+
+
+def _as_a_whole(
+    reading: Reading, closing: Closing, policy: Policy, rules: Rules, acoustics: Acoustics | None
+) -> Reason | None:
     """Why nothing of the reading can be used."""
     if reading.not_understood is not None or reading.act is not Act.RECORD:
         return Reason.NOT_UNDERSTOOD
     if _cut_short(closing):
         return Reason.CUT_SHORT
-    if known.acoustics is None:
+    if acoustics is None:
         return None
-    if known.acoustics.level_db < rules.demands.faint_db:
+    if acoustics.level_db < policy.faint_db:
         return Reason.TOO_FAINT
-    return Reason.TOO_FAST if _too_fast(reading.fields, known.acoustics, rules) else None
+    return Reason.TOO_FAST if _too_fast(reading.fields, acoustics, policy, rules) else None
 
 
-def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, rules: Rules) -> bool:
+def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
     """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
     values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
-    return digits * rules.demands.seconds_per_digit > acoustics.speech_seconds
+    return digits * policy.seconds_per_digit > acoustics.speech_seconds
 
 
 def _asked(
@@ -185,7 +208,13 @@ def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rul
     return known if others and len(known) <= A_CHOICE else ()
 
 
-def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances) -> Iterator[Because]:
+def _doubts(
+    said: Mapping[str, FieldReading],
+    demands: Mapping[str, Demand],
+    policy: Policy,
+    rules: Rules,
+    known: Circumstances,
+) -> Iterator[Because]:
     """One reason for each field that does not stand, in the order of the form: the order in which to ask."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
@@ -193,19 +222,19 @@ def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances
     otherwise = objections(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
-        reason = _doubt(field, one, field.name in faults, rules, known)
+        reason = _doubt(field, one, demands.get(field.name), field.name in faults, rules)
         if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
             reason = Reason.DOUBLE_COUNT
         elif reason in {None, Reason.FIELD_UNCONFIRMED} and field.name in otherwise:
             reason = otherwise[field.name]
         elif one is not None and reason is None:
-            reason = _implausible(field, one, rules)
+            reason = _implausible(field, one, policy)
         if reason is not None:
             yield Because(reason, field.name)
 
 
 def _doubt(
-    field: FormField, said: FieldReading | None, faulty: bool, rules: Rules, known: Circumstances
+    field: FormField, said: FieldReading | None, demand: Demand | None, faulty: bool, rules: Rules
 ) -> Reason | None:
     if said is None:
         return Reason.FIELD_MISSING if field.required else None
@@ -215,19 +244,19 @@ def _doubt(
         return Reason.FIELD_INVALID
     if not rules.catalogue.knows(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
-    return None if said.is_taken else _unsure(field, said, rules, known)
+    # What is taken from the context has no demand: that was asked when it was said.
+    return None if demand is None else _unsure(said, demand)
 
 
-def _unsure(field: FormField, said: FieldReading, rules: Rules, known: Circumstances) -> Reason | None:
-    """Whether it may be another value. Of what is taken from the context that was asked when it was said."""
-    demand = demanded(field, said, known.acoustics, rules.demands)
+def _unsure(said: FieldReading, demand: Demand) -> Reason | None:
+    """Whether it may be another value."""
     if said.confidence < demand.confidence:
         return demand.reason
     return None if said.confirmed else Reason.FIELD_UNCONFIRMED
 
 
-def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason | None:
-    if not rules.demands.asks_unusual or said.value is None or said.is_taken:
+def _implausible(field: FormField, said: FieldReading, policy: Policy) -> Reason | None:
+    if not policy.asks_unusual or said.value is None or said.is_taken:
         return None
     return None if field.is_usual(said.value) else Reason.UNUSUAL
 

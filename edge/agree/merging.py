@@ -9,10 +9,10 @@ from dockvoice_protocol.forms.spoken import corrects, read, read_given, without_
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
-from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
+from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import among_talk
 from edge.agree.readings import says_nothing, unconfirmed
-from edge.records import Closing, Draft, Outcome, Reason
+from edge.records import Closing, Draft, Reason
 
 STAYING = ANNOUNCED_OTHERWISE | {
     *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
@@ -82,7 +82,7 @@ def with_answer(
     contradicts one that was, that field is in doubt and will be asked for.
     """
     said = replace(answer, act=Act.RECORD) if answer.act is Act.AMEND else answer
-    if not said.fields or decide(said, closing, rules).outcome in {Outcome.IGNORE, Outcome.REPEAT}:
+    if not said.fields or is_unusable(said, closing, rules, None):
         return before
     fields = dict(before.fields)
     for name, one in said.fields.items():

@@ -122,12 +122,6 @@ def _least(rival: Rival, policy: Policy) -> float:
     return policy.alike if rival is Rival.ALIKE else policy.minimum
 
 
-def is_safe(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> bool:
-    """Whether a field that meets its demand need not be read back."""
-    ordinary = demanded(field, said, acoustics, policy).reason is Reason.FIELD_UNSURE
-    return ordinary and said.confidence >= policy.earcon
-
-
 def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
     """Where the sound was poor."""
     if acoustics is None:

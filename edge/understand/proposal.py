@@ -36,7 +36,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, lexicon, understood
+from dockvoice_protocol.forms.spoken.reader import BRIEF, lexicon, preface_of, understood
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
@@ -49,18 +49,33 @@ back needs longer: the shortest such word, "not", takes a quarter of a second.""
 
 
 def proposal(
-    interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
+    interpreter: str,
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language = ENGLISH,
+    *,
+    noise_s: float = NOISE_S,
 ) -> Reading:
-    """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
-    fields = read(breathed(words, form, catalogue, language), form, catalogue, language)
-    before = preface(words, form, catalogue, language, longer_than_s=NOISE_S)
-    return proposed(interpreter, form, catalogue, words, fields, language, preface=before)
+    """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value.
+
+    Unknown words before the first field that lasted no longer than `noise_s` are left out; 0: all count.
+    """
+    meant = understood(words, form, catalogue, language)
+    rest = _without_breath(words, meant, language, noise_s)
+    fields = meant.fields if rest is words else read(rest, form, catalogue, language)
+    before = preface_of(meant, words, language, longer_than_s=noise_s)
+    return proposed(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
 def breathed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> Sequence[Word]:
     """The words of a sentence without the breath before it that was written down as words."""
-    before = preface(words, form, catalogue, language)
-    if preface(words, form, catalogue, language, longer_than_s=NOISE_S):
+    return _without_breath(words, understood(words, form, catalogue, language), language, NOISE_S)
+
+
+def _without_breath(words: Sequence[Word], meant: Meaning, language: Language, noise_s: float) -> Sequence[Word]:
+    before = preface_of(meant, words, language)
+    if not before or preface_of(meant, words, language, longer_than_s=noise_s):
         return words
     first = tuple(word.text.lower() for word in words[: len(before)])
     return words[len(before) :] if first == before else words
@@ -75,8 +90,11 @@ def proposed(
     language: Language = ENGLISH,
     *,
     preface: Sequence[str],
+    meant: Meaning | None = None,
 ) -> Reading:
     """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
+
+    `meant` is what the words say as they stand; None: they are read for that.
 
     A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
     entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
@@ -88,16 +106,17 @@ def proposed(
         return replace(entry, interpreter=interpreter)
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
-    meant = understood(words, form, catalogue, language)
+    meant = meant or understood(words, form, catalogue, language)
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
-        return _asked(interpreter, form, catalogue, words, language)
+        return _asked(interpreter, form, catalogue, words, meant, language)
     if astray:
         return Reading(interpreter, form.name, tuple(words), _unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
     if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
-        return _asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
+        # "No, not dock D" says nothing of what is right.
+        return _asked(interpreter, form, catalogue, words, meant, language)
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
@@ -150,7 +169,7 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
 
 
 def _asked(
-    interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], language: Language = ENGLISH
+    interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], meant: Meaning, language: Language
 ) -> Reading:
     """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
     if exceptional := exception(words, form, language):
@@ -162,7 +181,7 @@ def _asked(
     talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
     if talk:
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.TALK)
-    return _unrecorded(interpreter, form, understood(words, form, catalogue, language), tuple(words))
+    return _unrecorded(interpreter, form, meant, tuple(words))
 
 
 def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:

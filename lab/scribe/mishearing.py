@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from dockvoice_protocol.forms.spoken import preface, read
 from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from edge.understand.proposal import proposed
+from edge.understand.proposal import proposal
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
@@ -128,6 +127,4 @@ class NoisyEar:
         words = tuple(
             replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
         )
-        fields = read(words, rules.form, rules.catalogue, rules.language)
-        before = preface(words, rules.form, rules.catalogue, rules.language)
-        return proposed("ear", rules.form, rules.catalogue, words, fields, rules.language, preface=before)
+        return proposal("ear", words, rules.form, rules.catalogue, rules.language, noise_s=0.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import FormField, Gs1
 from dockvoice_protocol.records import FieldReading
-from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
+from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded
 from edge.config import PolicyName
 from edge.records import Reason
 from tests.rows import each_of
@@ -94,10 +94,3 @@ def test_a_demand_tells_whether_the_value_is_easily_misheard(repository: Path) -
         demanded(dock, said, None, BALANCED).confidence
         > demanded(dock, replace(said, runner_up="A"), None, BALANCED).confidence
     )
-
-
-def test_what_is_easily_misheard_is_read_back_however_sure(repository: Path) -> None:
-    dock = of_form(repository, "pallet-move", "dock")
-    said = FieldReading("E", ("dock", "e"), 0.999, runner_up="G", calibrated=True)
-    assert not is_safe(dock, said, None, BALANCED)
-    assert is_safe(dock, replace(said, runner_up="A"), None, BALANCED)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.forms.spoken import cue, refuses
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
-from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
+from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, is_unusable
 from edge.agree.dialogue.table import Event
 from edge.records import (
     NOTHING_STANDS,
@@ -75,8 +75,7 @@ class UtteranceHeard:
     def is_indistinct(self, rules: Rules) -> bool:
         """Whether it was cut off, or is too faint or too fast to be the operator's, whatever was read of it."""
         said = replace(self.reading, act=Act.RECORD, not_understood=None)
-        sound = Circumstances(self.known.acoustics)
-        return decide(said, self.closing, rules, sound).outcome is Outcome.REPEAT or self._is_more_than_a_word()
+        return is_unusable(said, self.closing, rules, self.known.acoustics) or self._is_more_than_a_word()
 
     def _is_more_than_a_word(self) -> bool:
         """Whether a command was made of speech that went on much longer: a grammar hears one in anything."""

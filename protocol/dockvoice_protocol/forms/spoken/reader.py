@@ -91,8 +91,17 @@ def preface(
     Words that are known to have lasted no longer than `longer_than_s`, all of them together, are none.
     """
     spoken = language or language_named("en")
-    heard = _tokens(tuple(words), spoken)
-    strange = [heard[at] for at in understood(words, form, catalogue, spoken).preface]
+    return preface_of(understood(words, form, catalogue, spoken), words, spoken, longer_than_s=longer_than_s)
+
+
+def preface_of(
+    meant: Meaning, words: Sequence[Word], language: Language, *, longer_than_s: float = 0.0
+) -> tuple[str, ...]:
+    """As `preface`, of words that were read already: `meant` is what they say."""
+    if not meant.preface:
+        return ()
+    heard = _tokens(tuple(words), language)
+    strange = [heard[at] for at in meant.preface]
     lasted_s = sum(token.end - token.start for token in strange)
     return () if 0 < lasted_s <= longer_than_s else tuple(token.text for token in strange)
 
