@@ -98,7 +98,7 @@ class ClipDelivery:
         """Something else is on its way to the broker: no clip goes before that has come."""
         self._before.add(tag)
 
-    async def take(self, message: Delivered) -> None:
+    async def receive(self, message: Delivered) -> None:
         """Keep a request, or say in the log why not. When this returns the broker may forget it."""
         if (request := self._checked(message)) is None:
             return
@@ -153,7 +153,7 @@ class ClipDelivery:
 
     async def next(self, now: float) -> ClipOut | None:
         """What is to be published now, if anything is."""
-        await self._look(now)
+        await self._refresh(now)
         if self._relay.busy or self._before:
             return None
         if self._noted:
@@ -204,7 +204,7 @@ class ClipDelivery:
             case why:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
-    async def _look(self, now: float) -> None:
+    async def _refresh(self, now: float) -> None:
         """Note what has ended, and what is to be sent."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:

@@ -89,7 +89,7 @@ class Conditions:
         """Whether this is so different from what was told, and that so long ago, that it is told by itself."""
         return now - self._told_at >= PACE_S and any(self._changes(known))
 
-    def told(self, known: dict[str, Any], now: float) -> None:
+    def mark_published(self, known: dict[str, Any], now: float) -> None:
         """This was told, by itself or with something else."""
         self._told, self._told_at = known, now
 

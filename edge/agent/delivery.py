@@ -103,7 +103,7 @@ class _Status:
             message = self.encoded(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
-                    self._conditions.told(self._numbers, now)
+                    self._conditions.mark_published(self._numbers, now)
             else:
                 self._outbox.unsent(one.key, now)
 
@@ -122,7 +122,7 @@ class _Status:
             known |= {"conditions": self._numbers}
         return events.encode(events.status(state, time=now, **self._of, **known))
 
-    async def look(self, desk: JournalThread, now: float) -> bool:
+    async def refresh(self, desk: JournalThread, now: float) -> bool:
         """See how the device fares; whether that is to be told by itself."""
         fares = self._conditions
         if fares is None:
@@ -260,15 +260,15 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
         self._loop = asyncio.get_running_loop()
-        await self._notes.look()
-        await self._status.look(self._desk, self._now)
+        await self._notes.refresh()
+        await self._status.refresh(self._desk, self._now)
         self._session.start()
         try:
             while True:
                 await self._carry_out(await self._next())
                 await self._tell_reviews()
                 # Behind the entries of this turn, which have gone out by now.
-                if await self._status.look(self._desk, self._now) and self._session.connected:
+                if await self._status.refresh(self._desk, self._now) and self._session.connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
@@ -286,7 +286,7 @@ class Delivery:
     async def _tell_reviews(self) -> None:
         """Publish what is to be told of reviews, and how many there are."""
         reviews, connected = self._reviews, self._session.connected
-        looked = None if reviews is None else await reviews.look(self._now, connected=connected)
+        looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
         if reviews is None or looked is None:
             return
         if (looked.waiting, looked.not_done) != (self._status.waiting, self._status.not_done):
@@ -356,10 +356,10 @@ class Delivery:
         made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
-                made = self._heard(await self._news.get())
+                made = self._handle(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _heard(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
+    def _handle(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:
             case None:
                 return self._relay.written()
@@ -376,17 +376,17 @@ class Delivery:
                 self._tell(LinkChanged(False, why))
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
-                return self._taken(tag, reason_code)
+                return self._acknowledged(tag, reason_code)
             case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
                 self.decisions.open and topic == self._topics.decisions
             ):
                 return [news]  # acknowledged once it is kept
             case Delivered():
-                commands = self._told(news)
+                commands = self._dispatch(news)
                 self._session.acknowledge(news)
                 return commands
 
-    def _taken(self, tag: str, reason_code: int) -> list[Command]:
+    def _acknowledged(self, tag: str, reason_code: int) -> list[Command]:
         if self._clips.took(tag, reason_code) or self._status.acknowledged(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):
@@ -396,7 +396,7 @@ class Delivery:
             self._obstacles.acknowledged(tag)
         return self._relay.acknowledged(tag, reason_code)
 
-    def _told(self, message: Delivered) -> list[Command]:
+    def _dispatch(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
@@ -486,7 +486,7 @@ class Delivery:
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
                     published = (inbox for inbox in self._inboxes if inbox.carries(topic))
-                    await next(published, self.decisions).take(command)
+                    await next(published, self.decisions).receive(command)
                     self._session.acknowledge(command)
                     self.see()
                 case Alarm(reason_code, meaning):

@@ -109,7 +109,7 @@ class ReviewDelivery:
         """It could not be published."""
         self._outbox.unsent(event_id, now)
 
-    async def look(self, now: float, *, connected: bool) -> Looked | None:
+    async def poll(self, now: float, *, connected: bool) -> Looked | None:
         """Note what was confirmed and what has changed; what is to be done now, None where it is too soon to look."""
         if now < self._next:
             return None
@@ -178,7 +178,7 @@ class DecisionInbox:
         read = read_declined if "declined" in parsed(payload) else read_decision
         return read(payload, self._source, self._key)
 
-    async def take(self, message: Delivered) -> None:
+    async def receive(self, message: Delivered) -> None:
         """Keep it, or count why not. When this returns the broker may forget it: a crash before brings it again."""
         if (why := self._objection(message)) is not None:
             with suppress(DiskFull):  # it is in the log

@@ -55,7 +55,7 @@ class Settlement:
         self.superseded: Misconfigured | None = None
         """What is wrong with a journal that is an older copy, or beside a copy: it must use up no more numbers."""
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """See whether anything is owed."""
         if await self._executor(lambda journal: journal.outbox.unsettled()) == 0:
             self.nothing_owed.set()

@@ -124,7 +124,7 @@ class SignedInbox(Generic[One]):
         """What is to be subscribed to."""
         return () if self._key is None else (self._published.topics,)
 
-    async def take(self, message: Delivered) -> None:
+    async def receive(self, message: Delivered) -> None:
         """Keep it, if it is one; else say in the log why not. When this returns the broker may forget it."""
         if self._key is None:  # a subscription that the broker remembers from when the settings named a key
             return

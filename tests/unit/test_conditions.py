@@ -80,7 +80,7 @@ def test_what_is_on_its_way_is_no_backlog_and_what_is_found_at_the_start_is(devi
 
 
 def told(device: Conditions, now: float = 0) -> None:
-    device.told(device.known(now), now)
+    device.mark_published(device.known(now), now)
 
 
 def is_news(device: Conditions, now: float) -> bool:
