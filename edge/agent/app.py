@@ -25,7 +25,15 @@ from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.conditions import Conditions
 from edge.agent.deferred import LateReadings
-from edge.agent.delivery import Delivery, LinkChanged
+from edge.agent.delivery import (
+    CrewChanged,
+    DecisionStored,
+    Delivery,
+    DeliveryEvent,
+    EntryRefused,
+    LinkChanged,
+    OrderReceived,
+)
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, dialogue_settings
 from edge.agent.dictation import Dictation
@@ -163,8 +171,9 @@ class Agent:
         speaks = live and parts.settings.speak.enabled is not False
         self._works = parts.workplaces()
         self._renewals = _Renewals(parts, self._works)
-        words = (parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms)
-        self.speaking = VoiceOutput(*words) if speaks else None
+        self.speaking = (
+            VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms) if speaks else None
+        )
         """The device's voice, for whoever answers the operator."""
         self._conversing = (
             self._conversation(parts, executor) if live and converses(parts.settings, live=live) else None
@@ -172,11 +181,10 @@ class Agent:
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
-            *(parts.settings, executor, self._linked, partial(self._heartbeats.beat, "relay")),
-            order=self._ordered,
-            turned_down=self._news.turned_down,
-            decided=self._signed.set,
-            crew=self._news.crew_changed,
+            parts.settings,
+            executor,
+            self._on_delivery_event,
+            partial(self._heartbeats.beat, "relay"),
             renewal=self._renewals.renewal,
             conditions=self._conditions,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
@@ -190,7 +198,7 @@ class Agent:
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(
-            *(parts.settings, executor, self._conversing, self._delivery.written), beside=self._news.announce
+            parts.settings, executor, self._conversing, self._delivery.written, beside=self._news.announce
         )
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
@@ -199,16 +207,14 @@ class Agent:
             else SecondHearing(witness, self._works.rules_for_witness, self._conversing.post)
         )
         self._dictation = dictation(
-            *(
-                parts,
-                executor,
-                self._on_dictation_event,
-                self._heard_frame,
-                self._clock,
-                gate,
-                self.speaking,
-                self._conversing,
-            ),
+            parts,
+            executor,
+            self._on_dictation_event,
+            heartbeat=self._heard_frame,
+            clock=self._clock,
+            gate=gate,
+            speaking=self.speaking,
+            conversing=self._conversing,
             expected=self._delivery.expected.at_hand,
             works=self._works,
         )
@@ -219,7 +225,12 @@ class Agent:
             else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
         )
         self._upkeep = Supervisor(
-            *(parts.settings, executor, self._heartbeats, self._notifier, self._clock, self._dictation),
+            parts.settings,
+            executor,
+            self._heartbeats,
+            self._notifier,
+            self._clock,
+            self._dictation,
             has_free=self._conditions.has_free,
         )
         self._parts = parts
@@ -459,15 +470,21 @@ class Agent:
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
         return not busy and await self.headset.blink()
 
-    def _linked(self, changed: LinkChanged) -> None:
-        """The broker can be reached, or no longer."""
-        if self._conversing is not None:
-            self._conversing.post(Link(changed.up))
-        self._tell(changed)
-
-    def _ordered(self, order: str) -> None:
-        if self._live:
-            self.headset.order(Order(order))
+    def _on_delivery_event(self, event: DeliveryEvent) -> None:
+        match event:
+            case LinkChanged(up):
+                if self._conversing is not None:
+                    self._conversing.post(Link(up))
+                self._tell(event)
+            case OrderReceived(order):
+                if self._live:
+                    self.headset.order(Order(order))
+            case EntryRefused(receipt):
+                self._news.turned_down(receipt)
+            case DecisionStored():
+                self._signed.set()
+            case CrewChanged(operators):
+                self._news.crew_changed(operators)
 
     def _heard_frame(self) -> None:
         """Called in the ear's thread for every frame. Ready means that sound comes, or that it is told why not."""

@@ -66,6 +66,36 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderReceived:
+    """An order came on the control topic, which the settings let it listen to."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRefused:
+    """The inventory does not take an event, or it will never reach it. Published once for each."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionStored:
+    """The journal has a decision of the inventory's side to carry out, signed with the key that the settings name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrewChanged:
+    """Others may sign on from now on."""
+
+    operators: tuple[Operator, ...] | None  # None: nobody needs to.
+
+
+DeliveryEvent = LinkChanged | OrderReceived | EntryRefused | DecisionStored | CrewChanged
+"""What delivery publishes to its subscriber."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
     """What comparing this device with the inventory came to."""
 
@@ -141,26 +171,18 @@ class Delivery:
         self,
         settings: Settings,
         desk: JournalThread,
-        tell: Callable[[LinkChanged], None],
-        beat: Callable[[], None],
+        publish: Callable[[DeliveryEvent], None] = lambda _: None,
+        beat: Callable[[], None] = lambda: None,
         session: Callable[..., Session] = Session,
-        order: Callable[[str], None] = lambda _: None,
-        turned_down: Callable[[Receipt], None] = lambda _: None,
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
-        decided: Callable[[], None] = lambda: None,
-        crew: Callable[[tuple[Operator, ...] | None], None] = lambda _: None,
         renewal: Renewal[Any] | None = None,
         conditions: Conditions | None = None,
     ) -> None:
-        """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
+        """`publish` is called with each event, `beat` whenever the relay has looked at the clock.
 
-        `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
-        hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
-        change of what waits for a person; None: nothing is told of that. `decided` hears when the journal has something
-        that the inventory's side decides about it, which it may where the settings name a key. `crew` hears
-        who may sign on from now on. `renewal` is who works with the site's master data; without anybody what comes is
-        kept for who does. `conditions` is what is told of how the device fares; without it nothing is. Raises
-        Misconfigured for the journal of another device.
+        `review` makes the event of each change of what waits for a person; None: none is sent. `renewal` puts the
+        site's master data in force; None: it is stored only. `conditions` is the device's state on the status topic;
+        None: it is left out. Raises Misconfigured for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -169,21 +191,20 @@ class Delivery:
         desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._status = _Status(settings, desk.now(lambda journal: journal.public_key), conditions)
-        self._tell = tell
+        self._publish = publish
         self._beat = beat
         self._relay = Relay(settings.deliver)
         self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new event.
-        self._notes = Settlement(desk, beat, turned_down)
+        self._notes = Settlement(desk, beat, lambda receipt: publish(EntryRefused(receipt)))
         self._agreed = asyncio.Event()
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
-        self._order = order
         key = pinned_key(settings.deliver.decisions_key)
-        self.decisions = DecisionInbox(key, self._topics.source, desk, beat, decided)
+        self.decisions = DecisionInbox(key, self._topics.source, desk, beat, lambda: publish(DecisionStored()))
         """What the inventory's side decides for this device."""
         self.expected = ExpectedReceipts(settings, key, desk, beat)
         """What the inventory's side expects at the site."""
-        self.roster = SiteCrew(settings, key, desk, beat, crew)
+        self.roster = SiteCrew(settings, key, desk, beat, lambda operators: publish(CrewChanged(operators)))
         """Who may sign on at the site."""
         self._clips = ClipDelivery(settings, key, desk, beat)
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
@@ -369,11 +390,11 @@ class Delivery:
                 if self._reviews is not None:
                     self._reviews.connected()
                 self._announce("online")
-                self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
+                self._publish(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.connected(receive_maximum)
             case Disconnected(why):
                 self._clips.connected()
-                self._tell(LinkChanged(False, why))
+                self._publish(LinkChanged(False, why))
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
                 return self._acknowledged(tag, reason_code)
@@ -417,7 +438,7 @@ class Delivery:
             )
             return []
         try:
-            self._order(events.read_order(message.payload))
+            self._publish(OrderReceived(events.read_order(message.payload)))
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
@@ -509,9 +530,7 @@ def _way(settings: Settings) -> Mqtt:
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 
 
-async def reconcile(
-    settings: Settings, desk: JournalThread, tell: Callable[[LinkChanged], None], *, within_s: float
-) -> Reconciled:
+async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float) -> Reconciled:
     """Compare this device with the inventory, and send again what the inventory lacks.
 
     Publishes what is owed or, where nothing is, the last event once more: the answer tells. A running agent does the
@@ -523,7 +542,7 @@ async def reconcile(
             'deliver.settle = "broker": an inventory that sends no receipts cannot be compared with; '
             'set it to "receipt" if yours does'
         )
-    delivery = Delivery(settings, desk, tell, beat=lambda: None)
+    delivery = Delivery(settings, desk)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
         found = await delivery.reconcile(within_s)

@@ -241,7 +241,7 @@ def _queue_reconcile(
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
     with JournalThread(given.state, given.keep) as executor:
-        found = asyncio.run(reconcile(given, executor, lambda _: None, within_s=wait))
+        found = asyncio.run(reconcile(given, executor, within_s=wait))
     if as_json:
         line(json.dumps(asdict(found)))
     else:

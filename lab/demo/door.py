@@ -12,7 +12,7 @@ from threading import Event
 
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
-from edge.agent.delivery import Delivery
+from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
 from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.parts import Parts, dictation, hear_all, renderer
@@ -101,11 +101,10 @@ class Door:
         self._signed = asyncio.Event()
         works = parts.workplaces()
         self._delivery = Delivery(
-            *(settings, executor),
-            tell=lambda _: None,
-            beat=lambda: None,
+            settings,
+            executor,
+            lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
             review=review_delivery.renderer(works.rules_of, settings.site, settings.device),
-            decided=self._signed.set,
         )
         self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(

@@ -62,7 +62,7 @@ def drained(journal: Path) -> dict[str, float]:
 
 async def deliver(settings: Settings, desk: JournalThread) -> None:
     """Deliver until nothing is owed or the time is over, and print what is seen meanwhile."""
-    delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    delivery = Delivery(settings, desk, lambda _: None)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
         for _ in range(round(DRAIN_S / LOOK_S)):

@@ -30,7 +30,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from dockvoice_protocol.config import Mqtt
-from edge.agent.delivery import Delivery
+from edge.agent.delivery import Delivery, LinkChanged
 from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -221,7 +221,7 @@ async def device(directory: Path, port: int, outage: Outage) -> None:
     settings = Settings(site=SITE, device=DEVICE, state_directory=directory, deliver=deliver)
     with JournalThread(directory, settings.keep) as desk:
         up = asyncio.Event()
-        delivery = Delivery(settings, desk, tell=lambda _: up.set(), beat=lambda: None)
+        delivery = Delivery(settings, desk, lambda event: up.set() if isinstance(event, LinkChanged) else None)
 
         def say() -> None:
             for number in outage.moments():

@@ -71,7 +71,7 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
         made.see()
 
     renewal = Renewal(partial(under, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
-    made = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, renewal=renewal)
+    made = Delivery(settings, desk, lambda _: None, renewal=renewal)
     return made
 
 
@@ -151,7 +151,7 @@ class Fleet:
         before = {device.name: device.status for device in self._devices}
         async with asyncio.TaskGroup() as group:
             for device in self._devices:
-                group.create_task(device.catalogue.inbox.take(message))
+                group.create_task(device.catalogue.inbox.receive(message))
         for device in self._devices:
             if (said := device.status) != before[device.name]:
                 topic = Topics("dockvoice", "hall", device.name).status

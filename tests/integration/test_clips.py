@@ -117,7 +117,7 @@ class Stage:
     def device(self, settings: Settings | None = None) -> Delivery:
         of = settings or self.settings()
         review = renderer(lambda _: None, "hall", "dock-1")
-        device = Delivery(of, self.desk, tell=lambda _: None, beat=lambda: None, review=review)
+        device = Delivery(of, self.desk, lambda _: None, review=review)
         self.written = device.written
         return device
 
@@ -474,7 +474,7 @@ def deliver_until_killed(state: Path, port: int, key: Path) -> None:
 
             desk.now(work)
         settings = Settings(site="hall", device="dock-1", deliver=deliver)
-        asyncio.run(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None).run())
+        asyncio.run(Delivery(settings, desk, lambda _: None).run())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.signed import ReviewDecision, signed_decision
 from edge.agent import conditions
 from edge.agent.conditions import Conditions
-from edge.agent.delivery import Delivery
+from edge.agent.delivery import DecisionStored, Delivery, DeliveryEvent, EntryRefused, OrderReceived
 from edge.config import Deliver, Settings, SettleBy
 from edge.deliver.device_events import recorded
 from edge.keep import device_key
@@ -117,12 +117,16 @@ def delivery(
     desk: JournalThread,
     broker: Mosquitto,
     settle: SettleBy = SettleBy.RECEIPT,
-    turned_down: Callable[[Receipt], None] = lambda _: None,
+    publish: Callable[[DeliveryEvent], None] = lambda _: None,
 ) -> Delivery:
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, turned_down=turned_down)
+    return Delivery(settings, desk, publish)
+
+
+def refused(published: list[DeliveryEvent]) -> list[Receipt]:
+    return [event.receipt for event in published if isinstance(event, EntryRefused)]
 
 
 def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
@@ -224,7 +228,7 @@ def test_a_refusal_is_told_once_however_often_its_receipt_comes(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
     refusing, row = committed(desk), committed(desk, 1)
-    told: list[Receipt] = []
+    published: list[DeliveryEvent] = []
 
     def meanwhile() -> None:
         far_end.wait_for_entries(2)
@@ -232,23 +236,23 @@ def test_a_refusal_is_told_once_however_often_its_receipt_comes(
             far_end.say(answer(refusing, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many")))
         far_end.say(answer(row))
 
-    delivering(delivery(desk, broker, turned_down=told.append), meanwhile)
-    assert told == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
+    delivering(delivery(desk, broker, publish=published.append), meanwhile)
+    assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
 
 
 def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_it_came_twice(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
     twice, other = committed(desk), committed(desk, 1)
-    told: list[Receipt] = []
+    published: list[DeliveryEvent] = []
 
     def meanwhile() -> None:
         far_end.wait_for_entries(2)
         far_end.say(answer(twice, ReceiptOutcome.DUPLICATE))
         far_end.say(answer(other, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
 
-    delivering(delivery(desk, broker, turned_down=told.append), meanwhile)
-    assert told == [Receipt(other.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",))]
+    delivering(delivery(desk, broker, publish=published.append), meanwhile)
+    assert refused(published) == [Receipt(other.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",))]
 
 
 def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, broker: Mosquitto) -> None:
@@ -337,7 +341,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
             far_end.say(answer(row))
         until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
 
-    delivering(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, conditions=fares), meanwhile)
+    delivering(Delivery(settings, desk, lambda _: None, conditions=fares), meanwhile)
     assert read_status(far_end.status[0], TOPICS)["disk_free_mb"] == 5000
     until(lambda: backlog()[-1] is None, "of a device that has gone nothing is told")
 
@@ -345,19 +349,23 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
 def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    orders: list[str] = []
+    published: list[DeliveryEvent] = []
+
+    def orders() -> list[str]:
+        return [event.order for event in published if isinstance(event, OrderReceived)]
+
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(control=True, mqtt=mqtt))
-    delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, order=orders.append)
+    delivery = Delivery(settings, desk, published.append)
     far_end.leave(TOPICS.control, b'{"order":"mute"}')
 
     def meanwhile() -> None:
         until(lambda: "is retained and not obeyed" in caplog.text, "nobody told of it")
         far_end.say(b'{"order":"talk"}', TOPICS.control)
-        until(lambda: bool(orders), "not obeyed")
+        until(lambda: bool(orders()), "not obeyed")
 
     delivering(delivery, meanwhile)
-    assert orders == ["talk"]
+    assert orders() == ["talk"]
 
 
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
@@ -366,10 +374,10 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     office = device_key.load_or_create(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
-    taken: list[bool] = []
+    published: list[DeliveryEvent] = []
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(decisions_key=pinned, mqtt=mqtt))
-    taking = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, decided=lambda: taken.append(True))
+    taking = Delivery(settings, desk, published.append)
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
     made = [
@@ -385,10 +393,10 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
             far_end.say(encode(one), TOPICS.decisions)
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
-        assert taken == []
+        assert published.count(DecisionStored()) == 0
         assert desk.now(lambda journal: journal.orders.due()) == []
         far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
-        until(lambda: bool(taken), "not taken")
+        until(lambda: DecisionStored() in published, "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
@@ -417,14 +425,14 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
 
     async def cut_off() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None).run())
+            group.create_task(Delivery(settings, desk, lambda _: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
             far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(Orders, "take", cut)
         asyncio.run(cut_off())
-    again = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    again = Delivery(settings, desk, lambda _: None)
     delivering(again, lambda: until(lambda: bool(desk.now(lambda journal: journal.orders.due())), "it is lost"))
     assert desk.now(lambda journal: journal.orders.not_done()) == {}
 

@@ -56,7 +56,7 @@ def office(tmp_path: Path) -> Signer:
 def receiving(tmp_path: Path, port: int, desk: JournalThread, site: str = "hall") -> Delivery:
     deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=site, device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    return Delivery(settings, desk, lambda _: None)
 
 
 def while_running(delivery: Delivery, work: Callable[[], None]) -> None:

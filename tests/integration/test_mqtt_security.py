@@ -160,7 +160,7 @@ def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER,
     way = Mqtt(**{"host": "127.0.0.1", "port": port, "reconnect_maximum_s": 1, **mqtt})
     deliver = Deliver(settle=settle, receipt_timeout_s=1, mqtt=way)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    return Delivery(settings, desk, lambda _: None)
 
 
 def delivering(delivery: Delivery, meanwhile: Callable[[], object]) -> None:
@@ -327,5 +327,5 @@ def test_where_the_brokers_word_settles_only_mqtt_5_is_spoken(tmp_path: Path, se
 
     with JournalThread(tmp_path) as desk:
         settings = Settings(deliver=Deliver(settle=settle))
-        Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, session=session)
+        Delivery(settings, desk, lambda _: None, session=session)
     assert [each.version for each in opened] == [spoken]

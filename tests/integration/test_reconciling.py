@@ -62,7 +62,7 @@ def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
 
 
 def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
-    return asyncio.run(reconcile(settings(broker), desk, tell=lambda _: None, within_s=within_s))
+    return asyncio.run(reconcile(settings(broker), desk, within_s=within_s))
 
 
 def delivered(desk: JournalThread, broker: Mosquitto, count: int) -> None:
@@ -181,7 +181,7 @@ def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_ow
         commit(desk, 3)
         renamed = settings(broker).model_copy(update={"device": "dock-2"})
         with pytest.raises(Misconfigured, match=r"dock-1, 3 of its entries .* set site and device back"):
-            asyncio.run(reconcile(renamed, desk, tell=lambda _: None, within_s=PATIENCE_S))
+            asyncio.run(reconcile(renamed, desk, within_s=PATIENCE_S))
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 2, 3]
 
@@ -193,7 +193,7 @@ def test_without_an_inventory_nothing_is_said_to_agree(desk: JournalThread, brok
 
 def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: JournalThread, broker: Mosquitto) -> None:
     with pytest.raises(Misconfigured, match=r'deliver\.settle = "broker"'):
-        asyncio.run(reconcile(settings(broker, SettleBy.BROKER), desk, tell=lambda _: None, within_s=1))
+        asyncio.run(reconcile(settings(broker, SettleBy.BROKER), desk, within_s=1))
 
 
 def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(

@@ -17,7 +17,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records import Operator, Roster, operators_of
 from dockvoice_protocol.signed import signed_roster
-from edge.agent.delivery import Delivery
+from edge.agent.delivery import CrewChanged, Delivery, DeliveryEvent
 from edge.config import Agree, Deliver, Settings
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
@@ -42,8 +42,12 @@ def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] |
     deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port), **more)
     agree = Agree(operators={"zoe": "op-20"})
     settings = Settings(site="hall", device="dock-1", deliver=deliver, agree=agree)
-    crew = (lambda _: None) if heard is None else heard.append
-    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, crew=crew)
+
+    def publish(event: DeliveryEvent) -> None:
+        if heard is not None and isinstance(event, CrewChanged):
+            heard.append(event.operators)
+
+    return Delivery(settings, desk, publish)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
-from edge.agent.delivery import Delivery
+from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.parts import assemble, dictation, hear_all, renderer
 from edge.agent.review_decisions import Decisions, take_signed
@@ -156,7 +156,9 @@ class Device:
                 attentive=lambda: self._dictation.attentive,
                 cut_off=lambda: False,
             )
-            self._delivery = Delivery(self._settings, desk, lambda _: None, lambda: None, decided=decided.set)
+            self._delivery = Delivery(
+                self._settings, desk, lambda event: decided.set() if isinstance(event, DecisionStored) else None
+            )
             decisions = Decisions(self._settings, desk, driver, self._delivery.written)
             self._dictation = dictation(
                 self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.at_hand
