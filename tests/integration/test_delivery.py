@@ -430,7 +430,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
             far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
-        patched.setattr(Orders, "take", cut)
+        patched.setattr(Orders, "store", cut)
         asyncio.run(cut_off())
     again = Delivery(settings, desk, lambda _: None)
     delivering(again, lambda: until(lambda: bool(desk.now(lambda journal: journal.orders.due())), "it is lost"))
