@@ -215,7 +215,7 @@ class Agent:
             gate=gate,
             speaking=self.speaking,
             conversing=self._conversing,
-            expected=self._delivery.expected.at_hand,
+            expected=self._delivery.expected.current,
             works=self._works,
         )
         begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
@@ -364,7 +364,7 @@ class Agent:
         if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
             self._conversing.let_in(self._delivery.roster.operators())
             await self._conversing.start()
-            self._parts.past.follow(self._conversing.at_hand)
+            self._parts.past.follow(self._conversing.prompt_state)
         self._begun.set()
         with kept():
             async with asyncio.TaskGroup() as group:

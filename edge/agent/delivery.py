@@ -373,7 +373,7 @@ class Delivery:
         """Wait for news or for the time at which something is due; what the relay makes of it."""
         if self._session.failure is not None:
             raise self._session.failure
-        wait_s = self._relay.next_due(self._now)
+        wait_s = self._relay.due_in_s(self._now)
         made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):

@@ -17,7 +17,7 @@ from typing import TypeVar
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
 from edge.agree.dialogue.events import Deadline, Fate, Happening, PersonDecided, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
@@ -28,7 +28,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
-from edge.understand.llm.prompt import AtHand
+from edge.understand.llm.prompt import PromptState
 
 T = TypeVar("T")
 
@@ -140,9 +140,9 @@ class DialogueDriver:
         idle = not self._turn.locked() and self._posted.empty()
         return idle and self._dialogue.take_catalogue(catalogue, forms)
 
-    def at_hand(self) -> AtHand:
+    def prompt_state(self) -> PromptState:
         """What the operator is in the middle of."""
-        return at_hand(self._dialogue)
+        return prompt_state(self._dialogue)
 
     def let_in(self, operators: tuple[Operator, ...] | None) -> None:
         """These may sign on when it starts; None: nobody needs to."""

@@ -49,7 +49,7 @@ from edge.records import (
     StandingContext,
 )
 from edge.records.speech import Prompt, Say
-from edge.understand.llm.prompt import AtHand
+from edge.understand.llm.prompt import PromptState
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
 MINUTE_S = 60
@@ -241,11 +241,11 @@ def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
-def at_hand(dialogue: Dialogue) -> AtHand:
+def prompt_state(dialogue: Dialogue) -> PromptState:
     """What the operator is in the middle of, as models are told: names of fields, and no value."""
     draft, question = dialogue.draft, dialogue.question
     known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
-    return AtHand(
+    return PromptState(
         pending=tuple(name for name, said in known.items() if said.value is not None),
         asked=None if question is None else question.field,
         confirming=dialogue.state is State.CONFIRMING,

@@ -118,7 +118,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
         "catalogue": partial(_catalogue, settings),
         "words": partial(_words, settings),
         "recogniser": partial(_recogniser, settings),
-        "witness": partial(_witness, settings),
+        "witness": partial(_second_recogniser, settings),
         **{f"model {one.name}": partial(_model, settings, one, today) for one in asked(settings)},
         "sqlite": _sqlite,
         "journal": partial(_journal, settings),
@@ -303,7 +303,7 @@ async def _recogniser(settings: Settings) -> Iterable[Finding]:
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
 
 
-async def _witness(settings: Settings) -> Iterable[Finding]:
+async def _second_recogniser(settings: Settings) -> Iterable[Finding]:
     if not converses(settings, live=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
     if witness_of(settings) is not None:

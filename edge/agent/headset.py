@@ -93,7 +93,7 @@ class Headset:
         self._publish = publish
         self._tell = tell
         self._mode = settings.hear.mode
-        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, tell=self._noticed)
+        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, tell=self._queue_event)
         self._faults: dict[str, str] = {}
         self._unheard = False
         self._microphone: Microphone | None = None
@@ -107,7 +107,7 @@ class Headset:
         made = Microphone(
             hear.device,
             watch.stall_s,
-            self._noticed,
+            self._queue_event,
             heartbeat,
             patient=True,
             zeros_s=zeros_s,
@@ -183,7 +183,7 @@ class Headset:
         self._notifier.status(self.status)
         self._tell(Earshot(heard))
 
-    def _noticed(self, event: MicrophoneEvent) -> None:
+    def _queue_event(self, event: MicrophoneEvent) -> None:
         """Called on the ear's thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._happened.put_nowait, event)

@@ -195,7 +195,7 @@ class _Making:
     ) -> tuple[Interpreter, Panel | None]:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(spoken(self.settings))
-        asked = () if is_own else interpreters_of(self.settings, demands.language.code)
+        asked = () if is_own else remote_interpreters_of(self.settings, demands.language.code)
         if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
             return self.ear(form, demands.language, own), None
         from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
@@ -211,7 +211,7 @@ class _Making:
         return asking, asking
 
 
-def interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
+def remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
     """The interpreters beyond this device that are set up for a language, by name, in the order of the settings."""
     understand = settings.understand
     listed = understand.interpreters.items()
@@ -223,7 +223,7 @@ def languages_of(settings: Settings) -> tuple[str, ...]:
     if settings.understand.mode is Mode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(spoken(settings)).code)
-    return tuple(one for one in others if interpreters_of(settings, one))
+    return tuple(one for one in others if remote_interpreters_of(settings, one))
 
 
 def typed_in(settings: Settings) -> Language:

@@ -227,7 +227,7 @@ class ExpectedReceipts:
         self.inbox = SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
-    def at_hand(self) -> Expectations:
+    def current(self) -> Expectations:
         """What is expected now."""
         return self._at_hand
 

@@ -142,11 +142,11 @@ class VoiceOutput:
         """Return when there is a speaker, and it takes sound."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
-            if lookout.is_worth_trying(await asyncio.to_thread(playback_devices), time.monotonic()):
+            if lookout.try_now(await asyncio.to_thread(playback_devices), time.monotonic()):
                 await self._try(lookout)
 
     async def _try(self, lookout: Lookout) -> None:
-        if not await self._opens() and lookout.is_worth_a_blink(time.monotonic()) and await self._blink():
+        if not await self._opens() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
             lookout.blinked(time.monotonic())
             await self._opens()
 

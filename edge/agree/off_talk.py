@@ -54,7 +54,7 @@ BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN - {Rol
 """What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
 
 
-def is_statement(said: Reading, rules: Rules) -> bool:
+def states_context(said: Reading, rules: Rules) -> bool:
     """Is it said where somebody is: "next trailer is 5503, at door 12", not "door twelve is full" nor "bring 5503"?"""
     told, heard, roles = _field_words(said, rules)
     last = max(told, default=0)

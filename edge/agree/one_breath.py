@@ -39,7 +39,7 @@ def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifies)), None)
 
 
-def named_apart(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
+def several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
     """The names of several things, each said by itself: with its label, or each with a value of its own."""
     for name in rules.identifies:
         one = said.fields.get(name)

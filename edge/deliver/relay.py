@@ -363,9 +363,9 @@ class Relay:
         """The row could not be published: the broker's window is full. That is no attempt."""
         self._waiting.unsent(event_id, now)
 
-    def next_due(self, now: float) -> float | None:
+    def due_in_s(self, now: float) -> float | None:
         """Seconds until `tick` has work; None while nothing is in flight."""
-        return self._waiting.next_due(now)
+        return self._waiting.due_in_s(now)
 
     @property
     def _waiting(self) -> Outbox[PendingRow]:

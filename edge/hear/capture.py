@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
+from edge.audio.portaudio import TURN, demand_alsa_opens, end, portaudio, start
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -102,7 +102,7 @@ class Stream:
         """Open a device as `device_named` found it. Raises NotOpened."""
         library = portaudio()
         try:
-            demand_openable(library, found, playback=False)
+            demand_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
             raise NotOpened(_line(fault)) from None
         rate, channels = _format(library, found)

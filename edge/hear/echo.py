@@ -143,7 +143,7 @@ class OwnVoice:
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
         if likeness[best] >= _ALIKE and self._is_possible(heard, windows[best]):
-            self._learn(heard, windows[best])
+            self._learn_leakage(heard, windows[best])
             self._delay = best if self._delay is None else max(0, self._delay - _EARLIEST) + best
             return True
         self._unlearn(heard, windows)
@@ -153,7 +153,7 @@ class OwnVoice:
         """Whether its strength allows leakage: a single tone rises and falls like any syllable."""
         return bool((played > _PLAYED).mean() >= _TELLING) or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
 
-    def _learn(self, heard: _Powers, played: _Powers) -> None:
+    def _learn_leakage(self, heard: _Powers, played: _Powers) -> None:
         self._move_to(_swing_db(heard, played))
 
     def _unlearn(self, heard: _Powers, windows: _Powers) -> None:

@@ -136,7 +136,7 @@ class AuditTrail:
                 known[key.keyid] = key
         return known
 
-    def keys_now(self) -> dict[str, PublicKey]:
+    def keys_with_current(self) -> dict[str, PublicKey]:
         """These and the current key, where it is readable: it may have signed no entry yet."""
         with suppress(DockvoiceError):  # unreadable for other users
             own = device_key.load(self.directory).public
@@ -220,7 +220,7 @@ def verify(
     of valid ones. Works beside the process that writes: events committed meanwhile may be left out. Raises
     StorageFailed where the disk cannot be read.
     """
-    reviews, review_broken = trail.reviews(trail.keys_now() if keys is None else keys)
+    reviews, review_broken = trail.reviews(trail.keys_with_current() if keys is None else keys)
     keys = trail.keys() if keys is None else keys
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):

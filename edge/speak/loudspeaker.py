@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
+from edge.audio.portaudio import TURN, demand_alsa_opens, end, portaudio, start
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
 from edge.speak.mixer import Phrase, Playing, Rank, Samples
@@ -191,7 +191,7 @@ class _Stream:
         """Open and start; raises PortAudio's errors."""
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
-            demand_openable(library, found, playback=True)
+            demand_alsa_opens(library, found, playback=True)
             rate, channels = _format(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(
@@ -275,18 +275,18 @@ class Lookout:
         self._new = frozenset[str]()
         """Outputs that have appeared since that scan."""
 
-    def is_worth_trying(self, there: frozenset[str], now: float) -> bool:
+    def try_now(self, there: frozenset[str], now: float) -> bool:
         """Whether to try to open the speaker now."""
         if there != self._there:
             self._new = (self._new | there - self._there) & there
             self._there, self._changed = there, now
-        pause_s = AGAIN_S if self.is_worth_a_blink(now) else ANYHOW_S
+        pause_s = AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
         if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True
         return False
 
-    def is_worth_a_blink(self, now: float) -> bool:
+    def is_rescan_due(self, now: float) -> bool:
         """Whether PortAudio must rescan: the speaker did not open, and may be unknown to it."""
         return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
 

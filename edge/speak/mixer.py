@@ -167,7 +167,7 @@ class Playing:
         behind = sum(other.rank >= rank or other.began for other in self._phrases)
         self._phrases.insert(behind, phrase)
         if len(self._phrases) > MOST_WAITING:
-            self._give_up(min((one for one in self._phrases if not one.began), key=lambda one: one.rank))
+            self._dequeue(min((one for one in self._phrases if not one.began), key=lambda one: one.rank))
         return phrase
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
@@ -182,7 +182,7 @@ class Playing:
         """The phrase is complete."""
         phrase.whole = True
         if not phrase.waiting:
-            self._give_up(phrase)
+            self._dequeue(phrase)
 
     def hush(self) -> bool:
         """Stop and clear the queue, except for priority phrases. Whether anything was cut off."""
@@ -191,7 +191,7 @@ class Playing:
             if phrase.began and phrase.waiting:
                 left = phrase.waiting[0][:FADE].astype(np.float64)
                 self._tail = left * np.linspace(1, 0, len(left), endpoint=False) * self._gain
-            self._give_up(phrase)
+            self._dequeue(phrase)
         return bool(cut)
 
     def adjust(self, steps: int) -> float:
@@ -225,7 +225,7 @@ class Playing:
         self._numbers += 1
         return self._numbers
 
-    def _give_up(self, phrase: Phrase) -> None:
+    def _dequeue(self, phrase: Phrase) -> None:
         if phrase in self._phrases:
             self._phrases.remove(phrase)
 
@@ -258,7 +258,7 @@ class Playing:
                 filled += len(piece)
             if phrase.waiting or not phrase.whole:
                 break  # the room is filled, or the rest of it is still being made: later phrases wait
-            self._give_up(phrase)
+            self._dequeue(phrase)
         return heard
 
     @staticmethod

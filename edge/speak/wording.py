@@ -111,7 +111,7 @@ class Readback:
 
     def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
-        plain, again = self._plain(field, fields, terms), _again(field, fields[field.name], self._language)
+        plain, again = self._value_clauses(field, fields, terms), _again(field, fields[field.name], self._language)
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
@@ -125,9 +125,8 @@ class Readback:
 
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
-        clauses = (
-            self._plain(field.item, {field.name: "0"}, _PLAIN) for field in self._form.fields if field.spoken.spelt
-        )
+        spelt = (field for field in self._form.fields if field.spoken.spelt)
+        clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(
@@ -190,9 +189,9 @@ class Readback:
         return noun.title() if self._language.code == "de" else noun
 
     def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
-        return " ".join(self._plain(field, fields, terms))
+        return " ".join(self._value_clauses(field, fields, terms))
 
-    def _plain(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
+    def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)

@@ -110,7 +110,7 @@ def proposed(
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
         return _asked(interpreter, form, catalogue, words, meant, language)
     if astray:
-        return Reading(interpreter, form.name, tuple(words), _unconfirmed(fields, form.identifies or fields))
+        return Reading(interpreter, form.name, tuple(words), _with_unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
@@ -122,7 +122,7 @@ def proposed(
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
 
 
-def _unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
+def _with_unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
     return {name: replace(one, confirmed=one.confirmed and name not in names) for name, one in fields.items()}
 
 

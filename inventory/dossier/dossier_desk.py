@@ -148,7 +148,7 @@ class DossierWriter:
         if self._writing is not None:
             if not self._writing.done():
                 return
-            self._look_back(self._writing)
+            self._finish_writing(self._writing)
             self._writing = None
         if self._due_at is not None and self._clock() >= self._due_at:
             self._due_at = None
@@ -160,7 +160,7 @@ class DossierWriter:
         """Begin nothing more; what is being written is finished."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _look_back(self, done: Future[int]) -> None:
+    def _finish_writing(self, done: Future[int]) -> None:
         try:
             failed = done.result()
         except DockvoiceError as fault:  # the database is away: what is owed could not even be asked

@@ -37,7 +37,7 @@ from inventory.records import (
     WaitingOf,
 )
 from inventory.reviews import continuity, flags
-from inventory.reviews.continuity import Seal
+from inventory.reviews.continuity import Links
 from inventory.store import many, stock
 from inventory.store.database import SiteFault, reading, reported
 from inventory.store.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
@@ -221,7 +221,7 @@ class _Batch:
             case Early() if not continuity.jumps(event, device.handled):
                 return self._too_soon(one, device)
             case Apply() | Refused() if device.advances(event):
-                seal = continuity.seal_of(event.body)
+                seal = continuity.read_links(event.body)
                 return self._in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
             case _:
                 return None
@@ -230,12 +230,12 @@ class _Batch:
         of, before = self._applied.get(one.event.event_id, (one.at, None))
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
-    def _is_plain(self, event: Event | Unfit, device: _Device, seal: Seal) -> bool:
+    def _is_plain(self, event: Event | Unfit, device: _Device, seal: Links) -> bool:
         """Whether it continues its chain, and no rule is to look at what stands when it comes."""
         ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
         return continuity.continues(device.link, seal) and not ruled
 
-    def _in_turn(self, one: _Came, device: _Device, decision: Apply | Refused, seal: Seal) -> Applied | Refused:
+    def _in_turn(self, one: _Came, device: _Device, decision: Apply | Refused, seal: Links) -> Applied | Refused:
         event = one.event
         refusal = decision if isinstance(decision, Refused) else self._change(one)
         device.advance(event)
@@ -302,7 +302,7 @@ class _Batch:
                 transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused]
             )
             many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
-            self._write_waiting()
+            self._update_held()
             many.change(
                 transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
             )
@@ -313,7 +313,7 @@ class _Batch:
         its = {"handled": device.handled, "highest": device.highest, "instance": device.instance}
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
-    def _write_waiting(self) -> None:
+    def _update_held(self) -> None:
         reorder_buffer.keep(self._transaction, (one.event for one in self._written.held), self._now)
         done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
         reorder_buffer.forget(self._transaction, (one.event for one in done))

@@ -91,7 +91,7 @@ class Hearing:
     def meet(self) -> None:
         """Where the site trusts at first use, devices of which no key is known are enrolled. Raises StorageFailed."""
         while self._unmet:
-            self._meet(self._unmet[0])
+            self._enrol_at_first_use(self._unmet[0])
             self._unkept.append(self._unmet.popleft())
 
     def keep(self) -> list[Delivered]:
@@ -150,7 +150,7 @@ class Hearing:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
             return None
 
-    def _meet(self, message: Delivered) -> None:
+    def _enrol_at_first_use(self, message: Delivered) -> None:
         # Without trust the subscription is one that the broker remembers from when the settings said so.
         if not self._trust_first_use or not message.payload:
             return

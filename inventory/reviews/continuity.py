@@ -34,14 +34,14 @@ FAR = 1_000_000
 every ten seconds for four months, day and night. A device that truly is so far ahead sends what is lacking first."""
 
 
-class Seal(NamedTuple):
+class Links(NamedTuple):
     """What ties an event to others; None where it says nothing, as what was refused may."""
 
     previous: str | None
     link: str | None
 
 
-def seal_of(body: str | bytes) -> Seal:
+def read_links(body: str | bytes) -> Links:
     """The seal of an event."""
     try:
         said = from_json(body)
@@ -49,10 +49,10 @@ def seal_of(body: str | bytes) -> Seal:
         said = None
     found = said if isinstance(said, dict) else {}
     previous, link = (one if isinstance(one, str) else None for one in (found.get(PREVIOUS), found.get(CHAIN)))
-    return Seal(previous, link)
+    return Links(previous, link)
 
 
-def continues(before: str | None, seal: Seal) -> bool:
+def continues(before: str | None, seal: Links) -> bool:
     """Whether it goes on from the link before it, as far as both are known."""
     return before is None or seal.previous is None or seal.previous == before
 
@@ -70,7 +70,7 @@ def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str |
             break
         wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
         for row in many.among(transaction, wanted, table, ["site", "device", "sequence"], lacking):
-            found[row.site, row.device, row.sequence] = seal_of(row.body).link
+            found[row.site, row.device, row.sequence] = read_links(row.body).link
         lacking -= found.keys()
     return found
 
@@ -78,7 +78,7 @@ def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str |
 def check(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
     """Hold an event whose turn it is against the one before it, which was the last one handled."""
     at = (event.site, event.device, handled)
-    if continues(links(transaction, [at]).get(at), seal_of(event.body)):
+    if continues(links(transaction, [at]).get(at), read_links(event.body)):
         return
     before = _event_of(transaction, at)
     log.warning(

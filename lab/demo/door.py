@@ -121,7 +121,7 @@ class Door:
         self._dictation = dictation(
             *(parts, executor, lambda _: None),
             conversing=self._conversing,
-            expected=self._delivery.expected.at_hand,
+            expected=self._delivery.expected.current,
             works=works,
         )
         self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
@@ -165,7 +165,7 @@ class Door:
 
     async def until_announced(self) -> None:
         """Wait until it knows what is expected."""
-        await until(lambda: bool(self._delivery.expected.at_hand().places))
+        await until(lambda: bool(self._delivery.expected.current().places))
 
     async def until_recorded(self) -> None:
         """Wait until what was read back is on record: nobody says anything against it."""

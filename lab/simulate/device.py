@@ -140,7 +140,7 @@ class SimulatedDevice:
 
     def tick(self, now: float) -> list[OutboxRow]:
         """Time has passed."""
-        due = self._relay.next_due(now)
+        due = self._relay.due_in_s(now)
         return self._do(self._relay.tick(now), now) if due is not None and due <= 0 else []
 
     def unsent(self, row: OutboxRow, now: float) -> None:

@@ -158,7 +158,7 @@ class Outbox(Generic[_P]):
         """Forget the schedule, as at a lost connection: the caller's store has what is pending, and adds it again."""
         self._pending.clear()
 
-    def next_due(self, now: float) -> float | None:
+    def due_in_s(self, now: float) -> float | None:
         """Seconds until `take_due` returns something; None while nothing is to be published."""
         due = min((one.due for one in self._pending.values()), default=math.inf)
         return None if due == math.inf else max(0.0, due - now)

@@ -112,14 +112,14 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
 
         def meanwhile() -> None:
             publish(here, signed_list(LIST, office, NOW))
-            until(lambda: taking.expected.at_hand().for_pallet("742") != (), "not taken")
+            until(lambda: taking.expected.current().for_pallet("742") != (), "not taken")
             for named, payload, told in bad:
                 caplog.clear()
                 publish(named, payload)
                 until(partial(is_told, caplog, told), f"{told!r} was not told")
-                assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+                assert taking.expected.current().at(TRAILER) == (LINE,)
             publish(here, signed_list(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
-            until(lambda: taking.expected.at_hand().at(TRAILER)[0].received, "not replaced")
+            until(lambda: taking.expected.current().at(TRAILER)[0].received, "not replaced")
 
         while_running(taking, meanwhile)
 
@@ -131,17 +131,17 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
         publish(here, signed_list(LIST, office, NOW))
-        while_running(taking, lambda: until(lambda: bool(taking.expected.at_hand().places), "not taken"))
+        while_running(taking, lambda: until(lambda: bool(taking.expected.current().places), "not taken"))
     publish(here, signed_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        assert taking.expected.at_hand().at(TRAILER) == (LINE,)
-        assert receiving(tmp_path, broker.port, desk, site="south").expected.at_hand().places == ()
+        assert taking.expected.current().at(TRAILER) == (LINE,)
+        assert receiving(tmp_path, broker.port, desk, site="south").expected.current().places == ()
         publish(Topics.expected("dockvoice", "hall", str(DOOR)), signed_list(replace(LIST, place=DOOR), office, NOW))
-        while_running(taking, lambda: until(lambda: len(taking.expected.at_hand().places) > 1, "not taken"))
-        assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+        while_running(taking, lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
+        assert taking.expected.current().at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
-        assert receiving(tmp_path, broker.port, desk).expected.at_hand().places == ()
+        assert receiving(tmp_path, broker.port, desk).expected.current().places == ()
 
 
 def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_old_ones(
@@ -186,10 +186,10 @@ def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosqu
         taking = receiving(tmp_path, broker.port, desk)
 
         def meanwhile() -> None:
-            until(lambda: len(taking.expected.at_hand().places) == 2, "not taken")
-            assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+            until(lambda: len(taking.expected.current().places) == 2, "not taken")
+            assert taking.expected.current().at(TRAILER) == (LINE,)
             assert "withdrawn" in expect("--withdraw", "door/12", "--site", "hall")
-            until(lambda: taking.expected.at_hand().places == (TRAILER,), "not withdrawn")
+            until(lambda: taking.expected.current().places == (TRAILER,), "not withdrawn")
 
         while_running(taking, meanwhile)
     listed = [json.loads(line) for line in dockvoice("inventory", "expect", "--json", *at[:2]).stdout.splitlines()]

@@ -64,7 +64,7 @@ def test_only_what_lacks_two_fields_surely_goes_on(
 ) -> None:
     reader = chosen[0]
     if isinstance(reader, VoskInterpreter):
-        assert reader._goes_on(said.split()) is goes_on
+        assert reader._is_unfinished_entry(said.split()) is goes_on
 
 
 def sound(name: str) -> bytes:

@@ -93,7 +93,7 @@ class Line(RuleBasedStateMachine):
 
     @invariant()
     def something_is_always_next(self) -> None:
-        wait = self.outbox.next_due(self.now)
+        wait = self.outbox.due_in_s(self.now)
         assert (wait is None) == (not self.owed)
 
 

@@ -147,7 +147,7 @@ class Faults(RuleBasedStateMachine):
     @invariant()
     def what_is_owed_has_a_time_at_which_it_is_looked_at_again(self) -> None:
         if self.line.up and self.line.owed:
-            assert self.line.relay.next_due(self.line.now) is not None
+            assert self.line.relay.due_in_s(self.line.now) is not None
 
     def teardown(self) -> None:
         if hasattr(self, "line"):

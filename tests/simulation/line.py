@@ -237,7 +237,7 @@ class Line:
             self.flow()
             if self.done():
                 return
-            self.wait(self.relay.next_due(self.now) or TIMEOUT_S)
+            self.wait(self.relay.due_in_s(self.now) or TIMEOUT_S)
         raise AssertionError(f"still owed: {[row.sequence for row in self.owed]}")
 
     def suffer(self, chance: random.Random) -> None:

@@ -161,7 +161,7 @@ class Device:
             )
             decisions = Decisions(self._settings, desk, driver, self._delivery.written)
             self._dictation = dictation(
-                self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.at_hand
+                self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.current
             )
             await driver.start()
             async with asyncio.TaskGroup() as group:

@@ -32,7 +32,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.records import Acoustics, Closing, Frame, OutboxRow, Outcome, Utterance
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
-from edge.understand.llm.prompt import AtHand
+from edge.understand.llm.prompt import PromptState
 from edge.understand.proposal import proposal
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
 from tests.sayings import utterance
@@ -446,17 +446,17 @@ def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothin
 
 def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
-        assert bench.conversing.at_hand() == AtHand()
+        assert bench.conversing.prompt_state() == PromptState()
         await bench.say("pallet seven four two twelve units")
-        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity"), "dock")
+        assert bench.conversing.prompt_state() == PromptState(("pallet_id", "quantity"), "dock")
         await bench.say("b")
-        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity", "dock"))
+        assert bench.conversing.prompt_state() == PromptState(("pallet_id", "quantity", "dock"))
         await bench.say("yes")
-        assert bench.conversing.at_hand() == AtHand(last=True)
+        assert bench.conversing.prompt_state() == PromptState(last=True)
         await bench.say("cancel")
-        assert bench.conversing.at_hand() == AtHand(confirming=True, last=True)
+        assert bench.conversing.prompt_state() == PromptState(confirming=True, last=True)
         await bench.say("yes")
-        assert bench.conversing.at_hand() == AtHand()
+        assert bench.conversing.prompt_state() == PromptState()
 
     converse(tmp_path, rules, play, undo_s=20.0)
 

@@ -34,7 +34,7 @@ class Seen:
             await self._news.wait()
             for event in events:
                 self._news.clear()
-                await asyncio.to_thread(self.headset._noticed, event)
+                await asyncio.to_thread(self.headset._queue_event, event)
                 await self._news.wait()
             attending.cancel()
 

@@ -81,7 +81,7 @@ class Counting:
         self.pieces: list[bytes] = []
         self.begun = begun
 
-    def goes_on(self) -> bool:
+    def is_unfinished_entry(self) -> bool:
         return self.begun
 
     def accept(self, pcm: bytes) -> None:

@@ -92,7 +92,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
     assert alarm[0] == Alarm(code, meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
-        wait = machine.next_due(now)
+        wait = machine.due_in_s(now)
         assert wait is not None
         waits.append(wait)
         assert machine.tick(now + wait - 0.001) == []
@@ -115,14 +115,14 @@ def test_nothing_is_published_without_a_connection() -> None:
     assert machine.written() == []
     assert machine.offered(rows(1, 2), now=0) == []
     assert machine.tick(1000) == []
-    assert machine.next_due(0) is None
+    assert machine.due_in_s(0) is None
 
 
 def test_what_is_not_answered_in_time_goes_again() -> None:
     machine = relay()
     assert published(machine.offered(rows(1, 2), now=5)) == [1, 2]
     machine.acknowledged("event-1", 0)
-    assert machine.next_due(5) == TIMEOUT_S
+    assert machine.due_in_s(5) == TIMEOUT_S
     assert machine.tick(5 + TIMEOUT_S - 0.1) == []
     machine.receipt(answer(2))
     assert published(machine.tick(5 + TIMEOUT_S)) == [1]
@@ -133,7 +133,7 @@ def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     machine.offered(rows(1, 2), now=0)
     machine.acknowledged("event-1", 0)
     assert machine.disconnected() == []
-    assert machine.next_due(0) is None
+    assert machine.due_in_s(0) is None
     assert machine.tick(1000) == []
     assert machine.connected(20) == [WantRows(3)]
     assert published(machine.offered(rows(1, 2), now=1)) == [1, 2]
@@ -180,7 +180,7 @@ def test_any_receipt_settles_with_what_it_says(outcome: ReceiptOutcome) -> None:
     machine = relay()
     machine.offered(rows(1), now=0)
     assert machine.receipt(answer(1, outcome)) == [Settle("event-1", answer(1, outcome))]
-    assert machine.next_due(0) is None
+    assert machine.due_in_s(0) is None
 
 
 def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
@@ -194,7 +194,7 @@ def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
         machine = relay(settle=settle)
         machine.offered(rows(1), now=0)
         assert machine.acknowledged("event-1", code) == [command]
-        assert (machine.next_due(0) is None) == (settle is SettleBy.BROKER)
+        assert (machine.due_in_s(0) is None) == (settle is SettleBy.BROKER)
 
 
 def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
@@ -265,7 +265,7 @@ def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
     machine.disconnected()
     assert machine.connected(20) == [WantRows(2)]
     assert published(machine.offered(rows(1, 2), now=1)) == [2]
-    assert machine.next_due(1) == TIMEOUT_S - 1
+    assert machine.due_in_s(1) == TIMEOUT_S - 1
 
 
 def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
@@ -275,7 +275,7 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
         assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
         machine.offered(rows(1, 2), now)
         machine.acknowledged("event-2", 0)
-        now += machine.next_due(now) or 0
+        now += machine.due_in_s(now) or 0
         machine.tick(now)
     assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
 
@@ -307,9 +307,9 @@ def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_tr
     machine = relay()
     machine.offered(rows(1, 2), now=0)
     machine.unsent("event-2", now=0)
-    assert machine.next_due(0) == ROOM_S
+    assert machine.due_in_s(0) == ROOM_S
     assert published(machine.tick(ROOM_S)) == [2]
-    assert machine.next_due(ROOM_S) == TIMEOUT_S - ROOM_S
+    assert machine.due_in_s(ROOM_S) == TIMEOUT_S - ROOM_S
     assert published(machine.tick(TIMEOUT_S)) == [1]
     assert published(machine.tick(ROOM_S + TIMEOUT_S)) == [2], "after the first wait, not the second"
 
@@ -446,7 +446,7 @@ def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     assert machine.offered([], now=0) == [WantLast()]
     assert not machine.agreed
     assert published(machine.asked(row(9), now=0)) == [9]
-    assert machine.next_due(0) is None, "once on a connection is enough"
+    assert machine.due_in_s(0) is None, "once on a connection is enough"
     assert not machine.agreed
     assert machine.receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
         "event-9", answer(9, ReceiptOutcome.DUPLICATE)
@@ -467,7 +467,7 @@ def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     machine.offered([], now=0)
     machine.asked(row(9), now=0)
     assert machine.early(early(9, expected=4), now=1) == []
-    assert machine.next_due(1) == TIMEOUT_S
+    assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.tick(1 + TIMEOUT_S)) == [9]
     assert machine.early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
     assert published(machine.offered(rows(4, 5, 6), now=30)) == [4, 5, 6]
@@ -512,7 +512,7 @@ def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
     machine.offered(rows(1, 2), now=0)
     assert machine.tick(5.0) == []
     assert published(machine.invited(5.0)) == [1, 2]
-    assert machine.next_due(5.0) == TIMEOUT_S, "and the waits begin anew"
+    assert machine.due_in_s(5.0) == TIMEOUT_S, "and the waits begin anew"
 
 
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:

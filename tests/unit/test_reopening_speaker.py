@@ -6,7 +6,7 @@ NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
 
 def looked(lookout: Lookout, there: frozenset[str], *moments: float) -> list[bool]:
-    return [lookout.is_worth_trying(there, moment) for moment in moments]
+    return [lookout.try_now(there, moment) for moment in moments]
 
 
 def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
@@ -14,12 +14,12 @@ def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
     assert looked(lookout, NOTHING, 0, 1, 60, ANYHOW_S - 1, ANYHOW_S, ANYHOW_S + 1) == [
         *(True, False, False, False, True, False)
     ]
-    assert not lookout.is_worth_a_blink(ANYHOW_S)
+    assert not lookout.is_rescan_due(ANYHOW_S)
 
 
 def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first() -> None:
     lookout = Lookout(NOTHING)
-    lookout.is_worth_trying(NOTHING, 0)
+    lookout.try_now(NOTHING, 0)
     assert looked(lookout, CARD, 100, 101, 100 + SETTLES_S) == [True] * 3
     lookout.blinked(101)
     assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
@@ -27,29 +27,29 @@ def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first(
 
 def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
     lookout = Lookout(NOTHING)
-    lookout.is_worth_trying(CARD, 100)
-    assert lookout.is_worth_a_blink(100)
+    lookout.try_now(CARD, 100)
+    assert lookout.is_rescan_due(100)
     lookout.blinked(100)
-    assert not lookout.is_worth_a_blink(100 + BLINK_EVERY_S)
+    assert not lookout.is_rescan_due(100 + BLINK_EVERY_S)
 
 
 def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
     lookout = Lookout(CARD)
-    lookout.is_worth_trying(NOTHING, 100)
-    assert not lookout.is_worth_a_blink(100)
-    lookout.is_worth_trying(CARD, 101)
-    lookout.is_worth_trying(NOTHING, 102)
-    assert not lookout.is_worth_a_blink(102), "it was there in between, and nobody needs it any more"
-    lookout.is_worth_trying(frozenset({"another card"}), 103)
-    assert lookout.is_worth_a_blink(103)
+    lookout.try_now(NOTHING, 100)
+    assert not lookout.is_rescan_due(100)
+    lookout.try_now(CARD, 101)
+    lookout.try_now(NOTHING, 102)
+    assert not lookout.is_rescan_due(102), "it was there in between, and nobody needs it any more"
+    lookout.try_now(frozenset({"another card"}), 103)
+    assert lookout.is_rescan_due(103)
 
 
 def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
     lookout = Lookout(NOTHING)
     blinks = []
     for second in range(120):
-        lookout.is_worth_trying(CARD if second % 2 else NOTHING, second)
-        if lookout.is_worth_a_blink(second):
+        lookout.try_now(CARD if second % 2 else NOTHING, second)
+        if lookout.is_rescan_due(second):
             lookout.blinked(second)
             blinks.append(second)
     assert blinks == [1, 1 + BLINK_EVERY_S]
@@ -57,13 +57,13 @@ def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> Non
 
 def test_a_blink_that_could_not_be_made_is_made_later() -> None:
     lookout = Lookout(NOTHING)
-    lookout.is_worth_trying(CARD, 0)
+    lookout.try_now(CARD, 0)
     assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
-    assert lookout.is_worth_a_blink(SETTLES_S + 30)
+    assert lookout.is_rescan_due(SETTLES_S + 30)
 
 
 def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
     lookout = Lookout(NOTHING)
-    tries = [second for second in range(60) if lookout.is_worth_trying(CARD, second)]
+    tries = [second for second in range(60) if lookout.try_now(CARD, second)]
     settled = int(SETTLES_S)
     assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

@@ -6,7 +6,7 @@ import pytest
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import TURNS, AtHand, Context, DialogueTurn, Past, context_sentences
+from edge.understand.llm.prompt import TURNS, Context, DialogueTurn, Past, PromptState, context_sentences
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 
 
@@ -52,17 +52,17 @@ def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Pa
 
 
 def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: Past, form: Form) -> None:
-    now = AtHand()
+    now = PromptState()
     past.follow(lambda: now)
     past.decided(READ, ASK)
     assert past() == Context(turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock")),))
-    now = AtHand(("pallet_id", "quantity"), "dock", last=True)
+    now = PromptState(("pallet_id", "quantity"), "dock", last=True)
     past.decided(READ, ASK)
     assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)
     assert past().turns[-1].asked == "dock"
     text = context_sentences(past(), form)
     assert "An entry is at hand and can be corrected, completed or taken back; known of it: pallet, quantity." in text
-    now = AtHand(confirming=True)
+    now = PromptState(confirming=True)
     assert "answered with yes or no" in context_sentences(past(), form)
 
 

@@ -15,7 +15,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.off_talk import begins_astray, is_statement
+from edge.agree.off_talk import begins_astray, states_context
 from edge.agree.readings import differing, part_of, unconfirmed, values_of
 from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
@@ -39,7 +39,7 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
     alone, told = _lasting(session, said)
     if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
         is_pointing = points_at_last(alone.words, session.rules.language)
-        if is_pointing or not is_statement(alone, session.rules) or begins_astray(alone, session.rules):
+        if is_pointing or not states_context(alone, session.rules) or begins_astray(alone, session.rules):
             alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to anybody
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
     stands = tuple(name for name in _next_to(alone, told) if name in once)
@@ -119,7 +119,7 @@ def filled(session: DialogueSession, said: Reading) -> Reading:
 
 def completed(session: DialogueSession, said: Reading) -> Reading:
     """What is surely said of an entry of its own, with what stands. That of one trailer is not said of another."""
-    stands = at_hand(session)
+    stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
     head = next(iter(session.rules.form.said_once), "")
     if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
@@ -174,7 +174,7 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def at_hand(session: DialogueSession) -> dict[str, FieldReading]:
+def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
     """What stands for an entry that is dictated now, as far as this form can have it."""
     rules, fields = session.rules, _coming(session).fields
     return {
@@ -202,7 +202,7 @@ def readback(session: DialogueSession) -> Say:
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifies  # which the entry names by itself
     standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
-    stands, untold = at_hand(session), session.context.untold
+    stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
     known = set() if session.rules.form.context_identifies else heard_before
@@ -216,7 +216,7 @@ def readback(session: DialogueSession) -> Say:
 
 def _differs(session: DialogueSession, draft: Draft) -> bool:
     """Does the entry say something of the context that stands for no other: another door, or one where none stands?"""
-    said, stands = draft.reading.fields, at_hand(session)
+    said, stands = draft.reading.fields, standing_fields(session)
     form = session.rules.form
     own = (name for name in form.said_once if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
@@ -310,7 +310,7 @@ def keep(session: DialogueSession, draft: Draft) -> list[Order]:
 def entered(session: DialogueSession, draft: Draft) -> None:
     """An entry was committed: it has told what it took, and may have said what holds from then on."""
     if draft.act is not Act.RECORD:
-        _put_right(session, draft)
+        _amend_context(session, draft)
     if draft.act is Act.CANCEL:
         return
     begun = begins_to_stand(session, draft)
@@ -324,7 +324,7 @@ def entered(session: DialogueSession, draft: Draft) -> None:
     session.context = replace(after, untold=(*left, *anew))
 
 
-def _put_right(session: DialogueSession, draft: Draft) -> None:
+def _amend_context(session: DialogueSession, draft: Draft) -> None:
     """An entry on record was changed, or cancelled: what it said of all is changed with it, and told once more."""
     stands, fields, by = session.context.fields, draft.reading.fields, _said_by(session, draft.replaces)
     own = [name for name, one in stands.items() if by & set(one.said_in)]

@@ -49,10 +49,10 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return ask_if_instead(session, heard)
     if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
         return next_or_instead.ask(session, heard, drafting.reading_of(session, heard))
-    return go_on(session, heard)
+    return commit_and_begin_next(session, heard)
 
 
-def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The next thing: the held entry was read back, and is committed by it as by silence.
 
     Where something over it may have been a "no", it is asked about again behind the next one.
@@ -89,7 +89,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     if not takes_back and not begins_astray(said, session.rules):
         if relation is Relation.ANOTHER:
-            return go_on(session, heard)
+            return commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
@@ -252,7 +252,7 @@ def of_recorded(session: DialogueSession, said: Reading) -> Reading:
     last, form = session.entry_named(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
-    if any(last.fields.get(name) != one.value for name, one in context.at_hand(session).items()):
+    if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
         return said  # The same number on another trailer may be another pallet.
     return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
 

@@ -22,7 +22,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import as_heard, marked, says_number, with_support
 from edge.agree.off_talk import takes_something_back
-from edge.agree.one_breath import named_apart, two_in_one_breath, two_that_share
+from edge.agree.one_breath import several_identifiers, two_in_one_breath, two_that_share
 from edge.agree.readings import likely_values, values_in, values_of
 from edge.agree.terms import units_said
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
@@ -138,7 +138,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
 def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
     """Several things in one breath that are not asked one by one, to a person: an answer for one drops the others."""
     rules, fields = session.rules, draft.reading.fields
-    several = named_apart(draft.reading, rules)
+    several = several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifiers and two_in_one_breath(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifies if several[0] in values_in(fields.get(one)))

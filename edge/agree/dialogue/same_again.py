@@ -44,7 +44,8 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     sure = min(word.confidence for word in told)
     heard = tuple(word.text for word in told)
     fields = {**rest.fields, **{name: _same(session, before, name, heard, sure) for name in names}}
-    whole = all(field.name in {*fields, *context.at_hand(session)} for field in rules.form.fields if field.required)
+    known = {*fields, *context.standing_fields(session)}
+    whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
     if not (whole or begun or asked in names):
         return said
@@ -69,7 +70,7 @@ def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[s
 
     Nor, where anything stands, what might: what the one before said of that was of it alone.
     """
-    form, stands = session.rules.form, context.at_hand(session)
+    form, stands = session.rules.form, context.standing_fields(session)
     known = {*rest.fields, *(form.said_once if stands else ())}
     return [
         field.name

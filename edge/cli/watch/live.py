@@ -98,7 +98,7 @@ class Viewer:
             leave_screen(self._terminal)
 
     @property
-    def is_idle(self) -> bool:
+    def has_taken_all(self) -> bool:
         """Whether the viewer runs and the queue is empty."""
         return self.is_there and not self._waiting
 
@@ -174,7 +174,7 @@ class LiveView:
         while True:
             viewer.send()
             unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
-            if viewer.is_idle:
+            if viewer.has_taken_all:
                 while unshown:
                     viewer.send({"log": unshown.popleft()})
                 if (now := self._moment(agent)) != self._now:

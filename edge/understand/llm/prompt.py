@@ -36,7 +36,7 @@ class DialogueTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class AtHand:
+class PromptState:
     """The state of the open entry when an utterance begins."""
 
     pending: tuple[str, ...] = ()  # The fields that are known of the entry at hand; empty: none is at hand.
@@ -54,7 +54,7 @@ class AtHand:
 
 
 @dataclass(frozen=True, slots=True)
-class Context(AtHand):
+class Context(PromptState):
     """The state of the conversation when the operator spoke."""
 
     turns: tuple[DialogueTurn, ...] = ()  # The oldest first.
@@ -68,24 +68,24 @@ class Past:
 
     def __init__(self) -> None:
         self._state = Context()
-        self._at_hand: Callable[[], AtHand] | None = None
+        self._prompt_state: Callable[[], PromptState] | None = None
 
     def __call__(self) -> Context:
         """The state of the conversation now."""
-        if self._at_hand is None:
+        if self._prompt_state is None:
             return self._state
-        now = self._at_hand()
+        now = self._prompt_state()
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
-    def follow(self, at_hand: Callable[[], AtHand]) -> None:
+    def follow(self, state: Callable[[], PromptState]) -> None:
         """Take the open entry from the dialogue, where there is one."""
-        self._at_hand = at_hand
+        self._prompt_state = state
 
     def decided(self, reading: Reading, verdict: Verdict) -> None:
         """An utterance was decided on. What was no dictation leaves the conversation where it was."""
         if verdict.outcome is Outcome.IGNORE:
             return
-        asked = verdict.ask if self._at_hand is None else self._at_hand().asked
+        asked = verdict.ask if self._prompt_state is None else self._prompt_state().asked
         turn = DialogueTurn(reading.act, tuple(reading.fields), asked)
         self._state = replace(
             self._state,

@@ -39,7 +39,7 @@ class _Recogniser(Protocol):
     def accept(self, pcm: bytes) -> None:
         """Decode the next piece of sound."""
 
-    def goes_on(self) -> bool:
+    def is_unfinished_entry(self) -> bool:
         """Whether the words so far are certainly an unfinished entry; more sound may follow."""
 
     def reading(self) -> Reading:
@@ -118,7 +118,7 @@ class ListeningAhead:
     def expect(self) -> Expectation:
         """Read the sound so far as if it were all, unless it surely is not, and judge by the reading."""
         began = thread_time()
-        if self._foreseen is None and self._recogniser.goes_on():
+        if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += thread_time() - began
             return Expectation.MORE
         self._foreseen = self._read(bytes(self._heard))

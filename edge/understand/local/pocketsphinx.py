@@ -82,7 +82,7 @@ class _Recogniser:
     def accept(self, pcm: bytes) -> None:
         self._decoder.process_raw(pcm)
 
-    def goes_on(self) -> bool:
+    def is_unfinished_entry(self) -> bool:
         return False  # Not measured: how often its partial result is a prefix of the final one.
 
     def reading(self) -> Reading:

@@ -97,9 +97,9 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
-        return _Recogniser(hearings, self._understand, self._goes_on)
+        return _Recogniser(hearings, self._understand, self._is_unfinished_entry)
 
-    def _goes_on(self, words: Sequence[str]) -> bool:
+    def _is_unfinished_entry(self, words: Sequence[str]) -> bool:
         """Whether these words, perhaps without the last, are surely not a whole entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
@@ -161,9 +161,9 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         self._decoders = _Decoders(partial(_decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
 
     def _begin(self) -> _WordsHearing:
-        return _WordsHearing(self._decoders, self._understand, self._goes_on)
+        return _WordsHearing(self._decoders, self._understand, self._is_unfinished_entry)
 
-    def _goes_on(self, text: str) -> bool:
+    def _is_unfinished_entry(self, text: str) -> bool:
         return self._lacks_several(read_transcript(text, self._form, self._catalogue, self._language.code))
 
     def _understand(self, words: tuple[Word, ...], seconds: float) -> Reading:
@@ -180,11 +180,11 @@ class _Recogniser:
         self,
         hearings: Sequence[_AlternativesHearing],
         understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
-        goes_on: Callable[[Sequence[str]], bool],
+        is_unfinished_entry: Callable[[Sequence[str]], bool],
     ) -> None:
         self._hearings = hearings
         self._understand = understand
-        self._goes_on = goes_on
+        self._is_unfinished_entry = is_unfinished_entry
         self._loudness = Loudness()
 
     def accept(self, pcm: bytes) -> None:
@@ -192,8 +192,8 @@ class _Recogniser:
         for hearing in self._hearings:
             hearing.accept(pcm)
 
-    def goes_on(self) -> bool:
-        return self._goes_on(self._hearings[0].so_far().split())
+    def is_unfinished_entry(self) -> bool:
+        return self._is_unfinished_entry(self._hearings[0].so_far().split())
 
     def reading(self) -> Reading:
         return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
@@ -277,14 +277,14 @@ class _WordsHearing(_Hearing):
         self,
         decoders: _Decoders,
         understand: Callable[[tuple[Word, ...], float], Reading],
-        goes_on: Callable[[str], bool],
+        is_unfinished_entry: Callable[[str], bool],
     ) -> None:
         super().__init__(decoders)
         self._understand = understand
-        self._goes_on = goes_on
+        self._is_unfinished_entry = is_unfinished_entry
 
-    def goes_on(self) -> bool:
-        return self._goes_on(self.so_far())
+    def is_unfinished_entry(self) -> bool:
+        return self._is_unfinished_entry(self.so_far())
 
     def reading(self) -> Reading:
         said = self._result().get("result", ())

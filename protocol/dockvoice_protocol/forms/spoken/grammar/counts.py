@@ -204,7 +204,7 @@ class UnitCounts:
         reached = [(at, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
-            if not self._begins_word(here):
+            if not self._is_word_start(here):
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
@@ -230,7 +230,7 @@ class UnitCounts:
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
-    def _begins_word(self, at: int) -> bool:
+    def _is_word_start(self, at: int) -> bool:
         return at < len(self._tokens) and not self._tokens[at].inner
 
     def _is_strange(self, at: int) -> bool:

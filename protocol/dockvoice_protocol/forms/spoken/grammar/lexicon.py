@@ -262,7 +262,7 @@ class Lexicon:
                 if end == len(tokens) or not tokens[end].inner:
                     found.append(Match(end, *entry.use))
         if any(match.role is Role.BEGINNING for match in found):
-            found = self._begun_here(found, tokens, at)
+            found = self._resolve_beginning(found, tokens, at)
         # Of the small words the longest phrase counts: "over to" is no "over". But "no one" may be "no, one ...".
         # And the beginning of a label is neither: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
@@ -273,7 +273,7 @@ class Lexicon:
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
-    def _begun_here(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
+    def _resolve_beginning(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
         """The matches, a form's beginning in the place of a question or a wish where a sentence begins."""
         if not self._begins(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
