@@ -1,19 +1,18 @@
-"""Claims: the kernel of the dialogue. What is said of one thing stays with it, and nothing that was said goes under.
+"""Claims: the dialogue's kernel. Each value stays with the thing that it describes, and no claim is lost.
 
-A claim is what was said of one thing: the values, the utterances in which they were said, and the identifying fields
-of the form (`Form.identifies`), which say of which thing. An utterance that holds a value opens a claim or joins one.
-The steps of the dialogue propose what becomes of it; `audit` compares the claims before a step with those after it and
-with its orders, and holds two laws:
+A claim is one thing's draft: its values, the utterances that gave them, and the identifying fields of the form
+(`Form.identifies`). An utterance with a value opens a claim or joins one. Each step of the dialogue proposes a change;
+`audit` compares the claims before and after the step, and its orders, and enforces two laws:
 
-*Attribution*: a claim keeps its thing. It gets another one only by a word of correction with which nothing else is
-said, or all of it again (`may_rename`), by the answer to a question for that very field, or by a yes to a question
-that named both; no value passes from one claim to another.
+*Attribution*: a claim keeps its identifiers. They change only by a word of correction with no other value or with all
+values repeated (`may_rename`), by the answer to a question for that field, or by a yes to a question that named both;
+no value moves from one claim to another.
 
-*Conservation*: a claim ends in exactly one of: recorded, put aside for a person, taken back by the operator, given up
-aloud. Until then it is open.
+*Conservation*: a claim ends in exactly one of: recorded, parked in review, dropped by the operator, given up aloud.
+Until then it is open.
 
-What would break a law is put aside for a person instead, and the breach is reported. Pure: no step can get round it,
-since no order leaves the dialogue before it was audited.
+A claim that would break a law is parked in review and the breach is reported. Pure: `audit` sees every order before it
+leaves the dialogue.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from edge.records.speech import Earcon, Prompt, Say, Sound
 
 
 class Relation(StrEnum):
-    """What an utterance says of the thing that a claim is about."""
+    """How an utterance's identifiers relate to those of a claim."""
 
-    NONE = "no thing"  # It names none: its values are of the thing at hand.
+    NONE = "no thing"  # No identifier: its values belong to the open claim.
     SAME = "the same thing"
-    ANOTHER = "another thing"  # And at least one value of it.
+    ANOTHER = "another thing"  # With at least one value of it.
     NAME = "another thing, by name alone"
-    UNCLEAR = "unclear"  # It names something, and what is not understood.
+    UNCLEAR = "unclear"  # It has an identifier without a value.
 
 
 def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
-    """What `said` is to a claim. What was filled in from the context says nothing by itself.
+    """How `said` relates to `claim`; fields filled in from the context are ignored.
 
-    A whole sentence that names a thing is of another one, too, where the name of the claim was not understood, or where
-    it has no name yet and other values; and where it has other values, and leaves out a part of the name that is
-    `needed`: "item A100, 26 pieces" over what was counted elsewhere.
+    Also ANOTHER where `said` has an identifier and other values, and the claim's identifier has no value, or the claim
+    has no identifier and other values; and where it has other values and leaves out an identifier that is `needed`:
+    "item A100, 26 pieces" over a count elsewhere.
     """
     own = {name: one for name, one in said.fields.items() if not one.is_taken}
     named = [name for name in identifies if name in own]
@@ -64,14 +63,14 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: C
 
 
 def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> bool:
-    """Whether a part of the name of a claim is said once more, and the rest of what is `needed` of it is left out."""
+    """Whether `said` repeats some of the claim's `needed` identifiers and leaves out the rest."""
     known = {name for name in needed if values_in(claim.fields.get(name))}
     own = {name for name, one in said.fields.items() if not one.is_taken}
     return bool(known & own) and not known <= own and not own <= known
 
 
 def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
-    """Whether both say something, and not the same: of what was not understood, by the words."""
+    """Whether both have words and different values; a value that was not understood is compared by its words."""
     if before is None or not (before.words and said.words):
         return False
     if values_in(before):
@@ -81,9 +80,9 @@ def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
 
 
 def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool:
-    """Whether a word of correction gives a claim another name by itself: nothing else is said, or all of it again.
+    """Whether a correction renames a claim without a question: it has no other value, or repeats all of them.
 
-    With other values it may as well be of another thing, and is asked, by both names.
+    With other values it may describe another thing, so a question names both.
     """
     before, now = (
         {name: values_in(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
@@ -91,7 +90,7 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
     )
     denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
     if denied - _names(claim, identifies):
-        return False  # "627 no, 742" is not of 743
+        return False  # "627 no, 742" does not correct 743
     alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}
     return before.keys() & now.keys() == alike and (before.keys() == alike or now.keys() == alike)
 
@@ -101,9 +100,9 @@ def _names(claim: Reading, identifies: Iterable[str]) -> set[str]:
 
 
 def sounds_like(one: str, other: str) -> bool:
-    """Whether an ear may take one name for the other: a character more, less or another, or two in each other's place.
+    """Whether two names are easily misheard: one character more, less or replaced, or two adjacent ones swapped.
 
-    Damerau's one error (Communications of the ACM 7, 1964): it covers four of five slips, those of ears too.
+    Damerau's single error (Communications of the ACM 7, 1964) covers four of five typing errors, and as many misheard.
     """
     if len(one) > len(other):
         one, other = other, one
@@ -118,54 +117,54 @@ def sounds_like(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceFacts:
-    """The utterance of a step, as far as the laws ask."""
+    """The facts of a step's utterance that the laws need."""
 
     utterance_id: str
     reading: Reading
-    corrects: bool  # It holds a word of correction, or is one.
-    renames: bool  # That may be of the name of the open claim: see `may_rename`.
-    counts: bool  # It was heard well enough to count.
+    corrects: bool  # It has a word of correction, or is a correction.
+    renames: bool  # It may rename the open claim: see `may_rename`.
+    counts: bool  # It is a valid utterance: not noise, a command or indistinct.
 
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
     """The question that was open before a step."""
 
-    fields: frozenset[str] = field(default=frozenset(), repr=False)  # Those whose value it asked for, or offered.
-    names_both: bool = False  # It named the thing of the claim and another one.
+    fields: frozenset[str] = field(default=frozenset(), repr=False)  # The fields it asked for, or offered values of.
+    names_both: bool = False  # It named the claim's thing and another one.
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """A step that keeps both laws."""
+    """The orders of a step, corrected to keep both laws."""
 
     orders: list[Order]
-    closed: frozenset[str] = field(default=frozenset(), repr=False)  # The claims that must not stay open.
+    closed: frozenset[str] = field(default=frozenset(), repr=False)  # Claims that must be closed.
     breaches: tuple[Breach, ...] = ()
 
 
 GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL})
-"""What tells the operator that nothing was made of what he said."""
+"""Prompts that tell the operator that his words had no effect."""
 
 PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
-BREACH = "conversation_breach"  # Why a claim waits for a person that a step would have lost, or mixed with another.
+BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What is open at one moment."""
+    """The open claims at one moment."""
 
     claims: tuple[Draft, ...] = ()
-    resting: frozenset[str] = field(default=frozenset(), repr=False)  # The utterances on which anything open rests.
+    resting: frozenset[str] = field(default=frozenset(), repr=False)  # All utterances that an open draft rests on.
     waiting: frozenset[str] = field(default=frozenset(), repr=False)
-    """The utterances that wait for a person, whether they are open or not."""
+    """The utterances parked in review, open or not."""
 
 
 def opened(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
-    """What is open: the draft at hand, first, and what waits for its turn, which a person may as well decide about.
+    """The open claims: the open draft first, then the queued ones, which are also in review.
 
-    What stands for all entries, a cancellation and the end of a trailer are about no thing, and no claims.
+    The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
     """
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
@@ -181,7 +180,7 @@ def audit(
     asked: AskedFor,
     identifies: Sequence[str],
 ) -> Audited:
-    """The step with these orders, in which what would break a law is put aside."""
+    """The step's orders, in which every claim that would break a law is parked in review."""
     committed = [order.draft for order in orders if isinstance(order, Commit)]
     mixed = {
         one.utterance_id
@@ -189,7 +188,7 @@ def audit(
         if one not in before.claims and _is_mixed(one, before.claims, heard, asked, identifies)
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
-    if mixed:  # what is read back or asked of it would be of nothing that is open
+    if mixed:  # its readback or question would be about a claim that is closed
         kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
     rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterances(one)}
@@ -222,7 +221,7 @@ def _utterances(claim: Draft) -> tuple[str, ...]:
 def _is_mixed(
     claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
 ) -> bool:
-    """Whether the claim has another thing than what was said for it, or values that were said for another one."""
+    """Whether the claim's identifiers changed without permission, or it has values from another claim."""
     own = [one for one in before if one.utterance_id in _utterances(claim)]
     changed = {name for one in own for name in differing(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):
@@ -231,13 +230,13 @@ def _is_mixed(
     said = {name for name, one in claim.reading.fields.items() if one.words and words.issuperset(one.words)}
     said |= set() if heard is None else {*heard.reading.fields}
     known = {name for one in own for name in one.reading.fields} | said | asked.fields
-    # A correction has the values of the entry that it corrects; what is taken up again, those that it had.
+    # A correction starts with the values of its entry, and a draft taken up from review with its own: not checked.
     begun = bool(own) or (heard is not None and claim.utterance_id == heard.utterance_id and not heard.corrects)
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
 def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: AskedFor) -> bool:
-    """Whether the thing of a claim may become another one: never by what merely was said next."""
+    """Whether an identifier of the claim may change: by permission, or if the new value extends the old one."""
     if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True
     after = {str(one) for one in values_in(claim.reading.fields[name])}
@@ -252,10 +251,13 @@ def _left_over(
     identifies: Sequence[str],
     mixed: Collection[str],
 ) -> dict[str, Reading]:
-    """What was heard of a thing of which nothing is open, and of which nothing became, nor was the operator told so."""
+    """The utterance's reading by its id, if the step left it with no claim and no prompt gave it up; else empty.
+
+    Only of a valid utterance that names a thing, or, where a claim was mixed, has any field.
+    """
     said = heard.reading
     names = [name for name in identifies if values_in(said.fields.get(name))]
-    again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # with which a question is put again, also for a name
+    again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # this earcon repeats a question, which may ask for an identifier
     here = [one.reading for one in after if again or any(values_in(one.reading.fields.get(name)) for name in names)]
     known = any(not differing(one, said, identifies) for one in here)
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
-`table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`, `review`, `receipts`,
-`context`, `shifts` or `status`, which changes the one `DialogueSession` and returns the orders. The driver of the
-dialogue writes the durable orders and the draft in one transaction first, then carries out the other orders. If the
-write fails, the driver discards the dialogue and restarts it from the disk.
+`table.py` maps each state and event to a step. Each step is a function of `drafting`, `corrections`, `amendments`,
+`standing`, `answers`, `scans`, `review`, `receipts`, `closing`, `works`, `context`, `shifts` or `status`, which changes
+the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the draft in
+one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue and
+restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 ANSWERS: Mapping[Command, status.QueryHandler] = {
     Command.SAY_AGAIN: status.again,
     Command.HOW_MANY_WAITING: status.waiting,
-    Command.WHAT_IS_OPEN: status.waiting,  # While nobody works; else it is taken up.
+    Command.WHAT_IS_OPEN: status.waiting,  # Where no entry can be open; otherwise a step of its own takes it.
     Command.HOW_MANY_HERE: trailers.tally,
     Command.HOW_MANY_ON_TRAILER: trailers.sums,
     Command.WHAT_IS_LEFT: trailers.left,
@@ -60,7 +60,7 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
     Command.WHERE_AM_I: standing.describe_context,
     Command.WHICH_WORK: works.describe_work,
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
-    Command.RESUME: lambda session, _: [  # A yes behind it is to the question, which is put again.
+    Command.RESUME: lambda session, _: [  # A yes after it answers the question, which is repeated.
         Say(Prompt.LISTENING),
         *(session.put(one) for one in (session.question,) if one is not None and not one.unspoken),
     ],
@@ -124,7 +124,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.ASK_WORK: works.ask,
     Step.NOT_HEARD_HERE: works.tell_unheard,
 }
-"""How each step is taken that answers what the operator said."""
+"""The function of each step that takes an utterance."""
 
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: lambda *_: [],
@@ -144,7 +144,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.ROSTER: shifts.take_roster,
     Step.RESTORE: status.restore,
 }
-"""How the others are taken. The table gives each of these only the kind of happening that it takes."""
+"""The functions of all other steps. The table passes each only the event type that it expects."""
 
 _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",
@@ -157,16 +157,16 @@ _TOLD: Mapping[type, str] = {
     Adjust: "what",
     StartTimer: "seconds",
 }
-"""What is told of an order besides its name."""
+"""By order type, the attribute that the trace shows beside its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepTrace:
-    """Trace of one step: names of states, steps, prompts and reasons, never a word of what was said, nor a value."""
+    """Trace of one step: names of states, steps, prompts and reasons, never a spoken word or a value."""
 
-    event: Event  # What happened: the row of the table.
-    before: State  # Where the dialogue stood: the column.
-    step: Step  # What the table has there.
+    event: Event  # The row of the table.
+    before: State  # The column of the table.
+    step: Step  # The cell of the table.
     after: State
     orders: tuple[Order, ...]
 
@@ -181,7 +181,7 @@ def _named(order: Order) -> str:
 
 
 class Dialogue:
-    """The conversation of one device, which fills one form at a time."""
+    """The dialogue of one device, which fills one form at a time."""
 
     def __init__(
         self,
@@ -190,18 +190,18 @@ class Dialogue:
         trace: Callable[[StepTrace], None] = lambda _: None,
         forms: Sequence[Form] = (),
     ) -> None:
-        """`settings` are those of the site; None: the defaults. `trace` is told of each step when it is taken.
+        """`settings` default to `DialogueSettings()`. `trace` is called after each step.
 
-        `forms` are those at hand, that of `rules` among them; none: that alone.
+        `forms` are the device's forms, including that of `rules`; empty: only that one.
         """
         at_hand = Works(tuple(forms) or (rules.form,), rules.language)
         self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
 
     def resume(self, work: Work | None, operator: str | None) -> list[Order]:
-        """Before it is started: take up what was done when the device went down, as far as that is still at hand.
+        """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
-        Who was signed on and did not say which work it is, or did one that is gone, is asked.
+        If the form is gone or was never chosen, an operator who is signed on is asked for it.
         """
         if work is None:
             return []
@@ -214,18 +214,18 @@ class Dialogue:
 
     @property
     def state(self) -> State:
-        """Where it stands in the table."""
+        """The current state of the table."""
         return self._session.state
 
     @property
     def open(self) -> bool:
-        """Whether the operator is in the middle of an entry, or is asked who he is."""
+        """Whether an entry is being agreed, or a sign-on is being confirmed."""
         return self.state in AGREEING or self.state is State.IDENTIFYING
 
     def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
-        """Let these be the values from now on; False where something is being agreed, or waits to be.
+        """Replace the catalogue; False (unchanged) while a draft is open or queued.
 
-        `forms` are those at hand, with other words than before; none: they are as they were.
+        `forms` are the device's forms with their new wording; empty: unchanged.
         """
         session = self._session
         if self.open or session.draft is not None or session.next is not None:
@@ -237,61 +237,61 @@ class Dialogue:
 
     @property
     def rules(self) -> Rules:
-        """Those of the form that it fills now, in the language that is spoken now."""
+        """The rules of the current form and language."""
         return self._session.rules
 
     def rules_of(self, form: str) -> Rules | None:
-        """Those of a form at hand, by its name; None for any other."""
+        """The rules of the named form; None if the device does not have it."""
         found = self._session.works.named(form)
         return None if found is None else replace(self._session.rules, form=found)
 
     @property
     def work(self) -> tuple[str, str | None]:
-        """The form that it fills now, and the language that was changed to; None: the device's own."""
+        """The current form's name, and the code of the chosen language; None: the device's own."""
         return self._session.rules.form.name, self._session.works.language
 
     @property
     def draft(self) -> Draft | None:
-        """What is being agreed."""
+        """The open draft."""
         return self._session.draft
 
     @property
     def question(self) -> Question | None:
-        """What was asked last and is not answered yet."""
+        """The open question."""
         return self._session.question
 
     @property
     def operator(self) -> str | None:
-        """Who is signed on."""
+        """The operator who is signed on."""
         return self._session.operator
 
     @property
     def context(self) -> StandingContext:
-        """What was said once, and holds for each entry that says nothing else."""
+        """The standing context: values that later entries inherit."""
         return self._session.context
 
     @property
     def shift(self) -> Shift | None:
-        """Which shift it is at the site, as far as it was told."""
+        """The site's current shift; None: unknown."""
         return self._session.shift
 
     @property
     def who(self) -> str | None:
-        """Who goes on record."""
+        """The operator to record entries under."""
         return self._session.who
 
     @property
     def recorded(self) -> Recorded:
-        """The entries on record that may still be spoken of, and how the inventory stands to them."""
+        """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
     def looked_up(self, lately: Lately) -> None:
-        """What stands on record now: the next happening asks for it."""
+        """Set the current entries on record, which the next event needs."""
         self._session.lately = lately
 
     @property
     def crew(self) -> tuple[Operator, ...] | None:
-        """Who may sign on; None: nobody needs to. What it is when the device comes up, it is before it `Started`."""
+        """The operators who may sign on; None: no sign-on is needed. Set it before `Started`."""
         return self._session.settings.operators
 
     @crew.setter
@@ -300,7 +300,7 @@ class Dialogue:
         self._session.state = self._session.resting
 
     def mark_prompted(self, at: float) -> None:
-        """Note when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
+        """Record when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
         session, spoken = self._session, self._session.spoken
         put = (session.question or session.identifying, session.draft)
         if spoken.put != put:
@@ -329,7 +329,7 @@ class Dialogue:
             goes_on = session.state in QUESTIONS
             if not happening.reading.scanned:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
-        acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # The operator has a part in it, or had.
+        acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_what_waited(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
@@ -341,7 +341,7 @@ class Dialogue:
 
 
 def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """What has waited until nothing was open: who signs on, what was put behind, the roster, and the news."""
+    """Orders that were queued until nothing is open: a sign-on, a queued draft, the roster, and news."""
     orders: list[Order] = []
     behind = session.behind
     commits = any(isinstance(order, Commit) for order in before)
@@ -359,7 +359,7 @@ def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Orde
 
 
 def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
-    """Who waits to sign on over what is open does so before the next thing is begun: it is that operator's."""
+    """Sign on an operator who waits behind an open entry, before an utterance about another thing: that one is his."""
     behind = session.behind
     if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
         return [], happening
@@ -372,14 +372,14 @@ def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list
 
 
 def _open(session: DialogueSession) -> claims.Open:
-    """The entry at hand, what was said over it, and what waits behind it."""
+    """The open claims: the draft, the one its question compares it with, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.opened((session.draft, other, session.next), session.recorded.aside.drafts, closing)
 
 
 def _asked(session: DialogueSession) -> claims.AskedFor:
-    """What of the things that are at hand the open question asks."""
+    """The fields, or the pair of things, that the open question asks about."""
     match session.question:
         case None:
             return claims.AskedFor()
@@ -408,7 +408,7 @@ def _audited(
     orders: list[Order],
     heard: claims.UtteranceFacts | None,
 ) -> claims.Audited:
-    """The orders of a step that keeps the laws of claims; what would break one is put aside."""
+    """The orders after the audit of claims; closes the claims that it parked."""
     audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifies)
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close()
@@ -418,9 +418,10 @@ def _audited(
 
 
 def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
-    """What was heard, judged by what was said before it too: a pause may have cut a number in two.
+    """The utterance, read in the context of the dialogue and decided again.
 
-    An answer is never another sentence, however long the question took.
+    A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
+    end the sentence: an answer still belongs to it.
     """
     if heard.reading.scanned:
         return _with_context(session, heard, heard.reading, heard.reading)
@@ -437,7 +438,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
 
 
 def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
-    """What was heard, with what stands: `same` is what was `said`, with the place of the entry before if it says so."""
+    """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
     meant, stands = context.understood(session, same)
     if meant is heard.reading:
         return heard
@@ -447,33 +448,33 @@ def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading
         return replace(heard, reading=meant, verdict=verdict)
     verdict = decide(meant, heard.closing, session.rules, heard.known)
     unheard = same is not said or context.must_be_heard(session, meant)
-    if unheard and verdict.outcome is Outcome.ACCEPT:  # Nobody has said the value: it must be heard.
+    if unheard and verdict.outcome is Outcome.ACCEPT:  # A value that was never spoken must be read back.
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     return replace(heard, reading=meant, verdict=verdict, stands=stands)
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
-"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it; a
-hesitation, or talk to somebody else, is not said of it at all."""
+"""Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
+noise."""
 
 
 _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
-"""What "nothing" and "it's right" are where nobody asks what is wrong."""
+"""The events of "nothing" and "it's right" while the question is not what is wrong."""
 
 
 def _event(session: DialogueSession, happening: Happening) -> Event:
-    """The column of the table: talk that answers a question is none; a yes said too early is noise."""
+    """The row of the table: talk that answers the question becomes UNCLEAR, and a yes before the prompt NOISE."""
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
     if (bidden := _who_or_what(session, happening, event)) is not None:
         return bidden
     if event is Event.TRAILER_DONE and courteous(happening.reading.words, session.rules.language):
-        # "That's all" ends a trailer where one is being unloaded; over what was read back it is content with that.
+        # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
         event = event if session.state is State.IDLE and trailers.standing(session) is not None else Event.NOISE
     event = _over_readback(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
-        # With so much else beside it, it is asked: whether to cancel the last one, or what is wrong with the held one.
+        # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
@@ -489,7 +490,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
 
 
 def _names_another(session: DialogueSession, said: Reading) -> bool:
-    """Whether what is no entry names a thing, and not the open one."""
+    """Whether an utterance that is no entry surely names a thing other than the open one."""
     least, named = session.rules.demands.uncalibrated, corrections.name_of(session, said)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
     return sure and (session.draft is None or session.relation(named) is claims.Relation.NAME)
@@ -501,7 +502,7 @@ def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
 
 
 def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
-    """The column for what says who works, which work it is, or what it is about, and is no entry nor a sure command."""
+    """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
     if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
         return Event.DOUBTED_SIGN_ON
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
@@ -513,12 +514,12 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
 
 
 def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
-    """The column for what is said over an entry that was read back, where that tells more than the words alone."""
+    """The row of an utterance over a readback, where courtesies and short corrections count differently."""
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, heard):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
         if courteous(heard.reading.words, session.rules.language):
-            # It is no consent to what a yes alone confirms.
+            # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
@@ -526,9 +527,9 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
 
 
 def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it was said before what it would agree to: nobody says yes to what he has not heard.
+    """Whether it began before the prompt could be heard, so that it cannot answer it.
 
-    Who types reads what is put to him: that is there at once.
+    A typed answer has no reaction time: its prompt is on the screen at once.
     """
     if heard.began is None or session.spoken.put_at is None:
         return False
@@ -536,7 +537,7 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
-    """A sound comes first that says what became of the operator's words."""
+    """Prepend the earcon that acknowledges the utterance."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
@@ -544,9 +545,9 @@ def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *,
 
 
 def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:
-    """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not.
+    """Start, extend or stop the timer: every open state has a deadline, which speech extends and noise does not.
 
-    It is counted `anew` behind each change, and behind whatever the operator has a part in.
+    `anew` restarts it: after a change of state, or an event that involves the operator.
     """
     timer, seconds = session.timer, _deadline(session)
     if seconds is None:
@@ -564,7 +565,7 @@ def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]
 
 
 def _deadline(session: DialogueSession) -> float | None:
-    """How long what there is may wait; None where nothing waits."""
+    """The deadline of the current state in seconds; None: no timer."""
     state, settings = session.state, session.settings
     asks = state in AGREEING or state is State.IDENTIFYING
     news = bool(session.news.untold) and state is State.IDLE

@@ -1,4 +1,4 @@
-"""Questions about a draft before it may be held, the shortest that settles a doubt."""
+"""The questions about a draft before it may be held: the shortest that settles each doubt."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from edge.records.speech import Prompt, Say
 UNSETTLED_BY_YES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}
 )
-"""Doubts that no "yes" removes: there is no one value that could be entered."""
+"""Doubts that a yes cannot settle: there is no single value to accept."""
 
 
 class About(StrEnum):
-    """What a question is about."""
+    """The kind of a question."""
 
     FIELD = "field"
     CHOICE = "choice"
     FIELD_RIGHT = "field right"
     ENTRY_RIGHT = "entry right"
-    CANCEL = "cancel"  # Whether the last entry is to be cancelled.
-    INSTEAD = "instead"  # Whether what names another thing behind a word of correction takes the place of the entry.
-    NEXT_OR_INSTEAD = "next or instead"  # Which of both a name is that was said alone.
+    CANCEL = "cancel"  # Whether to cancel the last entry.
+    INSTEAD = "instead"  # Whether another thing after a word of correction replaces the open entry.
+    NEXT_OR_INSTEAD = "next or instead"  # Whether an identifier spoken alone is the next entry's or a correction.
     PROOF = "proof"
-    WRONG = "wrong"  # What is wrong about the entry read back.
-    CLOSE = "close"  # Whether a trailer is to be closed.
-    REOPEN = "reopen"  # Whether a closed one, of which the entry is, is to be opened again.
+    WRONG = "wrong"  # What is wrong with the entry that was read back.
+    CLOSE = "close"  # Whether to close a trailer.
+    REOPEN = "reopen"  # Whether to reopen the closed trailer of the entry.
 
 
 OF_VALUE = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.PROOF})
-"""Questions for a value of the open entry, or whether that is right."""
+"""Questions for a value of the open entry, or about one."""
 
 _STATES = {
     About.FIELD: State.ASKING,
@@ -60,38 +60,39 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked, and what its answer is about."""
+    """A question, and what its answer applies to."""
 
     about: About
     field: str | None = None
     candidates: tuple[FieldValue, ...] = dataclasses.field(default=(), repr=False)
-    """The values that "yes", or a choice, is about."""
-    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)  # What is read back with it.
-    check: int = 0  # Which of the place's check digits are asked for, counted from 0.
-    checks: int = 1  # How many it has.
-    other: Draft | None = None  # What begins the next entry, if it does not correct this one.
-    unspoken: bool = False  # What is said next may answer it: it is put when nothing is.
+    """The values that a yes, or a choice, accepts."""
+    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)  # The values it reads out.
+    check: int = 0  # Index of the check digits that are asked for.
+    checks: int = 1  # How many check digits the place has.
+    other: Draft | None = None  # The next entry, unless it corrects this one.
+    unspoken: bool = False  # Asked only on timeout: the next utterance may answer it.
     before: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
-    """Of INSTEAD: the field, by its value in the entry at hand, that differs from that of `fields`, if one does."""
-    why: Reason | None = None  # Why a field is asked about.
+    """For INSTEAD: the first field, with its current value, that differs from `fields`; empty: none."""
+    why: Reason | None = None  # The doubt that led to it.
     unexplained: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    """Of FIELD_RIGHT: the words for which the value is in doubt. A yes records it without them, so they are told."""
-    prompt: Prompt | None = None  # Other words than usual.
+    """For FIELD_RIGHT: words that made the value doubtful. A yes records it without them, so the prompt reads them
+    out."""
+    prompt: Prompt | None = None  # Replaces the usual prompt.
 
     @property
     def state(self) -> State:
-        """Where the dialogue waits for its answer."""
+        """The state that waits for its answer."""
         return _STATES[self.about]
 
     @property
     def is_of_oddness(self) -> bool:
-        """Whether it asks about a value that was heard well, and perhaps not meant."""
+        """Whether it asks about a value that was heard clearly but is implausible."""
         return self.about is About.REOPEN or (self.about is About.FIELD_RIGHT and self.why in AS_MEANT)
 
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
-    """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
-    # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
+    """The verdict on a draft, without the doubts that the operator has settled by a yes."""
+    # Acoustics of one utterance do not apply to a draft of several: see `merging.as_heard`.
     of = rules.of_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
@@ -106,13 +107,13 @@ def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> 
 
 
 def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, ended: bool) -> Question | None:
-    """What is to be asked next; None where the draft may be held.
+    """The next question; None: the draft may be held.
 
-    `turn` chooses among the check digits of a place; `ended` says that the form's terminator, if it has one, was said.
+    `turn` selects the check digits of a place; `ended`: the form's terminator, if it has one, was spoken.
     """
     if verdict.outcome is Outcome.ASK:
         asked = _doubt(draft, verdict, rules)
-        # Who says what is on its sign says that the place was heard right, too.
+        # The check digits on its sign also confirm that the place was heard right.
         signed = asked.about is About.FIELD_RIGHT and asked.why not in _WHETHER and _checks(asked, rules)
         return proof(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
     if (place := _unproved(draft, verdict, rules)) is not None:
@@ -126,7 +127,7 @@ def _checks(asked: Question, rules: Rules) -> tuple[str, ...]:
 
 
 def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
-    """The question for the check digits on the sign of a place. Signs with several are asked in turn."""
+    """The question for a place's check digits; `turn` rotates through signs with several."""
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
@@ -134,9 +135,9 @@ def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
 def about_field(
     name: str, candidates: tuple[FieldValue, ...], why: Reason | None = None, said: FieldValue | None = None
 ) -> Question:
-    """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?".
+    """The question for a field, offering one or two candidates if there are any: "15 units, or 50 units?".
 
-    `said` is the value that was understood, if it is one that cannot be.
+    `said` is a value that was understood but is invalid.
     """
     if not candidates:
         return Question(About.FIELD, name, fields={} if said is None else {name: said}, why=why)
@@ -144,7 +145,7 @@ def about_field(
 
 
 def worded(asked: Question) -> Say:
-    """The question as it is to be spoken."""
+    """The question's prompt."""
     match asked.about:
         case About.FIELD:
             return _asking(asked)
@@ -163,7 +164,7 @@ def worded(asked: Question) -> Say:
 
 
 def _offering(asked: Question) -> Say:
-    """The question whether a value is right, with the words that were not understood beside it."""
+    """The prompt whether a value is right, with any words that were not understood."""
     value = {str(asked.field): asked.candidates[0]}
     if asked.unexplained and asked.why not in _WHETHER:
         return Say(Prompt.CONFIRM_WITHOUT, value, {"words": " ".join(asked.unexplained)})
@@ -171,7 +172,7 @@ def _offering(asked: Question) -> Say:
 
 
 def _asking(asked: Question) -> Say:
-    """The question for a field, with why it is put where something was said for it."""
+    """The prompt for a field, with the reason if a value was rejected."""
     if asked.prompt is not None:
         return Say(asked.prompt, asked.fields, asked=asked.field, candidates=asked.candidates)
     refused = _REFUSED.get(asked.why)
@@ -205,7 +206,7 @@ _PLAIN = {
 
 
 def held(verdict: Verdict) -> Verdict:
-    """The verdict on what is no entry yet."""
+    """The verdict of a draft that is not committed yet: ACCEPT becomes HOLD."""
     return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
 
@@ -230,7 +231,7 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
             return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     if why is Reason.COUNT_DIFFERS:
         pallet = rules.form.expects[Expects.PALLET]
-        of = {pallet: values_of(draft.reading)[pallet]}  # which may be in doubt itself, and is asked about then
+        of = {pallet: values_of(draft.reading)[pallet]}  # the pallet may be in doubt itself, and is then asked about
         return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
     if said is None:
@@ -242,7 +243,7 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
 
 
 def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:
-    """The values that the operator may have meant, where there are one or two; more would not be listened to."""
+    """The one or two values that may have been meant; empty if there are more, since a list is not listened to."""
     if said is None or said.value is None or reason in UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
         return ()
     likely = (said.value, *said.rivals)
