@@ -1,4 +1,4 @@
-"""Answers: the steps that take a field, a choice, yes, no, check digits, or what is said in the place of an answer."""
+"""Answers: the steps that take a value, a choice, yes, no or check digits, or what is said instead of an answer."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from edge.records.speech import Earcon, Prompt, Sound
 
 Answering = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
-# What is said to a question for a value.
+# Answers to a question for a value.
 
 
 def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Does what would be talk at any other time answer the question: "the far one, B"?"""
+    """Whether words that would otherwise be talk answer the open question: "the far one, B"."""
     if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
         return False
     if session.about is About.WRONG and finds_nothing_wrong(heard.reading.words, session.rules.language):
@@ -55,8 +55,8 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Something that is neither a yes nor a no, nor a command."""
-    if context.is_between_entries(session):  # there is no number of which this might be the rest
+    """Take an utterance that is no yes, no no and no command."""
+    if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.leave_cancelling(session, heard)
     if corrected := corrections.correct_named(session, heard):
         return corrected
@@ -66,7 +66,7 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _answering(session: DialogueSession, heard: UtteranceHeard) -> Answering:
-    """How the open question takes it."""
+    """The function that takes an answer to the open question."""
     match session.about:
         case About.INSTEAD:
             return corrections.answer_about_other
@@ -83,7 +83,7 @@ def _answering(session: DialogueSession, heard: UtteranceHeard) -> Answering:
 
 
 def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it begins with a number that answers nothing, or that makes one with what was said before it."""
+    """Whether it begins with a number that gives no answer, or that continues the number before."""
     said, rules = heard.reading, session.rules
     name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
     if not begins(said.words, rules.language):
@@ -96,7 +96,7 @@ def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _doubt_cut_number(session: DialogueSession) -> None:
-    """Ask for what the last words left open: the number they end with may have had an end of its own."""
+    """Mark the number at the end of the last utterance as unconfirmed in all drafts: a pause may have cut it."""
 
     def doubted(draft: Draft) -> Draft:
         cut = cut_off(draft.reading, session.breath.words, session.rules)
@@ -126,7 +126,7 @@ def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
         if _says_more(session, said):
             return corrections.set_aside(session, heard, said)
-        # The name that was not understood says nothing against the one that was.
+        # An identifier that was not understood does not contradict the one that was.
         said = replace(said, fields={one: read for one, read in said.fields.items() if one not in rules.identifies})
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
         return _take_another(session, heard, said, relation)
@@ -134,7 +134,7 @@ def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
 
 
 def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
-    """Whether an answer has nothing of what is asked, but talk, or what says nothing of what was understood."""
+    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
     if not said.fields or session.asked.field in said.fields:
         return not said.fields
     counted = begins(said.words, session.rules.language) and not values_of(said)
@@ -144,12 +144,12 @@ def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
 
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
-    """Does it say more than what is asked for, and of what: enough for an entry of its own?"""
+    """Whether it has more fields than the asked one and the identifiers: enough for an entry of its own."""
     return bool(said.fields.keys() - {*session.rules.identifies, session.asked.field})
 
 
 def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
-    """What an answer is to the open claim. A name answers the question which one it is, or whether a cut one is all."""
+    """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
     relation, asked = session.relation(said), session.asked
     name = str(asked.field)
     differs = differing(session.open_draft.reading, said, session.rules.identifies)
@@ -166,21 +166,21 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
 
 
 def _are_two_names(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
-    """Whether a whole number that was not understood is another one than this: no part of it, nor begun anew."""
+    """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
     tells = session.rules.language.tells
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
 def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
-    """Whether a name is a part of the one that is known, or that one in full: a pause had cut it, or a count ran in."""
+    """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
     known = (session.asked.candidates or values_in(session.open_draft.reading.fields.get(name)))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
     return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
 
 
 def _take_another(session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation) -> list[Order]:
-    """The next thing in the place of an answer; what may be the name of the open claim, said right, is asked."""
+    """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
     name, draft = str(session.asked.field), session.open_draft
     if relation is Relation.NAME and drafting.takes_back(session, heard) and corrections.may_rename(session, said):
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
@@ -198,24 +198,24 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
         said = unconfirmed(said, [name])
-    was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
+    was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
-        draft = counted_again(draft, name)  # which may come to the same
-    elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
+        draft = counted_again(draft, name)  # even if it equals the first
+    elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, heard)
     session.join(said, draft)
     if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
-        session.needs_yes.discard(draft.utterance_id)  # all of it is said anew
+        session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
     if after and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
-        # The name may be of the next thing: that of this one was not got, or it is a part of the one before.
+        # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 
 def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
-    """The draft with the answer, which is the answer to what hangs on it too, if it leaves no doubt about itself."""
+    """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.asked.field), session.rules
     draft = context.lasting(session, draft, heard)
     doubts = drafting.judged_after(session, draft, heard).reasons
@@ -225,7 +225,7 @@ def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> li
 
 
 def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
-    """What was said, as an answer: also by its place among the values that were offered, "the first one"."""
+    """The utterance as an answer; a position among the offered values selects one: "the first one"."""
     asked, words = session.asked, heard.reading.words
     value = _chosen(session, heard)
     if value is None:
@@ -236,7 +236,7 @@ def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
 
 
 def _by_end(session: DialogueSession) -> Rules:
-    """The rules, where something is announced with identifiers that may be said by their ends."""
+    """The rules that also read identifiers by their last digits, where any are announced."""
     rules = session.rules
     announced = Expects.PALLET in rules.form.expects and session.expected.places
     return replace(rules, form=rules.form.by_end) if announced else rules
@@ -249,7 +249,7 @@ def _chosen(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | Non
 
 
 def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
+    """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
     meant, alone = meant_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
@@ -265,7 +265,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
 
 
 def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
-    """Whether the answer is neither of the values that were offered, or may be the end of a number cut in two."""
+    """Whether the value is none of those offered, or may be the second half of a cut number."""
     asked, bare = session.asked, says_nothing(heard.reading) and not drafting.takes_back(session, heard)
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
@@ -273,7 +273,7 @@ def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldVa
 
 
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said is what stands on the sign of the place, or the operator is at another one."""
+    """Compare an answer with the check digits on the sign; others mean that the operator is at another place."""
     asked, draft, rules = session.asked, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
@@ -294,11 +294,11 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     return orders
 
 
-# Yes, no, and less of either.
+# Yes, no, cancel and never mind.
 
 
 def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was asked is so."""
+    """Accept what the open question asked."""
     asked, draft = session.asked, session.open_draft
     match asked.about:
         case About.FIELD | About.WRONG:
@@ -313,7 +313,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.CANCEL:
             return _agree_to_cancel(session, heard)
         case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
-            # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
+            # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)
@@ -322,7 +322,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
-    if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
+    if session.recorded.standing(draft.replaces) is None:  # the inventory refused it meanwhile
         return [heard.noted_as_heeded(), *drafting.drop(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
@@ -333,7 +333,7 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 
 def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was asked is not so."""
+    """Reject what the open question asked."""
     asked = session.asked
     match asked.about:
         case About.FIELD | About.WRONG:
@@ -351,7 +351,7 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) -> list[Order]:
-    """The value of a field that is asked for by a question with yes or no, "is it sealed?"; to any other it is none."""
+    """Fill a field whose question has a yes or no as value, "is it sealed?"; for any other field it is no answer."""
     name = session.asked.field
     counted = None if yes or name is None else session.rules.form[name].unit_of
     if counted is not None and counted in session.open_draft.reading.fields:
@@ -362,7 +362,7 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
 
 
 def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
-    """A "no" to the question for a unit can only be of what is counted in it: that is asked for again."""
+    """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
     session.draft = replace(draft, reading=unconfirmed(draft.reading, [counted]))
     session.verdict = judged(session.draft, session.rules)
@@ -370,22 +370,22 @@ def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) 
 
 
 def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """None of the values that were offered is meant."""
-    if session.about is About.NEXT_OR_INSTEAD:  # which of both is not meant?
+    """Ask for the field, since no offered value is right."""
+    if session.about is About.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
     asked = Question(About.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
     return [heard.noted_as_heeded(), *session.ask(asked)]
 
 
 def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The entry that was read back is not right."""
+    """Ask what is wrong with the entry that was read back."""
     return [heard.noted_as_heeded(), *session.ask(Question(About.WRONG))]
 
 
 def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes.
+    """Drop what is open. "Cancel" to the question whether to cancel is a yes.
 
-    Whoever is asked whether to close a trailer may mean an entry, and names that: "delete pallet 742".
+    While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
     if session.about is About.CANCEL:
         return take_yes(session, heard)
@@ -393,7 +393,7 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         if session.thing.items() & session.identifiers_of(values_of(heard.reading)).items():  # "cancel pallet 742"
             taken = next_or_instead.take_next(session, heard, other, left=[Drop(session.open_draft)])
             return [heard.noted_as_heeded(), session.say(Prompt.DROPPED), *taken]
-        dropped = Drop(other)  # it was said last
+        dropped = Drop(other)  # the latest one
         return [heard.noted_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.leave_open(session), *amendments.cancel_last(session, heard)]
@@ -403,14 +403,14 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 def take_back_open_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop it; but who answers so to the question what is wrong with the last entry means all of that."""
+    """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
         return take_back_open(session, heard)
     return [*drafting.drop(session), *amendments.cancel_last(session, heard)]
 
 
 def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants no more of what is open; what is recorded, and what he said besides, stays."""
+    """Drop what is open; what is recorded stays, and a draft from review goes back there."""
     match session.about:
         case About.CANCEL:
             return take_no(session, heard)

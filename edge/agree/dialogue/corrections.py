@@ -1,4 +1,4 @@
-"""Corrections: the steps that change the open entry, or go on to the next one behind it."""
+"""Corrections: the steps that change the open entry, or begin the next one behind it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from edge.records.speech import Prompt
 
 
 def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A whole sentence while another entry is held: the next one, unless it takes that one back."""
+    """A complete sentence over a held entry: it begins the next one, unless it corrects the held one."""
     relation = session.relation(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         return _revise_whole(session, heard)
@@ -53,9 +53,9 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The next thing: the held entry was read back, and is committed by it as by silence.
+    """Commit the held entry, which was read back, and begin the next.
 
-    Where something over it may have been a "no", it is asked about again behind the next one.
+    If something said over it may have been a "no", it is queued behind the next one instead.
     """
     named = session.named_again
     left = _leave_held(session, heard.reading)
@@ -69,7 +69,10 @@ def _leave_held(session: DialogueSession, said: Reading) -> list[Order]:
 
 
 def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is no entry as it was said, and is of another thing: to a person with it, and the operator is told."""
+    """Park an utterance about another thing that is no entry, and tell the operator.
+
+    The open draft is left as for a next entry.
+    """
     named = replace(heard, reading=replace(heard.reading, fields=heard.reading.unrecorded, not_understood=None))
     draft = drafting.draft_of(session, named)
     if session.draft is None:
@@ -78,13 +81,13 @@ def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         left = _leave_held(session, named.reading)
     else:
         left = leave_question(session) if context.is_between_entries(session) else _leave_asked(session)
-    session.recorded.left_since = True  # a nameless correction may be of it
+    session.recorded.left_since = True  # a correction without identifier may apply to it
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
     return [*left, parked, *drafting.tell_parked(session, named.reading)]
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A part of a sentence while an entry is held: in words that are strange before it, it may be mere talk."""
+    """A partial sentence over a held entry corrects it; after words that fit no field it may be talk."""
     said = without_joining(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     if not takes_back and not begins_astray(said, session.rules):
@@ -107,9 +110,10 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 
 def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) -> bool:
-    """Whether a correction may give the open claim another name without a question: of no entry that is known.
+    """Whether a correction may rename the open claim without a question; True without a claim.
 
-    A whole sentence says all of it anew, where its name sounds like the one that was read back.
+    Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
+    may if its identifier sounds like the one that was read back.
     """
     draft = session.draft
     if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
@@ -119,16 +123,17 @@ def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) 
 
 
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other.
+    """Correct an entry on record that the utterance names; empty for any other utterance.
 
-    Over a question it is recorded as it is read back, and the question put again: what is said next answers that.
+    It does not object to the open entry. Over a question the correction is committed with its readback and the question
+    is repeated, since the next utterance answers that.
     """
     another, named = session.relation(heard.reading) is Relation.ANOTHER, session.entry_named(heard.reading)
     if not (another and drafting.takes_back(session, heard)) or named is None:
         return []
     correction = replace(heard, reading=own(heard.reading))
     replaced = session.recorded.replaced_by(session.open_draft)
-    if named.event_id in {replaced, session.recorded.standing(replaced)}:  # the open correction of it is taken back
+    if named.event_id in {replaced, session.recorded.standing(replaced)}:  # it takes back the open correction
         return [*drafting.drop(session), *amendments.correct_last(session, correction)]
     if session.question is None:
         left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
@@ -149,20 +154,20 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Whether a correction with another name is of the open entry, where that may be of another thing."""
+    """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
     differs = session.relation(said) in {Relation.ANOTHER, Relation.NAME}
     return ask_if_instead(session, heard) if differs and not may_rename(session, said) else []
 
 
 def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """The open entry with what was said of it: behind a number that was not understood it may be said of that.
+    """Merge a correction into the open entry.
 
-    Then the entry is asked about until the operator says yes.
+    After a number that was not understood it may belong to that one: then ask until the operator says yes.
     """
     draft = session.open_draft
-    goes_on = session.doubted_number  # it may be said of what was not understood
+    goes_on = session.doubted_number  # it may belong to what was not understood
     said = put_right(draft.reading, said, session.rules)
-    # A count as long as a name, without its unit, may be the name of the next thing: "no, 951".
+    # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
     cues = {word.text for word in cue(heard.reading.words, language)}
     long = (name for name, one in said.fields.items() if is_long(one.value) and session.rules.form[name].units)
@@ -171,7 +176,7 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     )
     said = unconfirmed(said, _of_another(draft.reading, said))
     if not drafting.takes_back(session, heard) and _says_other(session, said):
-        session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be said besides
+        session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
     changed = with_fields(draft, said.fields, heard.utterance_id)
     if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
         session.needs_yes.add(draft.utterance_id)
@@ -185,9 +190,9 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
 
 
 def _says_other(session: DialogueSession, said: Reading) -> bool:
-    """Whether it has other values in several fields: "two cases wet" over three that are crushed.
+    """Whether it changes several fields: "two cases wet" over three that are crushed.
 
-    Or in one, where the name was said last: the values of the next thing then come before its name, too.
+    Or one, if the entry's identifier came last: then the next thing's values come before its identifier, too.
     """
     known, form = values_of(own(session.open_draft.reading)), session.rules.form
     units = {field.name for field in form.fields if field.unit_of}
@@ -196,7 +201,7 @@ def _says_other(session: DialogueSession, said: Reading) -> bool:
 
 
 def _was_named_last(session: DialogueSession) -> bool:
-    """Whether the name of the open entry was said in another utterance than the one that began it."""
+    """Whether an identifier of the open entry came in a later utterance than its first."""
     reading = session.open_draft.reading
     began = {fold(token.heard) for token in tokens(reading.words, session.rules.language)}
     names = [reading.fields[name] for name in session.rules.identifies if name in reading.fields]
@@ -204,21 +209,21 @@ def _was_named_last(session: DialogueSession) -> bool:
 
 
 def _of_another(before: Reading, said: Reading) -> list[str]:
-    """The fields in which it denies another value than the entry has: "not twelve, thirteen" over ten."""
+    """The fields in which it denies a value that the entry does not have: "not twelve, thirteen" over ten."""
     known = {name: one.value for name, one in before.fields.items() if one.value is not None}
     pairs = ((name, known[name], one) for name, one in said.fields.items() if name in known and one.value is not None)
     return [name for name, value, one in pairs if one.denied and value not in one.denied]
 
 
 def _denied(session: DialogueSession, said: Reading) -> set[str]:
-    """The fields that need not be said and whose value a "no" may deny: "no, not wet", over what is wet."""
+    """The optional fields whose value a "no" may deny: "no, not wet" over wet."""
     held, form = values_of(session.open_draft.reading), session.rules.form
     unclear = {name: one.runner_up for name, one in said.fields.items() if one.value is None and not one.rivals}
     return {name for name, one in unclear.items() if one == held.get(name, ()) and not form[name].required}
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
-    """Whether it corrects the held entry in words that make no value, or with which one talks to others as well."""
+    """Whether a correction of the held entry gives no value, or is worded as talk to others."""
     rules = session.rules
     if begins_astray(said, rules) or says_nothing(said):
         return True
@@ -228,15 +233,15 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
 
 
 def name_of(session: DialogueSession, said: Reading) -> Reading:
-    """Which thing is named by what is no entry."""
+    """The identifying fields of an utterance that is no entry."""
     named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifies}
     return replace(said, fields=named)
 
 
 def of_known(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, as a correction where it tells how it was with the open thing, or one on record: "742 was 14".
+    """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
 
-    That may as well be told of another time: what it changes wants a yes.
+    It may describe another time, so the changed fields are unconfirmed.
     """
     named = name_of(session, said)
     more = said.unrecorded.keys() - named.fields.keys()
@@ -248,12 +253,12 @@ def of_known(session: DialogueSession, said: Reading) -> Reading:
 
 
 def of_recorded(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, as a correction where it only adds to an entry on record: "pallet 742, two damaged"."""
+    """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
     last, form = session.entry_named(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
     if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
-        return said  # The same number on another trailer may be another pallet.
+        return said  # On another trailer the same number may be another pallet.
     return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
 
 
@@ -265,17 +270,17 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
     read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
-    # A bare "no, fourteen" is no other door than the one that stands.
+    # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against(session, said, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
 
 
 _BEHIND_LAST = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLOSE, About.REOPEN}
-"""Questions over which "the last one" is the one before the open entry; over a readback it is that one."""
+"""The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
 
 def of_last(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, as a correction of the entry before where it is one by its words: "the last one was eleven"."""
+    """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
     pointing = of_last_one(said.words, rules.language)
     is_behind = draft is None or (session.about in _BEHIND_LAST and not session.recorded.replaces_one(draft))
@@ -291,9 +296,9 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
 
 
 def _of_asked(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, as a correction of what is known already, over a question for something else: "no, rear"."""
+    """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
     name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
-    is_answer = not session.rules.form[name].spoken.answers  # to that any "no" is one
+    is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
     is_answer = is_answer and name in answer_to(name, said, session.rules).fields
     is_value = any(one.value is not None for one in said.fields.values())
     if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:
@@ -306,7 +311,7 @@ def _of_asked(session: DialogueSession, said: Reading) -> Reading:
 
 
 def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """The open thing is not the one that is known, "it's not 742": it is asked which. Nothing for what says no such."""
+    """Remove an identifier that the operator denies, "it's not 742", and ask for it; empty where none is denied."""
     fields = session.open_draft.reading.fields
     denied = {name for name, one in said.fields.items() if one.value is None and session.thing.get(name) in one.denied}
     if not denied:
@@ -317,22 +322,22 @@ def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> 
 
 
 def _read_against(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
-    """The values that it says of the open entry, against those that are known of it."""
+    """The fields that it gives, read against the open entry's own values."""
     rules, entry = session.rules, values_of(own(session.open_draft.reading))
     return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it corrects a held entry, though the "no" before it is doubtful: a bare "fifteen units" does so, too.
+    """Whether it corrects a held entry although its "no" is doubtful: it begins with a number, as "fifteen units".
 
-    What begins with a label does not: "not dock C" sounds like it.
+    One that begins with a label does not: "not dock C" sounds like it.
     """
     said, language = heard.reading, session.rules.language
     return bool(said.fields) and said.act is Act.AMEND and bool(begins(without_cue(said.words, language), language))
 
 
 def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The open draft, said anew as a whole. What was said surely of it besides, as how many are damaged, stays."""
+    """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
     draft, said = session.open_draft, drafting.reading_of(session, heard)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
     anew = {name: one for name, one in said.fields.items() if not (one.is_taken and name in sure)}
@@ -341,15 +346,15 @@ def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A whole sentence about another thing, which takes the open one back: that stays on record as taken back."""
+    """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
     if session.recorded.replaces_one(session.open_draft):
         return _revise_whole(session, heard)
     return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
 
 
 def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Whether what names another thing behind a word of correction takes the place of the open entry."""
-    # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
+    """Ask whether another thing after a word of correction replaces the open entry."""
+    # A missing yes, or an objection, must survive the other question.
     session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.takes_back(session, heard)
     other = drafting.draft_of(session, heard)
     values = likely_values(other.reading)
@@ -360,11 +365,11 @@ def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [heard.noted(held(heard.verdict)), parked, *besides, *session.ask(asked)]
 
 
-# While a question is open: something else than its answer.
+# While a question is open: utterances that do not answer it.
 
 
 def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction in the place of a yes or a no, or a new sentence."""
+    """A correction or a new sentence in place of a yes or a no."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
     if not said.fields or begins_astray(said, session.rules):
         return _ask_for_named(session, heard, said)
@@ -374,7 +379,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _was_named_in_the_dark(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
-        # What is said to be wrong with the last entry is what it is about: no silence turns one record into another.
+        # The objection applies to the last entry; silence must not turn one record into another.
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
         verdict = drafting.judged_after(session, changed, heard)
@@ -391,14 +396,14 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
 
 
 def _was_named_in_the_dark(session: DialogueSession) -> bool:
-    """Whether another thing waits besides the one that was open when the power was cut: values may be of that."""
+    """Whether values may be another thing's: the draft was restored after a power cut, and others are in review."""
     asked, draft = session.asked, session.open_draft
     waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
     return asked.prompt is Prompt.RESTORED and waits
 
 
 def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """No value is said; but who names a field, "the dock is wrong", is asked for that."""
+    """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question."""
     name = None if said.fields else names_field(said, session.rules)
     if name is None:
         return drafting.reject_answer(session, heard)
@@ -406,7 +411,7 @@ def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Readin
 
 
 def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nothing is wrong: what was recorded stays as it is, and what is not yet is read back once more."""
+    """The operator finds nothing wrong: an entry on record stays unchanged, an open one is read back again."""
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
@@ -415,12 +420,12 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
 
 
 def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """What answers nothing and names something unclearly; with more of it, it may be an entry, and goes to a person."""
+    """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
     return drafting.reject_answer(session, heard) if len(said.fields) == 1 else put_aside_aloud(session, heard, said)
 
 
 def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """To a person with what may be of another thing; the operator is told, and the question put again."""
+    """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     session.recorded.left_since = True
     return [parked, *drafting.tell_parked(session, said), *drafting.put_again(session)]
@@ -445,9 +450,9 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
 
 
 def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The next thing in the place of an answer: the open claim is put aside, or asked about again behind that.
+    """Begin the next entry in place of an answer: the open one is parked, or queued behind it once.
 
-    Not where a word of correction takes the open one back. What is still to be asked of an entry on record is left.
+    A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
     takes_back = drafting.takes_back(session, heard) and may_rename(session, heard.reading)
     if takes_back and session.about is not About.INSTEAD:
@@ -460,7 +465,7 @@ def _leave_asked(session: DialogueSession) -> list[Order]:
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
+    """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
         entry = _may_hold_entry(session, said)
@@ -470,7 +475,7 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if session.about is About.CLOSE and corrected and named and recorded is None:
         return [*leave_question(session), *_begin_behind_no(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
-        return [*leave_question(session), *amendments.cancel_last(session, heard)]  # that is the one to cancel
+        return [*leave_question(session), *amendments.cancel_last(session, heard)]  # cancel the one that it names
     asked = amendments.to_be_cancelled(session)
     orders = leave_question(session)
     if said.act is not Act.AMEND:
@@ -480,7 +485,7 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 
 def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The next entry, behind a "no" that was the answer to whether to close the trailer, and corrects nothing."""
+    """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(part_of(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, context.filled(session, said), session.who)
@@ -488,7 +493,7 @@ def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 
 def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
-    """What is said behind other words of a thing, and more than which one: "oh, one more, pallet 743, ten cases"."""
+    """The end of an utterance that names a thing and gives values: "oh, one more, pallet 743, ten cases"; or None."""
     for start in range(len(said.words)):
         part = part_of(said, said.words[start:], session.rules)
         named = session.identifiers_of(likely_values(part))
@@ -498,16 +503,16 @@ def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
 
 
 def leave_question(session: DialogueSession) -> list[Order]:
-    """Nothing is cancelled, and no trailer closed."""
+    """Drop the open question whether to cancel, or to close a trailer."""
     return drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
-    """It is an entry of its own, and no correction: what it was said over stays, and is agreed first."""
+    """Make `other` an entry of its own; the open one that it was compared with stays, and is finished first."""
     if other.utterance_id != session.open_draft.utterance_id:
         return next_or_instead.take_next(session, heard, other)
     session.draft = session.recorded.mending = None
     other = replace(other, reading=context.filled(session, other.reading))
     orders = drafting.consider(session, other, drafting.judged_after(session, other, heard, aloud=True), None)
-    # The "no" may have meant all of it: silence would be no consent.
+    # The "no" may have rejected all of it, so silence must not commit it.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders

@@ -1,4 +1,4 @@
-"""Drafting: the steps that bring a draft from its first utterance to the journal, and ask what they must."""
+"""Drafting: the steps that take a draft from its first utterance to the journal, and ask its questions."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ HELP = {
     State.IDENTIFYING: Prompt.HELP_CONFIRMING,
     State.PAUSED: Prompt.HELP_PAUSED,
 }
-"""What can be said in each state: told who asks, and with a question that is put for the last time."""
+"""The help prompt of each state, also spoken before the last repetition of a question."""
 
-MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
-REOPENED = "reopened"  # What was agreed about a closed trailer, among the values that the operator said yes to.
-UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
+MOST_TRIES = 3  # Failed answers to one question before the draft is parked in review.
+REOPENED = "reopened"  # Prefix in `Draft.agreed` for a closed trailer that the operator agreed to reopen.
+UNANSWERED = "unanswered"  # The review reason of an utterance whose question got no answer.
 
 
-# What was said, and what is thought of it.
+# Readings and verdicts.
 
 
 def reading_of(session: DialogueSession, heard: UtteranceHeard) -> Reading:
-    """What was said, with the doubts that come of how it sounded."""
+    """The utterance's reading; fields that its acoustics make doubtful are unconfirmed."""
     return as_heard(heard.reading, Circumstances(heard.known.acoustics), session.rules)
 
 
 def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it surely takes something back, for a breath may sound like a "no"."""
+    """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
     cues, least = cue(said.words, session.rules.language), session.rules.demands.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
 def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard, *, aloud: bool = False) -> Verdict:
-    """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing.
+    """The verdict on the draft; the entry that it corrects does not count as a double.
 
-    `aloud`: it is read back however sure it is, since a step commits one entry.
+    `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
     verdict = _judged_after(session, draft, heard)
     return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
@@ -81,7 +81,7 @@ def _judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard)
 
 
 def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
-    """What is announced of a recorded pallet whose count is changed: that it has come says nothing against that."""
+    """The expected receipts to check a corrected count against: the recorded pallet, as not yet received."""
     form, values = session.rules.form, values_of(draft.reading)
     pallet, counted = form.expects.get(Expects.PALLET, ""), form.expects.get(Expects.QUANTITY, "")
     same = last.fields.get(pallet) == values.get(pallet)
@@ -91,7 +91,7 @@ def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected:
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
-    """Whether this is the form's word for the end of an entry, and nothing else."""
+    """Whether the words are the form's terminator alone."""
     return len(words) == 1 and _is_terminated(session, words)
 
 
@@ -99,18 +99,21 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
     return bool(words) and fold(words[-1].text).strip(".,;:!? ") == session.rules.form.terminator
 
 
-# A draft goes its way.
+# The life of a draft.
 
 
 def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
-    """What was heard, as a claim of its own."""
+    """A draft of its own for the utterance."""
     reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
 
 
 def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
-    """A new entry, with what stands. It is held, unless it is `alone`: a step commits one entry."""
+    """Begin an entry, with the standing context filled in.
+
+    It is held; only with `alone` it may be committed at once, since a step commits one entry.
+    """
     draft, verdict = draft_of(session, heard), heard.verdict
     draft = replace(draft, reading=with_unclear_name(draft.reading, draft.utterance_id, session.rules))
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
@@ -127,7 +130,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     waited = session.next
     if waited is None or session.relation(draft.reading, waited) is not Relation.SAME:
         return begin_draft(session, heard, draft, verdict)
-    session.next = None  # its turn has come: the operator has said it by himself
+    session.next = None  # the operator has repeated it: it leaves the queue
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
         return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
@@ -136,7 +139,10 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
 
 
 def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
-    """Several things in one breath that are not asked one by one, to a person: an answer for one drops the others."""
+    """Park an utterance that names several things; empty where they can be asked one by one.
+
+    An answer about one of them would drop the others.
+    """
     rules, fields = session.rules, draft.reading.fields
     several = several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifiers and two_in_one_breath(draft.reading, rules)):
@@ -148,7 +154,7 @@ def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list
 
 
 def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
-    """The claim without a name from the context, where another was named since: it may be of that, and needs a yes."""
+    """The draft without an identifier from the context if another was named since; then the draft needs a yes."""
     fields = draft.reading.fields
     taken = {name for name in session.rules.identifies if name in fields and fields[name].is_taken}
     if not (taken and session.recorded.left_since):
@@ -159,19 +165,19 @@ def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
 
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
-    """A draft that `heard` began."""
+    """Record the utterance and open its draft."""
     session.recorded.left_since = False
     return [heard.noted(held(verdict)), *consider(session, draft, verdict, heard)]
 
 
 def revise(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
-    """The open draft has become this one by what was heard; on another trailer, without the door of the one before."""
+    """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
     draft = replace(draft, reading=context.moved(session, draft.reading))
     return [heard.noted_as_heeded(), *consider(session, draft, judged_after(session, draft, heard), heard)]
 
 
 def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None) -> list[Order]:
-    """Ask the next question about the draft, or hold it, or commit what is so sure that nobody need hear it."""
+    """Ask the draft's next question, or hold it, or commit it without a readback if the policy allows that."""
     session.open(draft, verdict)
     terminator = session.rules.form.terminator
     of_entry = draft.act is not Act.CONTEXT and terminator is not None
@@ -190,7 +196,7 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
 
 
 def hold(session: DialogueSession) -> list[Order]:
-    """The open draft is read back, and committed if nothing is said against it; and what else waits of the thing."""
+    """Read the open draft back and start its undo window; also read out what is in review for its thing."""
     others = _otherwise_aside(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
@@ -198,7 +204,7 @@ def hold(session: DialogueSession) -> list[Order]:
 
 
 def _otherwise_aside(session: DialogueSession) -> list[Say]:
-    """What was put aside of the same thing, and says something else: it stays there, and that is told."""
+    """The prompts for drafts in review of the same thing with other values: these stay in review."""
     verdict = session.verdict
     if verdict is None:
         return []
@@ -208,7 +214,7 @@ def _otherwise_aside(session: DialogueSession) -> list[Say]:
 
 
 def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
-    """Whether the trailer is open again of which it is dictated; what waits for a person was dictated before."""
+    """The question whether to reopen the entry's trailer; None where it is open, or the draft was in review before."""
     name = session.rules.form.place_field(Expects.TRAILER)
     trailer = None if name is None else verdict.fields.get(name)
     if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.in_review(draft):
@@ -222,7 +228,7 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
 
 
 def commit(session: DialogueSession) -> list[Order]:
-    """Commit the draft; to a person with one that is in doubt, whatever was agreed about it."""
+    """Commit the draft; park it if its verdict is not ACCEPT."""
     verdict = session.verdict or judged(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return park(session)
@@ -232,7 +238,7 @@ def commit(session: DialogueSession) -> list[Order]:
     settled = [one for one in _aside_of_it(session, draft) if _says_no_other(one, verdict)]
     for one in settled:
         draft = with_support(draft, one.utterance_id)
-    # What was said before another thing is not what a nameless correction is of.
+    # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
     context.entered(session, session.open_draft)
     session.close()
@@ -242,7 +248,7 @@ def commit(session: DialogueSession) -> list[Order]:
 
 
 def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
-    """What was put aside of the same thing, and was not taken up: it has been dictated again since."""
+    """The other drafts in review of the same thing and form, which was dictated again since."""
     needed = {one for one in session.rules.identifies if session.rules.form[one].required}
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
@@ -254,13 +260,13 @@ def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
 
 
 def _says_no_other(aside: Draft, verdict: Verdict) -> bool:
-    """Does what was put aside say nothing else than the entry? Then that is all that was meant by it."""
+    """Whether a draft in review has no other values than the entry, which then settles it."""
     said = [(name, one) for name, one in aside.reading.fields.items() if one.value is not None]
     return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
 
 
 def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
-    """The draft, in the place of what the inventory has: it may have refused meanwhile what was to be replaced."""
+    """The draft, replacing the event that the inventory has: it may have refused the intended one meanwhile."""
     recorded = session.recorded
     if draft.replaces is None or draft.replaces not in recorded.turned_down:
         return draft
@@ -270,7 +276,10 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
 
 
 def park(session: DialogueSession) -> list[Order]:
-    """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
+    """Park the open draft in review and tell the operator.
+
+    An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
+    """
     draft, values, besides = session.open_draft, session.values, in_review_besides(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return leave_open(session)
@@ -281,19 +290,19 @@ def park(session: DialogueSession) -> list[Order]:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.leave(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
-    # Whoever decides about a correction must not make a second entry of it by a mere yes.
+    # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
 
 
 def leave_open(session: DialogueSession) -> list[Order]:
-    """A closing that nobody said yes to is none, and the operator is told."""
+    """Drop a closing that got no yes, and tell the operator."""
     told = session.settings.as_told(session.values, session.rules.form)
     return [*drop(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
 def in_review_besides(session: DialogueSession) -> list[Order]:
-    """What was put aside when it was asked whether it corrects the open entry: it stays there, and that is told."""
+    """Tell that the other draft of the open question stays in review."""
     asked, draft = session.question, session.open_draft
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
@@ -301,7 +310,10 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
 
 
 def put_behind(session: DialogueSession) -> list[Order]:
-    """The open claim is asked about again behind the next one, once: in review until then, so that nothing loses it."""
+    """Queue the open draft behind the next one, once, and keep it in review until then.
+
+    A correction, a closing, or a draft that needs a yes already, is parked.
+    """
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park(session)
@@ -314,18 +326,18 @@ def put_behind(session: DialogueSession) -> list[Order]:
 
 
 def let_wait(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """What was heard waits for its turn behind the open draft; what waited there stays in review, and that is told."""
+    """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = tell_next_parked(session)
     return [heard.noted(held(heard.verdict)), put_next(session, heard, said), *before]
 
 
 def tell_next_parked(session: DialogueSession) -> list[Order]:
-    """That what waits for its turn is not taken up, as something else takes that."""
+    """Tell that the queued draft stays in review, since another takes its place."""
     return [] if session.next is None else tell_parked(session, session.next.reading)
 
 
 def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
-    """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
+    """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
     reading = replace(said, act=Act.RECORD)
     session.next_is_own = False
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
@@ -335,7 +347,7 @@ def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, sup
 
 
 def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
-    """What was put aside: by what it is known by, or may be, if that was heard. Two in one breath are told both."""
+    """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
     known = session.identifiers_of(likely_values(said))
     rivals = any(said.fields[name].rivals for name in known)
     two = two_in_one_breath(said, session.rules) if rivals else two_that_share(said, session.rules)
@@ -346,9 +358,9 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
 
 
 def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> list[Order]:
-    """Whoever leaves, or changes the work, is asked once to finish what is open: its question is put again.
+    """Ask once to finish the open entry before a sign-off or a change of operator or form; empty if not needed.
 
-    What he wants is carried out `behind` that.
+    `behind` is carried out after it.
     """
     draft, asked = session.draft, session.question
     if (
@@ -364,18 +376,18 @@ def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> lis
 
 
 def unfinished(session: DialogueSession, draft: Draft) -> list[Say]:
-    """What a question is about that is put once more: by what that is known, if by anything."""
+    """The prompt that names the draft of a repeated question; empty if it has no values."""
     values = likely_values(draft.reading)
     terms = Terms(units_said(draft.reading, session.rules))
     return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 
 def finish_open(session: DialogueSession) -> list[Order]:
-    """Close what is open before somebody else speaks, or another form is filled.
+    """Close the open draft before another operator or form: a held one is committed, any other is parked.
 
-    What is held is committed, what is asked goes to a person. What is told of it stays of its form.
+    The prompts keep the form that they were made for.
     """
-    session.next = None  # it waits for a person, and is counted
+    session.next = None  # it stays in review, and is counted there
     if session.draft is None:
         return []
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
@@ -384,9 +396,9 @@ def finish_open(session: DialogueSession) -> list[Order]:
 
 
 def drop(session: DialogueSession) -> list[Order]:
-    """The draft is no more, on record as taken back."""
+    """Drop the draft and record it as dropped."""
     order, besides = Drop(session.open_draft), in_review_besides(session)
-    session.scanned = (), None  # the same label may well be scanned at once for what is meant
+    session.scanned = (), None  # the same label may be scanned again at once
     session.close()
     return [order, *besides]
 
@@ -395,27 +407,30 @@ def drop(session: DialogueSession) -> list[Order]:
 
 
 def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator says that the held entry is right. A yes to "say again" confirms nothing: it is read back first."""
+    """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
     return [heard.noted_as_heeded(), *(session.ask(session.is_entry_right) if session.doubted else commit(session))]
 
 
 def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
-    """The undo window is over. What nobody understood in it may have been "no": then silence is no consent."""
+    """Commit when the undo window ends; after a doubt ask, since the words that were not understood may be a "no"."""
     return session.ask(session.is_entry_right) if session.doubted else commit(session)
 
 
 def put_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Something was said that only a model could read, and none answers: it may have been "no" as well."""
+    """The words need a model, and none answers: they may be a "no", so silence no longer commits."""
     session.doubted = True
     return tell_kept(session, heard)
 
 
 def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Something was said that may have been "no": the entry must not be committed as if nothing had been."""
+    """The words may be a "no": ask to repeat, a second time ask whether the entry is right; silence no longer commits.
+
+    The rest of a number that a pause cut completes it instead.
+    """
     if (whole := completed(session.open_draft, session.breath.words, heard.reading, session.rules)) is not None:
         return revise(session, heard, whole)
     if session.was_named(heard.reading) and session.relation(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
-        return ask_to_repeat(session, heard)  # it is of an entry before, and says nothing against this one
+        return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
     if not session.doubted:
         session.doubted = True
@@ -425,9 +440,9 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
-    """A second reader heard a value otherwise: ask "4744, or 474?", where it stands, and nobody has said yes to it.
+    """Ask "4744, or 474?" where a second recogniser heard a value otherwise that no yes has settled.
 
-    Who has begun to speak is not asked over his words: it is too late then, as it is after the undo window.
+    Not while the operator speaks, nor after the undo window: it is too late then.
     """
     draft = session.open_draft
     if draft.utterance_id != heard.utterance_id or session.news.interrupted:
@@ -442,32 +457,32 @@ def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
 
 
 def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
-    """The field with the other value beside its own; None where it is not in question."""
+    """The field with the other value as a rival; None where it is settled or the form forbids the other."""
     said = draft.reading.fields.get(name)
     if said is None or said.value != value or marked(name, value) in {*draft.agreed, *draft.proved}:
         return None
     return replace(said, rivals=(other,)) if rules.allow(rules.form[name], other) else None
 
 
-# What is not understood, in any state.
+# Not understood, in any state.
 
 
 def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """It was not understood."""
+    """Record the utterance as not understood and ask to repeat it."""
     context.leave(session, heard.reading)
     session.recorded.left_since |= _may_name(session, heard.reading)
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
 def _may_name(session: DialogueSession, said: Reading) -> bool:
-    """Whether a thing may have been named: its field is said, or so many digits."""
+    """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
     digits = sum(len(word.text) if word.text.isdigit() else rules.language.tells(word.text) for word in said.words)
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifies)
 
 
 def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """It is kept, to be read when a model answers again."""
+    """Keep the utterance until a model answers again, and tell the operator."""
     return [heard.noted(), session.say(Prompt.DEFERRED)]
 
 
@@ -475,9 +490,9 @@ def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said answers nothing. Where it holds a value or a number, the operator is told that it was not got.
+    """Repeat the question after an utterance that does not answer it; say so if it has a value or a number.
 
-    It may have been said against the entry, too: then that wants a yes. What names a thing is put aside by the audit.
+    If it may object to the entry, that needs a yes. One that names a thing is parked by the audit.
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.leave(session, said)
@@ -494,20 +509,20 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def _may_count(told: Sequence[str], rules: Rules) -> bool:
-    """Whether a number is said, and not "one" alone: "the green one"."""
+    """Whether it has a number other than a lone "one": "the green one"."""
     return says_number(told, rules) and (
         len(told) > 1 or [one.value for one in rules.language.numerals.counts([fold(told[0])], 0)] != [1]
     )
 
 
 def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said was not heard well enough to answer anything, or cancels another entry than the open one."""
+    """Repeat the question after indistinct speech, or a cancellation of another entry."""
     told = [session.say(Prompt.REPEAT)] if heard.reading.act is Act.CANCEL and heard.reading.fields else []
     return [heard.noted_as_not_understood(), *put_again(session, told)]
 
 
 def put_again(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:
-    """The same question; after too many answers that answer nothing, a person must look at it."""
+    """Repeat the question; after `MOST_TRIES` failed answers park the draft."""
     session.tries += 1
     if session.tries >= MOST_TRIES or session.question is None:
         return [*given_up, *park(session)]
@@ -516,9 +531,9 @@ def put_again(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Or
 
 
 def lapse(session: DialogueSession, _: object) -> list[Order]:
-    """Nobody answers: the same question; a second time, a person must look at it."""
+    """Timeout of a question: repeat it; a second time park the draft."""
     if session.lapsed or session.question is None:
-        session.next_is_own = False  # nobody may be there to hear it read back
+        session.next_is_own = False  # the operator may not be there for its readback
         return park(session)
     session.lapsed = not session.question.unspoken
     return [session.put_aloud()]
