@@ -21,14 +21,14 @@ from edge.records.speech import Prompt
 
 
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
+    """A complete sentence while nothing is open: a new entry; after a word of correction it replaces the last."""
     if not corrects(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.entry_named(heard.reading)
     if named is None and session.was_named(heard.reading):
         return _not_recorded(session, heard)
     if named is not None and drafting.takes_back(session, heard):
-        # What stands for all entries now is not said of one before.
+        # Values inherited from the current context do not apply to an earlier entry.
         return correct_last(session, replace(heard, reading=own(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
@@ -41,7 +41,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
 
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
+    """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
     said = drafting.reading_of(session, heard)
     named = session.entry_named(said)
     if named is None and session.was_named(said):
@@ -52,7 +52,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
-        # No more than which one: what is to become of it is asked.
+        # It only names an entry: ask what is wrong with it.
         session.recorded.last = named
         return object_to_last(session, heard, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
@@ -64,19 +64,19 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judged_after(session, draft, heard)
     if len(said.fields) > 1 and differing(before, said, session.rules.identifies):
-        # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
+        # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
 
 
 def _not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is to be corrected was cancelled, or waits for a person: nothing else is taken for it."""
+    """Tell that the entry to be corrected was cancelled, or is in review; no other one is corrected instead."""
     named = session.identifiers_of(values_of(heard.reading))
     return [heard.noted_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY) -> list[Order]:
-    """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
+    """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
         return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
@@ -88,7 +88,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
+    """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
     last = session.entry_named(heard.reading) if named else recorded.last
     if last is None:
@@ -110,7 +110,7 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
-    """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
+    """The question whether to cancel an entry; cancelling a closing reopens the trailer."""
     if session.settings.is_closing(last.draft):
         return Question(
             About.CANCEL, fields=session.settings.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
@@ -119,14 +119,14 @@ def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
 
 
 def to_be_cancelled(session: DialogueSession) -> LastEntry | None:
-    """The entry of which it is asked whether to cancel it, while it is remembered."""
+    """The entry that the open question may cancel; None if there is none, or it is no longer remembered."""
     if session.about is not About.CANCEL:
         return None
     return next((one for one in session.recorded.entries if one.event_id == session.open_draft.replaces), None)
 
 
 def give_up_refused_last(session: DialogueSession) -> list[Order]:
-    """The inventory has nothing of the last entry, so there is nothing to cancel."""
+    """Give up the last entry, which the inventory refused: there is nothing to cancel."""
     recorded = session.recorded
     recorded.resolve(None if recorded.last is None else recorded.last.event_id)
     recorded.last = None
@@ -134,7 +134,7 @@ def give_up_refused_last(session: DialogueSession) -> list[Order]:
 
 
 def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
-    """Whether a correction, said as a whole sentence, is of another thing than the last entry."""
+    """Whether a correction, spoken as a complete sentence, names another thing than the last entry."""
     last, rules = session.recorded.last, session.rules
     if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
         return False
@@ -142,9 +142,9 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
 
 
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
-    """Whether it takes the place of the last entry, or is one of its own: only the operator knows.
+    """Ask whether the draft replaces the last entry, or is one of its own.
 
-    Of its own it is nothing but what was `said`.
+    As an entry of its own it has only the values in `said`.
     """
     session.draft, session.verdict = draft, verdict
     last, values = session.recorded.last, values_of(draft.reading)
@@ -158,14 +158,14 @@ def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdic
 def first_differing(
     session: DialogueSession, before: Mapping[str, FieldValue], said: Mapping[str, FieldValue]
 ) -> dict[str, FieldValue]:
-    """The first field of the entry before that differs from what was said, an identifier before any other."""
+    """The first field, with its value in `before`, that differs from `said`, identifiers first; empty if none does."""
     known = {**session.identifiers_of(before), **before}
     differing = ((name, value) for name, value in known.items() if name in said and said[name] != value)
     return dict(islice(differing, 1))
 
 
 def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:
-    """A draft that takes the place of the last entry: where the inventory refused that, an entry of its own."""
+    """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
     standing = session.recorded.standing(last.event_id)
     if last.refused:
         session.recorded.mending = heard.utterance_id, last.event_id

@@ -1,4 +1,4 @@
-"""Closing: the steps that agree that all of a trailer was received, and open it again. The closing is an entry, too."""
+"""Closing: the steps that close a trailer and reopen it. A closing is an entry, too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge.records.speech import Prompt, Say
 
 
 def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator says that a trailer is done: what was received of it is told, and whether to close it asked."""
+    """Tell what was received of a trailer, and ask whether to close it."""
     return _ask(session, heard, trailers.asked_of(session, heard))
 
 
@@ -47,18 +47,18 @@ def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace 
 
 
 def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The same over an entry that was read back: it is committed first, as before the next entry, and counts."""
+    """Close a trailer over a readback: the held entry is committed first and counted."""
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return finish_first(session, heard)
-    place = trailers.asked_of(session, heard)  # while that entry still says where it is
+    place = trailers.asked_of(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count(session, "", draft, verdict.fields)
     return [*drafting.commit(session), *_ask(session, heard, place)]
 
 
 def _count(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
-    """What is committed since it was last looked what stands on record."""
+    """Add a commit to `session.lately`, which was queried before it."""
     entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
     latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
     session.lately = replace(session.lately, entries=(latest, *entries))
@@ -72,12 +72,12 @@ def _close_behind(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is open is to be agreed first: its question is put again, and the trailer is closed behind it."""
+    """Repeat the open question first, and close the trailer after it."""
     noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
-    if session.behind is None:  # who waits to sign on comes first
+    if session.behind is None:  # a queued sign-on comes first
         session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
@@ -97,11 +97,11 @@ def _agreed(fields: Mapping[str, FieldValue]) -> Verdict:
     return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields)
 
 
-# What is answered to "Close trailer 5501?".
+# Answers to "Close trailer 5501?".
 
 
 def agree(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A yes, to whether a trailer is to be closed, or opened again, or to any other question."""
+    """A yes to whether to close or reopen a trailer, or to any other question."""
     match session.about:
         case About.CLOSE:
             return _agree_to_close(session, heard)
@@ -112,23 +112,23 @@ def agree(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """It is closed: on record, and nothing that is dictated from now on is of it."""
+    """Commit the closing; a context with this trailer ends."""
     told = session.asked.fields
     session.draft = with_support(session.open_draft, heard.utterance_id)
     if told.items() <= context.standing_values(session).items():
-        context.end(session)  # that it is closed says enough
+        context.end(session)  # the closing prompt announces the end
     return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told)]
 
 
-# A trailer that is closed.
+# A closed trailer.
 
 
 def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The entry is of a trailer that was closed, and that is open again: the closing is cancelled by this yes."""
+    """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])
     last = session.recorded.closing_of(trailer, session.settings, session.lately.now)
-    if verdict is None or last is None:  # taken back meanwhile
+    if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise(session, heard, draft)
     cancelled = Draft(
         *(heard.utterance_id, last.draft.form, heard.reading, session.who),
@@ -136,7 +136,7 @@ def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         replaces=session.recorded.standing(last.event_id),
     )
     draft = replace(draft, agreed=(*draft.agreed, marked(drafting.REOPENED, trailer)))
-    # Held in any case: a step commits one entry.
+    # Always held, since a step commits one entry.
     goes_on = drafting.consider(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [heard.noted(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]

@@ -1,4 +1,4 @@
-"""The standing context: what was said once for all entries: understood, filled in, changed and ended. Pure."""
+"""The standing context: values that are spoken once and inherited by later entries, and how it changes. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from edge.agree.readings import differing, part_of, unconfirmed, values_of
 from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
 
-SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what is said once for all entries.
+SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
 
 
-# What is said of it.
+# Readings.
 
 
 def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
-    """What was said, as the context from then on where it is that; an entry has what stands filled in.
+    """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
 
-    With the fields of an entry that are said to hold from then on too: "pallet 742, 24 cases, door 13 from now on".
+    Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
     """
     once, open_ = session.rules.form.said_once, session.state in AGREEING or session.state is State.IDLE
     if not once or not open_ or not said.fields:
@@ -40,7 +40,7 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
     if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
         is_pointing = points_at_last(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_astray(alone, session.rules):
-            alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to anybody
+            alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to other people
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
     stands = tuple(name for name in _next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
@@ -49,9 +49,9 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
 
 
 def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
-    """What was said without the words that say that it holds from now on, and those; surely heard, or they are none.
+    """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
 
-    Over an open entry a "no" before it may be about that.
+    Over an open entry a "no" before them may be about that: unchanged too.
     """
     rules, draft = session.rules, session.draft
     found = from_now_on(said.words, rules.language)
@@ -65,7 +65,7 @@ def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Wo
 
 
 def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
-    """The fields that the words beside those which were `told` are of."""
+    """The fields next to the words `told`."""
     if not told:
         return []
     next_to = alone.words[-1] if alone.words[0].start < told[0].start else alone.words[0]
@@ -73,9 +73,9 @@ def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
 
 
 def _is_of_context(session: DialogueSession, said: Reading) -> bool:
-    """Is what names only context said of that: while nothing else is open, and no entry was made of it since?
+    """Whether a reading with context fields only sets the context: between entries, or if the operator has moved.
 
-    Where entries are known by nothing else, "trailer 5501" begins one: it is to be said that it holds from now on.
+    Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
     """
     draft, form = session.draft, session.rules.form
     if draft is not None and not is_between_entries(session):
@@ -86,10 +86,10 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
 
 
 def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
-    """Is another trailer or door said over an entry that named none? Then who speaks has gone there.
+    """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
-    Where the trailer alone is the name of an entry, it may as well be the next one, or that of this. Over a correction
-    one field alone is of that.
+    Not where the trailer alone identifies an entry: it may be the next one, or rename this. Over a correction a single
+    field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
     if len(said.fields) == 1 and (draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifies)):
@@ -103,11 +103,11 @@ def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
     return all(field.name in fields for field in form.fields if field.required)
 
 
-# What stands, in an entry.
+# The context in an entry.
 
 
 def filled(session: DialogueSession, said: Reading) -> Reading:
-    """The sentence of an entry, with what stands for that of which it says nothing."""
+    """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
     if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
@@ -118,7 +118,7 @@ def filled(session: DialogueSession, said: Reading) -> Reading:
 
 
 def completed(session: DialogueSession, said: Reading) -> Reading:
-    """What is surely said of an entry of its own, with what stands. That of one trailer is not said of another."""
+    """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
     head = next(iter(session.rules.form.said_once), "")
@@ -128,7 +128,7 @@ def completed(session: DialogueSession, said: Reading) -> Reading:
 
 
 def moved(session: DialogueSession, said: Reading) -> Reading:
-    """The entry that goes to another trailer than the open one was on, without what stood for that."""
+    """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
     head, *others = session.rules.form.said_once or ("",)
     before = None if session.draft is None else session.draft.reading.fields.get(head)
     now = said.fields.get(head)
@@ -139,29 +139,29 @@ def moved(session: DialogueSession, said: Reading) -> Reading:
 
 
 def begins_otherwise(said: Reading, rules: Rules) -> bool:
-    """Do words go before it of which nobody knows what they say: "don't record pallet 742"? "Same again" is known."""
+    """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
     return not (said.scanned or alike) and bool(preface(said.words, rules.form, rules.catalogue, rules.language))
 
 
 def must_be_heard(session: DialogueSession, said: Reading) -> bool:
-    """Has the reading values from the context that nobody has heard read back in an entry?"""
+    """Whether it inherits values that no readback has included yet."""
     return any(one.is_taken and name in _coming(session).untold for name, one in said.fields.items())
 
 
 def is_between_entries(session: DialogueSession) -> bool:
-    """Is no entry open: nothing at all, or only whether one is to be cancelled, or a trailer closed?"""
+    """Whether no entry is open: no draft, or only the question whether to cancel one, or to close a trailer."""
     return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
 
 
 def _is_anew(session: DialogueSession) -> bool:
-    """Is whatever is dictated now a new entry?"""
+    """Whether values now begin a new entry."""
     draft = session.draft
     return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
 
 
 def _begins_entry(session: DialogueSession, said: Reading) -> bool:
-    """Does it begin an entry, and not go on with the open one? That has its own values."""
+    """Whether it begins an entry; the open one has its own values."""
     draft, rules = session.draft, session.rules
     if _is_anew(session):
         return True
@@ -175,7 +175,7 @@ def _is_surely_held(session: DialogueSession) -> bool:
 
 
 def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
-    """What stands for an entry that is dictated now, as far as this form can have it."""
+    """The context fields that a new entry inherits, as far as the form allows them."""
     rules, fields = session.rules, _coming(session).fields
     return {
         name: fields[name]
@@ -185,7 +185,7 @@ def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
 
 
 def _coming(session: DialogueSession) -> StandingContext:
-    """What will stand when what is held, and surely meant, is done with."""
+    """The context as it will be once the held draft is committed; unchanged if that is doubted."""
     draft = session.draft
     if draft is None or not _is_surely_held(session):
         return session.context
@@ -193,14 +193,14 @@ def _coming(session: DialogueSession) -> StandingContext:
 
 
 def readback(session: DialogueSession) -> Say:
-    """The open draft as it is read back: of what stands only what has changed, and plainly what holds for how long."""
+    """The readback of the open draft: inherited fields only if new, and those that become the context apart."""
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _with_draft(session, draft).fields
         lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
         told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
-    own = session.rules.identifies  # which the entry names by itself
+    own = session.rules.identifies  # the entry's own identifiers
     standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
@@ -215,18 +215,18 @@ def readback(session: DialogueSession) -> Say:
 
 
 def _differs(session: DialogueSession, draft: Draft) -> bool:
-    """Does the entry say something of the context that stands for no other: another door, or one where none stands?"""
+    """Whether the entry has a value of its own for a context field: another door, or one that the context lacks."""
     said, stands = draft.reading.fields, standing_fields(session)
     form = session.rules.form
     own = (name for name in form.said_once if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
 
 
-# It changes.
+# Changes.
 
 
 def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
-    """What stands when the draft is agreed."""
+    """The context once the draft is agreed."""
     fields = draft.reading.fields
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
@@ -239,9 +239,9 @@ def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
 
 
 def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
-    """What stood for a trailer that is gone back to, by all that the operator recorded of it lately: its door.
+    """The door and order of a trailer that the operator returns to, from all his recent entries on it.
 
-    Not of one that was closed since, nor what its entries say differently.
+    Empty if it was closed since; without fields in which its entries differ.
     """
     (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
     if head not in said or (head in stands and stands[head].value == said[head].value):
@@ -259,9 +259,9 @@ def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) ->
 
 
 def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
-    """What of an entry holds from then on: what is said to, and all of the context where nothing stands yet.
+    """The fields of an entry that become the context: those said to, and all of them if there is none yet.
 
-    Each with the utterances in which it was said.
+    Each with the utterances that gave it.
     """
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
@@ -269,17 +269,17 @@ def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[s
     if not dictated or recorded.in_review(draft) or recorded.replaces_one(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
-    # Who goes on to another trailer, where the next entry need not name it, does not mean the one before.
+    # An identifying field always does: an entry on another trailer means that the operator has moved there.
     begins = form.said_once if not session.context else tuple(one for one in form.said_once if one in form.identifies)
     own = (name for name in begins if name in fields and not fields[name].is_taken)
-    # What a label says is of the pallet that it is on.
+    # A label's values apply to its pallet only.
     return {name: by for name in own if not fields[name].scanned} | said_to
 
 
 def changed(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
-    """What stands with this. Another trailer is a new context: neither door nor order was said of that one."""
+    """The context with these fields; another trailer clears the old one's door and order."""
     before, once = session.context, session.rules.form.said_once
     kept = before.fields
     head = said.get(once[0])
@@ -290,7 +290,7 @@ def changed(
 
 
 def settle(session: DialogueSession) -> list[Order]:
-    """Nothing was said against the context that was read back: it stands."""
+    """Set the context, after a readback without objection."""
     draft = session.open_draft
     session.context = _with_draft(session, draft)
     session.close()
@@ -299,7 +299,7 @@ def settle(session: DialogueSession) -> list[Order]:
 
 
 def keep(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Nobody answered what was asked of the context: as it was read back it stands; what never was is no context."""
+    """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
     agreed = session.read_back
     if agreed is None or agreed.utterance_id != draft.utterance_id:
         return [Drop(draft)]
@@ -308,7 +308,7 @@ def keep(session: DialogueSession, draft: Draft) -> list[Order]:
 
 
 def entered(session: DialogueSession, draft: Draft) -> None:
-    """An entry was committed: it has told what it took, and may have said what holds from then on."""
+    """Update the context after a commit: what its readback included is announced, and it may set fields."""
     if draft.act is not Act.RECORD:
         _amend_context(session, draft)
     if draft.act is Act.CANCEL:
@@ -317,7 +317,7 @@ def entered(session: DialogueSession, draft: Draft) -> None:
     differs = not begun and _differs(session, draft)
     session.context = after = _with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}
-    # What holds again after one that was otherwise is told once more; so is what no readback has told.
+    # Announce again what applies again after an exception, and what no readback has included.
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.untold if name not in told and name not in anew)
@@ -325,7 +325,7 @@ def entered(session: DialogueSession, draft: Draft) -> None:
 
 
 def _amend_context(session: DialogueSession, draft: Draft) -> None:
-    """An entry on record was changed, or cancelled: what it said of all is changed with it, and told once more."""
+    """Correct the context fields that an amended entry set, and announce them again; for a cancelled one only that."""
     stands, fields, by = session.context.fields, draft.reading.fields, _said_by(session, draft.replaces)
     own = [name for name, one in stands.items() if by & set(one.said_in)]
     if draft.act is Act.CANCEL:
@@ -340,7 +340,7 @@ def _amend_context(session: DialogueSession, draft: Draft) -> None:
 
 
 def _said_by(session: DialogueSession, event_id: str | None) -> set[str]:
-    """The utterances on which an entry rests, and those that it took the place of."""
+    """The utterances that gave an entry, and the entries that it replaced."""
     entries, said = {one.event_id: one.draft for one in session.recorded.entries}, set[str]()
     while event_id in entries:
         draft = entries[event_id]
@@ -350,7 +350,7 @@ def _said_by(session: DialogueSession, event_id: str | None) -> set[str]:
 
 
 def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
-    """The draft with an answer that holds from then on: it is said to, or was asked for since nothing stands."""
+    """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
     form = session.rules.form
     if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
@@ -375,20 +375,20 @@ def _is_of_other_head(session: DialogueSession, draft: Draft) -> bool:
     return said is not None and before is not None and said.value != before.value
 
 
-# It ends.
+# The end.
 
 
 def end(session: DialogueSession) -> list[Order]:
-    """Nothing stands any more, and the operator is told so; nothing where nothing stood."""
+    """Clear the context and tell the operator; empty if there was none."""
     values = standing_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
 def leave(session: DialogueSession, said: Reading) -> None:
-    """What was said names a thing by the context, and is not on record: what follows may be of that one.
+    """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
-    So "rear, minus nine" behind a trailer that was not understood is not taken for the one before.
+    So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
     """
     named = {name for name in session.rules.identifies if name in said.fields and not said.fields[name].is_taken}
     stands = session.context.fields
@@ -399,7 +399,7 @@ def leave(session: DialogueSession, said: Reading) -> None:
 
 
 def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
-    """A trailer is open again, and is where the operator works, if he said no other meanwhile."""
+    """Make a reopened trailer the context, unless the operator has set another meanwhile."""
     once = session.rules.form.said_once
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
@@ -407,7 +407,7 @@ def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], hear
 
 
 def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
-    """Another shift, or another day, has begun: what was said in the one before is to be said anew."""
+    """A new shift or business day clears the context, which the operator must set anew."""
     context, session.shift = session.context, began.shift
     before, (_, shift) = context.shift, began.shift
     if not context or before is None or before == began.shift:
@@ -425,7 +425,7 @@ def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
 
 
 def take_up(session: DialogueSession, kept: StandingContext) -> list[Order]:
-    """After a restart it stands as before, if whoever said it still speaks; he is told."""
+    """Restore the context after a restart, if its operator is still signed on, and tell him."""
     session.context = kept
     if not kept:
         return []
@@ -436,11 +436,11 @@ def take_up(session: DialogueSession, kept: StandingContext) -> list[Order]:
 
 
 def standing_values(session: DialogueSession) -> dict[str, FieldValue]:
-    """What stands now, or will when what is held is done with."""
+    """The context's values, including those of the held draft."""
     return _known(session, _coming(session))
 
 
 def _known(session: DialogueSession, context: StandingContext) -> dict[str, FieldValue]:
-    """What of it this form has words for."""
+    """The values of the fields that the current form has."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}

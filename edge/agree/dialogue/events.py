@@ -1,4 +1,4 @@
-"""The events of a dialogue: what was said, how it was judged, and what else happened."""
+"""The events of a dialogue: utterances with their verdicts, and everything else that happens."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from edge.records import (
 )
 
 _BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
-"""By its name, what a command is; any other is a question to the device."""
+"""The event of each command, by its name; all others are ASKED."""
 
-WORD_S = 1.0  # Nobody takes longer for a word of a command; most take a third of it.
-INHALING_S = 1.0  # What may be taken for speech around a command: a breath, the end of a noise.
+WORD_S = 1.0  # The longest time for a word of a command; most take a third of it.
+INHALING_S = 1.0  # Sound around a command that may pass for speech: a breath, the end of a noise.
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
 _OUTCOMES = {
@@ -41,7 +41,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHeard:
-    """An utterance that is on disk, read and judged."""
+    """An utterance that is on disk, read and decided."""
 
     utterance_id: str
     reading: Reading
@@ -49,12 +49,12 @@ class UtteranceHeard:
     closing: Closing = Closing.PAUSE
     known: Circumstances = NOTHING_KNOWN
     began: float | None = None
-    """When the operator began to say it, on the driver's clock; None where that is not known."""
-    ended: float | None = None  # When he had said it.
-    stands: tuple[str, ...] = ()  # The fields that it says to hold for the entries behind it too.
+    """When its speech began, on the driver's clock; None: unknown."""
+    ended: float | None = None  # When it ended.
+    stands: tuple[str, ...] = ()  # The fields that also become the context of later entries.
 
     def event(self, rules: Rules) -> Event:
-        """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
+        """Its row in the table. A doubtful command, answer or word of correction makes it UNCLEAR."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
@@ -73,105 +73,105 @@ class UtteranceHeard:
         return _BY_NAME.get(said.command.value.replace("_", " "), Event.ASKED)
 
     def is_indistinct(self, rules: Rules) -> bool:
-        """Whether it was cut off, or is too faint or too fast to be the operator's, whatever was read of it."""
+        """Whether it was cut off, or is too faint, too fast or too long for what was read."""
         said = replace(self.reading, act=Act.RECORD, not_understood=None)
         return is_unusable(said, self.closing, rules, self.known.acoustics) or self._is_more_than_a_word()
 
     def _is_more_than_a_word(self) -> bool:
-        """Whether a command was made of speech that went on much longer: a grammar hears one in anything."""
+        """Whether it is too long for its command: a grammar-bound recogniser finds one in any sound."""
         if self.known.acoustics is None or self.reading.act in {Act.RECORD, Act.AMEND}:
             return False
         return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
 
     def noted(self, verdict: Verdict | None = None) -> Note:
-        """On record, with this verdict or the one that it came with."""
+        """The order to record it with a verdict; None: its own."""
         return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
 
     def noted_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
-        """On record, and no entry by itself."""
+        """The order to record it as heeded: no entry of its own."""
         return self.noted(Verdict(Outcome.HEED, (Because(why),), {}))
 
     def noted_as_not_understood(self) -> Note:
-        """On record as not understood; a command that was not heard surely has another verdict by itself."""
+        """The order to record it as not understood; REPEAT keeps its own verdict, and its reasons."""
         unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
         return self.noted(None if self.verdict.outcome is Outcome.REPEAT else unclear)
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegan:
-    """The operator began to speak: the device falls silent."""
+    """The operator began to speak: the device stops speaking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The timer that was started last ran out."""
+    """The timer ran out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contradicted:
-    """A second reader heard fields of an utterance otherwise."""
+    """A second recogniser heard fields of an utterance otherwise."""
 
     utterance_id: str
     otherwise: Mapping[str, tuple[FieldValue, FieldValue]] = field(repr=False)
-    """By field, the value that was read, and the one that the second reader's words make."""
+    """By field, the value that was read, and the second recogniser's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the dialogue ordered to be committed is on disk, as this event."""
+    """A commit that the dialogue ordered is on disk."""
 
     entry: LastEntry
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryAnswered:
-    """What the inventory said to an event of this device."""
+    """The inventory's receipt for an event of this device."""
 
     receipt: Receipt
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """Those of its entry; of a cancellation those of the entry that was to be cancelled."""
-    replaces: str | None = None  # The event that it was to amend or cancel.
-    form: str | None = None  # The form of the fields; None: the one that is filled now.
+    """The entry's; for a cancellation, those of the cancelled entry."""
+    replaces: str | None = None  # The event that it amends or cancels.
+    form: str | None = None  # The form of the fields; None: the current one.
 
 
 class Fate(StrEnum):
-    """What a person made of what waited for one."""
+    """The office's decision about an utterance in review or a refused event."""
 
     RECORDED = "recorded"
-    CORRECTED = "corrected"  # Recorded with other values than were understood.
+    CORRECTED = "corrected"  # Recorded with other values than were read.
     DROPPED = "dropped"
-    DECLINED = "declined"  # It stands, and the system that it was posted into does not take it: nobody decided that.
+    DECLINED = "declined"  # The entry stands, but the system that it was posted to declined it; no person decided.
 
 
 @dataclass(frozen=True, slots=True)
 class PersonDecided:
-    """Somebody in the office decided about what waited for a person. It is on disk."""
+    """The office decided about an utterance in review or a refused event; the decision is on disk."""
 
     utterance_id: str
     fate: Fate
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """Those of the entry; of what was dropped, those that were understood."""
-    entry: LastEntry | None = None  # What is on record by it.
-    held: str | None = None  # The event that waited, where the inventory had turned one down.
-    form: str | None = None  # The form of the fields; None: the one that is filled now.
-    why: str | None = None  # Of what was declined, the code of the reason.
+    """The entry's; for DROPPED, those that were read."""
+    entry: LastEntry | None = None  # The entry that the decision recorded.
+    held: str | None = None  # The refused event that was decided.
+    form: str | None = None  # The form of the fields; None: the current one.
+    why: str | None = None  # For DECLINED, the reason code.
 
     @property
     def word(self) -> str:
-        """As the journal keeps it until the operator has been told."""
+        """Its code in the journal until it is announced."""
         return self.fate.value if self.why is None else f"{self.fate.value}:{self.why}"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Whether the inventory can be reached has changed."""
+    """The connection to the inventory was lost, or is back."""
 
     up: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A fault of the headset came, or went."""
+    """A fault of the headset began or ended."""
 
     fault: str  # A code, such as `headset_lost` or `silent_source`.
     healed: bool = False
@@ -179,34 +179,34 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class ShiftBegan:
-    """Another shift of the site, or another business day."""
+    """The site's shift or business day changed."""
 
     shift: Shift
 
 
 @dataclass(frozen=True, slots=True)
 class RosterTaken:
-    """Who may sign on has changed."""
+    """The roster changed."""
 
-    operators: tuple[Operator, ...] | None  # None: nobody needs to.
+    operators: tuple[Operator, ...] | None  # None: no sign-on is needed.
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The device came up. What was open when it went down is told, and asked for again."""
+    """The device started; the draft from before is asked about again."""
 
     draft: Draft | None = None
     operator: str | None = None
     last: LastEntry | None = None
     owed: int = 0
-    held: frozenset[str] = frozenset()  # The events of the entries that wait for a person.
-    entries: tuple[LastEntry, ...] = field(default=(), repr=False)  # The latest on record, the oldest first.
-    on_break: str | None = None  # Why the operator was away.
+    held: frozenset[str] = frozenset()  # The refused events that are still unresolved.
+    entries: tuple[LastEntry, ...] = field(default=(), repr=False)  # The latest on record, oldest first.
+    on_break: str | None = None  # The reason of a break that was not ended.
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
-    """Of those, and of the last entry and what that replaces one after the other, each that the inventory turned down,
-    with the one that it was to replace."""
+    """Each refused event among those, the last entry and the chain that it replaces, with the event that it was to
+    replace."""
     context: StandingContext = NOTHING_STANDS
-    shift: Shift | None = None  # In which the device came up; None where the site does not say how it counts its days.
+    shift: Shift | None = None  # The current shift; None: the site defines none.
 
 
 Happening = (
@@ -240,7 +240,7 @@ _ALONE: Mapping[type, Event] = {
 
 
 def event_of(happening: Happening, rules: Rules) -> Event:
-    """The column of the table."""
+    """The row of the table."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT

@@ -1,4 +1,4 @@
-"""Review: the steps that put the open entry aside, and take up by voice what was put aside before."""
+"""Review: the steps that park the open entry, and take up drafts from review by voice."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from edge.records.speech import Prompt, Say, Terms
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks what is open: the oldest that was put aside is asked about, each in its turn.
+    """Ask about the oldest draft in review that was not asked about in this round.
 
-    It stays in review until its entry is committed or taken back: no end of the question may lose it.
+    It stays in review until its entry is committed or dropped, so that no end of the question loses it.
     """
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
@@ -37,7 +37,7 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 def take_up_next(session: DialogueSession) -> list[Order]:
-    """Nothing else is open any more: its turn has come."""
+    """Take up the queued draft, since nothing else is open."""
     draft, session.next = session.next, None
     if draft is None:
         return []
@@ -46,16 +46,15 @@ def take_up_next(session: DialogueSession) -> list[Order]:
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
-    """Whether its entry could be made now; a correction, while what it corrects is the last entry of whoever speaks."""
+    """Whether its entry can be made now; a correction only while it is of the operator's last entry."""
     last = session.recorded.last
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
 def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) -> list[Order]:
-    """Its question, behind what is known of it; or its readback, where it is `agreed` to be an entry, and plain.
+    """Ask a draft's question after reading out what is known of it; read it back if it is `agreed` to be an entry.
 
-    What was recorded since may be the same thing, however long ago. What is announced is held against it as against
-    what is said now.
+    It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NOTHING_KNOWN
     if draft.act is Act.RECORD:
@@ -65,16 +64,16 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
     verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.consider(session, draft, verdict, None)
-    if session.state is State.HELD and not agreed:  # nothing that lay aside is recorded by silence
+    if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.is_entry_right)
     told = drafting.unfinished(session, draft)
-    # A question that reads the entry back has said already what it is about.
+    # A question that reads the entry back needs no introduction.
     spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
     return orders if spoken else [*told, *orders]
 
 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks what is open in the middle of an entry: that is; before he closes a trailer, what is aside."""
+    """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.about is About.CLOSE:
         return [*drafting.leave_open(session), *take_up_oldest(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
@@ -83,19 +82,19 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator leaves the open entry to a person, or to later."""
+    """Park the open entry on the operator's request."""
     return [heard.noted_as_heeded(), *drafting.park(session)]
 
 
-OTHER = "other"  # The code of a reason that has no name here.
+OTHER = "other"  # The code of a reason without a text.
 
 _OFFICE = {Fate.RECORDED: Prompt.OFFICE_RECORDED, Fate.CORRECTED: Prompt.OFFICE_CORRECTED}
 
 
 def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Order]:
-    """The office decided about what was put aside: nobody is asked about it any more, and the operator is told.
+    """Close a draft in review that the office decided about, and queue the news for the operator.
 
-    What a system behind the inventory declined stands as it is: the operator is told, and may correct it.
+    An entry that the system behind the inventory declined stays on record; the operator hears of it and may correct it.
     """
     recorded = session.recorded
     if decided.fate is Fate.DECLINED:
@@ -109,7 +108,7 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
 
 
 def declined(known: Mapping[str, FieldValue], told: PersonDecided) -> Say:
-    """What is told of an entry that was declined; `known` are the fields by which the thing is known, if it has any."""
+    """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
     return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
 
 
@@ -123,7 +122,7 @@ def _decision_announcement(session: DialogueSession, decided: PersonDecided) -> 
 
 
 def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
-    """Close what is open about it. Where it was asked whether it corrects another entry, that one is asked about."""
+    """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, asked, state = session.draft, session.question, session.state
     if session.next is not None and session.next.utterance_id == utterance_id:
         session.next = None

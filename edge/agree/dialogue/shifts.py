@@ -1,4 +1,4 @@
-"""Shifts: the steps by which operators sign on and off, and what becomes of whoever is on the roster no more."""
+"""Shifts: the steps by which operators sign on and off, and the changes of the roster."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from edge.records import Park, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
-"""Why a shift ended, where its operator did not sign off: another signed on, the roster changed, nobody spoke."""
+"""Why a shift ended without a sign-off: another signed on, the roster changed, no speech."""
 
 MINUTE_S = 60
 
-# Who signs on.
+# Signing on.
 
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Somebody says who speaks from now on."""
+    """Sign on the operator who is named, ask who it is, or reject the name."""
     noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
     candidates, _ = _candidates(session, said)
     if not candidates:
@@ -41,7 +41,7 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _sign_on(session: DialogueSession, said: str) -> list[Order]:
-    """Sign on who is meant, as the roster is now, or ask whether it is he."""
+    """Sign on the operator by the current roster, or ask if it is doubtful."""
     candidates, form = _candidates(session, said)
     if not candidates:
         return []
@@ -52,7 +52,7 @@ def _sign_on(session: DialogueSession, said: str) -> list[Order]:
 
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
-    """The words behind "sign on", and what hesitates too where the roster has it as a name: French "ben"."""
+    """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and meant(said := behind_sign_on(heard.reading.words, language), operators, language):
         return said
@@ -61,7 +61,7 @@ def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
 
 
 def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...], str | None]:
-    """Who signs on, and with which form, if that was said in one breath: "ben, counting"."""
+    """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = with_work(said, forms, language) if len(forms) > 1 else None
     alone = () if both is not None and session.settings.operators is None else _named(session, said)
@@ -69,7 +69,7 @@ def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...],
 
 
 def _named(session: DialogueSession, said: str) -> tuple[Meant, ...]:
-    if session.settings.operators is None:  # whoever says so
+    if session.settings.operators is None:  # without a roster, any name
         return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
     return meant(said, session.settings.operators, session.rules.language)
 
@@ -86,13 +86,13 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
     session.on_break = session.identifying = session.behind = None
     session.recorded.last = session.owned(session.recorded.last)
     chosen = take_rights(session, form)
-    changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language
+    changed = [order for order in chosen if isinstance(order, Work)]  # first: the greeting is in his language
     told = [order for order in chosen if not isinstance(order, Work)]
     return [*shifted, *ended, *changed, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session), *told]
 
 
 def _turned_away(session: DialogueSession, candidates: tuple[Meant, ...]) -> Say | None:
-    """That none of those who may be meant may fill any form of this device; None where one may."""
+    """The prompt that no candidate may fill a form of this device; None if one may."""
     if any(_has_work(session, one.operator) for one in candidates):
         return None
     return session.say(Prompt.NO_WORK, operator=candidates[0].called)
@@ -103,7 +103,7 @@ def _has_work(session: DialogueSession, operator: Operator) -> bool:
 
 
 def take_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
-    """Which forms whoever signs on may fill, and what he speaks; `form` is what he said that he does."""
+    """Set the operator's allowed forms and language; `form` is the one that he named."""
     works_, spoken = session.works, _spoken(session)
     works_.allowed = allowed(session)
     changes, works_.language = spoken != works_.language, spoken
@@ -118,30 +118,30 @@ def take_rights(session: DialogueSession, form: str | None = None) -> list[Order
 
 
 def _spoken(session: DialogueSession) -> str | None:
-    """What whoever is signed on speaks, by the roster; None: the device's own language."""
+    """The operator's language on the roster; None: the device's own."""
     language = None if session.signed_on is None else session.signed_on.language
     return None if language == session.works.own_language.code else language
 
 
 def allowed(session: DialogueSession) -> frozenset[str] | None:
-    """The forms that whoever is signed on may fill, by the roster; None: all."""
+    """The forms that the roster allows the operator; None: all."""
     signed_on = session.signed_on
     return None if signed_on is None or signed_on.forms is None else frozenset(signed_on.forms)
 
 
 def held(session: DialogueSession) -> list[Order]:
-    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
+    """Announce the refused events at sign-on: until they are resolved, they are not in stock."""
     if not session.recorded.refused:
         return []
     slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
     return [Say(Prompt.WAITING_REFUSED, slots=slots)]
 
 
-# Where it is in doubt who.
+# Doubtful sign-ons.
 
 
 def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether what was not heard surely may be somebody of the roster who signs on, while nothing is open."""
+    """Whether a doubtful sign-on names someone on the roster, while nothing is open."""
     said = heard.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
@@ -149,12 +149,12 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether the words are the name or the number of an operator, and no more: "it's ana"."""
+    """Whether the words are only an operator's name or number: "it's ana"."""
     return bool(_named(session, presented(heard.reading.words, session.rules.language)))
 
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A number or a name was not heard surely: it is asked whether it is he, and nobody is signed on meanwhile."""
+    """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
     candidates, form = _candidates(session, _said(session, heard))
     asked = Identifying(candidates, form, session.state)
     return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
@@ -168,7 +168,7 @@ def _ask_about(session: DialogueSession, asked: Identifying) -> list[Order]:
 
 
 def question(session: DialogueSession) -> Say:
-    """Whether it is he."""
+    """The question whether the first candidate is meant."""
     return session.say(Prompt.IS_IT, operator=_identifying(session).candidates[0].number_and_name)
 
 
@@ -179,7 +179,7 @@ def _identifying(session: DialogueSession) -> Identifying:
 
 
 def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """It is he."""
+    """Sign on the candidate, after a yes."""
     asked, session.identifying = _identifying(session), None
     if (told := _turned_away(session, asked.candidates[:1])) is not None:
         session.state = session.resting if asked.back is State.SIGNED_OFF else asked.back
@@ -188,7 +188,7 @@ def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """It is not he; it may be another one."""
+    """Ask about the next candidate, after a no."""
     asked = _identifying(session)
     if asked.candidates[1:]:
         return [heard.noted_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
@@ -196,7 +196,7 @@ def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said is neither a yes nor a no."""
+    """Repeat the question, after neither a yes nor a no; give up after `MOST_TRIES`."""
     noted = heard.noted_as_not_understood()
     session.tries += 1
     if session.tries >= drafting.MOST_TRIES:
@@ -205,17 +205,17 @@ def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
-    """Nobody signs on: all is as it was before it was asked."""
+    """Return to the state before the question, with no sign-on."""
     back, session.identifying = _identifying(session).back, None
     session.state = session.resting if back is State.SIGNED_OFF else back
     return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
 
 
-# Who leaves.
+# Signing off.
 
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nobody speaks until somebody signs on."""
+    """Sign off, or ask to finish the open entry first."""
     if unfinished := drafting.ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.finish_open(session)
@@ -223,7 +223,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
-    """Nothing is open, and whoever is signed on has said nothing for long: he may be gone, and another one come."""
+    """Sign off after a timeout without speech while nothing is open: another person may use the device next."""
     idle_s = session.settings.idle_s
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
         return []
@@ -232,7 +232,7 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
 
 
 def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
-    """Nobody is signed on any more; `put` are the orders by which something was put aside just now."""
+    """Sign off; `put` are orders of the same step, whose parked utterances are counted."""
     name, called, ended = session.operator, session.called or _called(session), context.end(session)
     session.operator = session.called = session.identifying = session.on_break = session.behind = None
     session.state = State.SIGNED_OFF
@@ -244,24 +244,24 @@ def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order
 
 
 def _in_own_language(session: DialogueSession) -> list[Order]:
-    """Whoever signs on next is heard in the device's own language, and may fill what he may."""
+    """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
     return works.take_up(session, Work(session.rules.form.name)) if session.works.language is not None else []
 
 
 def _called(session: DialogueSession) -> str | None:
-    """What whoever is signed on is called, as far as the roster says."""
+    """The operator's first spoken name on the roster; None if it has none."""
     return next(iter(session.signed_on.spoken), None) if session.signed_on is not None else None
 
 
 def come_back(session: DialogueSession) -> list[Order]:
-    """Whoever was away is back."""
+    """End the operator's break, if there is one."""
     away, session.on_break = session.on_break, None
     return [] if away is None or session.who is None else [Shifted(session.who, ShiftChange.BACK)]
 
 
 def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
-    """Whoever speaks takes a break; without a reason it is a mere pause."""
+    """Begin a break; without a reason it is only a pause."""
     if reason is None:
         return [session.say(Prompt.PAUSED)]
     session.on_break = reason
@@ -270,25 +270,25 @@ def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
 
 
 def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
-    """How many utterances wait for a person, with those that these orders put aside."""
+    """The number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
     count = session.recorded.aside.count + len(new)
     return [Say(Prompt.ASIDE, slots={"count": str(count)})] if count else []
 
 
-# The roster changes.
+# Changes of the roster.
 
 
 def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
-    """Who may sign on has changed: whoever may no more finishes what is open first. Where it names nobody, all may."""
+    """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
     session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting if session.state is State.SIGNED_OFF else session.state
     return []
 
 
 def keep_to_roster(session: DialogueSession) -> list[Order]:
-    """Nothing is open any more: whoever speaks is still on the roster, and may do what he does, or is told."""
+    """Once nothing is open, apply the roster: sign off an operator it lacks, or change his forms and language."""
     if session.settings.operators and session.signed_on is None:
         return _dismiss(session)
     stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)

@@ -1,4 +1,4 @@
-"""Standing: the steps that agree on what is said once for all entries, and tell it; what it is stands in `context`."""
+"""Standing: the steps that set the standing context and tell it; `context` computes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
 _TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
-"""What the questions are about that such a field answers."""
+"""The questions that a context field may answer."""
 
 
 def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -36,7 +36,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if draft.act is Act.CONTEXT:
         return _go_on(session, heard, draft)
     if session.state is State.HELD and not session.doubted:
-        # As before the next entry; but one field alone may be meant to put right what was read back.
+        # As before the next entry; but a single field may correct the readback, so that is queued.
         said, language = heard.reading, session.rules.language
         lasts = len(said.fields) > 1 or from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
@@ -57,7 +57,7 @@ def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
 
 
 def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
-    """More of the context that is open, or a change of it."""
+    """Add to the open context, or change it."""
     if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
         return answers.take_answer(session, _as_answer(session, heard))
     said = drafting.reading_of(session, _as_answer(session, heard))
@@ -65,7 +65,7 @@ def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> lis
 
 
 def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
-    """The same, as what the question is answered with."""
+    """The utterance as an answer to the open question."""
     words, language = heard.reading.words, session.rules.language
     lasting = from_now_on(words, language)
     act = Act.AMEND if corrects(words, language) else Act.RECORD
@@ -73,7 +73,7 @@ def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHear
 
 
 def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Over the question about an entry it holds for those behind that, if nothing about it is in doubt."""
+    """Set the context for later entries over a question about an entry, if its own fields leave no doubt."""
     draft = _draft(session, heard)
     verdict = judged(draft, session.rules, NOTHING_KNOWN)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
@@ -109,10 +109,9 @@ def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether an entry agrees to the context that was read back before it, as silence does.
+    """Whether an entry accepts the context that was read back before it, as silence does.
 
-    After words that nobody understood only a whole one does, which says nothing else of the context: it has that read
-    back once more.
+    After words that were not understood only a complete entry with the same context does: its readback includes that.
     """
     if session.state is State.HELD and not session.doubted:
         return True
@@ -125,7 +124,7 @@ def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A "no" that came late: of the context, where no entry was made since that was said."""
+    """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
     standing = session.context
     if not standing.untold:
         return amendments.object_to_last(session, heard)

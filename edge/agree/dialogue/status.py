@@ -1,4 +1,4 @@
-"""Status and shifts: the steps beside the draft: questions to the device and news; pauses, who speaks, a new start."""
+"""Status: the steps beside the draft: queries, the voice, faults, pauses and the restart."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reas
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
-"""States in which what is dictated is put aside."""
+"""The states in which dictated values are parked."""
 
-MOST_TOLD = 3  # So many of the last entries are told: nobody keeps a fourth in mind.
+MOST_TOLD = 3  # How many of the last entries are read out: a listener does not remember a fourth.
 
 
-# What the operator said, and what the device is asked.
+# Utterances and queries.
 
 
 def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """On record, and no more."""
+    """Record the utterance, and do nothing else."""
     if heard.verdict.outcome is Outcome.IGNORE:
         return [heard.noted()]
     why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
@@ -35,7 +35,7 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Dictated, or said of an entry on record, while nothing is taken: its values wait for a person."""
+    """Park the values that were dictated in a state that accepts none, and say why."""
     if not heard.reading.fields:
         return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
@@ -56,13 +56,13 @@ QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
 
 
 def again(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """What was said last, and all of it."""
+    """The last prompts again, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
 
 
 def waiting(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """How many events wait for the inventory."""
+    """The number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
     return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_aside(session)]
@@ -78,7 +78,7 @@ def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
 
 
 def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
-    """How many entries of today are for a place: that which is named, or that of the last entry."""
+    """Today's number of entries at the named place, else at that of the last entry."""
     named, entry = values_of(heard.reading), session.recorded.last
     if not named and entry is not None:
         places = (field.name for field in session.rules.form.fields if field.is_place)
@@ -88,37 +88,37 @@ def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
 
 
 def help_(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """What can be said here; then the question once more, for that is what help was needed with."""
+    """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
         return [works.which(session)]
     return [Say(drafting.HELP[session.state]), *asked_again(session)]
 
 
 def asked_again(session: DialogueSession) -> list[Say]:
-    """The open question once more, behind an answer to something else."""
+    """The open question again, after a query; empty if none is open."""
     is_open = session.question is not None and session.state in QUESTIONS
     return [session.put(session.asked)] if is_open else []
 
 
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants the voice louder, softer, faster or slower."""
+    """Change the voice's volume or speed."""
     what = heard.reading.command or Command.SAY_AGAIN
     return [*note(session, heard), Adjust(what), Say(Prompt(what.value))]
 
 
 def fall_silent(session: DialogueSession, _: object) -> list[Order]:
-    """The operator speaks."""
+    """Stop speaking, unless the prompt has priority."""
     latest = session.spoken.latest
     return [] if latest is not None and latest.priority else [Hush()]
 
 
-# What the journal and the inventory tell.
+# Faults.
 
 
 def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
-    """A fault of the headset came, or went. "Say again" does not repeat it: that is about the work.
+    """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
-    Who has it while an entry is held may not have heard that read back.
+    The operator may not have heard the readback of a held entry: ask whether it is right.
     """
     slots = {"fault": hardware.fault}
     if hardware.healed:
@@ -127,13 +127,13 @@ def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
     return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True), *asked]
 
 
-# Pauses, who speaks, and a device that comes up again.
+# Pauses and the restart.
 
 
 def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants not to be listened to. What is asked waits for a while; what is held is committed.
+    """Pause: a held entry is committed, and a question stays open until its timeout.
 
-    Who is away already and says why else begins another break.
+    Another reason during a break begins another break.
     """
     reason = break_reason(heard.reading.words, session.rules.language)
     if session.state is State.PAUSED and reason in {None, session.on_break}:
@@ -150,7 +150,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator goes on, with what was asked before the pause if that is open."""
+    """End the pause; repeat the question that was open before it."""
     noted = [heard.noted_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
         session.state = session.resting
@@ -160,7 +160,7 @@ def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
-    """The pause took too long for what was open: to a person with it, and the operator hears of it when he is back."""
+    """Timeout of a draft during a pause: park it, and tell the operator when he is back."""
     if session.draft is None:
         return []
     orders = drafting.park(session)
@@ -170,7 +170,7 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
 
 
 def restore(session: DialogueSession, started: Started) -> list[Order]:
-    """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
+    """Restore the state after a restart; the draft needs a yes, since utterances may be lost since."""
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.owned(started.last)
@@ -184,8 +184,8 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
     told += context.take_up(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
-    if started.draft is not None:  # whoever is asked is no more away
-        # What was to be asked about behind it waits for a person now: the last of it are told by their names.
+    if started.draft is not None:  # asking about it ends the break
+        # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
         besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
@@ -208,7 +208,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
     if amendments.names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
-    # What is said next may be of a thing that was named in the dark.
+    # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True
     context.leave(session, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
@@ -219,7 +219,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
 
 
 def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Whether to cancel the last entry, or to close a trailer, as before."""
+    """Ask again whether to cancel the last entry, or to close a trailer."""
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
@@ -231,7 +231,7 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
-    """To a person with a draft of another form: nothing of it can be asked in the words of this one."""
+    """Park a draft of another form, since the current form cannot ask about its fields."""
     session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
     orders = drafting.park(session)
     session.state = session.resting

@@ -1,4 +1,4 @@
-"""Trailers: the steps that tell what was received, what is left, and where a pallet goes, by what this device knows."""
+"""Trailers: the steps that tell what was received, what is missing and where a pallet goes, from this device's data."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from edge.agree.received import Sums, ending_so, missing, named_place, of_place,
 from edge.records import StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
-FEWEST_ASKED = 2  # So many last characters say in a question which pallet is meant: nothing comes of it but an answer.
+FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
 JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def standing(session: DialogueSession) -> ReceivingPlace | None:
-    """The trailer, or else the door, at which whoever speaks works."""
+    """The trailer, else the door, where the operator works; None: unknown."""
     form, draft = session.rules.form, session.draft if session.state in AGREEING else None
     if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
         return named
     if (named := named_place(form, context.standing_values(session))) is not None:
         return named
     for one in session.recorded.stand():
-        if session.settings.is_closing(one.draft):  # what was received before is done with
+        if session.settings.is_closing(one.draft):  # what was received before belongs to the closed trailer
             return None
         if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
             return named
@@ -43,32 +43,32 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
 
 
 def receiving(session: DialogueSession) -> Form:
-    """The form by which pallets are received: the one that is filled, or another at hand that is held against lists."""
+    """The form that receives pallets: the current one, or another of the device with expected receipts."""
     forms = (session.rules.form, *session.works.forms)
     return next((form for form in forms if Expects.PALLET in form.expects), session.rules.form)
 
 
 def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
-    """The place that is asked about: that which is named, else that where he works."""
+    """The place that the utterance names, else the one where the operator works."""
     return named_place(session.rules.form, values_of(heard.reading)) or standing(session)
 
 
 def which_place(session: DialogueSession) -> list[Say]:
-    """Nobody has said yet which trailer stands there."""
+    """The question for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
 def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
-    """A place as the field of the form that names it."""
+    """A place as the value of its field in the current form."""
     named = place_field(session.rules.form, place.kind)
     return {} if named is None else {named.name: place.name}
 
 
 def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
-    """The reading, in which the last digits of one pallet that is announced where the operator works are that pallet.
+    """The reading, with the last digits of an announced pallet replaced by its full number.
 
-    Where several end so, it is asked which; what is announced itself, wherever that is, stands as it was said. Of two
-    numbers that may have been said the one that is announced was.
+    Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
+    that may have been spoken, the announced one is taken.
     """
     name, place = session.rules.form.expects.get(Expects.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or standing(session)
@@ -87,9 +87,9 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
 def _announced_of(
     name: str, one: FieldReading, here: ReceivingPlace, said: Reading, expected: Expectations, rules: Rules
 ) -> Reading:
-    """The reading, in which the one of several numbers that the list has is the pallet; no other list has the rest.
+    """The reading, with the only announced one of several numbers that may have been spoken.
 
-    One that was received already is asked about, and so are two numbers that were said: "pallet 742 or 743".
+    One that was received already is asked about, and so are two numbers that were spoken: "pallet 742 or 743".
     """
     known = [value for value in map(str, (one.value, *one.rivals)) if expected.for_pallet(value)]
     if len(known) != 1 or all(line.received or place != here for place, line in expected.for_pallet(known[0])):
@@ -100,11 +100,11 @@ def _announced_of(
     return given(name, known[0], sure, rules)
 
 
-# What is left, and how much there is.
+# What is missing, and totals.
 
 
 def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """Of the pallets that were announced, those that nobody has received; or what the open entry still lacks."""
+    """The announced pallets that were not received; or what the open entry still lacks."""
     form = receiving(session)
     if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
         return status.asked_again(session)
@@ -121,14 +121,14 @@ def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
 
 
 def sums(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """How much of the trailer was received so far, by whomever at this device."""
+    """The totals received at a place, by all operators of this device."""
     if (place := asked_of(session, heard)) is None:
         return which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
     return [*sums_told(session, place), *put_aside_of(session, place)[1]]
 
 
 def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """How many so far: of the shift, where that is asked; of the trailer that is named or stands; else of the dock."""
+    """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
     if session.operator is not None and is_among(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
@@ -138,7 +138,7 @@ def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
 
 
 def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """What was received at a place, by item, unit and condition; what was refused is told apart."""
+    """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = receiving(session)
     sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS_RECORDED if pallet_field(form) is None else Prompt.SUMS
@@ -153,7 +153,7 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
 
 
 def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
-    """What waits for a person, by its numbers and as it is told: whatever is not known to be of another place."""
+    """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
     form, pallet = session.rules.form, session.rules.form.expects.get(Expects.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
     here = [one for one in values if named_place(form, one) in {None, place}]
@@ -164,7 +164,7 @@ def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple
 
 
 def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
-    """So many, and their numbers, or the first of them; nothing for none."""
+    """A prompt with the count and the first few numbers; empty if there are none."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many
@@ -177,13 +177,13 @@ def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequenc
 
 
 def where(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """Where a pallet goes, or is: the one that is named, else the one at hand."""
+    """Where a pallet goes, or is: the one that is named, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _at_hand(session)
     return [_told_of(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
 def last(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The last entry, or one by its number."""
+    """The last entry, or the one that is named."""
     named = session.identifiers_of(values_of(heard.reading))
     return [_told_of(session, named, Prompt.NOT_RECORDED)] if named else status.last(session, heard)
 
@@ -196,7 +196,7 @@ def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
 
 
 def _told_of(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """What this device knows of one thing, by its records, by what waits for a person, by what was announced."""
+    """What this device knows of one thing: from its records, from review, or from the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
@@ -217,7 +217,7 @@ def _is(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bo
 
 
 def _known(session: DialogueSession, name: str) -> Iterable[str]:
-    """The numbers that a question may be about: on record, put aside, announced where he works."""
+    """The numbers that a query may mean: on record, in review, or expected where the operator works."""
     form, place = session.rules.form, standing(session)
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
     yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
@@ -227,7 +227,7 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
 
 
 def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
-    """An entry as it stands: who dictated it if somebody else did, when if it was not just now, and its state."""
+    """An entry on record, with its state at the inventory, its operator if another one, or its time if not now."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
     by, at = str(entry.operator), in_zone(entry.recorded_at, session.lately.now.tzinfo)
     slots: dict[str, str] = {}
@@ -247,7 +247,7 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 
 
 def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """What the lists say of a thing that is not on record here: that it came, or where it is expected."""
+    """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
     pallet = session.rules.form.expects.get(Expects.PALLET)
     lines = () if pallet is None or pallet not in meant else session.expected.for_pallet(str(meant[pallet]))
     if not lines:

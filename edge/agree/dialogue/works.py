@@ -1,4 +1,4 @@
-"""Works: the steps that change which form is filled and in which language, and tell which of those at hand it is."""
+"""Works: the steps that change the form and the language, and tell which form is current."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
-_OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What says something else, as a whole.
+_OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
 
 
 def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether the utterance as a whole names the work that is to be done from now on.
+    """Whether the whole utterance chooses a form.
 
-    What gives a field a value never does, whatever a work is called. A name alone, which may as well be talk or an
-    answer, does where nothing is open.
+    Never with a field value, whatever a form is called. A form's name alone, which may be talk or an answer, chooses it
+    only while nothing is open.
     """
     said, rules = heard.reading, session.rules
     if (
@@ -46,7 +46,7 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Another form is to be filled. What is open is finished first, as when somebody leaves."""
+    """Change to another form; what is open must be finished first, as before a sign-off."""
     bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
     form = None if bid is None else session.works.named(bid.form)
     noted = heard.noted_as_heeded(Reason.COMMAND)
@@ -65,16 +65,16 @@ def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _fill(session: DialogueSession, form: str) -> list[Order]:
-    """Another form is filled from now on, and what is open is closed."""
+    """Close what is open and change to another form."""
     closed, session.behind = drafting.finish_open(session), None
     taken = take_up(session, Work(form, session.works.language))
     return [*closed, *taken, named(session, Prompt.WORK, session.rules.form)]
 
 
 def take_up(session: DialogueSession, work: Work) -> list[Order]:
-    """This is done from now on, a form at hand in a language of the device's; nothing is open.
+    """Change to a form of the device and one of its languages; nothing may be open.
 
-    With no form, the operator is to say which. With no language, it is the device's own.
+    Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
     """
     recorded, before, works = session.recorded, session.rules.form, session.works
     form = before if work.form is None else works.named(work.form)
@@ -95,7 +95,7 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
 
 
 def _tell_in_its_words(session: DialogueSession, form: Form) -> None:
-    """What is still to be told, or repeated, of the form that was filled stays of that form."""
+    """Mark queued news and repeatable prompts with the form that they were made for."""
     spoken, news = session.spoken, session.news
     news.untold = deque(_with_form(form, say) for say in news.untold)
     spoken.again = tuple(_with_form(form, say) for say in spoken.again)
@@ -106,7 +106,7 @@ def _with_form(form: Form, say: Say) -> Say:
 
 
 def begin(session: DialogueSession, form: str | None) -> list[Order]:
-    """Somebody has signed on: he said what he does, or there is nothing to choose, or he is asked."""
+    """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.open[0].name if len(session.works.open) == 1 else None
     if (wanted := form or only) is None:
         return [*take_up(session, Work(None, session.works.language)), which(session)]
@@ -116,17 +116,17 @@ def begin(session: DialogueSession, form: str | None) -> list[Order]:
 
 
 def named(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
-    """The order to say this of these forms, which "say again" repeats."""
+    """A prompt about forms, which "say again" repeats."""
     return session.repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
 
 
 def which(session: DialogueSession) -> Say:
-    """The question which work it is to be."""
+    """The question which form to fill."""
     return named(session, Prompt.WHICH_WORK, *session.works.open)
 
 
 def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nothing else is to be done before it is known which work it is."""
+    """Ask which form to fill before anything else."""
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
 
 
@@ -140,7 +140,7 @@ def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 
 def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
-    """The newest entry of whoever speaks, where it is of another form at hand."""
+    """The operator's newest entry, if it is of another form of the device."""
     own = (one for one in session.recorded.stand() if one.draft.operator == session.who)
     newest = next(own, None)
     if newest is None or newest.draft.form == session.rules.form.name:
@@ -149,14 +149,14 @@ def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
 
 
 def tell_elsewhere(session: DialogueSession) -> list[Order]:
-    """The last entry is of another form, in whose words it must be changed; nothing where it is not."""
+    """Tell that the last entry is of another form, which must be chosen to change it; empty if it is not."""
     found = latest_elsewhere(session)
     form = next((one for one in session.works.open if found is not None and one.name == found.draft.form), None)
     return [] if form is None else [named(session, Prompt.OTHER_WORK, form)]
 
 
 def tell_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nobody here hears the language that is spoken. Over a held entry it may have been "no"."""
+    """Tell that no recogniser reads the spoken language; over a held entry it may be a "no"."""
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
     words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
