@@ -12,15 +12,15 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, W
 from edge.agree.decide import Rules
 from edge.agree.readings import own, part_of, values_in
 
-SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
+SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
-COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A silence from which two numbers are two.
+COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
 def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
-    """The reading, in which digits that no field has are the name, in doubt, of the thing of which the rest is said.
+    """The reading, in which digits without a field become a doubtful identifier of the other values.
 
-    The name of the open claim names no other one, and says nothing else: it is left out.
+    The open claim's own identifier is not added, nor read as a value: it names no other thing.
     """
     name = next(iter(rules.identifies), None)
     if name is None or name in own(said).fields or not said.words or said.act not in {Act.RECORD, Act.AMEND}:
@@ -42,14 +42,14 @@ def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
 
 
 def is_long(value: FieldValue | None) -> bool:
-    """Whether a number has as many digits as a name."""
+    """Whether a number has as many digits as an identifier."""
     return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
 
 
 def with_unclear_name(said: Reading, utterance_id: str, rules: Rules) -> Reading:
-    """The reading with the digits of which nobody knows what they say as its name, not understood, where it has none.
+    """The reading, in which unexplained digits become an identifier without a value, if it has none.
 
-    "We got seven four six with, let me see, eighteen cases": another number behind that is another thing.
+    After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
     name = next(iter(rules.identifies), None)
     told = {word for one in said.fields.values() if values_in(one) for word in one.words}
@@ -61,14 +61,14 @@ def with_unclear_name(said: Reading, utterance_id: str, rules: Rules) -> Reading
 
 
 def digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
-    """Whether other digits are said beside those of a value: "743 is nine", of 743; not "the first one"."""
+    """Whether it has more digits than those of a value: "743 is nine" for 743; not "the first one"."""
     runs = ["".join(_digit(word.text, rules) for word in words[start:end]) for start, end in _digits(words, rules)]
     own = [run for run in runs if run in written(value)]
     return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
 
 
 def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
-    """Where digits stand that are said one by one, or written as one number, without a pause."""
+    """The spans of digits that are spoken one by one, or written as one number, without a pause."""
     start = 0
     for at in range(len(words) + 1):
         goes_on = at < len(words) and _digit(words[at].text, rules) != ""
@@ -80,14 +80,14 @@ def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
 
 
 def _digit(word: str, rules: Rules) -> str:
-    """The digit that a word says, or the digits that are written; none for any other word."""
+    """The digit of a spoken word, or the digits of a written one; empty for any other word."""
     bare = word.strip(".,;:!?").casefold()
     groups = (one.text for one in rules.language.numerals.groups([bare], 0))
     return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
 def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
-    """Whether these digits are those of a field that is understood: a seal, an order, a count."""
+    """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
         (written(value) in _joined(one) if isinstance(one, str) else written(value) == written(one))
@@ -98,5 +98,5 @@ def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> boo
 
 
 def _joined(value: str) -> str:
-    """A value as it is said, without what nobody says between its parts: "A0102" of A-01-02."""
+    """A value without its separators, which are not spoken: "A0102" of A-01-02."""
     return "".join(character for character in value if character not in SEPARATORS)

@@ -1,7 +1,7 @@
-"""The crew: whom a number or a name at sign-on means, and whether that is sure. Pure.
+"""The crew: the operators that a number or a name at sign-on may mean, and whether that is sure. Pure.
 
-What an ear easily takes for another operator's number or name is never sure, however well each word was heard: a number
-that goes on as another one, or has a digit twice where another has it once; a name that sounds like another.
+A number or a name that is easily misheard for another operator's is never sure, however clear each word was: a number
+that another one extends, or that differs in a doubled digit; a name that sounds like another.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from dockvoice_protocol.records import Operator
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """An operator who may be meant."""
+    """A candidate for a sign-on."""
 
     operator: Operator
     sure: bool
     called: str = field(repr=False)
-    """As he is told that he is known: the name that was said, else the first of his; else his number."""
+    """His name in prompts: the one that was spoken, else his first one, else his number."""
 
     @property
     def number_and_name(self) -> str:
-        """As it is asked whether he is meant: `4 7 1, ana`."""
+        """His number and name for the question whether he is meant: `4 7 1, ana`."""
         number = self.operator.number
         told = [one for one in (None if number is None else spaced(number), self.called) if one]
         return ", ".join(dict.fromkeys(told))
 
 
 def meant(said: str, crew: Sequence[Operator], language: Language) -> tuple[Meant, ...]:
-    """Whom these words may mean: nobody, one, or several between whom they do not tell."""
+    """The operators that the words may mean; several are all unsure."""
     words = said.split()
     found: dict[str, Meant] = {}
     for one in crew:
@@ -48,18 +48,18 @@ def meant(said: str, crew: Sequence[Operator], language: Language) -> tuple[Mean
 
 
 def unknown(said: str, language: Language) -> str:
-    """What nobody is known by, as it is told: a number digit by digit."""
+    """An unknown name or number as prompts repeat it: a number digit by digit."""
     numbers = numbers_said(said, language)
     return spaced(next(iter(numbers))) if len(numbers) == 1 else said
 
 
 def spaced(number: str) -> str:
-    """A number as a voice says it digit by digit."""
+    """A number spaced so that a voice reads its digits."""
     return " ".join(number)
 
 
 def _called(first: str, rest: str, one: Operator, crew: Sequence[Operator], language: Language) -> Meant | None:
-    """The operator, where one part of what was said is his name and the other his number, or all of it is either."""
+    """The operator, if the words are his name, his number, or one after the other; else None."""
     parts = [part for part in (first, rest) if part]
     names = [name for part in parts if (name := _name(part, one)) is not None]
     numbers = [number for part in parts if (number := _number(part, one, language)) is not None]
@@ -96,7 +96,7 @@ def _number(said: str, one: Operator, language: Language) -> str | None:
 
 
 def _is_easily(number: str, others: Sequence[str]) -> bool:
-    """Whether it is what is heard of another number that is cut off, or of which a doubled digit is heard once."""
+    """Whether it may be another number that was cut off, or whose doubled digit was heard once."""
     return any(other.startswith(number) or _undoubled(other) == _undoubled(number) for other in others)
 
 

@@ -1,4 +1,4 @@
-"""Cut numbers: a pause in a sentence may part a number, of which neither half counts by itself. Pure."""
+"""Cut numbers: a pause may cut a number into two utterances, of which neither half counts by itself. Pure."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from edge.agree.decide import Rules
 from edge.agree.readings import unconfirmed
 from edge.records import Draft
 
-BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
+BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin it anew.
 
 
 @dataclass(slots=True)
 class BreathBefore:
-    """What was said last, where it may have been cut off in the middle of an entry."""
+    """The last utterance, if it may have been cut off in the middle of an entry."""
 
     words: tuple[Word, ...] = ()
-    ended: float | None = None  # When that was said, in seconds of one clock; None where that is not known.
+    ended: float | None = None  # In seconds of one clock; None: unknown.
 
     def is_just_before(self, began: float) -> bool:
-        """Whether what began at this time surely is the same sentence."""
+        """Whether an utterance that began then surely continues it."""
         return self.ended is not None and 0 <= began - self.ended <= BREATH_S
 
     def is_long_ago(self, began: float | None) -> bool:
-        """Whether what began at this time surely is another sentence."""
+        """Whether an utterance that began then surely does not continue it."""
         return began is not None and self.ended is not None and began > self.ended + BREATH_S
 
     def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
-        """This was said last, unless it is a cough, or words that nobody knows: whether it is.
+        """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
 
-        What has fields is no beginning of anything, unless it `goes_on` with an entry that is asked about.
+        One with fields has no open end, unless it `goes_on` with an entry that is asked about.
         """
         if not said.words or said.not_understood is NotUnderstood.NO_WORDS:
             return False
@@ -41,41 +41,41 @@ class BreathBefore:
         return True
 
     def continued(self, said: Reading, rules: Rules) -> Reading:
-        """The reading, in which a count is to be confirmed whose beginning may be what was said before."""
+        """The reading, with a count unconfirmed whose beginning may be in the last utterance."""
         if not are_one_number(self.words, said.words, rules.language):
             return said
         return unconfirmed(said, _counted_first(said, rules))
 
 
 def begins_in_doubt(said: Reading, rules: Rules) -> bool:
-    """Does the number that it begins with make no value of its field, "eight five two twelve units", or belong to none?
+    """Whether its first number gives its field no value, "eight five two twelve units", or belongs to no field.
 
-    "Oh, dock A": a zero, maybe, of what was said before.
+    "Oh, dock A": the zero may continue the last utterance.
     """
     counted = _counted_first(said, rules)
     return not counted or any(said.fields[name].value is None for name in counted)
 
 
 def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
-    """The fields that the number at the beginning may count."""
+    """The fields that the first number may count."""
     number = begins(said.words, rules.language)
     return tuple(name for name, one in said.fields.items() if number and _is_counted(one, number))
 
 
 def _is_counted(said: FieldReading, number: Phrase) -> bool:
-    """Does the field begin with the number, as it was written: "ninety-three", "dreiundneunzig", "a dozen"?"""
+    """Whether the field begins with the number as it was written: "ninety-three", "dreiundneunzig", "a dozen"."""
     first = [fold(word) for word in said.words[:2]]
     return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
 
 
 def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
-    """The fields whose value is a number that the words `before` end with: it may have had an end of its own."""
+    """The fields whose value is the number at the end of `before`, which a pause may have cut."""
     last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 
 def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
-    """The draft with the number that a pause cut in two, to be confirmed: "two hundred" | "and fifty"; or None."""
+    """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
     if said.fields or not are_one_number(before, said.words, rules.language):
         return None
     whole = one_after_the_other(before, said.words)
@@ -88,7 +88,7 @@ def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules)
 
 
 def one_after_the_other(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
-    """The words of two breaths as if no pause had been between them."""
+    """The words of two utterances, timed without the pause between them."""
     end, start = before[-1].end, after[0].start
     moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)
     return (*before, *moved)

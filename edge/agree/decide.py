@@ -1,8 +1,8 @@
 """The decision: a reading becomes a verdict. One pure function over the policy table (`policy.py`).
 
-Models propose, this decides. An entry is accepted only when every field that the form requires was heard, means one
-value, obeys the form, is known to the catalogue, and is as sure as the policy demands of it. Anything else is asked,
-by the shortest question that settles it.
+Models propose, this decides. An entry is accepted only when every required field has one value that obeys the form, is
+in the catalogue, and is as sure as the policy demands. Anything else is asked about, by the shortest question that
+settles it.
 """
 
 from __future__ import annotations
@@ -21,79 +21,78 @@ from edge.agree.policy import BALANCED, Demand, Policy, demanded
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
 OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS})
-"""Doubts about a field for which there is no value that could be offered. Who counts again is offered no count."""
+"""Doubts about a field without a value to offer; a recount must not be offered the first count."""
 
 ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE, Reason.ALREADY_RECEIVED})
-"""What a list of expected receipts says against an identifier: a yes settles it."""
+"""Objections of the expected receipts to an identifier; a yes settles them."""
 
 AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
-"""What is odd about a value that was heard well: it is perhaps not meant."""
+"""Doubts about a value that was heard clearly but is implausible."""
 
 AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
-"""Doubts about whether the value is meant, not about which one was heard."""
+"""Doubts whether the value is meant, not which one was heard."""
 
-A_CHOICE = 2  # More candidates than two would not be listened to.
+A_CHOICE = 2  # The most candidates that a listener follows.
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site demands before it takes a reading for an entry."""
+    """What a site demands of a reading before it becomes an entry."""
 
     form: Form
     catalogue: Catalogue
     minimum_confidence: float | None = None
-    """From 0 to 1: a field less sure is asked for, whatever the policy says; None: what the policy says."""
+    """The least confidence of a field, 0 to 1, overriding the policy; None: the policy's."""
     policy: Policy = BALANCED
-    language: Language = ENGLISH  # The language that the operator speaks.
+    language: Language = ENGLISH  # The operator's language.
 
     @cached_property
     def demands(self) -> Policy:
-        """The policy with the site's own demand."""
+        """The policy with the site's own minimum."""
         return self.policy.demanding(self.minimum_confidence)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """The fields by which a thing is known."""
+        """The fields that the form marks as identifiers."""
         return tuple(field.name for field in self.form.fields if field.identifier)
 
     @property
     def identifies(self) -> tuple[str, ...]:
-        """The fields that say of which thing an entry is."""
+        """The fields that together identify an entry's thing."""
         return self.form.identifies
 
     @property
     def of_context(self) -> Rules:
-        """What it takes to be sure of what is said once for all entries."""
+        """The rules for the standing context."""
         return dataclasses.replace(self, form=self.form.of_context)
 
     def allow(self, field: FormField, value: FieldValue) -> bool:
-        """Whether the field can have this value, by the form and by the catalogue."""
+        """Whether the form and the catalogue allow the value."""
         return field.allows(value) and self.catalogue.knows(field.catalogue, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of an utterance beside its reading."""
+    """The facts about an utterance besides its reading."""
 
     acoustics: Acoustics | None = None
-    """None where the sound was not measured, or is not all that the reading rests on."""
+    """None: not measured, or the reading rests on more than this sound."""
     recent: tuple[Mapping[str, FieldValue], ...] = dataclasses.field(default=(), repr=False)
     """The fields of the entries recorded within `Policy.double_count_minutes`."""
     expected: Expectations = NOTHING_EXPECTED
-    """What is announced. Nothing where nobody could answer what is asked because of it."""
+    """The expected receipts; empty where no operator could answer a question about them."""
 
 
 NOTHING_KNOWN = Circumstances()
 
 
 def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circumstances = NOTHING_KNOWN) -> Verdict:
-    """What to do with `reading` of an utterance that closed for the reason `closing`.
+    """The verdict on `reading` of an utterance that closed for the reason `closing`.
 
-    Returns ACCEPT with all values; ASK with the values that stand and the first field that does not; REPEAT when the
-    words name no field, the end was not heard, or the sound cannot have held what was read; IGNORE when no words were
-    heard at all, or plainly none for the device. DEFER takes the place of any of these but ACCEPT where a model that
-    answers later may read more of it; a field that lacks nothing but a second reading is asked for all the same, since
-    the operator can confirm it now.
+    ACCEPT has all values; ASK the undoubted ones and the first field to ask about; REPEAT: the words give no field, the
+    end was not heard, or the sound is too faint or too short for what was read; IGNORE: no words, or plainly none for
+    the device. DEFER replaces any of these but ACCEPT where a model that answers later may read more; a field that only
+    lacks a second reading is asked about all the same, since the operator can confirm it now.
     """
     verdict = _verdict(reading, closing, rules, circumstances)
     if _may_be_deferred(reading, closing) and not _settled(verdict):
@@ -102,7 +101,7 @@ def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circ
 
 
 def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Acoustics | None) -> bool:
-    """Whether the verdict is REPEAT or IGNORE, which takes no look at the fields one by one."""
+    """Whether the verdict is REPEAT or IGNORE, which skips the check of each field."""
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
@@ -114,7 +113,7 @@ def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
 
 
 def _settled(verdict: Verdict) -> bool:
-    """Whether nothing about the verdict could be better known, but for what the operator alone knows."""
+    """Whether only the operator could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
     return all(because.reason in AS_HEARD for because in verdict.reasons)
@@ -157,7 +156,7 @@ def _is_safe(said: FieldReading, demand: Demand, policy: Policy) -> bool:
 def _as_a_whole(
     reading: Reading, closing: Closing, policy: Policy, rules: Rules, acoustics: Acoustics | None
 ) -> Reason | None:
-    """Why nothing of the reading can be used."""
+    """Why the whole reading is unusable; None: it is not."""
     if reading.not_understood is not None or reading.act is not Act.RECORD:
         return Reason.NOT_UNDERSTOOD
     if _cut_short(closing):
@@ -170,7 +169,7 @@ def _as_a_whole(
 
 
 def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
-    """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
+    """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
     values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
@@ -193,9 +192,9 @@ def _asked(
 
 
 def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rules: Rules) -> tuple[FieldValue, ...]:
-    """What may have been meant, the likeliest first. A value that was unsure on its own is no candidate.
+    """The candidates, likeliest first; a value that was only unsure is none by itself.
 
-    Where the words mean no one value for sure, the one that they may mean is.
+    A field without a value has its likely one as candidate.
     """
     if said is None or reason in OPEN:
         return ()
@@ -215,7 +214,7 @@ def _doubts(
     rules: Rules,
     known: Circumstances,
 ) -> Iterator[Because]:
-    """One reason for each field that does not stand, in the order of the form: the order in which to ask."""
+    """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _recorded_already(values, rules, known)
@@ -244,12 +243,12 @@ def _doubt(
         return Reason.FIELD_INVALID
     if not rules.catalogue.knows(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
-    # What is taken from the context has no demand: that was asked when it was said.
+    # An inherited field has no demand: it was checked when the context was set.
     return None if demand is None else _unsure(said, demand)
 
 
 def _unsure(said: FieldReading, demand: Demand) -> Reason | None:
-    """Whether it may be another value."""
+    """The doubt from its confidence; None where it meets the demand and is confirmed."""
     if said.confidence < demand.confidence:
         return demand.reason
     return None if said.confirmed else Reason.FIELD_UNCONFIRMED
@@ -262,7 +261,7 @@ def _implausible(field: FormField, said: FieldReading, policy: Policy) -> Reason
 
 
 def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
-    """The first identifier of the form, where a recent entry is of the same thing: another place is another thing."""
+    """The form's first identifier if a recent entry has the same ones; at another place it is another thing."""
     names = [name for name in rules.identifiers if name in values]
     if not names or any(rules.form[name].required and name not in values for name in rules.identifies):
         return None

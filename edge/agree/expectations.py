@@ -1,7 +1,6 @@
-"""Expectations: what was said, held against the lists of expected receipts. Pure, and blind: no figure leaves it.
+"""Expectations: utterances compared with the lists of expected receipts. Pure, and blind: no figure leaves it.
 
-A list can only make a question. The operator stands before the pallet and may know better; and where nothing is
-announced nothing is asked.
+A list can only lead to a question: the operator sees the pallet and may know better. Without a list nothing is asked.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from dockvoice_protocol.records import (
 from edge.records import Reason
 
 PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
-"""What a form calls a place, as lists call it."""
+"""By role of a form's field, the kind of place in the lists."""
 
 
 class Expectations:
-    """What is announced at every trailer and door."""
+    """The expected receipts of all trailers and doors."""
 
     def __init__(self, lists: Iterable[ExpectedList] = ()) -> None:
-        """Withdrawn ones hold nothing."""
+        """Withdrawn lists have no lines."""
         self._lists = tuple(one for one in lists if one.lines)
         self._at: dict[ReceivingPlace, tuple[ExpectedLine, ...]] = {one.place: one.lines for one in self._lists}
         self._by_pallet: dict[str, list[tuple[ReceivingPlace, ExpectedLine]]] = {}
@@ -44,11 +43,11 @@ class Expectations:
         return tuple(self._by_pallet.get(pallet, ()))
 
     def at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
-        """What is expected at a place; nothing where nothing is announced."""
+        """The lines expected at a place; empty if there are none."""
         return self._at.get(place, ())
 
     def awaiting(self, pallet: str) -> Expectations:
-        """What is announced of one pallet, as if nobody had received it yet."""
+        """The expectations of one pallet, as if it was not received yet."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(
             replace(one, lines=tuple(replace(line, received=False) for line in of)) for one, of in lines
@@ -56,7 +55,7 @@ class Expectations:
 
     @property
     def places(self) -> tuple[ReceivingPlace, ...]:
-        """Where anything is expected."""
+        """The places with expected receipts."""
         return tuple(self._at)
 
 
@@ -66,9 +65,9 @@ NOTHING_EXPECTED = Expectations()
 def objections(
     values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue, expected: Expectations
 ) -> dict[str, Reason]:
-    """What is to be asked because a list says otherwise, by the field it is asked about.
+    """The reason to ask about each field that a list contradicts.
 
-    Of a pallet that is not where it should be only that is asked: its count has nothing to be held against.
+    For a pallet at the wrong place only that is asked: its count has no line to compare with.
     """
     named = form.expects.get(Expects.PALLET)
     pallet = None if named is None else values.get(named)
@@ -81,7 +80,7 @@ def objections(
     if item is not None and item in values and not lines and expected.for_pallet(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
     if item is not None and item not in values and len({line.item for line in lines}) > 1:
-        asked[item] = Reason.FIELD_MISSING  # the count alone does not say which item it is of
+        asked[item] = Reason.FIELD_MISSING  # the count alone does not tell the item
     lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING
@@ -91,7 +90,7 @@ def objections(
 
 
 def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
-    """The trailer, or the door, for which the pallet is announced and not received, by the form's field for it."""
+    """The form's field and value of the place where the pallet is expected and not received; empty if there is none."""
     fields = {kind: form.place_field(part) for part, kind in PLACES.items()}
     lines = expected.for_pallet(str(values.get(form.expects.get(Expects.PALLET, ""))))
     announced = ((fields[place.kind], place.name) for place, line in lines if not line.received)
@@ -99,7 +98,7 @@ def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expec
 
 
 def _places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:
-    """Where the operator says that he is."""
+    """The places that the values name."""
     named = {kind: values.get(form.expects.get(part, "")) for part, kind in PLACES.items()}
     return {ReceivingPlace(kind, str(name)) for kind, name in named.items() if name is not None}
 
@@ -120,7 +119,7 @@ def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -
 def _lines(
     pallet: str, values: Mapping[str, FieldValue], form: Form, expected: Expectations
 ) -> tuple[ExpectedLine, ...]:
-    """The lines that a count is of: those of the item, where the form asks for one."""
+    """The lines that a count belongs to: those of its item, where the form has an item field."""
     item = values.get(form.expects.get(Expects.ITEM, ""))
     lines = tuple(line for _, line in expected.for_pallet(pallet))
     return lines if item is None else tuple(line for line in lines if line.item == item)
@@ -129,9 +128,9 @@ def _lines(
 def _differs(
     counted: str, lines: tuple[ExpectedLine, ...], values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue
 ) -> bool:
-    """Whether a count is another one than announced; a unit in which the item does not come may be misheard.
+    """Whether a count differs from the expected one; a unit that the item does not have may be misheard, and differs.
 
-    Of several items nobody knows, nor where it is not written down how much the announced unit holds.
+    Unknown, so False, with several items, or without a conversion of the expected unit.
     """
     unit = form.unit_in(counted, values)
     came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]

@@ -1,4 +1,4 @@
-"""Off-talk: what is said around the values of a sentence, and whether it is meant for the device at all. Pure."""
+"""Off-talk: the words around the values of a sentence, and whether it is meant for the device at all. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.agree.decide import Rules
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:
-    """The one field whose label is said, and no value: "the dock is wrong"; None where it is asked for, or several."""
+    """The one field that is named without a value, "the dock is wrong"; None for a question, or for several fields."""
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
@@ -25,7 +25,7 @@ def names_field(said: Reading, rules: Rules) -> str | None:
 
 
 def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
-    """The words, and every phrase in them that means something, with where it begins."""
+    """The tokens, and every known phrase in them with its start."""
     heard = tokens(said.words, rules.language)
     known = lexicon(rules.form, rules.catalogue, rules.language)
     return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
@@ -36,26 +36,26 @@ def _asks(matches: Iterable[tuple[int, Match]]) -> bool:
 
 
 def begins_astray(said: Reading, rules: Rules) -> bool:
-    """Do words go before the first field that belong to none: "where is dock C", "not dock C", "zero eight, dock A"?"""
+    """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
 
 
 PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
-"""What may stand around a field by which somebody puts right what was read back: "it's fifteen units, not twelve"."""
+"""The roles of words that may surround a corrected field: "it's fifteen units, not twelve"."""
 
 
 def is_plain(said: Reading, rules: Rules) -> bool:
-    """Is nothing said but fields: "dock D", and not "I am going to dock D"?"""
+    """Whether it has only fields: "dock D", but not "I am going to dock D"."""
     told, heard, roles = _field_words(said, rules)
     return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
 
 
 BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
-"""What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
+"""The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
 def states_context(said: Reading, rules: Rules) -> bool:
-    """Is it said where somebody is: "next trailer is 5503, at door 12", not "door twelve is full" nor "bring 5503"?"""
+    """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
     told, heard, roles = _field_words(said, rules)
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
@@ -77,9 +77,9 @@ def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token]
 def among_talk(
     said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
 ) -> list[str]:
-    """The fields whose values stand among other words than those of an answer or a correction: "no, I'm at dock C"."""
+    """The fields whose values are not worded as an answer or a correction: "no, I'm at dock C"."""
     answered = read(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
-    doubted = {name for name, one in said.fields.items() if one.value is None}  # and so is the unit of such a count
+    doubted = {name for name, one in said.fields.items() if one.value is None}  # and the unit of such a count
     return [
         name
         for name, one in said.fields.items()
@@ -91,20 +91,20 @@ def among_talk(
 
 
 FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
-"""What may be said of an entry: its words, and whatever may take them back."""
+"""The roles of words that may be about an entry: its fields, and what may deny them."""
 
 
-FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
+FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
 
 
-FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter does not: "right mike see you at lunch".
+FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
 
 
 def is_beside(said: Reading, rules: Rules) -> bool:
-    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?
+    """Whether the words are plainly not about an entry: a hesitation, or talk to others.
 
-    There are more ways to object than any list has. So talk is only what is put as a question, or to a "you", and
-    holds no word in which people speak of an entry, of what they did, or of themselves.
+    No list has all ways to object. So talk is only a question or an address ("you") without any word about an entry,
+    about what the operators did, or about themselves.
     """
     language, (heard, matches) = rules.language, _matches(said, rules)
     if not heard:
@@ -121,13 +121,13 @@ TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
 
 
 def takes_something_back(said: Reading, rules: Rules) -> bool:
-    """Does it begin with a word of correction, or hold one that denies: "I was wrong", "that's not the one"?"""
+    """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
     denies = any(match.role in TAKING_BACK for _, match in _matches(said, rules)[1])
     return not is_beside(said, rules) and (denies or corrects(said.words, rules.language))
 
 
 def mentions_entry(said: Reading, rules: Rules) -> bool:
-    """Does it hold part of a number beside a field's name or a word of correction: "pallet 742 was fourteen"?"""
+    """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
     heard, matches = _matches(said, rules)
     named = any(match.role in {Role.LABEL, *TAKING_BACK} for _, match in matches)
     return (named or corrects(said.words, rules.language)) and any(rules.language.tells(one.text) for one in heard)
@@ -142,7 +142,7 @@ def _objects(heard: Sequence[Token], rules: Rules) -> bool:
 
 
 def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
-    """Do the words begin one of the phrases there? A part before or behind an apostrophe is a word too: "it's"."""
+    """Whether the tokens from `at` begin one of the phrases; a part around an apostrophe counts as a word: "it's"."""
     said = tuple(token.text for token in heard[at:])
     parts = {(part,) for part in said[0].split("'")}
     return any(said[: len(one)] == one or one in parts for one in phrases)

@@ -14,25 +14,25 @@ from edge.agree.readings import differing, part_of, unconfirmed, values_in
 Two = tuple[Reading, Reading]
 
 MOST_WORDS = 60
-"""Of two that are named together: two SSCC digit by digit, and what is said of them, are fifty. It is tried how each
-"and" parts the numbers around it, which takes two seconds for so many words, and ten for twice as many."""
+"""The longest utterance that is searched for a shared pair: two SSCC digit by digit, and their values, are fifty words.
+Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
 def two_in_one_breath(said: Reading, rules: Rules) -> Two | None:
-    """The two readings that make up this one, where it names two things, each with more of it; None where it does not.
+    """The two readings that make up this one, if it names two things with values of their own; else None.
 
-    Of the places where it may be parted the one counts that leaves the most values.
+    Of all places to split it, the one with the most values wins.
     """
     return _most(_one_behind_the_other(said, rules), rules) or two_that_share(said, rules)
 
 
 def two_that_share(said: Reading, rules: Rules) -> Two | None:
-    """The same for two that are named together: what else is said is of both."""
+    """As `two_in_one_breath`, for two things that share their values."""
     return _most(_named_together(said, rules), rules)
 
 
 def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
-    """Of two in one breath the one that an answer names, and the other; None where it names neither."""
+    """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = two_in_one_breath(both, rules)
     if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifies):
         return None
@@ -40,7 +40,7 @@ def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
 
 
 def several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
-    """The names of several things, each said by itself: with its label, or each with a value of its own."""
+    """The identifiers of several things, each with its own label or value; empty otherwise."""
     for name in rules.identifies:
         one = said.fields.get(name)
         values = values_in(one)
@@ -64,7 +64,7 @@ def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
 
 
 def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
-    """Does it name one thing for sure, and say more of it?"""
+    """Whether it surely names one thing, and has more fields."""
     named = [part.fields[name] for name in identifies if name in part.fields]
     said = [one for one in part.fields.values() if not one.is_taken]
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
@@ -73,15 +73,15 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
 def _one_behind_the_other(said: Reading, rules: Rules) -> Iterator[Two]:
     for at in range(1, len(said.words)):
         last = part_of(said, said.words[at:], rules)
-        # Where one thing is said its end names none: then what stands before need not be read.
+        # A single thing has its identifier at the start, so the first part is read only if the last one has one.
         if _surely_named(last, rules.identifies):
             yield part_of(said, said.words[:at], rules), last
 
 
 def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
-    """With every "and" between two numbers: each of these, with what stands around both.
+    """For each "and" between two numbers, both parts, each with the words around the pair.
 
-    Only "each" says that a count is that of either; without it the count is in doubt.
+    Only "each" gives a count to both; without it the count is in doubt.
     """
     if len(said.words) > MOST_WORDS:
         return
@@ -106,7 +106,7 @@ def _normalized(word: Word) -> str:
 
 
 def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
-    """How far a name may reach from a link."""
+    """How far an identifier may reach from a link word."""
     for at in positions:
         if not named[at]:
             return
@@ -135,9 +135,9 @@ def _links(word: Word, rules: Rules) -> bool:
 def _labelled(
     before: Sequence[Word], named: Sequence[Word], behind: Sequence[Word], rules: Rules, *, always: bool
 ) -> tuple[Word, ...]:
-    """What stands around two and the name of one, with the label of one: "pallets" is "pallet".
+    """The words around a pair with one of the two, and its label in the singular: "pallets" is "pallet".
 
-    Of two that have none it is put before the name, if they `always` have one.
+    With `always`, a pair without a label gets the form's first one.
     """
     told = [_label(_normalized(word), rules) for word in (*before, *named)]
     lacking = always and not any(told)
@@ -151,7 +151,7 @@ def _labelled(
 
 
 def _label(told: str, rules: Rules) -> str | None:
-    """The label of an identifier, of which the word is a form."""
+    """The identifier label that the word is an inflection of; None: none."""
     labels = (one for field in rules.form.fields if field.identifier for one in _labels(field, rules))
     return next((one for one in labels if told.startswith(fold(one))), None)
 

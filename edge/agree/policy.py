@@ -1,8 +1,8 @@
-"""How sure a site wants to be: the policy table. `docs/decisions.md` shows it to people; a test holds the two together.
+"""The policy table: how sure a site wants to be. `docs/decisions.md` shows it; a test compares the two.
 
-A demand is what a field's confidence must reach, or the field is asked about: a probability, where the confidence is
-one. The demands of `balanced` are set on the dev set, so that records which are wrong stay within 0.5 % in the clean,
-1 % at 10 dB and 1.5 % at 5 dB.
+A demand is the confidence below which a field is asked about: a probability, where the confidence is calibrated. The
+demands of `balanced` are set on the dev set, so that wrong records stay within 0.5 % in the clean, 1 % at 10 dB and 1.5
+% at 5 dB.
 """
 
 from __future__ import annotations
@@ -17,36 +17,37 @@ from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
 from edge.records import Acoustics, Reason
 
-PASSES_BY_CHANCE = 0.1  # One misheard value in ten has a check digit that fits: there are ten.
+PASSES_BY_CHANCE = 0.1  # One in ten misheard values has a valid check digit.
 
 MISHEARD = frozenset({Rival.MORE, Rival.ZERO, Rival.ALIKE})
-"""What the likeliest other value is where it may be misheard for the one that was read, sure as that may be."""
+"""Kinds of a second candidate that are easily misheard for the first, at any confidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One column of the table. Confidences are probabilities, 0 to 1."""
 
-    minimum: float  # What any field must reach.
-    uncalibrated: float  # The same where the confidence is no probability, but the reader's own view.
+    minimum: float  # For every field.
+    uncalibrated: float  # Where the confidence is no probability, but the recogniser's own score.
     alike: float
-    """The same of a letter whose likeliest other value is another that ends in "ee". Of 15 such letters in the accents,
-    the wordings and a third of the dev set, the wrong ones were at 0.70 to 0.77, and the right ones that were recorded
-    from 0.90 on: `balanced` lies between."""
-    poor: float  # The same for every field where the sound is poor by one of the next three.
-    noisy_db: float  # Poor: the voice stands out from what surrounds it by less, dB.
-    clipped: float  # Poor: a greater share of the samples overran the converter.
-    second_voice: float  # Poor: a greater share of the voiced sound has another pitch.
+    """For a letter whose second candidate also ends in "ee". Of 15 such letters in the accents, the wordings and a
+    third of the dev set, the wrong ones were at 0.70 to 0.77, and the right ones that were recorded from 0.90 on:
+    `balanced` lies between."""
+    poor: float  # For every field in poor sound, by one of the next three.
+    noisy_db: float  # Poor: a lower signal-to-noise ratio, dB.
+    clipped: float  # Poor: a greater share of clipped samples.
+    second_voice: float  # Poor: a greater share of voiced sound at another pitch.
     faint_db: float
-    """Fainter than this, dB below full scale, it is somebody far away: said again, or no dictation at all."""
-    seconds_per_digit: float  # Nobody says the digits of an identifier faster.
+    """Speech below this level, in dB relative to full scale, comes from far away: it must be repeated, or is no
+    dictation."""
+    seconds_per_digit: float  # A shorter time per digit of an identifier is impossible.
     earcon: float
-    """Recorded with a mere sound where every field reaches this and none is easily misheard; else it is read back."""
-    double_count_minutes: float  # The same thing recorded again within so many minutes is asked about; 0: never.
-    asks_unusual: bool  # Whether a value outside what the form calls usual is asked about.
+    """Recorded with an earcon only if every field reaches this and none is easily misheard; else read back."""
+    double_count_minutes: float  # Window in which the same thing is asked about as a double; 0: never.
+    asks_unusual: bool  # Whether a value outside the form's usual range is asked about.
 
     def demanding(self, minimum: float | None) -> Policy:
-        """This policy with the least confidence that a site has set for itself; None: it has set none."""
+        """This policy with a site's minimum in all demands; None: unchanged."""
         if minimum is None:
             return self
         alike, poor = max(minimum, self.alike), max(minimum, self.poor)
@@ -103,14 +104,14 @@ POLICIES: Mapping[PolicyName, Policy] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """How sure a field must be, and what to call it if it is not."""
+    """The confidence that a field must reach, and the reason if it does not."""
 
     confidence: float
     reason: Reason
 
 
 def demanded(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
-    """What the policy demands of a field as it was read: the most of all that applies, by the most telling reason."""
+    """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = rivalry(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in MISHEARD else Reason.FIELD_UNSURE
     least = Demand(_least(rival, policy) if said.calibrated else policy.uncalibrated, reason)
@@ -123,7 +124,7 @@ def _least(rival: Rival, policy: Policy) -> float:
 
 
 def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
-    """Where the sound was poor."""
+    """The demands of poor sound."""
     if acoustics is None:
         return []
     poor = {
@@ -135,5 +136,5 @@ def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
 
 
 def _checked(confidence: float) -> float:
-    """The same demand of a value whose check digit fits, by Bayes' rule: a misheard one seldom does."""
+    """The same demand on a value with a valid check digit, by Bayes' rule: a misheard one seldom has it."""
     return confidence * PASSES_BY_CHANCE / (1 - confidence + confidence * PASSES_BY_CHANCE)

@@ -1,4 +1,4 @@
-"""Readings: the values that their fields have or may have, where two of them differ, and a part of one. Pure."""
+"""Readings: the values and likely values of their fields, differences between two, and parts of one. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from edge.agree.decide import Rules
 
 
 def values_of(reading: Reading) -> dict[str, FieldValue]:
-    """The values of the fields that have one, in doubt or not."""
+    """The values of all fields that have one, doubtful or not."""
     return {name: said.value for name, said in reading.fields.items() if said.value is not None}
 
 
 def likely_values(reading: Reading) -> dict[str, FieldValue]:
-    """As `values_of`, and where a field has none, the one that its words may mean."""
+    """As `values_of`; a field without a value has its likely one."""
     may_be = {name: said.runner_up for name, said in reading.fields.items() if said.runner_up is not None}
     return may_be | values_of(reading)
 
 
 def own(reading: Reading) -> Reading:
-    """The reading without what stands for all entries, which was filled in."""
+    """The reading without the fields inherited from the context."""
     return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_taken})
 
 
 def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
-    """All values that a field may have by what was said, the likeliest first; none where nothing is known of it."""
+    """All values that a field may have, likeliest first; empty for None."""
     if said is None:
         return ()
     likely = said.runner_up if said.value is None else said.value
@@ -36,18 +36,18 @@ def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
 
 
 def differing(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
-    """The identifying fields of which both have values, and none in common."""
+    """The identifying fields in which both have values, and none in common."""
     pairs = ((name, values_in(claim.fields.get(name)), values_in(said.fields.get(name))) for name in identifies)
     return tuple(name for name, before, after in pairs if before and after and not set(before) & set(after))
 
 
 def names_unclearly(said: Reading, rules: Rules) -> bool:
-    """Does it name something by an identifier that was not understood? What it is of nobody knows then."""
+    """Whether it has an identifier without a value, so that its thing is unknown."""
     return any(name in said.fields and said.fields[name].value is None for name in rules.identifies)
 
 
 def says_nothing(said: Reading) -> bool:
-    """Does no field have a value that may be meant: "not dock D"?"""
+    """Whether no field has a value or a likely one: "not dock D"."""
     return not likely_values(said)
 
 
@@ -57,13 +57,13 @@ def of_those(said: Reading, rules: Rules) -> Reading:
     if len(words) == len(said.words) or said.command is not None:
         return said
     part = part_of(said, words, rules)
-    # They are neither all of them, nor another thing.
+    # It is neither a count of all of them, nor another thing.
     others = part.fields.keys() & {*rules.identifies, *(one.name for one in rules.form.fields if one.required)}
     return said if others or not part.fields else replace(part, act=Act.AMEND)
 
 
 def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
-    """Does it say surely what is not known of an entry, and too little to be one: "pallet 742, two damaged"?"""
+    """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
     values, fields = values_of(own(said)), own(said).fields
     more = values.keys() - {*rules.identifies}
     whole = all(one.name in said.fields for one in rules.form.fields if one.required)
@@ -72,7 +72,7 @@ def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> b
 
 
 def without_joining(said: Reading, claim: Reading, rules: Rules) -> Reading:
-    """The reading without the "and" before what was not said of the claim yet: "and two damaged"."""
+    """The reading without an "and" before fields that the claim lacks: "and two damaged"."""
     joins = rules.language.words["joins"]
     if not said.fields or said.fields.keys() & claim.fields.keys() or (fold(said.words[0].text),) not in joins:
         return said
@@ -81,15 +81,15 @@ def without_joining(said: Reading, claim: Reading, rules: Rules) -> Reading:
 
 
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
-    """What some of the words that were said mean by themselves. What stands for all is of each part."""
+    """The reading of some of its words; inherited fields belong to each part."""
     stands = {name: one for name, one in said.fields.items() if one.is_taken}
     fields = {**stands, **read(words, rules.form, rules.catalogue, rules.language)}
-    # What made a field doubtful as it was heard holds for either part.
+    # A field that was doubtful as heard is doubtful in each part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
     return unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)
 
 
 def unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:
-    """The reading, in which these fields are to be confirmed."""
+    """The reading with these fields unconfirmed."""
     doubted = {name: replace(reading.fields[name], confirmed=False) for name in names}
     return replace(reading, fields={**reading.fields, **doubted}) if doubted else reading

@@ -1,6 +1,6 @@
-"""What was received: the entries of a trailer, or of a door, summed up and held against what was announced. Pure.
+"""Receipt totals: the entries of a trailer or a door, summed and compared with the expected receipts. Pure.
 
-Blind, as `expectations`: which pallets are lacking may be told, how much is on them never.
+Blind, as `expectations`: missing pallets may be told, expected quantities never.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from edge.agree.expectations import PLACES, Expectations
 from edge.records import StandingEntry
 
 REFUSED = "refused"
-"""What a field says of which nothing was taken in: an entry that says so is told, and summed up with no other."""
+"""The value of a condition field for goods that were not taken in: counted as a condition, and left out of the sums."""
 
-MOST_ITEMS = 3  # More would not be listened to: then what all items come to is told by units alone.
+MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What entries come to."""
+    """Totals of entries."""
 
-    things: int  # How many pallets; of a form that is of none: how many entries.
-    refused: int  # How many entries the inventory turned down.
+    things: int  # Pallets; for a form without a pallet field, entries.
+    refused: int  # Entries that the inventory refused.
     counts: tuple[Mapping[str, FieldValue], ...] = field(default=(), repr=False)
     """In the form's own fields: "240 cases of A100, 2 damaged", "12 pieces of A200"."""
     conditions: tuple[tuple[str, FieldValue, int], ...] = field(default=(), repr=False)
-    """Of a field that says what is wrong with the whole, and each of its values: how many are so."""
+    """By condition field and value, the number of entries."""
 
 
 def place_field(form: Form, kind: PlaceKind) -> FormField | None:
-    """The field of a form that names a trailer, or a door."""
+    """The form's field for a trailer, or a door; None if it has none."""
     name = next((form.place_field(part) for part, other in PLACES.items() if other is kind), None)
     return None if name is None else form[name]
 
 
 def pallet_field(form: Form) -> str | None:
-    """The field that names a pallet; None where a form is of the trailer itself, as its temperatures are."""
+    """The field that names a pallet; None for a form about the trailer itself, such as its temperatures."""
     first = next(iter(form.identifies), None)
     places = {form.place_field(part) for part in PLACES}
     return form.expects.get(Expects.PALLET) or (None if first in places else first)
 
 
 def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace | None:
-    """The trailer, or else the door, that values name."""
+    """The trailer, else the door, that the values name."""
     for kind in (PlaceKind.TRAILER, PlaceKind.DOOR):
         named = place_field(form, kind)
         if named is not None and named.name in values:
@@ -55,7 +55,7 @@ def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace 
 
 
 def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace) -> tuple[StandingEntry, ...]:
-    """The entries of a form that name a place, refused ones too."""
+    """The form's entries at a place, including refused ones."""
     named = place_field(form, place.kind)
     if named is None:
         return ()
@@ -63,7 +63,7 @@ def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace
 
 
 def summed(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
-    """What the entries come to, by item, unit and condition."""
+    """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
     items = [_item(fields, form, expected) for fields in stand]
@@ -82,7 +82,7 @@ def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
 
 
 def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
-    """The item that an entry names, or that alone is announced on its pallet."""
+    """The item that an entry names, or the only one expected on its pallet; else None."""
     item, pallet = (form.expects.get(part) for part in (Expects.ITEM, Expects.PALLET))
     if item is None:
         return None
@@ -95,9 +95,9 @@ def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) 
 def _counts(
     item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
 ) -> Iterable[dict[str, FieldValue]]:
-    """One for each unit of the quantity; what is counted besides, "two damaged", is of the unit of its entry."""
+    """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""
     quantity = form.expects.get(Expects.QUANTITY)
-    # What is measured, as a temperature, comes to nothing with another measurement.
+    # Measurements, such as temperatures, do not add up.
     counted = [one for one in form.fields if one.many is None and _adds_up(one, quantity)]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
     if main is None:
@@ -119,20 +119,20 @@ def _adds_up(field: FormField, quantity: str | None) -> bool:
 
 
 def _sum(values: Iterable[FieldValue]) -> int | float:
-    """Digit by digit: as doubles, a tenth and two tenths are no three tenths."""
+    """The exact decimal sum: as doubles, 0.1 + 0.2 is not 0.3."""
     total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
     return int(total) if total == total.to_integral_value() else float(total)
 
 
 def _conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
-    """Of each field whose values are said by themselves ("wet"), how many entries have which."""
+    """For each condition field and value, how many entries have it."""
     told = ((one.name, value) for one in _of_conditions(form) for value in one.choices)
     found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in told)
     return tuple(row for row in found if row[2])
 
 
 def _of_conditions(form: Form) -> list[FormField]:
-    """The fields that say what is wrong with the whole: not what identifies it, as the place of a measurement does."""
+    """The fields that describe a condition of the whole, such as "wet"; an identifying field is none."""
     return [
         one
         for one in form.fields
@@ -143,9 +143,9 @@ def _of_conditions(form: Form) -> list[FormField]:
 def missing(
     place: ReceivingPlace, expected: Expectations, form: Form, entries: Iterable[StandingEntry]
 ) -> tuple[str, ...] | None:
-    """The pallets that are announced at a place and that nobody has received, as far as is known here.
+    """The pallets expected at a place that were not received, as far as this device knows.
 
-    None where nothing is announced there. What this device recorded counts, wherever it said that the pallet stood.
+    None if nothing is expected there. An entry of this device counts at whichever place it was recorded.
     """
     lines, pallet = expected.at(place), form.expects.get(Expects.PALLET)
     if not lines or pallet is None:
@@ -156,7 +156,7 @@ def missing(
 
 
 def ending_so(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:
-    """Which of what is known is meant by its last characters: itself, where there is such, or all that end so."""
+    """The known values that end with `said`; only `said` if it is known, too short, or matches none."""
     there = dict.fromkeys(known)
     if said in there or len(said) < fewest:
         return (said,)

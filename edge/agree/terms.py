@@ -1,4 +1,4 @@
-"""Terms: an entry as whoever dictated it knows it, by the units that he said, and by the end of a long number."""
+"""Terms: how an operator words an entry: the units that he used, and the end of a long number."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from edge.records import Draft
 from edge.records.speech import Terms
 
 TOLD_OF_END = 4
-"""The last digits by which a label is found. With the check digit right, a wrong one before them is found out too."""
+"""How many digits of a number suffice to find its label. A valid check digit also detects an error before them."""
 
-Counted = tuple[str, str]  # Words that end with a unit, and that unit.
+Counted = tuple[str, str]  # The words up to a unit, and that unit.
 
 
 def terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
-    """Those of a draft; `others` are the entries that it could be taken for."""
+    """The terms of a draft; `others` are entries that it may be confused with."""
     return Terms(units_said(draft.reading, rules), frozenset(_known_by_end(draft, tuple(others), rules)))
 
 
 def units_said(reading: Reading, rules: Rules) -> Mapping[str, Mapping[FieldValue, str]]:
-    """The unit that was said with each value of a field: "twelve cases and three pieces" has two.
+    """By field and value, the unit that was spoken: "twelve cases and three pieces" has two.
 
-    A correction need not name it again: "twelve cases", "no, fifteen".
+    A correction inherits it: "twelve cases", "no, fifteen".
     """
     counted = [one for one in rules.form.fields if one.units and rules.form.unit_field(one.name) is None]
     told = {one.name: _units(one, reading, rules) for one in counted if one.name in reading.fields}
@@ -47,7 +47,7 @@ def _units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldVal
 
 
 def _chunks(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
-    """What stands before each unit, up to the one before."""
+    """The words before each unit, back to the unit before."""
     start = 0
     for at, word in enumerate(words):
         if (unit := fold(word).strip(".,;:!?")) in units:
@@ -56,7 +56,7 @@ def _chunks(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
 
 
 def _of_no_other(field: FormField, reading: Reading) -> Sequence[str]:
-    """All that was said, but for what was said of other fields."""
+    """The words of the utterance that gave no other field."""
     others = {fold(word) for name, one in reading.fields.items() if name != field.name for word in one.words}
     return [word.text for word in reading.words if fold(word.text) not in others]
 
@@ -70,9 +70,9 @@ def _candidates(said: FieldReading) -> Sequence[FieldValue]:
 
 
 def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
-    """The fields of which the end is enough: a key whose check digit fits, scanned, or heard once and never doubted.
+    """The fields that may be shortened: identifiers with a valid check digit, scanned, or heard once without a doubt.
 
-    Not where another entry ends alike: by the end alone nobody could tell the two.
+    Not where another entry ends with the same digits.
     """
     for one in rules.form.fields:
         said = draft.reading.fields.get(one.name)
@@ -85,5 +85,5 @@ def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rule
 
 
 def _is_checked(field: FormField, value: str) -> bool:
-    """Eight to fourteen digits fit by chance too often, unless the form says that they are such a key."""
+    """Eight to fourteen digits are valid by chance too often, unless the form says that they are such a key."""
     return (field.check_digit or Gs1.SSCC).holds(value)

@@ -1,7 +1,7 @@
-"""Next or instead: another name, said alone over an entry that was read back.
+"""Next or instead: another identifier, spoken alone over an open entry.
 
-It may be the next thing, said in two breaths, or the name of that entry by an operator who was misheard and says it
-right. Neither is guessed: both stay claims, until values follow or the operator says which.
+It may begin the next thing after a pause, or correct an identifier that was misheard. Both drafts stay open until
+values follow or the operator says which it is.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from edge.records import Draft, Note, Outcome, Park
 
 
 def may_be_meant(session: DialogueSession, said: Reading) -> bool:
-    """Whether another name sounds like that of the open entry: who was misheard may say it right."""
+    """Whether another identifier sounds like the open entry's, so that it may correct that."""
     now, before = _names(session, said)
     return sounds_like(written(now), written(before))
 
 
 def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Another name: what follows says which it is. What sounds like the name of the open entry is asked at once.
+    """Ask whether another identifier is the next entry's or a correction; at once if it sounds like the open one.
 
-    "Next pallet 743" says it by itself.
+    Otherwise the next utterance tells. "Next pallet 743" needs no question.
     """
     name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.draft_of(session, replace(heard, reading=said))  # a number alone names it, as an answer does
+    other = drafting.draft_of(session, replace(heard, reading=said))  # `said` may name it by a number alone
     if says_next(said.words, session.rules.language):
         return take_next(session, heard, other)
     asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
@@ -45,14 +45,14 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
 
 
 def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
-    """The name that was said, and that of the open entry."""
+    """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
     name = differing(before, said, session.rules.identifies)[0]
     return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
 
 
 def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is said behind the name. Neither a yes nor a no answers."""
+    """Take what follows the identifier; neither a yes nor a no answers the question."""
     said, other = drafting.reading_of(session, heard), session.asked.other
     if other is None:
         return drafting.reject_answer(session, heard)
@@ -79,7 +79,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
         session.join(said, other)
         goes_on = with_fields(other, fields, heard.utterance_id)
         known = values_of(session.open_draft.reading)
-        # Who says the open entry once more, by another name, may be putting that right: it is asked about behind this.
+        # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
         session.doubted = session.doubted or repeats
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
@@ -95,11 +95,11 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
 def take_next(
     session: DialogueSession, heard: UtteranceHeard, other: Draft, left: list[Order] | None = None
 ) -> list[Order]:
-    """It is the next thing: what was read back is committed; what may have been objected to is asked about behind it.
+    """It is the next thing: commit the open entry, or queue it behind the next one if it is doubted.
 
-    `left`: what becomes of the open one instead.
+    `left`: the orders that close the open entry instead.
 
-    Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
+    The context is filled in only now: a correction would not inherit it.
     """
     stays = drafting.judged_after(session, session.open_draft, heard)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
@@ -110,12 +110,12 @@ def take_next(
     other = replace(other, reading=context.filled(session, other.reading))
     verdict = drafting.judged_after(session, other, heard, aloud=True)
     orders = drafting.consider(session, other, verdict, None)
-    # It is agreed from here on, and waits for no other person.
+    # It is agreed now, so this record ends its review.
     return [Note(other.utterance_id, other.reading, held(verdict)), *left, *orders]
 
 
 def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
-    """The other name is that of the open entry, which is read back anew."""
+    """Rename the open entry, and read it back again."""
     draft = with_fields(session.open_draft, own(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
         draft = with_support(draft, support)

@@ -1,4 +1,4 @@
-"""What the dialogue wants done. What is to be on disk comes first in its list, and is one transaction."""
+"""The dialogue's orders. Durable ones come first in a list, and are written in one transaction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edge.records.speech import Adjust, Hush, Say, Sound
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
-    """Tell `Deadline` in so many seconds from the end of what is being said; one timer only, this one."""
+    """Start the one timer: `Deadline` follows this many seconds after the current prompt ends."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class StopTimer:
-    """Tell no deadline any more."""
+    """Stop the timer."""
 
 
 class Law(StrEnum):
@@ -30,18 +30,18 @@ class Law(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A law that a step would have broken, and the claims that were put aside instead."""
+    """A law that a step would have broken, and the claims that were parked instead."""
 
     law: Law
-    claims: tuple[str, ...] = field(repr=False)  # The utterances that began them.
+    claims: tuple[str, ...] = field(repr=False)  # Their first utterances.
 
 
 @dataclass(frozen=True, slots=True)
 class LawAlarm:
-    """A law of the conversation would have been broken: to be logged with the step that would have broken it."""
+    """Log a breach, with the step that would have broken the law."""
 
     breach: Breach
-    trace: str = field(repr=False)  # The step: names of states, steps, prompts and reasons, no word of what was said.
+    trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.
 
 
 Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm

@@ -1,7 +1,7 @@
-"""Receipts and news: the steps that count what the inventory answered, and tell the operator of a refusal.
+"""Receipts and news: the steps that count the inventory's receipts, and announce refusals.
 
-A receipt comes here from `agent/settlement.py`, by way of the news that `agent/app.py` passes on and
-`agent/dialogue_steps.py` `answered`; where there is no dialogue, `agent/voice_output.py` says it.
+A receipt arrives from `agent/settlement.py`, through the news of `agent/app.py` and `answered` of
+`agent/dialogue_steps.py`; without a dialogue, `agent/voice_output.py` announces it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
-"""News that an entry was not taken, here or behind the inventory: a sound of its own comes before it."""
+"""Prompts of an entry that was refused or declined: an earcon precedes them."""
 
 
 def remember(session: DialogueSession, committed: Committed) -> list[Order]:
-    """An entry is on disk."""
+    """Record a commit that is on disk."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
     recorded.entries.append(entry)
     cancels = entry.draft.act is Act.CANCEL
     is_here = entry.draft.form == session.rules.form.name or session.settings.is_closing(entry.draft)
-    if not is_here:  # another form was taken up over it
+    if not is_here:  # another form was chosen meanwhile
         recorded.left[entry.draft.form] = None if cancels else entry
     elif not cancels:
         recorded.last = session.owned(entry)
@@ -40,7 +40,7 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
 
 
 def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
-    """The inventory answered an event."""
+    """Count a receipt, and record a refusal."""
     recorded, receipt = session.recorded, answered.receipt
     recorded.owed = max(0, recorded.owed - 1)
     if not receipt.turned_down:
@@ -49,24 +49,24 @@ def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
     recorded.refused.add(receipt.event_id)
     recorded.turned_down[receipt.event_id] = answered.replaces
     if recorded.last is None and recorded.cancelled is not None and recorded.cancelled[0] == receipt.event_id:
-        recorded.last = session.owned(recorded.cancelled[1])  # there is still something to cancel
+        recorded.last = session.owned(recorded.cancelled[1])  # the entry can still be cancelled
     recorded.mark_last()
     return []
 
 
 def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
-    """An event was turned down, or the link was lost or is back: to be told at the next quiet moment."""
+    """Queue the news of a refusal, or of a lost or restored link."""
     if isinstance(happening, Link):
         _keep_link_news(session, up=happening.up)
         return []
-    if happening.receipt.event_id not in session.recorded.refused:  # receipts may come more than once
+    if happening.receipt.event_id not in session.recorded.refused:  # a receipt may arrive more than once
         told = refusal(happening)
         session.news.untold.append(replace(told, terms=terms_on_record(session, happening.receipt.event_id)))
     return count(session, happening)
 
 
 def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
-    """Told once when it is lost, and once when it is back; nothing where nobody heard of the trouble yet."""
+    """Announce a lost link once, and once that it is back; neither if it is back before the announcement."""
     news, trouble = session.news, Say(Prompt.TROUBLE)
     if not up and not news.cut_off:
         news.untold.append(trouble)
@@ -78,14 +78,14 @@ def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
 
 
 def refusal(answered: InventoryAnswered) -> Say:
-    """What is told of an entry that the inventory does not take. The first reason says enough."""
+    """The prompt for a refused entry, with the first reason only."""
     receipt = answered.receipt
     prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED
     return Say(prompt, answered.fields, {"reason": receipt.reasons[0]}, form=answered.form)
 
 
 def tell_news(session: DialogueSession) -> list[Order]:
-    """All that was kept to be told."""
+    """All queued news."""
     told: list[Order] = []
     while session.news.untold:
         say = session.repeatable(session.news.untold.popleft())

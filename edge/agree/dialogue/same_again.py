@@ -1,4 +1,4 @@
-"""Same again: what is said to be as in the entry before, "same dock", and the values that it then has."""
+"""Same again: "same dock" and "same again" copy values from the entry before."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from edge.records import LastEntry
 
 
 def as_before(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any.
+    """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
 
-    And "same again" all that is not said, but for what stands for all entries.
+    "Same again" copies all fields that are not given, except those of the context.
     """
     if said.act is not Act.RECORD or not said.words:
         return said
@@ -31,7 +31,7 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     found = likewise(said.words, rules.form, rules.language, asked)
     again = same_again(said.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.thing:
-        before = LastEntry("", session.draft, session.thing)  # "same location": that of the open entry
+        before = LastEntry("", session.draft, session.thing)  # "same location": the open entry's
     if before is None or (found is None and again is None):
         return said
     told, words = found[1:] if found is not None else again or ((), ())
@@ -53,9 +53,9 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
 
 
 def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
-    """The entry that is held, as if it was recorded; else the last of whoever speaks, if that is what was said last.
+    """The held entry, as if it was recorded; else the operator's last one, if nothing was named since.
 
-    What answers the question for a field is said of the open one: then it is the last before that.
+    While a field is asked for, the last entry is the one before the open one.
     """
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
@@ -66,9 +66,9 @@ def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | No
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that are the same again: not by what each thing is known, nor what was wrong with it.
+    """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
 
-    Nor, where anything stands, what might: what the one before said of that was of it alone.
+    While there is a context, none of its fields either: a different value in the entry before applied to that alone.
     """
     form, stands = session.rules.form, context.standing_fields(session)
     known = {*rest.fields, *(form.said_once if stands else ())}
@@ -83,7 +83,7 @@ def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[s
 
 
 def _is_of_one(field: FormField) -> bool:
-    """Does the field tell what was found of one thing alone: what is wrong with it, how many are damaged or short?"""
+    """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
     found = field.bare or field.spoken.counts or field.spoken.answers
     return field.exception or (found and not field.required)
 
@@ -91,7 +91,7 @@ def _is_of_one(field: FormField) -> bool:
 def _same(
     session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
 ) -> FieldReading:
-    """A field as in the entry before, with the utterances in which it was said, and the unit that was said with it."""
+    """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
     said = before.draft.reading.fields.get(name)
     counted = said.words if said is not None and session.rules.form[name].units else ()
     said_in = said.said_in if said is not None else ()
@@ -100,7 +100,7 @@ def _same(
 
 
 def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
-    """Is the rest sure, and next to what was `told` a part of it: no "not", nor anything else, in between?"""
+    """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
     if preface(rest.words, rules.form, rules.catalogue, rules.language):
         return False
     next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]

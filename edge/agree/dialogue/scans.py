@@ -1,4 +1,4 @@
-"""Scans: the step that joins what was read from a label to the entry, and the one that tells why it fills nothing."""
+"""Scans: the step that joins a label to the entry, and the one that says why a label fills nothing."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from edge.records import Draft
 from edge.records.speech import Earcon, Prompt, Sound
 
 SAME_S = 3.0
-"""Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""
+"""Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
 
 
 def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A label was read: it begins an entry, answers, adds to what is known, or is asked about where that differs."""
+    """Take a label: it begins an entry, answers, or adds fields; a difference is asked about."""
     if _is_same_pull(session, heard):
         return [heard.noted_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
         return drafting.begin_entry(session, heard, alone=True)
     match session.about:
-        case About.CANCEL | About.CLOSE:  # the last entry stays, or all, as where somebody goes on dictating
+        case About.CANCEL | About.CLOSE:  # the last entry stays, or the trailer open
             return [*corrections.leave_question(session), *drafting.begin_entry(session, heard)]
-        case About.INSTEAD:  # for which of the two, or a third, nobody knows
+        case About.INSTEAD:  # it may belong to either thing, or to a third
             return corrections.put_aside_aloud(session, heard, heard.reading)
         case _:
             return _join(session, heard)
 
 
 def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nothing on the label counts, and the operator hears why; what is open is as it was."""
+    """Say why the label fills nothing; what is open stays."""
     session.scanned = (), None
     told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]
 
 
 def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
-    """Is what was said about a label of which no more is known than which one: "742 scanned, 724 said"?
+    """Whether the utterance contradicts a label of which only identifiers are in the entry: "742 scanned, 724 said".
 
-    With more of the label in the entry, another identifier may be of another thing, whose lot this is not.
+    With more of the label's fields, another identifier may name another thing, which these do not describe.
     """
     identifiers = set(rules.identifies)
     known = [name for name, one in label.fields.items() if one.scanned]
@@ -63,7 +63,7 @@ def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """The label of one of the two that were said in one breath: that is meant. Any other is of neither."""
+    """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
     if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
         return corrections.put_aside_aloud(session, heard, heard.reading)
@@ -73,7 +73,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
 
 
 def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """To the open entry, field by field; a label of another thing begins the next one, or it is asked."""
+    """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
@@ -81,7 +81,7 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if differing(draft.reading, said, session.rules.identifies):
         if session.state is State.HELD and not session.doubted:
             if session.next is not None and not differing(session.next.reading, said, session.rules.identifies):
-                # Its turn has come, with all that was said of it.
+                # Its turn has come, with the label's fields.
                 session.next = _with_label(session.next, said, heard.utterance_id)
                 return [*drafting.commit(session), heard.noted_as_heeded()]
             return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
@@ -94,14 +94,14 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _with_label(draft: Draft, label: Reading, utterance_id: str) -> Draft:
-    """The draft, and what a label says of its fields."""
+    """The draft with the label's fields joined."""
     before = draft.reading.fields
     joined = {name: _beside(before.get(name), one) for name, one in label.fields.items()}
     return with_fields(draft, joined, utterance_id)
 
 
 def _beside(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
-    """A field by the label: as it was said it is sure, one of several it may be is meant, and any other is asked."""
+    """A field after a scan: sure if equal, settled if the label has one of its rivals, else in doubt between both."""
     if before is None or before.value is None or scanned.value is None:
         return scanned
     if scanned.value == before.value and not before.rivals:

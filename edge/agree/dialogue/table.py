@@ -1,4 +1,4 @@
-"""The dialogue's one table: in each state, what is done about each event, and where that may lead. No holes.
+"""The dialogue's one table: the step for each state and event, and the states it may lead to. No holes.
 
 `docs/dialogue.md` shows it; `python -m lab.dialogue_diagram` writes that page from here.
 """
@@ -11,42 +11,40 @@ from types import MappingProxyType
 
 
 class State(StrEnum):
-    """Where the dialogue stands between two events."""
+    """The dialogue's state between two events."""
 
-    SIGNED_OFF = "signed off"  # Nobody has said who speaks.
+    SIGNED_OFF = "signed off"  # No operator is signed on.
     IDLE = "idle"  # Ready for an entry; nothing is open.
     HELD = "held"  # An entry is complete and was read back; it is committed when the undo window ends.
-    ASKING = "asking"  # A field was asked for, or what is wrong.
+    ASKING = "asking"  # A field was asked for, or what is wrong with the entry.
     CHOOSING = "choosing"  # Two values of a field were offered.
-    CONFIRMING = "confirming"  # A question was put whose answer is yes or no.
+    CONFIRMING = "confirming"  # A question whose answer is yes or no.
     PROVING = "proving"  # The check digits of a place were asked for.
-    IDENTIFYING = "identifying"  # Somebody signs on, and was asked whether it is he.
-    PAUSED = "paused"  # The operator wants not to be listened to for a while.
-    CHOOSING_WORK = "choosing work"  # Somebody signed on, and has not said yet which of the forms at hand he fills.
+    IDENTIFYING = "identifying"  # A doubtful sign-on is being confirmed.
+    PAUSED = "paused"  # The operator has paused the device.
+    CHOOSING_WORK = "choosing work"  # An operator signed on, and has not chosen a form yet.
 
 
 class Event(StrEnum):
-    """What may happen: what the operator said, by what it is, and what else the dialogue is told."""
+    """An event: an utterance by its kind, or anything else that happens."""
 
     ENTRY = "entry"  # A complete sentence.
-    PART = "part"  # A sentence of which something is missing or in doubt.
-    SCANNED = "scanned"  # A label was read, and fills fields.
-    SCAN_FAULT = "scan fault"  # A label was read, and fills nothing.
+    PART = "part"  # A sentence with a field missing or in doubt.
+    SCANNED = "scanned"  # A label that fills fields.
+    SCAN_FAULT = "scan fault"  # A label that fills none.
     CORRECTION = "correction"  # "No, fifteen units"; also an exception of the form, as "damaged".
-    UNCLEAR = "unclear"  # Words that name no field.
-    NAMED = (
-        "named"  # No entry as it was said, but surely of another thing than the open one: "pallet 742 does not scan".
-    )
+    UNCLEAR = "unclear"  # Words that give no field.
+    NAMED = "named"  # No entry, but surely about another thing than the open one: "pallet 742 does not scan".
     INDISTINCT = "indistinct"
-    """Cut off, or too faint, too fast or too long to be what was read of it: that counts for nothing."""
+    """Cut off, or too faint, too fast or too long for what was read: its content is ignored."""
     NOISE = "noise"  # No words.
-    DEFERRED = "deferred"  # Kept, to be read when a model answers again.
-    CONTEXT = "context"  # Said once for all entries: no more than context, or "door thirteen from now on".
+    DEFERRED = "deferred"  # Kept until a model answers again.
+    CONTEXT = "context"  # Context fields only, or "door thirteen from now on".
     CANCEL = "cancel"
-    NEVER_MIND = "never mind"  # What takes back what is open, and nothing that is recorded.
+    NEVER_MIND = "never mind"  # Drops what is open, and nothing that is recorded.
     YES = "yes"
     NO = "no"
-    ASKED = "asked"  # "How many waiting", "what is left", "say again", "help": what is told changes nothing.
+    ASKED = "asked"  # "How many waiting", "what is left", "say again", "help": changes nothing.
     TRAILER_DONE = "trailer done"
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
@@ -54,26 +52,26 @@ class Event(StrEnum):
     RESUME = "resume"
     ADJUST = "adjust"  # Louder, softer, faster, slower.
     SIGN_ON = "sign on"
-    DOUBTED_SIGN_ON = "doubted sign on"  # A number or a name of the roster that was not heard surely.
+    DOUBTED_SIGN_ON = "doubted sign on"  # A doubtful name or number of the roster.
     SIGN_OFF = "sign off"
-    ROSTER = "roster"  # Who may sign on has changed.
+    ROSTER = "roster"  # The roster changed.
     SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
-    UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
-    SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
+    UNHEARD = "unheard"  # Speech in a language without a recogniser.
+    SPEAKING = "speaking"  # The operator began to speak, over a prompt or not.
     DEADLINE = "deadline"  # The timer ran out.
-    CONTRADICTED = "contradicted"  # A second reader heard a value of the last utterance otherwise.
-    COMMITTED = "committed"  # The entry is on disk and owed to the inventory.
+    CONTRADICTED = "contradicted"  # A second recogniser heard a value of the last utterance otherwise.
+    COMMITTED = "committed"  # The entry is on disk and pending in the outbox.
     SETTLED = "settled"
-    REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
-    DECIDED = "decided"  # A person in the office decided about what waited for one.
-    LINK = "link"  # The inventory cannot be reached, or can again.
-    SHIFT_BEGAN = "shift began"  # Another shift of the site, or another day.
-    FAULT = "fault"  # The headset or the microphone fails, or works again.
-    STARTED = "started"  # The device came up, with what was open when it went down.
+    REFUSED = "refused"  # The inventory refused an event, or has a duplicate of it.
+    DECIDED = "decided"  # The office decided about an utterance in review or a refused event.
+    LINK = "link"  # The connection to the inventory was lost, or is back.
+    SHIFT_BEGAN = "shift began"  # The site's shift or business day changed.
+    FAULT = "fault"  # A fault of the headset or the microphone began or ended.
+    STARTED = "started"  # The device started, with the draft from before.
 
 
 class Step(StrEnum):
-    """What is done about an event."""
+    """The step that a state takes for an event."""
 
     NOTHING = "nothing"
     NOTE = "on record, and no more"
@@ -141,18 +139,18 @@ class Step(StrEnum):
 
 
 AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING, State.PROVING})
-"""States in which an entry is open."""
+"""The states with an open entry."""
 
-QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
+QUESTIONS = AGREEING - {State.HELD}  # The states that wait for an answer.
 
 IDLE = frozenset({State.IDLE})
 CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
-CLOSED = IDLE | CHOOSING_WORK  # States in which somebody is signed on, and nothing is open.
+CLOSED = IDLE | CHOOSING_WORK  # The states with an operator and nothing open.
 
-UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # States in which nothing is asked of an entry.
+UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
 
-STAYS: frozenset[None] = frozenset({None})  # The state stays, at times at least.
+STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
 
 LEADS: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
@@ -203,7 +201,7 @@ LEADS: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.RESTORE: AGREEING | UNLED,
     }
 )
-"""The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
+"""The states a step may lead to; a step without a row keeps the state."""
 
 _ALWAYS = {
     Event.SCANNED: Step.SCAN,
@@ -237,7 +235,7 @@ _ALWAYS = {
     Event.FAULT: Step.ALARM,
     Event.STARTED: Step.NOTHING,
 }
-"""What is done in most states; the rows below differ from it, and add what the operator dictates and answers."""
+"""The default row of most states; the rows below override it, and add dictation and answers."""
 
 _ANSWERED = {
     Event.ENTRY: Step.ANSWER,
@@ -372,5 +370,5 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
 
 
 def leads(state: State, event: Event) -> frozenset[State]:
-    """Where the step for `event` in `state` may lead."""
+    """The states that the step for `event` in `state` may lead to."""
     return frozenset(state if one is None else one for one in LEADS.get(TABLE[state][event], STAYS))
