@@ -130,7 +130,7 @@ def _differs(
 ) -> bool:
     """Whether a count differs from the expected one; a unit that the item does not have may be misheard, and differs.
 
-    Unknown, so False, with several items, or without a conversion of the expected unit.
+    Unknown, so False: several lines, no unit, or no conversion of the expected unit.
     """
     unit = form.unit_in(counted, values)
     came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]

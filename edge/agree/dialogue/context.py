@@ -259,7 +259,7 @@ def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) ->
 
 
 def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
-    """The fields of an entry that become the context: those said to, and all of them if there is none yet.
+    """The fields of an entry that become the context: those it says to keep, and all if there is none yet.
 
     Each with the utterances that gave it.
     """

@@ -81,7 +81,7 @@ def _judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard)
 
 
 def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
-    """The expected receipts to check a corrected count against: the recorded pallet, as not yet received."""
+    """The expected receipts to check a changed count of the same pallet against, as not yet received; else none."""
     form, values = session.rules.form, values_of(draft.reading)
     pallet, counted = form.expects.get(Expects.PALLET, ""), form.expects.get(Expects.QUANTITY, "")
     same = last.fields.get(pallet) == values.get(pallet)

@@ -29,9 +29,10 @@ def may_be_meant(session: DialogueSession, said: Reading) -> bool:
 
 
 def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Ask whether another identifier is the next entry's or a correction; at once if it sounds like the open one.
+    """Ask whether another identifier is the next entry's or a correction; see `may_be_meant`.
 
-    Otherwise the next utterance tells. "Next pallet 743" needs no question.
+    Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
+    needs no question.
     """
     name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
     at_once = session.question is not None or may_be_meant(session, said)

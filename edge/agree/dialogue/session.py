@@ -200,7 +200,7 @@ class Timer:
 class Works:
     """The forms and languages of the device, and which are chosen."""
 
-    forms: tuple[Form, ...]  # The device's forms, in menu order.
+    forms: tuple[Form, ...]  # The device's forms, in the order in which prompts list them.
     own_language: Language  # The device's own.
     allowed: frozenset[str] | None = None  # The forms that the operator may fill; None: all.
     chosen: bool = True  # Whether a form is chosen.

@@ -131,7 +131,9 @@ def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 
 def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Pause: a held entry is committed, and a question stays open until its timeout.
+    """Pause: a held entry is committed, or asked about if doubted, and a question stays open until its timeout.
+
+    A cancellation or a closing that is being asked about is dropped.
 
     Another reason during a break begins another break.
     """

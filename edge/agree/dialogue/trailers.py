@@ -65,7 +65,7 @@ def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, Field
 
 
 def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
-    """The reading, with the last digits of an announced pallet replaced by its full number.
+    """The reading, with the last digits of a pallet that is expected where the operator works as its full number.
 
     Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
     that may have been spoken, the announced one is taken.
@@ -87,7 +87,7 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
 def _announced_of(
     name: str, one: FieldReading, here: ReceivingPlace, said: Reading, expected: Expectations, rules: Rules
 ) -> Reading:
-    """The reading, with the only announced one of several numbers that may have been spoken.
+    """The reading, with the one of several likely numbers that is expected here, if no list has another of them.
 
     One that was received already is asked about, and so are two numbers that were spoken: "pallet 742 or 743".
     """
