@@ -47,7 +47,7 @@ class Policy:
     asks_unusual: bool  # Whether a value outside the form's usual range is asked about.
 
     def demanding(self, minimum: float | None) -> Policy:
-        """This policy with a site's minimum in all demands; None: unchanged."""
+        """This policy with a site's minimum, to which `alike` and `poor` are only ever raised; None: unchanged."""
         if minimum is None:
             return self
         alike, poor = max(minimum, self.alike), max(minimum, self.poor)

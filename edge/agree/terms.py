@@ -70,7 +70,7 @@ def _candidates(said: FieldReading) -> Sequence[FieldValue]:
 
 
 def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
-    """The fields that may be shortened: identifiers with a valid check digit, scanned, or heard once without a doubt.
+    """The fields to shorten: identifiers with a valid check digit that were scanned, or heard once without a doubt.
 
     Not where another entry ends with the same digits.
     """

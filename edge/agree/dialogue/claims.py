@@ -41,9 +41,9 @@ class Relation(StrEnum):
 def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
     """How `said` relates to `claim`; fields filled in from the context are ignored.
 
-    Also ANOTHER where `said` has an identifier and other values, and the claim's identifier has no value, or the claim
-    has no identifier and other values; and where it has other values and leaves out an identifier that is `needed`:
-    "item A100, 26 pieces" over a count elsewhere.
+    Also ANOTHER where `said` has an identifier and further fields, and the claim's identifier was not understood, or
+    the claim has none and different values; and where the values differ and it repeats only some of the `needed`
+    identifiers: "item A100, 26 pieces" over a count elsewhere.
     """
     own = {name: one for name, one in said.fields.items() if not one.is_taken}
     named = [name for name in identifies if name in own]

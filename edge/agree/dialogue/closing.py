@@ -47,7 +47,7 @@ def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace 
 
 
 def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Close a trailer over a readback: the held entry is committed first and counted."""
+    """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return finish_first(session, heard)

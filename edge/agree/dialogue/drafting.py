@@ -228,7 +228,7 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
 
 
 def commit(session: DialogueSession) -> list[Order]:
-    """Commit the draft; park it if its verdict is not ACCEPT."""
+    """Commit the draft, or set the context; park it if its verdict is not ACCEPT."""
     verdict = session.verdict or judged(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return park(session)
@@ -358,7 +358,9 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
 
 
 def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> list[Order]:
-    """Ask once to finish the open entry before a sign-off or a change of operator or form; empty if not needed.
+    """Ask once to finish the open entry before a sign-off or a change of operator or form.
+
+    Empty for a held entry, a cancellation or a closing, or if it was asked before.
 
     `behind` is carried out after it.
     """

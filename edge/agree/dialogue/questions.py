@@ -91,7 +91,7 @@ class Question:
 
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
-    """The verdict on a draft, without the doubts that the operator has settled by a yes."""
+    """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
     # Acoustics of one utterance do not apply to a draft of several: see `merging.as_heard`.
     of = rules.of_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))

@@ -21,7 +21,8 @@ from edge.records.speech import Prompt, Say, Terms
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask about the oldest draft in review that was not asked about in this round.
 
-    It stays in review until its entry is committed or dropped, so that no end of the question loses it.
+    It stays in review until its entry is committed or dropped, so that no end of the question loses it. Without one,
+    tell how many events and utterances are pending.
     """
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
