@@ -1,1 +1,1 @@
-"""The laboratory: the agent measured over recordings with truth, noises, a simulated operator, a stand-in."""
+"""The laboratory: measures the agent over recordings with known truth, noises, a simulated operator and a stand-in."""

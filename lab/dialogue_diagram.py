@@ -143,7 +143,7 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
         "what says more than the answer is put aside aloud; else its name says nothing, and the rest is the answer",
     ),
 }
-"""What is done with what was said, over a claim that was read back and over one about which a question is open."""
+"""The action on an utterance over a claim that was read back, and over one with an open question."""
 
 
 def _claims() -> Iterator[str]:
@@ -172,7 +172,7 @@ _DRAWN = {
     "question": QUESTIONS,
     "paused": frozenset({State.PAUSED}),
 }
-"""What is drawn as one: from one question to the next almost any answer leads."""
+"""States drawn as one: almost any answer leads from one question to the next."""
 
 
 def _label(states: frozenset[State]) -> str:

@@ -1,8 +1,4 @@
-"""`dockvoice evaluate`: every clip of a manifest goes the production way, and what came of it is counted.
-
-Audio time runs on a virtual clock (the sample index), so an hour of sound is heard as fast as the machine can compute;
-computing is timed for real. Nothing is delivered: the journal is a scratch one, on a disk like the real one.
-"""
+"""`dockvoice evaluate`: every clip of a manifest runs through the production pipeline, and the results are counted."""
 
 from __future__ import annotations
 
@@ -48,12 +44,12 @@ class Sounding:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What came of a clip, and how it ended where an operator answered."""
+    """The result of a clip, and how it ended where an operator answered."""
 
     result: Result
     conversation: Conversation | None
     floor: Floored | None
-    """What the plain way made of it, where that was wanted and the clip dictates an entry."""
+    """The baseline's result, where it was requested and the clip dictates an entry."""
     wording: str | None
 
 
@@ -100,7 +96,7 @@ def _clean(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
-    """The settings, but that a pause of one length ends every turn, whatever was said."""
+    """The settings with one fixed pause that ends every turn, whatever its words."""
     pause = {"hangover_ms": pause_ms, "finished_ms": pause_ms, "unfinished_ms": pause_ms}
     endpoint = settings.hear.endpoint.model_copy(update=pause)
     return settings.model_copy(update={"hear": settings.hear.model_copy(update={"endpoint": endpoint})})
@@ -114,11 +110,10 @@ async def evaluate(
     *,
     floor: bool = False,
 ) -> tuple[Scored, ...]:
-    """Hear everything, in the order given; with `habits`, an operator answers after each clip that dictates an entry.
+    """Recognise everything, in the order given; with `habits`, an operator answers after each clip that dictates an entry.
 
-    With `floor` such a clip goes the plain way as well. `tick` is called after each clip, and after each conversation.
-    Raises UnreadableInput for a clip that is no sound,
-    and for one that stands in the manifest twice.
+    With `floor` such a clip runs through the baseline as well. `tick` is called after each clip, and after each
+    conversation. Raises UnreadableInput for a clip that is no sound, and for one that is twice in the manifest.
     """
     scored: list[Scored] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
@@ -180,7 +175,7 @@ class _Watch:
             self._before.append(replace(self._counted))
 
     def ahead(self) -> Iterator[Speculation | None]:
-        """What the recogniser counted during each sound."""
+        """The recogniser's counters during each sound."""
         if self._counted is None:
             return repeat(None, len(self.results))
         return (_between(first, last) for first, last in pairwise(self._before))
@@ -194,7 +189,7 @@ class _Watch:
             case SourceEnded():
                 self._conclude(told)
             case CaptureStopped() | CaptureResumed():
-                pass  # told of microphones only
+                pass  # for microphones only
 
     def _conclude(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip

@@ -145,7 +145,7 @@ def evaluate(
 
 
 def _demand(*files: Path | None, voice: bool) -> None:
-    """What is written and who speaks, before hours of hearing, not after them."""
+    """Validate output files and voices before hours of recognition, not after them."""
     if voice:
         demand_voice()
     for file in filter(None, files):
@@ -183,7 +183,7 @@ def _print(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None,
 
 
 def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
-    """What a run tells beside outcomes, where there is something to tell."""
+    """The additional tables of a run, beyond outcomes, where they have content."""
     every = {
         "floor": breakdown.floor(lines),
         "spread": breakdown.spread(lines),
@@ -227,7 +227,7 @@ def _run(
 
 
 def _sound(result: Result) -> bytes:
-    """The clip as a file; of sound that was made, what was taken for an utterance."""
+    """The clip as a file; for generated sound, only the detected utterance."""
     if result.clip.audio.is_file():
         return result.clip.audio.read_bytes()
     file = io.BytesIO()

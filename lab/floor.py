@@ -1,7 +1,7 @@
-"""The floor: what the same recogniser gives with a grammar of the form, a plain parser, and no doubt at all.
+"""The baseline ("floor"): the same recogniser with a grammar of the form, a plain parser, and no confidence threshold.
 
-One hearing with the form's sentences as its grammar, its first answer alone, every complete reading taken for an entry.
-Whoever builds the obvious gets this; what the product is worth is what it is better by, in right and in wrong.
+One pass with the form's sentences as its grammar; its first hypothesis alone; every complete reading becomes an entry.
+It is the obvious implementation; the product's worth is its distance from it, in right and in wrong.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def weights(settings: Settings) -> Path | None:
 
 
 def parsed(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
-    """What stands behind each label, and before each unit; what is said last counts. None where it is not whole."""
+    """The values after each label and before each unit; the last one wins. None where a field is missing."""
     found: dict[str, FieldValue] = {}
     starts = list(_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]

@@ -1,7 +1,7 @@
-"""The noises of a dock, made from a seed: the same kind, length and seed give the same samples.
+"""The noises of a dock, generated from a seed: the same kind, length and seed give the same samples.
 
-So noise need not be stored to be measured against: `dockvoice evaluate --noise-hours` and `python -m lab.bench.noise`
-make it, and `dockvoice record-truth` mixes what a site sounds like with what was said.
+So noise need not be stored for measurements: `dockvoice evaluate --noise-hours` and `python -m lab.bench.noise`
+generate it, and `dockvoice record-truth` mixes a site's noise with the recorded sentences.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edge.ports import Source
 from edge.records import Frame
 
 RATE = 16_000
-"""Samples per second of everything made here: what the ear works with."""
+"""Samples per second of all sound generated here: the recogniser's rate."""
 
 SLOW_HZ = 2
 """Engines wander slower than this; gusts take twice as long."""
@@ -60,7 +60,7 @@ def within_full_scale(sound: Sound) -> Sound:
 
 
 def active_rms(speech: Sound) -> float:
-    """RMS of the frames in which somebody speaks."""
+    """RMS of the frames with speech."""
     whole = speech[: len(speech) // ACTIVE_FRAME * ACTIVE_FRAME].reshape(-1, ACTIVE_FRAME)
     power = (whole**2).mean(axis=1)
     return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
@@ -162,7 +162,7 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
 
 
 def babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
-    """Several people talking at once, none of whom says a word: recordings of speech played backwards over each other.
+    """Several people talking at once without an intelligible word: recordings of speech reversed and overlaid.
 
     Raises ValueError without a voice.
     """
@@ -181,7 +181,7 @@ def babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
 
 
 TALKERS = 4
-"""People around a dock who talk at once."""
+"""Simultaneous talkers around a dock."""
 
 
 class Made(Source):
@@ -248,7 +248,7 @@ LOUDNESS_DB = (-20.0, 10.0)
 
 BABBLE = "babble"
 SILENCE = "silence"
-"""A room in which nothing sounds: what is left is the converter's own noise."""
+"""A silent room: only the converter's own noise."""
 
 LEAST_BIT_DB = -90.3
 """RMS of that noise, dB of full scale: one step of 16 bits."""
@@ -260,7 +260,7 @@ def pcm(sound: Sound) -> bytes:
 
 
 def ratios(text: str | None, option: str) -> list[int]:
-    """Ratios of speech to noise in dB, as they stand behind an option; none without it."""
+    """Ratios of speech to noise in dB, from the value of an option; empty without it."""
     try:
         return [] if text is None else [int(part) for part in text.split(",")]
     except ValueError:

@@ -1,7 +1,7 @@
-"""Truth from the record: what operators said, beside what they made of their entries in the end.
+"""Truth from the record: operators' utterances, with the final values of their entries.
 
-What nobody corrected counts as right, though perhaps nobody noticed; a change of mind counts as misheard. So it tells
-where to ask more, and never where less would do.
+An uncorrected entry counts as right, though the mistake may be unnoticed; a change of mind counts as misheard. So it
+shows where to ask more, and never where to ask less.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Entered(Protocol):
 
     @property
     def utterance_id(self) -> str:
-        """What began it, or asked for it."""
+        """The utterance that opened or requested it."""
 
     @property
     def event_id(self) -> str | None:
@@ -45,21 +45,21 @@ class Entered(Protocol):
 
     @property
     def operator(self) -> str | None:
-        """Who said it."""
+        """The operator of the utterance."""
 
     @property
     def fields(self) -> Mapping[str, FieldValue]:
-        """What it holds; nothing where it cancels."""
+        """Its values; empty for a cancellation."""
 
 
 def became(entries: Iterable[Entered]) -> dict[str, Entered]:
-    """By the utterance that began it, what each entry is by now; none that was cancelled. Oldest first."""
+    """The final version of each entry by the utterance that opened it, without cancelled ones. Oldest first."""
     began: dict[str | None, str] = {}
     found: dict[str, Entered] = {}
     for one in entries:
         of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
         if of is None:
-            continue  # What it is about was made before the record begins.
+            continue  # The entry that it changes is older than the record.
         if one.act is Act.CANCEL:
             del found[of]
         else:
@@ -70,7 +70,7 @@ def became(entries: Iterable[Entered]) -> dict[str, Entered]:
 def said_on_record(
     journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, Entered]
 ) -> Iterator[KeptClip]:
-    """What began an entry since then by voice, heard again."""
+    """The utterances since then that opened an entry, recognised again."""
     for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)

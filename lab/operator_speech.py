@@ -1,7 +1,7 @@
-"""The simulated operator's speech: what he says, and how it sounds in the noise of the clip.
+"""The simulated operator's speech: its words, and its sound in the noise of the clip.
 
-He knows nothing but what he meant and what he hears. The words are chosen by chance among the ways in which the form
-may be spoken, the same for the same clip and seed.
+The simulated operator knows only the intended entry and the device's speech. The words are chosen at random among the
+form's ways of speaking, the same for the same clip and seed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ BEFORE_S, AFTER_S = 0.4, 1.6
 """Sound before and after an answer: after it, more than the longest silence that endpointing waits for."""
 
 VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
-"""Speakers of espeak-ng of whom the recogniser hears at least 45 of 48 answers in silence. The "nine" of m1, m2, f3 and
-f4 is hardly one."""
+"""Speakers of espeak-ng with at least 45 of 48 answers recognised in silence. The "nine" of m1, m2, f3 and f4 is hardly
+one.
+"""
 
 SPEEDS = (135, 175)
 """Words per minute between which each speaker has a pace."""
@@ -45,11 +46,11 @@ NOISE_MARGIN_S = 0.15
 """Breath around speech is no noise."""
 
 LANGUAGE = "en"
-"""What the on-device recognisers hear."""
+"""The language of the on-device recognisers."""
 
 
 class Spoken(Source):
-    """An answer as a source. `told` makes it another saying than the same sound at another time."""
+    """An answer as a source. `told` distinguishes it from the same sound at another time."""
 
     live = False
 
@@ -91,7 +92,7 @@ def _voice(speaker: str, seed: int) -> EspeakVoice:
 
 
 def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
-    """What is said, as loud as the clip's speaker, over the noise that the clip has where nobody speaks."""
+    """The utterance, as loud as the clip's speaker, over the clip's noise from between the speech."""
     speech, around = _parted(clip, result)
     before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
     padded = np.pad(said, (before, after))
@@ -102,7 +103,7 @@ def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
 
 
 def _parted(sound: Sound, result: Result) -> tuple[Sound, Sound]:
-    """The clip's stretch of speech, and what lies around it."""
+    """The clip's stretch of speech, and the sound around it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
     margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
     begin = max(0, min(starts, default=0) - margin)
@@ -111,7 +112,8 @@ def _parted(sound: Sound, result: Result) -> tuple[Sound, Sound]:
 
 
 OTHER_WORDS = 8
-"""So often another way of saying it is looked for. Who was misheard says "echo" for "E"; some values have one way."""
+"""Attempts to find another wording. After a mishearing the operator says "echo" for "E"; some values have one wording.
+"""
 
 BARE = 0.5
 """The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
@@ -121,16 +123,16 @@ class Why(StrEnum):
     """Why the operator speaks."""
 
     ANSWER = "answer"
-    """He was asked."""
+    """An answer to a question."""
     CORRECTION = "correction"
-    """What he heard read back is not what he said."""
+    """The readback differs from the intended values."""
     AGAIN = "again"
-    """Nothing of his sentence was taken."""
+    """No part of the sentence was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One thing he says."""
+    """One utterance of the operator."""
 
     why: Why
     text: str
@@ -139,7 +141,7 @@ class Saying:
 
 
 class Words:
-    """The words of an operator who means one entry."""
+    """The words of an operator who intends one entry."""
 
     def __init__(self, form: Form, catalogue: Catalogue, truth: Mapping[str, FieldValue], random: Random) -> None:
         self._form = form
@@ -161,7 +163,7 @@ class Words:
         return None
 
     def answer(self, asked: Question) -> Saying:
-        """What the question wants; a correction, where what it offers is not what was meant."""
+        """The answer to the question; a correction, where the question offers a value that was not intended."""
         match asked.about:
             case About.ENTRY_RIGHT:
                 return self._yes(asked.fields)
@@ -179,7 +181,7 @@ class Words:
         return self.correction(told) or Saying(Why.ANSWER, "yes")
 
     def _check(self, name: str, number: int) -> str:
-        """The check digits on the sign where the operator stands, which is the true place."""
+        """The check digits on the sign at the operator's place, which is the true one."""
         checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"

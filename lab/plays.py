@@ -1,6 +1,6 @@
-"""Plays: conversations as lines of JSON, each held afresh, and answered by what came of it.
+"""Plays: conversations as lines of JSON, each in a fresh session, answered by their results.
 
-For a site that tries its own way of talking before anybody speaks it, and for programs that hold conversations:
+For a site that tests its own wording before it is in use, and for programs that hold conversations:
 `dockvoice talk --plays FILE`.
 """
 
@@ -26,23 +26,23 @@ from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
 
 JsonLine = dict[str, Any]
 
-KEYS = ("form", "hand", "language", "list", "operators")  # What may be said of a conversation.
+KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
 
 SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """A journal is flushed at each step; a disk takes some milliseconds for that, and memory none."""
 
 
 class WrongPlay(ValueError):
-    """A line that is no play; its message says what was found, and what is allowed."""
+    """A line that is no play; its message gives the value found and the values allowed."""
 
 
 def acted(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[JsonLine]:
-    """The answer to each line, in order; one that is no play is answered with its `error`.
+    """The answer to each line, in order; a line that is no play is answered with its `error`.
 
     `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` hold one step by step.
-    `usual` holds for what a line does not say itself.
+    `usual` gives the defaults of a line.
     """
     with _journals() as fresh:
         gc.freeze()  # as the agent does once it is ready

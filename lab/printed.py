@@ -18,11 +18,11 @@ from lab.report.lines import Line
 from lab.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
-"""What must be 0."""
+"""Marks whose count must be 0."""
 
 
 def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
-    """The figures of an evaluation: what became of the clips, then fields and speed; a row per condition."""
+    """The figures of an evaluation: the clips' outcomes, then fields and speed; a row per condition."""
     rows = {**by_condition, "overall": overall}
     fields = sorted(overall.fields_said)
     marks = _figures("n", *Mark, "p50", "p95")
@@ -46,7 +46,7 @@ def figures(table: Figures) -> Group:
 
 
 def two_runs(found: Comparison) -> Group:
-    """Two runs over the same clips: marks side by side, the clips that changed, and what chance says."""
+    """Two runs over the same clips: marks side by side, the clips that changed, and the test of significance."""
     marks = _figures("first", "second", first="outcome")
     for mark in Mark:
         marks.add_row(mark, *map(str, found.marks(mark)))

@@ -120,6 +120,6 @@ def _key(taken: Take, *, hands_free: bool) -> str:
         sys.stdout.write("   Enter: keep, r: again, s: skip, q: end > ")
         sys.stdout.flush()
         answer = sys.stdin.readline()
-        key = answer.strip().lower() if answer else "q"  # nobody can press a key any more
+        key = answer.strip().lower() if answer else "q"  # end of input: no key can follow
         if key in {"", "r", "s", "q"}:
             return key

@@ -1,6 +1,6 @@
-"""A rehearsal: a conversation typed step by step, and what came of it: records, what waits for a person, what is gone.
+"""A rehearsal: a conversation typed step by step, and its result: records, entries in review, entries given up.
 
-A step is what the operator says, or begins with a slash: what happens beside him. `STEPS` lists those.
+A step is an utterance, or begins with a slash: an event around the operator. `STEPS` lists those.
 """
 
 from __future__ import annotations
@@ -59,23 +59,23 @@ STEPS = (
 
 OF = ("amends", "cancels")  # How an event names the one that it is about.
 
-IN_OFFICE = "office"  # Who decides in a rehearsal about what waits for a person.
+IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
 
 
 class WrongStep(ValueError):
-    """A step that is none; its message says what was found, and what is allowed."""
+    """An invalid step; its message gives the value found and the values allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What is so before a conversation."""
+    """The conditions before a conversation."""
 
     rules: Rules
     language: str
     sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
     at_hand: tuple[Form, ...] = ()  # The forms that may be switched between.
-    operators: tuple[Operator, ...] | None = None  # Who may sign on; None: as the settings say.
-    lists: tuple[ExpectedList, ...] = ()  # What is announced.
+    operators: tuple[Operator, ...] | None = None  # The operators that may sign on; None: those of the settings.
+    lists: tuple[ExpectedList, ...] = ()  # The announced lists.
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class Rehearsal:
     _form: Form = field(init=False)
     _events: list[Json] = field(default_factory=list)
     _ids: dict[str, int] = field(default_factory=dict)
-    _lines: dict[str, str] = field(default_factory=dict)  # By utterance, what was said.
+    _lines: dict[str, str] = field(default_factory=dict)  # Text by utterance.
     said: list[str] = field(default_factory=list)  # All that the device said.
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class Rehearsal:
             self.settings = replace(self.settings, operators=self.play.operators)
 
     def begin(self) -> Json:
-        """Come up; what the device says then."""
+        """Start up; the device's first prompts."""
         return self._turn("", self._start())
 
     def _start(self) -> Stepped:
@@ -122,7 +122,7 @@ class Rehearsal:
         self._journal.close()
 
     def step(self, line: str) -> Json:
-        """Do what a line says; what came of it. Raises WrongStep."""
+        """Execute a line; its result. Raises WrongStep."""
         if line.startswith("/"):
             word, _, rest = line.partition(" ")
             does = getattr(self, f"_do_{word[1:]}", None)
@@ -139,7 +139,7 @@ class Rehearsal:
         return self._turn(line, stepped)
 
     def result(self) -> Json:
-        """What came of all of it."""
+        """The result of the whole conversation."""
         kept = [self._journal.queries.history(one) for one in self._lines]
         entries = self._journal.queries.on_record(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
         waiting = self._journal.review.under_review()
@@ -185,7 +185,7 @@ class Rehearsal:
         }
 
     def _given_up(self, used: set[str]) -> Iterator[Json]:
-        """What was taken back, or not understood, or held a value that is nowhere."""
+        """Utterances taken back or not understood, or with a value that no entry has."""
         for name, line in self._lines.items():
             reading = None if name in used else self._journal.queries.reading(name)
             if reading is None or reading.command is not None:
@@ -197,7 +197,7 @@ class Rehearsal:
             elif values or outcome == Outcome.REPEAT:
                 yield {"said": [line], "fields": values, "why": "not understood"}
 
-    # What happens beside the operator.
+    # Events around the operator.
 
     def _do_wait(self, _: str) -> Sequence[Stepped]:
         return [] if self._talk.due is None else [self._talk.expire()]
@@ -260,7 +260,7 @@ class Rehearsal:
     def _form_named(self, name: str) -> Form:
         return next((one for one in self.play.at_hand if one.name == name), self.play.rules.form)
 
-    # What came of it.
+    # The result of the line.
 
     def _turn(self, line: str, *steps: Stepped) -> Json:
         before, first = len(self._events), len(self.said)
@@ -279,7 +279,7 @@ class Rehearsal:
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
     def _texts(self, stepped: Stepped) -> Iterator[str]:
-        """What the device says in a step; from where it changes the form on, of the other form."""
+        """The device's texts in a step; after a change of form, those of the other form."""
         for order in stepped.orders:
             if isinstance(order, Work):
                 self._form = self._talk.rules.form

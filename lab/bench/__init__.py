@@ -1,1 +1,1 @@
-"""What is measured, and what it is measured with."""
+"""The benchmarks, and the tools that they share."""

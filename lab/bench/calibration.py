@@ -114,7 +114,7 @@ def curve_source(curve: Curve) -> str:
 
 
 def loss(reads: Iterable[Read], curve: Callable[[Read], Curve]) -> float:
-    """The mean negative logarithm of the probability given to what was the case."""
+    """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
     return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))
 

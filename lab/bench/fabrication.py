@@ -30,17 +30,17 @@ from lab.evaluate import evaluate, recorded
 from lab.scoring import Clip, Mark, Result, read_manifest
 
 PATIENT_MS = 30_000
-"""The deadline: this measures what is accepted, not how fast, and the stand-in may run on a busy machine."""
+"""The deadline: this measures which readings are accepted, not speed, and the stand-in may run on a busy machine."""
 
 KEY = "standin-key"
 
 Ids = Mapping[str, FieldValue]
-"""Identifiers by field: what a model read for one clip."""
+"""Identifiers by field, as a model read them from one clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fabricated:
-    """What one way of reading made of the clips."""
+    """The results of one way of reading the clips."""
 
     mode: str
     clips: int
@@ -54,7 +54,7 @@ class Fabricated:
 
 
 def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
-    """The default settings with the stand-in at `url` as the model that is asked."""
+    """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
         "first": "standin",
@@ -109,7 +109,7 @@ def _accepted(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool:
 
 
 def _ids(result: Result) -> list[Ids]:
-    """What the model read as identifiers, for each utterance of the clip."""
+    """The identifiers that the model read, for each utterance of the clip."""
     return [_strings(opinion) for one in result.heard for opinion in _models(one.reading)]
 
 

@@ -64,7 +64,7 @@ LEAST_PAUSE_MS = 500
 HOUR_S = 3600
 
 SPEECH_BAR, MEMORY_BAR = 140, 300
-"""What hearing may take: processor seconds an hour of speech, and MB."""
+"""Limits of recognition: processor seconds per hour of speech, and MB."""
 
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((Gated, "is_speech"),),
@@ -73,7 +73,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "measures of the sound": ((Loudness, "accept"), (concluding, "measured")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }
-"""What is called for each. What they call of each other counts for the one that was called first."""
+"""The functions timed for each part. A nested call counts for the outermost of them."""
 
 REST = "the rest"
 
@@ -128,7 +128,7 @@ class NoiseSource(Source):
 
 @dataclass(frozen=True, slots=True)
 class HearingCost:
-    """What hearing one kind of sound took."""
+    """The cost of recognising one kind of sound."""
 
     sound: str
     seconds: float
@@ -137,7 +137,7 @@ class HearingCost:
     processor: float
     """The share of one core, 1 is all of it."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Of that, by who takes it."""
+    """The share of each part in that."""
 
     @property
     def an_hour(self) -> float:
@@ -199,7 +199,7 @@ def main() -> None:
 
 
 def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
-    """Hear the sources the production way; `most` gathers how much memory was taken."""
+    """Recognise the sources as in production; `most` collects the peak memory."""
     utterances = 0
     samples = 0
 

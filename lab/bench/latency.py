@@ -28,7 +28,7 @@ MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
 HUNDREDTHS = 100
 
 ALLOWED_MS = 50
-"""What may come on top of the deadline: deciding, and the record on disk."""
+"""Allowance beyond the deadline: for the decision and the record on disk."""
 
 COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
 
@@ -50,9 +50,9 @@ class Waits:
 
 
 def waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[Waits]:
-    """Hear the clips in each mode until at least so many utterances were decided.
+    """Recognise the clips in each mode until at least `least` utterances were decided.
 
-    Once without delay first: the stand-in works out each sound once, and that is not what is measured.
+    The first pass runs without delay: the stand-in computes each sound once and caches it, and that is not measured.
     """
     _order(url)
     _decided(with_standin(url, Mode.CLOUD_FIRST), clips)

@@ -55,7 +55,7 @@ NOISE_DB = 20
 """Speech above the made noise, of the second hearing."""
 
 SILENT = 0.01
-"""Of the loudest sample: softer is no speech, at the beginning and the end of what a voice says."""
+"""Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
 ESPEAK_PACE = 0.95
 """Of espeak-ng's usual pace: in the middle of those of the simulated operator."""
@@ -78,7 +78,7 @@ def _festival(name: str, text: str) -> Sound:
 
 
 def _written(command: Sequence[str], text: str = "") -> Sound:
-    """What a program writes to the file behind its option `-o`."""
+    """The sound file that a program writes to the path of its option `-o`."""
     with NamedTemporaryFile(suffix=".wav") as file:
         subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
         samples, rate = soundfile.read(file.name)
@@ -101,10 +101,10 @@ TRIED: Mapping[str, Callable[[str], Sound]] = {
 """Voices that come freely with a package; those of espeak-ng are the simulated operator's."""
 
 VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
-"""Who speaks, in turn: those of whom at least 80 % of what `--voices` lets them say is heard right."""
+"""The voices, in turn: those with at least 80 % of their sentences (`--voices`) recognised correctly."""
 
 OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
-"""Who says the second set: none of those, and none as good."""
+"""The voices of the second set: none of those, and none as good."""
 
 AUDITION, SEED = 14, 3
 """So many sentences each voice says that is tried, and by which chance they are chosen."""
@@ -127,7 +127,7 @@ def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Seque
 
 
 def said_by(voice: str, text: str) -> Path:
-    """The recording of what a voice says; it is kept."""
+    """The recording of a text in a voice, cached."""
     audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
     if not audio.exists():
         _keep(audio, TRIED[voice](text))
@@ -198,7 +198,7 @@ def meets(condition: str, lines: Sequence[Line]) -> bool:
 
 
 def amiss(lines: Sequence[Line]) -> Iterator[str]:
-    """Each clip that was not right, with what was heard."""
+    """Each clip that was not recognised correctly, with the words recognised."""
     for one in lines:
         if one.mark is not Mark.RIGHT:
             yield f"{one.mark} ({one.form}, {one.condition}, {one.speaker}): {one.text}"

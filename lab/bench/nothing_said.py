@@ -75,7 +75,7 @@ FAINTER_DB = (0.0, 15.0)
 
 @dataclass(frozen=True, slots=True)
 class SoundHeard:
-    """What came of one kind of sound."""
+    """The result of one kind of sound."""
 
     kind: str
     hours: float
@@ -87,7 +87,7 @@ class SoundHeard:
 
 
 def talk(sayings: Sequence[Sound], seed: int) -> Sound:
-    """A minute of two people who talk, each with pauses, and at times both at once; as loud as the seed says."""
+    """A minute of two people talking, each with pauses, at times both at once; the seed sets the loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
     for loudness_db in (0.0, -random.uniform(*FAINTER_DB)):
@@ -100,7 +100,7 @@ def talk(sayings: Sequence[Sound], seed: int) -> Sound:
 
 
 def sayings(clips: Sequence[Clip], seed: int) -> list[Sound]:
-    """What colleagues say, each as loud as the others: the chatter of the clips, and made sentences."""
+    """Speech of colleagues at equal loudness: the chatter of the clips, and synthesised sentences."""
     chatter = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
     lines = WORDS.read_text(encoding="utf-8").splitlines()
     made = asyncio.run(_said(sentences([line for line in lines if not line.startswith("#")], seed)))
@@ -179,7 +179,7 @@ def _counts(one: SoundHeard) -> tuple[float, int, int, int, float]:
 
 
 def over_nights(tally: Path) -> str:
-    """What all runs that a file remembers tell together."""
+    """The totals of all runs that a tally file records."""
     lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
     hours, recorded = (sum(line[name] for line in lines) for name in ("hours", "recorded"))
     most = at_most(recorded) / hours

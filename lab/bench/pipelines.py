@@ -1,7 +1,7 @@
-"""Pipelines that others would use: how each finds the end of a turn, and how long it thinks about it.
+"""Third-party voice pipelines: how each detects the end of a turn, and its processing time.
 
-Sound is given 20 ms at a time, and time is that of the sound. What pipecat and livekit do is done by their own code, as
-they ship it, from the optional packages of `./lab[beside]`; whatever of theirs is not installed here is left out.
+Sound is fed 20 ms at a time, and the clock is that of the sound. pipecat and livekit run as shipped, from the optional
+packages of `./lab[beside]`; those that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from lab.floor import Floor
 
 @dataclass(frozen=True, slots=True)
 class TakenTurn:
-    """What was taken for one. Places are samples of the clip."""
+    """What the pipeline took for a turn. Positions are samples of the clip."""
 
     begin: int
-    """What its recogniser is given begins here, and ends at `end`."""
+    """The sound for its recogniser begins here, and ends at `end`."""
     end: int
     closed: int
     """The sound had come so far when nothing more was waited for."""
@@ -68,11 +68,11 @@ class FixedPause:
 
 PIPECAT = ("pipecat", "pipecat-ai")
 LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
-"""Of each: what is imported, and the distribution that has it."""
+"""Each one's module, and the distribution that has it."""
 
 
 class SoundClock:
-    """The time of the sound, for code that marks with a clock when sound came; how long it computes is real."""
+    """The time of the sound, for code that timestamps arriving sound with a clock; computing time is real."""
 
     perf_counter = staticmethod(time.perf_counter)
 
@@ -111,7 +111,7 @@ class Pipecat:
         for frame in source.frames():
             over, thought_s = await self._process(frame)
             if self._speaking and begin is None:
-                # Its `SegmentedSTTService` keeps the last second of what came before the VAD was sure.
+                # Its `SegmentedSTTService` keeps the last second of sound before the VAD was sure.
                 begin = max(before, frame.end - SAMPLE_RATE)
             if over:
                 found.append(TakenTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
@@ -168,7 +168,7 @@ OTHERS: Mapping[str, Callable[[], Pipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]:
 
 
 def installed() -> tuple[Callable[[], Pipeline], ...]:
-    """What of others' is here."""
+    """The third-party pipelines that are installed."""
     return tuple(made for module, made in OTHERS.items() if _is_here(module))
 
 
@@ -178,17 +178,17 @@ def _is_here(module: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """What the recogniser made of a turn."""
+    """The transcript of a turn."""
 
     words: tuple[Word, ...]
     whole_s: float
     """All its processor time."""
     behind_s: float
-    """The part of it after the last of the sound, where it was fed while that came."""
+    """The part of it after the last of the sound, where the recogniser was fed while the sound arrived."""
 
 
 class Recogniser:
-    """The product's weights and grammar, heard once, its first answer taken."""
+    """The product's weights and grammar: a single pass, its first hypothesis."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor

@@ -60,7 +60,7 @@ FEWEST = 20
 """Clips of which there is anything to say."""
 
 WORST_WORDS = 200
-"""More than anybody says in the time that an utterance may last."""
+"""More words than an utterance of the longest allowed duration can hold."""
 
 LOCATIONS = "ABCDEFGHIJ"
 """Aisles of the large catalogue, each with a thousand bays."""
@@ -72,7 +72,7 @@ Job = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is measured."""
+    """A workload to measure."""
 
     name: str
     jobs: Iterator[Job]
@@ -150,7 +150,7 @@ def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
 
 
 class _Ear(VoskInterpreter):
-    """Vosk as the agent has it, but that keeps what it heard, and reads nothing of it."""
+    """Vosk as in the agent, but it stores its transcripts and reads nothing from them."""
 
     heard: Hearings = ()
 

@@ -43,7 +43,7 @@ DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass
 class Recognised:
-    """What came of the clips of one condition."""
+    """The results over the clips of one condition."""
 
     sure: list[tuple[float, bool]] = field(default_factory=list)
     """Of each complete reading, its lowest confidence and whether it is exact."""
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _reader(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
-    """What the settings name; of vosk's grammar, the number of sentences is the one figure that is no setting."""
+    """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
     if settings.understand.engine is not Engine.VOSK:
         return recogniser(settings, form, catalogue)
     if count == 0:

@@ -92,7 +92,7 @@ def rotated(
     *,
     demand: bool = False,
 ) -> list[tuple[KeptClip, Mark]]:
-    """What becomes of the clips of each group, by curves fitted on those of all other groups."""
+    """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
     forms = {name: one.form for name, one in standing.items()}
     readings = [(key(one), read) for one, read in reads(every, forms)]
     told = []
@@ -110,7 +110,7 @@ COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker rig
 
 
 def table(ways: Mapping[str, Marks], title: str) -> Table:
-    """Right and wrong of dictated clips, by condition and by what the curves were fitted on."""
+    """Right and wrong of dictated clips, by condition and by the set that the curves were fitted on."""
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
     for condition in (*conditions, None):

@@ -21,7 +21,7 @@ from edge.cli.watch.state import View
 COLUMNS, LINES = 80, 24
 
 FORMAT = re.sub(r"@font-face.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-"""Without fonts from elsewhere: a page that shows the picture asks nobody for them."""
+"""Without web fonts: a page that shows the picture sends no request for them."""
 
 
 def main() -> None:

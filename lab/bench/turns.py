@@ -52,10 +52,10 @@ EVERY = 4
 OURS = "dockvoice"
 
 PAUSES_MS = (600, 800)
-"""What devices wait that know nothing of what is said."""
+"""Pauses of devices with fixed endpointing."""
 
 SILENCE_S = 4.0
-"""Behind each clip: more than anybody here waits, which is three seconds."""
+"""Silence appended to each clip: more than the longest wait of any pipeline here, which is three seconds."""
 
 QUARTER = 4  # The product is to have at most one cut where the fastest of the others has so many.
 
@@ -68,9 +68,9 @@ class Ended:
     waited_ms: float | None
     """Of sound, behind the last word; None where no turn ended there."""
     whole_ms: float = 0.0
-    """Computed behind that; what a recogniser reads that is given the whole turn then."""
+    """Computing time after that; of a recogniser that is given the whole turn at that point."""
     along_ms: float = 0.0
-    """The same where it was fed while the sound came."""
+    """The same where it was fed while the sound arrived."""
     cut: bool = False
     """A turn ended before the last word did."""
     mark: Mark = Mark.ASKED
@@ -103,7 +103,7 @@ def sounding(clip: Clip) -> Padded:
 
 @contextmanager
 def processor_time() -> Iterator[None]:
-    """Within, what the product measures of itself is processor time."""
+    """Within, the product's own measurements are of processor time."""
     with ExitStack() as restored:
         for module in (ear, dictation):
             restored.callback(setattr, module, "time", time)
@@ -129,7 +129,7 @@ def _ours(result: Result) -> Ended:
 
 
 async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Sequence[Clip]) -> list[Ended]:
-    """How another one ended them, and what was read."""
+    """The turns of another pipeline, and the readings."""
     recogniser = Recogniser(floor)
     found = []
     with counted(pipeline.name, len(clips)) as tick:
@@ -143,7 +143,7 @@ async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Seq
 
 
 def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]], rules: Rules) -> Ended:
-    """What became of a clip with these turns; the words of all of them are read as one sentence."""
+    """The result of a clip with these turns; the words of all turns are read as one sentence."""
     words = [word for _, one in heard for word in one.words]
     outcome = _mark(accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)

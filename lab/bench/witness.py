@@ -34,7 +34,7 @@ WHOSE = ("product", "floor")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was recorded of a clip, and what the witness says of it."""
+    """The record of a clip, and the second recogniser's result for it."""
 
     whose: str
     condition: str
@@ -71,7 +71,7 @@ async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry
 
 
 def _peak_mb(pid: int | None) -> float:
-    """As Linux counts it from the program's own start; what getrusage tells has its parent's in it."""
+    """Peak memory as Linux counts it from the program's own start; getrusage includes the parent's."""
     lines = [] if pid is None else Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
@@ -82,7 +82,7 @@ def entry(
     fields: Mapping[str, FieldValue],
     otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
 ) -> Entry:
-    """What came of one record."""
+    """The result of one record."""
     truth = clip.fields or {}
     asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
     offered = same({**fields, **asked}, truth)

@@ -54,15 +54,16 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 """
 
 HALF_SURE = 0.5
-"""What the recogniser that stands in is asked to be sure of, 0 to 1: it is sure of hardly a sentence. Of those of the
-shorter story it hears every word, none of them surer than 0.74."""
+"""Confidence demanded of the stand-in recogniser, 0 to 1: it hardly ever reaches the usual one. It recognises every word
+of the shorter story's sentences, none of them with more than 0.74.
+"""
 
 commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What was recorded on the device against what stands in the inventory's table."""
+    """The device's records against the rows of the inventory's table."""
 
     recorded: int
     lost: int
@@ -195,7 +196,7 @@ class _Demo:
             self._owed[stands.row.event_id] = json.loads(stands.row.body)["data"]["fields"]
 
     def _prove(self) -> bool:
-        """Make the dossier with the recordings, check it as a stranger would, and tell what it comes to."""
+        """Make the dossier with the recordings, verify it as a third party would, and print its result."""
         if not any(fields.get("trailer") == TRAILER for fields in self._owed.values()):
             self._console.print(f"\nNothing of trailer {TRAILER} was recorded: no dossier can be made.", style="red")
             return False
@@ -212,7 +213,7 @@ class _Demo:
         return counted.whole and checked[-1] == HOLDS
 
     async def _hand_over(self, cases: Sequence[str]) -> None:
-        """Tell a reviewer where what was put aside waits for him; on a terminal, wait until he is done."""
+        """Print where a reviewer finds the parked entries; on a terminal, wait until the review is finished."""
         if not cases:
             self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
             return
@@ -231,7 +232,7 @@ class _Demo:
             await asyncio.to_thread(self._prove_again)
 
     def _prove_again(self) -> None:
-        """Tell what the trailer comes to now, where anything was decided: its dossier has another version then."""
+        """Print the trailer's totals again if a review changed them: the dossier then has another version."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
@@ -248,9 +249,9 @@ STANDS_IN = (
     f"It stands in for vosk, and hears less surely: the shorter story, where half sure is enough "
     f"(agree.minimum_confidence = {HALF_SURE}). The whole one: `dockvoice models get small-en-us`.\n"
 )
-"""What is told where the recogniser is the one whose weights are always there."""
+"""Printed where the fallback recogniser, whose weights are always installed, is in use."""
 
-HOLDS = "it holds"  # What the check says last, of a dossier that does.
+HOLDS = "it holds"  # The check's last words for a valid dossier.
 
 
 async def until_enter() -> None:
@@ -266,7 +267,7 @@ async def until_enter() -> None:
 
 
 def verified(dossier: Path, key_id: str) -> list[str]:
-    """What the check says that comes with the inventory and needs nothing of it, line by line."""
+    """The output, line by line, of the standalone check that comes with the inventory and needs no part of it."""
     spec = find_spec("inventory.verify_dossier")
     if spec is None or spec.origin is None:
         raise Misconfigured("demo: inventory/verify_dossier.py is missing; install dockvoice-inventory again")
@@ -275,7 +276,7 @@ def verified(dossier: Path, key_id: str) -> list[str]:
 
 
 def summary(figures: Mapping[str, Any]) -> str:
-    """What a dossier comes to, in pallets."""
+    """The totals of a dossier, in pallets."""
     lines = figures["lines"]
     statuses = Counter(line["status"] for line in lines)
     counts = {
@@ -289,16 +290,16 @@ def summary(figures: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Something that is said in the demo."""
+    """An utterance of the demo."""
 
     audio: Path
     text: str
     by_colleague: bool
-    before: str  # What happens before it is said.
+    before: str  # The event before the utterance.
 
 
 def recordings(*, short: bool) -> list[Recording]:
-    """Those of a story that came with the program, in order. What happens before one that it leaves out happens yet."""
+    """The packaged recordings of a story, in order. The events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
     told: list[Recording] = []
     before = ""

@@ -25,9 +25,9 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
-REACTION_S = 0.5  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
-CALM_S = 0.1  # What was played is in the ear by then, a second breath too, where nothing is asked.
-UNHEARD_S = 2.0  # Far more than it takes on a busy machine to read what was said: then nothing was heard.
+REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
+CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
+UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
@@ -49,7 +49,7 @@ class Headset(Source):
         return self._quiet.is_set()
 
     def play(self, recording: Path) -> None:
-        """Let this be said next."""
+        """Play this recording next."""
         self._quiet.clear()
         self._recordings.put(RecordedSource(recording))
 
@@ -58,7 +58,7 @@ class Headset(Source):
         self._off.set()
 
     def frames(self) -> Iterator[Frame]:
-        """Its sound, no faster than it is said: what is said before a question was put is no answer to it."""
+        """Frames in real time at most: speech from before a question is no answer to it."""
         began, start = time.monotonic(), 0
         for pcm in self._sound():
             frame = Frame(start, pcm)
@@ -73,14 +73,14 @@ class Headset(Source):
             if self._recordings.empty():
                 self._quiet.set()
                 yield SILENCE
-            elif self._late:  # what came now would count as said before: on a busy machine, before the question
+            elif self._late:  # on a busy machine, sound from now would be dated before the question
                 yield SILENCE
             else:
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
 
 async def until(there: Callable[[], bool]) -> None:
-    """Wait until something has come about that nobody tells of."""
+    """Poll until a condition holds that sends no notification."""
     while not there():  # noqa: ASYNC110 - sound and conversation go on in threads and rooms that have no event for it
         await asyncio.sleep(LOOK_S)
 
@@ -145,12 +145,12 @@ class Door:
                 task.cancel()
 
     async def _take_signed(self) -> None:
-        """Carry out what the office decides about what was put aside."""
+        """Carry out the office's signed decisions about parked entries."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
 
     async def hear(self, recording: Path) -> None:
-        """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
+        """Play a recording of the operator, or of a bystander; its result is on disk when this returns."""
         before, calm = self._noted, 0
         self._headset.play(recording)
         while calm * LOOK_S < self._calm_after(before):
@@ -158,21 +158,21 @@ class Door:
             calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
 
     def _calm_after(self, before: int) -> float:
-        """For how many seconds nobody speaks. What was heard may be on its way, and in no room, until it is noted."""
+        """Seconds of silence to wait. Heard speech may still be in flight between tasks until it is recorded."""
         if self._noted == before:
             return UNHEARD_S
         return CALM_S if self._dialogue.question is None else REACTION_S
 
     async def until_announced(self) -> None:
-        """Wait until it knows what is expected."""
+        """Wait until the device knows the expected list."""
         await until(lambda: bool(self._delivery.expected.current().places))
 
     async def until_recorded(self) -> None:
-        """Wait until what was read back is on record: nobody says anything against it."""
+        """Wait until the entry read back is recorded: no utterance objects to it."""
         await until(lambda: self._dialogue.state is not State.HELD)
 
     async def settle(self, within_s: float) -> int:
-        """Wait so long for the inventory's receipts; how many events are owed then."""
+        """Wait at most `within_s` for the inventory's receipts; the number of events still pending."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.unsettled())
 

@@ -1,4 +1,4 @@
-"""The demo's office: the real console on a port of its own, and a reviewer who may sign in there."""
+"""The demo's office: the real console on its own port, and an account of a reviewer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from dockvoice_protocol.errors import Unavailable
 from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, run_dockvoice, started, wait_until
 
 SIGN_IN = re.compile('name="form" value="([^"]+)"')
-"""What a sign-in carries back, as it stands in the page."""
+"""The form token in the sign-in page, which the sign-in sends back."""
 
 DECIDES = 'id="decision"'
-"""Stands in the page of a review where the one who looks at it may decide."""
+"""In a review's page exactly if the account may decide."""
 
 SHOWN_WITHIN_S = 20.0
-"""A device tells what it put aside within a second; this covers a machine that is busy with something else."""
+"""A device publishes a parked entry within a second; the rest allows for a busy machine."""
 
 LOOK_S = 0.2  # How often it is looked whether the page is there.
 
 
 class Office:
-    """It is opened beside the play while the block lasts: nobody waits for it."""
+    """Starts in parallel to the play while the block lasts, so that the play does not wait for it."""
 
     def __init__(self, scratch: Path, inventory: Inventory) -> None:
         """`inventory` runs when this is entered."""

@@ -56,7 +56,7 @@ class Broker:
         if mosquitto is not None and kind is not BrokerKind.EMBEDDED:
             self.name = f"mosquitto ({mosquitto})"
             self.version = MqttVersion.V5
-            """What it speaks: told, since finding out that the embedded one knows no MQTT 5 takes seconds."""
+            """Its MQTT version, configured: detecting that the embedded broker has no MQTT 5 takes seconds."""
             self._command = _mosquitto(mosquitto, scratch, self.port)
         elif find_spec("amqtt") is None:
             raise Misconfigured("amqtt: not installed; pip install 'dockvoice-lab[demo]', or install mosquitto")
@@ -76,7 +76,7 @@ class Broker:
 
     def start(self) -> None:
         """Start it; it can be reached when this returns. Raises Unavailable."""
-        with ExitStack() as starting:  # which ends what does not come up
+        with ExitStack() as starting:  # stops the started servers if the start fails
             process = starting.enter_context(started(self._command, self._log))
             wait_until(lambda: accepts(self.port), process, "the broker", self._log)
             self._running = starting.pop_all()
@@ -93,7 +93,7 @@ def _mosquitto(program: str, scratch: Path, port: int) -> list[str]:
 
 
 def _embedded(scratch: Path, port: int) -> list[str]:
-    settings = scratch / "amqtt.json"  # JSON is YAML, which is what amqtt reads
+    settings = scratch / "amqtt.json"  # JSON is YAML, the format that amqtt reads
     anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
     settings.write_text(json.dumps({"listeners": listeners, "plugins": anonymous}), encoding="utf-8")
@@ -114,7 +114,7 @@ class Inventory:
             "DOCKVOICE_INVENTORY_MQTT__VERSION": broker.version.value,
             "DOCKVOICE_INVENTORY_CLIPS__FOLDER": str(scratch / "clips"),
         }
-        """What such a command is to be told besides."""
+        """Additional environment of such a command."""
         office = scratch / "office"
         office.mkdir(mode=0o700)
         self.key = device_key.load_or_create(office).public
@@ -126,14 +126,14 @@ class Inventory:
         self._sign = ["--sign", str(self.private_key)]
 
     def enrol(self, state: Path) -> None:
-        """Let the demo's device enter, as somebody does who sets a device up."""
+        """Enrol the demo's device, as in a real installation."""
         state.mkdir(mode=0o700, exist_ok=True)
         file = self._scratch / "demo.pem"
         file.write_bytes(device_key.load_or_create(state).public.pem)
         run_dockvoice("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
     def expect(self, notice: Path) -> str:
-        """Publish what is to come."""
+        """Publish the expected list."""
         command = ("inventory", "expect", str(notice), "--site", "demo", *self.place, *self._sign)
         return run_dockvoice(*command, environment=self.environment)
 
@@ -152,12 +152,12 @@ class Inventory:
                 yield
 
     def rows(self) -> list[dict[str, Any]]:
-        """What stands in its table, told by its own command."""
+        """The rows of its table, printed by its own command."""
         found = run_dockvoice("inventory", "rows", *self._database, "--json")
         return [json.loads(line) for line in found.splitlines()]
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
-        """Make the dossier of a trailer, with the recordings of a device's bundle; what it says."""
+        """Make a trailer's dossier, with the recordings of a device's bundle; its output."""
         make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
         run_dockvoice(*make, *self._database, *self._sign, environment=self.environment)
         with zipfile.ZipFile(out) as made:
@@ -185,7 +185,7 @@ def run_dockvoice(*arguments: str, environment: Mapping[str, str] = {}, typed: s
 
 @contextmanager
 def started(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
-    """A program while the block lasts; what it writes is in `log`."""
+    """Run a program while the block lasts; its output goes to `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - programs of ours, or the mosquitto that is installed
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
