@@ -1,1 +1,1 @@
-"""The agent: what joins the rooms, and keeps them at work for months."""
+"""The agent: connects hear, understand, agree, keep and deliver in one long-running process."""

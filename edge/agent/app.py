@@ -1,8 +1,8 @@
-"""The agent: its parts at work, in data order. Read it top to bottom: it is the way of a sound to the inventory.
+"""The agent: starts all parts and connects them, in the order of the data.
 
     source ─▶ Dictation (hear ─▶ understand ─▶ agree ─▶ keep) ─▶ journal ─▶ Delivery (relay ─▶ broker ─▶ receipt)
 
-Dictation and delivery meet only in the journal, so either can stand still while the other works.
+Dictation and delivery share only the journal, so either can stop while the other works.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ from edge.understand.local.factory import unheard
 
 logger = logging.getLogger(__name__)
 
-BETWEEN_S = 0.1  # How often it is seen whether nothing is open: nobody notices so little.
+BETWEEN_S = 0.1  # Poll interval until no utterance and no draft is open; too short to notice.
 
-AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
+AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent publishes to its subscriber.
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Within, what is loaded by now stays.
+    """Exclude all objects that exist on entry from garbage collection until exit.
 
-    Looking through it for garbage would take a tenth of a second, as a rule while somebody waits for his words to be
-    read. Behind, it is looked through: what a library finds at its end, it takes for leaked.
+    Scanning them takes a tenth of a second, usually while an utterance waits to be read. On exit they are collected
+    again: libraries report objects that they find at process end as leaked.
     """
     gc.freeze()
     try:
@@ -81,7 +81,7 @@ def kept() -> Iterator[None]:
 
 
 class _OperatorNews:
-    """What the operator is told that he did not ask for: by the dialogue where there is one, else by the voice."""
+    """Unsolicited announcements to the operator: by the dialogue where there is one, else by the voice output."""
 
     def __init__(self, executor: JournalThread, dialogue: DialogueDriver | None, voice: VoiceOutput | None) -> None:
         self._executor = executor
@@ -90,21 +90,21 @@ class _OperatorNews:
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
 
     def turned_down(self, receipt: Receipt) -> None:
-        """The inventory does not take an entry."""
+        """Queue the receipt of an entry that the inventory rejected."""
         self._turned_down.put_nowait(receipt)
 
     async def tell_refusals(self) -> None:
-        """Tell what was turned down, until cancelled."""
+        """Announce rejected entries until cancelled."""
         while True:
             self.announce(await self._executor(partial(answered, receipt=await self._turned_down.get())))
 
     def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
-        """Others may sign on from now on."""
+        """Post the new roster to the dialogue, if there is one."""
         if self._dialogue is not None:
             self._dialogue.post(RosterTaken(operators))
 
     def announce(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
-        """Announce it to the operator, by the dialogue or else by the voice output."""
+        """Pass an event to the dialogue, else to the voice output; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
         elif self._voice is not None:
@@ -112,7 +112,7 @@ class _OperatorNews:
 
 
 class _Renewals:
-    """Puts in force what is published of docks, items and words: between two entries, for all parts at once."""
+    """Switches all parts to newly published docks, items and words at once, between two entries."""
 
     def __init__(self, parts: Parts, works: Workplaces) -> None:
         self._works = works
@@ -125,14 +125,14 @@ class _Renewals:
     def _renewal(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
         return Renewal(
             lambda published: self._works.prepared_as(renew(published).workplaces()),
-            # Models are asked with what they were made with: where there are any, it takes a restart.
+            # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
             (lambda _: None) if asks_models else self._made.put_nowait,
             lambda: self._in_force,
             lambda: self._unheard,
         )
 
     def _not_heard(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """What of the words published is understood where it is typed or transcribed, and not heard by the device."""
+        """Published words that are missing in the device's recogniser; typed or transcribed, they are understood."""
         found = unheard(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
@@ -141,7 +141,7 @@ class _Renewals:
     async def put_in_force(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
-        """Do so until cancelled; `changed` hears of each time."""
+        """Switch to each prepared catalogue until cancelled; `changed` is called after each switch."""
         while True:
             made = await self._made.get()
             catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
@@ -156,7 +156,7 @@ class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
     def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
-        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
+        """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""
         self._executor = executor
         executor.now(lambda journal: journal.successor.demand_none())
         self._tell = tell
@@ -174,7 +174,7 @@ class Agent:
         self.speaking = (
             VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms) if speaks else None
         )
-        """The device's voice, for whoever answers the operator."""
+        """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
             self._conversation(parts, executor) if live and converses(parts.settings, live=live) else None
         )
@@ -195,7 +195,7 @@ class Agent:
         self.headset = Headset(
             parts.settings, self._notifier, partial(self._delivery.tell_of, "microphone"), self._worn
         )
-        """How the device listens; of no effect on recordings."""
+        """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(
             parts.settings, executor, self._conversing, self._delivery.written, beside=self._news.announce
@@ -241,7 +241,7 @@ class Agent:
         speaking = self.speaking
 
         def take_up(work: Work) -> None:
-            """Another form is filled from now on, or another language spoken."""
+            """Switch voice output and status to another form or language."""
             form = self._works.take_up(work).rules.form
             if speaking is not None:
                 speaking.take_up(form, work.language)
@@ -270,42 +270,42 @@ class Agent:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody is speaking to it."""
+        """Whether an utterance is open."""
         return self._dictation.is_open
 
     @property
     def converses(self) -> bool:
-        """Whether entries are agreed with the operator; he may come to hear the device later than it is started."""
+        """Whether entries are agreed with the operator; this can become true after the start, once he is audible."""
         return self._dictation.converses
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the conversation's deadline; None where nothing is waited for."""
+        """Seconds until the dialogue's timeout; None where none is running."""
         return None if self._conversing is None else self._conversing.left_s
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no connection to the broker; None while there is one, or none was tried yet."""
+        """Why there is no connection to the broker; None while connected, and before the first attempt."""
         return self._delivery.trouble
 
     async def type(self, text: str) -> None:
-        """Take what was typed as if it had been said: on disk when this returns, in its turn after what went before."""
+        """Process typed text like an utterance: stored when this returns, read after all earlier utterances."""
         await self._dictation.type(text)
 
     async def scan(self, scan: str, device: str) -> None:
-        """Take what the scanner of this name sent: on disk when this returns, in its turn after what went before."""
+        """Process a scan of the named scanner: stored when this returns, read after all earlier utterances."""
         await self._dictation.scan(scan, device)
 
     def stop(self) -> None:
-        """Hear no more; what was heard is concluded, and delivery gets its last chance."""
+        """Stop listening; `run` concludes what was heard and delivers once more before it returns."""
         self._dictation.stop()
         if self._conversing is not None:
             self._conversing.stop()
 
     async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
-        """Work until the sources have ended, then wait up to `settle_within_s` for what is owed to be settled.
+        """Work until the sources have ended, then wait up to `settle_within_s` for pending events to be settled.
 
-        Returns how many events are still owed: they are safe in the journal and go out at the next start.
+        Returns how many events are still pending: they are in the journal and go out at the next start.
         """
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
@@ -324,7 +324,7 @@ class Agent:
         return await self._executor(lambda journal: journal.outbox.unsettled())
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """What is done for as long as it runs, besides dictation and delivery."""
+        """The background tasks, besides dictation and delivery."""
         locked = (lambda _: None) if self.speaking is None else self.speaking.locked
         yield self._upkeep.watch(lambda: self._live and not self._hearing, locked)
         yield self._upkeep.see_that_it_is_there()
@@ -353,7 +353,7 @@ class Agent:
             yield counts.run()
 
     async def _take_signed(self) -> None:
-        await self._begun.wait()  # the operator can be told
+        await self._begun.wait()  # from here on the dialogue can announce them
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
 
@@ -361,7 +361,8 @@ class Agent:
         if self._audience is not None:
             await self._audience.find_out()
         await self._dictation.resume()
-        if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
+        # Also without an audible operator: an open question is asked again, and goes to review when it times out.
+        if self._conversing is not None:
             self._conversing.let_in(self._delivery.roster.operators())
             await self._conversing.start()
             self._parts.past.follow(self._conversing.prompt_state)
@@ -376,7 +377,7 @@ class Agent:
                     task.cancel()
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
-        """The same with a panel at work; nobody asks a model any more when its connections are closed."""
+        """`_dictate` with a panel; all requests to models end before their connections are closed."""
         async with (
             reading(self._parts, afterwards.note, await budget(self._settings, self._executor), self._works),
             asyncio.TaskGroup() as group,
@@ -388,9 +389,10 @@ class Agent:
         await afterwards.finish()
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
-        """Listen until SIGTERM, SIGINT or SIGHUP, then `run` to its orderly end. What is still owed then is no failure.
+        """Listen until SIGTERM, SIGINT or SIGHUP, then end `run` in order. Returns the number of pending events.
 
-        A SIGHUP that was ignored at the start stays so: nohup(1) asks for that.
+        Events that are still pending are no failure. A SIGHUP that was ignored at the start stays ignored, as nohup(1)
+        requires.
         """
 
         def stop() -> None:
@@ -412,11 +414,11 @@ class Agent:
         try:
             return await self.run([microphone], settle_within_s=settle_within_s)
         finally:
-            # What ends it otherwise, a journal that is gone, must not wait for a headset that may never be connected.
+            # After an error (the journal is gone), do not wait for a headset that may never be connected.
             microphone.close()
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
-        """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
+        """The error, with its cause, when `owed` events were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         trouble = self._delivery.trouble or self._delivery.refusal or unanswered
         return Unfinished(
@@ -441,32 +443,32 @@ class Agent:
         self._tell(told)
 
     def _stood(self, stands: Stands) -> None:
-        """The conversation took a step."""
+        """Publish a step of the dialogue."""
         if self._second is not None:
             self._second.stands(stands.state, stands.draft)
         self._tell(stands)
 
     def _agreed(self, row: OutboxRow) -> None:
-        """An entry was agreed with the operator, maybe long after what began it was said."""
+        """Deliver an entry that the operator confirmed, maybe long after its first utterance."""
         self._delivery.written()
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
     def _worn(self, told: HeadsetTold) -> None:
-        """Something about the headset changed."""
+        """Publish and announce a change of the headset."""
         if isinstance(told, Earshot):
             self._delivery.tell_of("speaker", {"heard": told.heard})
             self._tell(told)
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
-        if begins and not self._hearing:  # a headset that is absent is waited for: a fresh start would not bring it
+        if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.ready(self.headset.status)
         self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
     async def _blink(self) -> bool:
-        """Let new sound cards be seen, unless it would be in the middle of what somebody says."""
+        """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
         return not busy and await self.headset.blink()
 
@@ -487,7 +489,7 @@ class Agent:
                 self._news.crew_changed(operators)
 
     def _heard_frame(self) -> None:
-        """Called in the ear's thread for every frame. Ready means that sound comes, or that it is told why not."""
+        """Called in the ear's thread for every frame; the first one reports READY to systemd."""
         if not self._hearing:
             self._hearing = True
             self._notifier.ready(self.headset.status)
@@ -498,10 +500,10 @@ class Agent:
 async def replay(
     parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentTold], None], *, settle_within_s: float
 ) -> None:
-    """Hear the recordings in order, deliver what is accepted, and wait for the inventory's receipts.
+    """Process the recordings in order, deliver the accepted entries, and wait for the inventory's receipts.
 
-    Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is
-    not recorded again, what is owed is sent. Raises Unfinished when something is still owed after `settle_within_s`.
+    Restartable after a kill: utterances without a verdict are decided, committed entries are not committed again,
+    pending events are sent. Raises Unfinished when events are still pending after `settle_within_s`.
     """
     with JournalThread(parts.settings.state, parts.settings.keep) as executor:
         agent = Agent(parts, executor, tell, live=False)

@@ -1,8 +1,8 @@
-"""Breaths: what was said in several within seconds of each other, put together as one sound. Pure.
+"""Breaths: joins utterances that follow each other within seconds into one sound. Pure.
 
-Who stops to think in the middle of an entry has said it all when he goes on, though the pause ended the utterance. So
-what makes no entry by itself is read again with what was said before it, as if it had been one utterance; and where
-that was an entry, what takes a part of it back is read with it: "... dock B" | "sorry" | "dock C".
+A pause in the middle of an entry ends the utterance. So an utterance that makes no entry by itself is read again
+together with the ones before it, as one utterance; and where those made an entry, an utterance that corrects a part of
+it is read together with them: "... dock B" | "sorry" | "dock C".
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from edge.agree.readings import differing
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
 LONGEST_S = 30.0
-"""Of all breaths together: as much as one utterance may last. Who talks for longer does not dictate one entry."""
+"""Upper limit of all breaths together: the longest utterance. Longer speech is not one entry."""
 
 ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
 """Closings behind which no sound is missing."""
 
 
 class TornNumbers:
-    """Numbers that a pause tore in two: the end of one is in doubt where the breath before may have begun it."""
+    """Numbers split by a pause: the second part is in doubt where the breath before may hold the first."""
 
     def __init__(self) -> None:
         self._before = BreathBefore()
         self._source: str | None = None
 
     def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
-        """What an utterance says, behind what was said before it."""
-        if reading.scanned:  # between two breaths, maybe, and part of neither
+        """The reading of an utterance, with a number marked as doubtful that the breath before may have begun."""
+        if reading.scanned:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
@@ -47,7 +47,7 @@ class TornNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Breath:
-    """An utterance, and what it says by itself."""
+    """An utterance with its own reading."""
 
     utterance: Utterance
     reading: Reading
@@ -55,20 +55,20 @@ class Breath:
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """The entry that was made of the first breaths."""
+    """The entry made of the first breaths."""
 
     event_id: str
     fields: dict[str, FieldValue]
     breaths: int  # How many it was made of.
 
     def may_become(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
-        """Is it another entry of the same thing? Who names another one says a new entry, whatever he took back."""
+        """Whether `fields` amend this entry: they differ, with equal identifiers. Another identifier is a new entry."""
         named = (one.name for one in rules.form.fields if one.identifier)
         return fields != self.fields and all(fields.get(name) == self.fields.get(name) for name in named)
 
 
 class Breaths:
-    """What was said last, as long as more of the same entry may follow."""
+    """The latest breaths, kept for as long as more of the same entry may follow."""
 
     def __init__(self) -> None:
         self._said: list[Breath] = []
@@ -76,13 +76,14 @@ class Breaths:
 
     @property
     def recorded(self) -> OnRecord | None:
-        """What is on record of them."""
+        """The entry made of them; None where there is none."""
         return self._recorded
 
     def before(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
-        """What was said before it that it may go on with, in order; nothing where it must be taken by itself.
+        """The earlier utterances that this one may continue, in order; empty where it must be read alone.
 
-        Together they must name all that the form requires: else they make no entry either.
+        Unless this one begins with a number, which may continue theirs, together they must name all required fields:
+        else they make no entry either.
         """
         if not self._goes_on(heard.utterance) or not _is_unfinished(heard, verdict):
             return ()
@@ -97,7 +98,7 @@ class Breaths:
         return tuple(one.utterance for one in self._said) if counts or (whole and heard.reading.fields) else ()
 
     def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
-        """It was said, and nothing was recorded of it."""
+        """Remember an utterance that made no entry."""
         if _is_nothing(verdict):
             return
         if not self._goes_on(heard.utterance) or self._names_another(heard.reading, rules):
@@ -108,12 +109,12 @@ class Breaths:
             self.forget()
 
     def remember_entry(self, heard: Breath, event_id: str, verdict: Verdict, before: int) -> None:
-        """It was said, and an entry was made of it and the last breaths `before` it."""
+        """Remember an utterance that made an entry together with the last `before` breaths before it."""
         said = [*self._said[len(self._said) - before :], heard]
         self._said, self._recorded = said, OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
-        """Nothing that is said from now on goes on with what was said so far."""
+        """Drop all breaths: later utterances continue none of them."""
         self._said.clear()
         self._recorded = None
 
@@ -125,21 +126,21 @@ class Breaths:
         return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= LONGEST_S * SAMPLE_RATE
 
     def _names_another(self, said: Reading, rules: Rules) -> bool:
-        """Whoever names another thing has begun another entry, unless he takes back what he said."""
+        """Whether the reading begins another entry: it names another thing and is no correction."""
         if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
         return any(differing(one.reading, said, rules.identifies) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
-    """Whether it makes no entry by itself, and may make one with others."""
+    """Whether it makes no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = heard.reading.not_understood is NotUnderstood.TALK
     return heard.utterance.segment.closing in ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 
 def _is_nothing(verdict: Verdict) -> bool:
-    """Whether no words were heard at all: a noise between two breaths parts nothing."""
+    """Whether it has no words at all: a noise between two breaths does not separate them."""
     return any(because.reason is Reason.NO_SPEECH for because in verdict.reasons)
 
 
@@ -148,9 +149,9 @@ def _words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
 
 
 def one_sound(breaths: Sequence[Utterance]) -> Utterance:
-    """The last of them, with the sound of all.
+    """The last utterance, with the sound of all.
 
-    Between two stands the silence that was kept of either, half a second: no longer pause means more.
+    Between two breaths remains the silence recorded with each, half a second; the length of a pause has no meaning.
     """
     first, last = breaths[0].segment, breaths[-1].segment
     pcm = b"".join(one.segment.pcm for one in breaths)

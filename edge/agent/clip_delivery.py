@@ -1,6 +1,6 @@
-"""Clip delivery: the sound of what was said, for those who are to hear it; and who asked for it, into the journal.
+"""Clip delivery: publishes recordings for the inventory in chunks, and stores the requests for them in the journal.
 
-It goes behind everything else: `edge/deliver/clip_relay.py` says which chunk is next, Delivery when one may go.
+Clips have the lowest priority: `edge/deliver/clip_relay.py` selects the next chunk, Delivery decides when it is sent.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ClipAsked, RecordingBytes
 from edge.keep.storage import DiskFull
 
-LOOK_S = 1.0  # How often it is looked what is to be sent: whoever wants to listen waits no longer for the first chunk.
+LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
 
-WINDOW = 50  # So many clips are at hand at one time; they go one after the other.
+WINDOW = 50  # Clips loaded from the journal at a time; they are sent one after the other.
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ClipOut:
-    """A message that is to be published now."""
+    """A message to publish now."""
 
     tag: str
     body: bytes
     step: Offer | SendChunk | RequestNoted
-    chunks: int | None  # How many the clip has, where it is offered.
+    chunks: int | None  # The clip's number of chunks, in an offer; else None.
 
 
 class ClipDelivery:
-    """The clips of one device on their way. Belongs to the loop."""
+    """Sends the clips of one device. Not thread-safe: use it in the event loop only."""
 
     def __init__(
         self, settings: Settings, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]
     ) -> None:
-        """`key` is whose requests are taken; without one none is. `beat` is called while one waits for room."""
+        """`key` verifies requests; None refuses all. `beat` is called while a request waits for disk space."""
         self._key = key
         self._topics = Topics(settings.deliver.prefix, settings.site, settings.device)
         self._policy = settings.deliver.clips
@@ -69,15 +69,15 @@ class ClipDelivery:
         self._beat = beat
         self._relay = ClipRelay(settings.deliver.receipt_timeout_s)
         self._noted: deque[RequestNoted] = deque()
-        self._before: set[str] = set()  # What is on its way to the broker, and goes before every clip.
-        self._gone: dict[str, str] = {}  # Why clips do not come, as the inventory was told.
-        self._ended: dict[str, str] = {}  # What became of clips, as it is to be kept.
+        self._before: set[str] = set()  # Tags of other messages without a PUBACK; they block all clips.
+        self._gone: dict[str, str] = {}  # Published reasons for clips that cannot be sent, by utterance.
+        self._ended: dict[str, str] = {}  # Results of clips that the journal does not have yet, by utterance.
         self._next_look = -math.inf
         self._refused = False
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What is to be subscribed to."""
+        """The topics to subscribe to; none where no clip is ever sent."""
         requests = () if self._key is None else (self._topics.clip_requests,)
         return (*requests, self._topics.clip_receipts) if requests or self._sends_unclear else ()
 
@@ -86,20 +86,20 @@ class ClipDelivery:
         return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
 
     def carries(self, topic: str) -> bool:
-        """Whether requests come on this topic."""
+        """Whether this is the topic of clip requests."""
         return topic == self._topics.clip_requests
 
     def connected(self) -> None:
-        """A connection came up, or was lost: what was on the way may not have come."""
+        """Reset after a connection came up or was lost: unacknowledged messages may be lost."""
         self._before.clear()
         self._relay.connected()
 
     def wait_for(self, tag: str) -> None:
-        """Something else is on its way to the broker: no clip goes before that has come."""
+        """Hold all clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
     async def receive(self, message: Delivered) -> None:
-        """Keep a request, or say in the log why not. When this returns the broker may forget it."""
+        """Store a clip request, or log why it is refused. The caller acknowledges the message afterwards."""
         if (request := self._checked(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
@@ -115,7 +115,7 @@ class ClipDelivery:
         self._noted.append(RequestNoted(request.utterance_id, request.request))
 
     def _checked(self, message: Delivered) -> ClipRequest | None:
-        if self._key is None:  # a subscription that the broker remembers from when the settings named a key
+        if self._key is None:  # the broker still has the subscription from when the settings had a key
             return None
         if message.retained:
             logger.warning("a request for a clip that the broker kept is not taken: publish them without retain")
@@ -129,7 +129,7 @@ class ClipDelivery:
         return None
 
     def answered(self, payload: bytes, now: float) -> None:
-        """What the inventory says to a clip."""
+        """Apply the inventory's receipt for a clip."""
         try:
             receipt = read_clip_receipt(payload)
         except MalformedMessage as fault:
@@ -141,7 +141,7 @@ class ClipDelivery:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
     def took(self, tag: str, reason_code: int) -> bool:
-        """The broker's word on what has this tag; False where that is no clip."""
+        """Apply the broker's PUBACK; False where the tag is no clip's."""
         self._before.discard(tag)
         if not self._relay.carries(tag):
             return False
@@ -152,7 +152,7 @@ class ClipDelivery:
         return True
 
     async def next(self, now: float) -> ClipOut | None:
-        """What is to be published now, if anything is."""
+        """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
         await self._refresh(now)
         if self._relay.busy or self._before:
             return None
@@ -173,12 +173,12 @@ class ClipDelivery:
         return ClipOut(tag, clip_message(said, self._topics.source), step, chunks)
 
     def unsent(self, out: ClipOut, now: float) -> None:
-        """It could not be published."""
+        """Schedule an offer that could not be published again."""
         if isinstance(out.step, Offer):
             self._relay.unsent(out.step.utterance_id, now)
 
     def published(self, out: ClipOut) -> None:
-        """It is on the way."""
+        """Mark the message as published."""
         match out.step:
             case RequestNoted():
                 self._noted.popleft()
@@ -205,7 +205,7 @@ class ClipDelivery:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
     async def _refresh(self, now: float) -> None:
-        """Note what has ended, and what is to be sent."""
+        """Store the results of ended clips, and load the due ones every LOOK_S seconds."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:
             return

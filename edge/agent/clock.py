@@ -1,10 +1,10 @@
 """Clock trust: whether the wall clock is set by NTP, and the time since start that stands in for it.
 
-Wall time is only data here, and waiting goes by the monotonic clock, so a wrong clock loses nothing; but an entry would
-be dated wrongly, and whoever reads it must be able to know. A clock is believed while somebody vouches for it: the
-kernel, to which every time daemon (systemd-timesyncd, chrony, ntpd) reports, and which takes its word back as soon as
-the time is set by hand. Besides, wall and steady clock are compared here: a step that the kernel was not told of, as a
-virtual machine can meet, makes the clock doubtful until a daemon must have looked at it again.
+Wall time is only data here, and timeouts use the monotonic clock, so a wrong clock loses nothing; but it dates an entry
+wrongly, which the entry must then say. The clock is trusted while the kernel reports it as synchronised: every time
+daemon (systemd-timesyncd, chrony, ntpd) sets that state, and setting the time by hand clears it. Besides, the wall
+clock is compared with CLOCK_BOOTTIME: a step unknown to the kernel, as in a virtual machine, makes the clock doubtful
+until a daemon has had time to check it again.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-RELEASED = 1_793_491_200.0  # 2026-11-01 in Unix time: this program is not older, so neither can what it records be.
+RELEASED = 1_793_491_200.0  # 2026-11-01 in Unix time: this program is not older, so no correct clock is before it.
 
 STEP_S = 0.5
-"""More than this between two looks is a step. Daemons that adjust without one run the clock at most a twelfth faster or
-slower (chrony, maxslewrate), which makes 0.08 s from one second to the next."""
+"""A larger difference between two readings is a step. Daemons that slew run the clock at most a twelfth faster or
+slower (chrony, maxslewrate): 0.08 s per second."""
 
 VOUCHED_S = 2048.0
-"""A daemon has looked at its servers again after so long: systemd-timesyncd's longest interval, and twice chrony's."""
+"""Within this time a daemon has polled its servers again: systemd-timesyncd's longest interval, and twice chrony's."""
 
 _TIME_ERROR = 5  # adjtimex(2) returns this while the clock is not synchronised.
 
 _TIMEX_BYTES = 256
-"""Room for struct timex, which takes 208 bytes where it is largest. Its first member, modes, stays 0: to look."""
+"""Buffer for struct timex, at most 208 bytes. Its first member, modes, stays 0: read only."""
 
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-"""Made by systemd-timesyncd when it has set the clock; for where adjtimex(2) is not allowed."""
+"""Created by systemd-timesyncd when it has set the clock; the fallback where adjtimex(2) is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """Both clocks of the machine, read at one moment."""
+    """Wall and steady clock, read at one moment."""
 
     wall: float  # Unix time, seconds.
-    steady: float  # CLOCK_BOOTTIME, seconds: never set, and runs during suspend.
+    steady: float  # CLOCK_BOOTTIME, seconds: never set, and counts during suspend.
     vouched: bool  # Whether the system reports its wall clock as synchronised.
 
 
@@ -52,7 +52,7 @@ class ClockWatch:
     def __init__(self, first: ClockReading) -> None:
         self._last = first
         self._doubted_at: float | None = None
-        """When the wall clock was seen to step, on the steady clock; None while there is no doubt from that."""
+        """Steady time of the last detected step; None without one, and once a daemon has checked the clock again."""
 
     def update(self, now: ClockReading) -> float:
         """Add a reading; return by how many seconds the wall clock was stepped since the last one, or 0."""
@@ -67,7 +67,7 @@ class ClockWatch:
 
     @property
     def believed(self) -> bool:
-        """Whether the wall clock is right, as far as can be known."""
+        """Whether the wall clock is synchronised, has not stepped, and is not before the release."""
         return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
 
     @staticmethod
@@ -81,7 +81,7 @@ def read_clocks() -> ClockReading:
 
 
 class Clock:
-    """This machine's wall clock, watched. May be asked from any thread."""
+    """This machine's wall clock, checked for steps. Thread-safe."""
 
     def __init__(self, look: Callable[[], ClockReading] = read_clocks) -> None:
         self._look = look
@@ -89,7 +89,7 @@ class Clock:
         self._watch = ClockWatch(look())
 
     def believed(self) -> bool:
-        """Whether the wall clock may be believed now. Ask it every second or so: a step shows between two looks."""
+        """Whether the wall clock is trusted now. Call it about every second: each call detects steps since the last."""
         with self._lock:
             step = self._watch.update(self._look())
             believed = self._watch.believed

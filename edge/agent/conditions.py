@@ -1,7 +1,7 @@
-"""Conditions: how loud the wearer and the hall are, what waits unsent, room on the disk; and when that is told.
+"""Conditions: levels of speech and noise, backlog, free disk space; and when they are published.
 
-These are numbers about the device, and nobody who works at it: medians over what was said lately at it, of which only
-the latest is told and none is kept.
+These numbers are about the device, not about persons: medians over its recent utterances. Only the latest are
+published, and none is stored.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from dockvoice_protocol.instants import timestamp
 from edge.keep.retention import MB
 from edge.records import Acoustics
 
-LATEST = 20  # So many utterances count: some minutes of work, in which one shout or one slamming gate is nothing.
-FEWEST = 5  # Of fewer no median is told: one sentence says how that one was spoken, not how the headset is worn.
-LATELY_S = 1800.0  # What was said longer ago tells nothing of the hall as it is: gates open, and trucks drive away.
+LATEST = 20  # Utterances in a median: some minutes of work, so that one shout or one slamming gate has no effect.
+FEWEST = 5  # A median of fewer is omitted: it would describe single sentences, not how the headset is worn.
+LATELY_S = 1800.0  # Older utterances are left out: the hall's noise changes as gates open and trucks leave.
 
-LOOK_S = 10.0  # How often it is looked what is owed: what waits for so long is not merely on its way.
+LOOK_S = 10.0  # Poll interval of the backlog: an event pending for longer is not just in transit.
 PACE_S = 60.0
-"""So seldom these numbers alone are told: a supervisor looks every few minutes, the broker keeps each for whoever comes
-later, and hundreds of devices on one broker must not say more of themselves than of the goods."""
+"""Shortest interval between messages with these numbers alone: a supervisor checks every few minutes, the broker
+retains each message, and hundreds of devices on one broker must not publish more status than entries."""
 
-STEP_DB = 3.0  # Twice the power, or half: nobody speaks more evenly than that from sentence to sentence.
-STEP = 2.0  # What is counted is news once it has doubled or halved: of 400 entries that wait, 410 are none.
+STEP_DB = 3.0  # Twice or half the power: speech varies by as much from sentence to sentence.
+STEP = 2.0  # A count has changed once it has doubled or halved: 410 pending entries after 400 are no change.
 
-GATED_DB = -96.0  # Sixteen bits hold nothing fainter: the headset's own gate sent zeros, and the hall was not heard.
+GATED_DB = -96.0  # The lowest level of 16-bit sound: the headset's own gate sent zeros, so no noise was measured.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class _SoundSample:
 
 
 class Conditions:
-    """How one device fares. Belongs to the loop, whose clock `now` always is."""
+    """The conditions of one device. Use it in the event loop only; `now` is always the loop's clock."""
 
     def __init__(self) -> None:
         self._heard: deque[_SoundSample] = deque(maxlen=LATEST)
         self._free: int | None = None
         self._backlog: dict[str, Any] | None = None
-        self._oldest: str | None = None  # What was owed longest at the last look.
+        self._oldest: str | None = None  # The oldest pending event at the last poll.
         self._look_at = -math.inf
         self._told: dict[str, Any] = {}
         self._told_at = -math.inf
@@ -58,17 +58,17 @@ class Conditions:
         self._heard.append(_SoundSample(now, sound.level_db if dictated else None, noise))
 
     def has_free(self, room: int) -> None:
-        """So many bytes are free on the journal's disk."""
+        """Set the free space on the journal's disk, in bytes."""
         self._free = room
 
     def is_to_look(self, now: float) -> bool:
-        """Whether it is time to look what is owed."""
+        """Whether the backlog is to be polled now."""
         return now >= self._look_at
 
     def owes(self, entries: int, oldest: tuple[str, datetime] | None, now: float) -> None:
-        """So many events are owed; `oldest` of them is which, and when it was recorded.
+        """Set the number of pending events; `oldest` is the id and the time of the oldest.
 
-        What was not owed at the look before is on its way, and no backlog; what is found at the start is one.
+        There is a backlog where the oldest was pending at the previous poll too, or this is the first poll.
         """
         before, began = self._oldest, self._backlog is None
         self._look_at, self._oldest = now + LOOK_S, None if oldest is None else oldest[0]
@@ -76,7 +76,7 @@ class Conditions:
         self._backlog = {"entries": entries, "since": timestamp(oldest[1])} if oldest and waits else {"entries": 0}
 
     def known(self, now: float) -> dict[str, Any]:
-        """What is known of it now, as in schemas/status.schema.json."""
+        """The current conditions, as in schemas/status.schema.json; unknown ones are omitted."""
         lately = [one for one in self._heard if now - one.at <= LATELY_S]
         measured = {name: [getattr(one, name) for one in lately] for name in ("level_db", "noise_db")}
         counted = {name: [one for one in them if one is not None] for name, them in measured.items()}
@@ -86,11 +86,11 @@ class Conditions:
         return found | ({} if self._free is None else {"disk_free_mb": round(self._free / MB)})
 
     def is_news(self, known: dict[str, Any], now: float) -> bool:
-        """Whether this is so different from what was told, and that so long ago, that it is told by itself."""
+        """Whether `known` differs enough from the published conditions, after PACE_S, to be published by itself."""
         return now - self._told_at >= PACE_S and any(self._changes(known))
 
     def mark_published(self, known: dict[str, Any], now: float) -> None:
-        """This was told, by itself or with something else."""
+        """Mark `known` as published, by itself or within another status message."""
         self._told, self._told_at = known, now
 
     def _changes(self, known: dict[str, Any]) -> Iterator[bool]:

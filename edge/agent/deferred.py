@@ -1,8 +1,8 @@
-"""Late and deferred readings: what models give after the verdict is kept, counted, compared with what was accepted.
+"""Late and deferred readings: models' answers after the verdict are stored and compared with the accepted entry.
 
-Late answers become evidence in the journal, and flag an accepted entry that they contradict. What nothing could read
-surely is read in the background when a model answers again, the oldest first, and goes to review. Nothing here makes an
-entry, and nothing changes one.
+Late answers become evidence in the journal, and flag an accepted entry that they contradict. Deferred utterances are
+read in the background once a model answers again, the oldest first, and go to review. Nothing here makes or changes an
+entry.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Concluded:
-    """A verdict is on record for an utterance, or an entry that it began."""
+    """The journal has a verdict for an utterance, or an entry."""
 
     which: str  # The id of the utterance, or of the entry's event.
 
 
 class LateReadings:
-    """Works beside dictation, for as long as `keep_answers` and `read_deferred` run."""
+    """Stores late answers and reads deferred utterances, while `keep_answers` and `read_deferred` run."""
 
     def __init__(self, works: Workplaces, executor: JournalThread, per_minute: int) -> None:
-        """`works` has who reads which utterance, and by which rules: those of its own form, whatever is filled now.
+        """`works` has the panel and the rules of an utterance's own form, which need not be the current one.
 
-        `per_minute`: so many deferred utterances are read in a minute, at most.
+        `per_minute`: the most deferred utterances that are read in a minute.
         """
         self._works = works
         self._executor = executor
@@ -50,28 +50,28 @@ class LateReadings:
         self._wake.set()
 
     def note(self, answer: PanelAnswer) -> None:
-        """A model answered; told in the loop."""
+        """Queue a model's answer. Call it in the loop."""
         if answer.reading is not None or answer.came is Came.IN_TIME:
             self._pacing.answered()
             self._wake.set()
         self._news.put_nowait(answer)
 
     def decided(self, utterance_id: str, outcome: Outcome) -> None:
-        """A verdict is on record; told in the loop."""
+        """Queue an utterance whose verdict is stored. Call it in the loop."""
         self._news.put_nowait(_Concluded(utterance_id))
         if outcome is Outcome.DEFER:
             self._wake.set()
 
     def committed(self, row: OutboxRow) -> None:
-        """An entry that was held, or asked about, is on record; told in the loop."""
+        """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
         self._news.put_nowait(_Concluded(row.event_id))
 
     async def finish(self) -> None:
-        """Return when all that was noted is in the journal."""
+        """Return when the queue is empty: all is in the journal, or was logged as lost for want of disk space."""
         await self._news.join()
 
     async def keep_answers(self) -> None:
-        """Keep what is noted, until cancelled."""
+        """Store the queued answers until cancelled."""
         while True:
             news = await self._news.get()
             try:
@@ -92,12 +92,12 @@ class LateReadings:
             await self._compare(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _compare(self, late: LateReading) -> None:
-        """Hold a late answer against what became of the utterance so far; what becomes of it later is told again."""
+        """Compare a late answer with the utterance's verdict or entry; repeated when a later one is stored."""
         kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
-            # Nothing cut short is deferred.
+            # A deferred utterance always ended with a pause: one that was cut short is never deferred.
             await self._review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
         if kept.event_id is not None:
             await self._check(late, kept.event_id)
@@ -113,10 +113,10 @@ class LateReadings:
         )
 
     async def read_deferred(self) -> None:
-        """Work off what is deferred, until cancelled. Only while the panel is at work."""
+        """Read deferred utterances until cancelled. The panel must be running."""
         while True:
             await self._turn()
-            self._wake.clear()  # before looking: what is deferred from here on wakes again
+            self._wake.clear()  # before the query: an utterance deferred from here on sets it again
             utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
             if utterance is None:
                 continue
@@ -125,13 +125,13 @@ class LateReadings:
             await self._read(utterance)
 
     async def _turn(self) -> None:
-        """Return when there may be something to read, and its time has come."""
+        """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
         while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
             self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
-                    await self._wake.wait()  # a model answered, or more was deferred: look at the pace again
+                    await self._wake.wait()  # a model answered, or another utterance was deferred: ask the pacing again
             self._wake.set()
 
     async def _read(self, utterance: Utterance) -> None:

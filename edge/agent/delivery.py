@@ -1,6 +1,6 @@
-"""Outbox delivery: the relay decides, this carries out, over the journal and the MQTT session.
+"""Outbox delivery: executes the relay's commands on the journal and the MQTT session.
 
-paho's thread, the journal and dictation all speak to it through one queue, so the relay is asked one thing at a time.
+paho's thread, the journal and dictation reach it through one queue, so calls of the relay are serialised.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from edge.records import Minted, ReviewChange
 
 logger = logging.getLogger(__name__)
 
-IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
-ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
-STATUS = "status"  # What the tags of status messages begin with: no event id does.
+IDLE_S = 1.0  # Longest wait on the queue before the relay's timers and the heartbeat get their turn.
+ANSWERED_S = 5.0  # An overtaken journal waits this long after the last receipt for more; they take far less.
+STATUS = "status"  # Prefix of status messages' tags; no event id begins with it.
 
 STATUS_BACKOFF = Backoff(10.0, 5)
-"""A broker that refuses a status gets it again after ten seconds, and after five minutes at most, in which a person can
-change its access rules."""
+"""A status that the broker refuses is retried after ten seconds, growing to five minutes, until a person has changed
+the broker's access rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +62,33 @@ class LinkChanged:
     """The connection to the broker came up or was lost."""
 
     up: bool
-    what: str  # Which broker, and why it was lost.
+    what: str  # The broker, when it came up; the reason, when it was lost.
 
 
 @dataclass(frozen=True, slots=True)
 class OrderReceived:
-    """An order came on the control topic, which the settings let it listen to."""
+    """An order came on the control topic; only where the settings enable it."""
 
     order: str
 
 
 @dataclass(frozen=True, slots=True)
 class EntryRefused:
-    """The inventory does not take an event, or it will never reach it. Published once for each."""
+    """The inventory rejected an event, or it is a dead letter. Published once per event."""
 
     receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionStored:
-    """The journal has a decision of the inventory's side to carry out, signed with the key that the settings name."""
+    """The journal has a new decision of the inventory's side, signed with the key in the settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrewChanged:
-    """Others may sign on from now on."""
+    """The list of operators that may sign on has changed."""
 
-    operators: tuple[Operator, ...] | None  # None: nobody needs to.
+    operators: tuple[Operator, ...] | None  # None: no sign-on is needed.
 
 
 DeliveryEvent = LinkChanged | OrderReceived | EntryRefused | DecisionStored | CrewChanged
@@ -97,38 +97,38 @@ DeliveryEvent = LinkChanged | OrderReceived | EntryRefused | DecisionStored | Cr
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What comparing this device with the inventory came to."""
+    """The result of comparing this device with the inventory."""
 
     agreed: bool
-    """Whether the inventory confirmed, within the time given, that it has all that was ever committed here."""
-    sent_again: int  # How many events it had lost after it had confirmed them.
-    unsettled: int  # How many are still owed.
-    trouble: str | None  # Why there is no connection to the broker; None while there is one.
+    """Whether the inventory confirmed, within the timeout, that it has every event ever committed here."""
+    sent_again: int  # Events that it had lost after confirming them.
+    unsettled: int  # Events still pending.
+    trouble: str | None  # Why there is no connection to the broker; None while connected.
 
 
 class _Status:
-    """What the status topic says of this device."""
+    """This device's message on the status topic."""
 
     def __init__(self, settings: Settings, key: PublicKey, conditions: Conditions | None) -> None:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
-        self.known: dict[str, Any] = {}  # Its parts: how it listens and speaks, what is done and said at it.
-        self.waiting: int | None = None  # How many reviews are open; None before the first look.
+        self.known: dict[str, Any] = {}  # By part: microphone, speaker, work, unknown_words.
+        self.waiting: int | None = None  # Number of open reviews; None before the first poll.
         self.roster: dict[str, Any] | None = None
         self.catalogue: dict[str, Any] | None = None
-        self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
+        self.not_done: dict[str, int] = {}  # Number of the inventory's decisions that were not done, by reason.
         self._conditions = conditions
-        self._numbers: dict[str, Any] = {}  # Those of the conditions at the last look.
+        self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
         self._outbox: Outbox[Pending] = Outbox(LATEST, STATUS_BACKOFF)
         self._changes = 0
         self._topic = events.Topics(settings.deliver.prefix, settings.site, settings.device).status
 
     def change(self, now: float) -> None:
-        """There is something new to publish."""
+        """Queue a new status message, which replaces the one before."""
         self._changes += 1
         self._outbox.add(Pending(key=f"{STATUS} {self._changes}", order=self._changes, due=now))
 
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
-        """Publish the latest, unless the broker has it."""
+        """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
         for one in self._outbox.take_due(now) if session.connected else ():
             message = self.encoded(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
@@ -138,13 +138,13 @@ class _Status:
                 self._outbox.unsent(one.key, now)
 
     def acknowledged(self, tag: str, reason_code: int) -> bool:
-        """The broker's PUBACK; whether it is for a status. One that is refused goes again."""
+        """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
         if reason_code < FAILURE:
             self._outbox.confirmed(tag)
         return tag.startswith(STATUS)
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
-        """As it is published."""
+        """The message's payload; "offline" omits what only a running device has."""
         known = {**self.known}
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
@@ -153,7 +153,7 @@ class _Status:
         return events.encode(events.status(state, time=now, **self._of, **known))
 
     async def refresh(self, desk: JournalThread, now: float) -> bool:
-        """See how the device fares; whether that is to be told by itself."""
+        """Refresh the conditions; whether they have changed enough to be published by themselves."""
         fares = self._conditions
         if fares is None:
             return False
@@ -165,7 +165,7 @@ class _Status:
 
 
 class Delivery:
-    """Delivers what the journal owes, for as long as `run` runs."""
+    """Delivers the journal's pending events while `run` runs."""
 
     def __init__(
         self,
@@ -178,11 +178,11 @@ class Delivery:
         renewal: Renewal[Any] | None = None,
         conditions: Conditions | None = None,
     ) -> None:
-        """`publish` is called with each event, `beat` whenever the relay has looked at the clock.
+        """`publish` is called with each event, `beat` after each turn of the loop, at least every IDLE_S seconds.
 
-        `review` makes the event of each change of what waits for a person; None: none is sent. `renewal` puts the
-        site's master data in force; None: it is stored only. `conditions` is the device's state on the status topic;
-        None: it is left out. Raises Misconfigured for the journal of another device.
+        `review` makes the event of each change of a review; None: none is sent. `renewal` activates the site's master
+        data; None: it is stored only. `conditions` is published on the status topic; None: it is omitted. Raises
+        Misconfigured for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -194,24 +194,24 @@ class Delivery:
         self._publish = publish
         self._beat = beat
         self._relay = Relay(settings.deliver)
-        self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new event.
+        self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new pending event.
         self._notes = Settlement(desk, beat, lambda receipt: publish(EntryRefused(receipt)))
         self._agreed = asyncio.Event()
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         key = pinned_key(settings.deliver.decisions_key)
         self.decisions = DecisionInbox(key, self._topics.source, desk, beat, lambda: publish(DecisionStored()))
-        """What the inventory's side decides for this device."""
+        """The inventory's signed decisions for this device."""
         self.expected = ExpectedReceipts(settings, key, desk, beat)
-        """What the inventory's side expects at the site."""
+        """The expected receipts of the site."""
         self.roster = SiteCrew(settings, key, desk, beat, lambda operators: publish(CrewChanged(operators)))
-        """Who may sign on at the site."""
+        """The operators that may sign on at the site."""
         self._clips = ClipDelivery(settings, key, desk, beat)
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
         """The master data of the site."""
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
         self.see()
-        self._refusal: str | None = None  # What the broker says of events, until it takes one.
+        self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
         self._reviews = (
             None
             if review is None
@@ -248,30 +248,30 @@ class Delivery:
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no connection to the broker; None while there is one."""
+        """Why there is no connection to the broker; None while connected."""
         return self._session.trouble
 
     @property
     def refusal(self) -> str | None:
-        """What the broker said when it refused events; None where it has taken one since."""
+        """Why the broker refuses events; None once it has accepted one since."""
         return self._refusal
 
     def written(self) -> None:
-        """The journal has a new event to deliver."""
+        """Signal that the journal has a new pending event."""
         self._notes.nothing_owed.clear()
         self._news.put_nowait(None)
 
     def tell_of(self, part: Literal["microphone", "speaker", "work", "unknown_words"], state: object) -> None:
-        """Put a part of the device's state on the status topic, now and at each connection.
+        """Publish a part of the device's state on the status topic, now and at each connection.
 
-        How it listens, whether the operator hears it, what is done at it, or what is said that no form knows.
+        The parts: microphone; speaker (whether the operator hears it); work (form and language); and unknown_words.
         """
         self._status.known[part] = state
         if self._session.connected:
             self._announce("online")
 
     def see(self) -> None:
-        """Look what of the site's word is in force, and tell it where that has changed."""
+        """Publish the versions of roster and catalogue where they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
@@ -279,7 +279,7 @@ class Delivery:
                 self._announce("online")
 
     async def run(self) -> None:
-        """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
+        """Deliver until cancelled. An absent broker raises nothing: the session keeps reconnecting."""
         self._loop = asyncio.get_running_loop()
         await self._notes.refresh()
         await self._status.refresh(self._desk, self._now)
@@ -288,7 +288,7 @@ class Delivery:
             while True:
                 await self._carry_out(await self._next())
                 await self._tell_reviews()
-                # Behind the entries of this turn, which have gone out by now.
+                # After the entries of this turn, which are published by now.
                 if await self._status.refresh(self._desk, self._now) and self._session.connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
@@ -305,7 +305,7 @@ class Delivery:
             await asyncio.to_thread(self._session.stop)
 
     async def _tell_reviews(self) -> None:
-        """Publish what is to be told of reviews, and how many there are."""
+        """Publish the changes of reviews, and their number on the status topic."""
         reviews, connected = self._reviews, self._session.connected
         looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
         if reviews is None or looked is None:
@@ -322,7 +322,7 @@ class Delivery:
                 reviews.unsent(row.event_id, self._now)
 
     async def _send_clip(self) -> None:
-        """Publish the next piece of a clip, if nothing else is on its way to the broker: no entry waits for it."""
+        """Publish the next chunk of a clip, if every other message is acknowledged: no entry waits for a clip."""
         out = await self._clips.next(self._now) if self._session.connected else None
         if out is None:
             return
@@ -332,7 +332,7 @@ class Delivery:
             self._clips.unsent(out, self._now)
 
     def _demand_that_it_goes_on(self) -> None:
-        """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
+        """Raise Misconfigured for an overtaken journal, once all is settled or no answer came for ANSWERED_S."""
         if self._notes.superseded is None:
             return
         self._ends_at = self._ends_at or self._now + ANSWERED_S
@@ -340,7 +340,7 @@ class Delivery:
             raise self._notes.superseded
 
     async def drain(self, within_s: float) -> None:
-        """Wait until nothing is owed, but no longer than `within_s` seconds."""
+        """Wait until no event is pending, at most `within_s` seconds."""
         try:
             async with asyncio.timeout(within_s):
                 await self._notes.nothing_owed.wait()
@@ -348,7 +348,7 @@ class Delivery:
             logger.info("not everything was settled within %g s", within_s)
 
     async def reconcile(self, within_s: float) -> Reconciled:
-        """Wait, while it runs, until the inventory has shown that it lacks nothing; what it lacks is sent again."""
+        """Wait, while `run` runs, until the inventory has confirmed every event; missing ones are sent again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
@@ -365,12 +365,12 @@ class Delivery:
         self._status.publish(self._session, state, self._now)
 
     def _received(self, event: SessionEvent) -> None:
-        """What the session tells, on paho's thread."""
+        """Pass an event of the session from paho's thread to the queue."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
     async def _next(self) -> list[Command | Delivered]:
-        """Wait for news or for the time at which something is due; what the relay makes of it."""
+        """Wait for a queued event or the relay's next timer; the commands that follow."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.due_in_s(self._now)
@@ -401,7 +401,7 @@ class Delivery:
             case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
                 self.decisions.open and topic == self._topics.decisions
             ):
-                return [news]  # acknowledged once it is kept
+                return [news]  # acknowledged once it is stored
             case Delivered():
                 commands = self._dispatch(news)
                 self._session.acknowledge(news)
@@ -426,12 +426,12 @@ class Delivery:
             self._clips.answered(message.payload, self._now)
             return []
         if message.topic == self._topics.decisions:
-            return []  # a subscription that the broker remembers from when the settings named a key
+            return []  # the broker still has the subscription from when the settings had a key
         return self._invited(message.payload, retained=message.retained)
 
     def _obey(self, message: Delivered) -> list[Command]:
         if message.retained:
-            # The broker keeps it and gives it at every connection: whoever gave the order may mean it no more.
+            # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(
                 "an order on the control topic is retained and not obeyed: publish orders without retain, and clear "
                 "the topic with an empty retained message"
@@ -444,14 +444,14 @@ class Delivery:
         return []
 
     def _invited(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """An inventory came or went. What the broker had kept is old: what is owed is on its way since we connected."""
+        """An inventory came up or went down. A retained message is old: pending events were sent on connecting."""
         try:
             is_there = events.read_presence(payload)
         except events.MalformedMessage as fault:
             logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
             return []
         if not self._relay.waits_for_receipts:
-            # That one keeps events waiting which the broker has delivered: taken for settled, they could be lost.
+            # Such an inventory queues events that the broker has delivered: settled by the broker, they could be lost.
             self._relay.wait_for_receipts()
             logger.error(
                 'deliver.settle = "broker", but an inventory that sends receipts has been at this broker: only they '
@@ -463,7 +463,7 @@ class Delivery:
         try:
             answer = events.read_answer(payload)
         except events.MalformedMessage as fault:
-            # Whoever sent it, the event stays owed and is sent again: a true receipt follows that.
+            # The event stays pending and is sent again, which brings a valid receipt.
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
             return []
         self._obstacles.answered()
@@ -479,7 +479,7 @@ class Delivery:
         return self._relay.receipt(answer)
 
     def _mistrusted(self, reason: str) -> None:
-        """Told once for each connection: the event stays owed, and is sent again until somebody has mended it."""
+        """Log each reason once per connection: the event stays pending, and is sent again until the key is enrolled."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)
             remedy = f"enrol {self._topics.site}/{self._topics.device} FILE"
@@ -525,16 +525,16 @@ class Delivery:
 
 
 def _way(settings: Settings) -> Mqtt:
-    """How to reach the broker: with MQTT 5 alone where its word settles, for MQTT 3.1.1 has none for "refused"."""
+    """The broker's settings; MQTT 5 only where the PUBACK settles, since MQTT 3.1.1 cannot report a refusal."""
     mqtt = settings.deliver.mqtt
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 
 
 async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float) -> Reconciled:
-    """Compare this device with the inventory, and send again what the inventory lacks.
+    """Compare this device with the inventory, and send again the events that the inventory lacks.
 
-    Publishes what is owed or, where nothing is, the last event once more: the answer tells. A running agent does the
-    same at each connection. Raises Misconfigured where the inventory sends no receipts, or the journal is another
+    Publishes the pending events or, without any, the last event once more: its receipt shows gaps. A running agent does
+    the same at each connection. Raises Misconfigured where the inventory sends no receipts, or the journal is another
     device's.
     """
     if settings.deliver.settle is SettleBy.BROKER:

@@ -1,7 +1,7 @@
-"""The dialogue driver: gives the dialogue a clock beside dictation, and lets one thing happen after the other.
+"""The dialogue driver: runs the dialogue beside dictation, with its timers, one event at a time.
 
-What happens is told with `happen` by whoever waits for what comes of it, and with `post` by everybody else. While the
-disk refuses, nothing goes on: what the operator was told must be on record.
+`happen` waits for an event's result, `post` queues one. While the disk is full, the dialogue is blocked: whatever it
+announces to the operator must be stored first.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 STEPS = logging.getLogger("dockvoice.dialogue")
-"""Takes each step of the dialogue at level INFO: `dockvoice run --trace` lets them through."""
+"""Logs each step of the dialogue at level INFO; `dockvoice run --trace` shows them."""
 
 LONGEST_S = 60.0
-"""A deadline waits no longer for what is being said to come to its end, and to be read: the longest utterance of the
-usual settings takes half of it. Noise that never ends must not put it off for ever."""
+"""The longest time by which speech in progress postpones a timeout: twice the longest utterance of the usual settings.
+Endless noise must not postpone it for ever."""
 
-MOST_REPEATS = 3  # So often what is cut off by a noise is said again; where it is loud, each time would be cut off too.
+MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
 WORDS = frozenset(
     {
@@ -51,30 +51,30 @@ WORDS = frozenset(
         Prompt.DECLINED,
     }
 )
-"""How an operator is told of what was decided beside him: all that is kept to be told is told at once."""
+"""Prompts that announce decisions made by another person; one prompt announces all that are pending."""
 
-LOOK_S = 0.1  # How often it is looked whether a deadline has come: nobody notices so little.
-Audible = Say | Sound | Hush | Adjust  # The orders that a voice carries out.
+LOOK_S = 0.1  # Poll interval of the timers; too short to notice.
+Audible = Say | Sound | Hush | Adjust  # Orders for the voice output.
 
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """Where the conversation stands after a step: told whoever watches."""
+    """The dialogue's state after a step, for subscribers."""
 
     state: State
-    draft: Draft | None  # What is being agreed.
-    question: Question | None  # What was asked, and is not answered yet.
-    operator: str | None  # Who is signed on.
-    told: tuple[Audible, ...]  # What the step wants heard.
-    noted: tuple[Note | Park, ...] = ()  # What it put on record of utterances that are no entry by themselves.
-    row: OutboxRow | None = None  # The event that is owed by it.
-    form: str | None = None  # The form that is filled now.
-    language: str | None = None  # The language that was changed to; None: the device's own.
-    context: StandingContext = NOTHING_STANDS  # What was said once for all entries.
+    draft: Draft | None  # The open draft.
+    question: Question | None  # The open question.
+    operator: str | None  # The operator signed on.
+    told: tuple[Audible, ...]  # The step's orders for the voice output.
+    noted: tuple[Note | Park, ...] = ()  # The records that it stored for utterances that make no entry by themselves.
+    row: OutboxRow | None = None  # The pending event of the entry that it committed.
+    form: str | None = None  # The current form.
+    language: str | None = None  # The current language; None: the device's own.
+    context: StandingContext = NOTHING_STANDS  # Values that apply to all following entries.
 
 
 class DialogueDriver:
-    """One operator's conversation with one device. Belongs to the loop."""
+    """Runs one device's dialogue with its operator. Use it in the event loop only, unless a method says otherwise."""
 
     def __init__(
         self,
@@ -91,12 +91,11 @@ class DialogueDriver:
         shift: Callable[[], Shift | None] = lambda: None,
         take_up: Callable[[Work], None] = lambda _: None,
     ) -> None:
-        """`order` makes it heard, `quiet` says whether nothing is being said, `owed` hears of each event committed.
+        """`order` is called with each order for the voice, `owed` with each committed event, `tell` after each step.
 
-        `tell` hears where each step led. `attentive` says whether the operator is speaking, or what he said is still
-        being read: it may be the very answer that a deadline would be too early for. `cut_off` says whether what the
-        device was saying was spoken over since that was asked last. `shift` tells which one it is at the site now.
-        `take_up` changes the form and the language of all that is not the dialogue.
+        `quiet`: whether the device says nothing now. `attentive`: whether the operator speaks or an utterance is still
+        being read, which may be the answer before a timeout. `cut_off`: whether a prompt was spoken over since the last
+        call. `shift`: the site's current shift. `take_up` changes form and language of all parts but the dialogue.
         """
         self._take_up = take_up
         self._cut_off = cut_off
@@ -111,8 +110,8 @@ class DialogueDriver:
         self._owed = owed
         self._tell = tell
         self._posted: asyncio.Queue[Happening] = asyncio.Queue()
-        self._untold: list[str] = []  # The utterances of which the journal owes the operator a word.
-        self._gave_word = False  # Whether the last step told all that was kept to be told.
+        self._untold: list[str] = []  # Utterances with a decision that is not announced yet.
+        self._gave_word = False  # Whether the last steps announced all pending decisions.
         self._turn = asyncio.Lock()
         self._stopping = False
         self._patience: float | None = None
@@ -122,34 +121,34 @@ class DialogueDriver:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the deadline, as far as is known now; None where nothing is waited for."""
+        """Seconds until the timeout; None without a timer. It grows while the device still speaks."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     @property
     def awaits(self) -> bool:
-        """Whether an answer is awaited, or an objection to what was read back. May be asked from any thread."""
+        """Whether a question or a readback is open. Thread-safe."""
         return self._dialogue.open
 
     @property
     def open_draft(self) -> tuple[State, Draft | None]:
-        """Where it stands, and what is being agreed."""
+        """The state and the open draft."""
         return self._dialogue.state, self._dialogue.draft
 
     def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
-        """Let these be the values, and the forms, from now on; False where something is open, or a step under way."""
+        """Switch to this catalogue and these forms; False, without doing so, while a draft is open or a step runs."""
         idle = not self._turn.locked() and self._posted.empty()
         return idle and self._dialogue.take_catalogue(catalogue, forms)
 
     def prompt_state(self) -> PromptState:
-        """What the operator is in the middle of."""
+        """The state of the dialogue, for models."""
         return prompt_state(self._dialogue)
 
     def let_in(self, operators: tuple[Operator, ...] | None) -> None:
-        """These may sign on when it starts; None: nobody needs to."""
+        """Set the operators that may sign on, before the start; None: no sign-on is needed."""
         self._dialogue.crew = operators
 
     async def start(self) -> None:
-        """Take up what was open when the device went down."""
+        """Resume the dialogue from the journal, and announce the decisions that are not announced yet."""
         self._loop = asyncio.get_running_loop()
         async with self._turn:
             self._carry_out(await self._executor(self._conversation.start))
@@ -159,15 +158,15 @@ class DialogueDriver:
                 await self._tell_decided(PersonDecided(*about, form=one.form, why=why or None))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
-        """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
+        """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
         async with self._turn:
             return await self._happen(happening)
 
     async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], PersonDecided]) -> T:
-        """Do `work` on the journal while no step is under way, then let happen what is `told` of it.
+        """Do `work` on the journal between two steps, then run the step for `told` of its result.
 
-        Raises what `work` raises. It is done whether it can be told or not: where the device is stopped while its disk
-        is full, `work` has left word of it, and the next start tells.
+        Raises what `work` raises. `work` stays done where the announcement fails: if the device is stopped while its
+        disk is full, the journal has the decision as not announced, and the next start announces it.
         """
         async with self._turn:
             done = await self._executor(work)
@@ -181,12 +180,12 @@ class DialogueDriver:
         await self._happen(decided, owed=decided.utterance_id)
 
     async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
-        """`owed` is the utterance of which the journal owes the operator a word until he has been told."""
+        """`owed` is an utterance whose decision is pending in the journal until it is announced."""
         if (began := self._conversation.shift_begun()) is not None:
             await self._step(began)
         row = await self._step(happening)
         self._untold += [] if owed is None else [owed]
-        # What waits for a quiet moment is not told yet: where the power fails before, the next start tells it.
+        # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
         while self._untold and self._gave_word:
             await self._executor(partial(_note_told, one=self._untold[0]))
             del self._untold[0]
@@ -209,20 +208,20 @@ class DialogueDriver:
         return stepped.row
 
     def post(self, happening: Happening) -> None:
-        """Let it happen when what happened before is done with."""
+        """Queue an event; it runs after all earlier ones."""
         self._posted.put_nowait(happening)
 
     def heard_speaking(self) -> None:
-        """Somebody began to speak. May be called from any thread."""
+        """Post that speech began. Thread-safe."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.post, SpeechBegan())
 
     def stop(self) -> None:
-        """Wait for room on the disk no longer."""
+        """Stop waiting for disk space: a full disk raises from now on."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Tell the dialogue of what is posted and of its deadlines, until cancelled."""
+        """Run the steps for posted events, timeouts and changes of shift, until cancelled."""
         while True:
             try:
                 happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
@@ -232,16 +231,16 @@ class DialogueDriver:
                     await self.happen(began)
                 if not self._is_over():
                     continue
-                await asyncio.sleep(0)  # what the ear was about to hand over is handed over
+                await asyncio.sleep(0)  # lets the ear hand over a finished utterance first
                 if not self._is_over():
                     continue
                 happening = Deadline()
             await self.happen(happening)
 
     def _repeat_what_was_cut_off(self) -> None:
-        """Who spoke over the device said nothing, if he spoke at all: what he has not heard is said again.
+        """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.
 
-        A readback that a cough cut off would else be committed as if it had been listened to.
+        Otherwise the timeout would commit a readback that a cough cut off as if the operator had heard it.
         """
         if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= MOST_REPEATS:
             return
@@ -251,7 +250,7 @@ class DialogueDriver:
         self._counts = False
 
     def _is_over(self) -> bool:
-        """Whether the deadline has come. It is counted from the end of what was being said when it was set."""
+        """Whether the timeout has come. It is counted from the end of the prompts that were playing when it was set."""
         if self._due is None or self._patience is None or self._turn.locked():
             return False
         now = time.monotonic()
@@ -290,7 +289,7 @@ class DialogueDriver:
             self._said, self._repeats = said, 0
             self._dialogue.mark_prompted(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
-            self._cut_off()  # asked to forget it: what was said over the device's words has led to something
+            self._cut_off()  # called to reset it: the speech that cut the device off has led to a step
 
 
 def _note_told(journal: Journal, one: str) -> None:

@@ -1,7 +1,7 @@
-"""Dialogue steps as transactions: what the dialogue orders is put on disk first, then carried out.
+"""Dialogue steps as transactions: the dialogue's orders are stored first, then carried out.
 
-One step is one transaction: the verdicts, the entry with its event, and the draft as it is afterwards. So wherever the
-power is cut, the next start finds what was agreed and what was not, and asks for the latter again.
+One step is one transaction: the verdicts, the entry with its event, and the draft after it. So after a power cut at any
+moment, the next start finds the committed entries and the open draft, and asks about the draft again.
 """
 
 from __future__ import annotations
@@ -51,38 +51,38 @@ from edge.records import (
 from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import PromptState
 
-MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
+MOST_IN_A_DAY = 5_000  # Limit of a query for entries: one every seventeen seconds, day and night.
 MINUTE_S = 60
-MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
+MOST_ASKED = 50  # Limit of drafts under review: more than an operator resumes by voice in a shift.
 
 logger = logging.getLogger(__name__)
 
-Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
+Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes an entry's event.
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one step of the dialogue is to put on disk, and what it wants heard."""
+    """One step of the dialogue, before it is stored; `draft`, `operator` and `context` are the state after it."""
 
     orders: tuple[Order, ...]
-    draft: Draft | None  # What is being agreed after it.
+    draft: Draft | None
     operator: str | None
-    context: StandingContext  # What stands after it.
-    changes: bool  # Whether anything of it belongs on disk.
-    decided: bool  # Whether a person has changed what waits for one.
-    refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
+    context: StandingContext
+    changes: bool  # Whether it changes anything that the journal stores.
+    decided: bool  # Whether another person's decision has changed the utterances under review.
+    refused: frozenset[str]  # The rejected events without a replacement, before it.
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """What one step came to."""
+    """One step of the dialogue, after it is stored."""
 
-    orders: tuple[Order, ...]  # What is left to be done: nothing of it belongs on disk.
-    row: OutboxRow | None  # The event that is owed by it.
+    orders: tuple[Order, ...]  # The orders left to carry out; the journal stores none of them.
+    row: OutboxRow | None  # The pending event that it committed.
 
 
 def dialogue_settings(settings: Settings, closing: Form | None = None) -> DialogueSettings:
-    """Derive the dialogue settings from the agent's. `closing` is the form by which trailers are closed."""
+    """Derive the dialogue settings from the agent's. `closing` is the form that closes trailers."""
     agree = settings.agree
     return DialogueSettings(
         undo_s=agree.undo_s,
@@ -96,16 +96,16 @@ def dialogue_settings(settings: Settings, closing: Form | None = None) -> Dialog
 
 
 class DialogueSteps:
-    """A dialogue and the journal that it is kept in. One step at a time."""
+    """Plans a dialogue's steps and stores them in the journal, one at a time."""
 
     def __init__(self, dialogue: Dialogue, render: Render, shift: Callable[[], Shift | None] = lambda: None) -> None:
-        """`render` makes the event of an entry; `shift` tells which one it is at the site now."""
+        """`render` makes an entry's event; `shift` returns the site's current shift."""
         self._dialogue = dialogue
         self._render = render
         self._shift = shift
 
     def start(self, journal: Journal) -> Stepped:
-        """Take the conversation up where the journal says that it stood."""
+        """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.kept()
         work = self._dialogue.resume(kept.work, kept.operator)
         self._dialogue.recorded.aside = self._in_review(journal)
@@ -128,7 +128,7 @@ class DialogueSteps:
         return InReview(journal.review.how_many(), tuple(drafts), tuple(elsewhere))
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
-        """Let the dialogue know of the journal what it needs to know of what is about to happen."""
+        """Load what the dialogue needs from the journal before it handles an event."""
         self._dialogue.recorded.owed = journal.outbox.unsettled()
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
@@ -137,7 +137,7 @@ class DialogueSteps:
             self._dialogue.looked_up(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:
-        """Tell the dialogue; what it wants is to be recorded before anything else happens."""
+        """Let the dialogue handle an event. Its orders must be recorded before the next one."""
         dialogue = self._dialogue
         before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
         orders = tuple(dialogue.handle(happening))
@@ -146,14 +146,15 @@ class DialogueSteps:
         return Planned(orders, draft, operator, standing, changes, isinstance(happening, PersonDecided), refused)
 
     def shift_begun(self) -> ShiftBegan | None:
-        """That another shift has begun, if one has since the dialogue was told."""
+        """The event for a new shift; None where the shift is the one that the dialogue knows."""
         now = self._shift()
         return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
-        """Put on disk what is planned, in one transaction.
+        """Store a planned step in one transaction.
 
-        Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
+        Raises StorageFailed: nothing was stored, and the call may be retried; without a retry the dialogue must be
+        resumed from the journal.
         """
         row = None
         if planned.changes or planned.decided:
@@ -164,7 +165,7 @@ class DialogueSteps:
         for order in planned.orders:
             match order:
                 case Commit(draft, verdict) if row is not None:
-                    # The sound that it is stored comes before what the device goes on to say.
+                    # The sound for "stored" precedes the prompts that follow.
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
                     heard += self._dialogue.handle(Committed(entry))
@@ -177,12 +178,12 @@ class DialogueSteps:
                 case _:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:
-            # A crash before this leaves them to a person, who is told of what was recorded since.
+            # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
     def _filled(self, journal: Journal, say: Say) -> list[Say]:
-        """What is said, with what only the journal knows of it."""
+        """The prompts for `say`, completed with values from the journal."""
         match say:
             case Say(Prompt.GOODBYE, _, slots):
                 return [say, *_totals(journal, slots["name"])]
@@ -199,9 +200,9 @@ class DialogueSteps:
 
 
 def _totals(journal: Journal, operator: str) -> list[Say]:
-    """What the shift that ends came to; of what is put aside on the device, his and, where there is more, all of it."""
+    """The totals of the ending shift: entries, rejected ones, this operator's drafts under review and, if more, all."""
     totals = journal.shifts.totals(operator)
-    if totals is None:  # it began so long ago that it was removed
+    if totals is None:  # its beginning is past the retention period and removed
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
     if len(counted) > 1:
@@ -220,7 +221,7 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
 
 
 def _listened(journal: Journal, operator: str | None) -> list[Say]:
-    """Who listened last to what this operator said, when and why; and how often anybody did."""
+    """The person that listened last to this operator's recordings, the time and the reason; and the number of times."""
     if (last := journal.clips.listened(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
     at, times = in_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
@@ -235,14 +236,14 @@ def _say(prompt: Prompt, **slots: str) -> Say:
 
 
 def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
-    """How many entries of this form with these values stand that this device recorded since midnight, by its clock."""
+    """The number of current entries of this form with these values since midnight, by the device's clock."""
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     standing = journal.queries.entries_standing(form, midnight, MOST_IN_A_DAY)
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
 def prompt_state(dialogue: Dialogue) -> PromptState:
-    """What the operator is in the middle of, as models are told: names of fields, and no value."""
+    """The state of the dialogue as it is sent to models: names of fields, no values."""
     draft, question = dialogue.draft, dialogue.question
     known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
     return PromptState(
@@ -255,7 +256,7 @@ def prompt_state(dialogue: Dialogue) -> PromptState:
 
 
 def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
-    """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
+    """The inventory's answer with the entry that it concerns; for a cancellation, the entry to be cancelled."""
     entry = journal.queries.entry(receipt.event_id)
     replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:

@@ -1,7 +1,7 @@
-"""From sound to an entry on disk: hear, understand, agree, keep.
+"""From sound to a stored entry: hear, understand, agree, keep.
 
-`listening` hears in a thread of its own and has each utterance on disk before it is seen here; what was kept without a
-verdict when an earlier run ended is read again at the start (`resume`).
+The ear listens in its own thread and stores each utterance before it hands it over; utterances that an earlier run left
+without a verdict are read again at the start (`resume`).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from edge.ports import Source
 from edge.records import Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, Work
 
 INTERRUPTED = "interrupted"
-"""Why an utterance is under review: the device went down before anybody could be asked about it."""
+"""Reason for review: the device went down before the operator could be asked about the utterance."""
 
 
 def is_for_a_person(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
-    """Whether nothing may be made of it, or nothing can, without a word of somebody.
+    """Whether an utterance of an earlier run needs a review by a person.
 
-    `agreed`: entries are agreed with the operator, who could not object to this one.
+    `agreed`: entries are agreed with the operator, who cannot object to this one any more.
     """
     if utterance.source.startswith(RECORDING):
         return False  # it can be played again
     if verdict.outcome is Outcome.ASK or (verdict.outcome is Outcome.REPEAT and reading.act is Act.RECORD):
-        return True  # nobody is there to answer, or to say it again
-    # What a correction was to change is not known any more.
+        return True  # the operator is not there to answer or to repeat it
+    # The entry that a correction refers to is not known any more.
     return agreed and (verdict.outcome is Outcome.ACCEPT or reading.act in {Act.AMEND, Act.CANCEL})
 
 
@@ -58,13 +58,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Earshot:
-    """From here on in the order of what is said, the operator hears the device."""
+    """Queued between utterances: from here on the operator hears the device."""
 
     begin: Callable[[], Awaitable[None]]
 
 
 class Dictation:
-    """The way of a sound to an entry. Made once; `hear` and `conclude` run side by side in the app's TaskGroup."""
+    """Turns utterances into entries. Made once; `hear` and `conclude` run concurrently in the app's TaskGroup."""
 
     def __init__(
         self,
@@ -78,10 +78,10 @@ class Dictation:
         converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     ) -> None:
-        """`works` has who reads, and by which rules. `render` makes the event of an entry, `tell` hears what happens.
+        """`works` has the interpreters and rules. `render` makes an entry's event, `tell` is called with each event.
 
-        `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
-        `expected` is what is announced now.
+        `converse` passes a live utterance to the dialogue; without it, one utterance is one entry. `expected` returns
+        the current lists of expected receipts.
         """
         self._listening = listening
         self._works = works
@@ -101,30 +101,30 @@ class Dictation:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody is speaking."""
+        """Whether an utterance is open."""
         return self._listening.is_open
 
     def stop(self) -> None:
-        """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
+        """Stop listening; utterances already heard are still concluded. A blocked microphone must be closed as well."""
         self._listening.stop()
 
     def stop_capture(self, reason: str) -> None:
-        """Record nothing that is said from now on: there is no room for it. What was recorded is still concluded."""
+        """Stop recording for want of disk space. Recorded utterances are still concluded."""
         self._listening.lacking = reason
         self._tell(CaptureStopped(reason))
 
     def resume_capture(self) -> None:
-        """There is room, as far as is known: record again, where that was stopped."""
+        """Record again, if that was stopped."""
         if self._listening.lacking is not None:
             self._listening.lacking = None
             self._tell(CaptureResumed())
 
     async def resume(self) -> int:
-        """Read and decide what an earlier run kept, heard or typed, but did not decide; returns how many utterances.
+        """Read and decide the utterances that an earlier run left without a verdict; returns how many.
 
-        Nobody listens for a question about it, or could object to a readback: what would be asked goes to a person, and
-        where entries are agreed with the operator, so does every entry. What was dictated for a form that is not at
-        hand waits until an agent fills that form: read as another one, it could only be misunderstood.
+        The operator is not there for a question or a readback: an utterance that needs a question goes to review, and
+        with a dialogue every entry does. An utterance for a form that is not loaded stays unread until an agent runs
+        with that form: read with another form, it would be misunderstood.
         """
         unread = await self._executor(lambda journal: list(journal.queries.unread()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
@@ -134,7 +134,7 @@ class Dictation:
                 "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
             )
         for utterance in ours:
-            # To begin what has begun changes nothing, and tells where its recording is.
+            # Idempotent: `begin` returns the recording of a known utterance.
             evidence = await self._executor(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
             await self._take_up(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
@@ -146,7 +146,7 @@ class Dictation:
 
     @property
     def attentive(self) -> bool:
-        """Whether somebody is speaking, or what was said is not decided yet."""
+        """Whether an utterance is open, queued or being decided."""
         return self._listening.is_open or self._concluding or not self._handed.empty()
 
     @property
@@ -159,28 +159,28 @@ class Dictation:
         self._alone = True
 
     def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
-        """Agree on entries by dialogue, from the next utterance handed over on.
+        """Agree on entries by dialogue from the next utterance on.
 
-        `begin` is awaited first, after everything that was handed over before.
+        `begin` is awaited first, after all queued utterances.
         """
         self._handed.put_nowait(_Earshot(begin))
 
     async def type(self, text: str) -> None:
-        """Take what was typed in the place of speech, in its turn: kept, read, decided and recorded as if it was said.
+        """Queue typed text, which is processed like speech. It is stored when this returns.
 
-        It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
-        nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
+        Allowed at any time: `resume` skips text typed before it, and text typed after `conclude` has ended is read at
+        the next start. Raises UnreadableInput where it is too long.
         """
         at = self._works.present
         await self._take_in(typed_utterance(at.rules.form.name, text, language=at.work.language))
 
     async def scan(self, scan: str, device: str) -> None:
-        """Take what a scanner sent, as what is typed is taken: it is on disk when this returns."""
+        """Queue a scan, as `type` queues text. It is stored when this returns."""
         at = self._works.present
         await self._take_in(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
     async def _take_in(self, utterance: Utterance) -> None:
-        self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
+        self._typed.add(utterance.utterance_id)  # before it is stored, so that `resume` skips it
         began = time.perf_counter()
         try:
             evidence = await self._executor(partial(Journal.begin, utterance=utterance))
@@ -190,7 +190,7 @@ class Dictation:
             self._handed.put_nowait(Attended(utterance, evidence, self._works.attention(utterance), began, live=True))
 
     async def conclude(self) -> None:
-        """Read, decide and record what is handed over, in order, until the last source has ended."""
+        """Read, decide and record the queued utterances in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, Attended):
@@ -205,13 +205,13 @@ class Dictation:
                     await self._with_room(heard.begin)
                     self._alone = False
                 else:
-                    self._breaths.forget()  # What was not heard now, or belongs to another source, may lie between.
+                    self._breaths.forget()  # sound of another source, or not heard in this run, may lie between
                     self._tell(heard)
         finally:
-            self._listening.stop()  # however this ends, the ear must not wait for an answer that will never come
+            self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
     async def _take_up(self, heard: Attended) -> None:
-        """Conclude what an earlier run heard."""
+        """Conclude an utterance of an earlier run, or put it under review."""
         reading, verdict, _ = await self._judged(heard)
         row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
         if why is not None:
@@ -223,11 +223,11 @@ class Dictation:
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
-        """Why nothing may be made of it, or nothing can, without a word of somebody; None where something may."""
+        """The reason why an utterance of an earlier run needs a review; None where it needs none."""
         kept = await self._executor(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
-            # The operator may have said "no" to it: that a person wants it read is no yes to whatever is read.
+            # The operator may have answered "no": a person's order to read it again does not confirm the reading.
             return UNANSWERED
         if not is_for_a_person(utterance, reading, verdict, agreed=self.converses):
             return None
@@ -235,18 +235,18 @@ class Dictation:
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
         at = self._works.of_utterance(heard.utterance)
-        if at is not self._at:  # no number goes on, and no entry, where another form was filled, or language spoken
+        if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
         reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
-        # Where nobody converses, a question of the lists would stand in the way of the entry for ever.
+        # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
         known = Circumstances(sound, await self._recent(heard), expected)
         return reading, decide(reading, heard.utterance.segment.closing, at.rules, known), known
 
     async def _as_of_now(self, heard: Attended) -> Attended:
-        """What was said while the form, or the language, was about to change: it was said behind that."""
+        """Move an utterance to the form and language that became active while it was queued."""
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
@@ -280,7 +280,7 @@ class Dictation:
     async def _taken_together(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
-        """What was said, or that and the breaths before it where they make an entry as one sound; and its draft."""
+        """Read the utterance together with the breaths before it where that makes an entry, else by itself."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
@@ -300,14 +300,14 @@ class Dictation:
         return reading, together, draft
 
     async def _recent(self, heard: Attended) -> tuple[Mapping[str, FieldValue], ...]:
-        """What was recorded a little while ago. Nothing for a recording: its time is not that of the shift."""
+        """The fields of recent entries, to detect double counts; empty for a recording, which is of another time."""
         if not heard.live:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._at.rules.demands.double_count_minutes)
         return await self._executor(lambda journal: journal.queries.standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
-        """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
+        """Store the verdict or the entry. While the disk is full, a live utterance waits, stored without a verdict."""
 
         def record(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:
@@ -320,7 +320,7 @@ class Dictation:
         return await (self._with_room(recorded) if heard.live else recorded())
 
     async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it; on a full disk, once there is room, and nothing else is concluded before."""
+        """Do the work, on a full disk once there is space; later utterances wait behind it."""
         return await self._executor.when_there_is_room(work, refused=self._refused)
 
     def _refused(self, fault: DiskFull) -> None:

@@ -1,4 +1,4 @@
-"""The checks of `dockvoice doctor`, in the order of the way of a sound, and what their figures mean."""
+"""The checks of `dockvoice doctor`, in the order of the data, from the microphone to the broker."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from edge.understand.local.factory import own_language, weights_of
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Lifetime, Vendor, announced, served
 
-PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
+PATIENCE_S = 5.0  # Timeout of a broker or a service; an operator would give up long before.
 MB = 1_000_000
 
-RETIRING = timedelta(days=90)  # Warned so long ahead: a model wants to be tried on recordings before it is changed.
+RETIRING = timedelta(days=90)  # Warning period before a model's last day: its successor must be tested on recordings.
 
 SLOW_SHARE = 0.5
-"""A list of models costs a service nothing: one that takes half of the deadline for it will miss the deadline."""
+"""Listing models is cheap: a service that takes more than this share of the deadline for it will miss the deadline."""
 
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 """First and last version of SQLite in which a checkpoint that races a write of another connection can damage the file
@@ -53,32 +53,32 @@ WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 
 
 class Severity(IntEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     WELL = 0
-    WARNING = 1  # It works, and will not for ever.
+    WARNING = 1  # It works, but may fail later.
     FAILED = 2  # It does not work.
 
 
-LATELY = timedelta(days=7)  # A decision that was not done is told for so long: whoever decides looks within a week.
+LATELY = timedelta(days=7)  # Decisions that were not done are reported for a week, in which they are decided again.
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
-    what: str  # What was looked at: `journal`, `model gpt_audio`.
+    what: str  # The subject: `journal`, `model gpt_audio`.
     level: Severity
     found: str
-    todo: str | None = None  # What a person is to do about it.
+    todo: str | None = None  # The remedy.
 
 
 Check = Callable[[], Awaitable[Iterable[Finding]]]
-"""Looks at one thing. What it raises of ours is a finding too, and so is what this user may not see."""
+"""One check. A DockvoiceError or PermissionError that it raises becomes a finding."""
 
 
 async def examine(checks: Mapping[str, Check]) -> list[Finding]:
-    """Make every check, one after the other; one that fails does not keep the others from being made."""
+    """Run all checks in order; a failing one does not stop the others."""
     findings: list[Finding] = []
     for what, check in checks.items():
         try:
@@ -91,18 +91,18 @@ async def examine(checks: Mapping[str, Check]) -> list[Finding]:
 
 
 def failed(what: str, fault: DockvoiceError) -> Finding:
-    """An error of ours as a finding: what stands behind the semicolon says what to do."""
+    """The finding for an error: the text after its semicolon is the remedy."""
     found, _, todo = str(fault).partition("; ")
     return Finding(what, Severity.FAILED, found, todo or None)
 
 
 def worst(findings: Iterable[Finding]) -> Severity:
-    """The level of the worst finding."""
+    """The highest severity; WELL without findings."""
     return max((finding.level for finding in findings), default=Severity.WELL)
 
 
 class NamedModel(NamedTuple):
-    """A model that the settings name."""
+    """A model in the settings; `model` is None where the client decides."""
 
     name: str
     client: str
@@ -110,7 +110,7 @@ class NamedModel(NamedTuple):
 
 
 def checks(settings: Settings, today: date) -> dict[str, Check]:
-    """All checks for these settings, by what they look at."""
+    """All checks for these settings, by subject."""
     return {
         "microphone": partial(_microphone, settings),
         "scanner": partial(_scanner, settings),
@@ -129,7 +129,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
 
 
 def asked(settings: Settings) -> list[NamedModel]:
-    """Every model behind a client that the settings name, once for each table that names it."""
+    """Every model behind a client in the settings, once for each table that names it."""
     understand = settings.understand
     writers = [NamedModel(name, one.client, one.model) for name, one in understand.transcribers.items()]
     readers = [NamedModel(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
@@ -154,7 +154,7 @@ async def _microphone(settings: Settings) -> Iterable[Finding]:
 
 
 async def _scanner(settings: Settings) -> Iterable[Finding]:
-    """Is it there, may this user read it, and has no other program its keys? A running agent has them, as it should."""
+    """The scanner: present, readable, not grabbed by another program. A running agent's grab is fine."""
     device = settings.scan.device
     if device is None:
         return [Finding("scanner", Severity.WELL, "none is set")]
@@ -173,7 +173,7 @@ async def _scanner(settings: Settings) -> Iterable[Finding]:
 
 
 def _types(named: str, found: KeyDevice) -> Finding:
-    """Has a device that is there keys to type with, and are they free?"""
+    """Whether a present device is a keyboard, and its keys are free."""
     if not all(found.has(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
         todo = "set the scanner to be a keyboard (USB HID), or choose another device"
         return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
@@ -199,7 +199,7 @@ def _at_hand(settings: Settings) -> tuple[Form, ...]:
 
 
 async def _catalogue(settings: Settings) -> Iterable[Finding]:
-    """The files, and what the inventory published over them: which version is in force at the next start?"""
+    """The catalogue that the next start uses: the published versions, or the files."""
     files, published = Catalogue.load(settings.catalogue_directory), published_at_start(settings)
     told = ", ".join(f"{one.kind} version {one.version}" for one in published)
     if not told:
@@ -216,7 +216,7 @@ async def _catalogue(settings: Settings) -> Iterable[Finding]:
 
 
 async def _words(settings: Settings) -> Iterable[Finding]:
-    """What operators, forms and commands are called, in each language for which weights are here: can it be heard?"""
+    """Whether names and commands are in the recogniser's vocabulary, for each language with installed weights."""
     own = own_language(settings)
     findings = [_own_words(settings, own)]
     for language in map(language_named, LANGUAGES):
@@ -227,7 +227,7 @@ async def _words(settings: Settings) -> Iterable[Finding]:
 
 
 def _own_words(settings: Settings, own: Language) -> Finding:
-    """Those of the device's own language: can they be told from one another, too?"""
+    """The words of the device's own language; for English, also whether some are confusable."""
     place = weights_of(settings, own)
     if own is not ENGLISH and place is not None:
         return _words_in(settings, "words", own, place)
@@ -256,13 +256,13 @@ def _own_words(settings: Settings, own: Language) -> Finding:
 
 
 def _called(settings: Settings) -> list[str]:
-    """The names that operators sign on with for want of a number."""
+    """The names of operators without a number, which they sign on with."""
     by_name = names_of(one for one in operators_at_start(settings) or () if one.number is None)
     return [name for name in by_name if not name.isdecimal()]
 
 
 def _words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
-    """Those of a language of whose weights nothing is known here: what cannot be said at all?"""
+    """Which meanings have no way to say them that is in the vocabulary of these weights."""
     knows, catalogue = vocabulary_of(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
     for form in _at_hand(settings):
@@ -281,7 +281,7 @@ def _words_in(settings: Settings, what: str, language: Language, place: Path) ->
 
 
 def vocabulary_of(place: Path) -> Callable[[str], bool]:
-    """What tells whether vosk's weights know each word of a phrase; from their list, where they have one."""
+    """A test whether vosk's weights know every word of a phrase; it reads their word list, where they have one."""
     listed = place / "graph" / "words.txt"
     if not listed.is_file():
         return vosk.knowing(place)
@@ -323,7 +323,7 @@ async def _model(settings: Settings, one: NamedModel, today: date) -> Iterable[F
 
 
 def _end(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
-    """The last day of a model, who says so (nobody, where the service itself does), and its successor."""
+    """A model's last day, its source (empty where the service itself reports it), and its successor."""
     lifetime, vendor = known or (Lifetime(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
@@ -370,7 +370,7 @@ async def _clock() -> Iterable[Finding]:
 
 
 async def _broker(settings: Settings) -> Iterable[Finding]:
-    """Connect as the agent does, but under another name: two clients of one name throw each other out."""
+    """Connect as the agent does, but with another client id: the broker disconnects the older of two equal ones."""
     mqtt = settings.deliver.mqtt
     where = f"broker {mqtt.host}:{mqtt.port}{' with TLS' if mqtt.tls else ''}"
     loop, connected = asyncio.get_running_loop(), asyncio.Event()
@@ -393,7 +393,7 @@ async def _broker(settings: Settings) -> Iterable[Finding]:
 
 
 def reached(where: str, exposed: str | None) -> Finding:
-    """A broker that answers, and what others on the way to it can read."""
+    """The finding for a broker that answers; a warning where the connection is not encrypted (`exposed`)."""
     if exposed is None:
         return Finding("broker", Severity.WELL, f"{where} answers")
     todo = "set deliver.mqtt.tls = true, with a broker that has a certificate"
@@ -401,7 +401,7 @@ def reached(where: str, exposed: str | None) -> Finding:
 
 
 def sqlite(version: str) -> Finding:
-    """Which SQLite keeps the journal."""
+    """The finding for this version of SQLite."""
     first, last = WAL_RESET_BUG
     if first <= _numbers(version) <= last:
         todo = (
@@ -413,7 +413,7 @@ def sqlite(version: str) -> Finding:
 
 
 def disk(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Finding:
-    """How much room the journal's disk has, in bytes."""
+    """The finding for `free` bytes on the journal's disk."""
     found = f"{path}: {free / MB:,.0f} MB free"
     if free < stop_mb * MB:
         return Finding(
@@ -427,7 +427,7 @@ def disk(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Finding:
 
 
 def clock(*, believed: bool) -> Finding:
-    """Whether anything keeps this machine's clock right."""
+    """The finding for this machine's clock."""
     if believed:
         return Finding("clock", Severity.WELL, "synchronised")
     found = "nothing vouches for it: events say that their time is doubtful, no recording is removed for its age"
@@ -435,7 +435,7 @@ def clock(*, believed: bool) -> Finding:
 
 
 def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
-    """What in the journal waits for a person, or for a model."""
+    """The finding for the journal's counts of items that wait for a person or a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
     counts = {
         "refused": refused,
@@ -451,7 +451,7 @@ def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: i
 
 
 def not_done(counts: Mapping[str, int]) -> list[Finding]:
-    """What the inventory's side decided, and was not done; nothing where all was."""
+    """The finding for the inventory's decisions that were not done, counted by reason; none where all were."""
     if not counts:
         return []
     found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts.items())
@@ -465,20 +465,20 @@ def not_done(counts: Mapping[str, int]) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class ModelSeen:
-    """What a service said about a model."""
+    """A service's answer about a model."""
 
-    name: str  # What the settings call the interpreter or transcriber.
+    name: str  # The interpreter's or transcriber's name in the settings.
     model: str
     client: str
-    seconds: float
-    is_there: bool | None  # None where only a request would show.
-    ends: date | None
-    source: str = ""  # Who says when it ends, where the service itself does not.
+    seconds: float  # The time that the answer took.
+    is_there: bool | None  # None where the service lists no models.
+    ends: date | None  # The last day; None where unknown.
+    source: str = ""  # The source of `ends`, where it is not the service itself.
     successor: str | None = None
 
 
 def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
-    """Is the model there, for how long, and is its service fast enough?"""
+    """The findings for a model: available, retiring, slow."""
     what = f"model {seen.name}"
     if seen.is_there is False:
         todo = f"name one that is, in understand: model of {seen.name!r}; or deploy it"
@@ -498,7 +498,7 @@ def _lifetime(what: str, seen: ModelSeen, today: date) -> Finding:
     successor = "its successor" if seen.successor is None else f"its successor, {seen.successor}"
     todo = f"choose {successor}, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
     if seen.ends is not None and seen.ends <= today:
-        # What a page announced may have been put off; then it is there, or another model answers in its place.
+        # A date from a page may have been postponed; then the model, or another one in its place, still answers.
         level = Severity.WARNING if seen.source else Severity.FAILED
         return Finding(what, level, f"{seen.model} was shut down on {seen.ends}{seen.source}", todo)
     if seen.ends is not None and seen.ends - today <= RETIRING:

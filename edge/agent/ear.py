@@ -1,4 +1,4 @@
-"""The ear: sound to utterances on disk, for one source after another, in a thread of its own."""
+"""The ear: splits sound into utterances and stores them, one source after another, in its own thread."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from edge.records import SAMPLE_RATE, Closing, Frame, Segment, Utterance
 def listen(
     source: Source, scorer: SpeechScorer, endpointing: Endpointing, gate: Gate | None = None
 ) -> Iterator[EarEvent]:
-    """Yield what is heard until the source ends. Blocks as the source does; runs in one thread.
+    """Yield the endpointing's events until the source ends. Blocks as the source does; runs in one thread.
 
-    Where frames are missing (a microphone dropped them), and where a live source ends, what is open closes as broken
-    off, and so does what is said on right behind a loss: nothing may be made of it without asking. What the source
-    raises comes after the closing of what was open. Where the gate shuts, what is open closes at once: as finished,
-    unless it shut in the middle of speech, and what is said on soon behind it is broken off.
+    Missing frames (dropped by a microphone) and the end of a live source close an open utterance as broken off, and
+    speech right after a loss is broken off too: no entry is made of it without a question. An error of the source is
+    raised after the open utterance is closed. A shutting gate closes an open utterance at once: as finished, unless it
+    shut during speech; speech soon after that is broken off.
     """
     ended = Closing.BROKEN_OFF if source.live else Closing.SOURCE_ENDED
     scorer.reset()
@@ -46,7 +46,7 @@ def listen(
                 continue
             if frame.start != following:
                 scorer.reset()
-                # What was not to be heard is not missing.
+                # Frames that the gate held back are not missing.
                 yield from () if shut else endpointing.lose(frame.start - following)
             shut = False
             following = frame.end
@@ -63,32 +63,32 @@ def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame |
 
 
 STOP_NOTICED_S = 0.1
-"""How often a waiting ear looks whether it is to stop: short for a person, nothing for the processor."""
+"""Poll interval of a waiting ear for the stop flag: short for a person, negligible for the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """An utterance that is on disk, and the attention that was paid to it while it was spoken."""
+    """A stored utterance with the interpreter's attention, which read along while it was spoken."""
 
     utterance: Utterance
     evidence: Evidence
     attention: Attention
-    closed_at: float  # When the sound came that closed it, on the clock of `time.perf_counter`.
-    live: bool  # What was said cannot be said to us again as a recording can: it waits for room on the disk.
-    concluded: Future[None] = field(default_factory=Future)  # Set when it is concluded.
+    closed_at: float  # When the frame that closed it arrived, on the clock of `time.perf_counter`.
+    live: bool  # Live speech cannot be replayed as a recording can, so it waits for disk space.
+    concluded: Future[None] = field(default_factory=Future)  # Set once it is concluded.
 
     @property
     def began(self) -> float:
-        """When its speech began, as `closed_at` counts."""
+        """When its speech began, on the clock of `closed_at`."""
         return self._time_of(self.utterance.segment.speech_start)
 
     @property
     def ended(self) -> float:
-        """When its speech ended, as `closed_at` counts."""
+        """When its speech ended, on the clock of `closed_at`."""
         return self._time_of(self.utterance.segment.speech_end)
 
     def _time_of(self, sample: int) -> float:
-        """What was typed or scanned is there all at once."""
+        """The time of a sample; typed and scanned input has only one time, `closed_at`."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at
         return self.closed_at - (self.utterance.segment.closed - sample) / SAMPLE_RATE
@@ -96,23 +96,23 @@ class Attended:
 
 @dataclass(frozen=True, slots=True)
 class _ClosedSegment:
-    """A stretch of sound that is closed, before it is on disk."""
+    """A closed utterance before it is stored."""
 
     source: Source
     segment: Segment
-    work: Workplace  # At which it was said.
+    work: Workplace  # The current one when its speech began.
     attention: Attention
-    closed_at: float  # As of `Attended`.
+    closed_at: float  # As in `Attended`.
 
 
 HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped
-"""What the ear hands over, in the order of the sound."""
+"""The ear's output, in the order of the sound."""
 
 HandOver = Callable[[HandedOver], object]
 
 
 class Ear:
-    """One ear. Made once; its sources are heard one after another."""
+    """Listens to sources one after another. Made once."""
 
     def __init__(
         self,
@@ -126,12 +126,12 @@ class Ear:
         meant: Callable[[Segment], Segment | None] | None = None,
         speaking: Callable[[], None] = lambda: None,
     ) -> None:
-        """`present` tells at which workplace somebody begins to speak. `gate` is what a live source goes through.
+        """`present` returns the current workplace. `gate` filters the frames of a live source.
 
-        `meant` takes the wake phrase off an utterance, where one is used.
+        `meant` removes the wake phrase from an utterance, where one is used; None: not meant for the device.
 
-        All these are called in the ear's thread: `heartbeat` for every frame heard, `speaking` when somebody begins to
-        speak to a live source.
+        All these are called in the ear's thread: `heartbeat` for every frame, `speaking` when speech to a live source
+        begins.
         """
         self._present = present
         self._endpoint = endpoint
@@ -143,20 +143,20 @@ class Ear:
         self._speaking = speaking
         self._stopping = Event()
         self.lacking: str | None = None
-        """Why nothing that is said to a live source can be recorded now. Set by whoever knows the disk."""
-        self.is_open = False  # Whether an utterance is open: somebody speaks, or has just paused.
+        """Why live speech cannot be recorded now (the disk is full); None where it can. Set from outside."""
+        self.is_open = False  # Whether an utterance is open: in speech, or in a short pause.
 
     @property
     def is_stopping(self) -> bool:
-        """Whether nothing more is to be heard."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Hear no more. A blocked microphone must be closed besides."""
+        """Stop listening. A blocked microphone must be closed as well."""
         self._stopping.set()
 
     async def hear(self, sources: Iterable[Source], hand_over: Callable[[HandedOver | None], None]) -> None:
-        """Listen to each source to its end. `hand_over` is called in the loop's thread, with None at the very end."""
+        """Listen to each source to its end. `hand_over` is called in the loop's thread, with None at the end of all."""
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._hear, sources, lambda what: loop.call_soon_threadsafe(hand_over, what))
 
@@ -192,7 +192,7 @@ class Ear:
                     hand_over(CaptureStopped(lacking))
                     attention = work.readers.interpreter.attend()
                 case Closed(segment):
-                    # Sound came on while it was thought about the pause: by so much it is late.
+                    # Frames queued up while `expect` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._keep_meant(said, hand_over)
@@ -200,17 +200,17 @@ class Ear:
                     attention = work.readers.interpreter.attend()
                 case Abandoned():
                     attention = work.readers.interpreter.attend()
-            # Not before it was handed over: a deadline waits for what is being said.
+            # Reset only after the hand-over: the dialogue's timeout waits for an open utterance.
             self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
 
     def _attending(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
-        """Where somebody begins to speak, and who listens: another one, where the form or the language changed."""
+        """The current workplace and an attention for it: a new one where the form or the language has changed."""
         now = self._present()
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
     def _opened(self, source: Source) -> str | None:
-        """Why what somebody begins to say cannot be recorded; None where it can be."""
+        """Mark an utterance as open; why it cannot be recorded, or None where it can."""
         self.is_open = True
         if not source.live:
             return None
@@ -218,7 +218,7 @@ class Ear:
         return self.lacking
 
     def _keep_meant(self, said: _ClosedSegment, hand_over: HandOver) -> None:
-        """Keep what is meant for the device: what was said to others is not recorded at all."""
+        """Store an utterance meant for the device, without its wake phrase; any other is not recorded at all."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:
@@ -231,7 +231,7 @@ class Ear:
 
     def _keep(self, said: _ClosedSegment, hand_over: HandOver) -> None:
         source, segment, work = said.source, said.segment, said.work
-        # A microphone is never played again, and need not wait for the answer.
+        # Only a recording can be played again; a microphone need not wait for the query.
         kept = None if source.live else self._executor.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
@@ -251,13 +251,13 @@ class Ear:
             self._wait_for(attended.concluded)
 
     def _wait_for(self, concluded: Future[None]) -> None:
-        """A recording can wait: one utterance at a time keeps its timings true."""
+        """Wait until a recording's utterance is concluded: one at a time keeps its timings true."""
         while not concluded.done() and not self.is_stopping:
             wait((concluded,), timeout=STOP_NOTICED_S)
 
 
 class _Watched:
-    """A source that can be told to stop, and that shows at every frame that sound is still coming."""
+    """A source that ends when `stopping` is set, and calls `heartbeat` at every frame."""
 
     def __init__(self, source: Source, stopping: Event, heartbeat: Callable[[], None]) -> None:
         self.name = source.name

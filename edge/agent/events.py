@@ -1,4 +1,4 @@
-"""Events of dictation, for whoever displays or counts them."""
+"""Events that dictation publishes to displays and counters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from edge.records import Acoustics, OutboxRow, Segment, Utterance, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An utterance was read, decided and put on record."""
+    """An utterance was read and decided, and its verdict stored."""
 
     utterance: Utterance
     reading: Reading
     verdict: Verdict
     row: OutboxRow | None
-    """The event owed to the inventory, when the verdict is ACCEPT. What comes of a conversation is told apart."""
-    compute_s: float  # Seconds from the closing of the utterance until the record was on disk.
+    """The pending event, when the verdict is ACCEPT. Entries made in the dialogue are published with its steps."""
+    compute_s: float  # Seconds from the closing of the utterance until the verdict was stored.
     replaces: str | None = None
-    """The event that the entry takes the place of: what was said behind it took a part of it back."""
-    sound: Acoustics | None = None  # How well it could be heard; None for what was not said just now.
+    """The event that the entry amends: a later breath corrected a part of it."""
+    sound: Acoustics | None = None  # Levels of live speech; None for recordings, typed text and scans.
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyKept:
-    """A recording was played again: this stretch of it is on record and was not recorded a second time."""
+    """A recording was played again: the journal has this utterance, which is not stored a second time."""
 
     source: str
     segment: Segment
@@ -38,21 +38,21 @@ class SourceEnded:
     """A source was heard to its end."""
 
     source: str
-    samples: int  # How much sound it gave, at 16 kHz.
-    wall_s: float  # Seconds it took to hear it and to conclude, for a recording, all that was heard in it.
+    samples: int  # Its length, at 16 kHz.
+    wall_s: float  # Seconds to hear it and, for a recording, to conclude all its utterances.
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureStopped:
-    """The disk is full: nothing that is said is recorded now. Told again for each utterance that was said in vain."""
+    """The disk is full: speech is not recorded now. Published again for each lost utterance."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureResumed:
-    """There is room again: what is said from now on is recorded."""
+    """There is disk space again: speech is recorded from now on."""
 
 
 DictationEvent = Decided | AlreadyKept | SourceEnded | CaptureStopped | CaptureResumed
-"""What dictation tells whoever watches it, in the order in which it happened."""
+"""What dictation publishes to its subscriber, in order."""

@@ -1,7 +1,7 @@
-"""The headset at work: how it listens, what is wrong with its microphone, and who is told.
+"""The headset: its listening mode, mute and microphone faults, and their publication.
 
-Faults are noticed on the ear's thread and told on the loop: a line in the log, systemd's status, the device's status
-topic, and the command of the site. Each is told once when it begins and once when it is over.
+Faults are detected on the ear's thread and published on the loop: in the log, systemd's status, the device's status
+topic, and the site's fault command. Each is published once when it begins and once when it is over.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
 
 logger = logging.getLogger(__name__)
 
-BLINK_S = 5.0  # It takes a tenth of a second; a sound server that does not answer is not waited for.
+BLINK_S = 5.0  # Timeout for reopening the sound system, which takes a tenth of a second.
 
 NO_SPEAKER = "no speaker, nothing is read back; "
-"""Before the rest of the state, for whoever looks at a list of services."""
+"""Prefix of systemd's status line."""
 
-COMMAND_LIMIT_S = 5.0  # A lamp is switched in milliseconds; what takes longer is ended.
+COMMAND_LIMIT_S = 5.0  # Timeout of the fault command; switching a lamp takes milliseconds.
 
 PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
-"""The variables that the command is given. Not ours: they can carry the broker's password."""
+"""The environment variables of the fault command. The agent's others can hold the broker's password."""
 
 
 class Order(StrEnum):
-    """What a key or a message can ask of the headset."""
+    """An order to the headset, by a key or a message."""
 
     MUTE = "mute"
     UNMUTE = "unmute"
@@ -45,31 +45,31 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneFault:
-    """Something is wrong with the microphone, or is not any more."""
+    """A fault of the microphone began or is over."""
 
     fault: str
-    what: str | None  # What was found; None when it is over.
+    what: str | None  # The details; None when it is over.
 
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """The microphone was muted, or is heard again."""
+    """The microphone was muted or unmuted."""
 
     muted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Earshot:
-    """There is a speaker, so that the operator hears the device; or there is none any more, or none yet."""
+    """A speaker was connected, so that the operator hears the device; or there is none."""
 
     heard: bool
 
 
-HeadsetTold = MicrophoneFault | Muted | Earshot  # What is told whoever watches.
+HeadsetTold = MicrophoneFault | Muted | Earshot  # What the headset publishes to its subscriber.
 
 
 def as_json(told: HeadsetTold) -> dict[str, Any]:
-    """What was told, as a line for programs."""
+    """The event as a JSON object, for programs."""
     if isinstance(told, Earshot):
         return {"speaker": "heard" if told.heard else "none"}
     if isinstance(told, Muted):
@@ -78,7 +78,7 @@ def as_json(told: HeadsetTold) -> dict[str, Any]:
 
 
 class Headset:
-    """One headset: its microphone, its gate, its faults. Used from the loop, but for what the microphone tells."""
+    """One headset: microphone, gate, faults. Use it in the event loop; the microphone reports from its own thread."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Headset:
         publish: Callable[[dict[str, Any]], None],
         tell: Callable[[HeadsetTold], None],
     ) -> None:
-        """`publish` puts the state on the device's status topic, `tell` shows what happens to whoever watches."""
+        """`publish` puts the state on the device's status topic, `tell` is called with each event."""
         self._settings = settings
         self._notifier = notifier
         self._publish = publish
@@ -101,7 +101,7 @@ class Headset:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def microphone(self, heartbeat: Callable[[], None]) -> Microphone:
-        """The microphone that the settings name. `heartbeat` is called as long as its thread gets on."""
+        """The microphone in the settings. Its thread calls `heartbeat` while it makes progress."""
         hear, watch = self._settings.hear, self._settings.watch
         zeros_s, gated_s = watch.zeros_s, watch.gated_zeros_s
         made = Microphone(
@@ -118,7 +118,7 @@ class Headset:
         return made
 
     async def blink(self) -> bool:
-        """Let sound cards be seen that are new: the microphone stops for a blink. Whether that was done."""
+        """Interrupt the microphone for a moment, so that new sound cards are detected; whether that was done."""
         return self._microphone is not None and await asyncio.to_thread(self._microphone.blink, BLINK_S)
 
     @property
@@ -140,11 +140,11 @@ class Headset:
 
     @property
     def state(self) -> dict[str, Any]:
-        """The state as it is published."""
+        """The state for the status topic."""
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
     def order(self, order: Order) -> None:
-        """Do what a key or a message asks."""
+        """Carry out an order."""
         match order:
             case Order.MUTE | Order.UNMUTE:
                 self._mute(order is Order.MUTE)
@@ -152,9 +152,9 @@ class Headset:
                 self.gate.talking = order is Order.TALK
 
     def typed(self, key: str) -> None:
-        """What the keyboard of a terminal can ask: `m` mutes or hears again, the space bar begins or ends to talk.
+        """Handle a key of the terminal: `m` toggles mute, the space bar toggles talking.
 
-        A terminal does not tell when a key goes up, so each press is the other one's end.
+        A terminal reports no key release, so each press toggles.
         """
         if key == "m":
             self.order(Order.UNMUTE if self.gate.muted else Order.MUTE)
@@ -162,7 +162,7 @@ class Headset:
             self.order(Order.DONE if self.gate.talking else Order.TALK)
 
     async def attend(self) -> None:
-        """Tell what happens to the microphone and follow the talk key, until cancelled."""
+        """Publish the microphone's events and follow the talk key, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:
@@ -178,13 +178,13 @@ class Headset:
             )
 
     def earshot(self, heard: bool) -> None:
-        """Tell whether the operator hears the device, when that changed."""
+        """Publish that the operator can, or cannot, hear the device any more."""
         self._unheard = not heard
         self._notifier.status(self.status)
         self._tell(Earshot(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
-        """Called on the ear's thread."""
+        """Pass an event from the ear's thread to the loop."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._happened.put_nowait, event)
 
@@ -215,9 +215,9 @@ class Headset:
 
 
 async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = COMMAND_LIMIT_S) -> None:
-    """Run the site's fault command with the words `state` ("began", "over") and `fault` behind it.
+    """Run the site's fault command with the arguments `state` ("began", "over") and `fault` appended.
 
-    It is run without a shell, and sees no variable that could hold a secret. A failure is logged, no more.
+    It runs without a shell, and its environment holds no secret. A failure is only logged.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:

@@ -1,8 +1,8 @@
-"""Learning: words that operators use and a form does not know, and what would change if it did.
+"""Learning: words that operators use and a form does not know, and the effect of adding one.
 
-A word is added to the file of the form, and that file takes the place of the one before. Before it does, all that the
-journal has is read once with the words as they are and once with the new one: what was heard as words, and where a
-recogniser is at hand the recordings. A word that changes an entry on record does harm, whatever else it mends.
+A word is added to the form's file, which replaces the old file. Before that, all utterances in the journal are read
+with the old words and with the new one: their recognised words and, with a recogniser, their recordings. A word that
+changes a stored entry does harm, whatever else it improves.
 """
 
 from __future__ import annotations
@@ -33,95 +33,95 @@ from edge.records import Closing, Outcome, Verdict
 from edge.understand.proposal import proposal
 from edge.understand.weighing import same
 
-EXAMPLES = 3  # So many of each are shown.
+EXAMPLES = 3  # Examples per phrase.
 
-LATELY = timedelta(days=30)  # What was said before is not counted any more: it may be of a job that is done.
+LATELY = timedelta(days=30)  # Older utterances are not counted: they may belong to a finished job.
 
-FEWEST = 3  # What was said less often is not told: one man's word for a thing says who he is, and is nobody's habit.
+FEWEST = 3  # Rarer phrases are not published: they could identify a person, and show no habit.
 
-MOST_TOLD = 30  # Of the status message, which is sent whole whenever anything in it changes.
+MOST_TOLD = 30  # Limit of phrases in the status message, which is sent whole whenever anything in it changes.
 
-MOST_LACKING = 20  # Fields that are named with one: more than any form has.
+MOST_LACKING = 20  # Limit of fields per phrase: more than any form has.
 
-LONGEST_TOLD = 80  # Characters of one: three words and two figures are shorter.
+LONGEST_TOLD = 80  # Limit of characters per phrase: three words and two numbers are shorter.
 
-MOST_LOOKED_AT = 5000  # Utterances, the latest: a month of one headset.
+MOST_LOOKED_AT = 5000  # Limit of utterances, the latest first: a month of one headset.
 
-EVERY_S = 600.0  # How often it is counted: nobody adds a word sooner.
+EVERY_S = 600.0  # Interval of the count; words are not added faster.
 
-FIRST_S = 60.0  # After the start, which is to hear its first word soon, and has the past in no hurry.
+FIRST_S = 60.0  # Delay after the start, so that the first utterances do not compete with the count.
 
-REST_S = 0.05  # Between two utterances: whoever speaks meanwhile comes first.
+REST_S = 0.05  # Pause after each utterance, in which speech takes precedence.
 
 log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
-    """What a new word is to a field."""
+    """The role of a new word for a field."""
 
-    LABEL = "label"  # Opens it: "door" as "dock".
-    UNIT = "unit"  # Makes the number before it its value: "colli".
+    LABEL = "label"  # Precedes the value: "door" as "dock".
+    UNIT = "unit"  # Makes the number before it the value: "colli".
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownPhrase:
-    """What was said, and nothing explains."""
+    """A phrase that no word of the form explains, with its statistics."""
 
-    phrase: str  # As it stands beside figures: `door #`.
+    phrase: str  # With # for numbers: `door #`.
     form: str
-    times: int  # In so many utterances.
-    recorded: int  # Of them led to an entry all the same.
-    lacking: tuple[str, ...]  # The fields of which these said nothing, those first that lacked most often.
-    examples: tuple[str, ...] = field(repr=False)  # Utterances, by their ids.
-    language: str = OWN_LANGUAGE  # In which it was said.
-    last: str | None = None  # The day on which it was said last, in UTC.
+    times: int  # Number of utterances with it.
+    recorded: int  # Number of these that led to an entry.
+    lacking: tuple[str, ...]  # Required fields missing in these, the most frequent first.
+    examples: tuple[str, ...] = field(repr=False)  # Ids of utterances.
+    language: str = OWN_LANGUAGE
+    last: str | None = None  # The latest day with it, in UTC.
 
     @property
     def as_told(self) -> dict[str, Any]:
-        """As the inventory is told of it: how often, and nothing of who said it or what else."""
+        """The published form: counts only, without the operator and the other words."""
         counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:MOST_LACKING])}
         said = self.phrase[:LONGEST_TOLD]
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
 class Harm(StrEnum):
-    """What a new word would do to what was said before. The worst comes first."""
+    """The effect of a new word on an earlier utterance, the worst first."""
 
-    RECORD = "record"  # It would be another entry than the one on record.
+    RECORD = "record"  # Its entry would have other values.
     LOST = "lost"  # It was an entry, and would be none by itself.
-    OTHER = "other"  # Something else becomes of it: talk would be asked about.
-    GAINED = "gained"  # More of it is understood.
+    OTHER = "other"  # Any other change, such as a question about mere talk.
+    GAINED = "gained"  # More fields are understood.
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a new word changes of one utterance."""
+    """The change that a new word makes to one utterance."""
 
     utterance_id: str
     harm: Harm
-    before: Mapping[str, FieldValue] = field(repr=False)  # As it is read with the words as they are.
+    before: Mapping[str, FieldValue] = field(repr=False)  # As read with the old words.
     after: Mapping[str, FieldValue] = field(repr=False)
-    event_id: str | None  # The entry that it led to.
-    heard: bool = False  # Whether its recording was read; else the words that were heard at the time.
+    event_id: str | None  # The event of its entry.
+    heard: bool = False  # Whether its recording was read; else the words recognised at the time.
 
 
-Found = tuple[ReadBefore, Rules, frozenset[str]]  # What was read of an utterance, by which rules, and is not explained.
+Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
 def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[UnknownPhrase]:
-    """What was said and not understood, the most frequent first. `rules_of`: None where a form is no more at hand."""
+    """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
     ruled = ((one, rules_of(one)) for one in past)
     return grouped((one, rules, unexplained_in(one, rules)) for one, rules in ruled if rules is not None)
 
 
 def unexplained_in(one: ReadBefore, rules: Rules) -> frozenset[str]:
-    """What nobody who read it could explain."""
+    """The phrases of an utterance that its form's words do not explain, over all its readings."""
     known = rules.form, rules.catalogue, rules.language
     return frozenset().union(*(unexplained(reading.words, *known) for reading in one.readings))
 
 
 def grouped(past: Iterable[Found]) -> list[UnknownPhrase]:
-    """The same, each once, the most frequent first."""
+    """Group by phrase, form and language, the most frequent first."""
     utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for one, rules, found in past:
@@ -149,10 +149,10 @@ def _required(form: Form) -> Iterator[str]:
 
 
 def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, means: str = "") -> str:
-    """The form's file, with one more way to say the label or a unit of a field.
+    """The text of the form's file with one more label or unit word for a field; the rest is unchanged.
 
-    `means` is the code of the unit, where another field holds that. What the file says otherwise stays as it
-    is. The caller loads it, which checks that the word means nothing else. Raises UnreadableInput, Misconfigured.
+    `means` is the unit's code, where another field holds it. The caller loads the text, which checks that the word has
+    no other meaning. Raises UnreadableInput, Misconfigured.
     """
     try:
         schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -164,7 +164,7 @@ def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, mea
 
 
 def trial(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
-    """What the new words change of what was heard as words: first what does harm, of that the latest."""
+    """The changes by the new words to utterances as recognised then, the most harmful first, then the latest."""
     made = (_change(one, _as_read(one, before), _as_read(one, after), heard=False) for one in past)
     return _ordered(change for change in made if change is not None)
 
@@ -174,7 +174,7 @@ async def trial_heard(
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
 ) -> list[Change]:
-    """The same of recordings. Each reader is given an utterance's id; None where there is no recording any more."""
+    """The same for recordings. Each reader takes an utterance's id; it returns None where the recording is removed."""
     made = []
     for one in past:
         was, would_be = await before(one.utterance_id), await after(one.utterance_id)
@@ -184,7 +184,7 @@ async def trial_heard(
 
 
 def _as_read(one: ReadBefore, rules: Rules) -> Verdict:
-    """What would be decided about the words by themselves, as they were heard."""
+    """The verdict on the recognised words by themselves, ended by a pause."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
     reading = proposal(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)
@@ -199,7 +199,7 @@ def _change(one: ReadBefore, was: Verdict, would_be: Verdict, *, heard: bool) ->
 
 
 def _harm(one: ReadBefore, was: Verdict, would_be: Verdict) -> Harm:
-    """A value that was read, or is on record, and would be another one is the worst that a word can do."""
+    """Classify the change; the worst is another value in place of one that was read or stored."""
     known = {**was.fields, **(one.fields or {})}
     if any(name in known and not same(value, known[name]) for name, value in would_be.fields.items()):
         return Harm.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else Harm.OTHER
@@ -218,7 +218,7 @@ def _ordered(made: Iterable[Change]) -> list[Change]:
 
 
 class UnknownWords:
-    """Counts, beside a running agent and while nobody speaks, what operators say and no form at hand knows."""
+    """Counts unknown phrases in the background of a running agent, while no utterance is in progress."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class UnknownWords:
         busy: Callable[[], bool],
         tell: Callable[[list[dict[str, Any]]], None],
     ) -> None:
-        """`rules_of` are those of a form at hand, by which the agent reads now; `tell` hears of each change."""
+        """`rules_of` returns a form's current rules, None where it is not loaded. `tell` is called with each change."""
         self._state = state
         self._rules_of = rules_of
         self._busy = busy
@@ -246,16 +246,16 @@ class UnknownWords:
             await asyncio.sleep(EVERY_S)
 
     async def count(self) -> None:
-        """Look at what was said since the last time, and tell what it comes to."""
+        """Read the utterances that are new since the last count, and publish the phrases where they have changed."""
         past = await asyncio.to_thread(self._past)
         found: list[Found] = []
         looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
         for one in past:
             if (rules := self._rules(one)) is None:
                 continue
-            key = one.utterance_id, len(one.readings)  # a model may have answered late
+            key = one.utterance_id, len(one.readings)  # a late answer of a model invalidates the cache
             seen = self._looked.get(key)
-            if seen is None or seen[0] is not rules.catalogue:  # with which the words change
+            if seen is None or seen[0] is not rules.catalogue:  # so does a new catalogue, which can add words
                 while self._busy():  # noqa: ASYNC110 - it is no event, and nobody waits for it
                     await asyncio.sleep(REST_S)
                 seen = rules.catalogue, await asyncio.to_thread(unexplained_in, one, rules)

@@ -1,4 +1,4 @@
-"""Particulars of an entry: its business day and shift, its context, its quantities in base units, by the settings."""
+"""Attributes of an entry beside the form's fields: business day and shift, context, quantities in base units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def particulars(settings: Settings, form: Form, catalogue: Catalogue) -> Particu
 
 
 def site_time(settings: Settings) -> SiteTime | None:
-    """How the site counts its days; None where the settings say no time zone."""
+    """The site's business days and shifts; None where the settings have no time zone."""
     workday = settings.workday
     if workday.zone is None:
         return None
@@ -39,7 +39,7 @@ def site_time(settings: Settings) -> SiteTime | None:
 
 
 def shift(settings: Settings) -> Callable[[], Shift | None]:
-    """What tells which shift of which business day it is at the site; None where the settings say no time zone."""
+    """A function that returns the site's current business day and shift; None where the settings have no time zone."""
     clock = site_time(settings)
 
     def now() -> Shift | None:

@@ -1,6 +1,6 @@
-"""The parts of an agent, made of the settings: form, catalogues, interpreter, and the dictation made of them.
+"""The composition root: makes an agent's parts from the settings (form, catalogue, interpreter, dictation).
 
-`agent/app.py` lets these parts work as an agent; `evaluate` and `replay` use them without one.
+`agent/app.py` runs these parts as an agent; `evaluate` and `replay` use them without one.
 """
 
 from __future__ import annotations
@@ -60,43 +60,43 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What settings turn into before any sound comes: everything that can be wrong with them shows here."""
+    """The parts made from the settings; making them validates all settings before any sound is read."""
 
     settings: Settings
     form: Form
     catalogue: Catalogue
     interpreter: Interpreter
-    panel: Panel | None = None  # The interpreter again, where models beyond this device are asked.
+    panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
     clients: Clients = field(default_factory=lambda: Clients({}))
     past: Past = field(default_factory=Past)
-    """What models are told of what went before; whoever decides keeps it up to date."""
-    at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; none: `form` alone.
-    make: Callable[[Form, str | None], Workplace] | None = None  # Makes what another form, or language, needs.
-    closing: Form | None = None  # The form by which trailers are closed.
+    """The context that is sent to models; updated with each verdict."""
+    at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; empty: `form` alone.
+    make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
+    closing: Form | None = None  # The form that closes trailers.
     renew: Callable[[tuple[MasterData, ...]], Parts] | None = None
-    """Makes these parts of other master data; None where they change at a restart alone."""
+    """Makes these parts from new master data; None where new data needs a restart."""
 
     @property
     def forms(self) -> Mapping[str, Form]:
-        """The forms of which entries are made here, by name."""
+        """All forms in use here, by name."""
         closing = () if self.closing is None else (self.closing,)
         return {form.name: form for form in (*self.at_hand, self.form, *closing)}
 
     @property
     def rules(self) -> Rules:
-        """What it takes to be sure."""
+        """The rules for the first form."""
         return rules(self.settings, self.form, self.catalogue)
 
     def workplaces(self) -> Workplaces:
-        """All that depends on the form and on the language, for one agent."""
+        """The workplaces of one agent: all that depends on form and language."""
         readers = Readers(self.rules, self.interpreter, typed_in(self.settings), sending(self.settings.scan))
         return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
 def assemble(settings: Settings, form: str | None = None, *, live: bool = False) -> Parts:
-    """Load the form (the active one, unless another is named), the catalogues and the interpreter.
+    """Load the form (by default the active one), the catalogue and the interpreter.
 
-    `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
+    `live`: an operator can answer; false for recordings. Raises Misconfigured with the faulty setting.
     """
     chosen = form_named(settings, form or settings.forms.active)
     at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
@@ -118,20 +118,20 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class _Making:
-    """What workplaces are made of."""
+    """Makes workplaces."""
 
     settings: Settings
     catalogue: Catalogue
     in_files: tuple[Form, ...]
-    at_hand: tuple[Form, ...]  # The same, with the words that were published beside theirs.
+    at_hand: tuple[Form, ...]  # The same, with the published words added.
     clients: Clients
     past: Past
-    names: tuple[str, ...]  # Those that operators sign on with.
+    names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     converses: bool = field(kw_only=True)
 
     def parts(self, named: str) -> tuple[Parts, str]:
-        """Those that begin with the form of this name, and what the device's own recogniser is called."""
+        """The parts that begin with the form of this name, and the name of the device's own recogniser."""
         chosen = next(form for form in self.at_hand if form.name == named)
         reader = self.recogniser(chosen)
         begun = self.workplace(chosen, None, reader)
@@ -153,9 +153,9 @@ class _Making:
         return made, reader.name
 
     def recogniser(self, form: Form, language: Language | None = None) -> Interpreter:
-        """The device's own, for a form; or one for another language, of which weights are here."""
-        # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and
-        # an answer that is a moment old changes how long a pause is waited for, no value.
+        """The device's own recogniser for a form, or one for another language with installed weights."""
+        # `awaited` is called in the ear's thread, concurrently with the dialogue: its data is immutable and replaced
+        # as a whole, and a stale answer affects only how long a pause lasts, no value.
         at_hand = self.at_hand if self.converses else ()
         return recogniser(
             self.settings,
@@ -169,7 +169,7 @@ class _Making:
         )
 
     def ear(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
-        """Who hears a language on this device: `own`, another recogniser that is made at first use, or nobody."""
+        """The recogniser for a language: `own`, one loaded at first use, or `Unheard` without installed weights."""
         if language is own_language(self.settings):
             return own
         weights = weights_of(self.settings, language)
@@ -178,9 +178,9 @@ class _Making:
         return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.recogniser, form, language))
 
     def workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
-        """That of a form in a language; None: the device's own. `own` is the device's recogniser for the form.
+        """The workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
 
-        A language that nobody here hears is typed and scanned, and its sound is told to be unheard.
+        In a language without a recogniser, typed and scanned input works, and sound is reported as not heard.
         """
         usual = rules(self.settings, form, self.catalogue)
         demands = usual if language is None else replace(usual, language=language_named(language))
@@ -198,7 +198,7 @@ class _Making:
         asked = () if is_own else remote_interpreters_of(self.settings, demands.language.code)
         if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
             return self.ear(form, demands.language, own), None
-        from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
+        from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
             seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
@@ -212,14 +212,14 @@ class _Making:
 
 
 def remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
-    """The interpreters beyond this device that are set up for a language, by name, in the order of the settings."""
+    """The names of the remote interpreters configured for a language, in the order of the settings."""
     understand = settings.understand
     listed = understand.interpreters.items()
     return tuple(name for name, one in listed if one.client is not None and one.language.split("-")[0] == language)
 
 
 def languages_of(settings: Settings) -> tuple[str, ...]:
-    """The languages besides the device's own in which models are asked."""
+    """The languages with remote interpreters, except the one that operators speak."""
     if settings.understand.mode is Mode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(spoken(settings)).code)
@@ -227,14 +227,14 @@ def languages_of(settings: Settings) -> tuple[str, ...]:
 
 
 def typed_in(settings: Settings) -> Language:
-    """The language of the device's own words, in which may be typed besides that which is spoken."""
+    """The device's own language, which typed text may use besides the spoken one."""
     return language_named(settings.speak.language.value)
 
 
 def forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
-    """The forms that operators may switch between, that which they begin with among them.
+    """The forms that operators may switch between, including the active one.
 
-    Raises Misconfigured for one that does not exist, and where two are called alike.
+    Raises Misconfigured for a missing form, and where two have the same name in a language.
     """
     first = () if active.name in settings.forms.at_hand else (active.name,)
     listed = dict.fromkeys((*first, *settings.forms.at_hand))
@@ -252,13 +252,13 @@ def forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
 
 
 def converses(settings: Settings, *, live: bool) -> bool:
-    """Whether entries are agreed with the operator, if he turns out to hear the device."""
+    """Whether entries are agreed with the operator, provided that he hears the device."""
     wanted = settings.agree.conversation
     return live and settings.speak.enabled is not False if wanted == "auto" else wanted
 
 
 def witness_of(settings: Settings) -> WitnessProcess | None:
-    """Who hears a held entry again. Raises Misconfigured where that is wanted and cannot be."""
+    """The second recogniser for held entries, or None. Raises Misconfigured where it is required but unusable."""
     wanted, language = settings.understand.witness, spoken(settings)
     if wanted is True and not moonshine.is_here():
         raise Misconfigured(
@@ -271,27 +271,27 @@ def witness_of(settings: Settings) -> WitnessProcess | None:
 
 
 def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
-    """What the settings demand before a reading becomes an entry."""
+    """The rules in the settings that a reading must meet to become an entry."""
     policy, language = POLICIES[settings.agree.policy], language_named(spoken(settings))
     return Rules(form, catalogue, settings.agree.minimum_confidence, policy, language)
 
 
 def spoken(settings: Settings) -> str:
-    """The language that operators speak: that of the model asked first, else of the device's own recogniser."""
+    """The language that operators speak: the first model's, else the device's own recogniser's."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
     return own_language(settings).code if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
 def in_force(settings: Settings, form: str) -> Rules:
-    """What an agent of these settings demands of a form, with all that was published. Raises Misconfigured."""
+    """The rules of a form with all published master data, as an agent applies them. Raises Misconfigured."""
     in_file = form_named(settings, form)
     catalogue = catalogue_at_start(settings, (in_file,))
     return rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
 
 
 def form_named(settings: Settings, name: str) -> Form:
-    """The form of that name; raises Misconfigured telling which there are. No other is read."""
+    """Load the form of that name, and no other. Raises Misconfigured with the list of the forms."""
     files = form_files(settings.forms_directory)
     if name not in files:
         raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
@@ -310,11 +310,11 @@ def dictation(
     expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     works: Workplaces | None = None,
 ) -> Dictation:
-    """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
+    """Make the dictation, from sound to entry, without delivery. `clock` is the agent's; None makes a new one.
 
-    `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
-    `conversing` agrees with the operator what becomes of what a microphone hears; `expected` is what is announced.
-    `works` are those of the agent; None: nothing changes the form.
+    `gate` filters a microphone's sound; `speaking` is the device's own voice, which the ear must ignore; `conversing`
+    is the dialogue for live utterances; `expected` returns the lists of expected receipts. `works` are the agent's
+    workplaces; None: the form never changes.
     """
     settings, works = parts.settings, works or parts.workplaces()
     detector = scorer(settings.hear.vad)
@@ -341,9 +341,9 @@ def dictation(
 
 
 def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Callable[[Entry, Minted], dict[str, Any]]:
-    """What makes the event of an entry, and says in it whether the wall clock was right.
+    """The function that makes an entry's event, which says whether the wall clock is trusted.
 
-    `works` are those of the agent, whose catalogue may change; None: nothing changes it.
+    `works` are the agent's workplaces, whose catalogue may change; None: it never changes.
     """
     settings = parts.settings
     known = parts.forms
@@ -363,10 +363,10 @@ def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Cal
 
 
 def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Callable[[Segment], Segment | None] | None:
-    """What tells the utterances that are meant for the device from others, where the settings want a wake phrase.
+    """The filter that removes the wake phrase and drops utterances without it; None where the settings want none.
 
-    While something is awaited of the operator, all is meant for it. Raises Misconfigured where vosk is not there to
-    listen for it, or does not know its words.
+    While an answer of the operator is awaited (`awaits`), it passes all. Raises Misconfigured where vosk is not
+    installed, or does not know the phrase's words.
     """
     hear = settings.hear
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
@@ -376,7 +376,7 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
 
 
 async def budget(settings: Settings, executor: JournalThread) -> Budget:
-    """What models may cost today, and what they have cost."""
+    """The daily budget for models, with today's cost so far."""
     today = local_day()
     midnight = in_zone(datetime.combine(today, datetime.min.time()), None)
     spent = await executor(lambda journal: journal.readings.spent_usd(midnight))
@@ -390,10 +390,10 @@ async def reading(
     budget: Budget | None = None,
     works: Workplaces | None = None,
 ) -> AsyncIterator[None]:
-    """Let the interpreter read: a panel's members work only inside. What is under way at the end is called off.
+    """Run the panels; outside they do not work. On exit, open requests are cancelled and the clients are closed.
 
-    `note` is told of each answer of a model that is to be kept or counted; `budget` is what models may cost; `works`
-    are those of the agent, whose panels are all let to work.
+    `note` is called with each answer of a model to be stored or counted; `budget` limits the cost; `works` are the
+    agent's workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
     panels = alone if works is None else tuple(works.panels(languages_of(parts.settings)))

@@ -1,7 +1,7 @@
-"""Review: a person makes an entry of an utterance that waits for one, or has one that is held entered once more.
+"""Review: a person accepts an utterance under review as an entry, or enters a held entry again.
 
-The rules of the form hold for him as for everybody: nothing required is missing, nothing is unknown to the catalogue.
-What the device would have asked the operator about, whether an unusual value is meant, he has answered by accepting it.
+The form's rules apply as always: required fields must be present, values must be in the catalogue. Only the question
+whether an unusual value is meant is skipped: accepting it answers that.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from edge.keep.queries import UtteranceHistory
 from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Particulars, Utterance, Verdict
 
 REENTERED, DISCARDED = "entered again", "discarded"
-"""Why an event is withheld that a person has decided about: what its tombstone says."""
+"""Reasons in the tombstone of an event that a person's decision withholds."""
 
-REVIEWED = "review"  # As who a person who looks at it reads, with the model that did before him behind it.
+REVIEWED = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
 
-CERTAIN = 1.0  # The confidence of a person who has looked at it.
+CERTAIN = 1.0  # Confidence of a person's reading.
 
-LATELY = 10_000  # The latest entries that are looked through for the same thing: more than a device records in a week.
+LATELY = 10_000  # Limit of entries searched for the same thing: more than a device records in a week.
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who decides, and why."""
+    """The person that decides, and the reason."""
 
     who: str
     reason: str | None = None
@@ -51,22 +51,22 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """Whose journal it is, as events name it."""
+    """The device as named in events."""
 
     site: str
     device: str
-    operator: str | None  # Who spoke, as far as is known.
+    operator: str | None  # None where unknown.
     clock_believed: bool
-    particulars: ParticularsOf = lambda _: Particulars()  # What an entry carries beside the form's fields.
+    particulars: ParticularsOf = lambda _: Particulars()  # Computes an entry's attributes beside the form's fields.
 
     def event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
-        """The event of an entry of this device."""
+        """Make the event of this device's entry."""
         named = {"site": self.site, "device": self.device}
         return recorded(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
 
 
 def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
-    """The values in `name=value` pairs, as the form's fields want them. Raises UnreadableInput."""
+    """Parse `name=value` pairs into the types of the form's fields. Raises UnreadableInput."""
     return dict(_stated(assignment, form) for assignment in assignments)
 
 
@@ -81,11 +81,11 @@ def accept(
     origin: Journal | None = None,
     anyway: bool = False,
 ) -> OutboxRow:
-    """Commit the entry: the values that a model read, `given` laid over them. Its event is owed from then on.
+    """Commit the entry with its read values, overridden by `given`; returns the pending event.
 
-    `which` is as in `Queries.history`; `origin` is the journal that it waits in, if not this one: that of the device
-    under its former name. An entry that is held is entered once more, unless the same thing was recorded since and it
-    is not to be so `anyway`. Raises UnreadableInput where it waits for nobody, or breaks the rules.
+    `which` is as in `Queries.history`; `origin` is the journal where it is under review, if not this one: the device's
+    under its former name. A held entry is entered again, unless the same thing was recorded since; `anyway` skips that
+    check. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
     waits_in = origin or journal
     found = waits_in.review.utterance(which)
@@ -132,7 +132,7 @@ def _entered_again(
     *,
     anyway: bool,
 ) -> OutboxRow:
-    """The event of a held entry that has a number of its own now. Where a crash cut that off, the same once more."""
+    """Enter a held entry again, with a new number. Idempotent after a crash."""
     act, replaces = _standing(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
@@ -173,9 +173,9 @@ def _entered_again(
 
 
 def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """What was said, under another id; where its recording is gone, silence with the values that a person vouches for.
+    """The utterance under another id; where its recording was removed, a typed one with the entry's values.
 
-    Before entries that are held kept their recordings, these were removed like those of others.
+    Earlier versions removed the recordings of held entries like all others.
     """
     if found.audio_removed_at is None:
         return origin.again(found)
@@ -185,7 +185,7 @@ def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
 
 
 def _standing(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
-    """What the entry does now, and to which event: what it was to change may have been given up or entered again."""
+    """The entry's act and the event that it replaces now: its target may have been discarded or entered again."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
     replaces, moved = _changed(origin, which, found.replaces)
@@ -200,7 +200,7 @@ def _standing(origin: Journal, which: str, found: UtteranceHistory, *, is_here: 
 
 
 def _changed(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event that stands where `replaces` stood, None for none; and whether a person entered it again."""
+    """The event now in the place of `replaces`, or None; and whether a person entered it again."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
@@ -210,12 +210,12 @@ def _changed(origin: Journal, which: str, replaces: str) -> tuple[str | None, bo
             return named, False
         if target.reentered is not None:
             return target.reentered, True
-        named = target.replaces  # given up: what that was to change stands
+        named = target.replaces  # discarded, so its own target is still current
     return None, False
 
 
 def demand_not_said_again(journal: Journal, which: str, form: Form) -> None:
-    """Raise UnreadableInput where what waits for a person was recorded once more since then, which counts it twice."""
+    """Raise UnreadableInput where the same thing was recorded since: accepting it would count it twice."""
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
@@ -234,9 +234,9 @@ def _demand_not_said_again(journal: Journal, which: str, found: UtteranceHistory
 def alike(
     journal: Journal, found: UtteranceHistory, fields: Mapping[str, FieldValue], form: Form, since: datetime
 ) -> list[int]:
-    """The numbers of the entries recorded after `since` that stand and are of the same thing, by the identifiers.
+    """The numbers of current entries after `since` with the same identifiers.
 
-    A form without identifiers has its things told apart by all that is said of them.
+    In a form without identifiers, all fields are compared.
     """
     names = [field.name for field in form.fields if field.identifier] or [field.name for field in form.fields]
     if not any(name in fields for name in names):
@@ -270,7 +270,7 @@ _WANTED = {
 
 
 def _typed(value: str, field: FormField) -> FieldValue:
-    """A value as the field wants it. Raises ValueError where it cannot be."""
+    """Convert to the field's type. Raises ValueError."""
     match field.kind:
         case "integer":
             return int(value)
@@ -293,7 +293,7 @@ def _number(value: str) -> float:
 
 
 def _demand_an_entry(which: str, latest: Reading | None) -> None:
-    """A correction, or a "no", made an entry of its own would count the same thing twice."""
+    """Raise UnreadableInput for a correction or a "no": as an entry of its own it would count the same thing twice."""
     if latest is not None and latest.act is not Act.RECORD:
         raise UnreadableInput(
             f'{which}: is said of an entry, as a correction or a "no" is, and is none itself; put that entry right in '
@@ -304,7 +304,7 @@ def _demand_an_entry(which: str, latest: Reading | None) -> None:
 def _reading(
     found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
-    """What the person takes for said. It goes on record under the name of whoever read it last, with all readings."""
+    """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
         return Reading(REVIEWED, found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})

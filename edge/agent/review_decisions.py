@@ -1,8 +1,8 @@
-"""Decisions: what a person decides about what waits for one, carried out on the journal, or by the agent that holds it.
+"""Decisions on utterances and entries under review, carried out on the journal, or by the agent that has it locked.
 
-A command that finds the journal held asks the agent through a socket in the state directory, which nobody but its owner
-can enter. The agent carries it out between two steps of its dialogue, and tells the operator: nothing that is being
-agreed just then is recorded a second time.
+A command that finds the journal locked sends the decision to the agent, over a Unix socket in the state directory,
+which only its owner can enter. The agent carries it out between two steps of its dialogue and announces it to the
+operator, so that an open draft is not recorded a second time.
 """
 
 from __future__ import annotations
@@ -47,34 +47,34 @@ from edge.keep.signed import NotDone
 from edge.records import OutboxRow
 
 SOCKET = "agent.sock"
-"""In the state directory, while an agent runs. What an agent that was killed left there is made anew."""
+"""In the state directory, while an agent runs. An agent replaces the socket that a killed one left."""
 
-ANSWERED_S = 30.0  # A full disk, or a reading under way, may hold the journal for a while; no decision takes so long.
+ANSWERED_S = 30.0  # Timeout of the agent's answer: a full disk or a running step may block the journal for a while.
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a person wants done about an utterance or an entry that waits for one."""
+    """A person's decision on an utterance or entry under review."""
 
     decision: Literal["accept", "discard"]
     which: str  # As in `Queries.history`.
     who: str
     reason: str | None = None
-    values: tuple[str, ...] = ()  # As `NAME=VALUE`, over what was read.
-    anyway: bool = False  # Also where the same thing was recorded since.
+    values: tuple[str, ...] = ()  # As `NAME=VALUE`, overriding the reading.
+    anyway: bool = False  # Accept it even where the same thing was recorded since.
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of it."""
+    """A decision's result."""
 
     told: PersonDecided
-    row: OutboxRow | None  # The event that is owed by it.
+    row: OutboxRow | None  # The pending event that it made.
 
     def __str__(self) -> str:
-        """For whoever decided."""
+        """As the command shows it."""
         if self.row is None:
             return self.told.word if self.told.fate is Fate.DECLINED else "given up"
         values = ", ".join(f"{name} {value}" for name, value in self.told.fields.items())
@@ -82,9 +82,9 @@ class Done:
 
 
 def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Done:
-    """Do what a person decided; raises what `review.accept` and `Review.discard` do, and then nothing is changed.
+    """Carry out a decision. Raises as `review.accept` and `Review.discard` do: nothing was changed.
 
-    `origin` is the journal that it waits in, if not this one.
+    `origin` is the journal where it is under review, if not this one.
     """
     waits_in = origin or journal
     if asked.decision == "discard":
@@ -111,7 +111,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
 
 
 def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
-    """Do it, and note in the same transaction that the operator is still to be told."""
+    """Do `work` and mark its decision as not yet announced, in one transaction."""
     with journal.orders.at_once():
         done = work(journal)
         journal.review.owe_word(done.told.utterance_id, done.told.word)
@@ -119,16 +119,16 @@ def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
 
 
 class Late(UnreadableInput):
-    """What was decided about was decided before, or has changed since."""
+    """The utterance or entry was decided before, or has changed since."""
 
 
-DECLINED = "declined"  # As the journal names it, among what persons decided.
+DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
 def take_declined(journal: Journal, word: PostingDeclined) -> Done:
-    """Keep that a system behind the inventory did not take an entry. It stands all the same.
+    """Store that a system behind the inventory declined an entry. The entry stays current.
 
-    Raises UnreadableInput where there is no such entry here, Late where something stands in its place by now.
+    Raises UnreadableInput for an unknown entry, Late where it was replaced since.
     """
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
@@ -142,7 +142,7 @@ def take_declined(journal: Journal, word: PostingDeclined) -> Done:
 
 
 def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | PostingDeclined) -> Done:
-    """Do what the inventory's side decided, if what it decided about is still open as it was told there.
+    """Carry out the inventory's decision, if the review that it names is still the open one.
 
     Raises Late where it is not.
     """
@@ -158,7 +158,7 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
 
 
 class Decisions:
-    """Decisions carried out by the agent that holds the journal, which sends the event that one makes."""
+    """Carries out decisions in the running agent, which then sends the resulting events."""
 
     def __init__(
         self,
@@ -168,9 +168,9 @@ class Decisions:
         written: Callable[[], None],
         beside: Callable[[PersonDecided], None] = lambda _: None,
     ) -> None:
-        """`talking` tells the operator, where entries are agreed; `written` hears that an event is owed.
+        """`talking` announces decisions in the dialogue; `written` is called for each new pending event.
 
-        `beside` tells an operator with whom nothing is agreed what he must hear all the same.
+        `beside` announces a declined posting where there is no dialogue.
         """
         self._beside = beside
         self._settings = settings
@@ -179,12 +179,12 @@ class Decisions:
         self._written = written
 
     async def decide(self, asked: Resolution) -> str:
-        """Carry out what a person decided at the command line; what came of it."""
+        """Carry out a decision from the command line; the message for its user."""
         done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
     async def decide_signed(self, order: ReviewDecision | PostingDeclined, signature: str) -> Done:
-        """Carry out what the inventory's side decided, and note that its order is done."""
+        """Carry out the inventory's signed decision and mark its order as done, in one transaction."""
 
         def work(journal: Journal) -> Done:
             with journal.orders.carried_out(signature):
@@ -204,9 +204,10 @@ class Decisions:
 
 
 def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
-    """What came of it where a crash cut its commit off behind the second copy: the opening has entered that.
+    """The result, where a crash came between the entry log and the commit: the next opening restored the entry.
 
-    Who decided, and why, was not in the copy. No voice reads as a person does who reviews.
+    The log lacks the person and the reason, which are stored here. The reading's name, REVIEWED, shows that it was a
+    review.
     """
     if journal.review_log.told_last(order.utterance_id) != order.review:
         return None
@@ -226,10 +227,10 @@ async def take_signed(
     read: Callable[[bytes], ReviewDecision | PostingDeclined],
     carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
 ) -> None:
-    """Carry out what the inventory's side decided and the journal keeps, until cancelled: first what a crash left.
+    """Carry out the inventory's decisions stored in the journal, until cancelled, beginning with those from before.
 
-    `came` says that there is more. What comes late, breaks a rule or finds no form or catalogue here is told in the log
-    and counted: no decision ends an agent. On a full disk it waits.
+    `came` is set when there are new ones. A late or invalid decision, or one without a form or catalogue here, is
+    logged and counted: no decision ends the agent. On a full disk it waits.
     """
     while True:
         came.clear()
@@ -249,7 +250,7 @@ async def _take_one(
     who = "the inventory's side"
 
     try:
-        order = read(body.encode())  # once more: the key may be another one since
+        order = read(body.encode())  # verified again: the key may have changed since
         who = order.by if isinstance(order, PostingDeclined) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
@@ -260,11 +261,11 @@ async def _take_one(
         logger.info("%s decided: %s %s", who, done.told.utterance_id, done)
 
 
-# Through the agent that holds the journal.
+# The socket of the agent that has the journal locked.
 
 
 async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
-    """Take decisions until cancelled. On a disk that knows no sockets it is said that the agent must be stopped."""
+    """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
     with _bound(directory) as path:
         try:
             server = await asyncio.start_unix_server(partial(_answer, decide), path)
@@ -272,7 +273,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
             why = plainly(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
             return
-        async with server:  # the directory is open to its owner alone
+        async with server:  # only the directory's owner can connect
             await server.serve_forever()
 
 
@@ -295,13 +296,13 @@ async def _answer(
 
 
 FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
-"""What an agent may answer, as the command raises it."""
+"""Errors in an agent's answer, by name, as `ask_agent` raises them."""
 
 
 def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
-    """Let the agent that holds the journal carry it out; what came of it.
+    """Send a decision to the agent that has the journal locked; its message for the user.
 
-    Raises what the agent answers, `running` where it takes no decisions, Unfinished where it gives no answer.
+    Raises the agent's error, `running` where it serves no decisions, Unfinished where it does not answer in time.
     """
     with _within(directory) as path, socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWERED_S)
@@ -328,7 +329,7 @@ def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> st
 
 @contextmanager
 def _bound(directory: Path) -> Iterator[str]:
-    """The socket's path for the agent, which takes the socket away when it ends."""
+    """The socket's path for the agent; removes the socket on exit."""
     with _within(directory) as path:
         try:
             yield path
@@ -338,7 +339,7 @@ def _bound(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def _within(directory: Path) -> Iterator[str]:
-    """The socket's path, short enough for the kernel, which takes 107 bytes, however deep the directory lies."""
+    """The socket's path by way of /proc: below the kernel's limit of 107 bytes, however deep the directory."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{SOCKET}"

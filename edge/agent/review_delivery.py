@@ -1,7 +1,6 @@
-"""Review delivery: what waits for a person goes to the inventory, and what is decided there comes back.
+"""Review delivery: publishes the changes of reviews to the inventory, and receives its decisions.
 
-Beside the outbox: entries go in their order whatever becomes of these, and an inventory that knows nothing of them is
-owed no entry for it.
+Reviews have an outbox of their own: they never block entries, also where an inventory does not support reviews.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from edge.keep.signed import NotDone
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
-LOOK_S = 1.0  # How often it is looked what has changed: nobody in the office is sooner.
-WINDOW = 16  # So many are on the way at one time.
+LOOK_S = 1.0  # Poll interval of the journal.
+WINDOW = 16  # Limit of unconfirmed events.
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ logger = logging.getLogger(__name__)
 def renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
 ) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
-    """What makes the event of a change. What is doubtful is said by the rules of its form, where that is at hand."""
+    """The function that makes a change's event; it includes the doubts by the form's rules, if the form is loaded."""
 
     def render(change: ReviewChange, minted: Minted) -> dict[str, Any]:
         reading, rules = change.reading, rules_of(change.form)
@@ -56,15 +55,15 @@ def renderer(
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one look came to."""
+    """The result of one poll."""
 
-    waiting: int  # How many utterances wait for a person.
-    rows: tuple[OutboxRow, ...]  # What is to be published now.
-    not_done: dict[str, int]  # How many decisions of the inventory's side were not done, by the reason.
+    waiting: int  # Number of open reviews.
+    rows: tuple[OutboxRow, ...]  # The events to publish now.
+    not_done: dict[str, int]  # Number of the inventory's decisions that were not done, by reason.
 
 
 class ReviewDelivery:
-    """The changes of one journal on their way. Belongs to the loop."""
+    """Delivers the review changes of one journal. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class ReviewDelivery:
         *,
         by_receipt: bool,
     ) -> None:
-        """`patience_s`: so long the first receipt is waited for before it is sent again."""
+        """`patience_s`: seconds without a receipt before the first retry."""
         self._desk = desk
         self._render = render
         self._by_receipt = by_receipt
@@ -85,7 +84,7 @@ class ReviewDelivery:
         self._next = -math.inf
 
     def connected(self) -> None:
-        """A connection came up: nothing is on the way any more, and what is open is told anew."""
+        """Reset after a connection came up: all open reviews are published again."""
         self._outbox.clear()
         self._begins, self._next = True, -math.inf
 
@@ -94,11 +93,11 @@ class ReviewDelivery:
         return self._outbox.get(event_id) is not None
 
     def confirmed(self, event_id: str) -> None:
-        """The inventory has it."""
+        """Mark an event as confirmed by the inventory."""
         self._confirmed.add(event_id)
 
     def acknowledged(self, event_id: str, reason_code: int) -> None:
-        """The broker's word: it settles where no receipts come."""
+        """Apply the broker's PUBACK, which confirms the event where the inventory sends no receipts."""
         if reason_code >= FAILURE and not self._refused:
             self._refused = True
             logger.warning("the broker refuses what is told of reviews (%d): let this device publish it", reason_code)
@@ -106,11 +105,11 @@ class ReviewDelivery:
             self.confirmed(event_id)
 
     def unsent(self, event_id: str, now: float) -> None:
-        """It could not be published."""
+        """Schedule an event that could not be published again."""
         self._outbox.unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> Looked | None:
-        """Note what was confirmed and what has changed; what is to be done now, None where it is too soon to look."""
+        """Store confirmations and new changes; the events to publish now. None within LOOK_S and on a full disk."""
         if now < self._next:
             return None
         self._next = now + LOOK_S
@@ -135,7 +134,7 @@ class ReviewDelivery:
         return Looked(waiting, tuple(going), not_done)
 
     def _scheduled(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
-        """Of what the journal owes, the rows to publish now; what it owes no more is forgotten."""
+        """The pending rows to publish now; rows that are not pending any more leave the outbox."""
         rows = {row.event_id: row for row in owed}
         for one in self._outbox.pending:
             if one.key not in rows:
@@ -146,7 +145,7 @@ class ReviewDelivery:
 
 
 class DecisionInbox:
-    """The inventory's decisions as they arrive: checked, and kept before the broker hears that they are here."""
+    """Receives the inventory's decisions: each is verified and stored before the broker gets its PUBACK."""
 
     def __init__(
         self,
@@ -156,9 +155,9 @@ class DecisionInbox:
         beat: Callable[[], None],
         decided: Callable[[], None],
     ) -> None:
-        """`key` is that whose decisions are taken; without one none is.
+        """`key` verifies decisions; None refuses all.
 
-        `beat` is called while a decision waits for room on the disk, `decided` when the journal has one to carry out.
+        `beat` is called while a decision waits for disk space, `decided` once one is stored.
         """
         self._key = key
         self._source = source
@@ -168,20 +167,20 @@ class DecisionInbox:
 
     @property
     def open(self) -> bool:
-        """Whether the settings name a key whose decisions are taken."""
+        """Whether the settings name a key for decisions."""
         return self._key is not None
 
     def read(self, payload: bytes) -> ReviewDecision | PostingDeclined:
-        """What is decided for this device, or was declined of it. Raises MalformedMessage, Forged."""
+        """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
         read = read_declined if "declined" in parsed(payload) else read_decision
         return read(payload, self._source, self._key)
 
     async def receive(self, message: Delivered) -> None:
-        """Keep it, or count why not. When this returns the broker may forget it: a crash before brings it again."""
+        """Store a decision, or count its refusal. The caller acknowledges it afterwards: a crash before repeats it."""
         if (why := self._objection(message)) is not None:
-            with suppress(DiskFull):  # it is in the log
+            with suppress(DiskFull):  # the log has it
                 await self._desk(lambda journal: journal.orders.count(why))
             return
         signature, body = str(parsed(message.payload)[SIGNATURE]), message.payload.decode()
@@ -206,7 +205,7 @@ class DecisionInbox:
 
 
 def pinned_key(path: Path | None) -> PublicKey | None:
-    """The key in the file that deliver.decisions_key names; None where it names none. Raises Misconfigured."""
+    """Load the key in the file of deliver.decisions_key; None without one. Raises Misconfigured."""
     if path is None:
         return None
     try:

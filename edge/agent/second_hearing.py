@@ -1,7 +1,7 @@
-"""The second hearing: while an entry is held, a witness hears the same sound, and contradicts what it rests on.
+"""The second hearing: while an entry is held, a second recogniser reads its sound and may contradict the reading.
 
-Nothing waits for it. It is ended when the undo window is over, or when the operator goes on; what a crash, a hang or a
-slow machine keep it from saying is not said, and the entry is recorded as it would be without a witness.
+Nothing waits for it. It is cancelled when the undo window is over, or when the operator goes on; after a crash or a
+timeout the entry is recorded as without a second recogniser.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from edge.agree.dialogue.table import State
 from edge.records import Draft, Utterance
 from edge.understand.witness import contradicted
 
-LONGEST_S = 20.0  # A witness that says nothing for so long hangs: a tenth of the sound's length is usual.
+LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 
-MOST_FAILURES = 3  # In a row; then it is left alone, for starting it again and again helps nobody.
+MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 logger = logging.getLogger(__name__)
 
 
 class Witness(Protocol):
-    """Hears sound once more, with words of its own."""
+    """A second recogniser."""
 
     async def words(self, pcm: bytes) -> str:
-        """What it heard; ended where that is cancelled. Raises Unavailable."""
+        """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
         ...
 
     async def end(self) -> None:
-        """Give back what it holds."""
+        """Release its resources."""
         ...
 
 
 class SecondHearing:
-    """Hears again what is held. Belongs to the loop."""
+    """Passes held utterances to the witness. Use it in the event loop only."""
 
     def __init__(
         self, witness: Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
     ) -> None:
-        """`rules` gives those by which an utterance was read; None where the witness does not hear its language.
+        """`rules` returns the rules of an utterance; None where the witness does not support its language.
 
-        `post` tells the dialogue.
+        `post` passes a contradiction to the dialogue.
         """
         self._witness = witness
         self._rules = rules
@@ -54,17 +54,17 @@ class SecondHearing:
         self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
         self._of: str | None = None
         self._limit: asyncio.Timeout | None = None
-        self.failures = 0  # How often in a row it could not be heard.
+        self.failures = 0  # Failures in a row.
 
     def decided(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
-        """What was heard is concluded: hear it again if it is what is held now."""
+        """Queue a concluded utterance for the witness, if its entry is the held one."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
         if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
     def stands(self, state: State, draft: Draft | None) -> None:
-        """Where the conversation stands: what is not held any more need not be heard."""
+        """Cancel the witness when its entry is not held any more."""
         if state is State.HELD and draft is not None and draft.utterance_id == self._of:
             return
         self._of = None
@@ -73,7 +73,7 @@ class SecondHearing:
             limit.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
-        """Hear one after the other, until cancelled."""
+        """Process the queue until cancelled."""
         try:
             while True:
                 await self._hear(*await self._wanted.get())
@@ -83,7 +83,7 @@ class SecondHearing:
     async def _hear(self, utterance: Utterance, reading: Reading) -> None:
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
-            return  # over before its turn came, or nothing for this ear
+            return  # not held any more, or a language that the witness does not support
         try:
             async with asyncio.timeout(LONGEST_S) as limit:
                 self._limit = limit
