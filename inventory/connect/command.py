@@ -1,4 +1,4 @@
-"""`dockvoice connect`: what was recorded is posted into another system. To list the commands loads no database."""
+"""`dockvoice connect`: posts entries into another system. Listing the commands imports no database module."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
     from inventory.settings import InventorySettings
 
 DIRECTORY = Path("/etc/dockvoice/connect")
-UNIT = "EA"  # In which an item is tried of which the other system says nothing.
-SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
+UNIT = "EA"  # Unit of a test item if the other system reports no items.
+SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
 ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
-"""By what a test receipt was declined for, what says it."""
+"""The option that supplies what a test receipt was declined for, by the reason."""
 
 
 class Named(TyperGroup):
     """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command of that name; for any other word it is the name of a connector, which is run."""
+        """The command of that name; any other word is a connector's name, and becomes the argument of `run`."""
         is_name = bool(args) and args[0] not in self.commands and not args[0].startswith("-")
         return super().resolve_command(ctx, ["run", *args] if is_name else args)
 
@@ -100,8 +100,8 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
     """
     settings, inventory, _ = _settings(name, file, config, database)
     log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request is for whoever debugs
-    from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
+    from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
     serve(name, settings, inventory)
 
@@ -187,7 +187,7 @@ def status(
     due: waits, or is tried again. posted. declined: a person must look. reversed: posted and taken back. void: nothing
     needed to be posted. With --json one object for each connector, with what is open under "open".
     """
-    from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
     from inventory.repository import Store  # noqa: PLC0415 - see above
 
     inventory = settings_of(config, database=database)
@@ -254,7 +254,7 @@ def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
 
 
 def _item(pulled: Pulled, given: str | None) -> PulledItem:
-    if pulled.items is None and given is not None:  # Who says of no items may know this one.
+    if pulled.items is None and given is not None:  # A connector that pulls no items may still know this one.
         return PulledItem(given, given, UNIT, (), lot_needed=False)
     items = pulled.items or ()
     found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
@@ -303,7 +303,7 @@ def _demand(found: Any, state: DocumentState, message: str) -> None:
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+    from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)
@@ -333,7 +333,7 @@ def _kind(path: Path) -> str | None:
 @contextmanager
 def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
     settings, inventory, path = _settings(name, file, config, database)
-    from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
     with desk(name, settings, inventory) as at:
         try:

@@ -1,4 +1,4 @@
-"""The CSV folder: another system, or a person, drops files that are read, and fetches files that are written here."""
+"""The CSV folder: imports files that another system or a person drops, and writes files for them to fetch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CsvConnection(ConnectionSettings):
 
     def connector(self) -> CsvFolder:
         """The connector to it."""
-        if self.csv.folder.is_dir():  # what is not mounted is waited for
+        if self.csv.folder.is_dir():  # an unmounted folder is no error here: calls raise Away until it is mounted
             demand_owner(self.csv.folder)
         return CsvFolder("csv", self.csv)
 
@@ -63,7 +63,7 @@ class CsvFolder:
         self._in = Incoming(name, settings.folder, settings.operator_forms, now)
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """The line of the posting."""
+        """The document of the posting's line, if one was written."""
         file = self._out.file_of(posting.reference, posting)
         if file is None:
             return ()
@@ -71,32 +71,32 @@ class CsvFolder:
         return (Document(posting.reference, back or file, DocumentState.REVERSED if back else DocumentState.DONE),)
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Write its line; there are no drafts."""
+        """Append its line, unless it was written; there are no drafts."""
         del draft
         if self._out.file_of(posting.reference, posting) is None:
             self._out.append(received(posting))
         return self.find(posting)[0]
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Write a line that takes it back."""
+        """Append a line that reverses it, unless it was written."""
         if self._out.file_of(reversal_of(posting), posting) is None:
             self._out.append(taken_back(posting, why))
         return next(iter(self.find(posting)), document)
 
     def pull(self) -> Pulled:
-        """What was dropped."""
+        """Import the dropped files; the current lists, items and operators."""
         return self._in.pull()
 
     def hand_over(self) -> None:
-        """Close the batch where it is old enough, and hand it over."""
+        """Close the batch if it is old enough, and move it into the folder."""
         self._out.close_batch(only_old=True)
 
     def tells(self) -> str:
-        """Which folder it is."""
+        """The folder and the file format."""
         return f"CSV folder {self._settings.folder}, {self._settings.format} files"
 
     def close(self) -> None:
-        """Hand over what waits. Where that cannot be done now, the next start does it: it is on the disk."""
+        """Hand over the batch. After a failure the next start does it: the batch is on the disk."""
         try:
             self._out.close_batch()
         except Away as fault:
@@ -105,7 +105,7 @@ class CsvFolder:
 
 def _openpyxl(name: str) -> None:
     try:
-        import openpyxl  # noqa: F401, PLC0415 - only who hands over such files needs it
+        import openpyxl  # noqa: F401, PLC0415 - an optional library, needed for xlsx alone
     except ModuleNotFoundError:
         message = "format xlsx needs openpyxl; pip install 'dockvoice-inventory[excel]', or set format = \"csv\""
         raise Misconfigured(f"{name}: {message}") from None

@@ -1,7 +1,7 @@
-"""The files that are dropped into the CSV folder: whole ones only, each taken whole or not at all, then archived.
+"""Files dropped into the CSV folder: each is imported whole or refused whole, then archived.
 
-What a file is about its name says: `expected-4711.csv`, `items.csv`, `operators.csv`, `withdrawn.csv`. What was taken
-is kept apart, so that all of it is known again after a restart, whatever becomes of the archive.
+The file's name gives its kind: `expected-4711.csv`, `items.csv`, `operators.csv`, `withdrawn.csv`. Imported data is
+stored apart from the archive, so that a restart can read it whatever happens to the archive.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from inventory.site.roster import read_file as read_operators
 from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
 SUFFIXES = (".csv", ".json")
-UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # As copying programs call what they have not finished.
-QUIET_S = 5.0  # A file that changed later than this is still being written by whoever does not rename it.
+UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
+QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
 
 ITEMS = Layout(
     ("item", "title", "base", "lot_needed", "unit", "factor"),
@@ -46,17 +46,17 @@ ITEMS = Layout(
 WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
 YES_NO = {"yes": True, "no": False}
 LAYOUTS = {"expected": EXPECTED, "withdrawn": WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
-LONGEST_NAME = 200  # Bytes that are left of a file's name: with what is put before and behind it a folder takes 255.
-COPY = "dropped"  # What the copy of a file is called while it is looked at.
+LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
+COPY = "dropped"  # Name of a file's copy while it is read.
 
 Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
 
 
 class Incoming:
-    """What was dropped, and what stands of it. Used by one thread."""
+    """Imports dropped files and stores the current data. Used by one thread."""
 
     def __init__(self, name: str, folder: Path, forms: Collection[str], now: Callable[[], datetime]) -> None:
-        """`forms` are the names of those that operators may be given."""
+        """`forms` are the names of the forms that operators may have."""
         self._name, self._folder, self._forms, self._now = name, folder, forms, now
         self._in, self._own = folder / "in", folder / ".dockvoice" / "taken"
         self._kinds: Mapping[str, Callable[[Path], None]] = {
@@ -67,7 +67,7 @@ class Incoming:
         }
 
     def pull(self) -> Pulled:
-        """Import new files; what stands. A refused file is reported once. Raises Away."""
+        """Import new files; the current data. A refused file is reported once. Raises Away."""
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
@@ -87,7 +87,7 @@ class Incoming:
             raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
 
     def _dropped(self) -> list[Path]:
-        """Whole files, the oldest first."""
+        """Complete files, the oldest first."""
         found = []
         for file in self._in.iterdir():
             if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_file(file):
@@ -98,7 +98,7 @@ class Incoming:
         return [file for _, file in sorted(found)]
 
     def _imported(self, file: Path) -> Iterator[Omitted]:
-        """Take a file whole, or refuse it whole and say why beside it."""
+        """Import a file whole, or move it to `refused` with its faults in a file beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:
             if kind is None or file.suffix.lower() not in SUFFIXES:
@@ -117,7 +117,7 @@ class Incoming:
             self._moved(file, "archive")
 
     def _read(self, kind: str, file: Path) -> None:
-        """Move the file away before reading it, so that it cannot be exchanged meanwhile."""
+        """Read a private copy of the file, which cannot be exchanged meanwhile."""
         copy = self._own / f"{COPY}{file.suffix.lower()}"
         try:
             _durably(copy, text(file, "utf-8-sig"))
@@ -137,13 +137,13 @@ class Incoming:
             copy.unlink(missing_ok=True)
 
     def _moved(self, file: Path, to: str) -> Path:
-        """Where it is now: under its own name, behind the moment, so that none takes the place of another."""
+        """Move the file, its name prefixed with the time so that it replaces no other; the new path."""
         at = self._now().strftime("%Y%m%dT%H%M%S.%f")
         name = os.fsdecode(os.fsencode(file.name)[-LONGEST_NAME:])
         return file.rename(self._in / to / f"{at}-{name}")
 
     def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
-        """A file that takes the place of the one before it."""
+        """Store a file that replaces the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
         _durably(self._own / f"{kind}{suffix}", text(file))
@@ -156,7 +156,7 @@ class Incoming:
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
     def _standing(self) -> Lines | None:
-        """What was announced and not withdrawn; None: nothing was ever announced here."""
+        """The expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
         if not is_file(path):
             return None
@@ -170,7 +170,7 @@ class Incoming:
         self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
 
     def _announce(self, file: Path, standing: Lines) -> None:
-        """Let this be what stands, all of it or nothing. Raises FaultyFile where two files contradict each other."""
+        """Store these expected lines, all or nothing. Raises FaultyFile if two files contradict each other."""
         rows = []
         for place, lines in standing.items():
             for line in lines:
@@ -181,7 +181,7 @@ class Incoming:
         _durably(part, json.dumps(rows, ensure_ascii=False))
         if rows:
             try:
-                read_expected(part)  # What two files say of one pallet is found here.
+                read_expected(part)  # Finds contradictions between two files about one pallet.
             except FaultyFile as fault:
                 message = [one.partition(": ")[2] for one in fault.faults]
                 raise FaultyFile(file, [f"with what was announced before: {one}" for one in message]) from None
@@ -189,11 +189,11 @@ class Incoming:
 
 
 def _demand_columns(path: Path, layout: Layout) -> None:
-    """Raise UnreadableInput where it names others than ours, without a word of what it says: it may be any file."""
+    """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
         found = strict(text(path)) if path.suffix == ".json" else [_header(path)]
     except (NotStrict, csv.Error):
-        return  # which whoever reads it tells
+        return  # the reader reports it
     rows = found if isinstance(found, list) else []
     for at, row in enumerate(row for row in rows if isinstance(row, dict | list)):
         unknown = [place for place, name in enumerate(row, 1) if name not in layout.columns]
@@ -208,7 +208,7 @@ def _header(path: Path) -> list[str]:
 
 
 def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
-    """The trailers and doors of which nothing is expected any more. Raises FaultyFile, UnreadableInput."""
+    """The trailers and doors whose expected lists are withdrawn. Raises FaultyFile, UnreadableInput."""
     faults: list[str] = []
     found = []
     for where, cells in read_rows(path, WITHDRAWN):
@@ -255,7 +255,7 @@ def read_items(path: Path) -> Sequence[PulledItem]:
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """What a column may hold."""
+    """The allowed values of a column, and the message for others."""
 
     is_allowed: Callable[[str], object]
     message: str
@@ -302,7 +302,7 @@ def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Ite
 
 
 def _durably(path: Path, written: str) -> None:
-    """Whole, or as it was; for us alone."""
+    """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with plain_file.private(part) as file:

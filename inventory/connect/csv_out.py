@@ -1,8 +1,8 @@
 """Files that the CSV folder hands over, durable line by line and visible only when complete.
 
-Lines are appended to a batch outside the shared folder. When it is closed, its references are noted, it is stored under
-its final name, then moved into the folder: after a kill at any point the next start continues, and no line is in two
-files. A file may be removed once fetched; the notes keep what was handed over.
+Lines are appended to a batch outside the shared folder. When it is closed, its references are recorded, it is stored
+under its final name, then moved into the folder: after a kill at any point the next start continues, and no line is in
+two files. A file may be removed once fetched; the records of its references stay.
 """
 
 from __future__ import annotations
@@ -42,51 +42,51 @@ COLUMNS = (
 )
 
 FORMULA = ("=", "+", "-", "@", "'")
-"""What a spreadsheet takes for the beginning of a formula, which may fetch and send; and what is put before one, so
-that whoever reads the file knows that the first of these was put there."""
-GUARD = "'"  # What spreadsheets themselves put before a cell that is text whatever it looks like.
+"""First characters that make a spreadsheet read a cell as a formula, which may fetch and send data. `'` is one of them,
+so that a reader of the file can tell a guard from a `'` of the text's own."""
+GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
 
-BATCH = "batch"  # In the notes: it waits in the batch, and is in no file yet.
+BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
 
-MOST_DAYS = 10  # Of which the notes are kept in memory: a device that was out of reach for a week is not read anew.
+MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
 
 Row = Mapping[str, str]
 
 
 class Format(StrEnum):
-    """What kind of file is handed over."""
+    """The format of the files handed over."""
 
     CSV = "csv"
-    XLSX = "xlsx"  # In which a pallet's number keeps its zeros whatever opens it.
+    XLSX = "xlsx"  # Keeps a pallet number's leading zeros in every program that opens it.
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """When a batch is closed."""
+    """Limits at which a batch is closed."""
 
-    lines: int  # With so many.
-    seconds: float  # When it is so old.
+    lines: int  # Its number of lines.
+    seconds: float  # Its age.
 
 
 class Outgoing:
-    """The files for the other side. Used by one thread."""
+    """Writes the files for the other system. Used by one thread."""
 
     def __init__(self, name: str, folder: Path, form: Format, closing: Closing, now: Callable[[], datetime]) -> None:
         self._name, self._folder, self._form, self._closing, self._now = name, folder, form, closing, now
         self._out, self._own = folder / "out", folder / ".dockvoice"
-        self._batch: list[Row] | None = None  # None: the disk is to be asked what is in it.
+        self._batch: list[Row] | None = None  # None: not read from the disk yet, or the disk failed.
         self._began = now()
-        self._notes: dict[str, dict[str, str]] = {}  # By the day of their postings: in which file a reference is.
+        self._notes: dict[str, dict[str, str]] = {}  # Cache: the file of each reference, by the day of its posting.
 
     def file_of(self, reference: str, posting: Posting) -> str | None:
-        """The file in which a reference that belongs to the posting is, or BATCH; None: nowhere. Raises Away."""
+        """The file that holds a reference belonging to the posting; BATCH; or None. Raises Away."""
         with self._at_the_disk() as batch:
             if any(row["reference"] == reference for row in batch):
                 return BATCH
             return self._day(moment(posting.recorded_at)[:10]).get(reference)
 
     def append(self, notice: Notice) -> None:
-        """Put a line on the disk, and close the batch where it is full. Raises Away, Declined."""
+        """Append a line durably, and close the batch if it is full. Raises Away, Declined."""
         row = _row(notice)
         with self._at_the_disk() as batch:
             if not batch:
@@ -97,7 +97,7 @@ class Outgoing:
             self.close_batch()
 
     def close_batch(self, *, only_old: bool = False) -> None:
-        """Hand over what waits; with `only_old`, where it has waited long enough. Raises Away."""
+        """Hand over the batch; with `only_old` only if it is old enough. Raises Away."""
         with self._at_the_disk() as batch:
             old = (self._now() - self._began).total_seconds() >= self._closing.seconds
             if batch and (old or not only_old):
@@ -117,8 +117,8 @@ class Outgoing:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[list[Row]]:
-        """The lines of the batch. Where the disk fails, what is on it is read again the next time."""
-        if not self._folder.is_dir():  # It is not made here: what is not mounted would be written below its place.
+        """The lines of the batch. After a disk error the batch is read again at the next call."""
+        if not self._folder.is_dir():  # Never created here: without its mount it would lie on the wrong disk.
             self._batch = None
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
@@ -134,7 +134,7 @@ class Outgoing:
             raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
 
     def _left(self) -> list[Row]:
-        """The whole lines of a batch; what a kill or a full disk left of the last one is cut off."""
+        """The whole lines of a batch; a line left incomplete by a kill or a full disk is truncated."""
         for torn in self._by.glob("*.part"):
             torn.unlink()
         if not is_file(self._open):
@@ -151,7 +151,7 @@ class Outgoing:
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     def _day(self, day: str) -> dict[str, str]:
-        """What is noted of the postings that were recorded that day."""
+        """The file of each reference whose posting was recorded on that day."""
         if day not in self._notes:
             if len(self._notes) > MOST_DAYS:
                 self._notes.clear()
@@ -169,7 +169,7 @@ class Outgoing:
             self._day(day).update({note["reference"]: name for note in notes})
 
     def _put_by(self, name: str, batch: Sequence[Row]) -> None:
-        """Under the name that it will have; from then on there is no batch."""
+        """Store the batch under its final name; the batch is empty afterwards."""
         if self._form is Format.CSV:
             self._open.rename(self._by / name)
         else:
@@ -188,7 +188,7 @@ class Outgoing:
 
 
 def _row(notice: Notice) -> Row:
-    """The cells of a line. Raises Declined for what no line can hold."""
+    """The cells of a line. Raises Declined for control characters."""
     posting = notice.posting
     found: dict[str, Any] = {
         "reference": notice.reference,
@@ -212,17 +212,17 @@ def _row(notice: Notice) -> Row:
 
 
 def guarded(cell: str) -> str:
-    """The text, so that no spreadsheet takes it for a formula. Whatever begins with ' lost nothing but that."""
+    """The text, prefixed so that no spreadsheet reads it as a formula; `unguarded` restores it."""
     return GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
 
 
 def unguarded(cell: str) -> str:
-    """As it was said."""
+    """The text without the prefix of `guarded`."""
     return cell[1:] if cell.startswith(GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
 
 
 def _append(path: Path, rows: Sequence[Row]) -> None:
-    """Durably, or not at all; behind a line that a power cut left half, on a new one."""
+    """Append rows durably or not at all; after a line that a power cut left incomplete, on a new line."""
     lines = io.StringIO(newline="")
     csv.writer(lines, lineterminator="\r\n").writerows(row.values() for row in rows)
     with path.open("a+b") as file:
@@ -250,9 +250,9 @@ def _cells(found: str) -> list[list[str]]:
 
 
 def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
-    """Every cell as text, but for numbers."""
-    from openpyxl import Workbook  # noqa: PLC0415 - what hands over CSV needs no such library
-    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - the same
+    """Write the batch as xlsx, every cell as text except numbers."""
+    from openpyxl import Workbook  # noqa: PLC0415 - an optional library, needed for xlsx alone
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - see above
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("entries")
@@ -262,7 +262,7 @@ def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
         for name, said in row.items():
             cell = WriteOnlyCell(sheet, float(said) if name in NUMBERS and said else unguarded(said) or None)
             if isinstance(cell.value, str):
-                cell.data_type = "s"  # Text, also where it begins with =.
+                cell.data_type = "s"  # Text, even if it begins with =.
             cells.append(cell)
         sheet.append(cells)
     book.save(path)
@@ -271,7 +271,7 @@ def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Fsync a folder, which makes its names durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -17,13 +17,14 @@ from inventory.connect.ports import Away, Connector, Declined, Document, Documen
 from inventory.records import PostingState
 
 FIRST_S, LONGEST_S = 2.0, 600.0
-"""Waits before what failed is tried again, doubled each time. Ten minutes: nobody in an office waits longer unasked."""
+"""The first and the longest wait before a retry; doubled after each failure. Ten minutes, so that a repaired system is
+used again without an operator's action."""
 
-MOST_STEPS = 8  # For one posting in one go: a system that doubles all it is told must not keep us for ever.
+MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
 
 
 SETTLED = frozenset({PostingState.POSTED, PostingState.REVERSED, PostingState.VOID})
-"""States in which nothing waits for anybody."""
+"""States that need no further step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Reverse:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is left to do."""
+    """Nothing is left to do for the posting."""
 
     state: PostingState
     document: Document | None
@@ -59,7 +60,7 @@ def next_step(found: Sequence[Document], *, stands: bool) -> Step:
     """
     live = sorted(
         (one for one in found if one.state is not DocumentState.REVERSED),
-        key=lambda one: one.state is not DocumentState.DONE,  # stable: of those that are alike the oldest is kept
+        key=lambda one: one.state is not DocumentState.DONE,  # stable: of equal documents the oldest is kept
     )
     if not stands:
         if live:
@@ -88,7 +89,7 @@ class Round:
     settled: int = 0
     declined: int = 0
     failed: int = 0
-    away: str | None = None  # What was met, where the other system seems to be gone: two in a row failed.
+    away: str | None = None  # The last error, if two postings in a row failed: the system seems unavailable.
 
 
 class NoEffect(Away):
@@ -110,7 +111,7 @@ class PostingLoop:
     ) -> None:
         """`left_alone_s`: how long the other system may still be executing a call without an answer.
 
-        `not_received`: exceptions with which a pallet was turned away; nothing is posted.
+        `not_received`: exceptions of a pallet that was turned away; nothing is posted.
         """
         self._ledger = ledger
         self._connector = connector
@@ -142,7 +143,7 @@ class PostingLoop:
                     return Round(settled, declined, failed, str(fault))
             except (Misconfigured, Unavailable):
                 raise
-            except Exception as fault:  # a fault in a connector is this posting's until somebody mends it
+            except Exception as fault:  # a fault in a connector delays only this posting
                 log.exception("%s", owed.event_id)
                 failed += 1
                 self._wait(owed, Away(f"{type(fault).__name__} in the connector; see its log"))
@@ -167,7 +168,7 @@ class PostingLoop:
         log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, attempts, fault, wait.total_seconds())
 
     def _bring_about(self, owed: Owed) -> bool:
-        """Have it as it should be; False where the other system is left alone for now."""
+        """Run steps until the posting is settled; False if a pending call postpones it."""
         if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
             self._ledger.postponed(owed.event_id, until)
             return False
@@ -185,12 +186,12 @@ class PostingLoop:
                 raise NoEffect(f"{_description(step)}: the answer was that it is done, and it is not")
             self._ledger.begins(owed.event_id)
             answer, done = self._do(posting, step, owed), step
-            # Who cannot be asked is believed: its side drops what comes twice.
+            # Without `find` the answer is trusted: the other side drops duplicates.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
         raise NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
 
     def _found(self, posting: Posting, owed: Owed) -> Sequence[Document]:
-        """The documents there; for a system that cannot be queried, what the ledger knows."""
+        """The documents in the other system; if it cannot be queried, those that the ledger has."""
         if self._connector.looks:
             return tuple(self._connector.find(posting))
         if owed.document is not None:
@@ -206,7 +207,7 @@ class PostingLoop:
 
 
 _UNKNOWN: Sequence[Document] = []
-"""It may have been posted, and nobody can say: it is posted, which does nothing if it was, and then taken back."""
+"""State unknown after a crash: post again (idempotent), then reverse."""
 
 
 def _description(step: Post | Reverse) -> str:

@@ -1,8 +1,8 @@
-"""ERPNext 14 to 16: a receipt is a Purchase Receipt made from its Purchase Order and submitted; taken back, cancelled.
+"""ERPNext 14 to 16: a receipt is a Purchase Receipt made from its Purchase Order and submitted; a reversal cancels it.
 
 Written from Frappe's and ERPNext's published source (frappe/api/v1.py, buying/doctype/purchase_order) and their REST
-documentation; no ERPNext could be run where this was made. Drafts of one order may be as many as somebody makes, by its
-authors' intent: so a receipt carries our reference in a field of its own, which ERPNext itself keeps unique.
+documentation; not tested against a running ERPNext. ERPNext allows any number of drafts of one order, so a receipt
+carries our reference in a field that ERPNext keeps unique.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
 CANCEL = "frappe.client.cancel"
-META = "frappe.desk.form.load.getdoctype"  # What every user's browser loads; fields themselves are the manager's.
+META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
-DRAFT, SUBMITTED = 0, 1  # Of `docstatus`; 2 is cancelled.
-SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # Of an order that takes no more.
+DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
+SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
 NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
-PAGE = 500  # Items a request, so that an answer stays small.
-MOST_PLACES = 6  # Of a quantity: what was converted is exact, or it is not converted.
+PAGE = 500  # Items per request, so that an answer stays small.
+MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
 TRY_AGAIN = frozenset(
     {
@@ -59,7 +59,7 @@ TRY_AGAIN = frozenset(
         "InReadOnlyMode",
     }
 )
-"""Exceptions that speak of this moment, not of what was asked."""
+"""Exceptions of a temporary state, which a retry may resolve."""
 
 WHY: Mapping[str, Why] = {
     "BatchExpiredError": Why.EXPIRED,
@@ -71,16 +71,17 @@ WHY: Mapping[str, Why] = {
     "StockOverReturnError": Why.QUANTITY_WRONG,
     "UOMMustBeIntegerError": Why.QUANTITY_WRONG,
 }
-"""What an operator can be told of an exception of ERPNext's."""
+"""The reason code of an exception of ERPNext's."""
 
 NAMES_NOTHING = "LinkValidationError"
-"""What it throws where a receipt names what is not there: all else in it is ERPNext's own, or was looked for before."""
+"""Thrown for a link to a missing record. Of the links in a receipt only the warehouses come from the settings: ERPNext
+made the others, or they were looked up before."""
 
 Record = Mapping[str, Any]
 
 
 class ErpNextSettings(Section):
-    """A site of ERPNext, and what things are called there."""
+    """A site of ERPNext, and the mapping to its names."""
 
     url: Address = Field(description="where the site is, without /api")
     key: str = Field(min_length=1, description="the API key of a user of Stock")
@@ -109,7 +110,7 @@ class ErpNextConnection(ConnectionSettings):
 
 
 class NotThere(Declined):
-    """There is no such document."""
+    """The document does not exist."""
 
 
 class ErpNext:
@@ -133,7 +134,7 @@ class ErpNext:
             transport=transport,
         )
 
-    # What stands there
+    # Finding
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The purchase receipts that carry its reference."""
@@ -141,17 +142,17 @@ class ErpNext:
         found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
         return [_document(one) for one in found]
 
-    # What is posted
+    # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Make the receipt from the order, keep it as a draft under our reference, and submit it."""
+        """Insert the receipt made from the order as a draft with our reference, and submit it."""
         name = self._drafted(posting) if draft is None else draft.id
         try:
             self._ask("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
         except NotThere:
             raise self._vanished(name) from None
         except Declined:
-            self._remove(name)  # Nobody should find a draft that we shall never finish.
+            self._remove(name)  # No unfinished draft is left behind.
             raise
         return self._there(name)
 
@@ -171,7 +172,7 @@ class ErpNext:
         return str(said["data"]["name"])
 
     def _made(self, posting: Posting) -> Record:
-        """The receipt as ERPNext makes it of the order, with what was counted in the place of what was ordered."""
+        """The receipt as ERPNext makes it from the order, with the counted quantities."""
         code, quantity, damaged = counted(posting)
         order = self._order(order_of(posting, self._settings.orders))
         made = self._ask("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
@@ -187,7 +188,7 @@ class ErpNext:
             "received_qty": _exact(quantity + damaged, factor),
             **self._lot(posting, item),
         }
-        line.pop("stock_qty", None)  # ERPNext reckons it, and the amounts, when it saves.
+        line.pop("stock_qty", None)  # ERPNext calculates it, and the amounts, when it saves.
         if (place := place_of(posting, self._settings.places)) is not None:
             line["warehouse"] = place
         if damaged:
@@ -202,7 +203,7 @@ class ErpNext:
         return str(found[0]["name"])
 
     def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
-        """Why an order gives no line, or none that is meant."""
+        """The error for an order without exactly one line of the item."""
         if several:
             return Declined(
                 Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
@@ -221,7 +222,7 @@ class ErpNext:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
     def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
-        """The order's unit in the spoken unit, by the item's conversion table."""
+        """The factor from the spoken unit to the order's, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
@@ -233,7 +234,7 @@ class ErpNext:
         return factors[said] / factors[ordered]
 
     def _lot(self, posting: Posting, item: Record) -> Record:
-        """Its batch, made where ERPNext does not have it yet. What is kept without lots has it in the remarks."""
+        """Its batch, created if ERPNext has none. An item without batches has the lot in the remarks only."""
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:
@@ -248,7 +249,7 @@ class ErpNext:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
         return self._settings.damaged
 
-    # What is taken back
+    # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Cancel it; a draft is deleted."""
@@ -259,7 +260,7 @@ class ErpNext:
             self._ask("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
         except Declined:
             if self._there(document.id).state is not DocumentState.REVERSED:
-                raise  # Else it came twice, and the second time there was nothing to cancel.
+                raise  # Otherwise the call was a duplicate, and the receipt is cancelled already.
         return self._there(document.id)
 
     def _remove(self, name: str) -> None:
@@ -268,11 +269,11 @@ class ErpNext:
         except NotThere:
             return
 
-    # What is pulled
+    # Pulling
 
     def pull(self) -> Pulled:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
-        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # of every item
+        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         items, omitted = [], []
         for found in self._names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
             item = self._get(ITEM, found)
@@ -296,22 +297,22 @@ class ErpNext:
         return found
 
     def hand_over(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no batch."""
 
     def tells(self) -> str:
-        """Which site, and as whom."""
+        """The site's address and the user."""
         self._prepare()
         user = self._ask("GET", "/api/method/frappe.auth.get_logged_user")["message"]
         return f"ERPNext at {self._settings.url}, {user}"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._web.close()
 
-    # Its REST
+    # REST
 
     def _prepare(self) -> None:
-        """Whether receipts have our field, and ERPNext keeps it unique. Raises Misconfigured."""
+        """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return
         found = self._ask("GET", f"/api/method/{META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
@@ -351,12 +352,12 @@ class ErpNext:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
-        if not exception or exception in TRY_AGAIN:  # What no Frappe wrote was written by something before it.
+        if not exception or exception in TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
             return NotThere(Why.OTHER, message)
         if answer.status == CONFLICT or exception == "UniqueValidationError":
-            # It is there already, by a try whose answer never came: whoever looks will find it.
+            # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == NAMES_NOTHING:
             return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
@@ -377,12 +378,12 @@ def _path(doctype: str, name: str | None = None) -> str:
 
 
 def _factors(item: Record) -> Mapping[str, Decimal]:
-    """How many of the stock unit each unit of an item is."""
+    """The size of each unit of an item, in its stock unit."""
     return {str(one["uom"]): Decimal(str(one["conversion_factor"])) for one in item.get("uoms", [])}
 
 
 def _exact(quantity: Decimal, factor: Decimal) -> float:
-    """In the order's unit. Raises Declined where that is no figure of few places: nothing is rounded."""
+    """The quantity in the order's unit. Raises Declined instead of rounding."""
     found = quantity * factor
     if found != round(found, MOST_PLACES):
         raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
@@ -390,7 +391,7 @@ def _exact(quantity: Decimal, factor: Decimal) -> float:
 
 
 def _error_text(found: Record) -> str:
-    """What Frappe shows its users: a list of JSON in JSON, with tags in it."""
+    """Frappe's message for users: JSON in a JSON list, HTML tags removed."""
     try:
         messages = [json.loads(one) for one in json.loads(found.get("_server_messages", "[]"))]
     except (TypeError, ValueError):

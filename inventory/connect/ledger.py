@@ -1,4 +1,4 @@
-"""The ledger of postings: what each connector must post for each entry, and what has become of it.
+"""The ledger of postings: one row for each connector and entry, with the state of its posting.
 
 Due postings are found by comparing entries with the ledger, not by a cursor: of two transactions the later may become
 visible first, and a cursor would skip the other. Every ten minutes all entries are compared, in between only recent
@@ -49,17 +49,17 @@ def key_of(connector: str, event_id: str) -> str:
 
 
 LATELY = 20_000
-"""Entries, of those that came last, that each look is at. A transaction that was open for longer than it took so many
-others to come is found by the next look at all of them."""
+"""The most recent entries that each comparison covers. An entry whose transaction was open while as many others arrived
+is found by the next comparison of all entries."""
 
 ALL_EVERY = timedelta(minutes=10)
-MOST_AT_ONCE = 500  # Entries taken up in one look; the next one follows at once while there are more.
-SHOWN = 500  # Characters of what the other side said that are kept.
+MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
+SHOWN = 500  # Characters stored of the other system's message.
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A posting that needs something to be done."""
+    """A posting that is due."""
 
     event_id: str
     site: str
@@ -67,10 +67,10 @@ class Owed:
     sequence: int
     pallet: str | None
     state: PostingState
-    stands: bool  # Whether its entry counts; else what was posted is to be taken back.
-    attempts: int  # That failed in a row.
-    begun_at: datetime | None  # When a try was begun of which no end is known.
-    document: str | None  # What stands there for it, as far as is known.
+    stands: bool  # Whether its entry counts; if not, its documents are to be reversed.
+    attempts: int  # Failures in a row.
+    begun_at: datetime | None  # Start of a call without a recorded outcome.
+    document: str | None  # Its document in the other system, as far as is known.
     number: str | None
     taken_back: TakenBack | None
 
@@ -88,7 +88,7 @@ class Ledger:
         since: datetime | None = None,
         messages: DeclinedMessages | None = None,
     ) -> None:
-        """`forms`: whose entries are posted; `since`: earlier ones are left out.
+        """`forms`: the forms whose entries are posted; `since`: entries received earlier are skipped.
 
         `messages` creates the devices' messages about refusals; None: no messages.
         """
@@ -101,7 +101,7 @@ class Ledger:
         self._messages = messages
         self._all_at: datetime | None = None
 
-    # What is owed
+    # Due postings
 
     def take_up(self) -> int:
         """Insert new entries and reopen changed ones; the number of rows."""
@@ -158,7 +158,7 @@ class Ledger:
             .where(postings.c.connector == self.name, counts != postings.c.stands)
             .limit(MOST_AT_ONCE)
         )
-        if lowest > 0:  # whatever was changed lately was changed by an event, or by a person
+        if lowest > 0:  # recent changes come from an event or from a decision on a flag
             wanted = wanted.where(or_(postings.c.event_id.in_(_named_lately(transaction, lowest)), struck))
         found = transaction.execute(wanted).all()
         for row in found:
@@ -184,7 +184,7 @@ class Ledger:
         return f"{OF_SYSTEM}{self.name}"
 
     def due(self, most: int = 100) -> list[Owed]:
-        """What is due, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
+        """The due rows, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
 
         A replaced entry is reversed before its replacement is posted, even with another pallet or none.
         """
@@ -233,10 +233,10 @@ class Ledger:
             back,
         )
 
-    # What became of it
+    # Outcomes
 
     def begins(self, event_id: str) -> None:
-        """A call is about to be made: until its outcome is recorded, its effect is unknown."""
+        """Record the start of a call: until its outcome is recorded, its effect is unknown."""
         self._note(event_id, begun_at=self._now())
 
     def settled(self, event_id: str, state: PostingState, document: Document | None) -> None:
@@ -256,13 +256,13 @@ class Ledger:
     def failed(
         self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool, settings: bool = False
     ) -> None:
-        """Record a failure and when to retry. `known`: nothing was changed there; `settings`: they lack something."""
+        """Record a failure and when to retry. `known`: nothing was changed; `settings`: they lack a value."""
         begun: dict[str, Any] = {"begun_at": None} if known else {}
         begun |= {"why": LACKS_SETTINGS} if settings else {}
         self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
 
     def postponed(self, event_id: str, again_at: datetime) -> None:
-        """Nothing was tried: due again then."""
+        """Set the time of the next try; no call was made."""
         self._note(event_id, next_at=again_at)
 
     def declined(self, owed: Owed, why: Declined) -> None:
@@ -273,7 +273,7 @@ class Ledger:
         noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": message}
         with self._transaction() as transaction:
             row = transaction.execute(select(postings).where(*self._row(owed.event_id))).one()
-            is_news = row.why != why.why.value  # what is tried once more and declined alike is no news at the dock
+            is_news = row.why != why.why.value  # a retry declined for the same reason sends no second message
             words = {**noted, "why": why.why.value, "changed_at": now}
             transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
             if is_news and self._messages is not None:
@@ -284,7 +284,7 @@ class Ledger:
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
                 transaction.execute(insert(flags).values(**flag, **values, site=owed.site, device=owed.device))
 
-    # What people are told
+    # For status displays
 
     def counts(self) -> dict[str, int]:
         """The number of postings in each state."""
@@ -298,7 +298,7 @@ class Ledger:
         return {state.value: found.get(state.value, 0) for state in PostingState}
 
     def open(self, most: int) -> Sequence[Row[Any]]:
-        """What is due or declined, the oldest first."""
+        """The due and declined rows, the oldest first."""
         wanted = (
             select(postings)
             .where(postings.c.connector == self.name)
@@ -318,7 +318,7 @@ class Ledger:
 
 
 def names(transaction: Connection) -> list[str]:
-    """The connectors with a ledger."""
+    """The names of the connectors that have a ledger."""
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
 

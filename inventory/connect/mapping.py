@@ -1,4 +1,4 @@
-"""The mapping of units, places and orders to another system's names, by the settings alone."""
+"""The mapping of units, places and orders to another system's names, from the settings alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
 
 
 def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
-    """The other system's name of the unit, maybe for this item alone; None for none. Raises Unset."""
+    """The other system's name of the unit, looked up for this item first; None without a unit. Raises Unset."""
     if posting.unit is None:
         return None
     for name in (f"{posting.item} {posting.unit}", posting.unit):
@@ -34,9 +34,9 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
-    """The other system's name of the place; None: wherever the order goes. Raises Unset.
+    """The other system's name of the place; None: the order's own. Raises Unset.
 
-    Without configured places a door is only an entrance. With some, one that is not among them is missing there.
+    Without configured places a door is only an entrance, and not mapped. With some, one that is missing raises Unset.
     """
     if posting.place is None or not places:
         return None
@@ -53,11 +53,11 @@ def _order(given: str) -> str:
 
 SAID = "{}"
 OrderName = Annotated[str, AfterValidator(_order)]
-"""What an order is called there, where operators say its digits alone: `P{}`, `PUR-ORD-2026-{}`."""
+"""An order's name in the other system, if operators say only its digits: `P{}`, `PUR-ORD-2026-{}`."""
 
 
 def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
-    """The names that the order may have there. Raises Declined for none."""
+    """The possible names of the order there. Raises Declined without an order."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
     return [name.replace(SAID, posting.order) for name in called]

@@ -1,4 +1,4 @@
-"""Notices: what a posting says, for systems without documents, as a line of a file or a message.
+"""Notices: a posting as a line of a file or as a message, for systems without documents.
 
 Each has a reference of its own. A receipt and a correction have that of their posting; a reversal has it with
 `-reversal` appended, since the event that reverses may be the reference of the replacement.
@@ -29,7 +29,7 @@ PARTS = (
     "trailer",
     "order",
 )
-"""What a posting says by its meaning, as `Posting` has it."""
+"""The fields of a posting by role, as `Posting` names them."""
 
 
 def reversal_of(posting: Posting) -> str:
@@ -43,8 +43,8 @@ class Notice:
 
     reference: str
     deed: Deed
-    of: str | None  # The reference of what is corrected, or taken back.
-    at: datetime  # When it was said.
+    of: str | None  # The reference of the notice that is corrected or reversed.
+    at: datetime  # The time of the entry, or of its cancelling or replacement.
     operator: str | None
     posting: Posting
     why: str | None = None  # Of a reversal: `amended` or `cancelled`.
@@ -63,7 +63,7 @@ def taken_back(posting: Posting, why: TakenBack) -> Notice:
 
 
 def moment(at: datetime) -> str:
-    """UTC with milliseconds, as files and messages have it."""
+    """UTC with milliseconds, the format of files and messages."""
     return in_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,8 +1,8 @@
-"""Odoo 17 to 19: a receipt is part of the transfer that its order waits for; what is left stays open as a backorder.
+"""Odoo 17 to 19: a receipt validates the order's open transfer; the remaining quantity stays open as a backorder.
 
-Written from Odoo's published source (addons/stock) and its External API; no Odoo could be run where this was made. A
-transfer carries the reference of the one entry that it was validated for, in a field of its own that backorders do not
-copy. So a transfer that was begun and not validated is found, and goes on.
+Written from Odoo's published source (addons/stock) and its External API; not tested against a running Odoo. A transfer
+carries the reference of the one entry that it was validated for, in a custom field that backorders do not copy. So a
+transfer that was begun and not validated is found and completed.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ RETURN, BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
 OPEN = ("draft", "waiting", "confirmed", "assigned")
 DONE, CANCELLED = "done", "cancel"
 SHOWN = ("name", "state", "location_dest_id")
-PAGE = 1000  # Products a request, so that an answer stays small.
-RETURNS_ALL = 18  # From this version on a return has its quantities only where `..._all` is asked for.
+PAGE = 1000  # Products per request, so that an answer stays small.
+RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
 
 
 class OdooConnection(ConnectionSettings):
@@ -65,7 +65,7 @@ class OdooConnection(ConnectionSettings):
 
 
 class Odoo:
-    """A database of Odoo."""
+    """One database of Odoo."""
 
     looks = True
 
@@ -76,7 +76,7 @@ class Odoo:
         self._ref = settings.reference_field
         self._names = OdooNames(name, settings, self._rpc)
 
-    # What stands there
+    # Finding
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The transfers that carry its reference."""
@@ -103,10 +103,10 @@ class Odoo:
             raise Away(f"{self._name}: the transfer {document_id} is gone from Odoo")
         return found[0]
 
-    # What is posted
+    # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Take the open transfer of its order, write into it what came, and validate it."""
+        """Write the received quantities into the order's open transfer, and validate it."""
         picking = self._begun(posting) if draft is None else int(draft.id)
         try:
             self._validate(picking)
@@ -116,7 +116,7 @@ class Odoo:
         return self._document(self._again(picking))
 
     def _begun(self, posting: Posting) -> int:
-        """The transfer with what came: one request, so that it is there with its reference or not at all."""
+        """Write the reference and the lines of the transfer in one request, so all or nothing; its id."""
         item, quantity, damaged = counted(posting)
         orders = order_of(posting, self._settings.orders)
         product = self._names.product(item)
@@ -138,7 +138,8 @@ class Odoo:
         lines = [] if not quantity else [[0, 0, {**line, "quantity": float(quantity)}]]
         if damaged:
             lines.append([0, 0, {**line, "quantity": float(damaged), "location_dest_id": self._names.for_damaged()}])
-        # What Odoo reserved by itself for this product, and anybody's half work, give way to what was counted.
+        # Odoo's own reservations for this product, and unfinished lines of its users, are replaced by the counted
+        # quantities.
         old = self._rpc.found(LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
         values = {
             self._ref: posting.reference,
@@ -149,10 +150,10 @@ class Odoo:
         return int(picking["id"])
 
     def _validate(self, picking: int) -> None:
-        """Press the button, and answer what it asks: what did not come stays open as a backorder."""
+        """Press the button, and answer its wizard: the remaining quantity stays open as a backorder."""
         asked = self._rpc.call(PICKING, "button_validate", [picking])
         if self._again(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
-            return  # Done; or not, which whoever looks will see.
+            return  # Done; or not, which `find` shows.
         if asked["res_model"] != BACKORDER:
             raise OdooRefused(
                 Why.OTHER, f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers"
@@ -162,7 +163,7 @@ class Odoo:
         self._rpc.call(BACKORDER, "process", [wizard], context=context)
 
     def _let_go(self, picking: int) -> None:
-        """Odoo would not have it: the transfer is open for others as before."""
+        """Undo `_begun` after a refusal: the transfer is open for other entries again."""
         lines = self._rpc.found(LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
         values = {self._ref: False, "note": False, "move_line_ids": [[2, one["id"], 0] for one in lines]}
         self._rpc.call(PICKING, "write", [picking], values)
@@ -194,10 +195,10 @@ class Odoo:
             raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {message} {where}")
         return found[0]
 
-    # What is taken back
+    # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Return all of it, or let go of a transfer that was only begun."""
+        """Return all of it; a transfer that was only begun is released."""
         picking = int(document.id)
         if document.state is DocumentState.DRAFT:
             self._let_go(picking)
@@ -211,7 +212,7 @@ class Odoo:
         return self._document(self._again(picking), self._returns(posting))
 
     def _return(self, posting: Posting, picking: int) -> int:
-        """The transfer that returns it: one that an earlier call has made, or a new one."""
+        """The transfer that returns it: one that an earlier call created, or a new one."""
         mine = [["return_id", "=", picking], ["state", "in", list(OPEN)], [self._ref, "=", False]]
         found = self._rpc.found(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
         if found:
@@ -224,12 +225,12 @@ class Odoo:
         self._rpc.call(PICKING, "write", [made], {self._ref: reversal_of(posting)})
         return made
 
-    # What is pulled
+    # Pulling
 
     def pull(self) -> Pulled:
         """Items with their units. Transfers in Odoo name neither pallets nor trailers, so no list is made of them."""
         omitted: list[Omitted] = []
-        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # of every item
+        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         uoms = {one["id"]: one for one in self._rpc.found(UOM, [], self._uom_fields())}
         items = []
         for product in self._products():
@@ -259,27 +260,27 @@ class Odoo:
         return found
 
     def hand_over(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no batch."""
 
     def tells(self) -> str:
-        """Which Odoo, and as whom."""
+        """The version, address, database and user."""
         self._names.prepared()
         return f"Odoo {self._rpc.version[1]} at {self._settings.url}, {self._settings.database}, {self._settings.user}"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._web.close()
 
 
 def _units(base: Record, uoms: Mapping[int, Record], codes: Mapping[str, str]) -> Iterator[PulledUnit]:
-    """The units that convert into this one, of those that have a code."""
+    """The units convertible into this one that have a code."""
     for one in uoms.values():
         if one["id"] != base["id"] and one["name"] in codes and _root(one, uoms) == _root(base, uoms):
             yield PulledUnit(codes[one["name"]], _factor(one) / _factor(base))
 
 
 def _root(uom: Record, uoms: Mapping[int, Record]) -> Any:
-    """What converts has one root: the category, until Odoo 18; since then the unit that others are relative to."""
+    """The root that convertible units share: the category, or since Odoo 19 the top of `relative_uom_id`."""
     if "category_id" in uom:
         return id_of(uom["category_id"])
     while uom["relative_uom_id"]:

@@ -1,4 +1,4 @@
-"""Odoo's JSON-RPC, and the records that postings name: products, units, locations, lots."""
+"""Odoo's JSON-RPC client, and the lookup of products, units, locations and packages by name."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from inventory.connect.ports import Away, Declined, Posting, Unset, Why
 from inventory.connect.web import ANSWER_S, Address, Web, shortened
 
 OLDEST, NEWEST = 17, 19
-"""Odoo 17 is the first whose move lines have `quantity` and `picked`; from 22 on `/jsonrpc` is to be gone."""
+"""Odoo 17 is the first whose move lines have `quantity` and `picked`; version 22 is to remove `/jsonrpc`."""
 
 REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
-"""Exceptions with which Odoo speaks of what it was asked, in words for its users."""
+"""Exceptions about the request itself, with a message for users."""
 RIGHTS = frozenset({"AccessError", "AccessDenied"})
 
 Record = Mapping[str, Any]
 
 
 class OdooRefused(Declined):
-    """Odoo does not do what it was asked."""
+    """Odoo refused the request."""
 
 
 class OdooRpc:
-    """One database, as one user. Used by one thread."""
+    """Calls to one database as one user. Used by one thread."""
 
     def __init__(self, name: str, web: Web, database: str, user: str, key: SecretStr) -> None:
         self._name, self._web, self._database, self._user, self._key = name, web, database, user, key
@@ -54,14 +54,14 @@ class OdooRpc:
         return self._version
 
     def call(self, model: str, method: str, *args: Any, context: Record | None = None, **named: Any) -> Any:
-        """What a method of a model returns. Raises Away, Declined, Misconfigured."""
+        """The result of a model's method. Raises Away, Declined, Misconfigured."""
         if context is not None:
             named["context"] = context
         secret = self._key.get_secret_value()
         return self._call("object", "execute_kw", [self._database, self._user_id(), secret, model, method, args, named])
 
     def found(self, model: str, domain: Sequence[Any], fields: Sequence[str], **named: Any) -> list[Record]:
-        """The records of a domain, by their id. Raises as `call` does."""
+        """The records that match a domain, by their id. Raises as `call` does."""
         named.setdefault("order", "id")
         rows = self.call(model, "search_read", domain, fields=list(fields), **named)
         if not isinstance(rows, list):
@@ -100,7 +100,7 @@ class OdooRpc:
             return OdooRefused(Why.OTHER, message)
         if exception in RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
-        # A transaction that met another one, a database that is being upgraded, a fault of Odoo's own.
+        # A serialisation conflict, a database being upgraded, or an internal error of Odoo.
         return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {message}")
 
 
@@ -109,7 +109,7 @@ LOCATION = "stock.location"
 
 
 class OdooSettings(Section):
-    """An Odoo database, and what things are called there."""
+    """An Odoo database, and the mapping to its names."""
 
     url: Address = Field(description="where Odoo is, without /jsonrpc")
     database: str = Field(min_length=1, description="the name of the database")
@@ -129,7 +129,7 @@ class OdooSettings(Section):
 
 
 class OdooNames:
-    """The names of one database. Used by one thread."""
+    """Looks up records by the names of the settings and entries. Used by one thread."""
 
     def __init__(self, name: str, settings: OdooSettings, rpc: OdooRpc) -> None:
         self._name, self._settings, self._rpc = name, settings, rpc
@@ -137,7 +137,7 @@ class OdooNames:
         self._line_fields: Mapping[str, Record] | None = None
 
     def prepared(self) -> None:
-        """Whether transfers have our field. Raises Misconfigured."""
+        """Check once that transfers have our field. Raises Misconfigured."""
         if self._line_fields is not None:
             return
         _ = self._rpc.version
@@ -154,7 +154,7 @@ class OdooNames:
         return self._line_fields or {}
 
     def unit_field(self) -> str:
-        """The field of a line that holds its unit: source newer than 19 calls it uom_id."""
+        """The name of the unit field of a move line: `uom_id` in source newer than 19."""
         return "product_uom_id" if "product_uom_id" in self._fields() else "uom_id"
 
     def _one(self, model: str, domain: Sequence[Any], fields: Sequence[str], none: Callable[[str], Declined]) -> Record:
@@ -170,7 +170,7 @@ class OdooNames:
         return self._one(PRODUCT, [["default_code", "=", item]], fields, none)
 
     def unit(self, posting: Posting) -> int:
-        """The unit that was said. Raises Declined."""
+        """The id of the spoken unit. Raises Declined."""
         unit = unit_of(posting, self._settings.units)
         if unit is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
@@ -178,12 +178,12 @@ class OdooNames:
         return int(self._one(UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def place(self, posting: Posting, picking: Record) -> int:
-        """The location of the spoken door, else of the transfer. Raises Declined."""
+        """The id of the door's location; without one, the transfer's. Raises Declined."""
         place = place_of(posting, self._settings.places)
         return id_of(picking["location_dest_id"]) if place is None else self._location(place)
 
     def for_damaged(self) -> int:
-        """The location for what came damaged. Raises Declined."""
+        """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
         return self._location(self._settings.damaged)
@@ -193,17 +193,17 @@ class OdooNames:
         return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def package(self, pallet: str) -> int:
-        """The package of that name, made where there is none."""
-        model = str(self._fields()["result_package_id"]["relation"])  # stock.quant.package, or since 19 stock.package
+        """The id of the package of that name, created if there is none."""
+        model = str(self._fields()["result_package_id"]["relation"])  # stock.quant.package, stock.package from 19 on
         found = self._rpc.found(model, [["name", "=", pallet]], ["name"], limit=1)
         return int(found[0]["id"]) if found else int(self._rpc.call(model, "create", {"name": pallet}))
 
     def expiring(self, posting: Posting) -> Record:
-        """The date by which a lot expires, where Odoo keeps one."""
-        known = "expiration_date" in self._fields()  # of the module product_expiry
+        """The field with the lot's expiry date; empty if Odoo has no such field."""
+        known = "expiration_date" in self._fields()  # added by the module product_expiry
         return {"expiration_date": f"{posting.expiry} 00:00:00"} if known and posting.expiry else {}
 
 
 def id_of(value: Any) -> Any:
-    """Of a many2one, which is [id, name], or False."""
+    """The id of a many2one value, which is [id, name] or False."""
     return value[0] if isinstance(value, list) and value else value

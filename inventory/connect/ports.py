@@ -2,7 +2,7 @@
 
 A connector needs to know nothing of events, devices or retries: the loop (`engine`) decides what is due, in which order
 and how often, and records it. It makes one call at a time and may be killed between any two. So each call may be
-repeated, and is given what the call before it may have left.
+repeated, and gets the document that an earlier call may have left.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Protocol
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
 
-TEST = "test-"  # How the reference of a test receipt begins; behind it, as of all others, stands a UUID.
-NAMED = 5  # Of what was left out for one reason, so many are named.
+TEST = "test-"  # Prefix of a test receipt's reference, before a UUID as in all others.
+NAMED = 5  # Most things named of those omitted for one reason.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,26 @@ class Posting:
     A correction is a posting of its own, with `amends`; the loop reverses what it replaces first.
     """
 
-    reference: str  # Ours, unique for ever: the id of the event. The other system must keep it, so that it is found.
-    amends: str | None  # The reference of the posting in whose place this one stands.
+    reference: str  # Unique for ever: the event's id. The other system must store it, so that `find` works.
+    amends: str | None  # The reference of the posting that this one replaces.
     site: str
     device: str
-    sequence: int  # The number of its event; by site, device and sequence the postings of a device are in order.
+    sequence: int  # The event's number; site, device and sequence order a device's postings.
     operator: str | None
     recorded_at: datetime
     form: str
-    fields: Mapping[str, FieldValue] = field(repr=False)  # All of them, as they were recorded.
-    # The fields by what they mean (`inventory.forms.CALLED`); None where the form has no such field, or nothing was
-    # said. Nothing here was guessed: a connector that needs what is missing refuses the posting.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # All fields, as recorded.
+    # The fields by role (`inventory.forms.CALLED`); None without such a field, or if it was left empty. Nothing here is
+    # guessed: a connector that needs a missing value declines the posting.
     pallet: str | None
     item: str | None
-    quantity: Decimal | None = field(repr=False)  # Of good ones, in `unit`; never converted.
-    unit: str | None  # The code that the form gives it: CS.
+    quantity: Decimal | None = field(repr=False)  # Undamaged, in `unit`; never converted.
+    unit: str | None  # The form's code of the unit: CS.
     lot: str | None
     expiry: str | None  # YYYY-MM-DD
-    damaged: Decimal | None  # Beside the quantity, in the same unit.
+    damaged: Decimal | None  # In addition to the quantity, in the same unit.
     exception: str | None  # `wet`, `refused`, ...
-    place: str | None  # The door or dock, as the sign has it.
+    place: str | None  # The door or dock, as on its sign.
     trailer: str | None
     order: str | None
 
@@ -56,16 +56,16 @@ class Deed(StrEnum):
     """The type of a record for systems without documents: a line of a file, or a message."""
 
     RECEIPT = "receipt"
-    CORRECTION = "correction"  # A receipt in the place of one that was taken back before.
-    REVERSAL = "reversal"  # What a receipt or a correction said is taken back.
+    CORRECTION = "correction"  # A receipt that replaces one reversed before.
+    REVERSAL = "reversal"  # Reverses a receipt or a correction.
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     """Why a posting is reversed: its entry was cancelled or replaced."""
 
-    reference: str  # The id of the event that says so: also unique for ever.
-    amended: bool  # Whether a posting follows in its place; else it was cancelled.
+    reference: str  # The id of the cancelling or replacing event, else made from the entry's; also unique.
+    amended: bool  # Whether a replacement follows; else it was cancelled.
     operator: str | None
     at: datetime
 
@@ -73,17 +73,17 @@ class TakenBack:
 class DocumentState(StrEnum):
     """The state of a document in the other system."""
 
-    DRAFT = "draft"  # It is there, and has moved no stock: `post` goes on with it.
+    DRAFT = "draft"  # It exists and has moved no stock: `post` completes it.
     DONE = "done"
-    REVERSED = "reversed"  # It was done, and the document that takes it back is done too; or it was a draft, cancelled.
+    REVERSED = "reversed"  # It was done and its reversing document is done too; or it was a draft, cancelled.
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What the other system has for a posting."""
+    """The other system's document for a posting."""
 
-    id: str  # As that system knows it: `stock.shipment.in,17`.
-    number: str  # As its people know it: `SH-0017`.
+    id: str  # The system's identifier: `stock.shipment.in,17`.
+    number: str  # The number shown to its users: `SH-0017`.
     state: DocumentState
 
 
@@ -99,10 +99,10 @@ class Connector(Protocol):
         ...
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """Every document with the posting's reference, the oldest first, in its current state.
+        """Each document with the posting's reference, the oldest first, in its current state.
 
-        Called before and after each change, since an answer alone proves nothing. Several documents are
-        duplicates by the system: the loop keeps one and reverses the others.
+        Called before and after each change, since an answer alone proves nothing. Several documents are duplicates by
+        the system: the loop keeps one and reverses the others.
         """
         ...
 
@@ -122,7 +122,7 @@ class Connector(Protocol):
         ...
 
     def hand_over(self) -> None:
-        """Called between two rounds, also where nothing is due: flush a batch that is old enough."""
+        """Called between two rounds, even if nothing is due: flush a batch that is old enough."""
         ...
 
     def tells(self) -> str:
@@ -134,15 +134,15 @@ class Connector(Protocol):
         ...
 
 
-# What is pulled
+# Pulling
 
 
 @dataclass(frozen=True, slots=True)
 class PulledUnit:
     """A unit of an item."""
 
-    code: str  # As the devices' forms have it: CS.
-    factor: Decimal  # So many of the item's base unit.
+    code: str  # The devices' form's code: CS.
+    factor: Decimal  # Its size in the item's base unit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,8 @@ class PulledItem:
 
     code: str
     title: str
-    base: str  # The unit in which its stock is kept.
-    units: tuple[PulledUnit, ...]  # Others that it may be counted in; without the base.
+    base: str  # The unit of its stock.
+    units: tuple[PulledUnit, ...]  # Other units for counting, without the base.
     lot_needed: bool
 
 
@@ -178,16 +178,16 @@ def left_out(omitted: Iterable[Omitted]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What the other system has. None: it has no such data, and what is published stays."""
+    """The other system's data. None: it has no such data, and the published lists stay."""
 
     expected: Mapping[ReceivingPlace, Sequence[ExpectedLine]] | None
-    """By trailer or door, all that is still open; what stands at none any more is withdrawn."""
+    """All open lines by trailer or door; a place without lines is withdrawn."""
     items: Sequence[PulledItem] | None
     operators: Sequence[Operator] | None
     omitted: Sequence[Omitted] = ()
 
 
-# What goes wrong
+# Errors
 
 
 class Away(DockvoiceError):
@@ -206,15 +206,15 @@ class Why(StrEnum):
 
     LOT_MISSING = "lot_missing"
     LOT_UNKNOWN = "lot_unknown"
-    ITEM_MISSING = "item_missing"  # Nothing says what is on the pallet.
+    ITEM_MISSING = "item_missing"  # Neither the entry nor an expected list names an item.
     ITEM_UNKNOWN = "item_unknown"
-    UNIT_UNKNOWN = "unit_unknown"  # Or it cannot be converted into the item's.
+    UNIT_UNKNOWN = "unit_unknown"  # Or the unit cannot be converted into the item's.
     QUANTITY_WRONG = "quantity_wrong"
     PLACE_UNKNOWN = "place_unknown"
     ORDER_UNKNOWN = "order_unknown"
-    ORDER_CLOSED = "order_closed"  # The order, the trailer or the period takes nothing more.
-    EXPIRED = "expired"  # The date that was said is missing, or has passed.
-    OTHER = "other"  # The device says that it was refused; the console says why.
+    ORDER_CLOSED = "order_closed"  # The order, the trailer or the period is closed.
+    EXPIRED = "expired"  # The expiry date is missing or has passed.
+    OTHER = "other"  # The device reports only the refusal; the console shows the reason.
 
 
 class Declined(DockvoiceError):

@@ -18,11 +18,11 @@ from inventory.forms import Roles
 from inventory.store.tables import announced, entries, events
 
 PLACES = ("dock", "door", "location", "to_location", "place")
-"""What a field is called that says where a pallet was put, the first of them that the form has."""
+"""Names of a place field; the first that the form has is used."""
 
 
 def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
-    """What the entry of an event says."""
+    """The posting of an event's entry."""
     row = transaction.execute(
         select(entries, events.c.sequence)
         .join(events, events.c.event_id == entries.c.event_id)
@@ -60,9 +60,9 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
 
 
 def _announced(transaction: Connection, site: str, pallet: str | None, trailer: str | None) -> str | None:
-    """The one item that was announced for the pallet last, at its trailer where it names one; None: none, or several.
+    """The one item that the latest list announces for the pallet, at its trailer if it names one; else None.
 
-    By every list that was published: the pallet is on it still when it is posted, and may be on no list any more later.
+    All published lists are searched: the latest may no longer name the pallet when its entry is posted.
     """
     if pallet is None:
         return None

@@ -35,9 +35,9 @@ ITEMS, UNITS = "items", "items.units"
 class Plan:
     """What a pull would change in a site's expected lists."""
 
-    lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ, whole.
+    lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ.
     sources: Mapping[ReceivingPlace, Mapping[str, str]] = field(default_factory=dict)
-    withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # By place, its notices.
+    withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # The withdrawn notices by place.
     omitted: Sequence[Omitted] = ()
 
     def summary(self) -> list[str]:
@@ -142,7 +142,7 @@ class Publishing:
         return [one for one in latest.values() if one.site == self._site], plan
 
     def items(self, items: Sequence[PulledItem]) -> list[str]:
-        """Publish the items and their units, where they differ; what was done, a line each. Raises FaultyRows."""
+        """Publish the items and their units if they differ; a line for each new version. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
         message = self._put(catalogue, of_items(catalogue, items, self._source))
         if message:
@@ -158,7 +158,7 @@ class Publishing:
         return message
 
     def _put(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:
-        """Make a version of each kind that differs."""
+        """Store a new version of each kind; a line for each."""
         message = []
         for kind, rows in wanted.items():
             listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in rows]
@@ -179,9 +179,7 @@ def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str)
         return {}
     history = catalogue.history(ITEMS)
     known = {row["value"]: row for row in history[0].rows} if history else {}
-    rows: list[Cells] = [
-        {**known.get(one.code, {}), "value": one.code} for one in items
-    ]  # what it is called here stays
+    rows: list[Cells] = [{**known.get(one.code, {}), "value": one.code} for one in items]  # keep the names used here
     units: list[Cells] = [
         {"value": one.code, "unit": unit.code, "factor": plain(float(unit.factor)), "base": one.base}
         for one in items
@@ -225,7 +223,7 @@ def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], sour
 
 
 def _differing(history: Sequence[Version], kind: str, rows: Sequence[Cells]) -> dict[str, list[Cells]]:
-    """The rows by their kind, if there is any and they are not those of the latest version."""
+    """The rows by their kind; empty if there are none or the latest version has the same."""
     cells: list[Cells] = [{name: cell for name, cell in row.items() if cell} for row in rows]
     return {} if not cells or (history and [dict(row) for row in history[0].rows] == cells) else {kind: cells}
 

@@ -95,7 +95,7 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
             raise busy
         yield Hold(message, connection)
     finally:
-        connection.invalidate()  # or the pool would keep the session, and the lock with it
+        connection.invalidate()  # otherwise the pool would keep the session, and the lock with it
         connection.close()
 
 
@@ -280,7 +280,7 @@ class Work:
         return wait
 
     def _rest(self, seconds: float, notifier: Notifier) -> None:
-        """Wait, with keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
+        """Wait, sending keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
         notifier.alive()
         while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
@@ -294,12 +294,12 @@ class Work:
         try:
             for message in at.pull():
                 log.info("%s", message)
-        except (Away, Declined, Misconfigured, Unavailable) as fault:  # what is posted does not wait for it
+        except (Away, Declined, Misconfigured, Unavailable) as fault:  # a failed pull does not stop posting
             log.warning("nothing was pulled: %s", fault)
 
 
 def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> None:
-    """Post until SIGTERM or SIGINT. Must run in the main thread, where signals arrive."""
+    """Post until SIGTERM or SIGINT. Must run in the main thread, which receives signals."""
     inventory.demand_owner()
     stopped = Event()
     with desk(name, settings, inventory) as at:

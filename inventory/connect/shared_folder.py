@@ -1,8 +1,8 @@
 """The folder that a connector shares with other, untrusted users.
 
-A link there must make the connector neither read what its creator may not read, nor quote it in a log: links are not
-followed, only regular files are read, and only lines in our layout are quoted. Files for others are readable by the
-folder's group, whatever the service's umask.
+A link there must make the connector neither read a file that the link's creator may not read, nor quote it in a log:
+links are not followed, only regular files are read, and only lines in our layout are quoted. Files for others are
+readable by the folder's group, whatever the service's umask.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from dockvoice_protocol import plain_file
 
-HANDED_OVER = 0o640  # The mode of a file that others fetch, or read to learn why theirs was refused.
-SHARED, READ, OWN = 0o770, 0o750, 0o700  # The modes of folders: to drop into and take away from, to read, ours alone.
+HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
+SHARED, READ, OWN = 0o770, 0o750, 0o700  # Modes of folders: shared read-write, read-only, private.
 
-LARGEST = 20_000_000  # Bytes of a file of ours: as of a file that is dropped.
+LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
 
 
 def folder(path: Path, mode: int) -> None:
@@ -39,7 +39,7 @@ def folder(path: Path, mode: int) -> None:
 
 
 def text(path: Path, encoding: str = "utf-8") -> str:
-    """The content of a file that is no link. Raises OSError, UnicodeDecodeError."""
+    """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
     return plain_file.content(path, LARGEST, follow=False).decode(encoding)
 
 
@@ -52,7 +52,7 @@ def is_file(path: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """Make it readable for the folder's group."""
+    """Make it readable by the folder's group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fchmod(descriptor, HANDED_OVER)

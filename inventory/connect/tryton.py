@@ -1,9 +1,8 @@
 """Tryton: each pallet is a supplier shipment of its own, received and done, under the id of its event.
 
-Where the pallet was announced (as a package on a supplier shipment that is still a draft), it is received from that
-supplier at that price; else from the supplier of the settings, at the product's cost. The announcement stays as it is:
-Tryton lets no move go over from one shipment to another.
-What is taken back is a supplier return.
+If the pallet was announced (as a package on a supplier shipment that is still a draft), the new shipment has that
+supplier and price; else the supplier of the settings and the product's cost. The announcing shipment stays unchanged:
+Tryton cannot move a stock move from one shipment to another. A reversal is a supplier return.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ RETURN = "stock.shipment.in.return"
 
 STATES = {
     "draft": DocumentState.DRAFT,
-    "received": DocumentState.DRAFT,  # Goods are at the dock there, and not put away yet.
+    "received": DocumentState.DRAFT,  # Received at the dock there, and not put away yet.
     "done": DocumentState.DONE,
     "cancelled": DocumentState.REVERSED,
 }
@@ -61,7 +60,7 @@ class TrytonConnection(ConnectionSettings):
     tryton: TrytonSettings
 
     def connector(self) -> Tryton:
-        """The connector to it."""
+        """The connector to this Tryton."""
         return Tryton(self.tryton)
 
 
@@ -71,7 +70,7 @@ class Tryton:
     looks = True
 
     def __init__(self, settings: TrytonSettings, transport: httpx.BaseTransport | None = None) -> None:
-        """Nothing is contacted yet."""
+        """Makes no request yet."""
         password = settings.password.get_secret_value()
         address = (settings.url, settings.database, settings.user, password)
         self._settings = settings
@@ -79,11 +78,11 @@ class Tryton:
         self._books = TrytonBooks(settings, self._session)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._session.close()
 
     def hand_over(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no batch."""
 
     def tells(self) -> str:
         """Version, address and user."""
@@ -93,10 +92,10 @@ class Tryton:
         packages = "with packages" if self._books.has_packages() else "without packages: no pallet is announced there"
         return f"Tryton {version} at {self._session.where}, {packages}"
 
-    # Looking
+    # Finding
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """The supplier shipments under the posting's reference; taken back where a return of theirs is done."""
+        """The supplier shipments with the posting's reference; REVERSED if their return is done."""
         reference = posting.reference
         shipments = self._session.search(SHIPMENT, [["reference", "=", reference]], ("number", "state"))
         if not shipments:
@@ -108,7 +107,7 @@ class Tryton:
     # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Make its shipment, or take the one that there is; receive it, and do it."""
+        """Create its shipment, or use the draft; then receive it and do it."""
         shipment = _id(draft) if draft is not None else self._make(posting)
         try:
             return self._bring_to_end(shipment)
@@ -120,7 +119,7 @@ class Tryton:
         values, warehouse = {"reference": posting.reference, "company": self._books.company}, self._books.warehouse()
         announced = self._announced(posting, line.product)
         at = {"warehouse": warehouse.id, "warehouse_input": warehouse.input, "warehouse_storage": warehouse.storage}
-        if line.place is not None:  # what is unloaded to a place of its own lies there: nothing is put away behind it
+        if line.place is not None:  # goods unloaded to a configured place stay there: no put-away follows
             at |= {"warehouse_input": line.place, "warehouse_storage": line.place}
         said = {"unit": line.unit.id, "quantity": line.quantity, "lot": line.lot}
         if announced is not None:
@@ -133,7 +132,10 @@ class Tryton:
         return self._create(SHIPMENT, {**values, **at, "supplier": supplier, "moves": moves})[0]
 
     def _create(self, model: str, values: Record) -> list[int]:
-        """The draft under this reference: more than one where the call came twice. Its answer is not relied on."""
+        """Create a draft; the ids of all drafts with this reference, several after a duplicate call.
+
+        Its answer is ignored.
+        """
         self._session.call(model, "create", [values])
         wanted = [["reference", "=", values["reference"]], ["state", "=", "draft"]]
         if not (found := self._session.search(model, wanted, ("state",))):
@@ -146,12 +148,12 @@ class Tryton:
         return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
 
     def _press(self, model: str, record: int, state: str, button: str) -> None:
-        """Have it brought on from this state; where it is in another one, nothing is asked."""
+        """Press the button if the record is in this state."""
         if self._state(model, record) != state:
             return
         try:
             self._session.call(model, button, [record])
-        except Declined:  # also where the call came twice, and was followed the first time
+        except Declined:  # also raised for a duplicate of a call that succeeded
             if self._state(model, record) == state:
                 raise
 
@@ -159,7 +161,7 @@ class Tryton:
         return str(self._books.read(model, record, "state")["state"])
 
     def _announced(self, posting: Posting, product: TrytonProduct) -> Record | None:
-        """The move that announced it, on a supplier shipment that is a draft."""
+        """The stock move that announces the pallet, on a draft supplier shipment."""
         if posting.pallet is None or not self._books.has_packages():
             return None
         domain: list[Any] = [
@@ -177,7 +179,7 @@ class Tryton:
         return found[0] if found else None
 
     def _bought(self, posting: Posting, line: TrytonLine) -> tuple[int, Record]:
-        """Supplier and price of unannounced goods: those of the replaced shipment, or of the settings."""
+        """The supplier's id and the price of unannounced goods: those of the replaced shipment, or of the settings."""
         if posting.amends is not None:
             before = self._session.search(SHIPMENT, [["reference", "=", posting.amends]], ("supplier",))
             for one in before[-1:]:
@@ -205,16 +207,16 @@ class Tryton:
         return int(found[0]["id"]), bought | {"from_location": found[0]["supplier_location"]}
 
     def _understood(self, why: Declined, posting: Posting) -> Declined:
-        """The reason code of Tryton's error."""
+        """The error with a reason code: LOT_MISSING if the item needs a lot and the entry has none."""
         if posting.lot is None and self._books.product(posting.item).lot_needed:
             return Declined(Why.LOT_MISSING, str(why))
         return why
 
     def pull(self) -> Pulled:
-        """What is announced, kept and worked there."""
+        """Announced shipments, items and operators."""
         return TrytonPull(self._books, self._session).pull()
 
-    # Taking back
+    # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Cancel the draft, or return what was received."""
@@ -261,7 +263,7 @@ def _document(shipment: Record, *, is_back: bool = False) -> Document:
 
 
 def _return_of(reference: str, shipment: Record) -> str:
-    """The reference of the return that takes a shipment back."""
+    """The reference of the return that reverses a shipment."""
     return f"{reference} {shipment['number']}"
 
 
@@ -274,11 +276,11 @@ def _referred(reference: str) -> int:
 
 
 OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
-"""The reference of a shipment that is a posting of ours, begun or declined: it announces nothing."""
+"""The reference of a shipment that a posting of ours created: it announces nothing."""
 
 
 class TrytonPull:
-    """One look at all of it. Changes nothing there."""
+    """Reads all data for one pull. Changes nothing there."""
 
     def __init__(self, books: TrytonBooks, session: RpcSession) -> None:
         self._books = books

@@ -1,6 +1,6 @@
-"""What is called how in a Tryton: products, units, lots, locations, by what the settings and the entries say.
+"""Looks up products, units, lots and locations of a Tryton by the names of the settings and entries.
 
-Nothing is guessed: what the settings do not name, or Tryton does not have, is declined with the reason.
+Nothing is guessed: a name that the settings or Tryton lack is declined with the reason.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.connect.web import Address
 
 SHIPMENT, MOVE = "stock.shipment.in", "stock.move"
-ANY = "*"  # The place of whatever place has none of its own in the settings.
+ANY = "*"  # Key in `places` for every place without an entry of its own.
 
 
 class TrytonSettings(Section):
-    """`[tryton]`: where it is, and what is called how there."""
+    """`[tryton]`: the address, and the mapping to its names."""
 
     url: Address = Field(description="its address: https://erp.example")
     database: str = Field(min_length=1, description="its database")
@@ -49,11 +49,11 @@ class TrytonSettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class TrytonProduct:
-    """A product, as far as a receipt needs to know it."""
+    """The fields of a product that a receipt needs."""
 
     id: int
     code: str
-    unit: int  # That its stock is kept in.
+    unit: int  # Of its stock.
     category: int
     lot_needed: bool
     cost: Decimal
@@ -61,7 +61,7 @@ class TrytonProduct:
 
 @dataclass(frozen=True, slots=True)
 class TrytonUnit:
-    """A unit, and how many of its category's it is."""
+    """A unit, and its size in its category's base unit."""
 
     id: int
     name: str
@@ -71,7 +71,7 @@ class TrytonUnit:
 
 @dataclass(frozen=True, slots=True)
 class TrytonWarehouse:
-    """A warehouse, with where goods come in and where they lie."""
+    """A warehouse, with its input and storage locations."""
 
     id: int
     input: int
@@ -80,17 +80,17 @@ class TrytonWarehouse:
 
 @dataclass(frozen=True, slots=True)
 class TrytonLine:
-    """What is received, in Tryton's terms."""
+    """A received line, in Tryton's terms."""
 
     product: TrytonProduct
     unit: TrytonUnit
     quantity: float
     lot: int | None
-    place: int | None  # None: the warehouse's own.
+    place: int | None  # None: the warehouse's input and storage.
 
 
 class TrytonBooks:
-    """What there is in one database."""
+    """Lookups in one database."""
 
     def __init__(self, settings: TrytonSettings, session: RpcSession) -> None:
         self._settings = settings
@@ -99,7 +99,7 @@ class TrytonBooks:
         self._of: TrytonWarehouse | None = None
 
     def demand(self) -> None:
-        """Raises Misconfigured with all that the settings name and Tryton does not have."""
+        """Raise Misconfigured with every name of the settings that Tryton does not have."""
         self.warehouse()
         given, there = self._settings, sorted(one.name for one in self.units())
         wrong = [
@@ -120,15 +120,15 @@ class TrytonBooks:
             raise Misconfigured("; ".join(wrong))
 
     def parties(self, code: str) -> list[Record]:
-        """Those of that code, each with where what it supplies comes from."""
+        """The parties of that code, each with its supplier location."""
         return self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
 
     def line(self, posting: Posting) -> TrytonLine:
-        """Raises Declined for whatever is missing, or has no meaning there."""
+        """The line of a posting. Raises Declined for a missing or unknown value."""
         product = self.product(posting.item)
         quantity = self._quantity(posting)
         unit = self._unit(posting, product)
-        lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton says where it needs one
+        lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton checks whether a lot is needed
         return TrytonLine(product, unit, float(quantity), lot, self._place(posting.place))
 
     def _quantity(self, posting: Posting) -> Decimal:
@@ -150,7 +150,7 @@ class TrytonBooks:
         return quantity
 
     def product(self, code: str | None) -> TrytonProduct:
-        """The one of that code. Raises Declined."""
+        """The product of that code. Raises Declined."""
         if code is None:
             raise Declined(Why.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry")
         fields = ("code", "default_uom", "default_uom.category", "cost_price", "lot_required")
@@ -206,7 +206,7 @@ class TrytonBooks:
         return int(found[0]["id"])
 
     def codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:
-        """By the id of each unit that the settings name for an item, its code."""
+        """The code of each unit that the settings name for an item, by the unit's id."""
         by_name = {one.name: one.id for one in units}
         given = self._settings.units
         for key, name in given.items():
@@ -217,13 +217,13 @@ class TrytonBooks:
 
     @property
     def company(self) -> int:
-        """For which the user works."""
+        """The id of the user's company."""
         if not self._session.context:
             self._session.sign_on()
         return int(self._session.context["company"])
 
     def warehouse(self) -> TrytonWarehouse:
-        """That of the settings, or the only one. Raises Misconfigured."""
+        """The warehouse of the settings, or the only one. Raises Misconfigured."""
         if self._of is None:
             code = self._settings.warehouse
             domain = [["type", "=", "warehouse"], *([["code", "=", code]] if code is not None else [])]
@@ -239,7 +239,7 @@ class TrytonBooks:
         return self._of
 
     def has_packages(self) -> bool:
-        """Whether its pallets can be announced."""
+        """Whether the module stock_package is there, without which no pallet is announced."""
         if self._has_packages is None:
             self._has_packages = "model.stock.package.search_read" in self._session.methods()
         return self._has_packages

@@ -1,4 +1,4 @@
-"""Tryton's JSON-RPC: one session with one database, and its answers as our errors."""
+"""Tryton's JSON-RPC: one session with one database; its errors become ours."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import httpx
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Why
 
-CONNECT_S = 5.0  # A server that is there takes the connection by then.
-SHOWN = 300  # Characters of an answer that are told.
-PAGE = 1000  # Records of one answer: Tryton's own limit, as shipped, lies above.
+CONNECT_S = 5.0  # Timeout for connecting.
+SHOWN = 300  # Characters quoted of an answer.
+PAGE = 1000  # Records per request; Tryton's default limit is higher.
 
 LOGIN = "common.db.login"
-"""Of a database that it does not have a server says so after half a minute: so long it waits for PostgreSQL."""
+"""For an unknown database the server answers only after half a minute, its timeout for PostgreSQL."""
 
 CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
-"""What Tryton says of a call that somebody else was in the way of."""
+"""Errors of calls that conflicted with others, worth a retry."""
 
 Record = dict[str, Any]
 
 
 class RpcSession:
-    """Calls to one database, as one user. Signs on when it must."""
+    """Calls to one database as one user. Signs on when necessary."""
 
     def __init__(
         self,
@@ -52,23 +52,23 @@ class RpcSession:
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S), transport=transport, trust_env=False
         )
         self.context: Record = {}
-        """What each call is made in: the user's company and groups."""
+        """The context of each call: the user's company and groups."""
 
     @property
     def where(self) -> str:
-        """The database, for a person."""
+        """The database's address and user, for messages."""
         return f"{self._at}/{self._database} as {self._user}"
 
     def close(self) -> None:
-        """Let go of the connection. The session at the server ends by itself."""
+        """Close the connection. The server's session expires by itself."""
         self._http.close()
 
     def version(self) -> str:
-        """That of the server."""
+        """The server's version."""
         return str(self._answer(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
 
     def sign_on(self) -> None:
-        """Begin a session. Raises Misconfigured where the user or the database is not known there, Away."""
+        """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
         answer = self._post(self._rpc, LOGIN, [self._user, {"password": self._password}, "en"])
         if answer.status_code in CLOSED:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
@@ -83,7 +83,7 @@ class RpcSession:
             raise Misconfigured(f"{self.where}: this user works for no company there; give it one")
 
     def call(self, model: str, method: str, *arguments: Any, **context: Any) -> Any:
-        """What the method of a model answers. Raises Away, Declined, Misconfigured."""
+        """The result of a model's method. Raises Away, Declined, Misconfigured."""
         if self._authorization is None:
             self.sign_on()
         return self._called(f"model.{model}.{method}", [*arguments, {**self.context, **context}])
@@ -109,9 +109,7 @@ class RpcSession:
 
     def _called(self, method: str, arguments: list[Any]) -> Any:
         answer = self._post(self._rpc, method, arguments)
-        if (
-            answer.status_code == HTTPStatus.UNAUTHORIZED
-        ):  # the session has ended, as it does when nobody has called for a while
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:  # the session has expired
             self._authorization = None
             self.sign_on()
             answer = self._post(self._rpc, method, arguments)

@@ -24,13 +24,13 @@ from dockvoice_protocol.strict_json import NotStrict, strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
 
-ANSWER_S = 20.0  # Within 15 to 30 s, as Standard Webhooks has it: a slow ERP books a receipt in less.
-CONNECT_S = 5.0  # A machine that does not take a connection within this is not there.
-MOST_BYTES = 20_000_000  # Of one answer: ten thousand items with their units have five million.
-LONGEST_WAIT_S = 3600.0  # A Retry-After beyond this is taken for a mistake, or for ill will.
-EXCERPT = 300  # Characters of what another system says that a person is told.
+ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
+CONNECT_S = 5.0  # Timeout for connecting.
+MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
+LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
+EXCERPT = 300  # Characters quoted of another system's text.
 
-TRY_LATER = frozenset({408, 425, 429})  # With all from 500 on: the same request may well be taken later.
+TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
 
 
 def _address(given: str) -> str:
@@ -41,7 +41,7 @@ def _address(given: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-"""Where another system is."""
+"""The base URL of another system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Web:
         self._client = httpx.Client(
             headers=dict(headers or {}),
             timeout=timeout,
-            follow_redirects=False,  # a key goes to the address that was set, and nowhere else
+            follow_redirects=False,  # the key is sent to the configured address only
             verify=_trusted(name, ca_file, needed=transport is None and address.startswith("https")),
             transport=transport,
         )
@@ -142,8 +142,8 @@ class Web:
 
 
 def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
-    if not needed:  # To read the system's takes longer than many a request.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Which trusts nobody.
+    if not needed:  # Loading the system's certificates takes longer than many a request.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
         plain_file.see_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)

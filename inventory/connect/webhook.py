@@ -27,17 +27,17 @@ from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 PREFIX = "whsec_"
-LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes, as the standard has it.
+LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
 
-GONE = 410  # The receiver wants nothing more from here.
-REFUSED = 422  # It understood, and does not take this one.
+GONE = 410  # The receiver accepts no further message.
+REFUSED = 422  # The receiver declines this message.
 
 
 class ShownBy(StrEnum):
-    """What proves that a message was stored."""
+    """Which answer proves that a message was stored."""
 
-    STATUS = "status"  # 2xx, as the standard has it.
-    ECHO = "echo"  # 2xx with the message's id: whatever stands between and answers 200 by itself cannot know it.
+    STATUS = "status"  # 2xx, as in the standard.
+    ECHO = "echo"  # 2xx with the message's id, which a proxy that answers 200 by itself cannot know.
 
 
 class WebhookSettings(Section):
@@ -64,7 +64,7 @@ class WebhookConnection(ConnectionSettings):
 
 
 class Webhook:
-    """A connector that sends messages."""
+    """Sends each notice as a message."""
 
     looks = False
 
@@ -76,7 +76,7 @@ class Webhook:
         transport: httpx.BaseTransport | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Raises Misconfigured for a secret that is none."""
+        """Raises Misconfigured for an invalid secret."""
         self._name = name
         self._settings = settings
         self._now = now
@@ -85,7 +85,7 @@ class Webhook:
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """Nothing: the receiver cannot be queried."""
+        """Empty: the receiver cannot be queried."""
         del posting
         return ()
 
@@ -100,14 +100,14 @@ class Webhook:
         return self._send(taken_back(posting, why), DocumentState.REVERSED)
 
     def pull(self) -> Pulled:
-        """Nothing: messages go one way."""
+        """No data: messages go one way."""
         return Pulled(None, None, None)
 
     def hand_over(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no batch."""
 
     def tells(self) -> str:
-        """The address; whether it answers shows with the first message."""
+        """The address; only the first message shows whether it answers."""
         return f"webhook {self._settings.url}, Standard Webhooks 1.0.0, taken over by {self._settings.proof}"
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ def message(notice: Notice) -> dict[str, Any]:
 
 
 def _key(name: str, which: str, secret: str) -> Signer:
-    # Signer itself takes a secret of any length, and skips what is no base64.
+    # Signer accepts a secret of any length, and ignores characters that are not base64.
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
