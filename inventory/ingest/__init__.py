@@ -1,1 +1,1 @@
-"""From the broker to the tables: each event is checked, applied once and answered with a receipt."""
+"""From the broker to the tables: each event is validated, applied once and answered with a receipt."""

@@ -1,7 +1,7 @@
-"""Who may enter: an event counts only as its device's own word, signed with a key that is enrolled for it. Pure.
+"""Authentication of events: an event must be signed with an enrolled key of its device. Pure.
 
-What does not is neither applied nor refused, and takes no number: a refusal would be an answer to the device, and a
-number taken would be one that the device's own next event could not have.
+An untrusted event is neither applied nor refused, and uses up no number: a refusal would be an answer to the device,
+and the number would be lost to the device's own next event.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inventory.store.keys import Enrolled
 
 
 class Distrust(StrEnum):
-    """Why an event may not enter, as the answer names it."""
+    """Why an event is untrusted: the code in the answer."""
 
     UNSIGNED = "unsigned"
     UNKNOWN_KEY = "unknown_key"
@@ -29,14 +29,14 @@ class Distrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Untrusted:
-    """May not enter."""
+    """The event is not trusted."""
 
     why: Distrust
-    keyid: str | None  # The key it names.
+    keyid: str | None  # The id of the key that the event names.
 
     @property
     def reason(self) -> str:
-        """The code in the answer."""
+        """The reason code in the answer."""
         return str(self.why) if self.keyid is None else f"{self.why}:{self.keyid}"
 
 
@@ -44,10 +44,10 @@ KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
 def distrusted(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
-    """Why the event is not the word of its device, of which these are the keys; None where it is."""
+    """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
         said = parsed(event.body)
-    except MalformedMessage:  # two readers could take it for two things: nothing that was ever signed
+    except MalformedMessage:  # ambiguous JSON is never signed
         return Untrusted(Distrust.FORGED, None)
     keyid = said.get(KEYID)
     if not (isinstance(keyid, str) and KEYID_SHAPE.fullmatch(keyid)):

@@ -1,4 +1,4 @@
-"""Handle one event in one transaction, by the rule: read what the tables hold of it, decide, write."""
+"""Handles one event in one transaction, by the rule: read what the tables hold of it, decide, write."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-"""The dialects' own INSERT, which can pass over a row that is there."""
+"""Each dialect's INSERT, which supports ON CONFLICT DO NOTHING."""
 
 ARRIVAL: dict[str, ColumnElement[int]] = {
     "sqlite": select(func.coalesce(func.max(events.c.arrival), 0) + 1).scalar_subquery(),
     "postgresql": ARRIVALS.next_value(),
 }
-"""The next number in the order of arrival. It is taken while the device's row is locked: so the events of a device keep
-their order, and consumers need not wait for each other."""
+"""The next number in the order of arrival. It is drawn while the device's row is locked, so the events of a device keep
+their order without consumers waiting for each other."""
 
 UNSTORABLE = (OverflowError, UnicodeEncodeError)
-"""What a driver says of a value that it can never hand to its database."""
+"""A driver's errors for a value that it cannot pass to the database."""
 
 
 class _NotApplicable(Exception):
-    """Takes back what was begun of the event."""
+    """Rolls back the savepoint of an event that the tables do not allow."""
 
 
 def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
-    """Apply or refuse `event` if it is its turn; else tell what became of it before, or which number is expected."""
+    """Apply or refuse `event` if it is the device's next; else its earlier outcome, or the expected number."""
     device = _wait_for_turn(transaction, event, clock)
-    now = clock()  # Read behind the lock: what is handled later was received later.
+    now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _before(transaction, event)
     decision = decide(event, device, before)
     became = _attempt(transaction, event, decision, now) if isinstance(decision, Apply) else decision
@@ -68,7 +68,7 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
 
 
 def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
-    """The device's event of this number: it proves to the device how far it has come, which we only could claim."""
+    """The device's event of number `handled`, which proves to the device how far it has been handled."""
     for table in (events, refused):
         its = select(table.c.body).where(*_of_device(table, event), table.c.sequence == handled)
         if (body := transaction.execute(its).scalar()) is not None:
@@ -77,8 +77,8 @@ def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict
 
 
 def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> DeviceState:
-    """Lock the row of the device until the transaction ends, so that no other consumer handles its events."""
-    # SQLite has no row locks and needs none: a writing transaction is alone there from its beginning.
+    """Lock the device's row until the transaction ends, so that no other consumer handles its events."""
+    # SQLite has no row locks and needs none: a writing transaction is exclusive from its beginning.
     locked = select(devices.c.handled, devices.c.instance).where(*_of_device(devices, event)).with_for_update()
     found = transaction.execute(locked).one_or_none()
     if found is None:
@@ -105,9 +105,9 @@ def _before(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Re
 
 
 def _attempt(transaction: Connection, event: Event | Unfit, change: Apply, now: datetime) -> Applied | Refused:
-    """Make the change whole or not at all.
+    """Write the change within a savepoint, all or nothing; a Refused if the event cannot be stored.
 
-    Raises what the database says of anything else than the event. After a full disk there is no savepoint to return to.
+    Other database errors are raised. After a full disk there is no savepoint to roll back to.
     """
     assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
     savepoint = transaction.begin_nested()
@@ -119,7 +119,7 @@ def _attempt(transaction: Connection, event: Event | Unfit, change: Apply, now: 
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))
         _write_entry(transaction, event, now)
         if transaction.dialect.name == "postgresql":
-            transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's may be deferred
+            transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's can be deferred
     except DBAPIError as fault:
         if not is_of_the_event(fault):
             raise
@@ -137,13 +137,13 @@ def _reason(fault: Exception) -> str:
         case _NotApplicable():
             return str(fault)
         case IntegrityError():
-            return "conflicting_event"  # its id is that of another device's event
+            return "conflicting_event"  # another device's event has its id
         case _:
             return "unstorable"
 
 
 def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) -> dict[str, Any]:
-    """The row of an event that is applied."""
+    """The row of an applied event."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -168,7 +168,7 @@ def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
 
 
 def _end(transaction: Connection, event: Event, named: str) -> None:
-    """Mark the named entry amended or cancelled; its device's row is locked, and no other device may end it."""
+    """Mark the named entry amended or cancelled. Its device's row is locked, and only that device may end it."""
     its = (*_of_device(entries, event), entries.c.event_id == named)
     ended = ended_state(event, transaction.execute(select(entries.c.state).where(*its)).scalar())
     if isinstance(ended, Refused):
@@ -177,7 +177,7 @@ def _end(transaction: Connection, event: Event, named: str) -> None:
 
 
 def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> dict[str, Any]:
-    """The row of an entry that stands."""
+    """The row of a current entry."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -195,14 +195,14 @@ def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> d
 
 
 def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> list[dict[str, Any]]:
-    """The rows by which an entry is searched for."""
+    """The rows of an entry's text values, for the search."""
     texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
     same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
     return [{**same, "field": name, "value": one} for name, one in texts.items()]
 
 
 def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[str, Any]:
-    """The row of an event that broke a rule."""
+    """The row of a refused event."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -215,7 +215,7 @@ def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[s
 
 
 def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
-    """Once, however often it comes."""
+    """Store a copy of an event refused out of turn, once."""
     topic, reason = f"{event.site}/{event.device}", f"refused: {', '.join(refusal.reasons)}"
     is_there = exists().where(rejected.c.topic == topic, rejected.c.payload == event.body)
     if not transaction.execute(select(is_there)).scalar_one():

@@ -1,7 +1,7 @@
-"""Handle many events in one transaction, by the rule, in a dozen statements for all of them.
+"""Handles many events in one transaction, by the rule, in a dozen statements for all of them.
 
-What was read at once is enough to decide about most: the device's next event, a copy of an earlier one, one before its
-turn. Any other, and whatever follows it of its device, goes through `applying.handle` in the same transaction.
+The rows read at the start decide most events: the device's next event, a copy of an earlier one, one before its turn.
+Any other, and the later ones of its device, goes through `applying.handle` in the same transaction.
 """
 
 from __future__ import annotations
@@ -48,54 +48,54 @@ At = tuple[str, str]
 
 @dataclass(slots=True)
 class _Device(DeviceState):
-    """How far a device has come, as the batch goes on."""
+    """A device's state while its batch is handled."""
 
     highest: int
     link: str | None = None
-    """Of the last event handled, which the next one continues; None: not known."""
-    held: int = 0  # Of its events, how many are held.
+    """Hash-chain link of the last handled event, which the next one continues; None: not known."""
+    held: int = 0  # Number of its events in the reorder buffer.
     singly: bool = False
-    """Whether the rest of its events goes one by one."""
+    """Whether its remaining events are handled one by one."""
 
 
 @dataclass(slots=True)
 class _Came:
-    """An event of the batch."""
+    """An event of the batch, with its outcome."""
 
     event: Event | Unfit
-    place: float  # Where in the batch.
+    place: float  # Its position in the batch.
     was_held: bool = False
     became: Applying | Held | None = None
 
     @property
     def at(self) -> At:
-        """Of which device."""
+        """Its device."""
         return self.event.site, self.event.device
 
 
 @dataclass(slots=True)
 class _Named:
-    """An entry that a correction names."""
+    """An entry that an event corrects."""
 
     state: str
     of: At
     move: Mapping[str, Any] | None
-    """What it added to the stock."""
+    """The stock move that it added."""
 
 
 @dataclass(slots=True)
 class _Written:
-    """What is to be written, by what it is."""
+    """The rows to write, by kind."""
 
     applied: list[_Came] = field(default_factory=list)
     refused: list[tuple[_Came, Refused]] = field(default_factory=list)
     held: list[_Came] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
-    """Entries that no longer stand: their state."""
+    """New states of entries that are no longer current."""
 
 
 class Batches:
-    """Many events at once. Each deed is one transaction; all raise Unavailable: then nothing was done."""
+    """Applies many events at once. Each method is one transaction; all raise Unavailable, with nothing changed."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -103,11 +103,11 @@ class Batches:
         self._now = now
 
     def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool = False) -> list[Became] | None:
-        """Apply all of these or refuse them: what became of each, in their order.
+        """Apply or refuse these events; their outcomes in order.
 
-        None, with nothing done, where one of them, or a trigger of the site's, stands against it: then they are to be
-        applied one by one. With `hold`, what comes before its turn is held, and what waited for one of these comes
-        behind them in the answer.
+        None, with nothing changed, if one of them or a trigger of the site's causes an error: then the caller applies
+        them one by one. With `hold`, an event before its turn is buffered, and the outcomes of buffered events that
+        became due follow the others.
         """
         try:
             with reported(self._engine.url):
@@ -120,17 +120,17 @@ class Batches:
             return None
 
     def overdue(self, patience: timedelta) -> list[Became]:
-        """What was held for so long in vain, and is held no more, as early; and what need not wait any longer."""
+        """Remove events buffered for longer than `patience`, as early; apply those whose turn has come."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return overdue(transaction, self._now, patience)
 
     def waiting(self) -> Waiting:
-        """What is held because it came before its turn."""
+        """The size and age of the reorder buffer."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.how_much(transaction)
 
     def waiting_by_device(self) -> dict[At, WaitingOf]:
-        """The same, of each device of which something is held."""
+        """The same for each device with buffered events."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.of_whom(transaction)
 
@@ -138,9 +138,10 @@ class Batches:
 def apply_all(
     transaction: Connection, given: Sequence[Event | Unfit], clock: Callable[[], datetime], *, hold: bool
 ) -> list[Became]:
-    """What becomes of these, in their order; with `hold`, behind them what waited for one of them.
+    """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
 
-    An error means that one of them cannot be applied so: then nothing was, and they are to be applied one by one.
+    An error means that one of them cannot be applied in a batch: the transaction rolls back, and the caller applies
+    them one by one.
     """
     came = [_Came(event, place) for place, event in enumerate(given)]
     return _made(_Batch(transaction, came, clock, hold=hold))
@@ -167,7 +168,7 @@ class _Batch:
         self._clock = clock
         self._hold = hold
         self._devices = _locked(transaction, {one.at for one in given}, clock)
-        self._now = clock()  # only here: what was handled later was received later
+        self._now = clock()  # read only after the locks: the order of handling is that of receipt
         following = reorder_buffer.following(transaction, self._next(given)) if hold else []
         waited = [_Came(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
@@ -181,27 +182,27 @@ class _Batch:
         self._proofs: list[tuple[_Came, int]] = []
 
     def _look_at_links(self) -> None:
-        """Of the devices whose next event is among these, the link that it continues."""
+        """Load the link that each device's next event continues, if that event is in the batch."""
         turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
         found = continuity.links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
         for (site, device, _), link in found.items():
             self._devices[site, device].link = link
 
     def _next(self, given: Iterable[_Came]) -> dict[At, int]:
-        """The first number of each device that is neither handled nor among these."""
+        """The first number of each device that is neither handled nor in the batch."""
         there = {(*one.at, one.event.sequence) for one in given}
         runs = {at: count(device.handled + 1) for at, device in self._devices.items()}
         return {at: next(number for number in run if (*at, number) not in there) for at, run in runs.items()}
 
     def decide(self) -> None:
-        """What becomes of each, those of a device in the order of their number."""
+        """Decide the outcome of each event, those of a device in the order of their numbers."""
         queues: dict[At, list[_Came]] = defaultdict(list)
         for one in self.every:
             queues[one.at].append(one)
         for at in sorted(queues):
             place, device = -1.0, self._devices[at]
             for one in sorted(queues[at], key=lambda one: one.event.sequence):
-                # What waited came behind the one that it waited for.
+                # A buffered event comes after the one that it waited for.
                 one.place = place = max(place, -1.0 if one.was_held else one.place)
                 if not device.singly:
                     one.became = self._plainly(one, device)
@@ -210,7 +211,7 @@ class _Batch:
                     device.highest = max(device.highest, one.event.sequence)
 
     def _plainly(self, one: _Came, device: _Device) -> Applying | Held | None:
-        """What becomes of an event; None where `applying.handle` must look."""
+        """The outcome of an event; None if it needs `applying.handle`."""
         event, before = one.event, self._before(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
@@ -231,7 +232,7 @@ class _Batch:
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
     def _is_plain(self, event: Event | Unfit, device: _Device, seal: Links) -> bool:
-        """Whether it continues its chain, and no rule is to look at what stands when it comes."""
+        """Whether it continues its device's hash chain, and no rule about pallets needs the current tables."""
         ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
         return continuity.continues(device.link, seal) and not ruled
 
@@ -250,7 +251,7 @@ class _Batch:
         return Applied(device.handled)
 
     def _repeated(self, one: _Came, device: _Device, decision: Apply | Duplicate | Refused | Early) -> Applying | None:
-        """The answer to what came before; None where something is to be written besides."""
+        """The outcome of a repeated event; None if something must be written as well."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
             return None
         if isinstance(decision, Refused) and is_out_of_turn(decision.reasons):
@@ -270,7 +271,7 @@ class _Batch:
         return Held()
 
     def _change(self, one: _Came) -> Refused | None:
-        """Note which entry the event ends and which it makes; why it cannot."""
+        """Record the entry that the event ends and the one that it creates; a Refused if it cannot."""
         event = one.event
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         if event.replaces is not None:
@@ -284,13 +285,13 @@ class _Batch:
         return None
 
     def write(self) -> None:
-        """Write all of it, each table at once."""
+        """Write all rows, each table in one statement."""
         transaction, written = self._transaction, self._written
         applied = sorted(written.applied, key=attrgetter("place"))
         arrivals = _arrivals(transaction, len(applied))
         with many.unanswered(transaction):
             made: set[str] = {one.event.event_id for one in applied}
-            # What stood before makes room first: a rule of the site's may let only one entry of a pallet stand.
+            # Earlier entries are ended first: a constraint of the site's may allow only one current entry of a pallet.
             ended = [{"event_id": one, "state": state} for one, state in written.ended.items()]
             many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
             rows = _Rows(self._now)
@@ -319,10 +320,10 @@ class _Batch:
         reorder_buffer.forget(self._transaction, (one.event for one in done))
         for one in self.every:
             if one.was_held and one.became == Held():
-                one.became = None  # it waits on, and there is nothing to say
+                one.became = None  # still buffered: no answer
 
     def _prove_how_far(self) -> None:
-        """Show to devices whose word is old the event up to which they have come."""
+        """Attach the last handled event to the outcomes of devices that are behind it."""
         bodies = {(*one.at, one.event.sequence): one.event.body for one, _ in self._written.refused}
         bodies |= {(*one.at, one.event.sequence): one.event.body for one in self._written.applied}
         lacking = {(*one.at, handled) for one, handled in self._proofs} - {*bodies}
@@ -337,7 +338,7 @@ class _Batch:
                 one.became = replace(one.became, latest=latest)
 
     def apply_singly(self) -> None:
-        """What is not plain."""
+        """Handle the events that the batch could not decide."""
         for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
             if one.became is None and not (one.was_held and self._waits_on(one)):
                 one.became = handle(self._transaction, one.event, self._clock)
@@ -348,14 +349,14 @@ class _Batch:
         return one.event.sequence > _handled(self._transaction, one.event) + 1
 
     def prove(self) -> None:
-        """Let what the site checks at the end of a transaction speak now."""
+        """Run the site's deferred constraints now."""
         if self._transaction.dialect.name == "postgresql":
             self._transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows that applied events make, by table, in the order in which they may be written."""
+    """The rows of applied events by table, in an order that satisfies the foreign keys."""
 
     now: datetime
     of: dict[Table, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -365,8 +366,8 @@ class _Rows:
             self.of[table] = []
 
     def add(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
-        """The rows of one event."""
-        assert isinstance(event, Event)  # noqa: S101 - what is unfit is refused
+        """Add the rows of one event."""
+        assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         self.of[events].append(event_row(event, arrival, self.now))
         if event.replaces is not None and (before := named[event.replaces].move) is not None:
             self.of[stock_moves].append(stock.taken_back(before, event, self.now, arrival))
@@ -380,10 +381,10 @@ class _Rows:
 
 
 def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
-    """How far these devices have come. No other transaction handles an event of theirs until this one ends.
+    """The states of these devices, their rows locked until the transaction ends.
 
-    All are locked in the order of their names, and rows that are not there are made before the first is locked: so two
-    consumers never wait for each other.
+    Missing rows are inserted first, and all rows are locked in the order of their names, so that two consumers cannot
+    deadlock.
     """
     if not wanted:
         return {}
@@ -396,11 +397,11 @@ def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[],
 
 
 _Applied = dict[str, tuple[At, AppliedBefore]]
-"""By event id: what was applied, and of which device."""
+"""Applied events by id, with their devices."""
 
 
 def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[_Applied, dict[tuple[str, str, str], Refused]]:
-    """What is known of these events: applied, or refused."""
+    """The stored outcomes of these events: applied, or refused."""
     if not every:
         return {}, {}
     wanted = select(events.c.event_id, events.c.site, events.c.device, events.c.type, events.c.body)
@@ -416,14 +417,14 @@ def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[_Applied, di
 
 
 def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]:
-    """The entries that corrections among these events name."""
+    """The entries that events of the batch correct."""
     names = {(one.event.replaces,) for one in every if isinstance(one.event, Event) and one.event.replaces is not None}
     if not names:
         return {}
     wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state)
     found = many.among(transaction, wanted, entries, ["event_id"], names).all()
     moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS)
-    # A column's name is no plain text to who writes JSON: he looks a microsecond at each.
+    # SQLAlchemy keys are `quoted_name`, slow to encode; convert to `str`.
     added = {
         row["event_id"]: {str(name): value for name, value in row.items()}
         for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
@@ -436,7 +437,7 @@ def _sites(every: Iterable[_Came]) -> set[str]:
 
 
 def _arrivals(transaction: Connection, number: int) -> list[int]:
-    """So many numbers in the order of arrival."""
+    """The next `number` numbers in the order of arrival."""
     if not number:
         return []
     if transaction.dialect.name == "postgresql":
@@ -447,7 +448,7 @@ def _arrivals(transaction: Connection, number: int) -> list[int]:
 
 
 def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
-    """What has waited for so long without its turn coming, as early; and what became of it where its turn has come."""
+    """Remove events buffered for longer than `patience`, as early; then apply those whose turn has come."""
     gone = reorder_buffer.long_since(transaction, clock(), patience)
     reorder_buffer.forget(transaction, gone)
     told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]

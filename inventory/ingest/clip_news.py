@@ -1,4 +1,4 @@
-"""What devices say of recordings: dealt with where nothing else waits."""
+"""Devices' messages about recordings, handled when no other message waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inventory.ingest.receipts import CLIP
 
 
 class ClipNews:
-    """What came on the topics of recordings. Without a desk nothing comes."""
+    """Queue of messages about recordings. Without a desk none are subscribed."""
 
     def __init__(self, desk: ClipsDesk | None, prefix: str, largest: int) -> None:
         self._desk = desk
@@ -21,28 +21,28 @@ class ClipNews:
 
     @property
     def first(self) -> Delivered | None:
-        """What came first of what is not settled."""
+        """The oldest message that is not settled."""
         return self._came[0] if self._came else None
 
     def add(self, message: Delivered) -> None:
-        """A device says something of a recording."""
+        """Append a device's message."""
         self._came.append(message)
 
     def settled(self) -> None:
-        """The first is dealt with."""
+        """Remove the first message."""
         self._came.popleft()
 
     def forget(self) -> None:
-        """The broker is lost, and sends all of it anew."""
+        """Clear the queue: after a lost connection the broker sends all of it again."""
         self._came.clear()
 
     def beat(self) -> None:
-        """Remove recordings that have outlived their time. Raises Unavailable."""
+        """Remove expired recordings. Raises Unavailable."""
         if self._desk is not None:
             self._desk.beat()
 
     def answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
-        """Keep what it says: topic, payload and tag of the answer. Raises MalformedMessage, SiteFault, Unavailable."""
+        """Store a message; topic, payload and tag of the answer. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")

@@ -1,7 +1,7 @@
 """The loop of the receiving side: commit, then the receipt, then the acknowledgement to the broker, in that order.
 
-Whatever is interrupted comes again: unacknowledged messages from the broker, unanswered events from the device. The
-store makes sure that coming again changes nothing.
+After an interruption the broker redelivers unacknowledged messages and the device resends unanswered events. Applying
+is idempotent.
 """
 
 from __future__ import annotations
@@ -39,38 +39,40 @@ from inventory.store.outbox import OutboxTable
 
 log = logging.getLogger("inventory")
 
-TURN_S = 1.0  # The loop turns at least this often, so that the watchdog is fed and a broker that never came is noticed.
+TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a missing broker is noticed.
 
 FIRST_CONNECTION_S = 20.0
-"""A broker that starts together with us has answered by then; after that a person, or systemd, should know."""
+"""A broker that starts with us has answered by then; later the process exits with an error, for systemd or the
+operator."""
 
-RETRY_S = (0.5, 30.0)  # First and longest wait before a database that did not answer is asked again; doubled each time.
+RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
-STOP_S = 5.0  # How long the last receipts and acknowledgements may take on the way out.
+STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
 HEARS_S = 1.0
-"""So long entries go before what devices say of themselves, which the console shows a second later then."""
+"""Entries go before status messages for at most this long; the console shows a status that much later."""
 
-LAST = 9_999_999_999  # Beyond every number of an entry.
+LAST = 9_999_999_999  # Greater than every number of an entry.
 
 STRANGERS = 1000
-"""Of so many strangers it is remembered that they were told; with more the log and the table begin anew."""
+"""Untrusted senders remembered so that each is logged and stored once; with more the set is cleared and logging begins
+again."""
 
 
 class Wake:
-    """In the queue: look whether to stop."""
+    """In the queue: makes the loop check whether to stop."""
 
 
 Inbox = SimpleQueue[SessionEvent | Wake]
-"""From the threads of the broker's session, and from signals, to the loop. Its `put` is safe in both."""
+"""Queue from the threads of the broker's session, and from signal handlers, to the loop. Its `put` is safe in both."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A receipt that may be sent: what it speaks of is committed."""
+    """A receipt to publish: its event is committed."""
 
     to: Delivered | None
-    """What it answers; None: the broker has been told of that before."""
+    """The message that it answers; None: already acknowledged to the broker."""
     topic: str
     payload: bytes
     event_id: str
@@ -78,17 +80,20 @@ class _Answer:
 
 @dataclass(slots=True)
 class _PutOff:
-    """An event that something of the site's own keeps out: those of its device wait behind it, and no other's."""
+    """An event that a trigger or constraint of the site's rejects.
+
+    Later events of its device wait, other devices' do not.
+    """
 
     message: Delivered
     retry_at: float
     wait_s: float
     behind: bool = False
-    """Whether others of the device were turned away meanwhile. It sends them again: it has no receipt for them."""
+    """Whether other messages of the device were dropped meanwhile. The device resends them: they have no receipt."""
 
 
 class Consumer:
-    """Takes one message after another until it is told to stop. All of it but `stop` belongs to one thread."""
+    """Handles messages until stopped. All methods but `stop` belong to one thread."""
 
     def __init__(
         self,
@@ -117,7 +122,7 @@ class Consumer:
         self._inbox = inbox
         self._prefix = prefix
         self._client_id = client_id
-        self._put_off: dict[str, _PutOff] = {}  # By the topic on which it came.
+        self._put_off: dict[str, _PutOff] = {}  # By topic.
         self._keys = keys
         self._trust_first_use = trust_first_use
         self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses, clock)
@@ -126,7 +131,7 @@ class Consumer:
         self._dossiers = dossiers
         self._together = together
         self._room = 0 if together is None else together.most
-        """So many receipts may be left to send while more is applied."""
+        """Receipts that may remain unsent while more events are applied."""
         self._clip_news = ClipNews(clips, prefix, largest)
         self._publisher = Publisher(broker, outbox, clock, partial(tell_denied, prefix, client_id))
         self._mistrusted: set[tuple[str, str, str]] = set()
@@ -144,7 +149,7 @@ class Consumer:
         self._reorder_buffer = None if together is None else ReorderBuffer(together, clock, self._systemd)
 
     def run(self) -> None:
-        """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
+        """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at first, Misconfigured."""
         if not self._keys.all() and not self._trust_first_use:
             log.warning(
                 "%s holds no key: nothing is applied until one is enrolled (`dockvoice inventory keys enrol`)",
@@ -163,12 +168,12 @@ class Consumer:
             self._broker.stop(STOP_S)
 
     def stop(self) -> None:
-        """Finish the message in hand, then leave `run`. May be called from a signal handler or another thread."""
+        """Finish the current message, then leave `run`. Safe in a signal handler or another thread."""
         self._stopping = True
         self._inbox.put(Wake())
 
     def _listen(self) -> None:
-        """Wait for the next news, then take all there is."""
+        """Wait for the next event of the session, then receive all queued ones."""
         try:
             self._receive(self._inbox.get(timeout=self._leisure_s()))
             while True:
@@ -201,7 +206,7 @@ class Consumer:
                 self._publisher.connected()
                 self._hearing.connected()
             case Disconnected():
-                # They come again with the next connection, under other numbers: these can no longer be acknowledged.
+                # The next connection redelivers them with new packet ids: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._hearing.forget()
                 self._clip_news.forget()
@@ -215,7 +220,7 @@ class Consumer:
                 return
 
     def _work(self) -> None:
-        """Bring what can be done at once to its end, or put it off while the broker or the database cannot take it."""
+        """Send receipts and settle messages; postpone both while the broker or the database cannot take them."""
         self._send()
         if self._stopping or len(self._unsent) > self._room or self._clock() < self._retry_at:
             return
@@ -226,7 +231,7 @@ class Consumer:
             self._publisher.work()
             self._hearing.meet()
             if self._hears():
-                self._heard_at = self._clock()  # whatever comes of it, entries go first again
+                self._heard_at = self._clock()  # also after an error, so that entries go first again
                 for heard in self._hearing.keep():
                     self._broker.acknowledge(heard)
             elif self._waiting:
@@ -245,11 +250,11 @@ class Consumer:
         self._send()
 
     def _hears(self) -> bool:
-        """Whether it is time to keep what devices say of themselves: where no entry waits, or has long gone first."""
+        """Whether to store status messages: if no entry waits, or entries have gone first for HEARS_S."""
         return self._hearing.waiting and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
 
     def _settle_first(self) -> None:
-        """Settle the first of what waits, and with it the entries behind it. Raises Unavailable."""
+        """Settle the first waiting message, with the entries behind it in one batch. Raises Unavailable."""
         together, entries = self._together, list[Delivered]()
         if together is not None:
             most = islice(self._waiting, together.most)
@@ -261,7 +266,7 @@ class Consumer:
             self._waiting.popleft()
 
     def _settle_together(self, messages: list[Delivered], together: BatchSettings) -> None:
-        """Settle these. What is done is taken from what waits. Raises Unavailable."""
+        """Settle these in one transaction, and remove the settled ones from the queue. Raises Unavailable."""
         sound = [(message, judged) for message in messages if (judged := self._sifted(message)) is not None]
         if not sound:
             return
@@ -274,7 +279,7 @@ class Consumer:
                 self._waiting.popleft()
             return
         for number, (event, said) in enumerate(became):
-            # What waited for one of these comes behind them; the broker was told of it when it came.
+            # Events released from the reorder buffer follow; they were acknowledged to the broker on arrival.
             self._conclude(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
         for _ in sound:
             self._waiting.popleft()
@@ -282,7 +287,7 @@ class Consumer:
         log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
 
     def _sifted(self, message: Delivered) -> Valid | Invalid | None:
-        """What may be applied with others; None, and settled, is what may not. Raises Unavailable."""
+        """The validated event if it may join a batch; else settle the message, and None. Raises Unavailable."""
         if message.topic in self._put_off:
             self._settle_in_turn(message)
         elif isinstance(judged := self._validated(message), DeadLetter):
@@ -296,7 +301,7 @@ class Consumer:
         return None
 
     def _look_after_clips(self) -> None:
-        """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
+        """Settle one message about a recording. Called when no other message waits. Raises Unavailable."""
         self._clip_news.beat()
         if (message := self._clip_news.first) is None:
             return
@@ -305,7 +310,7 @@ class Consumer:
             answer = self._clip_news.answer(message)
         except MalformedMessage as fault:
             self._put_aside(message, str(fault))
-        except SiteFault as fault:  # no entry waits for that: the device offers it again
+        except SiteFault as fault:  # the device resends the recording
             log.warning("a recording cannot be kept: %s", fault)
         if answer is None:
             self._broker.acknowledge(message)
@@ -315,9 +320,9 @@ class Consumer:
         self._send()
 
     def _settle_in_turn(self, message: Delivered) -> None:
-        """Settle it, unless an event of its device was put off: that goes first. Raises Unavailable."""
+        """Settle it; if an event of its device is postponed, acknowledge it unanswered. Raises Unavailable."""
         if (first := self._put_off.get(message.topic)) is not None:
-            # Without an answer: its device sends it again, and the broker has room for what others send.
+            # Unanswered, so the device resends it, and it takes no room at the broker meanwhile.
             first.behind = first.behind or message.payload != first.message.payload
             self._broker.acknowledge(message)
             return
@@ -329,7 +334,7 @@ class Consumer:
             self._systemd.status(str(fault))
 
     def _try_again(self) -> None:
-        """Settle one event that was put off, if its time has come."""
+        """Settle one postponed event, if its wait is over."""
         for topic, one in list(self._put_off.items()):
             if self._clock() < one.retry_at:
                 continue
@@ -347,7 +352,7 @@ class Consumer:
             return
 
     def _say(self, state: Literal["online", "offline"]) -> None:
-        """Tell the devices, which then send what they owe."""
+        """Publish our presence, on which devices send their pending events."""
         topic, said = Topics.consumer(self._prefix, self._client_id), presence(state, self._client_id, self._now())
         if not self._broker.publish(topic, encode(said), tag=PRESENCE, retain=True):
             log.info("%s: not said that we are %s", topic, state)
@@ -370,7 +375,7 @@ class Consumer:
     def _conclude(
         self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
     ) -> None:
-        """Answer what became of an event, and notify the writer of dossiers."""
+        """Answer an event with its outcome, and notify the writer of dossiers."""
         if not isinstance(became, Held):
             self._answer(message, event, became, level)
         elif message is not None:
@@ -382,7 +387,7 @@ class Consumer:
         return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
 
     def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
-        """What a device says of what it has put aside, if it is the device's own word."""
+        """Store a device's message about an utterance under review, if its signature is trusted."""
         try:
             sender = Topics.parse(self._prefix, message.topic)
             if len(message.payload) > self._largest:
@@ -392,7 +397,7 @@ class Consumer:
             self._put_aside(message, str(fault))
             self._broker.acknowledge(message)
             return
-        # Reviews have numbers of their own: a key that was replaced up to a number of entries vouches for none of them.
+        # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
         word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
         judged = Invalid(sender, replace(word, sequence=review.sequence))
         if stranger := self._stranger(word):
@@ -407,7 +412,7 @@ class Consumer:
         return distrusted(event, self._keys.keys_of(event.site, event.device))
 
     def _turn_away(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
-        """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
+        """Answer that the event is untrusted; log it and store a copy once for each device and reason."""
         event = judged.event
         seen = (event.site, event.device, stranger.reason)
         if seen not in self._mistrusted:
@@ -434,7 +439,7 @@ class Consumer:
         self._unsent.append(_Answer(message, topic, answer, event.event_id))
 
     def _send(self) -> None:
-        """Send what is committed and not answered yet: as much as the broker takes, the rest at its next PUBACK."""
+        """Publish committed receipts until the broker takes no more; the rest follows its next PUBACK."""
         while self._unsent:
             answer = self._unsent[0]
             if not self._broker.publish(answer.topic, answer.payload, tag=answer.event_id):

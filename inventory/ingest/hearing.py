@@ -1,4 +1,4 @@
-"""What devices say of themselves: how they are, and, where a site trusts at first use, which key is theirs."""
+"""Devices' status messages: states, and, if a site trusts at first use, their keys."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from inventory.store.statuses import StatusWord
 log = logging.getLogger("inventory")
 
 AT_ONCE = 500
-"""So many are kept in one transaction: when a site's devices connect, an entry behind them waits for one of these."""
+"""Messages stored in one transaction: when a site's devices connect, a waiting entry waits for one transaction only."""
 
 
-STRANGERS = 10_000  # Devices that are not enrolled are counted up to so many.
+STRANGERS = 10_000  # Most devices remembered as not enrolled.
 
-STRANGERS_TOLD = 100  # Of so many it is told that their key is another's.
+STRANGERS_TOLD = 100  # Most warnings about another device's key.
 
-NAMED = 10  # Of several devices so many are named.
+NAMED = 10  # Most devices named in a log line.
 
 ALL_TOLD_S = 60.0
-"""A minute after the connection the broker has told all that it keeps, and devices that are there have said so anew."""
+"""A minute after connecting, the broker has delivered its retained messages, and online devices have published
+again."""
 
 
 class Hearing:
-    """What came on the status topics, and is not kept yet. Entries are asked first: they pass it by."""
+    """Queue of status messages. Entries are handled first."""
 
     def __init__(
         self,
@@ -51,24 +52,24 @@ class Hearing:
         self._statuses = statuses
         self._clock = clock
         self._connected_at: float | None = None
-        """Since when the broker tells what it keeps; None: who of them is lacking has been looked at."""
-        self._told: set[tuple[str, str]] = set()  # Devices of which a word came since then.
-        self._mistrusted: set[str] = set()  # Topics on which another device's key was shown.
+        """When the broker began to deliver retained messages; None: the missing devices are marked."""
+        self._told: set[tuple[str, str]] = set()  # Devices with a status since then.
+        self._mistrusted: set[str] = set()  # Topics that showed another device's key.
         self._strangers: set[tuple[str, str]] = set()
         self._unmet = deque[Delivered]()
         self._unkept = deque[Delivered]()
 
     @property
     def waiting(self) -> bool:
-        """Whether anything is not kept yet."""
+        """Whether messages are pending."""
         return bool(self._unmet or self._unkept)
 
     def add(self, message: Delivered) -> None:
-        """A device says how it is, and who."""
+        """Append a device's status message."""
         self._unmet.append(message)
 
     def connected(self) -> None:
-        """The broker begins to tell what it keeps."""
+        """Note that the broker begins to deliver its retained messages."""
         self._connected_at = self._clock()
         self._told.clear()
 
@@ -83,22 +84,22 @@ class Hearing:
             log.warning("%d devices were linked, and the broker keeps no word of them any more: %s", len(lost), named)
 
     def forget(self) -> None:
-        """The broker tells all of it anew."""
+        """Clear the queues: the broker delivers all of it again."""
         self._connected_at = None
         self._unmet.clear()
         self._unkept.clear()
 
     def meet(self) -> None:
-        """Where the site trusts at first use, devices of which no key is known are enrolled. Raises StorageFailed."""
+        """Enrol devices without a known key if the site trusts at first use. Raises StorageFailed."""
         while self._unmet:
             self._enrol_at_first_use(self._unmet[0])
             self._unkept.append(self._unmet.popleft())
 
     def keep(self) -> list[Delivered]:
-        """Keep how they are: what the broker need not tell again. Raises Unavailable.
+        """Store statuses; the messages to acknowledge. Raises Unavailable.
 
-        Whether it is a device's own word, the broker's rules say: it decides about nothing. Of devices that nobody
-        enrolled nothing is kept.
+        Statuses are unsigned and decide nothing; the broker's access rules authenticate them. Those of devices that are
+        not enrolled are dropped.
         """
         messages = list(islice(self._unkept, AT_ONCE))
         words = self._believed([word for message in messages if (word := self._read(message)) is not None])
@@ -113,7 +114,7 @@ class Hearing:
         return messages
 
     def _believed(self, words: list[StatusWord]) -> list[StatusWord]:
-        """Those of devices that are enrolled. The others are counted, each once."""
+        """The words of enrolled devices. Others are counted, each device once."""
         ours = [
             word
             for word in words
@@ -132,7 +133,7 @@ class Hearing:
         return ours
 
     def _keep_singly(self, words: list[StatusWord], statuses: StatusShelf) -> None:
-        """What the site's own rules keep out is told, and left: the device says how it is again within a minute."""
+        """Store one by one; log and skip what the site's constraints reject, since each device repeats its status."""
         for word in words:
             try:
                 statuses.record([word])
@@ -151,7 +152,7 @@ class Hearing:
             return None
 
     def _enrol_at_first_use(self, message: Delivered) -> None:
-        # Without trust the subscription is one that the broker remembers from when the settings said so.
+        # Without the setting it is a subscription that the broker kept from when it was on.
         if not self._trust_first_use or not message.payload:
             return
         try:
@@ -161,7 +162,7 @@ class Hearing:
                 log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
-        except Misconfigured as fault:  # the key is another device's, and comes again with each of its words
+        except Misconfigured as fault:  # the key is another device's, and every later status shows it again
             if message.topic not in self._mistrusted and len(self._mistrusted) < STRANGERS_TOLD:
                 self._mistrusted.add(message.topic)
                 log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

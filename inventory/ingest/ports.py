@@ -1,4 +1,4 @@
-"""What the consumer asks of the world outside, as Protocols; the fakes of the tests implement them too."""
+"""The consumer's ports, as Protocols; the fakes of the tests implement them too."""
 
 from __future__ import annotations
 
@@ -23,76 +23,76 @@ class Broker(Protocol):
 
     @property
     def welcomed(self) -> bool:
-        """Whether the broker has taken the connection; what it kept may come before messages can be sent."""
+        """Whether the broker has accepted the connection; retained messages may arrive before sending is possible."""
         ...
 
     @property
     def trouble(self) -> str | None:
-        """Why the last try to connect failed."""
+        """Error of the last failed attempt to connect."""
         ...
 
     def start(self) -> None:
-        """Connect, and stay connected."""
+        """Connect, and reconnect when the connection is lost."""
         ...
 
     def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
-        """Send at QoS 1; False where there is no connection."""
+        """Publish at QoS 1; False without a connection."""
         ...
 
     def acknowledge(self, delivered: Delivered) -> None:
-        """Tell the broker that the message need not come again."""
+        """Acknowledge to the broker, which then does not redeliver the message."""
         ...
 
     def stop(self, timeout_s: float) -> None:
-        """Send what is waiting, and disconnect."""
+        """Send pending messages, and disconnect."""
         ...
 
 
 class ReviewShelf(Protocol):
-    """Where a consumer keeps what devices say of reviews."""
+    """Stores devices' messages about reviews."""
 
     def review(self, review: Review) -> Applied | Duplicate:
-        """Keep it; raises Unavailable."""
+        """Store it. Raises Unavailable."""
         ...
 
 
 class StatusShelf(Protocol):
-    """Where a consumer keeps what devices say of themselves."""
+    """Stores devices' statuses."""
 
     def record(self, words: Sequence[StatusWord]) -> None:
-        """Keep all of it, in this order. Raises Unavailable."""
+        """Store all, in this order. Raises Unavailable."""
         ...
 
     def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Take for away all that were linked and are not among these. Raises Unavailable."""
+        """Mark online devices that are not among these offline; their names. Raises Unavailable."""
         ...
 
 
 class ClipsDesk(Protocol):
-    """Where a consumer keeps what devices say of recordings."""
+    """Stores recordings that devices send."""
 
     def receive(self, payload: bytes, sender: Topics) -> bytes | None:
-        """Keep it; the answer, if there is one. Raises MalformedMessage, Unavailable."""
+        """Store a message; the answer, if any. Raises MalformedMessage, Unavailable."""
         ...
 
     def beat(self) -> None:
-        """To be called now and then. Raises Unavailable."""
+        """Called periodically. Raises Unavailable."""
         ...
 
 
 class Dossiers(Protocol):
-    """Who writes what a trailer brought, when it is closed, and again when more is known of it."""
+    """Writes a trailer's dossier when it is closed, and again when its data changes."""
 
     def applied(self, form: str) -> None:
-        """An event of this form was applied."""
+        """Called when an event of this form was applied."""
         ...
 
     def reviewed(self, review: Review) -> None:
-        """A device said what waits for a person, or what became of it."""
+        """Called when a device's review was stored."""
         ...
 
     def beat(self) -> None:
-        """To be called at every turn: never waits, never fails."""
+        """Called at every turn: never waits, never fails."""
         ...
 
 
@@ -100,29 +100,29 @@ class Shelf(Protocol):
     """The part of `inventory.repository.Store` that a consumer needs."""
 
     def apply(self, event: Event | Unfit) -> Applying:
-        """Apply the event once, in its turn, or refuse it; raises Unavailable, and SiteFault for this event alone."""
+        """Apply the event once, in its turn, or refuse it. Raises Unavailable, and SiteFault for this event alone."""
         ...
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
-        """Keep what cannot be answered; raises Unavailable."""
+        """Store a message that cannot be answered. Raises Unavailable."""
         ...
 
     def answers(self) -> None:
-        """Raises Unavailable where the database is away."""
+        """Raise Unavailable if the database does not answer."""
         ...
 
 
 class BatchShelf(Protocol):
-    """The part of the store that a consumer needs to apply many events at once."""
+    """The part of the store that a consumer needs to apply events in batches."""
 
     def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:
-        """What becomes of these, and behind them of what waited for one; None: one by one. Raises Unavailable."""
+        """The outcomes of these, then those of buffered events; None: apply one by one. Raises Unavailable."""
         ...
 
     def overdue(self, patience: timedelta) -> list[Became]:
-        """What waited for so long in vain, and what need not wait any longer. Raises Unavailable."""
+        """The outcomes of events that left the reorder buffer. Raises Unavailable."""
         ...
 
     def waiting(self) -> Waiting:
-        """What waits for its turn. Raises Unavailable."""
+        """The size and age of the reorder buffer. Raises Unavailable."""
         ...

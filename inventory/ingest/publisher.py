@@ -1,4 +1,4 @@
-"""The publisher: publishes what is due in the outbox on the consumer's connection, and notes what the broker took."""
+"""The publisher: publishes due outbox rows on the consumer's connection, and records the broker's PUBACKs."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from inventory.store.outbox import OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
-TAG = "outbox "  # What the tag begins with of all that is in the outbox; the row's id follows.
+TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
 
-ALARM_S = 60.0  # Interval of looking for messages that are stuck, and the wait where a trigger bars the table.
+ALARM_S = 60.0  # Interval of checking for stuck messages, and the wait after a trigger bars the table.
 
 LOOK_S = 1.0
-"""Interval of looking for due rows: a supervisor watches the console until his decision is sent."""
+"""Polling interval for due rows, short because a supervisor watches the console until a decision is sent."""
 
 
 class Publisher:
-    """For the consumer's thread. Without rows it publishes nothing."""
+    """For the consumer's thread. Without `rows` it publishes nothing."""
 
     def __init__(
         self, broker: Broker, rows: OutboxTable | None, clock: Callable[[], float], denied: Callable[[str, int], None]
     ) -> None:
-        """`denied` is called where the broker refuses what is not in the outbox."""
+        """`denied` is called if the broker refuses a message that is not in the outbox."""
         self._broker = broker
         self._rows = rows
         self._clock = clock
         self._denied = denied
         self._taken: list[int] = []
         self._refused: list[tuple[int, str]] = []
-        self._is_new = False  # Whether the connection is, and the table has not been told.
+        self._is_new = False  # Whether a new connection is not recorded in the table yet.
         self._next = self._alarm_at = self._barred_until = 0.0
-        self._alarmed: set[str] = set()  # The kinds of which the log has the alarm.
+        self._alarmed: set[str] = set()  # Kinds logged as stuck.
 
     def connected(self) -> None:
-        """A connection stands: what was on its way on the one before may be lost."""
+        """Note a new connection: messages in flight on the old one may be lost."""
         self._is_new, self._next = True, 0.0
 
     def acknowledged(self, news: Acknowledged) -> None:
-        """The broker's PUBACK. The table is changed in `work`."""
+        """Queue the broker's PUBACK. The table is changed in `work`."""
         is_row, refuses = news.tag.startswith(TAG), news.reason_code >= FAILURE
         row = int(news.tag.removeprefix(TAG)) if is_row else 0
         if is_row and refuses:
@@ -54,12 +54,12 @@ class Publisher:
             self._denied(news.tag, news.reason_code)
 
     def work(self) -> None:
-        """Note what the broker took and refused, and publish what is due. Raises Unavailable: call it again."""
+        """Record the broker's answers, and publish the due rows. Raises Unavailable: call it again."""
         if self._rows is None or self._clock() < self._barred_until:
             return
         try:
             self._turn(self._rows)
-        except SiteFault as fault:  # no entry waits for that
+        except SiteFault as fault:  # entries do not wait for the outbox
             log.warning("nothing is published to devices: %s", fault)
             self._barred_until = self._clock() + ALARM_S
 
@@ -86,12 +86,12 @@ class Publisher:
             rows.connected()
             self._is_new = False
         for one in rows.take_due():
-            # Without room at the broker its wait goes on, as after a message that was lost.
+            # Without room at the broker the row waits for its retry, like a lost message.
             if self._broker.publish(one.topic, one.body, tag=f"{TAG}{one.id}", retain=one.retain):
                 log.info("%s: published", one.topic)
 
     def _alarm(self, stuck: list[PendingKind]) -> None:
-        """Log each kind once, and again after it was not stuck meanwhile."""
+        """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:
                 told = (one.kind, one.number, one.oldest, one.attempts, one.error or self._broker.trouble or "no error")

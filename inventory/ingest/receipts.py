@@ -1,4 +1,4 @@
-"""Receipts: what a device is told of its event, and what to do where the broker denies publishing."""
+"""Receipts: the answers to devices, and log lines for publishing that the broker denies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inventory.records import Applied, Applying, Duplicate, Early, Event, Refuse
 
 log = logging.getLogger("inventory")
 
-PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
-CLIP = "clip "  # What the tag begins with of all that is about recordings.
+PRESENCE = "presence"  # Tag of our presence message: no event id looks like it.
+CLIP = "clip "  # Tag prefix of messages about recordings.
 
 
 def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
-    """The broker's rules keep something from going out."""
+    """Log which access rule of the broker is missing."""
     every = Topics.every(prefix)
     if tag == PRESENCE:
         log.warning(
@@ -38,7 +38,7 @@ def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None
 
 
 def answer_to(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
-    """The receipt."""
+    """The receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):
             return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
@@ -51,7 +51,7 @@ def answer_to(event: Event | Unfit, became: Applying, now: datetime) -> dict[str
 
 
 def outcome_text(became: Applying) -> str:
-    """For the log."""
+    """The outcome for the log."""
     match became:
         case Refused(reasons):
             return f"refused: {', '.join(reasons)}"

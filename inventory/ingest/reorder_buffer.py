@@ -1,4 +1,4 @@
-"""The reorder buffer: events that came before their turn wait in the table dockvoice_waiting for those before them."""
+"""The reorder buffer: events before their turn wait in the table dockvoice_waiting for the ones before them."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from inventory.store import many
 from inventory.store.tables import devices, waiting
 
 REACH = 1000
-"""An event is held if no more than so many of its device are lacking, and so many held: one that has gone far ahead is
-told to send again from where it should, and one gone mad fills no disk."""
+"""Most events that may be missing before a buffered one, and most buffered of one device: a device far ahead must
+resend from the expected number, and a faulty one cannot fill the disk."""
 
 FOLLOWING = 50
-"""Of what waits so many of a device follow at once, and REACH of all: where much is held, all of it would be read for
-each event. What is left follows as due."""
+"""Most buffered events of a device released at once (REACH of all devices), so that a full buffer is not read for each
+event. The rest is released by `due`."""
 
 OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
-"""What an event says beside its place, as JSON keeps it."""
+"""The members of an event beside its place, stored as JSON."""
 
 KEYS = ["site", "device", "sequence"]
 
 
 def keep(transaction: Connection, these: Iterable[Event | Unfit], now: datetime) -> None:
-    """Let them wait."""
+    """Insert these events into the buffer."""
     many.add_new(transaction, waiting, [_row(one, now) for one in these])
 
 
 def forget(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
-    """They wait no more."""
+    """Delete these events from the buffer."""
     keys = (*KEYS, "event_id")
     if rows := [{key: getattr(one, key) for key in keys} for one in these]:
         many.remove(transaction, waiting, rows)
 
 
 def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
-    """What waits of these devices for the number before this one; rows locked by another consumer are skipped."""
+    """The buffered events of these devices from this number on; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
     found = many.among(transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}).all()
     near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]
@@ -56,13 +56,13 @@ def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> 
 
 
 def long_since(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | Unfit]:
-    """What has waited for so long without its turn coming."""
+    """The events buffered for longer than `patience`."""
     late = select(waiting).where(waiting.c.came_at < now - patience).order_by(waiting.c.came_at).limit(REACH)
     return [_event({**row}) for row in transaction.execute(late.with_for_update(skip_locked=True)).mappings()]
 
 
 def due(transaction: Connection) -> list[Event | Unfit]:
-    """What waits though its turn has come: a consumer that holds nothing applied the one before it."""
+    """Buffered events whose turn has come: a consumer without a buffer applied the one before."""
     of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
     found = select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(REACH)
     rows = transaction.execute(found.with_for_update(of=waiting, skip_locked=True)).mappings()
@@ -70,14 +70,14 @@ def due(transaction: Connection) -> list[Event | Unfit]:
 
 
 def how_much(transaction: Connection) -> Waiting:
-    """How many events of how many devices wait, and since when."""
+    """The number of buffered events and devices, and the oldest time of arrival."""
     number, since = transaction.execute(select(func.count(), func.min(waiting.c.came_at))).one()
     of = select(waiting.c.site, waiting.c.device).distinct().subquery()
     return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
 
 
 def of_whom(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
-    """The same, of each device of which something waits."""
+    """The same for each device with buffered events."""
     of = (waiting.c.site, waiting.c.device)
     counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
     return {
@@ -105,28 +105,28 @@ def _event(row: Mapping[str, Any]) -> Event | Unfit:
 
 log = logging.getLogger("inventory")
 
-CHECK_S = 0.5  # Interval of looking for events that have waited too long, or need not wait any longer.
+CHECK_S = 0.5  # Interval of checking for buffered events that are overdue or due.
 
-REPORT_S = 10.0  # Interval of logging how much waits.
+REPORT_S = 10.0  # Interval of logging the buffer's size.
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """How many events are applied at once, and how long one that comes before its turn may wait."""
+    """The size of a batch, and the time limit of the reorder buffer."""
 
     shelf: BatchShelf
     most: int
     patience: timedelta | None = None
-    """None: it does not wait, and its device is told which number is expected."""
+    """None: an event before its turn is not buffered, and its device gets the expected number."""
 
     @property
     def hold(self) -> bool:
-        """Whether what comes before its turn may wait."""
+        """Whether events before their turn are buffered."""
         return self.patience is not None
 
 
 class ReorderBuffer:
-    """Releases held events whose turn has come, or whose patience has run out."""
+    """Releases buffered events whose turn has come, or whose time limit is over."""
 
     def __init__(self, together: BatchSettings, clock: Callable[[], float], systemd: Notifier) -> None:
         self._together = together
@@ -135,7 +135,7 @@ class ReorderBuffer:
         self._check_at = self._report_at = clock()
 
     def given_up(self, now: Callable[[], datetime]) -> Iterator[Became]:
-        """The events that were released. Called at every turn; an absent database is logged, and asked again."""
+        """The released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._together.patience is None or self._clock() < self._check_at:
             return
         self._check_at = self._clock() + CHECK_S

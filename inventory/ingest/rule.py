@@ -1,8 +1,8 @@
-"""The rule by which an event is handled, given what the tables hold. Pure: its two writers read for it and write.
+"""The rule by which an event is handled, given what the tables hold. Pure: its two callers read and write.
 
 `applying` writes event by event, `batch` many at once. An event is handled once, those of a device in the order of
-their number. To handle is to apply or to refuse; both are remembered and both advance the device, so that the same
-event gets the same answer however often it comes, and one that can never be applied holds nothing up.
+their numbers. To handle is to apply or to refuse; both are stored and advance the device, so that a repeated event gets
+the same answer, and one that can never be applied blocks nothing.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from dockvoice_protocol.events import WITHHELD
 from inventory.records import Duplicate, Early, Event, Refused, Unfit
 
 OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
-"""Reasons of refusals that use up no number: such an event is not one of those that the device's numbers count, and its
-copy lies among what was rejected."""
+"""Reasons of refusals that use up no number: such an event is outside of the device's numbering, and its copy goes to
+the table of rejected messages."""
 
 
 @dataclass(slots=True)
 class DeviceState:
-    """How far a device has come."""
+    """The last handled event of a device."""
 
-    handled: int  # The number of its last event that was applied or refused.
-    instance: str | None  # The instance of its journal that made this event; None: not known.
+    handled: int  # Its number, applied or refused.
+    instance: str | None  # The journal instance that made it; None: not known.
 
     def advances(self, event: Event | Unfit) -> bool:
-        """Whether `event` is the next one of the device."""
+        """Whether `event` is the device's next one."""
         return event.sequence == self.handled + 1 and not is_superseded(event.instance, self.instance)
 
     def advance(self, event: Event | Unfit) -> None:
-        """`event` was handled."""
+        """Record that `event` was handled."""
         self.handled = event.sequence
         self.instance = event.instance or self.instance
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedBefore:
-    """The event of this id, of the same device, that was applied before."""
+    """The event with this id, of the same device, as it was applied."""
 
     type: str
     body: str
 
 
 class Apply(Enum):
-    """What is to be written of an event that the rule lets through."""
+    """How an accepted event is written."""
 
     RECORD = "record"
-    FILL_IN = "fill in"  # The event was recorded with its content withheld: the content takes that place.
+    FILL_IN = "fill in"  # The event was recorded with its content withheld: the content is added.
 
 
 def decide(
     event: Event | Unfit, device: DeviceState, before: AppliedBefore | Refused | None
 ) -> Apply | Duplicate | Refused | Early:
-    """Whether and how to apply `event`. `before` is what became of the event with its id, None if it is new."""
+    """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""
     if isinstance(before, AppliedBefore):
         return _decide_repeated(event, before)
     if before is not None:
@@ -74,7 +74,7 @@ def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Apply | Dup
         return Duplicate()
     if isinstance(event, Unfit):
         return Refused(event.reasons)
-    # The content outweighs that it was withheld, whichever comes first.
+    # The content replaces the withheld record, in whichever order they arrive.
     if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):
         return Duplicate()
     return Apply.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
@@ -90,16 +90,16 @@ def ended_state(event: Event, state: str | None) -> str | Refused:
 
 
 def is_out_of_turn(reasons: Collection[str]) -> bool:
-    """Whether a refusal for these reasons uses up no number."""
+    """Whether refusals for these reasons use up no number."""
     return not OUT_OF_TURN.isdisjoint(reasons)
 
 
 def is_superseded(instance: str | None, known: str | None) -> bool:
-    """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
+    """Whether `instance` cannot follow `known`: it is older, or another one of the same age.
 
-    A device's journal takes a new instance, with the number after the last, each time that it is opened and written. So
-    a journal that was restored from a copy, or runs beside one, is found out by its first event. None, the instance of
-    an event that breaks a rule, says nothing.
+    A journal gets a new instance, numbered after the last, each time that it is opened for writing. So the first event
+    of a journal that was restored from a copy, or runs beside one, shows that. None is the instance of an event that
+    breaks a rule, and is not compared.
     """
     if instance is None or known is None or instance == known:
         return False

@@ -1,4 +1,4 @@
-"""What is to be done with a message, decided from its bytes and its topic alone: no clock, no database, no broker."""
+"""Validates a message by its bytes and topic alone: no clock, no database, no broker."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
 
 EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""What a receipt may name: the `event_id` of schemas/receipt.schema.json."""
+"""Format of an event id in a receipt: the `event_id` of schemas/receipt.schema.json."""
 
 NAMING = {AMENDED: "amends", CANCELLED: "cancels"}
-"""The member that names the entry which an event changes, by the type of the event. In another one it means nothing."""
+"""The member with the id of the changed entry, by event type; other types must not have it."""
 
 SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
 
-LARGEST = 256_000  # Bytes of a message, where no setting says otherwise: a hundred times an event.
+LARGEST = 256_000  # Default limit of a message in bytes: a hundred times an event.
 
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A whole event of the device that sent it, its values within its form: it may be applied."""
+    """A complete event of its sender, its values valid for its form: it may be applied."""
 
     sender: Topics
     event: Event
@@ -34,7 +34,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Breaks a rule; its sender is to be told which."""
+    """Breaks a rule; the receipt names the rule."""
 
     sender: Topics
     event: Unfit
@@ -42,7 +42,7 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Not an event of any device: there is no id to answer to, so it is put aside."""
+    """No event of any device: without an id it cannot be answered, and a copy is stored."""
 
     reason: str
 
@@ -51,7 +51,7 @@ Validated = Valid | Invalid | DeadLetter
 
 
 def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Validated:
-    """Read the message that came on `topic`, if it has no more than `largest` bytes."""
+    """Validate a message of `topic`; one of more than `largest` bytes is a dead letter."""
     try:
         sender = Topics.parse(prefix, topic)
     except MalformedMessage as fault:
@@ -91,7 +91,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
 
 
 def _values(fields: dict[str, Any]) -> dict[str, Any]:
-    # To JSON Schema 12.0 is an integer; to the table it is one only as 12. A decimal stays as it is.
+    # JSON Schema accepts 12.0 as an integer, the table does not: convert it. Other decimals stay.
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in fields.items()
     }
@@ -109,13 +109,13 @@ def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str
 
 
 def _malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
-    """Answer where an id and a sequence can be made out all the same, so that the device need not send for ever."""
+    """Answer if an id and a sequence can still be read, so that the device does not resend for ever."""
     try:
         message = json.loads(payload)
         event_id, sequence, kind = message["id"], message["sequence"], message.get("type")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return DeadLetter(fault)
-    if kind == REVIEW:  # the device's own word, under a number that is none of its entries'
+    if kind == REVIEW:  # signed by the device, with a number that is not one of its entries'
         return DeadLetter("a review, on the topic of entries")
     if not (isinstance(event_id, str) and EVENT_ID.fullmatch(event_id)):
         return DeadLetter(fault)

@@ -1,4 +1,4 @@
-"""The watchdog of systemd, fed only while there is reason to."""
+"""systemd's watchdog, fed only while the broker and the database are available."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from inventory.ingest.ports import Broker, Shelf
 log = logging.getLogger("inventory")
 
 PATIENCE_S = 300.0
-"""So long a broker or a database may be away before the watchdog is left unfed, and systemd tries a fresh process."""
+"""Longest outage of broker or database before the watchdog is no longer fed and systemd restarts the process."""
 
 
 class Watchdog:
-    """Feeds systemd's watchdog while the loop turns and neither broker nor database has been away for too long."""
+    """Feeds systemd's watchdog while the loop turns and no outage has lasted longer than PATIENCE_S."""
 
     def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float], systemd: Notifier) -> None:
         self._broker = broker
@@ -26,7 +26,7 @@ class Watchdog:
         self._next = self._broker_seen = self._shelf_seen = clock()
 
     def beat(self) -> None:
-        """To be called at every turn."""
+        """Called at every turn."""
         if self._systemd.period_s is None or self._clock() < self._next:
             return
         self._next = self._clock() + self._systemd.period_s

@@ -1,1 +1,1 @@
-"""The tables: what is kept, the way to the database, and tables of earlier versions brought up to date."""
+"""The tables, the connection to the database, and migrations from earlier versions."""

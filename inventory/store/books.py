@@ -1,4 +1,4 @@
-"""The database as the console and the API use it: transactions, and the tables that each adds to the inventory's."""
+"""Database access for the console and the API: transactions, and the tables that each adds to the inventory's."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from inventory.store.database import CREATING, reading, reported, shown
 
 
 def alone(transaction: Connection, key: int) -> None:
-    """Take the advisory lock of this key until the transaction ends. SQLite lets one write at a time."""
+    """Take the advisory lock of this key until the transaction ends. SQLite allows only one writer anyway."""
     if transaction.dialect.name == "postgresql":
         transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def made(engine: Engine, versions: Table, version: int, whose: str) -> None:
-    """Make the tables beside the one that holds their version, if there are none.
+    """Create the tables beside `versions`, which holds their version, if there are none.
 
     Raises Misconfigured for those of another version, Unavailable.
     """
@@ -37,26 +37,26 @@ def made(engine: Engine, versions: Table, version: int, whose: str) -> None:
 
 
 class Books:
-    """The database as requests use it. Safe to use from several threads."""
+    """The database as requests use it. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine` leads to tables that are there."""
+        """`engine` leads to existing tables."""
         self.engine = engine
         self._reads = reading(engine)
         self._mine = local()  # of each thread
 
     @contextmanager
     def open(self) -> Iterator[Connection]:
-        """One transaction: all of it is done, or nothing. Raises Unavailable.
+        """One transaction, all or nothing. Raises Unavailable.
 
-        Never one within another: with SQLite's one connection the inner one would wait for the outer one.
+        Must not be nested: SQLite has one connection, so the inner one would wait for the outer one for ever.
         """
         with self._alone(self.engine) as transaction:
             yield transaction
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One transaction that only reads, and for which no consumer waits. Raises Unavailable."""
+        """A read-only transaction, for which no consumer waits. Raises Unavailable."""
         with self._alone(self._reads) as transaction:
             yield transaction
 

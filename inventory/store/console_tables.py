@@ -1,4 +1,4 @@
-"""The console's own tables, beside the inventory's in the same database: people, sessions, decisions, and an audit."""
+"""The console's own tables, in the inventory's database: people, sessions, decisions, and an audit log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inventory.store.books import made
 from inventory.store.tables import Json, Moment
 
 VERSION = 1
-"""Of the tables below, counted apart from the inventory's: its consumer runs with no console beside it."""
+"""Of the tables below, separate from the inventory's, whose consumer runs without a console too."""
 
 metadata = MetaData()
 
@@ -19,14 +19,14 @@ people = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    Column("password", Text),  # Hashed; None: a proxy says who signs in.
+    Column("password", Text),  # Hashed; NULL: a proxy authenticates.
     Column("added_at", Moment, nullable=False),
 )
 
 sessions = Table(
     "dockvoice_console_sessions",
     metadata,
-    # Of the cookie only its hash: who reads this table cannot sign in with it.
+    # The hash of the cookie only: a reader of this table cannot sign in with it.
     Column("token_sha256", Text, primary_key=True),
     Column("name", Text, ForeignKey("dockvoice_console_people.name", ondelete="CASCADE"), nullable=False, index=True),
     Column("csrf", Text, nullable=False),
@@ -37,7 +37,7 @@ sessions = Table(
 attempts = Table(
     "dockvoice_console_attempts",
     metadata,
-    # Passwords that were wrong, or are being looked at just now.
+    # Wrong passwords, and those being checked.
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, index=True),
     Column("address", Text, nullable=False, index=True),
@@ -47,16 +47,16 @@ attempts = Table(
 deeds = Table(
     "dockvoice_console_deeds",
     metadata,
-    # The audit log: a chain, each link over the one before it.
+    # The audit log: a hash chain.
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
     Column("who", Text, nullable=False, index=True),
     Column("deed", Text, nullable=False),
     Column("about", Text, nullable=False, index=True),
-    Column("body", Text, nullable=False),  # All of it, as it was hashed.
+    Column("body", Text, nullable=False),  # The complete record, as it was hashed.
     Column("link", Text, nullable=False),
     Column("keyid", Text),
-    Column("signature", Text),  # None where the console has no key.
+    Column("signature", Text),  # NULL if the console has no key.
 )
 
 decisions = Table(
@@ -65,8 +65,8 @@ decisions = Table(
     # Decisions about reviews. The primary key lets only one of two concurrent decisions in.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
-    Column("review", Text, primary_key=True),  # The event that says that it waits.
-    Column("turn", Integer, primary_key=True, autoincrement=False),  # 1; one more where a device never answered.
+    Column("review", Text, primary_key=True),  # The event that opened the review.
+    Column("turn", Integer, primary_key=True, autoincrement=False),  # 1; incremented if the device never answered.
     Column("utterance_id", Text, nullable=False),
     Column("decision", Text, nullable=False),
     Column("values", Json, nullable=False),
@@ -78,7 +78,7 @@ decisions = Table(
 drills = Table(
     "dockvoice_console_drills",
     metadata,
-    # Somebody pulled the plug of a device or a broker, to see that nothing is lost: what was counted before and after.
+    # Power-loss drills of a device or a broker, which show that nothing is lost: counts before and after.
     Column("number", Integer, primary_key=True),
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),
@@ -86,8 +86,8 @@ drills = Table(
     Column("began_at", Moment, nullable=False),
     Column("entries_before", BigInteger, nullable=False),
     Column("repeated_before", BigInteger, nullable=False),
-    Column("ended_at", Moment),  # None: it goes on.
-    Column("said", Integer),  # How many entries the operator made, as he counted them.
+    Column("ended_at", Moment),  # NULL: not ended.
+    Column("said", Integer),  # The operator's own count of the entries made.
     Column("came", BigInteger),
     Column("repeated", BigInteger),
     Column("missing", BigInteger),
@@ -97,5 +97,5 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 
 def prepare(engine: Engine) -> None:
-    """Make the console's tables if there are none. Raises Misconfigured for those of another version, Unavailable."""
+    """Create the console's tables if there are none. Raises Misconfigured for another version's, Unavailable."""
     made(engine, versions, VERSION, "console")

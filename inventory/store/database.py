@@ -1,8 +1,7 @@
-"""The way to the database, SQLite or PostgreSQL: what was committed stays, and an error says what to do.
+"""The connection to the database, SQLite or PostgreSQL: commits are durable, and errors give a repair.
 
-And whose fault an error is: the event's, which is refused for it, or that of the site's own doing. Sites put triggers
-and constraints of their own on these tables. What fails in those says nothing about the event: it is told, the event
-waits, and comes again when a person has mended it.
+Errors are attributed: to the event, which is refused, or to the site's own triggers and constraints on these tables. A
+failure of those proves nothing about the event: it is reported, and the event is retried until they are repaired.
 """
 
 from __future__ import annotations
@@ -36,30 +35,31 @@ ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
 POSTGRESQL = {
     "application_name": "dockvoice-inventory",
-    "client_encoding": "utf8",  # a server of encoding SQL_ASCII would hand out bytes otherwise
+    "client_encoding": "utf8",  # a server of encoding SQL_ASCII would return bytes otherwise
     "connect_timeout": "5",  # seconds
-    # A server that vanished without a word is noticed after 10 s (the unit is ms), not after the kernel's quarter hour.
+    # An unreachable server is noticed after 10 s (the unit is ms), not after the kernel's quarter hour.
     "tcp_user_timeout": "10000",
     "keepalives_idle": "10",
 }
-"""libpq's parameters where the URL does not give its own."""
+"""libpq's parameters that the URL does not set."""
 
 BUSY_S = 10
-"""How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+"""How long a writer waits for another process's transaction on the same SQLite file, in seconds; ours take
+milliseconds."""
 
 SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
-BUSY_LOOK_S = 0.01  # From one look at such a file to the next: to make the tables takes some ten of these.
+BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables takes some ten of these.
 
 READS = "dockvoice_reads"
-"""The option of an engine whose transactions change nothing."""
+"""The engine option of read-only transactions."""
 
 CREATING = 0x646F636B
-"""PostgreSQL advisory lock ("dock" in ASCII) under which tables are made: two consumers may start at once."""
+"""PostgreSQL advisory lock ("dock" in ASCII) for creating tables: two consumers may start at once."""
 
 
 def parse(url: str) -> URL:
-    """`url` as SQLAlchemy reads it. Raises Misconfigured, without repeating the URL: it may hold a password."""
+    """Parse `url`. Raises Misconfigured, without repeating the URL: it may hold a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -77,22 +77,22 @@ def parse(url: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL for a person: no password, neither at its usual place nor among the parameters."""
+    """The URL for messages: no password, neither at its usual place nor among the parameters."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def connect(url: URL) -> Engine:
-    """An engine whose commits are durable. Nothing is contacted yet."""
+    """An engine whose commits are durable. It connects later."""
     return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
 
 
 def _sqlite(url: URL) -> Engine:
-    # One connection per process: two that checkpoint at once can damage the file in SQLite before 3.51.3.
+    # One connection per process: two concurrent checkpoints can damage the file in SQLite before 3.51.3.
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
+        connection.isolation_level = None  # so that sqlite3 issues no BEGIN of its own
         _write_ahead(connection, engine.dialect.loaded_dbapi.OperationalError)
         for setting in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
@@ -100,8 +100,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT:
-        # transactions that may write are exclusive from the beginning. Read-only ones block no writer.
+        # A deferred transaction that reads and then writes can fail with SQLITE_BUSY_SNAPSHOT: transactions that may
+        # write are exclusive from the beginning. Read-only ones block no writer.
         reads = connection.get_execution_options().get(READS, False)
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
@@ -110,28 +110,28 @@ def _sqlite(url: URL) -> Engine:
 
 
 class _ExactSum:
-    """SQLite's missing sum of decimals: its own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
+    """An exact sum for SQLite, whose own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
 
     def __init__(self) -> None:
         self._sum = Decimal(0)
 
     def step(self, value: float | None) -> None:
-        """One number more."""
+        """Add one number."""
         self._sum += 0 if value is None else exact(value)
 
     def finalize(self) -> int | str:
-        """The sum, digit by digit; 0 is a number, so that it can be compared with."""
+        """The exact sum as text; 0 as a number, so that it compares equal to 0."""
         return str(self._sum) if self._sum else 0
 
 
 def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
-    """Where two programs open a new file at once, SQLite refuses one of them without waiting for the other."""
+    """Set WAL mode, retrying: SQLite refuses one of two programs that open a new file at once without waiting."""
     patience_ends = time.monotonic() + BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except refusal as fault:
-            # The low byte is what kind of refusal it is: another program may also be recovering the file.
+            # The low byte is the primary result code: another program may also be recovering the file.
             if getattr(fault, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY or time.monotonic() > patience_ends:
                 raise
             time.sleep(BUSY_LOOK_S)
@@ -147,9 +147,9 @@ def in_one(engine: Engine) -> Iterator[Connection]:
 
 
 def reading(engine: Engine) -> Engine:
-    """The same database, on the same connections, for transactions that only read: on SQLite no writer waits for them.
+    """The same database and pool, for read-only transactions: on SQLite no writer waits for them.
 
-    The database refuses what one of them would change.
+    The database rejects writes in them.
     """
     return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
 
@@ -160,11 +160,11 @@ def _postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
-        # A receipt says "safe": not even a server set to answer before its disk did may make that untrue.
+        # A receipt promises durability, also on a server configured with synchronous_commit = off.
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
-        # The driver has no day before the year 1 or after 9999, and clocks of a server elsewhere than UTC show some.
+        # psycopg has no dates before year 1 or after 9999, which local times of a server outside of UTC can reach.
         connection.execute("SELECT set_config('timezone', 'UTC', false)")
         connection.commit()
 
@@ -172,10 +172,10 @@ def _postgresql(url: URL) -> Engine:
 
 
 def prepare(engine: Engine, *, create: bool) -> None:
-    """Make the tables if there are none, or bring older ones up to date, if `create`; else see that they are ours.
+    """Create or migrate the tables if `create`; else check that they are ours.
 
-    Raises UnreadableInput for a file that is not there, Misconfigured for tables that are missing, foreign or of
-    another version, StorageFailed where the file's directory cannot be made, Unavailable.
+    Raises UnreadableInput for a missing file, Misconfigured for tables that are missing, foreign or of another version,
+    StorageFailed if the file's directory cannot be created, Unavailable.
     """
     if engine.dialect.name == "sqlite":
         _see_file(Path(str(engine.url.database)), create=create)
@@ -193,10 +193,10 @@ def _see_file(path: Path, *, create: bool) -> None:
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
         create_directory(path.parent)
-        # Owner only: it holds what operators said. SQLite gives its other files the same mode, and, made by root,
-        # the same owner. One that is there stays as it is: a site may let others read it.
+        # Owner only: it holds what operators dictated. SQLite gives its other files the same mode, and, created by
+        # root, the same owner. An existing file keeps its mode: a site may let others read it.
         if create and not path.exists():
-            with suppress(FileExistsError):  # another process was sooner
+            with suppress(FileExistsError):  # another process created it
                 create_file(path)
     except OSError as fault:
         raise StorageFailed(
@@ -237,7 +237,7 @@ def _create(transaction: Connection, url: URL, *, create: bool) -> None:
 
 @contextmanager
 def reported(url: URL) -> Iterator[None]:
-    """Turn the driver's errors into ours. The statement and its values stay out of the line."""
+    """Translate the driver's errors, without the statement and its values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError, InternalError, OperationalError) as fault:
@@ -278,17 +278,17 @@ OURS = frozenset(
         "UNIQUE constraint failed: events.site, events.device, events.sequence",
     }
 )
-"""The rules of our own tables that an event can break: as PostgreSQL calls them, and what SQLite says of them."""
+"""Constraints of our tables that an event can violate: PostgreSQL's names, and SQLite's messages."""
 
-IN_A_FUNCTION = " function "  # In PostgreSQL's context of an error: it happened in a function, and we have none.
+IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; none of ours is one.
 
 
 class SiteFault(Unavailable):
-    """A trigger, table or rule of the site's own does not let this event in: the events of other devices go on."""
+    """A trigger, table or rule of the site's own rejects this event: the events of other devices go on."""
 
 
 def is_of_the_event(fault: DBAPIError) -> bool:
-    """Whether the event itself can never be stored: its id is another's, or a value is none that the database has."""
+    """Whether the event itself can never be stored: its id is another's, or a value is outside of the type's range."""
     if in_a_function(fault):
         return False
     if isinstance(fault, IntegrityError):
@@ -297,14 +297,14 @@ def is_of_the_event(fault: DBAPIError) -> bool:
 
 
 def in_a_function(fault: DBAPIError) -> bool:
-    """Whether PostgreSQL met the error in a function, as each of its triggers is one."""
+    """Whether PostgreSQL raised the error in a function, such as a trigger's."""
     return IN_A_FUNCTION in f" {_diagnosed(fault, 'context') or ''}"
 
 
 def of_the_site(fault: DBAPIError) -> bool:
-    """Whether an error that is not the event's lies in what the site put there, not in the database as a whole.
+    """Whether an error that is not the event's comes from the site's own triggers or constraints.
 
-    SQLite compiles a trigger with the statement that sets it off: what it names and is not there is SQLITE_ERROR.
+    SQLite compiles a trigger with the statement that fires it: a missing name in the trigger is SQLITE_ERROR.
     """
     sqlite = getattr(fault.orig, "sqlite_errorname", None)
     return isinstance(fault, IntegrityError) or in_a_function(fault) or sqlite == "SQLITE_ERROR"

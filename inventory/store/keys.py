@@ -1,8 +1,8 @@
-"""The keys of the devices that may enter: a directory of public keys, each bound to its device by its file's name.
+"""The enrolled keys: a directory of public keys, each bound to its device by its file's name.
 
 `north.dock-3.9f86d081884c7d65.pem` is a key of device dock-3 of site north. One that was replaced ends in
-`.upto-417.pem`: it signed events up to that number. One that was revoked ends in `.revoked.pem`: nothing signed with it
-enters any more. All of them stay, so that old signatures can be checked: `audit verify` takes the directory.
+`.upto-417.pem`: it signed events up to that number. One that was revoked ends in `.revoked.pem`: no event signed with
+it is accepted. No file is deleted, so that old signatures can be verified: `audit verify` takes the directory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAME = re.compile(
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
 TICK_NS = 50_000_000
-"""Files that are put in a directory within one tick of the kernel, some milliseconds, leave it with the same time."""
+"""The kernel's clock tick for directory times: files added within one leave the same time."""
 
 DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
@@ -40,7 +40,7 @@ class Enrolled:
     site: str
     device: str
     keyid: str
-    last: int | None  # The last number that it may have signed; None where there is no such limit.
+    last: int | None  # The last number that it may have signed; None: no limit.
     revoked: bool
     key: PublicKey = field(repr=False)
 
@@ -52,29 +52,30 @@ class Enrolled:
 
     @property
     def state(self) -> str:
-        """For people and programs."""
+        """The state for display and JSON."""
         return "revoked" if self.revoked else "good" if self.last is None else f"up to {self.last}"
 
 
 class KeyDirectory:
-    """The directory. It may change at any time: each question sees it as it is."""
+    """The directory. Other processes may change it: each query checks for changes."""
 
     def __init__(self, path: Path) -> None:
-        """`path` need not be there yet."""
+        """`path` need not exist yet."""
         self.path = path
         self._changed: int | None = None
-        """When the directory had changed last as it was read; None: it may change again without a sign of it."""
+        """The directory's mtime when it was read; None: a later change may leave the same mtime."""
         self._devices: dict[tuple[str, str], dict[str, Enrolled]] = {}
-        """By site and device, then by the file's name: with ten thousand devices an event asks for one of them."""
+        """By site and device, then by the file's name, so that an event's keys are found fast among ten thousand
+        devices."""
         self._places: dict[str, tuple[str, str]] = {}
-        """By the file's name, of whom its key is."""
+        """The device of a key, by the file's name."""
         self._holders: dict[str, set[tuple[str, str]]] = {}
-        """By key id, whose it is: of one device, unless it was copied."""
+        """The devices that have a key, by its id: one, unless the key was copied."""
         self._bad: dict[str, int] = {}
-        """Files that are no key, and when the directory had changed as that was told: they are tried at each change."""
+        """Invalid files, and the directory's mtime when each was logged: they are read again after each change."""
 
     def all(self) -> tuple[Enrolled, ...]:
-        """Every key, by site, device and key id. A file that is no key is ignored, and logged."""
+        """Every key, by site, device and key id. An invalid file is ignored, and logged."""
         self._refresh()
         return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
@@ -84,12 +85,12 @@ class KeyDirectory:
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
     def holders(self, keyid: str) -> list[tuple[str, str]]:
-        """Site and name of each device that has or had this key; more than one where it was copied."""
+        """Site and name of each device that has or had this key; several if it was copied."""
         self._refresh()
         return sorted(self._holders.get(keyid, ()))
 
     def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
-        """Let the device's events in that are signed with this key. Raises Misconfigured, StorageFailed."""
+        """Accept the device's events signed with this key. Raises Misconfigured, StorageFailed."""
         known = self.keys_of(site, device).get(key.keyid)
         if others := [at for at in self.holders(key.keyid) if at != (site, device)]:
             raise Misconfigured(
@@ -107,9 +108,9 @@ class KeyDirectory:
         return enrolled
 
     def rotate(self, site: str, device: str, key: PublicKey, last: int) -> Enrolled:
-        """Take a new key in the place of the device's others, which keep what they signed up to number `last`.
+        """Enrol a new key; the device's other keys stay valid up to number `last`.
 
-        Said again with a higher number, that counts for the key that came before: the device had signed more with it.
+        Repeated with a higher number, that becomes the limit of the previous key: the device had signed more with it.
         """
         others = [one for one in self._demanded(site, device) if one.keyid != key.keyid and not one.revoked]
         enrolled = self.enrol(site, device, key)
@@ -120,7 +121,7 @@ class KeyDirectory:
         return enrolled
 
     def revoke(self, site: str, device: str, keyid: str | None) -> list[Enrolled]:
-        """Let nothing more in that is signed with this key of the device, or with any where none is named."""
+        """Reject everything signed with this key of the device, or with any of its keys if `keyid` is None."""
         found = [one for one in self._demanded(site, device) if keyid in {None, one.keyid}]
         if not found:
             known = ", ".join(self.keys_of(site, device))
@@ -137,9 +138,9 @@ class KeyDirectory:
         raise UnreadableInput(f"{site}/{device}: {self.path} holds no key of it; it holds keys of {known}")
 
     def _refresh(self) -> None:
-        """Read what is new, and forget what is gone.
+        """Read new files, and forget removed ones.
 
-        A file that was good is not read again: its name says whose key it is and which, and how far it counts.
+        A valid file is not read again: its name has the device, the key id and the limit.
         """
         try:
             changed = self.path.stat().st_mtime_ns
@@ -191,7 +192,7 @@ class KeyDirectory:
 
     def _write(self, enrolled: Enrolled) -> None:
         path = self.path / enrolled.file
-        partial = path.with_suffix(".partial")  # no *.pem: never read with less than all of it
+        partial = path.with_suffix(".partial")  # no *.pem, so a partial file is never read
         try:
             create_directory(self.path, 0o777)
             partial.unlink(missing_ok=True)

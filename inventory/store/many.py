@@ -1,8 +1,8 @@
 """Many rows in one statement, on SQLite and PostgreSQL alike.
 
-PostgreSQL gets all rows as one JSON value: so a statement has one text however many rows there are, and what a site
-has put on the tables holds as for any INSERT, its rules too, which COPY would pass by. Arrays (`unnest`) would take the
-driver five times as long to write.
+PostgreSQL gets all rows as one JSON value, so a statement's text does not depend on their number, and the site's
+triggers and rules apply as for any INSERT (COPY would bypass rules). Arrays (`unnest`) take the driver five times as
+long to encode.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ Row = Mapping[str, Any]
 
 @contextmanager
 def unanswered(transaction: Connection) -> Iterator[None]:
-    """Within, nothing waits for the answer to what is written; what stands against it is raised at the end.
+    """Psycopg pipeline mode; errors surface on exit.
 
-    So PostgreSQL writes rows while the next ones are made.
+    PostgreSQL writes rows while the next statements are built.
     """
     driver = transaction.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
@@ -57,7 +57,7 @@ def unanswered(transaction: Connection) -> Iterator[None]:
     try:
         with driver.pipeline():
             yield
-    except psycopg.Error as fault:  # it was met outside of SQLAlchemy, which would tell it so
+    except psycopg.Error as fault:  # raised outside of SQLAlchemy, which would wrap it
         raise DBAPIError.instance(None, None, fault, psycopg.Error, dialect=transaction.dialect) from fault
 
 
@@ -71,7 +71,7 @@ def add(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def add_new(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert those of these rows that are not there."""
+    """Insert these rows, skipping those that conflict with existing ones."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
         transaction.execute(_inserting_new(table, names), _given(rows))
@@ -80,7 +80,7 @@ def add_new(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def change(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
-    """Give the rows that have the `keys` of one of these its other values."""
+    """Update the rows matched by `keys` to the other values of these rows."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
         transaction.execute(_updating(table, tuple(keys), names), _given(rows))
@@ -104,9 +104,9 @@ def remove(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def among(transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]) -> Any:
-    """What `wanted` finds in the rows of `table` whose `keys` are one of these tuples."""
+    """The result of `wanted` limited to rows of `table` whose `keys` are one of these tuples."""
     if transaction.dialect.name != "postgresql":
-        # SQLite reads the whole table for a list of tuples; joined, each row is looked up.
+        # SQLite scans the table for a list of tuples; a join uses the index.
         given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
         its = (table.c[key] == func.json_extract(given.c.value, f"$[{n}]") for n, key in enumerate(keys))
         return transaction.execute(wanted.where(*its), {"every": to_json([*{*of}]).decode()})
@@ -147,7 +147,7 @@ def _source(table: Table, names: tuple[str, ...]) -> FromClause:
 
 def _kind(of: Column[Any]) -> Any:
     if _is_bytes(of):
-        return Text()  # JSON has no bytes: they are written in hex
+        return Text()  # JSON has no bytes: hex instead
     return DateTime(timezone=True) if isinstance(of.type, Moment) else of.type
 
 
@@ -156,5 +156,5 @@ def _is_bytes(of: Column[Any]) -> bool:
 
 
 def _given(rows: Sequence[Row]) -> dict[str, str]:
-    """Raises ValueError for what is no Unicode."""
+    """The statement's parameter. Raises ValueError for text that is not valid Unicode."""
     return {"every": to_json(rows, bytes_mode="hex").decode()}

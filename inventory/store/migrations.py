@@ -1,7 +1,7 @@
-"""How tables of an earlier version become those of this program: Alembic, within the transaction that found them.
+"""Migrations of the tables from earlier versions: Alembic, in the caller's transaction.
 
-Alembic remembers the version in our own table `dockvoice_inventory`, where it has always stood as a number: so programs
-of an earlier version read there that these tables are not theirs. A revision's name is that number.
+Alembic stores the version as a number in our own table `dockvoice_inventory`, so that older programs see that these
+tables are newer than theirs. A revision's name is that number.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ log = logging.getLogger("inventory")
 
 REVISIONS = Path(__file__).parent / "revisions"
 
-_ONE = Lock()  # What Alembic hands to a revision, `op`, is the process's own: one upgrade at a time.
+_ONE = Lock()  # Alembic's `op` is global to the process: one upgrade at a time.
 
 
 class _Number(TypeDecorator[str]):
-    """A number in the database, a name to Alembic."""
+    """A number in the database, a string to Alembic."""
 
     impl = Integer
     cache_ok = True
@@ -36,13 +36,13 @@ class _Number(TypeDecorator[str]):
 
 
 class _OurVersions:
-    """Where Alembic looks for the version, in the way that it offers for tables that are not its own."""
+    """Alembic's hook for a version table that is not its own."""
 
     def version_table_impl(self, *, version_table: str, **_its: object) -> Table:
         return Table(version_table, MetaData(), Column("version", _Number, key="version_num", primary_key=True))
 
 
-# Alembic takes the class that was defined last for the dialect it names.
+# Alembic uses the class defined last for a dialect.
 
 
 class _Postgresql(_OurVersions, PostgresqlImpl):
@@ -54,14 +54,14 @@ class _Sqlite(_OurVersions, SQLiteImpl):
 
 
 def upgrade(transaction: Connection) -> None:
-    """Bring the tables to this program's version. The caller holds the lock CREATING."""
+    """Migrate the tables to this program's version. The caller holds the lock CREATING."""
     with _ONE:
         command.upgrade(_settings(connection=transaction), "head")
     log.warning("the tables are brought up to date: version %d", newest())
 
 
 def newest() -> int:
-    """The version to which the revisions lead."""
+    """The version that the revisions lead to."""
     return int(ScriptDirectory.from_config(_settings()).get_current_head() or 0)
 
 

@@ -1,7 +1,7 @@
 """The outbox: the messages for devices that are not confirmed, of every kind in one table.
 
-A message is entered in the transaction of what it tells of, so that neither exists without the other. The service
-publishes what is due (ingest/publisher.py); a command that publishes at once holds its rows back from the service
+A message is inserted in the transaction of the change that it reports, so that neither exists without the other. The
+service publishes due rows (ingest/publisher.py); a command that publishes at once holds its rows back from the service
 meanwhile. A row is deleted when the broker has it, or, of kinds that the device confirms, when the device does.
 """
 
@@ -23,34 +23,34 @@ from inventory.store.database import in_one
 from inventory.store.tables import outbox
 
 BACKOFF = Backoff(5.0, 7)
-"""A broker answers within milliseconds; one that refuses a message, or is silent, gets it again after five seconds, and
-after ten minutes at most, in which a person can change its access rules."""
+"""A broker answers within milliseconds; a refused or unanswered message is retried after five seconds, later after ten
+minutes at most, in which an administrator can change the broker's access rules."""
 
 HELD = timedelta(seconds=30)
-"""A command that publishes at once has succeeded or failed by then; if it was killed, the service goes on."""
+"""A command that publishes at once has succeeded or failed by then; if it was killed, the service publishes."""
 
 LOST_WITHIN = timedelta(days=7)
-"""Brokers keep a message for an absent device about so long. Within, an unconfirmed request is published again at each
-connection of the service, since a broker that was reinstalled has forgotten it."""
+"""Brokers keep a message for an absent device about so long. Within it, an unconfirmed request is published again at
+each connection of the service, since a reinstalled broker has lost it."""
 
 UNDER_WAY = timedelta(seconds=5)
-"""A device that says at its connection that a review is open may be about to read the decision that the broker kept."""
+"""A device that reports a review as open when it connects may be about to receive the decision that the broker kept."""
 
 STUCK = timedelta(minutes=10)
-"""The alarm: a message that is pending for longer does not go by itself. A restart of broker and service takes less."""
+"""A message pending for longer raises the alarm. A restart of broker and service takes less."""
 
 SUSPECT = 4
-"""A message that was published so often in vain, or was refused, keeps to its wait at a new connection: some brokers
-hang up over what is too large for them, and with the connection receipts of entries are lost."""
+"""After this many failed attempts, or a refusal, a message keeps its wait at a new connection: some brokers disconnect
+when a message is too large, and receipts of entries are lost with the connection."""
 
-AT_ONCE = 20  # So many are published in one turn: mosquitto takes 20 unacknowledged messages.
+AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
 
 ORDER = 0x646F6F62
-"""PostgreSQL advisory lock ("doob" in ASCII) of who enters messages: the order of the ids is that of the commits."""
+"""PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in the order of commits."""
 
 
 class MessageKind(StrEnum):
-    """What is published to devices, and must arrive."""
+    """Kinds of messages that must reach devices."""
 
     DECISION = "decision"
     DECLINED = "declined_posting"
@@ -61,17 +61,17 @@ class MessageKind(StrEnum):
 
 
 CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
-"""Of these the device says that it has them; of the others the broker's PUBACK must do."""
+"""Kinds that the device confirms; for the others the broker's PUBACK is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to enter."""
+    """A message to insert."""
 
     kind: MessageKind
     site: str
     device: str  # "": all devices of the site.
-    key: str  # What it tells of; a later message about the same takes its place.
+    key: str  # Its subject; a later message with the same key replaces it.
     topic: str
     body: bytes = field(repr=False)
     signed_by: PublicKey
@@ -89,23 +89,23 @@ class DueRow(Pending):
 
 @dataclass(frozen=True, slots=True)
 class PendingKind:
-    """What is pending of one kind."""
+    """The pending messages of one kind."""
 
     kind: str
     number: int
     oldest: datetime
-    attempts: int  # The most of one message.
+    attempts: int  # The most of any one message.
     error: str | None  # The latest.
 
     def is_stuck(self, now: datetime) -> bool:
-        """Whether a person should look at it."""
+        """Whether it raises the alarm."""
         return now - self.oldest > STUCK
 
 
 def enter(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
-    """Enter messages; their ids. The service leaves them alone for as long as they are `held`."""
+    """Insert messages; their ids. The service publishes them only after `held`."""
     alone(transaction, ORDER)
     ids = []
     for one in messages:
@@ -124,7 +124,7 @@ def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]
 
 
 def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
-    """The broker took these."""
+    """Record the broker's PUBACKs: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
     transaction.execute(delete(outbox).where(its, ~confirms))
@@ -132,35 +132,35 @@ def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) ->
 
 
 def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
-    """The broker did not take these; without `due_at` their wait goes on."""
+    """Record the error; `due_at` is the time of the next try, None leaves it unchanged."""
     values: dict[str, Any] = {"error": why} if due_at is None else {"error": why, "due_at": due_at}
     transaction.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
 
 
 def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
-    """The device has the message."""
+    """Delete a message that the device has confirmed."""
     transaction.execute(delete(outbox).where(*_matching(kind, site, device, key)))
 
 
 def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
-    """The message is not to be published any more, if it still is here."""
+    """Delete a message that must not be published any more, if it is still pending."""
     its = (outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.key == key)
     transaction.execute(delete(outbox).where(*its))
 
 
 def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
-    """The device lacks what the broker took: it is published again, unless the device confirms it at once."""
+    """Make a published message due again, unless the device confirms it within UNDER_WAY."""
     lost = (*_matching(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a message for all devices of a site is pending, as a condition of a query."""
+    """A query condition: a message for all devices of a site is pending."""
     return exists().where(*_matching(kind, site, "", key))
 
 
 def pending(transaction: Connection) -> list[PendingKind]:
-    """What is pending, by kind."""
+    """The pending messages by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
@@ -183,7 +183,7 @@ class OutboxTable:
         self._now = now
 
     def connected(self) -> None:
-        """The service has a new connection to the broker: what is pending is due, and what may be lost is pending."""
+        """After a new connection to the broker: make pending rows due, and requests that may be lost pending."""
         now = self._now()
         waits = and_(outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
         lost = and_(
@@ -195,7 +195,7 @@ class OutboxTable:
             transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
 
     def take_due(self) -> list[DueRow]:
-        """The rows to publish now. Each is an attempt; another service that shares the work leaves them alone."""
+        """The rows to publish now, counted as attempts; a second service skips them."""
         now = self._now()
         wanted = select(outbox).where(outbox.c.due_at <= now).order_by(outbox.c.id).limit(AT_ONCE)
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
@@ -209,21 +209,21 @@ class OutboxTable:
         return going
 
     def mark_accepted(self, ids: Sequence[int]) -> None:
-        """The broker took these."""
+        """Record the broker's PUBACKs."""
         with self._transaction() as transaction:
             mark_accepted(transaction, ids, self._now())
 
     def failed(self, ids: Sequence[int], why: str) -> None:
-        """The broker refused these."""
+        """Record the broker's refusals."""
         with self._transaction() as transaction:
             failed(transaction, ids, why)
 
     def stuck(self) -> list[PendingKind]:
-        """Of each kind, what is pending for too long."""
+        """The kinds with messages pending for too long."""
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """What is pending, by kind."""
+        """The pending messages by kind."""
         with self._transaction() as transaction:
             return pending(transaction)
 

@@ -1,4 +1,4 @@
-"""Statuses: what each device said last of its connection and of itself, or the broker in its place."""
+"""Statuses: the latest status of each device, published by it or by the broker in its place."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from inventory.store.tables import statuses
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is known of a device's connection and of itself."""
+    """A device's latest known status."""
 
     site: str
     device: str
-    state: str  # online, offline; told of no other
-    since: datetime  # When it was heard here that this is its state.
-    heard_at: datetime | None  # When it last said anything of itself; None: never.
-    said: Mapping[str, Any]  # As in schemas/status.schema.json, from when it was online last; empty: never.
+    state: str  # online or offline.
+    since: datetime  # When we received the change to this state.
+    heard_at: datetime | None  # When the device last published its status; None: never.
+    said: Mapping[str, Any]  # As in schemas/status.schema.json, from its last time online; empty: never.
 
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """What came on a device's status topic."""
+    """A message of a device's status topic."""
 
     site: str
     device: str
     state: str
-    said_at: datetime | None  # By the clock of the device; None: it does not say.
+    said_at: datetime | None  # By the clock of the device; None: not given.
     body: str
 
     @classmethod
     def read(cls, payload: bytes, topics: Topics) -> StatusWord:
-        """Raises MalformedMessage."""
+        """Parse a payload. Raises MalformedMessage."""
         said = read_status(payload, topics)
         told_at = read_time(said["time"]) if "time" in said else None
         return cls(topics.site, topics.device, said["state"], told_at, payload.decode())
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusWord:
-        """Of a device whose retained status was cleared: nothing shows any more that it is online."""
+        """The status of a device whose retained status was cleared, so that nothing shows it to be online."""
         return cls(topics.site, topics.device, "offline", None, "")
 
 
 class Statuses:
-    """What devices say of themselves, kept as it comes. Each deed is one transaction."""
+    """Stores devices' statuses. Each method is one transaction."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._now = now
 
     def record(self, words: Sequence[StatusWord]) -> None:
-        """Keep what came on the status topics of devices, in this order. Raises Unavailable."""
+        """Store status messages in this order. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             keep(transaction, words, self._now())
 
     def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Take for away those that were linked and of which the broker keeps no word any more. Raises Unavailable."""
+        """Mark devices offline that were online and have no retained status any more; these. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
             lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
@@ -75,18 +75,18 @@ class Statuses:
 
 KEYS = ["site", "device"]
 
-RETIRED = "retired"  # The state of a device out of service: no query lists it.
+RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
 def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:
-    """Keep what came on the status topics of devices, each after what came before it."""
+    """Store status messages in this order."""
     first = {(word.site, word.device): word for word in reversed(words)}
     rows = [
         {"site": site, "device": device, "state": word.state, "since": _since(word, now)}
         for (site, device), word in sorted(first.items())
     ]
     many.add_new(transaction, statuses, rows)
-    # All are locked in the order of their names: so two consumers never wait for each other.
+    # Rows are locked in the order of their names, so that two consumers cannot deadlock.
     locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
     found = many.among(transaction, locked, statuses, KEYS, sorted(first)).mappings()
     known = {(row["site"], row["device"]): {**row} for row in found}
@@ -100,12 +100,15 @@ def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) ->
 
 
 def _since(word: StatusWord, now: datetime) -> datetime:
-    """The broker tells an "online" anew at each connection of ours: it is as old as it says, but of no future clock."""
+    """The time of a status.
+
+    The broker repeats an "online" at each connection: use its own time, if not in the future.
+    """
     return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 
 
 def load(transaction: Connection) -> list[Status]:
-    """Every device that was ever heard on its status topic and is in service, by site and name."""
+    """The statuses of all devices in service, by site and name."""
     in_service = select(statuses).where(statuses.c.state != RETIRED)
     rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))
     return [
@@ -115,6 +118,6 @@ def load(transaction: Connection) -> list[Status]:
 
 
 def retired(transaction: Connection) -> set[tuple[str, str]]:
-    """Site and name of those that were taken out of service."""
+    """Site and name of the devices out of service."""
     wanted = select(statuses.c.site, statuses.c.device).where(statuses.c.state == RETIRED)
     return {(row.site, row.device) for row in transaction.execute(wanted)}

@@ -1,7 +1,7 @@
-"""Stock moves: what each entry that counts something adds, and what a correction takes back, as rows that only come.
+"""Stock moves: append-only rows with the quantities that entries add and corrections reverse.
 
-A row is never changed: an amendment takes back what the entry before it added, and adds its own; a cancellation takes
-back. So the sum over any of the columns is the stock as it was dictated.
+A row is never changed: an amendment reverses the row of the entry before it, and adds its own; a cancellation reverses
+it. So the sum over any of the columns is the stock as it was dictated.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from inventory.records import Event
 from inventory.store.tables import stock_moves
 
 COUNTED = "quantity"
-"""The field whose number is added."""
+"""The field with the quantity."""
 
-REFUSED = "refused"  # The exception that says that nothing of it was taken: it adds nothing.
+REFUSED = "refused"  # The exception of a pallet that was not accepted: it adds nothing.
 
 OF_WHAT = {
     "pallet": ("pallet_id", "pallet"),
@@ -28,23 +28,23 @@ OF_WHAT = {
     "lot": ("lot",),
     "location": ("location", "dock", "door"),
 }
-"""By column: the fields that fill it. The first that an entry has, and that says a text."""
+"""The fields that fill each column: the first with a text value."""
 
 TAKES_BACK, ADDS = 0, 1
-"""The lines of an event: what it takes back is there before what it adds."""
+"""Line numbers within an event: the reversal sorts first."""
 
 Move = dict[str, Any]
 
 
 def added(event: Event, now: datetime, arrival: int | None) -> Move | None:
-    """The row for what an entry adds; None where it counts nothing, or nothing of it was taken."""
+    """The row that an entry adds; None without a quantity, or if the pallet was refused."""
     if (its := counted(event.fields or {})) is None:
         return None
     return {**_made_by(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
 def counted(fields: Mapping[str, FieldValue]) -> Move | None:
-    """How much of what an entry with these values adds; None where it counts nothing, or nothing of it was taken."""
+    """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
         return None
@@ -52,12 +52,12 @@ def counted(fields: Mapping[str, FieldValue]) -> Move | None:
 
 
 def taken_back(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:
-    """The row with which `event` takes back what the row `before` added."""
+    """The row with which `event` reverses the row `before`."""
     return {**before, **_made_by(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
 
 def book(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
-    """Write the rows of one event that was applied."""
+    """Insert the rows of one applied event."""
     if event.replaces is not None:
         its = stock_moves.c.event_id == event.replaces, stock_moves.c.line == ADDS
         before = transaction.execute(select(stock_moves).where(*its)).mappings().one_or_none()

@@ -33,15 +33,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dockvoice_protocol.instants import in_utc
 
-FIRST = 15  # That of 1.0. Programs that were never released made tables of lower ones.
+FIRST = 15  # Version of 1.0. Unreleased programs created lower ones.
 
 VERSION = 15
-"""Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
-of an earlier version become these is in revisions/versions, a file for each."""
+"""Of the tables below. Raised with every change to them, so that an old program never writes into newer ones.
+Migrations from earlier versions are in revisions/versions, a file for each."""
 
 
 class Moment(TypeDecorator[datetime]):
-    """A point in time, in UTC. SQLite has no zones: there it is stored without one and comes back with one."""
+    """A point in time, in UTC. SQLite has no time zones: the zone is removed on writing and added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -67,7 +67,7 @@ class Amount(TypeDecorator[Decimal]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """What the database keeps."""
+        """Numeric on PostgreSQL, floating point on SQLite."""
         return dialect.type_descriptor(Numeric(asdecimal=False) if dialect.name == "sqlite" else Numeric())
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
@@ -76,15 +76,14 @@ class Amount(TypeDecorator[Decimal]):
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")
-"""What has parts, as the database can look into it."""
+"""JSON that queries can search: JSONB on PostgreSQL."""
 
 metadata = MetaData()
 
 versions = Table("dockvoice_inventory", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 ARRIVALS = Sequence("event_arrivals", metadata=metadata)
-"""PostgreSQL's count of the events that came. SQLite has no sequences; there one transaction writes at a time, and the
-highest number tells the next one."""
+"""PostgreSQL's numbering of arrivals. SQLite has no sequences: its one writer takes the highest number plus one."""
 
 events = Table(
     "events",
@@ -94,35 +93,35 @@ events = Table(
     Column("device", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("type", Text, nullable=False),
-    # As it was received, byte for byte: what the device's audit chain is computed over.
+    # As received, byte for byte: the device's audit chain is computed over it.
     Column("body", Text, nullable=False),
     Column("received_at", Moment, nullable=False, index=True),
-    # The order in which the events were applied; the time does not tell it, for a clock can be set back.
+    # The order in which events were applied; times are not enough, since a clock can be set back.
     Column("arrival", BigInteger, nullable=False),
-    # A device counts its events: the same number on another event means a copied or an emptied journal.
+    # A device numbers its events: a second event with a number means a copied or an emptied journal.
     UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
 )
 
 ARRIVED = Index("events_as_they_arrived", events.c.arrival)
-"""Not a unique one: a server restored without its sequences would count anew, and no entry is refused for that."""
+"""Not unique: a server restored without its sequences would repeat numbers, which must not refuse an entry."""
 
 devices = Table(
     "devices",
     metadata,
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
-    # Its row is locked while an event of the device is handled: that makes "the next one" true for all consumers.
+    # Locked while an event of the device is handled, so that consumers agree on the next one.
     Column("handled", BigInteger, nullable=False),
     Column("highest", BigInteger, nullable=False),
     Column("heard_at", Moment, nullable=False),
-    # Of the journal that made the last event handled: another one may not go on from there.
+    # The journal instance of the last event handled: another one must not continue from there.
     Column("instance", Text),
 )
 
 refused = Table(
     "refused",
     metadata,
-    # The id is the sender's claim: one device must not be able to refuse in advance what another will send.
+    # The id is the sender's claim: one device must not be able to refuse another's events in advance.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
@@ -145,9 +144,9 @@ entries = Table(
     Column("recorded_at", Moment, nullable=False),
     Column("state", Text, nullable=False),
     Column("replaces", Text, ForeignKey("entries.event_id")),
-    # Copied from the event, so that a list that shows the latest of a hundred thousand reads no more than it shows.
+    # Copied from the event, so that a list of the latest entries reads only the rows that it shows.
     Column("arrival", BigInteger, nullable=False),
-    # How often its operator had to say something besides: answers to questions, and corrections.
+    # The operator's answers to questions and corrections needed for it.
     Column("answers", Integer, nullable=False),
     CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
 )
@@ -162,12 +161,12 @@ LISTED = (
     Index("events_by_kind", events.c.site, events.c.device, events.c.type, events.c.sequence),
     Index("refused_as_they_came", refused.c.received_at),
 )
-"""What lists and searches go by."""
+"""Indexes for lists and searches."""
 
 said = Table(
     "dockvoice_said",
     metadata,
-    # The texts among an entry's fields, by which it is searched for: a pallet, a trailer, a door.
+    # Text values of entries, for the search: a pallet, a trailer, a door.
     Column("event_id", Text, primary_key=True),
     Column("field", Text, primary_key=True),
     Column("value", Text, nullable=False),
@@ -183,19 +182,19 @@ SEARCHED = 200
 statuses = Table(
     "dockvoice_statuses",
     metadata,
-    # What a device, or the broker in its place, said last of its connection and of itself.
+    # The latest status of each device, published by it or by the broker in its place.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("state", Text, nullable=False),  # online, offline or retired
-    Column("since", Moment, nullable=False),  # When it was heard here that this is its state.
-    Column("heard_at", Moment),  # When the device last said anything of itself.
-    Column("online_body", Text),  # What it said of itself when it was online last: a last will says nothing of it.
+    Column("since", Moment, nullable=False),  # When we received the change to this state.
+    Column("heard_at", Moment),  # When the device last published its status.
+    Column("online_body", Text),  # Its last online status: a last will has no details.
 )
 
 reviews = Table(
-    "dockvoice_reviews",  # a site may well have reviews of its own beside ours
+    "dockvoice_reviews",  # a site may have a table reviews of its own
     metadata,
-    # The latest word of the device on each utterance that it has put aside.
+    # The device's latest message about each utterance under review.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("utterance_id", Text, primary_key=True),
@@ -218,27 +217,27 @@ reviews = Table(
 expected = Table(
     "dockvoice_expected",
     metadata,
-    # What is expected at each trailer or door, as it was published last.
+    # The latest published list of each trailer or door.
     Column("site", Text, primary_key=True),
     Column("place", Text, primary_key=True),  # `trailer/5501`
     Column("version", BigInteger, nullable=False),
-    Column("lines", Json, nullable=False),  # None: it is withdrawn.
-    Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
-    Column("sources", Json, nullable=False),  # Who published each notice: `expect`, `api`, `connect NAME`.
+    Column("lines", Json, nullable=False),  # JSON null: withdrawn.
+    Column("since", Moment, nullable=False),  # Earlier entries are no receipts of this list.
+    Column("sources", Json, nullable=False),  # The source of each notice: `expect`, `api`, `connect NAME`.
 )
 
 announced = Table(
     "dockvoice_announced",
     metadata,
-    # Each list that was published, as it was signed: what a trailer's dossier holds receipts against, also when a later
-    # list has taken its place. Lists that say no more than what was received meanwhile are left out.
+    # Each published list as it was signed: a trailer's dossier compares receipts with it, also after a later list
+    # replaced it. Lists that only mark received lines are left out.
     Column("site", Text, primary_key=True),
     Column("place", Text, primary_key=True),
     Column("version", BigInteger, primary_key=True),
     Column("lines", Json, nullable=False),
     Column("written_at", Moment, nullable=False),
-    Column("body", Text),  # As it was signed first; None: not signed yet.
-    Column("public_key", Text),  # Whose signature that is, in hex.
+    Column("body", Text),  # The first signed body; NULL: not signed yet.
+    Column("public_key", Text),  # The signer's, in hex.
 )
 
 dossiers = Table(
@@ -248,20 +247,20 @@ dossiers = Table(
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("trailer", Text, nullable=False),
-    Column("file", Text, nullable=False),  # That the inventory has written by itself; "": only made on request.
+    Column("file", Text, nullable=False),  # Written automatically; "": only made on request.
     Column("sha256", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("filed", Integer, nullable=False),  # The version of that file; 0: there is none.
-    Column("waits", Integer, nullable=False),  # How much a person was left to decide then.
-    Column("kept", Json, nullable=False),  # What it rests on, and what it comes to.
+    Column("filed", Integer, nullable=False),  # The version of the file; 0: none.
+    Column("waits", Integer, nullable=False),  # Open decisions at that time.
+    Column("kept", Json, nullable=False),  # Its inputs and totals.
     Index("dockvoice_dossiers_of_trailer", "trailer", "site"),
 )
 
 dossiers_looked = Table(
     "dockvoice_dossiers_looked",
     metadata,
-    # Up to which event it was looked whether a dossier that was written rests on something else now.
+    # The last event covered by the check for dossiers whose inputs have changed.
     Column("what", Text, primary_key=True),
     Column("arrival", BigInteger, nullable=False),
 )
@@ -269,24 +268,25 @@ dossiers_looked = Table(
 catalogue = Table(
     "dockvoice_catalogue",
     metadata,
-    # Every version of each kind of master data: who made it, when, why and from what. None is ever changed or deleted.
+    # Every version of each kind of master data, with author, time, reason and source. Rows are never changed or
+    # deleted.
     Column("site", Text, primary_key=True),
     Column("kind", Text, primary_key=True),  # `docks`, `items.units`, `rules`.
     Column("version", BigInteger, primary_key=True),
-    Column("rows", Json, nullable=False),  # None: it is withdrawn.
+    Column("rows", Json, nullable=False),  # JSON null: withdrawn.
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("made_at", Moment, nullable=False),
-    Column("body", Text),  # As it was signed; None: not signed yet.
-    Column("public_key", Text),  # Whose signature that is, in hex.
-    Column("published_at", Moment),  # When it was entered in the outbox.
+    Column("body", Text),  # As signed; NULL: not signed yet.
+    Column("public_key", Text),  # The signer's, in hex.
+    Column("published_at", Moment),  # When it was inserted into the outbox.
 )
 
 pallets = Table(
     "dockvoice_pallets",
     metadata,
-    # Which entries name a pallet: so that rules about pallets need not read every entry.
+    # The entries that name a pallet, so that rules about pallets need not read every entry.
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("pallet", Text, nullable=False),
@@ -300,13 +300,13 @@ pallets = Table(
 flags = Table(
     "dockvoice_flags",
     metadata,
-    # Entries that a rule of the site's speaks against: they are recorded, and a person decides about them.
+    # Entries that break a rule of the site's: they are recorded, and await a decision.
     Column("event_id", Text, primary_key=True),
     Column("rule", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),
-    Column("reason", Text, nullable=False),  # A code with what it is about: `already_received:dock-4`.
-    Column("other", Text),  # The event of the entry that it is held against.
+    Column("reason", Text, nullable=False),  # A code with its detail: `already_received:dock-4`.
+    Column("other", Text),  # The event of the entry that it conflicts with.
     Column("flagged_at", Moment, nullable=False),
     Column("state", Text, nullable=False, index=True),  # open, stands or struck.
     Column("who", Text),
@@ -317,23 +317,23 @@ flags = Table(
 postings = Table(
     "dockvoice_postings",
     metadata,
-    # What each connector has made of an entry in the system that it posts into, and what it still owes.
+    # The state of each entry's posting in each connector's system.
     Column("connector", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("arrival", BigInteger, nullable=False),  # In this order they are posted.
-    Column("pallet", Text),  # Of one pallet one after the other; None: it names none.
+    Column("arrival", BigInteger, nullable=False),  # Postings are made in this order.
+    Column("pallet", Text),  # Postings of one pallet are made one after another; NULL: none.
     Column("state", Text, nullable=False),  # due, posted, declined, reversed or void.
-    Column("stands", Boolean, nullable=False),  # Whether its entry counted when that was last looked at.
-    Column("attempts", Integer, nullable=False),  # That failed in a row.
-    Column("next_at", Moment, nullable=False),  # Not before.
-    Column("begun_at", Moment),  # When a try was begun of which no end is known.
-    Column("document", Text),  # As the other system names it.
-    Column("number", Text),  # As its people name it.
-    Column("why", Text),  # The code of the last refusal.
-    Column("said", Text),  # What the other side said last, where it did not do it.
+    Column("stands", Boolean, nullable=False),  # Whether its entry counted at the last comparison.
+    Column("attempts", Integer, nullable=False),  # Failures in a row.
+    Column("next_at", Moment, nullable=False),  # Not tried before.
+    Column("begun_at", Moment),  # Start of a call without a recorded outcome.
+    Column("document", Text),  # Identifier in the other system.
+    Column("number", Text),  # Number shown to the other system's users.
+    Column("why", Text),  # Reason code of the last refusal.
+    Column("said", Text),  # The other system's last error message.
     Column("changed_at", Moment, nullable=False),
     Index("dockvoice_postings_to_do", "connector", "state", "arrival"),
     Index("dockvoice_postings_of_pallet", "connector", "pallet", "arrival"),
@@ -342,24 +342,24 @@ postings = Table(
 clips = Table(
     "dockvoice_clips",
     metadata,
-    # The recordings that devices sent, or were asked for; the sound itself is a file.
+    # Recordings that devices sent, or were asked for; the audio itself is a file.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("utterance_id", Text, primary_key=True),
     Column("audio_sha256", Text, nullable=False),  # As the device signed it.
     Column("state", Text, nullable=False, index=True),
-    Column("why", Text),  # Why there is no sound, where none comes.
-    Column("have", Integer, nullable=False),  # How many chunks are safe in the file, from the first on.
-    Column("chunks", Integer, nullable=False),  # How many there are; 0: the device has not said.
-    Column("kept", BigInteger, nullable=False),  # Bytes of those.
-    Column("bytes", BigInteger, nullable=False),  # Of the whole.
+    Column("why", Text),  # Why there is no audio and none will come.
+    Column("have", Integer, nullable=False),  # Chunks safe in the file, counted from the first.
+    Column("chunks", Integer, nullable=False),  # Total number of chunks; 0: not known yet.
+    Column("kept", BigInteger, nullable=False),  # Bytes of the stored chunks.
+    Column("bytes", BigInteger, nullable=False),  # Bytes of the whole recording.
     Column("changed_at", Moment, nullable=False),
 )
 
 clip_requests = Table(
     "dockvoice_clip_requests",
     metadata,
-    # Who asked to hear them, as it was signed: the device has the same in its journal.
+    # Requests to listen, as signed: the device has the same in its journal.
     Column("request", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),
@@ -367,30 +367,30 @@ clip_requests = Table(
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("asked_at", Moment, nullable=False),
-    Column("noted_at", Moment),  # When the device said that it is in its journal.
+    Column("noted_at", Moment),  # When the device confirmed that its journal has it.
 )
 
 outbox = Table(
     "dockvoice_outbox",
     metadata,
-    # Messages for devices that are not confirmed: store/outbox.py. Written in the transaction of what they tell of.
-    # SQLite numbers by itself only a key of the type INTEGER.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # They are published in this order.
+    # Messages for devices that are not confirmed: store/outbox.py. Inserted in the transaction of the change that they
+    # report. SQLite autoincrements only a key of the type INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # The order of publishing.
     Column("kind", Text, nullable=False),
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),  # "": all devices of the site.
-    Column("key", Text, nullable=False),  # What it tells of: a later message about the same replaces it.
+    Column("key", Text, nullable=False),  # Its subject: a later message with the same key replaces it.
     Column("topic", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),  # Signed.
     Column("retain", Boolean, nullable=False),
     Column("signed_by", Text, nullable=False),  # The public key, in hex.
     Column("created_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("due_at", Moment, index=True),  # Not published before; None: the broker took it, the device is silent.
-    Column("published_at", Moment),  # When the broker last took it.
-    Column("error", Text),  # Why the last attempt failed.
+    Column("due_at", Moment, index=True),  # Earliest publishing; NULL: the broker has it, the device has not confirmed.
+    Column("published_at", Moment),  # When the broker last acknowledged it.
+    Column("error", Text),  # Error of the last attempt.
     UniqueConstraint("kind", "site", "device", "key", name="dockvoice_outbox_one_per_key"),
-    # Otherwise SQLite gives the id of a deleted row to the next, and a late PUBACK counts for what was not published.
+    # Otherwise SQLite reuses the id of a deleted row, and a late PUBACK would count for an unpublished message.
     sqlite_autoincrement=True,
 )
 
@@ -407,10 +407,10 @@ rejected = Table(
 stock_moves = Table(
     "stock_moves",
     metadata,
-    # What each entry that counts something adds, and what corrections take back: store/stock.py. Rows only come.
-    Column("event_id", Text, primary_key=True),  # The event by which it moved.
+    # What entries add and corrections reverse: store/stock.py. Append-only.
+    Column("event_id", Text, primary_key=True),  # The event of the move.
     Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("entry", Text, nullable=False),  # What it is about: the entry of that event, or the one that it replaces.
+    Column("entry", Text, nullable=False),  # The entry of that event, or the one that it replaces.
     Column("site", Text, nullable=False),
     Column("device", Text, nullable=False),
     Column("form", Text, nullable=False),
@@ -428,12 +428,13 @@ stock_moves = Table(
 )
 
 PARTITIONS = 8
-"""Of stock_moves on PostgreSQL: by its key, so that an event's rows are there once; a power of two splits evenly."""
+"""Partitions of stock_moves on PostgreSQL, by the key, so that an event's rows are unique; a power of two splits
+evenly."""
 
 
 @event.listens_for(stock_moves, "after_create")
 def _partition(_table: Table, connection: Connection, **_options: object) -> None:
-    """A partitioned table holds nothing without its parts."""
+    """Create the partitions, without which the table takes no rows."""
     if connection.dialect.name == "postgresql":
         for number in range(PARTITIONS):
             part = f"PARTITION OF stock_moves FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
@@ -443,12 +444,12 @@ def _partition(_table: Table, connection: Connection, **_options: object) -> Non
 waiting = Table(
     "dockvoice_waiting",
     metadata,
-    # Events that came before their turn, where several consumers share the work: they wait for what comes before them.
+    # The reorder buffer, if several consumers share the work: events that came before their turn.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("event_id", Text, primary_key=True),
     Column("came_at", Moment, nullable=False, index=True),
-    Column("said", Json, nullable=False),  # What the judge made of it.
+    Column("said", Json, nullable=False),  # The validated content.
     Column("body", LargeBinary, nullable=False),
 )

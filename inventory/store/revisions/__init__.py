@@ -1,1 +1,1 @@
-"""How tables of an earlier version become those of this program: Alembic's revisions, one after another."""
+"""Migrations of the tables from earlier versions: Alembic's revisions."""

@@ -1,4 +1,4 @@
-"""Alembic's way in: it runs this file for every command, with the transaction of `inventory.store.migrations`."""
+"""Alembic's env.py, run for every command, in the transaction of `inventory.store.migrations`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A file for each version of the tables: `upgrade` makes it of the one before.
+"""One file for each version of the tables: `upgrade` migrates from the version before.
 
 A version that adds tables or columns changes `inventory.store.tables`, raises VERSION there, and has a file here, whose
-`revision` is its number and whose `down_revision` that of the one before. It finds tables with rows in them.
+`revision` is its number and whose `down_revision` that of the one before. Its `upgrade` must work on tables with rows.
 """

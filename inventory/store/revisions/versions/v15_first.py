@@ -1,4 +1,4 @@
-"""The tables with which 1.0 begins. `inventory.tables` makes them whole; what changes them later begins here."""
+"""The tables of 1.0, which `inventory.store.tables` creates; later migrations start here."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ revision, down_revision = "15", None
 
 
 def upgrade() -> None:
-    """Nothing leads to the first version: whoever has no tables gets the newest."""
+    """Does nothing: a database without tables gets the newest version."""
