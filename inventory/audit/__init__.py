@@ -1,1 +1,1 @@
-"""The chain of each device verified, and the chain of what people did here."""
+"""Verification of each device's hash chain, and the console's own audit log."""

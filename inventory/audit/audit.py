@@ -1,6 +1,7 @@
-"""The audit of the inventory's copy: is each event what its device wrote and signed, and the entry what it says?
+"""The audit of the inventory's copy: whether each event is as its device signed it, and its entry as the event says.
 
-What a device cannot show by itself, this can: it had the events before anybody could change them on the device.
+It proves more than a device can by itself: the inventory received the events before they could be changed on the
+device.
 """
 
 from __future__ import annotations
@@ -44,45 +45,45 @@ if TYPE_CHECKING:
     from inventory.store.stock import Move
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
-"""As a database writes one: what Python takes for one besides, 1_2 or other scripts' digits, SQL adds up as another."""
+"""Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
 
 KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found of one device."""
+    """The audit's result for one device."""
 
     site: str
     device: str
-    events: int  # How many hold; refused ones count.
+    events: int  # Number of valid events, refused ones included.
     broken: Broken | None
-    """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
-    spans: tuple[Span, ...]  # Who signed what.
+    """The first invalid event, where the audit ended; None if all are valid."""
+    spans: tuple[Span, ...]  # The signing keys, by range of numbers.
     checked: bool  # Whether there were keys to check the signatures with.
     withheld: tuple[int, ...] = ()  # Events of which only the seal is here, not acknowledged.
-    refused: tuple[int, ...] = ()  # Events that were refused: no entry was made of them.
-    stray_entries: int = 0  # Entries that no event stands behind.
-    stray_moves: int = 0  # Rows of the stock moves that no event stands behind.
+    refused: tuple[int, ...] = ()  # Refused events, which made no entry.
+    stray_entries: int = 0  # Entries without an event.
+    stray_moves: int = 0  # Stock moves without an event.
     out_of_turn: int = 0
-    """Events before the first number, or behind the last one in turn, which nothing shows to be whole."""
-    known: bool = True  # Whether the table of devices knows it.
-    acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
-    found: str | None = None  # SHA-256 of what was found where it is broken, or withheld first: for an acknowledgement.
+    """Events before the first number, or after the last one handled, which the chain does not cover."""
+    known: bool = True  # Whether the table of devices has it.
+    acknowledged: tuple[Acknowledgement, ...] = ()  # Known faults.
+    found: str | None = None  # SHA-256 of the broken or first withheld event, for an acknowledgement.
 
     @property
     def whole(self) -> bool:
-        """Whether there is something, all of it was checked, and nothing is wrong with it that is not acknowledged."""
+        """Whether there are events, all were checked, and every fault is acknowledged."""
         amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
         return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as JSON."""
         broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.message}
         return {"whole": self.whole, **asdict(self), "broken": broken}
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The report as lines of text."""
         whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
         yield f"{self.site}/{self.device}: {whose}: {self.events}"
         for span in self.spans:
@@ -124,16 +125,16 @@ def verify(
     *,
     known: KnownFaults | None = None,
 ) -> Report:
-    """Follow the events of a device from the first one until something is wrong that is not known, or to the last one.
+    """Follow a device's events from the first to the last, or to the first fault that is not acknowledged.
 
-    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` hears after
-    each event how many hold. Raises Unavailable.
+    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
+    each event with the number of valid ones. Raises Unavailable.
     """
     return _Audit(store, of, keys, known or KnownFaults((), {})).made(tell)
 
 
 class _Audit:
-    """The audit of one device under way."""
+    """The audit of one device in progress."""
 
     def __init__(
         self,
@@ -154,7 +155,7 @@ class _Audit:
         self._found: str | None = None
 
     def made(self, tell: Callable[[int], None]) -> Report:
-        """The report at its end."""
+        """Run the audit; the report."""
         broken = None
         for came in self._store.trail(self._of.site, self._of.device, self._of.handled):
             if (broken := self._followed(came)) is not None:
@@ -182,7 +183,7 @@ class _Audit:
         )
 
     def _followed(self, came: Came) -> Broken | None:
-        """What is wrong with an event and not known; None where the chain goes on behind it."""
+        """The unacknowledged fault of an event; None if the chain goes on after it."""
         chained = _chained(came, self._links.link)
         while wrong := self._links.wrong_with(chained) or self._kept_wrong(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
@@ -204,7 +205,7 @@ class _Audit:
         self._stock.add(came)
 
     def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
-        """What only shows when all events were seen."""
+        """Faults that only all events together show."""
         if self._links.last < self._of.handled:
             yield Broken(self._links.last + 1, Wrong.MISSING), sha256(f"{self._links.link}\n{self._of.handled}\n")
         for sequence, told in self._states.wrong():
@@ -213,15 +214,15 @@ class _Audit:
     def _excused(self, broken: Broken, found: str) -> bool:
         known = self._known.excuses(broken, lambda: found)
         if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
-            self._found = found  # of what ends the audit, else of the first one withheld
+            self._found = found  # of the fault that ends the audit, else of the first one withheld
         return known
 
     def _kept_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether what is kept of an event says the same as itself."""
+        """Whether the stored rows of an event match it."""
         return self._row_wrong(came, event) or _entry_wrong(came) or self._stock.wrong_with(came)
 
     def _row_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether the row that keeps an event says the same of it as itself."""
+        """Whether the event's own row matches it."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
         if came.applied:
@@ -231,14 +232,14 @@ class _Audit:
 
 
 class _States:
-    """Which entries stand: by the table, and by what the events say that amend and cancel them."""
+    """The states of entries: in the table, and by the events that amend and cancel them."""
 
     def __init__(self) -> None:
         self._said: dict[str, tuple[int, str]] = {}
         self._kept: dict[str, tuple[int, str]] = {}
 
     def add(self, came: Came) -> None:
-        """One event more."""
+        """Add one event."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
         data = _data(parsed(came.body)) if came.applied else {}
@@ -257,24 +258,24 @@ class _States:
 
 
 class _Stock:
-    """What the events of a device moved: by the table of stock moves, and by what they say."""
+    """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
         self._ended: dict[str, Move | None] = {}
-        """Of each entry that stands no more: what it added."""
+        """What each entry that is not current any more had added."""
 
     def add(self, came: Came) -> None:
-        """One event more."""
+        """Add one event."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _added(came)
 
     def wrong_with(self, came: Came) -> Wrong | None:
-        """Whether the rows that the event made say anything else than the events."""
+        """Whether the rows of the event differ from what the events say."""
         if not _is_moved(came.added, _added(came)):
             return Wrong.STOCK_ALTERED
         named = self._named(came)
         if named is not None and named not in self._ended:
-            return None  # it is made to stand, which is told at the end
+            return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
         return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
@@ -286,8 +287,8 @@ class _Stock:
 
 
 def _added(came: Came) -> Move | None:
-    """What the entry adds, by what its event says."""
-    from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    """The stock move that the event says its entry adds."""
+    from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
@@ -306,9 +307,9 @@ def _is_moved(kept: Moved | None, said: Move | None) -> bool:
 
 
 def devices(store: Store, name: str | None) -> list[Progress]:
-    """The device called `name`, as site/device; all that anything is of, without a name.
+    """The device called `name`, as site/device; every device named in any row, without a name.
 
-    One that the table of devices does not know has come nowhere. Raises UnreadableInput, Unavailable.
+    One that the table of devices lacks has handled no event. Raises UnreadableInput, Unavailable.
     """
     every = {f"{of.site}/{of.device}": of for of in store.progress()}
     for site, device in sorted(store.names()):
@@ -325,9 +326,9 @@ class Believed:
     """The keys that may have signed."""
 
     enrolled: Mapping[tuple[str, str], Mapping[str, PublicKey]]
-    """By site and device, then by key id: a file that is named as enrolled ones are counts for its device alone."""
-    anyones: Mapping[str, PublicKey]  # Of files whose names do not say whose they are.
-    awaited: frozenset[str]  # The ids of all but those that were revoked: each of these should have signed something.
+    """By site and device, then by key id: a file named as enrolled ones are counts for its device alone."""
+    anyones: Mapping[str, PublicKey]  # From files whose names have no device.
+    awaited: frozenset[str]  # The ids of all keys not revoked: each should have signed an event.
 
     def keys_of(self, site: str, device: str) -> dict[str, PublicKey]:
         """Those that may have signed events of this device, by key id."""
@@ -335,9 +336,9 @@ class Believed:
 
 
 def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Believed | None:
-    """The public keys in these files and in the directory's *.pem; where none is named, those enrolled in `ours`.
+    """The public keys in these files and in the directory's *.pem; without any, those enrolled in `ours`.
 
-    None where no key is there either. Raises UnreadableInput.
+    None if there is no key there either. Raises UnreadableInput.
     """
     given = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
     if directory is not None and not given:
@@ -356,7 +357,7 @@ def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Belie
 
 
 def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
-    """What is acknowledged in this file; nothing without one. Raises UnreadableInput."""
+    """The acknowledgements in this file; empty without a file. Raises UnreadableInput."""
     if path is None:
         return []
     try:
@@ -368,7 +369,7 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
 
 
 def signer_in(path: Path) -> Signer:
-    """Who holds the Ed25519 private key in a file, in PEM. Raises UnreadableInput for a file that is no such key."""
+    """The signer with the Ed25519 private key of a PEM file. Raises UnreadableInput."""
     make = "`openssl genpkey -algorithm ed25519` makes one"
     try:
         return Signer.from_pem(plain_file.content(path))
@@ -394,7 +395,7 @@ def read_key(path: Path) -> PublicKey:
 
 
 def _chained(came: Came, link: str) -> Chained:
-    """The event as the chain takes it. What is no event any more does not name what it continues."""
+    """The event for the chain. An invalid event names no predecessor, and gets the current link."""
     event = parsed(came.body)
     return Chained(
         sequence=came.sequence,
@@ -408,7 +409,7 @@ def _chained(came: Came, link: str) -> Chained:
 
 def _recording(event: Mapping[str, Any]) -> str:
     utterance = _data(event).get("utterance")
-    # Where there is none a link cannot rest on it, which is found when the link is made again.
+    # Without a recording the link cannot be right, which recomputing it shows.
     return str(utterance.get("audio_sha256")) if isinstance(utterance, dict) else ""
 
 
@@ -418,7 +419,7 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _entry_wrong(came: Came) -> Wrong | None:
-    """Whether the entry says anything else than the event it was made of."""
+    """Whether the entry differs from its event."""
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
@@ -432,7 +433,7 @@ def _entry_wrong(came: Came) -> Wrong | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value as it may be compared: a database may give back 2.0 as 2, but true is no 1."""
+    """A value for comparison: a database may return 2.0 as 2, but true is not 1."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -441,14 +442,14 @@ def _plain(value: Any) -> Any:
 
 
 def _found(came: Came, link: str, wrong: Wrong | None = None) -> str:
-    """A hash of what an acknowledgement is about."""
+    """A hash of the audited state that an acknowledgement covers."""
     body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
     moved = f"{came.added}\n{came.taken_back}\n" if wrong is Wrong.STOCK_ALTERED else ""
     return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    """Numbers in a row, the first and the last of each row."""
+    """Runs of numbers, the first and the last of each."""
     rows: list[list[int]] = []
     for number in numbers:
         if rows and rows[-1][-1] == number - 1:

@@ -1,7 +1,7 @@
-"""Deeds: who did what on the console, when and from where, in a chain that shows it where one is changed or removed.
+"""The audit log: who did what on the console, when and from where, in a hash chain that shows changes and removals.
 
-A link is made as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and the
-recording it is about. Where the console has a key, it signs each.
+A link is computed as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and
+the recording it is about. If the console has a key, it signs each.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from inventory.store.books import alone
 from inventory.store.console_tables import deeds
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
-"""Of a person or a program: it goes on record, into decisions, and into what an operator is told."""
+"""Format of a person's or program's name: it is stored in the log and in decisions, and read out to operators."""
 
 NO_RECORDING = "0" * 64
-CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.
+CHAINING = 0x64656564  # "deed": the advisory lock for appending a link, so that two do not follow the same one.
 
 SIGNED_IN = "signed_in"
 SIGN_INS = 50  # Sign-ins of one name that are compared: some weeks.
 
-STEP = 200  # Lines that are followed at one look: some 50 ms, and a page waits for it.
+STEP = 200  # Most rows verified at once: some 50 ms, for which a page waits.
 ANEW = timedelta(
     hours=1
-)  # Then it is followed from its first line again: what was followed may have been changed since.
+)  # After this, verification starts again at the first row, since verified rows may have been changed.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class NotedDeed:
     """An entry of the audit log."""
 
     who: str
-    address: str  # From where.
+    address: str  # The client's address.
     deed: str  # A code: `signed_in`, `decided`, `listened`.
-    about: str  # The event, the utterance or the person it was done to; empty where there is none.
+    about: str  # The event, utterance or person affected; empty without one.
     details: Mapping[str, Any] = field(default_factory=dict)
-    recording: str = NO_RECORDING  # SHA-256 of the recording it is about.
+    recording: str = NO_RECORDING  # SHA-256 of the recording affected.
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A deed as it is kept."""
+    """A stored deed."""
 
     number: int
     at: datetime
@@ -58,7 +58,7 @@ class Noted:
 
 
 def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer | None) -> None:
-    """Keep it, in the transaction in which it is done."""
+    """Append it, in the transaction that does it."""
     alone(transaction, CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
@@ -85,13 +85,13 @@ def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer 
 
 
 def latest(transaction: Connection, limit: int, before: int | None = None) -> list[Noted]:
-    """The last ones, the latest first; those before a number, where it is given."""
+    """The last ones, the latest first; those before a number, if given."""
     wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
     return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
 
 
 def about(transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()) -> list[Noted]:
-    """What was done about any of these, the first first; of these kinds, where some are given."""
+    """The deeds about any of these, the oldest first; of these kinds, if given."""
     wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
     return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
 
@@ -111,21 +111,21 @@ def _noted(transaction: Connection, wanted: Select[Any]) -> list[Noted]:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How far the chain was followed."""
+    """How far the chain is verified."""
 
-    number: int = 0  # To this line it holds.
+    number: int = 0  # The last valid row.
     link: str = GENESIS
-    signed: bool = False  # Whether a line up to there is: then none behind it may be unsigned.
-    broken: int | None = None  # The first line that was changed, removed or put in.
+    signed: bool = False  # Whether a row up to there is signed: then no later one may be unsigned.
+    broken: int | None = None  # The first row that was changed, removed or inserted.
 
 
 START = Followed()
 
 
 def follow(transaction: Connection, key: PublicKey | None, on: Followed = START, most: int = STEP) -> Followed:
-    """Follow it from there on, for so many lines at most.
+    """Verify at most `most` rows from there on.
 
-    With `key` all that name it must be signed with it, and none behind the first may be unsigned.
+    With `key`, all rows that name it must be signed with it, and none after the first signed one may be unsigned.
     """
     wanted = select(deeds).where(deeds.c.number > on.number).order_by(deeds.c.number).limit(most)
     for row in transaction.execute(wanted):
@@ -142,7 +142,7 @@ def follow(transaction: Connection, key: PublicKey | None, on: Followed = START,
 
 
 def broken(transaction: Connection, key: PublicKey | None) -> int | None:
-    """The number of the first deed that was changed, removed or put in; None where all hold."""
+    """The number of the first deed that was changed, removed or inserted; None if all are valid."""
     on = follow(transaction, key)
     while on.broken is None and (further := follow(transaction, key, on)) != on:
         on = further
@@ -150,7 +150,7 @@ def broken(transaction: Connection, key: PublicKey | None) -> int | None:
 
 
 def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[Noted]) -> int | None:
-    """The same of what a page shows, held against the line before it."""
+    """The same for the rows of a page, verified from the row before it."""
     if not shown:
         return None
     first = min(one.number for one in shown) - 1
@@ -162,7 +162,7 @@ def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence
 
 
 class Following:
-    """How far one console has followed the chain: each look goes on from there. Safe to use from several threads."""
+    """One console's verification of the chain, step by step. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -170,7 +170,7 @@ class Following:
         self._began: datetime | None = None
 
     def further(self, transaction: Connection, key: PublicKey | None, now: datetime) -> Followed:
-        """Follow it for a step; from its first line again where that was long ago."""
+        """Verify one more step; from the first row again after ANEW."""
         with self._lock:
             if self._began is None or now - self._began > ANEW:
                 self._on, self._began = START, now

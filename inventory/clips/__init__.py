@@ -1,1 +1,1 @@
-"""Recordings that devices send: where they are kept, who hears them."""
+"""Recordings that devices send: storage, and requests to listen."""

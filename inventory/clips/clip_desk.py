@@ -1,7 +1,6 @@
-"""The desk of clips: what a device says of a recording, kept and answered; room on the disk.
+"""The desk of clips: stores and answers devices' messages about recordings, and frees disk space.
 
-It works in the consumer's loop, behind all entries. A full disk costs the clip its turn and no entry: the device offers
-it again.
+It runs in the consumer's loop, after all entries. A full disk delays a clip and no entry: the device offers it again.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")
 
-TIDY_S = timedelta(minutes=10)  # How often it is looked what has outlived its time, besides after each clip.
+TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
 
 
 class ClipDesk:
@@ -49,7 +48,7 @@ class ClipDesk:
         self._told = False
 
     def receive(self, payload: bytes, sender: Topics) -> bytes | None:
-        """Keep what the device says; the answer to it. Raises MalformedMessage, Unavailable."""
+        """Store a device's message; the answer. Raises MalformedMessage, Unavailable."""
         said = read_clip(payload, sender)
         match said:
             case RequestNoted(_, request):
@@ -64,7 +63,7 @@ class ClipDesk:
                 return clip_receipt(answer, self._now())
 
     def beat(self) -> None:
-        """To be called now and then: what has outlived its time goes. Raises Unavailable."""
+        """Called periodically: remove expired clips. Raises Unavailable."""
         if self._tidied is None:
             self._sweep()
         if self._tidied is None or self._now() - self._tidied >= TIDY_S:
@@ -85,7 +84,7 @@ class ClipDesk:
         return answer
 
     def _make_room(self, lacks: int, size: int) -> bool:
-        """Let the oldest go, as much as is wanting."""
+        """Remove the oldest clips until enough bytes are free."""
         here = sum(one.kept for one in self._clips.all(ClipState.HERE))
         if here < lacks:
             return False

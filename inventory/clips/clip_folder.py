@@ -1,6 +1,6 @@
-"""The folder of clips: the sound that devices sent, a file for each utterance, whole only where the table says so.
+"""The folder of clips: the audio that devices sent, a file for each utterance, complete only if its row says so.
 
-The name of a file is a hash of whose it is: nothing that came over the network becomes a path.
+A file's name is a hash of site, device and utterance: nothing received over the network becomes a path.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ SUFFIX = ".flac"
 
 
 class NoSound(UnreadableInput):
-    """There is nothing to hear; the line says why."""
+    """There is no audio; the message gives the reason."""
 
 
 class ClipFolder:
-    """The files. Safe for several processes where each holds the row of a clip while it writes it."""
+    """The files. Safe for several processes if each locks a clip's row while it writes the file."""
 
     def __init__(self, folder: Path, free_mb: float = 0) -> None:
-        """`free_mb`: so much of its disk is left to everything else."""
+        """`free_mb`: space on the disk that clips must leave free."""
         self.folder = folder
         self._free = int(free_mb * MB)
 
     def lacks(self, size: int) -> int:
-        """How many bytes of room are wanting for so many more. Raises OSError."""
+        """Bytes to free before `size` more can be stored. Raises OSError."""
         self._make()
         return max(0, size + self._free - shutil.disk_usage(self.folder).free)
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
-        """Put these bytes behind the first `offset`, safe on the disk; False where so many are not there.
+        """Write bytes after the first `offset`, durably; False if the file has fewer.
 
-        What stands behind them, of a try that was cut off, goes. Raises OSError.
+        Bytes after the offset, left by an interrupted attempt, are truncated. Raises OSError.
         """
         self._make()
         path = self._path(sound)
@@ -60,16 +60,16 @@ class ClipFolder:
         return True
 
     def is_as_signed(self, sound: SignedSound) -> bool:
-        """Whether the file is the recording that its device signed. Raises OSError."""
+        """Whether the file has the hash that its device signed. Raises OSError."""
         with self._path(sound).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sound.audio_sha256
 
     def remove(self, sound: SignedSound) -> None:
-        """Delete what there is of it. Raises OSError."""
+        """Delete the file, if any. Raises OSError."""
         self._path(sound).unlink(missing_ok=True)
 
     def read(self, clip: Clip) -> bytes:
-        """The sound, a FLAC file, as its device signed it. Raises NoSound."""
+        """The audio, a FLAC file, hash checked. Raises NoSound."""
         if clip.state is not ClipState.HERE:
             why = f", {clip.why}" if clip.why else ""
             raise NoSound(f"{clip.utterance_id}: is not here ({clip.state}{why})")
@@ -83,7 +83,7 @@ class ClipFolder:
         return sound
 
     def sweep(self, wanted: Collection[SignedSound]) -> None:
-        """Delete what belongs to none of these. Raises OSError."""
+        """Delete the files of all other clips. Raises OSError."""
         names = {self._path(sound).name for sound in wanted}
         for path in self.folder.glob(f"*{SUFFIX}"):
             if path.name not in names:

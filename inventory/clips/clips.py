@@ -1,7 +1,7 @@
-"""Clips: the recordings that devices sent, how far each has come, and who asked to hear it.
+"""Clips: the recordings that devices sent, their transfer, and the requests to listen.
 
-The sound is a file (`clip_folder.py`); the row, which is written behind it, says how much of the file is safe. Nobody
-else writes the file while the row is locked.
+The audio is a file (`clip_folder.py`); the row, updated after the file, says how much of it is safe. The row is locked
+while the file is written.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from inventory.store.database import reported
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
-HASH_DIFFERS = "hash_differs"  # What came is not what the device had signed.
-OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a recording that was here is not.
+HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
+OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a stored recording was removed.
 
 
 class ClipState(StrEnum):
-    """How far a recording has come."""
+    """State of a recording's transfer."""
 
-    ASKED = "asked"  # Its device is asked for it.
+    ASKED = "asked"  # Requested from its device.
     ARRIVING = "arriving"
     HERE = "here"
-    GONE = "gone"  # The device has none, or sends none, and says why.
-    REJECTED = "rejected"  # What came is not what the device had signed.
-    REMOVED = "removed"  # It was here.
+    GONE = "gone"  # The device has none, or sends none, with the reason.
+    REJECTED = "rejected"  # The received audio differs from the signed hash.
+    REMOVED = "removed"  # It was here before.
 
 
 COMING = (ClipState.ASKED, ClipState.ARRIVING)
 
 STALLED = timedelta(minutes=10)
-"""What has not come on for so long is asked for anew by who wants to hear it next: a restored copy of these tables may
-wait for what its device has long sent."""
+"""A transfer without progress for this long is requested again by the next request to listen: a restored copy of these
+tables may wait for audio that its device sent long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class SignedSound:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """How far the recording of one utterance has come."""
+    """The transfer of one recording."""
 
     site: str
     device: str
@@ -65,43 +65,43 @@ class Clip:
     audio_sha256: str
     state: ClipState
     why: str | None
-    have: int  # Chunks that are safe here.
-    chunks: int  # That there are; 0 where the device has not said.
-    kept: int  # Bytes of those that are here.
-    bytes: int  # Of the whole.
+    have: int  # Chunks stored.
+    chunks: int  # Chunks in total; 0 if not known yet.
+    kept: int  # Bytes stored.
+    bytes: int  # Bytes in total.
     changed_at: datetime
 
     @property
     def sound(self) -> SignedSound:
-        """What it is of."""
+        """Its recording."""
         return SignedSound(self.site, self.device, self.utterance_id, self.audio_sha256)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to hear a recording."""
+    """A request to listen to a recording."""
 
     request: str
     who: str
     reason: str = field(repr=False)
     asked_at: datetime
-    noted_at: datetime | None  # When the device said that this is in its journal; None: it has not yet.
+    noted_at: datetime | None  # When the device confirmed that its journal has it; None: not yet.
 
 
 class Files(Protocol):
-    """Where the sound is put."""
+    """Storage of the audio."""
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
-        """Put bytes behind the first `offset`; False where so many are not there."""
+        """Write bytes after the first `offset`; False if there are fewer."""
         ...
 
     def is_as_signed(self, sound: SignedSound) -> bool:
-        """Whether what is there has the SHA-256 that was signed."""
+        """Whether the file has the signed SHA-256."""
         ...
 
 
 def sounds(transaction: Connection, which: str) -> list[SignedSound]:
-    """The recordings that an entry rests on, by the id of its event, or that of one utterance; none where unknown."""
+    """The recordings of an entry, by its event's id, or that of one utterance; empty if unknown."""
     of_event = transaction.execute(
         select(events.c.site, events.c.device, events.c.body).where(events.c.event_id == which)
     ).one_or_none()
@@ -124,20 +124,20 @@ def _sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
 
 
 def clip(transaction: Connection, sound: SignedSound) -> Clip | None:
-    """How far it has come; None where it was neither requested nor sent."""
+    """Its transfer; None if it was neither requested nor sent."""
     row = transaction.execute(select(clips).where(*_its(sound))).mappings().one_or_none()
     return None if row is None else _clip(row)
 
 
 def known(transaction: Connection, state: ClipState | None) -> list[Clip]:
-    """All of them, or those in this state, the newest first."""
+    """All clips, or those in this state, the newest first."""
     wanted = select(clips).order_by(clips.c.changed_at.desc(), clips.c.utterance_id)
     rows = transaction.execute(wanted if state is None else wanted.where(clips.c.state == state.value)).mappings()
     return [_clip(row) for row in rows]
 
 
 def listened(transaction: Connection, sound: SignedSound) -> list[Asked]:
-    """Who asked to hear it, the newest first."""
+    """The requests to listen to it, the newest first."""
     its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
     wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
     rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
@@ -145,7 +145,7 @@ def listened(transaction: Connection, sound: SignedSound) -> list[Asked]:
 
 
 def is_wanted(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
-    """Whether its device is to send it: it is neither here nor on its way. From now on it is."""
+    """Whether its device must send it, which is then recorded: it is neither stored nor in transfer."""
     row = _locked(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
@@ -158,14 +158,14 @@ def is_wanted(transaction: Connection, sound: SignedSound, now: datetime) -> boo
 
 
 def note_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
-    """Keep who asks."""
+    """Store a request to listen."""
     row = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
     row |= {"request": request.request, "who": request.who, "reason": request.reason}
     transaction.execute(insert(clip_requests).values({**row, "asked_at": now}))
 
 
 def noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
-    """The device has this request in its journal."""
+    """Record that the device has this request in its journal."""
     its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
     unnoted = (*its, clip_requests.c.noted_at.is_(None))
     transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now))
@@ -173,7 +173,7 @@ def noted(transaction: Connection, site: str, device: str, request: str, now: da
 
 
 def gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
-    """The device says why it does not come. What is here already stays."""
+    """Record why the device does not send it. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
     row = _locked(transaction, sound)
     if row is not None and row["state"] in COMING:
@@ -182,7 +182,7 @@ def gone(transaction: Connection, site: str, device: str, said: ClipGone, now: d
 
 
 def offered(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
-    """The device has it: how much of it is here."""
+    """Answer a device's offer with the number of chunks stored."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
     row = _locked(transaction, sound)
     match _objection(transaction, sound, row):
@@ -199,7 +199,7 @@ def offered(transaction: Connection, site: str, device: str, said: ClipOffered, 
 
 
 def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
-    """Why no chunk of it is wanted; None where the next one is."""
+    """Why no chunk of it is wanted; None if the next one is."""
     if row is None:
         signed = {one.audio_sha256 for one in _sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
@@ -212,19 +212,19 @@ def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | No
 def arrived(
     transaction: Connection, site: str, device: str, said: ClipChunk, files: Files, now: datetime
 ) -> ClipReceipt:
-    """A chunk came: it is kept if it is the next one. Raises OSError, and then nothing is changed."""
+    """Store a chunk if it is the next one. Raises OSError, with nothing changed."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
     row = _locked(transaction, sound)
     if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
         objection = _objection(transaction, sound, row)
-        return ClipReceipt(said.utterance_id, objection or Answer.LATER)  # it is to be offered first
+        return ClipReceipt(said.utterance_id, objection or Answer.LATER)  # it must be offered first
     if said.number != row["have"] + 1:
         return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
     kept = row["kept"] + len(said.data)
     if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
         return _reject(transaction, sound, row, now)
     if not files.append(sound, row["kept"], said.data):
-        _put(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: from the beginning
+        _put(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
         return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
     whole = said.number == row["chunks"]
     if whole and not files.is_as_signed(sound):
@@ -235,14 +235,14 @@ def arrived(
 
 
 def removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
-    """What was here is not any more."""
+    """Record that a stored recording was removed."""
     row = _locked(transaction, sound)
     if row is not None and row["state"] == ClipState.HERE:
         _put(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
 
 
 def outlived(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
-    """Mark as removed what is older than `kept`, and the oldest beyond so many bytes; their files may go."""
+    """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
     staying = 0
     going: list[tuple[Clip, str]] = []
     for one in [*known(transaction, ClipState.ARRIVING), *known(transaction, ClipState.HERE)]:
@@ -263,7 +263,7 @@ def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None,
 
 
 def _sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
-    """The recording of this utterance, as its device has told it in an event or a review."""
+    """The recording of this utterance in an event or a review of its device."""
     found = sounds(transaction, sound.utterance_id)
     return [one for one in found if (one.site, one.device) == (sound.site, sound.device)]
 
@@ -296,41 +296,41 @@ def _clip(row: RowMapping) -> Clip:
 
 
 class ClipStore:
-    """The clips of one database. Safe to use from several threads and several processes at once."""
+    """The clips of one database. Safe for several threads and processes."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._now = now
 
     def sounds(self, which: str) -> list[SignedSound]:
-        """The recordings that an entry rests on, by the id of its event; or that of one utterance. Raises Unavailable.
+        """The recordings of an entry, by its event's id; or that of one utterance. Raises Unavailable.
 
-        The utterance comes first, then what was said to correct or complete it. None where nothing is known.
+        The utterance comes first, then those that corrected or completed it. Empty if unknown.
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
             return sounds(transaction, which)
 
     def clip(self, sound: SignedSound) -> Clip | None:
-        """How far a recording has come; None where it was never requested. Raises Unavailable."""
+        """The transfer of a recording; None if it was never requested. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return clip(transaction, sound)
 
     def all(self, state: ClipState | None = None) -> list[Clip]:
-        """The recordings that came or are to come, or those in this state, the newest first. Raises Unavailable."""
+        """The requested or received recordings, or those in this state, the newest first. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return known(transaction, state)
 
     def listened(self, sound: SignedSound) -> list[Asked]:
-        """Who asked to hear it, the newest first. Raises Unavailable."""
+        """The requests to listen to it, the newest first. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return listened(transaction, sound)
 
     def ask(
         self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
     ) -> tuple[Clip, list[int]]:
-        """Record a request to hear it; `signed` makes the request, told whether the device is to send it.
+        """Record a request to listen; `signed` makes the request, with `wanted` if the device must send the audio.
 
-        It is entered in the outbox under the id that is returned.
+        Returns the clip, and the ids of the outbox rows.
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
@@ -343,31 +343,31 @@ class ClipStore:
         return asked, entered
 
     def noted(self, site: str, device: str, request: str) -> None:
-        """The device has this request in its journal. Raises Unavailable."""
+        """Record that the device has this request in its journal. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             noted(transaction, site, device, request, self._now())
 
     def gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
-        """The device says why a recording does not come; the answer. Raises Unavailable."""
+        """Record why a recording is not sent; the answer. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return gone(transaction, site, device, said, self._now())
 
     def offered(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
-        """The device has a recording; the answer says how much of it is here. Raises Unavailable."""
+        """Answer an offer with the number of chunks stored. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return offered(transaction, site, device, said, self._now())
 
     def arrived(self, site: str, device: str, said: ClipChunk, files: Files) -> ClipReceipt:
-        """Keep a chunk, if it is the next one; the answer. Raises Unavailable, and OSError where the folder refuses."""
+        """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return arrived(transaction, site, device, said, files, self._now())
 
     def removed(self, sound: SignedSound, why: str) -> None:
-        """A recording that was here is not any more. Raises Unavailable."""
+        """Record that a stored recording was removed. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             removed(transaction, sound, why, self._now())
 
     def outlived(self, kept: timedelta, budget: int) -> list[SignedSound]:
-        """Mark as removed what is older than that, and the oldest beyond so many bytes; their files may go."""
+        """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return outlived(transaction, self._now(), kept, budget)

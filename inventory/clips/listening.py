@@ -1,6 +1,6 @@
-"""Listening: who wants to hear what was said asks here, each time; the device's journal knows of each.
+"""Listening: each request to listen to an utterance is recorded here and in the device's journal.
 
-The sound comes once. Whoever listens later is told to the device all the same: "who listened to me?" has an answer.
+The audio is transferred once. Later requests are sent to the device all the same: the operator can ask who listened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inventory.store.outbox import HELD, Message, MessageKind
 
 log = logging.getLogger("inventory")
 
-LONGEST = 200  # Characters of a name and of a reason: the operator hears both.
+LONGEST = 200  # Most characters of a name and of a reason: the device reads both out.
 
 
 def ask(
@@ -35,10 +35,10 @@ def ask(
     reason: str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clip:
-    """Tell the device of a request to listen, and let it send the sound where it is not here; how far it has come.
+    """Send the device a request to listen, and let it send the audio if it is not here; the clip.
 
-    `publish` publishes this row of the outbox at once. Without it, or where it raises Unavailable, the service does.
-    Raises UnreadableInput for a name or a reason that cannot be told, Unavailable where the database does not answer.
+    `publish` publishes this row of the outbox at once. Without it, or if it raises Unavailable, the service does.
+    Raises UnreadableInput for a name or a reason that cannot be read out, Unavailable for the database.
     """
     for name, said in (("who", who), ("reason", reason)):
         if not said.strip() or len(said) > LONGEST or in_one_line(said) != said:
@@ -63,7 +63,7 @@ def ask(
 
 
 def hear(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
-    """The sound, a FLAC file, hash checked. Raises NoSound; where its file is lost, `ask` lets it come once more."""
+    """The audio, a FLAC file, hash checked. Raises NoSound; after a lost file, `ask` requests it again."""
     clip = clips.clip(sound)
     if clip is None:
         raise NoSound(f"{sound.utterance_id}: nobody has asked for it")

@@ -1,1 +1,1 @@
-"""What the console, the API and the connectors ask of the tables: reads only."""
+"""Read-only queries of the console, the API and the connectors."""

@@ -1,7 +1,6 @@
-"""Figures: entries an hour, what was asked back, what was corrected, how long entries were under way.
+"""Figures: entries an hour, repeated questions, corrections, and delays of entries.
 
-No figure is of fewer than five operators together, unless the site says otherwise: who looks at a chart of two looks at
-each of them.
+No figure covers fewer than five operators together, unless the site allows it: a chart of two shows each of them.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from dockvoice_protocol.instants import in_zone
 from inventory.store.tables import entries, events
 
 SMALLEST = 5
-"""Operators that a figure is of together, at the least."""
+"""Fewest operators that a figure may cover."""
 
-TIMED = 2000  # Entries of which it is told how long they were under way: the latest of the time.
+TIMED = 2000  # Entries whose delay is measured: the latest of the period.
 
 
 @dataclass(slots=True)
 class Sum:
-    """What is counted of one hour, or of one operator."""
+    """Counts of one hour, or of one operator."""
 
-    entries: int = 0  # First recordings: what corrects one is no further entry.
+    entries: int = 0  # First recordings: a correction is no further entry.
     answers: int = 0
     corrected: int = 0  # Of these, corrected or cancelled later.
     operators: set[str] = field(default_factory=set)
 
     @property
     def asked(self) -> float:
-        """Answers and corrections said besides, for each entry."""
+        """Additional answers and corrections for each entry."""
         return self.answers / self.entries if self.entries else 0.0
 
     @property
@@ -44,7 +43,7 @@ class Sum:
         return 100 * self.corrected / self.entries if self.entries else 0.0
 
     def add(self, one: Sum) -> None:
-        """And these."""
+        """Add the counts of another sum."""
         self.entries += one.entries
         self.answers += one.answers
         self.corrected += one.corrected
@@ -53,14 +52,14 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is shown of a time."""
+    """The figures of a period."""
 
     whole: Sum
-    hours: list[tuple[datetime, Sum]]  # Each hour of it, on the site's clock; of an hour without entries too.
-    operators: list[tuple[str, Sum]]  # Only where the site shows them.
-    withheld: bool  # There were entries, and of too few operators.
-    delays: tuple[float, float] | None  # Seconds from the dock until here: of half, and of 95 of 100.
-    timed: int  # Of how many entries.
+    hours: list[tuple[datetime, Sum]]  # Each hour of the period, on the site's clock, also without entries.
+    operators: list[tuple[str, Sum]]  # Only if the site shows them.
+    withheld: bool  # There were entries, but of too few operators.
+    delays: tuple[float, float] | None  # Seconds from recording to receipt: median and 95th percentile.
+    timed: int  # Number of entries measured.
 
 
 def of_time(
@@ -73,14 +72,14 @@ def of_time(
     device: tuple[str, str] | None = None,
     per_operator: bool = False,
 ) -> Figures:
-    """What was said in so many hours from then on."""
+    """The figures of this many hours from `since`."""
     until = since + timedelta(hours=hours)
     wanted: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
     if form is not None:
         wanted.append(entries.c.form == form)
     if device is not None:
         wanted += [entries.c.site == device[0], entries.c.device == device[1]]
-    # One after the other, and not by hour and operator at once: of a week that would be ten thousand sums.
+    # Two queries, not one grouped by hour and operator: of a week that would be ten thousand sums.
     by_hour = dict(_counted(transaction, _hour(transaction, since), wanted))
     by_operator = dict(_counted(transaction, entries.c.operator, wanted))
     whole = Sum(operators=set(by_operator) - {None})
@@ -95,7 +94,7 @@ def of_time(
 
 
 def _hour(transaction: Connection, since: datetime) -> ColumnElement[int]:
-    """In which hour from then on an entry was made."""
+    """The number of the hour after `since` in which an entry was recorded."""
     if transaction.dialect.name == "sqlite":
         seconds = cast(func.strftime("%s", entries.c.recorded_at), BigInteger)
     else:
@@ -106,7 +105,7 @@ def _hour(transaction: Connection, since: datetime) -> ColumnElement[int]:
 def _counted(
     transaction: Connection, by: ColumnElement[Any], wanted: Iterable[ColumnElement[bool]]
 ) -> Iterator[tuple[Any, Sum]]:
-    """By what they have in common. The database counts: there may be a hundred thousand."""
+    """The counts grouped by a column. The database counts: there may be a hundred thousand entries."""
     first = entries.c.replaces.is_(None)
     query = select(
         by.label("one"),
@@ -119,7 +118,7 @@ def _counted(
 
 
 def _delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> list[float]:
-    """Seconds that the latest of them were under way, where the device's clock could be believed."""
+    """Delays in seconds of the latest entries, without those of an unsynchronised device clock."""
     query = (
         select(entries.c.recorded_at, events.c.received_at)
         .join(events, events.c.event_id == entries.c.event_id)
@@ -135,7 +134,7 @@ def _delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> l
 
 
 def _spread(delays: list[float]) -> tuple[float, float] | None:
-    if len(delays) < 2:  # noqa: PLR2004 - of one there is no spread
+    if len(delays) < 2:  # noqa: PLR2004 - one value has no quantiles
         return None
     cuts = quantiles(delays, n=20, method="inclusive")
     return cuts[9], cuts[18]

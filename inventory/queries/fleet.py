@@ -1,4 +1,4 @@
-"""The fleet: how each device is, from what it says of itself, what came from it, and what is missing."""
+"""The fleet: the state of each device, from its status, its events, and what is missing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from inventory.store.statuses import Status
 from inventory.store.tables import catalogue, devices
 
 BACKLOG = timedelta(minutes=10)
-"""What waits for longer at a device that has a link will not go by itself: a restart of the inventory takes less."""
+"""Entries pending for longer at an online device raise an alarm; a restart of the inventory takes less."""
 
-QUIET = frozenset({"muted"})  # A fault of the microphone that the operator himself wants.
+QUIET = frozenset({"muted"})  # Microphone faults that the operator causes on purpose.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,44 +31,44 @@ class Device:
     site: str
     name: str
     linked: bool
-    since: datetime | None  # When its link came up or was lost; None: it never said.
-    heard_at: datetime | None  # When anything last came from it.
+    since: datetime | None  # When it came online or went offline; None: no status yet.
+    heard_at: datetime | None  # Time of its last message.
     handled: int
     highest: int
     said: Mapping[str, Any] = field(repr=False)  # As in schemas/status.schema.json.
-    keys: int  # Enrolled for it.
-    wanted: Mapping[str, int] = field(default_factory=dict)  # The version of each kind that was published.
-    odd: Collection[str] = ()  # What does not continue in its events, and is not decided: `continuity`.
+    keys: int  # Number of its enrolled keys.
+    wanted: Mapping[str, int] = field(default_factory=dict)  # The published version of each kind.
+    odd: Collection[str] = ()  # Rules of its open continuity flags (`continuity`).
 
     @property
     def missing(self) -> int:
-        """How many of its events have not come, as far as it has sent later ones."""
+        """Events not received yet, judged by the highest number received."""
         return max(0, self.highest - self.handled)
 
     @property
     def faults(self) -> list[str]:
-        """What is wrong with its microphone and its speaker, as codes."""
+        """Faults of its microphone and speaker, as codes."""
         found = list(self.said.get("microphone", {}).get("faults", ()))
         return found + (["mute"] if self.said.get("speaker", {}).get("heard") is False else [])
 
     @property
     def level(self) -> int | None:
-        """How loud the wearer speaks, dB below full scale; None: not known."""
+        """Level of the wearer's speech, dB below full scale; None: not known."""
         return self._hearing.get("level_db")
 
     @property
     def noise(self) -> int | None:
-        """How loud the hall is, likewise."""
+        """Level of the noise around it, likewise."""
         return self._hearing.get("noise_db")
 
     @property
     def _hearing(self) -> Mapping[str, int]:
-        """As it told last; of one that is away nothing, for the hall may be another one by now."""
+        """The last levels; empty while it is offline, since the noise may have changed."""
         return self.said.get("hearing", {}) if self.linked else {}
 
     @property
     def above(self) -> int | None:
-        """By how many dB the wearer is louder than the hall."""
+        """Signal-to-noise ratio in dB; None: not known."""
         return None if self.level is None or self.noise is None else self.level - self.noise
 
     @property
@@ -84,19 +84,19 @@ class Device:
 
     @property
     def backlog(self) -> int | None:
-        """How many entries waited at the device when it said so last; None: it never did."""
+        """Number of pending entries in its last status; None: never reported."""
         found: int | None = self.said.get("backlog", {}).get("entries")
         return found
 
     @property
     def waits_since(self) -> datetime | None:
-        """When the oldest of them was recorded, by the device's clock."""
+        """When the oldest pending entry was recorded, by the device's clock."""
         told = self.said.get("backlog", {}).get("since")
         return None if told is None else instant(told)
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
-        """Of each kind of master data: which version it runs, which was published, and why it declined one."""
+        """For each kind of master data: the version it runs, the published one, and why it declined one."""
         told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
@@ -106,13 +106,13 @@ class Device:
 
     @property
     def roster(self) -> tuple[int | None, int | None, str | None]:
-        """Which roster it runs, which was published from here, and why it declined the last that came."""
+        """The roster's version that it runs, the published one, and why it declined the last."""
         told: Mapping[str, Any] = self.said.get("roster", {})
         return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 
     @property
     def outdated(self) -> list[str]:
-        """The kinds of which it runs another version than was published."""
+        """The kinds whose published version it does not run."""
         return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
@@ -136,7 +136,7 @@ class Device:
 
 
 def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
-    """Every device that was ever heard of, or that has a key, by site and name. `enrolled`: of each key."""
+    """Every device with a status, an event or a key, by site and name. `enrolled`: the device of each key."""
     keys: dict[tuple[str, str], int] = {}
     for at in enrolled:
         keys[at] = keys.get(at, 0) + 1
@@ -175,7 +175,7 @@ def _device(
 
 
 def _published(transaction: Connection) -> dict[str, dict[str, int]]:
-    """By site: of each kind, the version that devices are to run."""
+    """The published version of each kind, by site."""
     columns = (catalogue.c.site, catalogue.c.kind, catalogue.c.version)
     rows = transaction.execute(
         select(*columns).where(catalogue.c.published_at.is_not(None)).order_by(catalogue.c.version)
@@ -187,7 +187,7 @@ def _published(transaction: Connection) -> dict[str, dict[str, int]]:
 
 
 def sites(transaction: Connection) -> list[str]:
-    """Every site of which a device was heard, or that has a catalogue."""
+    """Every site with a device or a catalogue."""
     found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
     found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
     return sorted(found | {one.site for one in statuses.load(transaction)})

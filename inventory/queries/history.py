@@ -16,14 +16,14 @@ from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
 
-MOST = 200  # Corrections of one thing that are shown: more than any entry has had.
+MOST = 200  # Most corrections shown: more than any entry has had.
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What shows that an event is what its device wrote."""
+    """The result of verifying an event's signature and chain link."""
 
-    fault: str | None  # A code of words/*/entry.toml; None where it holds.
+    fault: str | None  # A code of words/*/entry.toml; None if it is valid.
     keyid: str
     chain: str
     previous: str
@@ -32,22 +32,22 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event in the life of an entry."""
+    """One event in the history of an entry."""
 
     event_id: str
     site: str
     device: str
     sequence: int
     kind: str  # recorded, amended, cancelled, withheld, refused.
-    state: str | None  # Of its entry: current, amended, cancelled; None where it makes none.
+    state: str | None  # State of its entry: current, amended, cancelled; None if it makes none.
     event: Mapping[str, Any] = field(repr=False)
     received_at: datetime
-    reasons: tuple[str, ...]  # Why it was refused.
+    reasons: tuple[str, ...]  # Reasons of a refusal.
     proof: Proof
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What it says, in the shape that its schema has; nothing where it has another."""
+        """The event's data; empty if it violates its schema."""
         is_malformed = any(one.startswith(MALFORMED) for one in self.reasons)
         found: Mapping[str, Any] = {} if is_malformed else self.event.get("data", {})
         return found
@@ -59,7 +59,7 @@ class Step:
 
 
 def step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
-    """One event, applied or refused; None where there is none of the id."""
+    """One event, applied or refused; None for an unknown id."""
     wanted = select(events, entries.c.state).outerjoin(entries, entries.c.event_id == events.c.event_id)
     row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
     if row is None:
@@ -82,7 +82,7 @@ def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step
 
 
 def life(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
-    """All events of the thing that this one is about, the first one first; empty where there is none of the id."""
+    """All events about the entry of this one, the first one first; empty for an unknown id."""
     here = step(transaction, keys, event_id)
     if here is None:
         return []
@@ -131,7 +131,7 @@ def _proof(
 
 
 def _chain_of(transaction: Connection, site: str, device: str, sequence: int) -> str | None:
-    """The link of an event; None where it is not here, or has none."""
+    """The chain link of an event; None if it is not here, or has none."""
     for table in (events, refused):
         its = (table.c.site == site, table.c.device == device, table.c.sequence == sequence)
         for row in transaction.execute(select(table.c.body).where(*its).limit(1)):

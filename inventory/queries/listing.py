@@ -1,7 +1,7 @@
 """Lists of entries, the latest first: by form, device, operator, trailer, pallet and time; read page by page.
 
-By the order of arrival, which is the order of nobody's clock. However many entries there are, a page reads as many as
-it shows: each filter has an index that has that order too.
+Sorted by the order of arrival, which depends on no clock. A page reads only the rows that it shows, however many
+entries there are: each filter has an index in that order.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from inventory.reviews.flags import Flag, of_entries
 from inventory.store.tables import devices, entries, said
 
 Place = tuple[int, str]
-"""Of an entry in the list: its arrival, and its event, for two may have arrived as the same number."""
+"""Sort key of an entry: its arrival and event id, since two may share an arrival."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a list is to hold; None: whatever it is."""
+    """Filters of a list; None: no restriction."""
 
     form: str | None = None
     device: tuple[str, str] | None = None  # Site and name.
@@ -32,9 +32,9 @@ class Wanted:
     trailer: str | None = None
     pallet: str | None = None
     state: str | None = None
-    since: datetime | None = None  # When it was said, by the device's clock.
+    since: datetime | None = None  # Recorded from then, by the device's clock.
     until: datetime | None = None
-    sites: tuple[str, ...] | None = None  # Of these alone.
+    sites: tuple[str, ...] | None = None  # Only these sites.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +50,20 @@ class ListedEntry:
     recorded_at: datetime
     state: str
     replaces: str | None  # The entry that it corrects.
-    replaced_by: str | None  # The one that corrects it.
+    replaced_by: str | None  # The entry that corrects it.
     arrival: int
     answers: int
     utterance_id: str
-    flags: Sequence[Flag]  # What rules of the site speak against it.
+    flags: Sequence[Flag]  # The flags that rules of the site have raised.
 
     @property
     def struck(self) -> bool:
-        """Whether it was struck: it stands here as its device signed it, and does not count."""
+        """Whether it was struck: it is listed as its device signed it, and does not count."""
         return any(flag.struck for flag in self.flags)
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """Its sort key."""
         return self.arrival, self.event_id
 
 
@@ -73,7 +73,7 @@ COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name 
 def latest(
     transaction: Connection, wanted: Wanted, roles: Roles, most: int, before: Place | None = None
 ) -> list[ListedEntry]:
-    """`most` of what is wanted, the latest first; those before a place."""
+    """At most `most` entries that match, the latest first; those before a sort key."""
     query = select(*COLUMNS).where(*_conditions(transaction, wanted))
     if before is not None:
         query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
@@ -81,7 +81,7 @@ def latest(
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
         query = query.where(entries.c.event_id.in_(_saying(value, fields_of(roles, role))))
-    # A pallet is on few entries: those are looked up and put in order, and no index is followed through all of them.
+    # Few entries name a pallet or trailer: look them up and sort, instead of following the index of all entries.
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
     after = _replaced_by(transaction, [row["event_id"] for row in rows if row["state"] == "amended"])
@@ -93,7 +93,7 @@ def latest(
 
 
 def fields_of(roles: Roles, role: str) -> list[str]:
-    """Every name that the field of a role has in some form."""
+    """Every name that a role's field has in any form."""
     return sorted({str(one["fields"][role]) for one in roles.values() if role in one["fields"]} | {role})
 
 
@@ -112,7 +112,7 @@ def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[b
     if wanted.device is not None:
         found += [entries.c.site == wanted.device[0], entries.c.device == wanted.device[1]]
     if wanted.sites is not None:
-        # By no index: there is none that has the order too, and a site has a large share of all entries.
+        # Without an index: none has the order too, and a site has a large share of all entries.
         found.append(func.coalesce(entries.c.site, "").in_(wanted.sites))
     if wanted.since is not None or wanted.until is not None:
         found += _within(transaction, wanted.since, wanted.until)
@@ -120,7 +120,7 @@ def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[b
 
 
 def _within(transaction: Connection, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
-    """Those of a time, and between which places they stand: an old hour is not looked for among all that came since."""
+    """Conditions for a period, with the range of arrivals, so that an old hour needs no scan of all later entries."""
     said_then = [] if since is None else [entries.c.recorded_at >= since]
     said_then += [] if until is None else [entries.c.recorded_at < until]
     first, last = transaction.execute(

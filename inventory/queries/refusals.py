@@ -1,4 +1,4 @@
-"""Refusals: events that were not applied, and messages that were put aside, the latest first."""
+"""Refusals: events that were not applied, and rejected messages, the latest first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inventory.store.tables import postings, refused, rejected
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that was not applied, and never will be as it stands."""
+    """An event that was refused for good."""
 
     site: str
     device: str
@@ -26,12 +26,12 @@ class Refusal:
     sequence: int
     reasons: tuple[str, ...]
     received_at: datetime
-    said: Mapping[str, Any]  # Its data, as far as it is JSON: what was refused may have any shape.
+    said: Mapping[str, Any]  # Its data, if it is JSON: a refused event may have any shape.
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A message without a sender that could be answered."""
+    """A rejected message, which cannot be answered."""
 
     id: int
     topic: str
@@ -42,7 +42,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What the settings of a connector do not say, and how many postings wait for it."""
+    """A value missing in a connector's settings, and the number of postings that wait for it."""
 
     connector: str
     said: str
@@ -50,7 +50,7 @@ class Lacking:
 
 
 def unset(transaction: Connection) -> list[Lacking]:
-    """Of every connector, what its settings lack."""
+    """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
     by = (postings.c.connector, postings.c.said)
@@ -63,7 +63,7 @@ def refusals(
     before: tuple[datetime, str] | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Refusal]:
-    """`most` of them, the latest first; those before a moment and an event, and of these sites alone."""
+    """At most `most`, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
         query = query.where(refused.c.received_at <= before[0])
@@ -77,7 +77,7 @@ def refusals(
 
 
 def rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
-    """`most` of them, the latest first; those before a number."""
+    """At most `most`, the latest first; those before an id."""
     size = func.length(rejected.c.payload)
     query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)
     if before is not None:
@@ -89,5 +89,5 @@ def _data(body: bytes) -> Mapping[str, Any]:
     data = shallow(parsed(body)).get("data")
     if not isinstance(data, dict):
         return {}
-    # Half a character, which JSON can hold, stands on no page.
+    # Lone surrogates, which JSON can hold, cannot be encoded in a page.
     return dict(json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")))

@@ -14,12 +14,12 @@ from inventory.store.stock import OF_WHAT
 from inventory.store.tables import stock_moves
 
 Place = tuple[str, int]
-"""Of a sum among the others: one of its rows, by event and line. What it is the sum of may be any text."""
+"""Cursor of a sum: one of its rows, by event and line; the columns that it groups may be any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands of one thing: what all rows that say the same of it come to."""
+    """The stock of one combination of columns: the sum of its rows."""
 
     pallet: str | None
     item: str | None
@@ -32,19 +32,18 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class WantedStock:
-    """Which rows are summed."""
+    """Filters of the summed rows."""
 
     site: str
-    said: Mapping[str, str]  # By column of `OF_WHAT`: what it says.
-    forms: Collection[str] = ()  # Of these alone; none: of every form.
-    until: datetime | None = None  # What moved before then.
+    said: Mapping[str, str]  # Required values by column of `OF_WHAT`.
+    forms: Collection[str] = ()  # Only these; empty: every form.
+    until: datetime | None = None  # Moves before then.
 
 
 def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place | None = None) -> list[Standing] | None:
-    """`most` of what stands that is not zero, those behind a place; None where no row of the site has that place.
+    """At most `most` sums other than zero, after a cursor; None if no row of the site matches the cursor.
 
-    They come in the order of their columns, in each of which nothing comes first. SQLite groups them so, and then reads
-    no further than the page.
+    Sorted by their columns, NULL first. SQLite groups in that order, and reads no further than the page.
     """
     rows = select(stock_moves).where(*_conditions(wanted)).subquery()
     columns = [rows.c[name] for name in OF_WHAT]
@@ -82,5 +81,5 @@ def _conditions(wanted: WantedStock) -> list[ColumnElement[bool]]:
 
 
 def _compared(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """By which a place is found in that order; to a database nothing is neither before nor behind anything."""
+    """Sort key with NULL first (SQL cannot compare NULL)."""
     return [by for one in columns for by in (case((one.is_(None), 0), else_=1), func.coalesce(one, ""))]

@@ -1,4 +1,4 @@
-"""The events of one device as they came, applied or refused, in the order of their number."""
+"""The events of one device, applied or refused, in the order of their numbers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from inventory.store.database import reported
 from inventory.store.stock import ADDS, OF_WHAT, TAKES_BACK
 from inventory.store.tables import entries, events, refused, stock_moves
 
-PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting.
+PAGE = 1000  # Rows read in one transaction, so that a consumer does not wait long.
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What stands in the table of entries for an event, as text: an altered row may hold anything."""
+    """The row of an event's entry, as text: an altered row may hold anything."""
 
     site: str
     device: str
@@ -49,7 +49,7 @@ class Entered:
 
 
 Moved = dict[str, str | None]
-"""A row of the stock moves, as text: what it is about, and how many of what."""
+"""A row of the stock moves, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +58,29 @@ class Came:
 
     sequence: int
     event_id: str
-    type: str | None  # As its row says; None of one that was refused, for that its body alone says.
-    body: str | bytes  # As it came.
-    withheld: bool  # Whether the device kept its entry back.
-    applied: bool  # Otherwise it was refused.
-    entered: Entered | None  # The entry made of it; None where there is none.
-    added: Moved | None = None  # What the table of stock moves says that it added, and took back.
+    type: str | None  # From its row; None if refused, since only the body has it then.
+    body: str | bytes  # As received.
+    withheld: bool  # Whether the device withheld its content.
+    applied: bool  # False: it was refused.
+    entered: Entered | None  # Its entry; None if there is none.
+    added: Moved | None = None  # Its rows in the table of stock moves: added and reversed.
     taken_back: Moved | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Strays:
-    """What is in the tables under a device's name and in no trail of its."""
+    """Rows under a device's name that belong to none of its events."""
 
-    entries: int  # Entries that no applied event of the device stands behind.
-    out_of_turn: int  # Events before the first number, or behind the last one that was handled.
-    moves: int  # Rows of the stock moves that no applied event of the device stands behind.
+    entries: int  # Entries without an applied event of the device.
+    out_of_turn: int  # Events before the first number, or after the last one handled.
+    moves: int  # Stock moves without an applied event of the device.
 
     def __bool__(self) -> bool:
         return self != Strays(0, 0, 0)
 
 
 class _Written(Cast[str]):
-    """What is written in a column, as text."""
+    """A column cast to text."""
 
     inherit_cache = True
 
@@ -92,7 +92,7 @@ def _cast(element: _Written, compiler: Any, **options: Any) -> str:
 
 @compiles(_Written, "sqlite")
 def _unless_bytes(element: _Written, compiler: Any, **options: Any) -> str:
-    """SQLite takes bytes in any column. As text they look right, yet no query for that text finds them."""
+    """SQLite stores bytes in any column. As text they look right, yet no query for that text finds them."""
     column, said = compiler.process(element.clause, **options), compiler.visit_cast(element, **options)
     return f"CASE typeof({column}) WHEN 'blob' THEN char(0) || hex({column}) ELSE {said} END"
 
@@ -109,7 +109,7 @@ _MOVED = [_Written(table.c[name], Text).label(f"{line}_{name}") for line, table 
 
 
 def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
-    """The events of the device from the first one to number `upto`. Raises Unavailable."""
+    """The events of the device from the first to number `upto`. Raises Unavailable."""
     applied = (
         select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED, *_MOVED)
         .select_from(_with_moves(events.outerjoin(entries, entries.c.event_id == events.c.event_id)))
@@ -126,7 +126,7 @@ def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
 
 
 def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
-    """What is under the device's name beside its trail to number `upto`. Raises Unavailable."""
+    """The rows under the device's name outside of its events to number `upto`. Raises Unavailable."""
     made_of_none, moved_by_none = (
         select(func.count()).select_from(table).where(table.c.site == site, table.c.device == device, ~_stood_on(table))
         for table in (entries, stock_moves)
@@ -146,21 +146,21 @@ def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
 
 
 def _stood_on(table: Table) -> ColumnElement[bool]:
-    """Whether an applied event stands behind a row; a stock move of a third line has none, for no event makes one."""
+    """Whether a row has an applied event; a stock move of a third line has none, since no event makes one."""
     its = (events.c.event_id == table.c.event_id, events.c.site == table.c.site, events.c.device == table.c.device)
     lines = [table.c.line.in_(_LINES.values())] if table is stock_moves else []
     return exists().where(*its, *lines)
 
 
 def _with_moves(found: Join) -> Join:
-    """The rows with what their events moved in stock beside them."""
+    """Join the stock moves of the events."""
     for line, table in _MOVES.items():
         found = found.outerjoin(table, (table.c.event_id == events.c.event_id) & (table.c.line == _LINES[line]))
     return found
 
 
 def names(engine: Engine) -> set[tuple[str, str]]:
-    """Site and name of every device that anything in the tables is of. Raises Unavailable."""
+    """Site and name of every device named in any row. Raises Unavailable."""
     every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries, stock_moves)))
     with reported(engine.url), engine.begin() as transaction:
         return {(row.site, row.device) for row in transaction.execute(every)}

@@ -1,6 +1,6 @@
-"""Trailers as a list shows them: what is announced, what came, and whether they are closed.
+"""Trailers for a list: what is announced, what was received, and whether they are closed.
 
-Of each the visit that its page shows, counted as its dossier counts; of as many trailers as the list shows.
+Each is counted for the visit that its page shows, as its dossier counts; only for the trailers listed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ At = tuple[str, str]
 
 @dataclass(slots=True)
 class Trailer:
-    """One in the list."""
+    """A trailer in the list."""
 
     site: str
     name: str
-    arrival: int = 0  # Of the last entry that names it.
+    arrival: int = 0  # Arrival of the last entry that names it.
     announced: set[str] = field(default_factory=set)  # Pallets; here and below.
     received: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
-    beyond: set[str] = field(default_factory=set)  # Received, and not announced.
-    entries: int = 0  # That stand.
+    beyond: set[str] = field(default_factory=set)  # Received without announcement.
+    entries: int = 0  # Current ones.
     last: datetime | None = None
     closed: bool = False
-    visit: int | None = None  # Which one, where it is not the one that its page shows by itself.
+    visit: int | None = None  # Its number, if its page shows another one by default.
 
     @property
     def state(self) -> str:
@@ -51,7 +51,7 @@ def latest(
     named: str | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
-    """`most` trailers that entries name, the one heard of last first; those before a place, of these sites."""
+    """At most `most` trailers named by entries, the latest first; those before a cursor, of these sites."""
     names = trailer_fields(roles)
     last = func.max(said.c.arrival)
     query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
@@ -70,7 +70,7 @@ def latest(
 
 
 def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
-    """Those that are announced, and of which no entry came since. Devices know 200 lists at most."""
+    """Announced trailers without an entry since. Devices know 200 lists at most."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
     found: dict[At, Trailer] = {}
@@ -79,12 +79,12 @@ def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> 
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
     _without_begun(transaction, found, roles)
-    _announce(transaction, found)  # only now: of a list, its lines are by far the most
+    _announce(transaction, found)  # after the filter: the lines are by far the largest part
     return [one for one in found.values() if one.announced]
 
 
 def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Leave those of which nothing came, or nothing since they were closed and announced again."""
+    """Keep trailers without entries, or without entries since they were closed and announced again."""
     its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
@@ -109,7 +109,7 @@ def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
 
 
 def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Count the visit that the page of each shows, as that page does."""
+    """Count the visit that each trailer's page shows, as that page does."""
     for at, gathered in glance(transaction, of, roles).items():
         visit = shown(gathered.visits(), gathered)
         if visit is None:

@@ -1,1 +1,1 @@
-"""What a person decides: reviews of devices, and flags that rules raise."""
+"""Decisions of people: reviews of devices, and flags that rules raise."""

@@ -1,8 +1,8 @@
-"""Continuity: whether a device's event goes on from the one before it, as one journal with one key makes them.
+"""Continuity: whether a device's event continues the one before it, in one journal with one key.
 
-A key that was stolen, or a device that was cloned, signs events that fit by their number alone: `previous` then names
-another event than the one that is here, or the number is one that no device has come to. Such an event is handled as
-any other, for it is signed; but a person is told when it comes, in the log and by a flag, and not by the next audit.
+With a stolen key or a cloned device, events fit by their number alone: `previous` names another event than the one
+here, or the number is far beyond the device's. Such an event is signed, so it is handled as any other; but it is
+flagged and logged at once, before the next audit finds it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
 """The rules of these flags."""
 
 OF_DEVICE = (CHAIN_BROKEN, NUMBER_JUMPS)
-"""They speak against a device: also where the event makes no entry that could stand."""
+"""Rules about a device: they apply also if the event has no current entry."""
 
 FAR = 1_000_000
-"""So far behind the last number handled, one says nothing of how far the device has come: that many entries are one
-every ten seconds for four months, day and night. A device that truly is so far ahead sends what is lacking first."""
+"""A number this far beyond the last one handled does not count as the device's highest: that many entries are one every
+ten seconds for four months, day and night. A device that truly is so far ahead sends the missing ones first."""
 
 
 class Links(NamedTuple):
-    """What ties an event to others; None where it says nothing, as what was refused may."""
+    """The chain members of an event; None if missing, as in a refused event."""
 
     previous: str | None
     link: str | None
 
 
 def read_links(body: str | bytes) -> Links:
-    """The seal of an event."""
+    """Parse the chain members of an event."""
     try:
         said = from_json(body)
     except ValueError:
@@ -53,7 +53,7 @@ def read_links(body: str | bytes) -> Links:
 
 
 def continues(before: str | None, seal: Links) -> bool:
-    """Whether it goes on from the link before it, as far as both are known."""
+    """Whether it continues the link before it; True if either is unknown."""
     return before is None or seal.previous is None or seal.previous == before
 
 
@@ -62,7 +62,7 @@ Number = tuple[str, str, int]
 
 
 def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str | None]:
-    """The links of these events, applied or refused; that of number 0 is what the first one names."""
+    """The links of these events, applied or refused; number 0 has the genesis link."""
     found: dict[Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
     lacking = {*of} - found.keys()
     for table in (events, refused):
@@ -76,7 +76,7 @@ def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str |
 
 
 def check(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
-    """Hold an event whose turn it is against the one before it, which was the last one handled."""
+    """Compare the device's next event with the last one handled; log and flag a break."""
     at = (event.site, event.device, handled)
     if continues(links(transaction, [at]).get(at), read_links(event.body)):
         return
@@ -90,12 +90,12 @@ def check(transaction: Connection, event: Event | Unfit, handled: int, now: date
 
 
 def jumps(event: Event | Unfit, handled: int) -> bool:
-    """Whether its number is one that no device has come to."""
+    """Whether its number is too far beyond the last one handled."""
     return event.sequence > handled + FAR
 
 
 def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
-    """Flag a number that jumps, once for a device until it is decided."""
+    """Flag a number that jumps; one open flag for each device."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return
@@ -108,7 +108,7 @@ def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: 
 
 
 def alarmed(transaction: Connection) -> dict[tuple[str, str], set[str]]:
-    """By site and device, the rules of this kind that speak against it and are not decided."""
+    """The rules of open continuity flags, by site and device."""
     wanted = select(flags.c.site, flags.c.device, flags.c.rule).distinct()
     found: dict[tuple[str, str], set[str]] = {}
     for row in transaction.execute(wanted.where(flags.c.state == "open", flags.c.rule.in_(OF_DEVICE))):
@@ -119,7 +119,7 @@ def alarmed(transaction: Connection) -> dict[tuple[str, str], set[str]]:
 def _flag(
     transaction: Connection, event: Event | Unfit, rule: str, reason: str, other: str | None, now: datetime
 ) -> None:
-    # An id is its sender's claim: that of another device's event must not get that one flagged.
+    # The id is the sender's claim: another device's event must not get flagged by it.
     foreign = (events.c.event_id == event.event_id, (events.c.site != event.site) | (events.c.device != event.device))
     claimed = transaction.execute(select(exists().where(*foreign))).scalar_one()
     its = {"event_id": str(uuid4()) if claimed else event.event_id, "rule": rule}

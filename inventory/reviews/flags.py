@@ -1,7 +1,7 @@
-"""Flags: entries that a rule of the site's speaks against. They are recorded all the same, and a person decides.
+"""Flags: entries that break a rule of the site's. They are recorded all the same, and a person decides.
 
-Whoever said it stood before the pallet, and nothing that was said is lost: so a rule refuses nothing. Which rules are
-on is in the site's catalogue (`rules`), and counts from when it is published.
+A rule refuses nothing: the operator saw the pallet, and no entry may be lost. The site's catalogue turns rules on
+(`rules`), from its publication on.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from inventory.site.master_kinds import DUPLICATE, STOCK
 from inventory.store.tables import catalogue, entries, flags, pallets
 
 RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
-"""The shipped forms by which pallets come, and by which those that are there are moved, where a rule names no other."""
+"""The shipped forms that receive pallets, and those that move them, if a rule names no other."""
 
 
 OF_SYSTEM = "connect:"
-"""How the rule of a flag begins that a connector made; behind it stands the connector's name."""
+"""Prefix of a connector's rule; the connector's name follows."""
 
 
 class FlagState(StrEnum):
     """What became of a flag."""
 
-    OPEN = "open"  # Nobody has decided.
+    OPEN = "open"  # Not decided.
     STANDS = "stands"  # The entry counts.
-    STRUCK = "struck"  # It does not.
+    STRUCK = "struck"  # The entry does not count.
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a rule says against one entry."""
+    """A rule's objection to one entry."""
 
     event_id: str
     rule: str
     site: str
     device: str
-    reason: str  # A code with what it is about: `already_received:dock-4`.
-    other: str | None  # The event of the entry that it is held against.
+    reason: str  # A code with its detail: `already_received:dock-4`.
+    other: str | None  # The event of the entry that it conflicts with.
     flagged_at: datetime
     state: FlagState
-    who: str | None  # Who decided, why and when.
+    who: str | None  # The decision's author, reason and time.
     why: str | None
     decided_at: datetime | None
 
     @property
     def system(self) -> str:
-        """The connected system that declined the entry; empty where a rule of the site's speaks."""
+        """The connected system that declined the entry; empty for a rule of the site's."""
         return self.rule.removeprefix(OF_SYSTEM) if self.rule.startswith(OF_SYSTEM) else ""
 
     @property
@@ -67,7 +67,7 @@ class Flag:
 
 
 class Flags:
-    """Those of all sites. Each deed is one transaction; all raise Unavailable."""
+    """The flags of all sites. Each method is one transaction; all raise Unavailable."""
 
     def __init__(
         self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], datetime]
@@ -76,7 +76,7 @@ class Flags:
         self._now = now
 
     def all(self, *, every: bool = False) -> list[Flag]:
-        """Undecided flags of entries that stand, the oldest first; with `every`, all."""
+        """Undecided flags of current entries, the oldest first; with `every`, all."""
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
             wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
@@ -85,9 +85,9 @@ class Flags:
             return [_flag(row) for row in transaction.execute(wanted)]
 
     def decide(self, event_id: str, state: FlagState, who: str, why: str) -> list[Flag]:
-        """Decide about an entry: whether it stands or is struck. Raises UnreadableInput where it is not flagged.
+        """Decide whether an entry counts. Raises UnreadableInput if it is not flagged.
 
-        It can be decided anew; the latest word counts.
+        It can be decided again; the latest decision counts.
         """
         if not why.strip():
             raise UnreadableInput(f"{event_id}: no reason is given; say why")
@@ -103,12 +103,15 @@ class Flags:
 
 
 def concerns() -> ColumnElement[bool]:
-    """Whether a flag that is open concerns anybody, where its entry is joined to it: that stands, or none is needed."""
+    """A query condition: an open flag needs a decision.
+
+    Its entry is joined: it must be current, or the rule needs none.
+    """
     return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
 
 
 def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:
-    """What rules say against each of these entries, and what became of it; none where none speaks against it."""
+    """The flags of each of these entries, decided or not; entries without flags are left out."""
     found: dict[str, list[Flag]] = {}
     wanted = select(flags).where(flags.c.event_id.in_(event_ids)).order_by(flags.c.rule)
     for row in transaction.execute(wanted):
@@ -117,7 +120,7 @@ def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]
 
 
 def check(transaction: Connection, event: Event, now: datetime) -> None:
-    """Hold an entry that was just recorded against the rules of its site."""
+    """Check a new entry against the rules of its site, and flag it."""
     if (row := named(event, now)) is None:
         return
     transaction.execute(insert(pallets).values(row))
@@ -131,7 +134,7 @@ def check(transaction: Connection, event: Event, now: datetime) -> None:
 
 
 def named(event: Event, now: datetime) -> dict[str, Any] | None:
-    """The row by which rules find an entry; None where it names no pallet."""
+    """The row by which rules find an entry; None if it names no pallet."""
     if (pallet := _text(event, CALLED["pallet"])) is None:
         return None
     of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
@@ -146,7 +149,7 @@ def speaks(transaction: Connection, site: str) -> bool:
 def _broken(
     transaction: Connection, event: Event, pallet: str, trailer: str | None, now: datetime
 ) -> Iterator[tuple[str, str, str | None]]:
-    """The rules that speak against it, each with the reason and the other entry."""
+    """The broken rules, each with the reason and the other entry."""
     on = _rules(transaction, event.site)
     receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
     its = _standing(event, pallet)
@@ -158,7 +161,7 @@ def _broken(
         came = _latest(transaction, its.where(pallets.c.form.in_(receive)), rule.since(now))
         if came is None:
             yield STOCK, "not_received", None
-        elif trailer is not None:  # what is put on a trailer is there no more
+        elif trailer is not None:  # a loaded pallet is not there any more
             gone = its.where(pallets.c.form == event.form)
             if (other := _latest(transaction, gone, came.came_at)) is not None:
                 yield STOCK, f"already_loaded:{other.device}", other.event_id
@@ -171,12 +174,12 @@ class _Rule:
     forms: tuple[str, ...]
 
     def since(self, now: datetime) -> datetime:
-        """From when on what came is looked at."""
+        """Earliest time of arrival that the rule covers."""
         return now - timedelta(hours=self.hours)
 
 
 def _rules(transaction: Connection, site: str) -> dict[str, _Rule]:
-    """The rules of a site as they were published last; none where none were."""
+    """The published rules of a site; empty without any."""
     its = (catalogue.c.site == site, catalogue.c.kind == OF_RULES, catalogue.c.published_at.is_not(None))
     rows = transaction.execute(
         select(catalogue.c.rows).where(*its).order_by(catalogue.c.version.desc()).limit(1)
@@ -188,7 +191,7 @@ def _rules(transaction: Connection, site: str) -> dict[str, _Rule]:
 
 
 def _standing(event: Event, pallet: str) -> Select[Any]:
-    """The entries that stand and name the pallet, but for this one and the one that it amends."""
+    """The current entries that name the pallet, except this one and the one that it amends."""
     itself: Collection[str] = [event.event_id, *([event.replaces] if event.replaces else [])]
     return (
         select(pallets)
@@ -209,7 +212,7 @@ def _is(trailer: str | None) -> ColumnElement[bool]:
 
 
 def _text(event: Event, names: Collection[str]) -> str | None:
-    """What the entry says in the first of these fields that it has."""
+    """The text of the first of these fields that the entry has."""
     for name in names:
         if isinstance(value := (event.fields or {}).get(name), str):
             return value

@@ -1,7 +1,7 @@
-"""Reviews: what devices have put aside for a person, and what became of it, as far as they have told.
+"""Reviews: utterances that devices have put under review, and the decisions about them, as far as reported.
 
-Of each utterance the latest word counts, whenever it comes: the one of the later life of the device's journal, and of
-one life the one with the higher number.
+The latest message about each utterance counts, in whatever order messages arrive: that of the later journal instance,
+and within one the higher number.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from inventory.store.tables import reviews
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a device says of one utterance."""
+    """A device's message about one utterance."""
 
     site: str
     device: str
     utterance_id: str
     event_id: str
-    life: int  # Which life of the device's journal.
-    sequence: int  # Of the reviews of the device.
+    life: int  # Number of the journal's instance.
+    sequence: int  # Number among the device's reviews.
     state: str  # As in schemas/review.schema.json: open, recorded, answered, dropped, retried.
     form: str
     operator: str | None
-    reason: str | None  # Why it waits.
-    decided_by: str | None  # The operator or the office, where it is decided.
-    entry: str | None  # The event of the entry that it became.
+    reason: str | None  # Why it is under review.
+    decided_by: str | None  # The operator or the office, if decided.
+    entry: str | None  # The event of the resulting entry.
     fields: Mapping[str, Any] = field(repr=False)
-    doubtful: Mapping[str, str] = field(repr=False)  # Of each field that lacks a value or is in doubt, why.
+    doubtful: Mapping[str, str] = field(repr=False)  # Why each missing or doubtful field is so.
     audio_sha256: str
     told_at: datetime
-    body: str = field(repr=False)  # As it was received.
+    body: str = field(repr=False)  # As received.
 
 
 def read_review(payload: bytes, sender: Topics) -> Review:
-    """What the device `sender` says. Raises MalformedMessage."""
+    """Parse a message of the device `sender`. Raises MalformedMessage."""
     event = check_review(payload)
     if event["source"] != sender.source:
         raise MalformedMessage("/source: names another device than the topic")
@@ -75,7 +75,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
 
 
 def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
-    """Keep the latest word on the utterance; by it the decision about the one before is confirmed, or lost."""
+    """Store the message if it is the latest; confirm the decision about the one before, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
         reviews.c.device == review.device,
@@ -89,7 +89,8 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
         transaction.execute(insert(reviews).values(row))
     elif (known.life, known.sequence) >= (review.life, review.sequence):
         if (known.life, known.sequence) == (review.life, review.sequence):
-            # A device repeats at each connection what is open: it lacks the decision that the broker took.
+            # A device repeats its open reviews at each connection, so it lacks the decision that the broker
+            # acknowledged.
             outbox.repeated(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
         return Duplicate()
     else:
@@ -99,13 +100,13 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
 
 
 def load(transaction: Connection, *, every: bool) -> list[Review]:
-    """What waits for a person, the oldest first; with `every`, what was decided too."""
+    """Open reviews, the oldest first; with `every`, decided ones too."""
     wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
     return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
 
 
 def one(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
-    """The latest word on one utterance."""
+    """The latest message about one utterance."""
     its = (reviews.c.site == site, reviews.c.device == device, reviews.c.utterance_id == utterance_id)
     found = _read(transaction, select(reviews).where(*its))
     return found[0] if found else None
@@ -117,7 +118,7 @@ def _read(transaction: Connection, wanted: Select[Any]) -> list[Review]:
 
 
 def as_json(review: Review) -> dict[str, Any]:
-    """For programs: all but the event itself."""
+    """All fields except the event's body and the instance, for JSON."""
     told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
 
@@ -132,9 +133,9 @@ def decision_message(
     prefix: str,
     now: datetime,
 ) -> Message:
-    """The message for the outbox.
+    """The decision's message for the outbox.
 
-    `decision` is accept, correct or discard; `values` go over what was understood, as the form's fields take them.
+    `decision` is accept, correct or discard; `values` override the recognised ones, in the form's text format.
     """
     topics = Topics(prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)

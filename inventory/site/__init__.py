@@ -1,1 +1,1 @@
-"""What a site is told: its master data, its roster, its expected lists and its words, made and published."""
+"""Data of a site: its master data, roster, expected lists and words, created and published."""

@@ -1,7 +1,7 @@
-"""The catalogue: a site's master data in the tables, every version with who made it, when, why and from what.
+"""The catalogue: a site's master data in the tables, every version with author, time, reason and source.
 
-Nothing is changed or deleted: whatever is done makes a version, which devices run once it is published
-(`catalogue_publishing`). To go back is to make a new version with what an old one said.
+Rows are never changed or deleted: each edit makes a version, which devices run once it is published
+(`catalogue_publishing`). A rollback is a new version with the rows of an old one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from inventory.store.tables import catalogue
 
 
 class FaultyRows(UnreadableInput):
-    """Rows that must be put right; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Rows with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
 
     def __init__(self, kind: str, faults: Sequence[str]) -> None:
         super().__init__(f"{kind}: {'; '.join(faults)}")
@@ -43,37 +43,37 @@ class Version:
     site: str
     kind: str
     version: int
-    rows: tuple[Cells, ...] = field(repr=False)  # None: it is withdrawn, and devices go by their own files.
+    rows: tuple[Cells, ...] = field(repr=False)  # Empty: withdrawn, and devices use their own files.
     who: str
     reason: str
-    what: str  # What was done: `imported docks.csv: 2 added, 1 changed`.
+    what: str  # The edit: `imported docks.csv: 2 added, 1 changed`.
     made_at: datetime
-    published_at: datetime | None  # When it was entered in the outbox; None: no device gets it.
-    signed_by: str | None  # The public key that signed it, in hex.
+    published_at: datetime | None  # When it was inserted into the outbox; None: not published.
+    signed_by: str | None  # The signing public key, in hex.
 
     @property
     def data(self) -> MasterData:
-        """As devices take it."""
+        """The master data that devices receive."""
         return MasterData(self.site, self.kind, self.version, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one version says otherwise than another, by what each row is known by."""
+    """The difference between two versions, by the key of each row."""
 
     added: Mapping[str, Cells]
     removed: Mapping[str, Cells]
-    changed: Mapping[str, tuple[Cells, Cells]]  # As it was, and as it is.
+    changed: Mapping[str, tuple[Cells, Cells]]  # Before and after.
 
     @property
     def summary(self) -> str:
-        """In a few words."""
+        """The numbers of added, changed and removed rows."""
         counts = {"added": self.added, "changed": self.changed, "removed": self.removed}
         return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
 
 
 def difference(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
-    """What `after` says otherwise than `before`."""
+    """The difference from `before` to `after`."""
     old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
     return Difference(
         {key: one for key, one in new.items() if key not in old},
@@ -83,7 +83,7 @@ def difference(kind: Kind, before: Collection[Cells], after: Collection[Cells]) 
 
 
 class SiteCatalogue:
-    """The master data of one site. Each deed is one transaction; all raise Unavailable."""
+    """The master data of one site. Each method is one transaction; all raise Unavailable."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class SiteCatalogue:
         forms: Path | None = None,
         of: Callable[[str], Kind] = kind_named,
     ) -> None:
-        """`Store.catalogue` makes it. `forms` is where those are that words are held against; None: not here.
+        """Created by `Store.catalogue`. `forms`: the directory of forms to check words against; None: no check.
 
-        `of` makes a kind of its name: the roster is kept so too.
+        `of` returns the kind of a name: the roster is stored in the same way.
         """
         self.site = site
         self.forms = forms
@@ -105,7 +105,7 @@ class SiteCatalogue:
         self._of_name = of
 
     def kinds(self) -> list[Version]:
-        """The current version of every kind of master data that there is, by name: with its rows."""
+        """The current version of every kind of master data, by name, with its rows."""
         with self.transaction() as transaction:
             return self._kinds(transaction)
 
@@ -122,19 +122,19 @@ class SiteCatalogue:
         return [_version(row) for row in transaction.execute(wanted)]
 
     def current(self, kind: str) -> Version:
-        """The latest version of a kind. Raises UnreadableInput where there is none."""
+        """The latest version of a kind. Raises UnreadableInput if there is none."""
         with self.transaction() as transaction:
             return self._current(transaction, kind)
 
     def published(self, kind: str) -> Version | None:
-        """The version that devices are to run; None where none was published."""
+        """The version that devices are to run; None if none was published."""
         wanted = self._select(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
         with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
         return None if found is None else _version(found)
 
     def at(self, kind: str, version: int) -> Version:
-        """One version of a kind. Raises UnreadableInput where there is none of that number."""
+        """One version of a kind. Raises UnreadableInput for an unknown number."""
         with self.transaction() as transaction:
             return self._at(transaction, kind, version)
 
@@ -144,14 +144,14 @@ class SiteCatalogue:
             return [_version(row) for row in transaction.execute(self._select(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
-        """What one version says otherwise than another. Raises UnreadableInput."""
+        """The difference between two versions. Raises UnreadableInput."""
         return difference(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 
     def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:
-        """Make a version of these rows, which stand somewhere: `("line 7", {"value": "A"})`. `source` is its file.
+        """Make a version of rows with their places: `("line 7", {"value": "A"})`. `source` is their file.
 
-        Its number is higher than `above`, where devices have seen that already.
-        Raises FaultyRows with all that is wrong, and then nothing is made; UnreadableInput for no kind, or no reason.
+        Its number is higher than `above`, a version that devices may have. Raises FaultyRows with all faults, with
+        nothing stored; UnreadableInput for an unknown kind or a missing reason.
         """
         of = self._of_name(kind)
         with self.transaction() as transaction:
@@ -160,9 +160,9 @@ class SiteCatalogue:
     def edit(
         self, kind: str, key: str, cells: Mapping[str, str] | None, who: str, reason: str, *, base: int | None = None
     ) -> Version:
-        """Make a version in which one row is otherwise; None takes it out. `key` is what it is known by; "": a new row.
+        """Make a version with one row changed; None removes it. `key` is the row's key; "": a new row.
 
-        `base` is the version that was looked at: where another one came since, Outdated is raised. Raises FaultyRows,
+        `base` is the version that the edit is based on: if there is a newer one, Outdated is raised. Raises FaultyRows,
         UnreadableInput.
         """
         of = self._of_name(kind)
@@ -180,7 +180,7 @@ class SiteCatalogue:
             return self._put(transaction, of, listed, who, reason, what)
 
     def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
-        """Make a version that says what an older one said. Raises UnreadableInput."""
+        """Make a version with the rows of an older one. Raises UnreadableInput."""
         of = self._of_name(kind)
         with self.transaction() as transaction:
             again = self._at(transaction, kind, version)
@@ -188,7 +188,7 @@ class SiteCatalogue:
             return self._put(transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True)
 
     def withdraw(self, kind: str, who: str, reason: str) -> Version:
-        """Make a version without rows: once it is published, devices go by their own files again."""
+        """Make a version without rows: once published, devices use their own files again."""
         with self.transaction() as transaction:
             self._current(transaction, kind)
             return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
@@ -196,9 +196,9 @@ class SiteCatalogue:
     def publish(
         self, versions: Collection[Version], signed: Callable[[Version, datetime], Message], held: timedelta
     ) -> tuple[list[Version], list[int]]:
-        """Enter these in the outbox, as `signed` makes them; as they are then, and the ids of the rows.
+        """Insert these into the outbox, as messages made by `signed`; the published versions, and the ids of the rows.
 
-        Raises RefusedByDevices, and then none is entered.
+        Raises RefusedByDevices, with nothing inserted.
         """
         now = self._now()
         with self.transaction() as transaction:
@@ -213,7 +213,7 @@ class SiteCatalogue:
         return [replace(one, published_at=now) for one in versions], entered
 
     def is_pending(self, kind: str) -> bool:
-        """Whether the broker has not taken the version of this kind that was published last."""
+        """Whether the broker has not acknowledged the last published version of this kind."""
         of = MessageKind.ROSTER if kind == ROSTER else MessageKind.CATALOGUE
         with self.transaction() as transaction:
             return bool(transaction.execute(select(is_pending(of, literal(self.site), literal(kind)))).scalar())
@@ -258,7 +258,7 @@ class SiteCatalogue:
         known = None
         if kind.listed_in is not None:
             listed = self._current(transaction, kind.listed_in, missing_ok=True)
-            known = {one["value"] for one in listed.rows} or None  # none here: it is a file on the devices
+            known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := faults_of(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
         if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
@@ -274,22 +274,22 @@ class SiteCatalogue:
 
 
 def unfit(catalogue: SiteCatalogue, one: Version) -> list[str]:
-    """What of a version devices would refuse, since it does not fit their forms; a line for each row."""
+    """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = kind_named(one.kind)
     rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
     return _unfit(catalogue.forms, kind, rows, catalogue.kinds)
 
 
 def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]) -> list[str]:
-    """What of words or of a list's values does not fit the forms; `there`: the kinds that there are."""
+    """Faults of words or list values that do not fit the forms; `there` loads the other kinds."""
     if forms is None or not rows or not (kind.name == OF_WORDS or kind.is_list):
         return []
-    from inventory.site.site_words import list_faults, words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
+    from inventory.site.site_words import list_faults, words_faults  # noqa: PLC0415 - the service needs no grammar
 
     before = {one.kind: one.rows for one in there() if one.rows}
     if not kind.is_list:
         return words_faults(rows, forms, before)
-    # Words of the site that fitted the list as it was may not fit it any more: then devices take none of it.
+    # Words that fitted the old list may not fit the new one: then devices would refuse all words.
     words = [(f"word {one['word']!r}", one) for one in before.get(OF_WORDS, ())]
     after = before | {kind.name: tuple(cells for _, cells in rows)}
     known = words_faults(words, forms, before) if words else []
@@ -298,7 +298,7 @@ def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[
 
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
-    """The rows with one in the place of that which was known by `key`, or behind them all."""
+    """The rows with one replaced by its key, or appended."""
     one = kind.row(cells)
     if not key:
         return [*rows.items(), (kind.known_by(one), one)]

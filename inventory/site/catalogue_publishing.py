@@ -1,4 +1,4 @@
-"""Publishing the catalogue: versions go to the devices, signed and retained; which of them each device runs."""
+"""Publishing the catalogue: signed, retained messages to devices; and the versions that devices run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from inventory.store.outbox import HELD, Message, MessageKind
 
 @dataclass(frozen=True, slots=True)
 class Untaken:
-    """Why a device did not take what came last of a kind."""
+    """Why a device declined the latest version of a kind."""
 
-    reason: str  # old, forged, malformed or breaks_form; others may follow.
-    version: int | None  # Of what it declined, where that could be believed.
-    told: str | None  # What is wrong with it, for a person.
+    reason: str  # old, forged, malformed or breaks_form; others may be added.
+    version: int | None  # The declined version, if its message was valid.
+    told: str | None  # The fault, as text.
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What one device has said of the master data that it runs."""
+    """The versions of master data that one device has reported."""
 
     device: str
     online: bool
@@ -38,21 +38,21 @@ class Running:
     declined: Mapping[str, Untaken]  # By kind.
 
     def lacks(self, wanted: Iterable[Version]) -> list[str]:
-        """The kinds of which it runs another version than these: it is away, is about to take them, or declined."""
+        """The kinds of which it does not run these versions: it is offline, has not received them, or declined."""
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
 def unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
-    """The current versions that were not published yet, of these kinds; of all without any."""
+    """The current versions that are not published, of these kinds; of all if empty."""
     return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
 
 
 def publish(
     settings: InventorySettings, catalogue: SiteCatalogue, signer: Signer, kinds: Collection[str] = ()
 ) -> list[Version]:
-    """Enter versions as `enter` does, and publish them at once. Raises as it does.
+    """Insert versions as `enter` does, and publish them at once. Raises as it does.
 
-    Raises Unavailable, Misconfigured too: then the service publishes them.
+    Also raises Unavailable, Misconfigured: then the service publishes them.
     """
     published, entered = enter(settings, catalogue, signer, kinds, held=HELD)
     publish_entered(settings, "catalogue", catalogue.transaction, entered, retain=True)
@@ -67,10 +67,10 @@ def enter(
     *,
     held: timedelta = timedelta(),
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current versions that were not published yet, of these kinds, of all without any, for the outbox.
+    """Sign the current unpublished versions of these kinds, of all if empty, and insert them into the outbox.
 
-    Returns them, and the ids of their rows. A version before that was never published is not sent any more. Raises
-    RefusedByDevices, and FaultyRows for what devices would refuse: then nothing is entered.
+    Returns them, and the ids of their rows. Earlier unpublished versions are never sent. Raises RefusedByDevices, and
+    FaultyRows for rows that devices would refuse: then nothing is inserted.
     """
     waiting = unpublished(catalogue, kinds)
     for one in waiting:
@@ -85,7 +85,7 @@ def enter(
 
 
 def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
-    """Enter the roster as `enter_roster` does, and publish it at once. Raises as it does."""
+    """Insert the roster as `enter_roster` does, and publish it at once. Raises as it does."""
     published, entered = enter_roster(settings, versions, signer, held=HELD)
     publish_entered(settings, ROSTER, versions.transaction, entered, retain=True)
     return published
@@ -94,10 +94,10 @@ def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer:
 def enter_roster(
     settings: InventorySettings, versions: SiteCatalogue, signer: Signer, *, held: timedelta = timedelta()
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current roster of a site, if it was not published yet, for the outbox; it, and the id of its row.
+    """Sign the current roster of a site, if unpublished, and insert it into the outbox; it, and the id of its row.
 
-    Raises UnreadableInput where the broker has one from elsewhere that nobody took over, or devices have a later one;
-    Unavailable, Misconfigured.
+    Raises UnreadableInput if the broker has one published from elsewhere that was not taken over, or devices have a
+    later one; Unavailable, Misconfigured.
     """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:
@@ -118,19 +118,19 @@ def enter_roster(
 
 
 def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -> Message:
-    """A roster for the outbox."""
+    """The outbox message of a roster."""
     topic, body = Topics.roster(prefix, roster.site), signed_roster(roster, signer, now)
     return Message(MessageKind.ROSTER, roster.site, "", ROSTER, topic, body, signer.public, retain=True)
 
 
 def _is_taken_over(there: Roster, history: list[Version]) -> bool:
-    """Whether a later version here says the same; one that withdraws the roster says nothing that could be lost."""
+    """Whether a later version here has the same operators; a retained roster without operators has none to lose."""
     later = [one for one in history if one.version > there.version]
     return bool(later) and (not there.operators or any(operators_of(one.rows) == there.operators for one in later))
 
 
 def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
-    """The roster that devices have from the broker. Raises UnreadableInput for none by this key; Unavailable."""
+    """The roster retained at the broker. Raises UnreadableInput if none is signed with this key; Unavailable."""
     topic = Topics.roster(settings.prefix, site)
     found = read_signed(retained(settings, ROSTER, topic), site, key)
     if found is None or not found.operators:
@@ -139,14 +139,14 @@ def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> 
 
 
 def running(settings: InventorySettings, site: str) -> list[Running]:
-    """What every device of a site has said last, by name: as the broker keeps it. Raises Unavailable."""
+    """The master data that every device of a site reports in its retained status, by name. Raises Unavailable."""
     kept = every_retained(settings, "catalogue", Topics(settings.prefix, site, "+").status)
     found = (status_of(topic, payload, settings.prefix) for topic, payload in kept.items())
     return sorted((one for one in found if one is not None), key=lambda one: one.device)
 
 
 def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
-    """What a device's message on its status topic says of its master data; None where it is no such message."""
+    """The master data in a device's status message; None for an invalid message."""
     try:
         status = read_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:

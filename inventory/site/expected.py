@@ -1,4 +1,4 @@
-"""Expected receipts in the tables: the latest list of each trailer and door, and what of it was received meanwhile."""
+"""Expected receipts in the tables: the latest list of each trailer and door, with received lines marked."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Announced:
 
     expected: ExpectedList
     written_at: datetime
-    body: str | None = field(repr=False)  # The signed message; None where it is not known.
-    public_key: str | None  # Of who signed it, in hex.
+    body: str | None = field(repr=False)  # The signed message; None if unknown.
+    public_key: str | None  # The signer's, in hex.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Kept:
 
     expected: ExpectedList
     sent: bool
-    sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice.
+    sources: Mapping[str, str] = field(default_factory=dict)  # The source of each notice.
 
 
 class ExpectedLists:
-    """The lists of one database. Each method is one transaction, and raises Unavailable where it cannot be made."""
+    """The lists of one database. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._transaction = partial(in_one, engine)
@@ -50,26 +50,26 @@ class ExpectedLists:
     def replace(
         self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
     ) -> list[ExpectedList]:
-        """Keep what is expected at these places, in the place of what was; the lists to publish.
+        """Replace the expected lists of these places; the lists to publish.
 
-        `source`: who publishes them.
+        `source`: the publisher.
         """
         with self._transaction() as transaction:
             now = self._now()
             return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
 
     def all(self) -> list[Kept]:
-        """What is expected at each trailer and door, as it was published last."""
+        """The latest published list of each trailer and door."""
         with self._look() as transaction:
             return kept(transaction)
 
     def mark_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
-        """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
+        """Mark received lines; the lists to publish. `fields`: each form's pallet field."""
         with self._transaction() as transaction:
             return marked(transaction, fields, self._now())
 
     def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
-        """Keep the list as it was signed, for dossiers."""
+        """Store the signed list, for dossiers."""
         with self._transaction() as transaction:
             note_signed(transaction, one, body, key)
 
@@ -82,9 +82,9 @@ def replaced(
     now: datetime,
     sources: Mapping[str, str] | str,
 ) -> ExpectedList:
-    """The list that takes the place of the one there was; without lines, it withdraws that.
+    """Store the list that replaces the present one; without lines, it withdraws that.
 
-    `sources`: who published each notice, or one who published all of them.
+    `sources`: the source of each notice, or one source of all.
     """
     before = _found(transaction, site, place)
     notices = {line.notice for line in ([] if before is None else _lines(before))}
@@ -101,7 +101,7 @@ def replaced(
 
 
 def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
-    """The lists of which something was received since, or was taken back."""
+    """Store the lists whose received lines have changed; these."""
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
         before = _list(row)
@@ -114,7 +114,7 @@ def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) ->
 
 
 def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None) -> list[Kept]:
-    """Every list, or those of a site, or of a place, by site and place; those without lines are withdrawn."""
+    """Every list, or those of a site or a place, by site and place; those without lines are withdrawn."""
     waits = outbox.is_pending(MessageKind.EXPECTED, expected.c.site, expected.c.place)
     wanted = select(expected, waits.label("waits")).order_by(expected.c.site, expected.c.place)
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
@@ -124,20 +124,20 @@ def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace
 
 
 def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
-    """Keep how a list was signed first."""
+    """Store the first signed body of a list."""
     its = (announced.c.site == one.site, announced.c.place == str(one.place), announced.c.version == one.version)
     said = {"body": body.decode(), "public_key": key.raw.hex()}
     transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
 
 
 def published(transaction: Connection, place: ReceivingPlace) -> list[Announced]:
-    """Every list that was published for a place of this name, at whatever site, the oldest first."""
+    """Every published list of a place of this name, at any site, the oldest first."""
     wanted = select(announced).where(announced.c.place == str(place)).order_by(announced.c.site, announced.c.version)
     return [Announced(_list(row), row.written_at, row.body, row.public_key) for row in transaction.execute(wanted)]
 
 
 def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[Announced]:
-    """Every list that was published for these places, each with its site, the oldest first."""
+    """Every published list of these places, each with its site, the oldest first."""
     sites, names = {site for site, _ in places}, {name for _, name in places}
     wanted = select(announced).where(announced.c.site.in_(sites), announced.c.place.in_(names))
     rows = transaction.execute(wanted.order_by(announced.c.version))
@@ -149,7 +149,7 @@ def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -
 
 
 def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
-    """The pallets of a list of which an entry stands that came since it was published first, from whatever device."""
+    """The pallets of a list with a current entry received since its first publication, from any device."""
     pallets = sorted({line.pallet for line in of.lines})
     found: set[str] = set()
     for form, name in fields.items() if pallets else ():
@@ -165,7 +165,7 @@ def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, st
 
 
 def _next(before: Row[Any] | None, now: datetime) -> int:
-    # By the clock, so that a database that was lost does not begin again below what devices have seen.
+    # By the clock, so that after a lost database versions do not restart below those that devices have.
     return max(int(now.timestamp()), 0 if before is None else before.version + 1)
 
 
@@ -203,7 +203,7 @@ def enter(
     *,
     held: timedelta = HELD,
 ) -> list[int]:
-    """Enter them in the outbox, in the transaction that made them; the ids, for `publish_entered`."""
+    """Insert them into the outbox, in the transaction that made them; the ids, for `publish_entered`."""
     messages = []
     for one in lists:
         body = signed_list(one, signer, now)

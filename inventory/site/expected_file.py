@@ -1,4 +1,4 @@
-"""What is expected at trailers and doors, as rows of a file or of a request: read, and checked as a whole."""
+"""Expected lists as rows of a file or a request: parsed, and validated as a whole."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout,
 COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
 MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
 
-CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
-COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON keeps.
+CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
+COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
 YES_NO = {"yes": True, "no": False}
 
 
@@ -32,7 +32,7 @@ class _Checked:
 
 
 def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
-    """What is expected, by trailer or door. Raises FaultyFile, UnreadableInput."""
+    """The expected lists by trailer or door. Raises FaultyFile, UnreadableInput."""
     found, faults = places_of(read_rows(path, LAYOUT))
     if faults:
         raise FaultyFile(path, faults)
@@ -40,7 +40,7 @@ def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
 
 
 def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
-    """What is expected by rows of a file, by trailer or door; and all that is wrong with them, a line each."""
+    """The expected lists of rows by trailer or door; and all faults, a line each."""
     faults: list[str] = []
     checked = [line for where, cells in rows for line in _checked(where, cells, faults)]
     faults += _contradictions(checked)
@@ -53,7 +53,7 @@ def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[Expect
 
 
 def _cell(name: str, value: Any) -> Any:
-    """As it would stand in CSV. A pallet's number that is no text is a fault: its zeros may be lost already."""
+    """The value as in CSV. A pallet's number that is no text is a fault: its zeros may be lost already."""
     if name == "lot_needed" and isinstance(value, bool):
         return "yes" if value else "no"
     if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -119,11 +119,11 @@ REMEDIES = {
     "uom": "allowed is a code of one to three capitals and digits, as the form lists them: CS",
     "lot_needed": "allowed are yes and no; say which",
 }
-"""What each column may hold, and what is to be done where it holds something else."""
+"""The validator of each column, and the remedy for an invalid value."""
 
 
 def _contradictions(lines: list[_Checked]) -> Iterator[str]:
-    """What two lines say of one pallet, and what is too much for one list."""
+    """Contradictions between two lines about one pallet, and lists that are too large."""
     places: dict[str, _Checked] = {}
     items: dict[tuple[str, str], _Checked] = {}
     at: dict[ReceivingPlace, list[ExpectedLine]] = {}

@@ -1,4 +1,4 @@
-"""Kinds of master data: what a row of each holds, by what it is known, and what is wrong with one."""
+"""Kinds of master data: the columns and key of their rows, and their validation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
 from inventory.site.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
 
 RESERVED = frozenset({"roster", "roster.sent"})
-"""Who may sign on has messages and pages of its own: `inventory/site/roster.py`."""
+"""Operators have messages and pages of their own: `inventory/site/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
 """The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
@@ -45,35 +45,35 @@ class Kind:
 
     name: str
     columns: tuple[str, ...]
-    key: tuple[str, ...]  # The columns by which a row is known.
+    key: tuple[str, ...]  # The columns of a row's key.
     must_have: tuple[str, ...]
-    each: str  # What a row is, for messages.
+    each: str  # What a row stands for, in messages.
     faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
-    """What is wrong with the rows; for units besides, the values of their list, if there is one."""
+    """The faults of the rows; for units the second argument is their list's values, if there is one."""
     whole: Callable[[Sequence[Row]], list[str]] | None = None
-    """All that is wrong with the rows, a line each, where the kind says so by itself: it is no master data."""
+    """Replaces all validation of a kind that is no master data: the faults, a line each."""
 
     @property
     def listed_in(self) -> str | None:
-        """For units, the list whose values they are of."""
+        """For units, the name of their list."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
 
     @property
     def is_list(self) -> bool:
-        """Whether it is a list of values that fields of forms are filled from."""
+        """Whether it is a list of values for fields of forms."""
         return self.columns == LIST
 
     def known_by(self, cells: Cells) -> str:
-        """What a person calls the row: `A`, `A100 CS`."""
+        """The row's key as text: `A`, `A100 CS`."""
         return " ".join(cells.get(column, "") for column in self.key)
 
     def row(self, cells: Mapping[str, str]) -> Cells:
-        """The row, without its empty cells."""
+        """The row without empty cells."""
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
 
 def kind_named(name: str) -> Kind:
-    """The kind of that name. Raises UnreadableInput for what can be none."""
+    """The kind of that name. Raises UnreadableInput for an invalid name."""
     if not KIND.fullmatch(name) or name in RESERVED:
         raise UnreadableInput(
             f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
@@ -91,7 +91,7 @@ def kind_named(name: str) -> Kind:
 
 
 def read_kind(kind: Kind, path: Path) -> list[Row]:
-    """The rows of a file, of which no cell is looked at yet but for its name. Raises FaultyFile, UnreadableInput."""
+    """The rows of a file, only their columns validated. Raises FaultyFile, UnreadableInput."""
     layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
     rows = read_rows(path, layout)
     if odd := [fault for where, cells in rows for fault in strange(where, cells, layout)]:
@@ -100,7 +100,7 @@ def read_kind(kind: Kind, path: Path) -> list[Row]:
 
 
 def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
-    """All that is wrong with the rows of a kind, a line each; `known` are the values that units may be of."""
+    """All faults of a kind's rows, a line each; `known` are the values allowed for units."""
     if kind.whole is not None:
         return kind.whole(rows)
     found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, known)]

@@ -1,7 +1,7 @@
-"""Numbering: which number a version gets that devices take, so that none of them refuses it as older than what it has.
+"""Numbering: version numbers that no device refuses as older than its own.
 
-By the clock, so that a database that was lost does not begin again below what devices have; above all that was ever
-made or sent from here, and above what devices say they have, for a clock may have been wrong.
+By the clock, so that after a lost database versions do not restart below those that devices have; above all versions
+made or sent from here, and above those that devices report, since a clock may have been wrong.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from inventory.store.tables import catalogue
 
 log = logging.getLogger("inventory")
 
-ROSTER = "roster"  # The kind; devices tell of it beside their master data.
+ROSTER = "roster"  # The kind; a status reports it apart from master data.
 
-SENT = ".sent"  # Behind the name of a kind: versions of it that the command sent, without what they say.
+SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
 FARTHEST = 5_000_000_000
-"""The highest version that is believed of a device's own word, which carries no signature: the clock of the year 2128.
-So nobody who writes statuses can use the versions up."""
+"""The highest version accepted from a status, which is unsigned: the clock of the year 2128. So a forged status cannot
+use up the versions."""
 
-SHOWN = 5  # So many devices are named.
+SHOWN = 5  # Most devices named in an error.
 
 
 class RefusedByDevices(UnreadableInput):
-    """Devices have a later version than the one that is to be published."""
+    """Devices have a later version than the one to be published."""
 
 
 def next_version(transaction: Connection, site: str, kind: str, now: datetime) -> int:
@@ -44,7 +44,7 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
-    """Number a version that is published and not kept here, and note the number. It is higher than `above`, too.
+    """Number a version that is published without being stored here, and record the number; higher than `above`.
 
     Raises RefusedByDevices.
     """
@@ -57,9 +57,9 @@ def number_sent(transaction: Connection, site: str, kind: str, who: str, above: 
 
 
 def see_taken(transaction: Connection, site: str, kind: str, version: int) -> None:
-    """See that no device would refuse this version as older than what it has. Raises RefusedByDevices.
+    """Check that no device would refuse this version as older than its own. Raises RefusedByDevices.
 
-    A version that nobody can have made is told in the log, and holds nothing up.
+    An impossible version is logged, and does not stop publishing.
     """
     if (sent := floors(transaction, site).get(kind, 0)) > version:
         raise RefusedByDevices(
@@ -78,7 +78,7 @@ def see_taken(transaction: Connection, site: str, kind: str, version: int) -> No
 
 
 def floors(transaction: Connection, site: str) -> dict[str, int]:
-    """The version of each kind that was published last, also of the roster: older ones are nothing for a device."""
+    """The last published version of each kind, also of the roster: devices refuse older ones."""
     sent = (catalogue.c.site == site, catalogue.c.published_at.is_not(None))
     wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(*sent)
     found: dict[str, int] = {}
@@ -89,7 +89,7 @@ def floors(transaction: Connection, site: str) -> dict[str, int]:
 
 
 def _run_by_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
-    """Which version of a kind each device of the site has said last that it has; none of those that have none."""
+    """The version of a kind in each device's last status; devices without one are left out."""
     told = {one.device: _stated_version(one.said, kind) for one in statuses.load(transaction) if one.site == site}
     return {device: version for device, version in told.items() if version is not None}
 

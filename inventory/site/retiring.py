@@ -1,4 +1,4 @@
-"""Retiring a device: what is kept of how it is goes; what it recorded, and the keys that prove it, stay."""
+"""Retiring a device: its status is deleted; its entries, and the keys that verify them, stay."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ At = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """What a device has that is not here, as far as that is known."""
+    """Data of a device that is not here, as far as known."""
 
-    missing: int  # Events behind those that were handled, which have not come.
-    backlog: int  # Entries that it said last to have recorded and not sent.
-    reviews: int  # What waits on it for a person.
+    missing: int  # Events after those handled that have not arrived.
+    backlog: int  # Pending entries in its last status.
+    reviews: int  # Its open reviews.
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.backlog or self.reviews)
 
     @property
     def summary(self) -> str:
-        """For a person."""
+        """One line for messages."""
         counts = {"events are missing": self.missing, "entries wait on it": self.backlog}
         counts["of its utterances wait for a person"] = self.reviews
         return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
 def owed(transaction: Connection, at: At) -> LeftBehind:
-    """What would be lost with it."""
+    """The data that would be lost with it."""
     come = transaction.execute(select(devices.c.highest, devices.c.handled).where(*_its(devices, at))).one_or_none()
     said = transaction.execute(select(statuses.c.online_body).where(*_its(statuses, at))).scalar()
     backlog = parsed(said or "{}").get("backlog")
@@ -48,15 +48,15 @@ def owed(transaction: Connection, at: At) -> LeftBehind:
 
 
 def is_known(transaction: Connection, at: At) -> bool:
-    """Whether anything is kept of it."""
+    """Whether any row names it."""
     every = (exists().where(*_its(table, at)) for table in (statuses, devices, events, refused))
     return any(transaction.execute(select(one)).scalar_one() for one in every)
 
 
 def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> None:
-    """Forget how it is, what waited for its turn, what was to be published to it, and what waited on it for a person.
+    """Delete its status, buffered events, outbox rows and open reviews.
 
-    Of one that was `enrolled`, or sent events, it stays on record that it was retired.
+    If it was `enrolled`, or sent events, a row records that it was retired.
     """
     came = any(
         transaction.execute(select(exists().where(*_its(table, at)))).scalar_one()
@@ -69,7 +69,7 @@ def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> N
 
 
 def unknown(transaction: Connection) -> list[At]:
-    """Devices that said how they are, and of which no event ever came."""
+    """Devices with a status and without any event."""
     there = exists().where(devices.c.site == statuses.c.site, devices.c.device == statuses.c.device)
     wanted = select(statuses.c.site, statuses.c.device).where(~there, statuses.c.state != RETIRED)
     return [(row.site, row.device) for row in transaction.execute(wanted.order_by(statuses.c.site, statuses.c.device))]

@@ -1,6 +1,6 @@
-"""The roster: who may sign on at a site, as rows of a file or of the tables, and what is wrong with them.
+"""The roster: the operators of a site, as rows of a file or of the tables, and their validation.
 
-What it was is kept as versions of the site's catalogue are (`catalogue`), under a kind of its own.
+It is stored as versions in the site's catalogue (`catalogue`), as a kind of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, read_roster, size
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
 
-ROSTER = "roster"  # The kind, as the tables name it: a list of that name can be none (`master_kinds.RESERVED`).
+ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED`).
 
 COLUMNS = ("name", "number", "spoken", "language", "forms")
-BETWEEN = ";"  # What parts several names, or forms, in one cell.
-NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is heard in any noise, and more than six are misspoken.
+BETWEEN = ";"  # Separates several names, or forms, in one cell.
+NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and more than six are misspoken.
 MOST_SPOKEN = 5
 
 
@@ -37,7 +37,7 @@ LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each
 
 
 def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
-    """Who may sign on; `forms` are the names of those that there are. Raises FaultyFile, UnreadableInput."""
+    """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
     if faults := faults_of(rows, forms):
         raise FaultyFile(path, faults)
@@ -45,18 +45,18 @@ def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
 
 
 def kind_of(forms: Collection[str]) -> Kind:
-    """What a row of it holds, where `forms` are the names of those that there are."""
+    """The roster's kind; `forms` are the names of the known forms."""
     each, whole = "one for each operator", partial(faults_of, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
 def operators_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
-    """As devices take them, of rows that are well."""
+    """The operators of valid rows."""
     return tuple(_operator(cells) for cells in rows)
 
 
 def rows_of(roster: Roster) -> list[Row]:
-    """As a file has them."""
+    """The rows that a file would have."""
     cells = (
         {
             "name": one.name,
@@ -71,7 +71,7 @@ def rows_of(roster: Roster) -> list[Row]:
 
 
 def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
-    """The roster that the broker has, if it is one that devices took: what anybody else put there says nothing."""
+    """The retained roster; None if there is none or its signature is not by `key`."""
     try:
         return None if not payload else read_roster(payload, site, key)
     except MalformedMessage:
@@ -79,7 +79,7 @@ def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | No
 
 
 def faults_of(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
-    """All that is wrong with them, a line each; `forms` are the names of those that there are."""
+    """All faults, a line each; `forms` are the names of the known forms."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []
     for where, cells in rows:
@@ -125,7 +125,7 @@ def _faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
 
 
 def _wrong_identity(cells: Cells) -> Iterator[tuple[str, str, str]]:
-    """Of what the operator is known by: the column, what was found, what is allowed and what to do."""
+    """Faults of name, number and spoken names: the column, what was found, what is allowed and what to do."""
     name, number, spoken = cells.get("name", ""), cells.get("number", ""), _parts(cells, "spoken")
     if not is_named(name):
         yield "name", name, f"{NAMED}; give what goes on record"
@@ -139,7 +139,7 @@ def _wrong_identity(cells: Cells) -> Iterator[tuple[str, str, str]]:
 
 
 def _wrong_rights(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """The same of what the operator may do."""
+    """Faults of language and forms, likewise."""
     if (language := cells.get("language", "")) and language not in LANGUAGES:
         yield "language", language, f"allowed are {', '.join(LANGUAGES)}; or leave it empty"
     known = ", ".join(sorted(forms)) or "none"
@@ -149,7 +149,7 @@ def _wrong_rights(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, s
 
 
 def _contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
-    """What two lines give to two people."""
+    """Names or numbers that two operators share."""
     known: dict[tuple[str, str], tuple[str, Operator]] = {}
     for where, one in found:
         told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]

@@ -1,4 +1,4 @@
-"""Sending: what a command of the inventory publishes at once; and what the broker keeps."""
+"""Publishing by commands, outside of the service; and reading retained messages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from dockvoice_protocol.outbox import FAILURE
 from inventory.settings import InventorySettings
 from inventory.store import outbox
 
-KEPT_S = 1.0  # What a broker keeps comes right behind its word that it is subscribed to.
-SEND_S = 20.0  # A broker that is there has taken a message by then.
+KEPT_S = 1.0  # Retained messages arrive right after the SUBACK.
+SEND_S = 20.0  # Timeout for the broker's acknowledgement.
 
 
 def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], *, retain: bool = False) -> None:
-    """Hand messages to the broker by their topics, as the client `name` beside the inventory's own.
+    """Publish messages by their topics, as the client `name` beside the inventory's own.
 
-    It keeps them for a device that is away; with `retain`, for whoever asks later. Raises Unavailable, Misconfigured.
+    The broker keeps them for an offline device; with `retain`, for later subscribers. Raises Unavailable,
+    Misconfigured.
     """
     news: SimpleQueue[SessionEvent] = SimpleQueue()
     session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put)
@@ -38,7 +39,7 @@ def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], 
                         _see(said)
                         waiting.pop(said.tag, None)
                         until = time.monotonic() + SEND_S
-                    # One at a time: a broker may take no more than that.
+                    # One at a time: a broker may accept no more.
                     for topic, payload in list(waiting.items())[:1]:
                         session.publish(topic, payload, tag=topic, retain=retain)
                 case _:
@@ -58,7 +59,7 @@ def publish_entered(
     *,
     retain: bool = False,
 ) -> None:
-    """Publish rows of the outbox now, which were entered as `held`, on one connection.
+    """Publish rows of the outbox now, which were inserted as `held`, on one connection.
 
     Raises Unavailable, Misconfigured: then the service publishes them.
     """
@@ -77,12 +78,12 @@ def publish_entered(
 
 
 def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:
-    """What the broker keeps on a topic; None where it keeps nothing. Raises Unavailable."""
+    """The retained message of a topic; None if there is none. Raises Unavailable."""
     return next(iter(every_retained(settings, name, topic, most=1).values()), None)
 
 
 def every_retained(settings: InventorySettings, name: str, topics: str, most: int | None = None) -> dict[str, bytes]:
-    """What the broker keeps on each topic that the filter matches, `most` of them. Raises Unavailable."""
+    """At most `most` retained messages of the topics that match the filter. Raises Unavailable."""
     news: SimpleQueue[SessionEvent] = SimpleQueue()
     session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topics])
     session.start()

@@ -1,7 +1,7 @@
-"""Site words: what is wrong with the words that a site gives its forms, and what would be read otherwise with one more.
+"""Site words: validation of the words that a site gives its forms, and the effect of one more word.
 
-The one part of the inventory that knows how forms are spoken: it reads words with the devices' own grammar, so that
-what is shown here is what they will do. No recording is heard here.
+The one part of the inventory that knows how forms are spoken: it reads texts with the devices' own grammar, so that it
+shows what devices will do. No audio is recognised here.
 """
 
 from __future__ import annotations
@@ -28,47 +28,47 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
-SPOKEN_IN = LANGUAGES  # What words may be of: the codes of the languages that devices read.
+SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
 
-CATALOGUES = 8  # Sites whose values are at hand, with the words that are made of them.
+CATALOGUES = 8  # Cache size: sites with their values and words.
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a word may be to a form."""
+    """A possible meaning of a word in a form."""
 
     field: str
     as_: str  # label or unit
-    means: str  # Of a unit that another field holds, its code.
+    means: str  # For a unit that another field holds, its code.
 
     @property
     def key(self) -> str:
-        """As a page names it."""
+        """The key in a page."""
         return f"{self.as_}/{self.field}/{self.means}"
 
 
 class Becomes(StrEnum):
-    """What a word makes of something that was said. The worst comes first."""
+    """The effect of a word on an utterance, the worst first."""
 
-    OTHER = "other"  # It would be read as something else than it is, or was, known as.
+    OTHER = "other"  # It would be read as something other than known, or than before.
     WHOLE = "whole"  # All of it would be understood.
     MORE = "more"  # More of it would be understood.
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """Something that was said, as far as the inventory has it."""
+    """The transcript of an utterance, as far as the inventory has it."""
 
-    about: str  # The caller's key of it.
+    about: str  # The caller's key.
     words: str = field(repr=False)
-    known: Mapping[str, Any] = field(repr=False)  # What is known of it, by field.
+    known: Mapping[str, Any] = field(repr=False)  # Its known values, by field.
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a word makes of one of them."""
+    """The effect of a word on one utterance."""
 
     said: Saying
     becomes: Becomes
@@ -78,21 +78,21 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a word would change."""
+    """The effects of a word."""
 
     looked_at: int
     changes: tuple[Change, ...]
 
 
 class Speaking:
-    """How the forms of one site are spoken, with the words that it has given them so far."""
+    """The spoken forms of one site, with its current words."""
 
     def __init__(
         self, directory: Path, lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]] | None = None
     ) -> None:
-        """`lists` are its master data by kind; `entered`, values by field, for lists that are files on the devices.
+        """`lists`: master data by kind. `entered`: values by field, in place of lists that only devices have.
 
-        Raises Misconfigured where there is no form, or where the words do not fit them.
+        Raises Misconfigured if there is no form, or if the words do not fit them.
         """
         self.plain = spoken_forms(directory)
         self._words = tuple(lists.get(OF_WORDS, ()))
@@ -101,11 +101,11 @@ class Speaking:
         self.forms = {name: _taught(form, self._words, self.catalogue) for name, form in self.plain.items()}
 
     def unlisted(self, form: str) -> list[str]:
-        """The lists that a form is filled from and the inventory does not have: what was entered stands for them."""
+        """The lists of a form that the inventory does not have: entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
     def meanings(self, form: str) -> list[Meaning]:
-        """What a word may be to a form."""
+        """The possible meanings of a word in a form."""
         found = []
         for one in self.plain[form].fields:
             if one.spoken.by_unit:
@@ -116,13 +116,13 @@ class Speaking:
         return found
 
     def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
-        """What stands beside figures in a sentence and says nothing to a form; empty where that is not at hand."""
+        """Words of a sentence beside figures that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
         return _unexplained(said, self.forms[form], self.catalogue, language)
 
     def faults(self, row: Cells) -> list[str]:
-        """Why a word cannot be added; empty where it can."""
+        """Why a word cannot be added; empty if it can."""
         form = self.plain.get(row.get("form", ""))
         if form is None:
             return [f"{row.get('form', '')!r}: is no form here; there are {', '.join(self.plain)}"]
@@ -130,22 +130,22 @@ class Speaking:
             add_word(json.loads(json.dumps(dict(self.forms[form.name].schema))), row)
         except AlreadyKnown as fault:
             return [str(fault)]
-        except Misconfigured:  # which is told below, with all else that is wrong
+        except Misconfigured:  # reported below, with all other faults
             pass
         return _faults(form, (*self._words, row), self.catalogue)
 
     def trial(self, row: Cells, said: Iterable[Saying]) -> Trial:
-        """What was said, read with the word and without. Raises Misconfigured for a word that cannot be added."""
+        """Read the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
         after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
         language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
         wanted = _compared(row["word"], language)
-        # "twelve" was said a thousand times.
+        # Cached: "twelve" was said a thousand times.
         holds = lru_cache(lambda words: _holds(_compared(words, language), wanted))
         for one in said:
             looked_at += 1
             if not holds(one.words):
-                continue  # what does not have the word is read as before
+                continue  # without the word it is read as before
             was, would_be = (_read(one.words, form, self.catalogue, language.code) for form in (before, after))
             if (becomes := _becomes(one.known, was, would_be, after)) is not None:
                 changes.append(Change(one, becomes, was, would_be))
@@ -154,7 +154,7 @@ class Speaking:
 
 
 def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
-    """What is wrong with all words of a site, held against the forms that they are of and the values that exist."""
+    """The faults of a site's words, checked against their forms and the existing values."""
     forms, words = spoken_forms(directory), [cells for _, cells in rows]
     there = ", ".join(forms)
     found = [
@@ -169,7 +169,7 @@ def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Seque
 
 
 def list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
-    """What devices would refuse of a list: each of its values with which a form could not be filled, by its row."""
+    """The values of a list that devices would refuse, since a form cannot be filled with them, by row."""
     where = {cells["value"]: at for at, cells in rows}
     catalogue = _catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
     found: dict[tuple[str, str], list[str]] = {}
@@ -185,13 +185,13 @@ def list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
 
 
 def spoken_forms(directory: Path) -> Mapping[str, Form]:
-    """The forms of a directory that can be spoken, by name. Raises Misconfigured where there is no form."""
+    """The spoken forms of a directory, by name. Raises Misconfigured if there is no form."""
     files = form_files(directory)
     return _forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
 
 
 def fields_of_lists(directory: Path) -> frozenset[str]:
-    """The fields that are filled from a list of the catalogue, of any form. Raises Misconfigured."""
+    """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
     return frozenset(one.name for form in spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
 
@@ -201,7 +201,7 @@ def _forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
     for name, path, _ in files:
         try:
             found[name] = load_form(path)
-        except Misconfigured as fault:  # entries are held to it all the same: inventory.forms
+        except Misconfigured as fault:  # its entries are validated all the same: inventory.forms
             log.warning("no words can be tried for a form: %s", fault)
     return found
 
@@ -209,7 +209,7 @@ def _forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
 def _values(
     forms: Mapping[str, Form], lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]]
 ) -> str:
-    """The lists of values that forms are filled with, in one text by which they are known."""
+    """The lists of values for forms as one text, a cache key."""
     rows = {kind: [dict(one) for one in of] for kind, of in lists.items() if kind not in {OF_RULES, OF_WORDS}}
     for form in forms.values():
         for one in form.fields:
@@ -252,7 +252,7 @@ def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> froz
 
 
 def word_of(said: str) -> str:
-    """The words of a phrase, without the figures beside which they stand: "door" of "door #"."""
+    """The words of a phrase without its figures: "door" of "door #"."""
     return " ".join(one for one in said.split() if one != FIGURE)
 
 
@@ -266,7 +266,7 @@ def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def _read(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
-    """Each field of which the words say one value."""
+    """Each field with one value in the words."""
     language = language_named(code)
     fields = read(transcribed(said, form, catalogue, language), form, catalogue, language)
     return {name: _plain(one.value) for name, one in fields.items() if one.value is not None}

@@ -1,4 +1,4 @@
-"""Files that people give the inventory: CSV or JSON becomes rows of cells, or all the faults of a file at once."""
+"""Input files: CSV or JSON parsed into rows of cells, or all faults of a file at once."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from dockvoice_protocol.errors import UnreadableInput, plainly
 from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 
-LARGEST = 20_000_000  # Bytes of a file: a hundred thousand lines, more than any site gets in a day.
-MOST_FAULTS = 100  # That are told of one file: with more, it is a file of another kind.
-LONGEST = 64  # Characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
+LARGEST = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
+MOST_FAULTS = 100  # Most faults reported of one file: more mean a file of another kind.
+LONGEST = 64  # Most characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
 
-Cells = Mapping[str, Any]  # By their columns; what is no text in JSON comes as it is, and is a fault.
-Row = tuple[str, Cells]  # Where in the file it stands, and what it says.
+Cells = Mapping[str, Any]  # By column; a JSON value that is no text stays as it is, and is a fault.
+Row = tuple[str, Cells]  # Its place in the file, and its cells.
 
 NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control or an invisible character"
 
 
 class FaultyFile(UnreadableInput):
-    """Lines that must be put right; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Lines with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         beyond = [f"and {len(faults) - MOST_FAULTS} faults more"] if len(faults) > MOST_FAULTS else []
@@ -37,17 +37,17 @@ class FaultyFile(UnreadableInput):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a file of one kind looks like."""
+    """The layout of files of one kind."""
 
     columns: tuple[str, ...]
     must_have: tuple[str, ...]
-    besides: str  # What its header must name besides: " once, and trailer or door".
-    each: str  # What a line is: "one for each item on each pallet".
-    cell: Callable[[str, Any], Any]  # A value of JSON, by its column, as it would stand in CSV.
+    besides: str  # What the header must name as well: " once, and trailer or door".
+    each: str  # What a line stands for: "one for each item on each pallet".
+    cell: Callable[[str, Any], Any]  # Converts a JSON value, by its column, to its form in CSV.
 
 
 def read_rows(path: Path, layout: Layout) -> list[Row]:
-    """Its rows, of which no cell is looked at yet. Raises UnreadableInput."""
+    """The rows, their cells not validated. Raises UnreadableInput."""
     return _json_rows(path, layout) if path.suffix == ".json" else _csv_rows(path, layout)
 
 
@@ -61,7 +61,7 @@ def strange(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
 
 
 def is_named(found: str) -> bool:
-    """Whether it may be a name, a number or a code."""
+    """Whether it is a valid name, number or code."""
     return 0 < len(found) <= LONGEST and is_plain(found)
 
 
