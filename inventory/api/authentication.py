@@ -1,7 +1,7 @@
 """Authentication middleware: checks token, rate limit and scope, and validates every request, then calls its endpoint.
 
 An endpoint's function runs in a thread. Of a request only the token's name and the path are logged: parameters and body
-may hold what an operator said.
+may hold an operator's words.
 """
 
 from __future__ import annotations

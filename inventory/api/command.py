@@ -47,7 +47,7 @@ def api(
     demand_extra()
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        from inventory.api.app import serve  # noqa: PLC0415 - `--help` waits for no web server
+        from inventory.api.app import serve  # noqa: PLC0415 - `--help` must not import the web server
 
         log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
@@ -82,7 +82,7 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
     """
-    from inventory.api.tokens import Scope, add_token  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.api.tokens import Scope, add_token  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)

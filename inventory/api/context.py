@@ -104,7 +104,7 @@ class Endpoint:
     body: type[Body] | None = None
     scope: Scope = Scope.READ
     statuses: Mapping[int, str] = field(default_factory=dict)  # Other statuses with the same response.
-    problems: tuple[str, ...] = ()  # Beside those of every endpoint.
+    problems: tuple[str, ...] = ()  # In addition to those of every endpoint.
     group: str = ""  # The tag of the OpenAPI document, set by app.GROUPS.
 
 

@@ -1,4 +1,4 @@
-"""Expected receipts: what a notice announces for a trailer or a door, written by a program.
+"""Expected receipts: a notice's lines for a trailer or a door, written by a program.
 
 As by `dockvoice inventory expect`: validated, signed with the console's key, stored and published.
 """
@@ -61,14 +61,14 @@ class ExpectedIn(Body):
 
 
 def lists(context: ApiContext) -> Answer:
-    """What is expected at each trailer and door of a site."""
+    """The expected lists of a site."""
     with context.read_transaction() as transaction:
         found = kept(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
 def one_list(context: ApiContext) -> Answer:
-    """What is expected at one of them."""
+    """The expected list of one place."""
     found = _there(context)
     if found is None:
         raise Problem(
@@ -78,7 +78,7 @@ def one_list(context: ApiContext) -> Answer:
 
 
 def announce(context: ApiContext) -> Answer:
-    """Replace what is expected there."""
+    """Replace the expected list of a place."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
     rows = [
@@ -95,7 +95,7 @@ def announce(context: ApiContext) -> Answer:
 
 
 def withdraw(context: ApiContext) -> Answer:
-    """Expect nothing there any more."""
+    """Withdraw the expected list of a place."""
     if (there := _there(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
     return _publish(context, (), "expected_withdrawn")
@@ -137,7 +137,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
 
 
 def _says_the_same(there: Kept, lines: Sequence[ExpectedLine]) -> bool:
-    """Whether the lines are equal but for what was received meanwhile."""
+    """Whether the lines are equal except for the received marks."""
     return [replace(line, received=False) for line in there.expected.lines] == list(lines)
 
 

@@ -1,7 +1,7 @@
 """Master data written by programs: docks, items and units of a site, and its operators.
 
-As on the console: validated, stored as a version with author and reason, signed and published. Rules and words are
-left to people, since their effect is looked at first.
+As on the console: validated, stored as a version with author and reason, signed and published. Rules and words are left
+to people, who preview their effect.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger("api")
 PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""
 
-MOST = 10_000  # Rows of a message: twice what is taken, so that the rule that is broken is told, and not this one.
+MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
 
 Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
 Cell = Annotated[str, Field(max_length=1000)]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from inventory.reviews.flags import FlagState
 
 Values = dict[str, Any]
-"""By the name of the field, as the form has them."""
+"""By the name of the field, with the form's values."""
 
 
 class Reply(BaseModel):

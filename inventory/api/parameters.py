@@ -16,8 +16,8 @@ from dockvoice_protocol.instants import in_utc, instant
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
-MOST = 1000  # Of one page: a message of some 500 kB.
-DIGITS = 18  # Of a number that every database has.
+MOST = 1000  # Most rows of one page: a message of some 500 kB.
+DIGITS = 18  # Most digits of a number, within every database's range.
 
 
 class Query(BaseModel):
@@ -46,7 +46,7 @@ def parse_instant(given: str, info: ValidationInfo) -> datetime:
             "moment",
             "allowed is a day (2026-11-20) or a moment (2026-11-20T06:00:00Z; a + is written %2B in an address)",
         )
-    if not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
+    if not 1970 < found.year < 9999:  # noqa: PLR2004 - the range of every database and time zone
         raise PydanticCustomError("moment", "allowed are the years 1971 to 9998")
     return found
 

@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "fault": (500, "The program has a fault"),
     "away": (503, "The database or the broker does not answer"),
 }
-"""By the last part of `type`: the status and the title. `detail` says more, and `errors` what is wrong where."""
+"""The status and title of each problem type, by the last part of `type`. `detail` and `errors` say more."""
 
 
 class Wrong(BaseModel):

@@ -12,7 +12,7 @@ from inventory.queries import stock
 from inventory.queries.stock import Standing, WantedStock
 from inventory.store.stock import OF_WHAT
 
-PLACE = (str, int)  # Of a sum: the event and the line of one of its rows.
+PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
 
 FILTERS = ("pallet", "item", "lot", "location")
 

@@ -35,13 +35,13 @@ table = Table(
     "dockvoice_api_tokens",
     metadata,
     Column("name", Text, primary_key=True),
-    # Of 256 random bits: neither a salt nor a slow hash would add anything.
+    # A token has 256 random bits: neither a salt nor a slow hash would add anything.
     Column("token_sha256", Text, nullable=False, unique=True),
     Column("grants", Json, nullable=False),  # By site, read or write; `*` for every site.
     Column("made_at", Moment, nullable=False),
     Column("made_by", Text, nullable=False),
-    Column("ends_at", Moment),  # None: never.
-    Column("used_at", Moment),  # To the hour; None: never.
+    Column("ends_at", Moment),  # NULL: never.
+    Column("used_at", Moment),  # To the hour; NULL: never.
 )
 
 

@@ -22,9 +22,9 @@ from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
 from inventory.words import check_language, languages
 
-PLACE = (int, str, str)  # Of a trailer in the list: the last arrival, its site, its number.
+PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
 
-MOST = 200  # Trailers of one page: the entries of each are counted.
+MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
 class TrailersQuery(Query):
@@ -55,7 +55,7 @@ class DossierQuery(TrailerQuery):
 
 
 def trailers(context: ApiContext) -> Answer:
-    """Those that are announced, then those that entries name, the latest first."""
+    """Announced trailers, then those that entries name, the latest first."""
     asked: TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
     place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
@@ -71,7 +71,7 @@ def trailers(context: ApiContext) -> Answer:
 
 
 def trailer(context: ApiContext) -> Answer:
-    """Every line of a visit, and what it came to."""
+    """Every line of a visit, and its totals."""
     gathered, found = _visits(context, to_look_at=True)
     chosen = _chosen(context, gathered, found)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
@@ -81,7 +81,7 @@ def trailer(context: ApiContext) -> Answer:
 
 
 def make_dossier(context: ApiContext) -> Answer:
-    """The dossier of a visit, signed, without recordings. That it was made, and by whom, is on record."""
+    """The dossier of a visit, signed, without recordings; recorded in the audit log."""
     asked: DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")

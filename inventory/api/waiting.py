@@ -1,4 +1,4 @@
-"""What waits for a person: reviews, flags and refused events. Read-only: people decide elsewhere."""
+"""Pending decisions: reviews, flags and refused events. Read-only: people decide elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
 from inventory.store.tables import reviews as put_aside
 
-PLACE = (datetime, str)  # And an event.
-FLAG_PLACE = (datetime, str, str)  # And a rule.
+PLACE = (datetime, str)  # Cursor: a time and an event.
+FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
 class PageQuery(Query):
@@ -43,7 +43,7 @@ class FlagsQuery(PageQuery):
 
 
 def reviews(context: ApiContext) -> Answer:
-    """What devices have put aside, the oldest first."""
+    """Utterances under review, the oldest first."""
     asked: ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
     wanted = _of_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
@@ -61,7 +61,7 @@ def reviews(context: ApiContext) -> Answer:
 
 
 def flags(context: ApiContext) -> Answer:
-    """What rules speak against, the oldest first; open ones only of entries that stand, or of devices."""
+    """Flags, the oldest first; open ones only of current entries, or about devices."""
     asked: FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _of_sites(select(spoken), spoken.c.site, context).order_by(*order)
@@ -80,7 +80,7 @@ def flags(context: ApiContext) -> Answer:
 
 
 def refusals(context: ApiContext) -> Answer:
-    """Events that were not applied, the latest first."""
+    """Refused events, the latest first."""
     asked: PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:

@@ -1,1 +1,1 @@
-"""The dossier of a trailer: its visits, what it rests on, its page and its file."""
+"""The dossier of a trailer: its visits, its evidence, its page and its file."""

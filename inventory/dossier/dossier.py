@@ -59,20 +59,20 @@ class Clips:
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     gone: Collection[str] = frozenset()
-    """Those that their device no longer had when it made the bundle."""
+    """Recordings that their device had removed before it made the bundle."""
 
 
 NO_CLIPS = Clips()
 
 Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
-"""What stands in dossier.json of its version, by what else stands there and the files that it rests on."""
+"""Returns the `issue` member of dossier.json, from its other members and the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One, made."""
+    """A finished dossier."""
 
-    content: dict[str, Any] = field(repr=False)  # What stands in dossier.json.
+    content: dict[str, Any] = field(repr=False)  # The members of dossier.json.
     file: bytes = field(repr=False)
 
 
@@ -85,7 +85,7 @@ def made(
     clips: Clips = NO_CLIPS,
     issue: Issue = lambda _content, _files: None,
 ) -> Dossier:
-    """The dossier of a visit. `enrolled` are the keys that the inventory vouches for, `issue` counts its versions."""
+    """The dossier of a visit. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
     content, files = collected(visit, of, enrolled, language, clips)
     if (told := issue(content, files)) is not None:
         content["issue"] = told
@@ -101,7 +101,7 @@ def made(
 def collected(
     visit: Visit, of: Gathered, enrolled: Iterable[Enrolled], language: str, clips: Clips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What stands in dossier.json, but for the hashes, and the files that it rests on."""
+    """The members of dossier.json, except the hashes, and the files that it rests on."""
     before = [] if visit.after is None else [one for one in of.story.said if _same(of, one, visit.after)]
     said = [*before, *visit.said]
     files: dict[str, bytes] = {}
@@ -157,7 +157,7 @@ def collected(
 
 
 def _worded(form: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """A form with what its fields are called in this language, else in English."""
+    """A form with the titles of its fields in this language, else in English."""
     return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
 
 
@@ -172,7 +172,7 @@ def _file(folder: str, said: Said) -> str:
 def _keys(
     visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[Enrolled]
 ) -> list[tuple[str | None, PublicKey]]:
-    """Whose signatures are in it: by the device; None for lists, which the office signs."""
+    """The signing keys of all files, with their devices; None for lists, which the office signs."""
     events = [one.event for one in said] + [one.said.event for one in visit.refused]
     events += [parsed(one.body.encode()) for one in visit.reviews]
     named = {(str(event.get("source")), str(event.get("keyid"))) for event in events}
@@ -189,19 +189,19 @@ def _keys(
 
 
 def _zone(said: Iterable[Said]) -> str | None:
-    """The site's time zone, as most of its devices have it."""
+    """The site's time zone, by most of its events."""
     zones = Counter(str(one.data["workday"]["zone"]) for one in said if "workday" in one.data)
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else None
 
 
-LARGEST = 50_000_000  # Bytes of one member: an hour of speech as FLAC. What claims more is a bomb.
+LARGEST = 50_000_000  # Most bytes of one member: an hour of speech as FLAC. A larger claim is a decompression bomb.
 
 BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
-"""What Python says of a ZIP file that is none, or is encrypted."""
+"""Python's errors for a ZIP file that is invalid or encrypted."""
 
 
 def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
-    """The recordings with one of these SHA-256, and which of them their device had no more. Raises UnreadableInput."""
+    """The recordings with one of these SHA-256, and those that their device had removed. Raises UnreadableInput."""
     given: dict[str, bytes] = {}
     named: set[str] = set()
     for path in bundles:
@@ -235,7 +235,7 @@ def _read_member(
         )
     if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
         raise BadZipFile
-    with bundle.open(member) as file:  # `read` of the ZIP file would take all that a bomb holds, whatever it claims
+    with bundle.open(member) as file:  # `ZipFile.read` would decompress all of a bomb, whatever size it claims
         content = file.read(member.file_size + 1)
     if member.filename.endswith(".flac"):
         clip = hashlib.sha256(content).hexdigest()

@@ -1,8 +1,8 @@
-"""The desk where the inventory writes a trailer's dossier by itself, as soon as the trailer is closed.
+"""Writes a trailer's dossier to a file as soon as the trailer is closed.
 
-What comes of a closed visit later is in another version, in a file of its own.
-It works beside the loop that answers devices: no full disk, no lost share and no fault in a dossier keeps a receipt
-waiting. What is owed stands in the database, so it is written after a restart too.
+Changes to a closed visit go into another version, in a file of its own. It runs in a thread of its own: no full disk,
+lost share or error in a dossier delays a receipt. Pending dossiers are found in the database, so they are written after
+a restart too.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from inventory.store.keys import KeyDirectory
 
 log = logging.getLogger("inventory")
 
-RETRY_S = (5.0, 600.0)  # First and longest wait before what failed is tried again; doubled each time.
+RETRY_S = (5.0, 600.0)  # First and longest wait before a retry; doubled each time.
 
-LOOK_S = 5.0  # So long several corrections of a closed visit may take that are to be one version of its dossier.
+LOOK_S = 5.0  # Wait during which several corrections of a closed visit join one version.
 
-SHOWN = 100  # Characters of a trailer's number in the name of its file: file systems take 255 in all.
+SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What dossiers are written with, and where."""
+    """Writes dossiers with these settings."""
 
     issues: Issues
     roles: Roles
@@ -48,10 +48,10 @@ class Desk:
     language: str
 
     def write_owed(self, named: Iterable[At] = (), *, waiting: bool = False) -> int:
-        """Write each dossier that is owed, and each that lacks what came since; how many could not be.
+        """Write each pending dossier, and each whose evidence has changed; the number of failures.
 
-        Each failure is told in the log. `named`: trailers of which devices said that something was decided; `waiting`:
-        look also where something was left to a person.
+        Each failure is logged. `named`: trailers with changed reviews; `waiting`: also check those that had open
+        reviews.
         """
         owed = {(site, trailer) for site, trailer, _ in self.issues.owed(self.roles)}
         looked = self.issues.looked(self.roles, named, waiting=waiting)
@@ -65,7 +65,7 @@ class Desk:
             except DockvoiceError as fault:
                 log.warning("dossier of trailer %s: %s", trailer, fault)
                 failed += 1
-            except Exception:  # whatever it is, the other trailers' are written, and it is tried again
+            except Exception:  # the other trailers' are written, and this one is retried
                 log.exception("dossier of trailer %s", trailer)
                 failed += 1
         if not failed:
@@ -94,8 +94,8 @@ class Desk:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """The whole file or none, for its owner only, safe on the disk."""
-    partial = path.with_name(f".{path.name}.partial")  # not *.zip: never read half-written
+    """Write the file atomically and durably, readable by its owner only."""
+    partial = path.with_name(f".{path.name}.partial")  # no *.zip, so a partial file is never read
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -114,7 +114,7 @@ def _put(path: Path, content: bytes) -> None:
 
 
 class DossierWriter:
-    """Has the desk write when a trailer was closed, and again later where it could not. For the consumer's thread."""
+    """Writes in a thread when a trailer was closed, and retries. Its methods are for the consumer's thread."""
 
     def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk = desk
@@ -123,17 +123,17 @@ class DossierWriter:
         self._due_at: float | None = clock()  # A trailer may have been closed while the service was down.
         self._wait_s = RETRY_S[0]
         self._named: set[At] = set()
-        self._begun: tuple[set[At], bool] = (set(), False)  # What the desk was told to look at last.
-        self._decided = True  # Decisions made while the service was down are looked for once.
+        self._begun: tuple[set[At], bool] = (set(), False)  # Arguments of the last write.
+        self._decided = True  # Finds reviews decided while the service was down.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
         self._writing: Future[int] | None = None
 
     def applied(self, form: str) -> None:
-        """An event of this form was applied."""
+        """Schedule a write after an event of this form."""
         self._due(0 if form in self._closing else LOOK_S)
 
     def reviewed(self, review: Review) -> None:
-        """A device said what waits for a person, or what became of it."""
+        """Schedule a write after a changed review."""
         names = trailer_fields(self._desk.roles)
         self._named |= {(review.site, str(review.fields[name])) for name in names if name in review.fields}
         self._decided = True
@@ -144,7 +144,7 @@ class DossierWriter:
         self._due_at = at if self._due_at is None else min(self._due_at, at)
 
     def beat(self) -> None:
-        """To be called at every turn: never waits."""
+        """Called at every turn: never waits."""
         if self._writing is not None:
             if not self._writing.done():
                 return
@@ -157,13 +157,13 @@ class DossierWriter:
             self._writing = self._thread.submit(self._desk.write_owed, named, waiting=decided)
 
     def stop(self) -> None:
-        """Begin nothing more; what is being written is finished."""
+        """Start no further write; a running one is finished."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _finish_writing(self, done: Future[int]) -> None:
         try:
             failed = done.result()
-        except DockvoiceError as fault:  # the database is away: what is owed could not even be asked
+        except DockvoiceError as fault:  # the database is unavailable
             log.warning("dossiers: %s", fault)
             failed = 1
         if not failed:

@@ -1,4 +1,4 @@
-"""The page of a dossier: one HTML file to read, hear and print on A4, with no script and nothing from elsewhere."""
+"""The page of a dossier: one HTML file to read, play and print on A4, without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from inventory.words import languages, load
 LANGUAGES = languages("dossier")
 
 FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
-BESIDE = ("damage_reported", "said_short", "said_over")  # Shown where there is anything of them.
+BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
 
-AMISS = ("over", "short", "missing", "not_announced")  # What a carrier is asked about.
+AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
 
 STYLE = """
 :root{color-scheme:light dark;--line:#8888;--soft:#8882;--bad:#b00020;--good:#1b6e2c}
@@ -52,13 +52,13 @@ tr,.note,.few{break-inside:avoid}h2{break-after:avoid}thead{display:table-header
 a{color:inherit;text-decoration:none}}
 """
 
-FEW = 12  # Rows of a table that is not broken over two sheets.
+FEW = 12  # Rows of a table that is kept on one sheet.
 
-SHORT = 12  # Digits of a hash that a person reads aloud; the whole one is in dossier.json.
+SHORT = 12  # Digits of a hash short enough to read aloud; dossier.json has all.
 
 
 def page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
-    """The page of what stands in dossier.json and in the files beside it; `keyid` is of the key that signs it."""
+    """The page of dossier.json and its files; `keyid` is the signing key's."""
     return _Page(content, files, keyid).whole()
 
 
@@ -272,7 +272,7 @@ class _Page:
         return self._table("keys", ("keyid", "of_device"), rows)
 
     def _table(self, name: str, heads: Iterable[str], rows: list[str]) -> str:
-        """A table under its heading; nothing without rows."""
+        """A table under its heading; empty without rows."""
         if not rows:
             return ""
         head, title = "".join(f'<th scope="col">{self._word(one)}</th>' for one in heads), self._word(name)
@@ -289,7 +289,7 @@ class _Page:
         )
 
     def _with_former(self, one: Said) -> list[Said]:
-        """An entry with those that it goes back to: a correction alone does not say the pallet."""
+        """An entry with those that it corrects: a correction alone may not name the pallet."""
         found = [one]
         while (former := self._story.by_id.get(found[0].replaces or "")) is not None:
             found.insert(0, former)
@@ -300,7 +300,7 @@ class _Page:
         return f'<a href="#no{number}">{self._word("number")} {number}</a>'
 
     def _clip(self, clip: str, event_id: str | None) -> str:
-        """A recording to play, or why there is none, with its hash in either case."""
+        """A player of a recording, or the reason why there is none, with its hash."""
         state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:SHORT])}</code></small>"
         if state != "given":
             return f"<div><small>{self._word('clip_' + state)}</small> {short}</div>"
@@ -324,7 +324,7 @@ class _Page:
 
 
 def escape(text: str) -> str:
-    """Anybody's words in a page: no markup, and nothing that turns its direction or is not seen."""
+    """Text escaped for HTML, without characters that are invisible or change its direction."""
     return in_html(in_one_line(text))
 
 
@@ -337,7 +337,7 @@ def _issue(content: Json, words: Mapping[str, str]) -> dict[str, str]:
 
 
 def _changed(content: Json, words: Mapping[str, str]) -> Iterator[str]:
-    """What is another figure than in the version before, and which sentences came since."""
+    """A line about changed figures and added events since the previous version."""
     issue = content.get("issue")
     if issue is None or issue["changed"] is None:
         return
@@ -374,5 +374,5 @@ def _zone(name: str | None) -> tzinfo:
 
 
 def local_day(text: str, zone: str | None) -> str:
-    """The day of a moment by the clock on the site's wall."""
+    """The date of a moment in the site's time zone."""
     return in_zone(moment(text), _zone(zone)).date().isoformat()

@@ -1,7 +1,6 @@
-"""Which version of its dossier a closed visit is at: the next one as soon as it rests on anything else.
+"""Versions of a closed visit's dossier: a new one when its evidence changes.
 
-A version is counted by what the dossier rests on: events, what was refused or put aside, lists. Its language and the
-recordings that are given with it make no other version.
+The evidence is the events, refused events, reviews and lists. Its language and recordings make no new version.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def issued(
     files: Mapping[str, bytes],
     now: datetime,
 ) -> Json | None:
-    """What a dossier of the visit says of its version, which is on record from now on; None of one still open."""
+    """Store the visit's version; the `issue` member of its dossier, None for an open visit."""
     if visit.closing is None:
         return None
     before = _latest(transaction, visit)
@@ -51,13 +50,13 @@ def issued(
 
 
 def note_filed(transaction: Connection, event_id: str, file: str, sha256: str, version: int, now: datetime) -> None:
-    """Remember what was written, so that it is not written again; another consumer may have done so first."""
+    """Record that a version was written, so that it is not written again; another consumer may have done so first."""
     values = {"file": file, "sha256": sha256, "filed": version, "written_at": now}
     transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
 
 
 def is_filed(transaction: Connection, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
-    """Whether the inventory has written the version that the visit is at."""
+    """Whether the visit's current version was written."""
     before = _latest(transaction, visit)
     if before is None or visit.closing is None or before.event_id != visit.closing.id:
         return False
@@ -83,14 +82,14 @@ def _next(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) ->
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Which trailers with a dossier something came of, and up to where that was looked at."""
+    """The trailers whose dossiers may have changed, and the last event checked."""
 
     trailers: Collection[At]
     arrival: int
 
 
 def looked(transaction: Connection, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
-    """Of what came since the last look, and of these; with `waiting`, also where something was left to a person."""
+    """The trailers of new events, and these; with `waiting`, also those whose dossier had open reviews."""
     newest = int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
     before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
     found = {*named}
@@ -105,13 +104,13 @@ def looked(transaction: Connection, roles: Roles, named: Iterable[At], *, waitin
 
 
 def note_looked(transaction: Connection, arrival: int) -> None:
-    """All up to here was looked at, and written."""
+    """Record that all events up to here are checked and written."""
     if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:
         transaction.execute(insert(dossiers_looked).values(what="events", arrival=arrival))
 
 
 def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
-    """The trailers that came up in events since, and those of the entries that these replace or cancel."""
+    """The trailers named by later events, and by the entries that those amend or cancel."""
     names = trailer_fields(roles)
     found: set[At] = set()
     replaced: set[str] = set()
@@ -131,7 +130,7 @@ def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]
 
 
 class Issues:
-    """The versions of dossiers, each deed a transaction of its own. Raises Unavailable."""
+    """The versions of dossiers. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._transaction = partial(in_one, engine)
@@ -139,41 +138,41 @@ class Issues:
         self._now = now
 
     def sites(self, trailer: str, roles: Roles) -> list[str]:
-        """The sites at which anything is known of a trailer."""
+        """The sites with data of a trailer."""
         with self._look() as transaction:
             return sites(transaction, trailer, roles)
 
     def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
-        """All that is known of a trailer at a site, at one moment."""
+        """All data of a trailer at a site, in one snapshot."""
         with self._look() as transaction:
             return gather(transaction, site, trailer, roles)
 
     def owed(self, roles: Roles) -> list[tuple[str, str, str]]:
-        """Site, trailer and event of each standing closing of which no dossier was written."""
+        """Site, trailer and event of each current closing without a written dossier."""
         with self._look() as transaction:
             return owed(transaction, roles)
 
     def written(self, event_id: str, file: str, sha256: str, version: int) -> None:
-        """Note that this version of this closing's dossier was written."""
+        """Record that this version of this closing's dossier was written."""
         with self._transaction() as transaction:
             note_filed(transaction, event_id, file, sha256, version, self._now())
 
     def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
-        """The trailers of which something came that their dossiers may lack."""
+        """The trailers whose dossiers may have changed."""
         with self._transaction() as transaction:
             return looked(transaction, roles, named, waiting=waiting)
 
     def note_looked(self, arrival: int) -> None:
-        """All that came up to here is in dossiers."""
+        """Record that all events up to here are in dossiers."""
         with self._transaction() as transaction:
             note_looked(transaction, arrival)
 
     def is_filed(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
-        """Whether the version that a closed visit is at was written."""
+        """Whether a closed visit's current version was written."""
         with self._transaction() as transaction:
             return is_filed(transaction, visit, content, files)
 
     def issued(self, site: str, trailer: str, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json | None:
-        """What a dossier says of its version, which is on record from now on."""
+        """Store a dossier's version; its `issue` member."""
         with self._transaction() as transaction:
             return issued(transaction, site, trailer, visit, content, files, self._now())

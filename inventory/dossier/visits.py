@@ -1,4 +1,4 @@
-"""The visits of a trailer: what is in the tables of it, parted where it was closed; numbers come back next month."""
+"""The visits of a trailer: its rows, divided at each closing, since trailer numbers are reused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_
 
 @dataclass(frozen=True, slots=True)
 class TurnedDown:
-    """An event of the trailer that was refused."""
+    """A refused event of the trailer."""
 
     said: Said
     device: str
@@ -38,11 +38,11 @@ class TurnedDown:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list that announced something for the trailer."""
+    """A published list of the trailer."""
 
     version: int
     time: datetime
-    body: bytes = field(repr=False)  # The message, signed where its signature is known.
+    body: bytes = field(repr=False)  # The message, signed if its signature is known.
     public_key: str | None
 
 
@@ -60,7 +60,7 @@ class Visit:
 
     @property
     def began(self) -> datetime:
-        """When it was announced, or the first entry was made."""
+        """The time of the announcement or of the first entry."""
         times = [*(one.said_at for one in self.said), *(one.time for one in self.lists)]
         times += [*(one.said.said_at for one in self.refused), *map(_put_aside_at, self.reviews)]
         return min(times)
@@ -74,11 +74,11 @@ class Gathered:
     trailer: str
     roles: Roles
     story: EntryHistory
-    bodies: dict[str, bytes] = field(repr=False)  # Of each event, as it came.
+    bodies: dict[str, bytes] = field(repr=False)  # The body of each event, as received.
     lists: list[Listed]
     reviews: list[Review]
     refused: list[TurnedDown]
-    gaps: list[Progress]  # Devices of the site of which events are still to come.
+    gaps: list[Progress]  # Devices of the site with missing events.
 
     def visits(self) -> list[Visit]:
         """Its visits, the first one first."""
@@ -101,7 +101,7 @@ class Gathered:
         return self._joined(parts, closings)
 
     def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
-        """A trailer that is closed once more, with no entry and no list between, was closed by the later word."""
+        """Join closings without an entry or a list between them: the later one closes the visit."""
         visits: list[Visit] = []
         after: Said | None = None
         for part, closing in zip(parts, [*closings, None], strict=True):
@@ -124,7 +124,7 @@ class Gathered:
 
 
 def shown(found: list[Visit], of: Gathered) -> Visit | None:
-    """The visit that is meant where none is named: the latest of which an entry stands, or else the latest."""
+    """The default visit: the latest with a current entry, else the latest with any entry, else the latest."""
     story = of.story
     standing = [
         one for one in found if any(story.stands(said) and story.trailer(said) == of.trailer for said in one.said)
@@ -142,17 +142,17 @@ def _put_aside_at(review: Review) -> datetime:
 
 
 def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
-    """Where anything is known of a trailer."""
+    """The sites with data of a trailer."""
     place = ReceivingPlace(PlaceKind.TRAILER, trailer)
     found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
     return sorted(found | {one.expected.site for one in published(transaction, place)})
 
 
 def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
-    """All that is in the tables of this trailer, at one moment.
+    """All rows of this trailer, in one snapshot.
 
-    `to_look_at`: for a page, and not for a file that proves something. Then the entries are found by what searches go
-    by, which no audit looks at, and not by reading every one.
+    `to_look_at`: for display, not for evidence. Then entries are found by the search index, which no audit verifies,
+    instead of reading every entry.
     """
     names = _is_said(site, trailer, roles) if to_look_at else (entries.c.site == site) & _names(trailer, roles)
     rows = _rows(transaction, site, names)
@@ -167,7 +167,7 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     ]
     bodies = {row.event_id: row.body.encode() for row in rows}
     reviews = _reviews(transaction, site, trailer, story, lists)
-    # A page looks only at what was refused that holds the number as it is; a file also at what holds it written oddly.
+    # For display, only refused events with the number in plain text are read; for evidence, also escaped ones.
     holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
     turned_down = _refused(transaction, site, trailer, roles, holding)
     return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
@@ -176,9 +176,9 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
 def glance(
     transaction: Connection, places: Collection[tuple[str, str]], roles: Roles
 ) -> dict[tuple[str, str], Gathered]:
-    """Of many trailers at once, by site and number, what their visits are parted and counted by, for a list.
+    """Of many trailers at once, by site and number, the rows that divide and count their visits, for a list.
 
-    Nothing of what waits for a person, was refused or is still to come; and found by what searches go by.
+    Without reviews, refused events and gaps; found by the search index.
     """
     rows = _rows_of(transaction, {name for _, name in places}, roles)
     lists = _lists_of(transaction, places)
@@ -198,7 +198,7 @@ def glance(
 
 
 def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
-    """The events of entries that name one of these, with what they replace and what replaces them."""
+    """The events of entries that name one of these, with their earlier and later versions."""
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
     )
@@ -252,7 +252,7 @@ def _is_said(site: str, trailer: str, roles: Roles) -> Any:
 
 
 def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
-    """The events that name the trailer, what these amend, and what amends or cancels them; as they arrived."""
+    """The events that name the trailer, those that they amend, and those that amend or cancel them; by arrival."""
     wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id)
     found = {row.event_id: row for row in transaction.execute(wanted.where(names))}
     new = list(found.values())
@@ -262,7 +262,7 @@ def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
     first: dict[str, int] = {}
     for row in found.values():
         first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
-    # By what the events say, not by what the table of entries says of them: that is what a dossier proves.
+    # By the events, not by the table of entries, since a dossier proves what the events say.
     each = (and_(events.c.device == device, events.c.sequence > number) for device, number in first.items())
     later = _EVENT.where(events.c.site == site, events.c.type.in_((AMENDED, CANCELLED)), or_(false(), *each))
     for row in transaction.execute(later.order_by(events.c.device, events.c.sequence)):
@@ -272,7 +272,7 @@ def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
 
 
 def _new(transaction: Connection, site: str, named: set[str], found: dict[str, Any]) -> list[Any]:
-    # The site is looked at here: SQLite would read every event of it, and not those that are named.
+    # The site is compared here: in the query SQLite would read every event of the site.
     rows = transaction.execute(_EVENT.where(events.c.event_id.in_(named)))
     new = [row for row in rows if row.site == site and row.event_id not in found]
     found.update((row.event_id, row) for row in new)
@@ -314,7 +314,7 @@ def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, hol
 
 
 def _is_whole(event: dict[str, Any]) -> bool:
-    """Whether it says enough of itself to be shown: what was refused may have any shape."""
+    """Whether it has the members shown: a refused event may have any shape."""
     data = event.get("data")
     if not (isinstance(data, dict) and isinstance(data.get("form"), str)):
         return False
@@ -333,7 +333,7 @@ def _is_whole(event: dict[str, Any]) -> bool:
 def _reviews(
     transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[Listed]
 ) -> list[Review]:
-    """What was put aside of the trailer: it says so, or became an entry of it, or is of a pallet announced for it."""
+    """The trailer's reviews: they name it, became its entries, or are open and of a pallet announced for it."""
     entered = {one.id for one in story.said}
     pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}
     found = []
@@ -348,7 +348,7 @@ def _reviews(
 
 
 def owed(transaction: Connection, roles: Roles) -> list[tuple[str, str, str]]:
-    """Site, trailer and event of each standing closing of which no dossier was written, or an earlier version."""
+    """Site, trailer and event of each current closing whose latest dossier version was not written."""
     closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
     wanted = (
         select(entries.c.site, entries.c.form, entries.c.fields, entries.c.event_id)

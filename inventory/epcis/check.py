@@ -31,13 +31,13 @@ from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
 Json = Mapping[str, Any]
 
 
-SHOWN = 80  # Characters of what was found that are repeated: enough to find it.
+SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
 
 
 class Rule(StrEnum):
     """The rules. Their codes are counted, and docs/epcis.md explains them."""
 
-    SHAPE = "shape"  # No object, no list, no text where one must be.
+    SHAPE = "shape"  # Not the required type: object, list or text.
     MISSING = "missing"
     UNKNOWN = "unknown_member"
     CONTEXT = "context"
@@ -52,7 +52,7 @@ class Rule(StrEnum):
     WORD = "vocabulary"
     ADDRESS = "identifier"
     KEY = "gs1_key"
-    LEVEL = "level"  # One thing is named where a kind of things must be, or the other way round.
+    LEVEL = "level"  # A thing is named in place of a class of things, or the reverse.
     NOTHING = "nothing"
     PARENT = "parent"
     QUANTITY = "quantity"
@@ -66,9 +66,9 @@ class Rule(StrEnum):
 class Breach:
     """A broken rule and its place."""
 
-    at: str  # Where: a JSON pointer.
+    at: str  # A JSON pointer.
     rule: Rule
-    told: str  # What was found, what is allowed.
+    told: str  # What was found and what is allowed.
 
     def __str__(self) -> str:
         return f"{self.at or '/'}: {self.told} ({self.rule})"
@@ -76,7 +76,7 @@ class Breach:
 
 Breaches = Iterator[Breach]
 Zones = Mapping[Key, str]
-"""By place, the name of its time zone."""
+"""The name of the time zone by place."""
 
 DOCUMENT = "EPCISDocument"
 DOCUMENT_MEMBERS = frozenset(
@@ -97,7 +97,7 @@ MEMBERS: Mapping[str, frozenset[str]] = {
     | {"inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID", "ilmd"}
     | {"persistentDisposition"},
 }
-"""What an event of each kind may have beside what all have."""
+"""The members of an event by its type, besides those of every event."""
 
 THINGS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 KINDS_OF_THINGS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
@@ -117,15 +117,15 @@ GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xs
 
 
 class Checker:
-    """Validates events in their order, and remembers them."""
+    """Validates events in order, and remembers them."""
 
     def __init__(self, zones: Zones | None = None, zone: str | None = None) -> None:
         """`zones`: of known places; `zone`: of all others."""
         self._zones = zones or {}
         self._zone = zone
-        self._known: dict[str, str] = {}  # By eventID the fingerprint of the event as it was first told.
-        self._declared: dict[str, str] = {}  # The same of error declarations.
-        self._right: dict[str, str] = {}  # Where an event is named that tells another one right.
+        self._known: dict[str, str] = {}  # Fingerprint of the first event with an eventID.
+        self._declared: dict[str, str] = {}  # The same for error declarations.
+        self._right: dict[str, str] = {}  # Place of the first reference to a correcting event.
 
     def learn(self, event: Json) -> None:
         """Remember an event of this or of an earlier document."""
@@ -137,13 +137,13 @@ class Checker:
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
     def told_before(self, event: Json) -> bool | None:
-        """Whether this event is known: None for an unknown eventID, False for another event under it."""
+        """Whether this event is known: None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
 
     def document(self, content: object) -> Breaches:
-        """All breaches of a document, but for references to unknown events: see `rest`."""
+        """All breaches of a document, except references to unknown events: see `rest`."""
         if not isinstance(content, dict):
             yield Breach("", Rule.SHAPE, f"found {_kind(content)}, an EPCIS document is an object")
             return
@@ -173,7 +173,7 @@ class Checker:
     def event(
         self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = GLOBAL_PREFIXES
     ) -> Breaches:
-        """All that is wrong with one event of a document of this date, in which these prefixes are declared."""
+        """All breaches of one event, in a document of this date that declares these prefixes."""
         if not isinstance(event, dict):
             yield Breach(at, Rule.SHAPE, f"found {_kind(event)}, an event is an object")
             return
@@ -194,7 +194,7 @@ class Checker:
             yield from self._declaration(event, at, created, prefixes)
 
     def rest(self) -> Breaches:
-        """The correcting events that were referenced and are unknown."""
+        """The referenced correcting events that are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
@@ -211,7 +211,7 @@ class Checker:
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
         ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
         there = in_zone(moment, ZoneInfo(zone))
-        if there.tzinfo is UTC:  # within hours of the years 1 and 9999, when no clock there says anything
+        if there.tzinfo is UTC:  # within hours of the years 1 and 9999 the time zone has no valid time
             return
         if (true := there.utcoffset()) != ahead:
             yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_signed(true)} then")
@@ -223,7 +223,7 @@ class Checker:
             try:
                 key = read(name) if isinstance(name, str) else None
             except NoKey:
-                continue  # told where places are looked at
+                continue  # reported by `_where`
             if key is not None and key in self._zones:
                 return self._zones[key]
         return self._zone
@@ -281,7 +281,7 @@ def _head(content: Json) -> Breaches:
 
 
 def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
-    """Unknown members: extensions must have a declared prefix or be whole addresses."""
+    """Unknown members: extensions must have a declared prefix or be absolute URIs."""
     for name in found:
         if name in allowed:
             continue
@@ -359,7 +359,7 @@ def _persistent(found: object, at: str) -> Breaches:
 
 
 def _word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
-    """A CBV word by its bare name, or another vocabulary's address."""
+    """A CBV word by its bare name, or a URI of another vocabulary."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
         yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
     elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):
@@ -378,7 +378,7 @@ def _where(event: Json, at: str) -> Breaches:
 
 
 def _address(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
-    """An identifier. Where it is a key of GS1's it must be whole, and name what belongs there."""
+    """An identifier. A GS1 key must be valid, and of an allowed kind."""
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
         yield Breach(at, Rule.ADDRESS, f"found {_shown(found)}, {called} is named by an address")
         return
@@ -408,7 +408,7 @@ def _what(event: Json, at: str, kind: str) -> Breaches:
 
 
 def _enough(event: Json, at: str, kind: str) -> Breaches:
-    """Whether the event is about anything."""
+    """Whether the event names an object."""
     has = {member for member in event if event[member] not in ([], None)}
     if kind in _ABOUT:
         yield from _ABOUT[kind](has, at, event.get("action"))
@@ -453,7 +453,7 @@ def _things(found: object, at: str) -> Breaches:
     if not isinstance(found, list):
         yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
         return
-    named: set[str] = set()  # A list may have a hundred thousand.
+    named: set[str] = set()  # A set, since a list may have a hundred thousand.
     for number, one in enumerate(found):
         yield from _address(one, f"{at}/{number}", ONE_THING, "one thing")
         if isinstance(one, str):
@@ -499,7 +499,7 @@ def _amount(one: Json, at: str) -> Breaches:
 
 
 def _positive(found: object) -> bool:
-    # Python takes whole numbers that no double holds, and `isfinite` of one is an error.
+    # Python parses whole numbers beyond the range of a double, for which `isfinite` raises an error.
     return isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < inf
 
 
@@ -590,7 +590,7 @@ def _original(declared: Json) -> Json:
 
 
 def _fingerprint(event: Json) -> str:
-    """Of what an event says. When a repository recorded it is not of that."""
+    """Hash of an event's content, without the time at which a repository recorded it."""
     content = {name: value for name, value in event.items() if name not in {"recordTime", "@context"}}
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True)
 
-MOST_LINES = 100  # That are told to people of what is wrong: with more, one thing is wrong with all of it.
+MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
 
 MappingFile = Annotated[
     Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
@@ -73,7 +73,7 @@ def export(
     What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` waits for none of these
+    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
     from inventory.epcis.history import happened, opened  # noqa: PLC0415
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.forms import fields_of, load_forms  # noqa: PLC0415
@@ -188,7 +188,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
 
 
 def _validator(file: Path) -> Any:
-    from jsonschema import FormatChecker  # noqa: PLC0415 - only where a schema is given
+    from jsonschema import FormatChecker  # noqa: PLC0415 - needed for a schema alone
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415
     from jsonschema.validators import validator_for  # noqa: PLC0415
 
@@ -214,7 +214,7 @@ def _by_schema(validator: Any, content: Any) -> list[tuple[str, str, str]]:
 
 @contextmanager
 def _written(out: Path | None) -> Iterator[TextIO]:
-    """Where the document goes: a new file, which is there when all of it is, or standard output."""
+    """The output: a new file, which exists only when it is complete, or standard output."""
     if out is None:
         yield sys.stdout
         return
@@ -233,14 +233,14 @@ def _written(out: Path | None) -> Iterator[TextIO]:
 
 @dataclass(slots=True)
 class _Refusals:
-    """Entries that are not exported: one JSON line each for programs, one line for each reason for people."""
+    """Entries that are not exported: one JSON line each, or one line for each reason."""
 
     as_json: bool
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
     def count(self, one: Happened, why: Unexported) -> None:
-        """Of one entry, one reason."""
+        """Count one reason of one entry."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
             typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)
@@ -249,7 +249,7 @@ class _Refusals:
             self.found[why.told] += 1
 
     def end(self) -> None:
-        """Tell people."""
+        """Print a line for each reason."""
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""
             typer.echo(in_one_line(f"refused: {self.first[told]}{others}: {told}"), err=True)

@@ -22,13 +22,13 @@ from inventory.epcis.naming import EpcisEvent, Lack, Unexported
 
 @dataclass(slots=True)
 class Tally:
-    """What became of everything."""
+    """Counts of an export."""
 
-    events: int = 0  # That are in the document.
-    entries: int = 0  # Whose events they are.
-    declarations: int = 0  # How many of the events declare another one wrong.
-    before: int = 0  # Events that earlier documents have told.
-    unchanged: int = 0  # Corrections of what EPCIS does not tell.
+    events: int = 0  # In the document.
+    entries: int = 0  # Entries with events in the document.
+    declarations: int = 0  # Events that declare another one wrong.
+    before: int = 0  # Events in earlier documents.
+    unchanged: int = 0  # Corrections without effect in EPCIS.
     left_out: Counter[str] = field(default_factory=Counter)  # By form.
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
@@ -38,7 +38,7 @@ Refused = Callable[[Happened, Unexported], None]
 
 
 class Export:
-    """One."""
+    """One export."""
 
     def __init__(self, mapping: EpcisMapping, now: datetime, refused: Refused) -> None:
         """`refused` is called for each entry that is not exported."""
@@ -58,7 +58,7 @@ class Export:
                 self._told[str(event.get("eventID"))] = json.dumps(content)
 
     def lines(self, came: Iterable[Happened]) -> Iterator[str]:
-        """The document, line by line; each event has one."""
+        """The document, one event a line."""
         yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
         for event in self.events(came):
@@ -76,7 +76,7 @@ class Export:
             reasons = [*became.refusals, *unsound]
             self._count(one, became, reasons)
             if unsound or not (one.replaced or one.struck_at):
-                # What is replaced later is looked at again then; to remember all would fill the memory.
+                # An entry that is replaced later needs its events again then; remembering all would fill the memory.
                 for event in not_known:
                     self._checker.forget(event)
             if unsound:

@@ -34,7 +34,7 @@ WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvo
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event of the inventory, and what became of its entry since."""
+    """An event of the inventory, and the present state of its entry."""
 
     event_id: str
     site: str
@@ -43,43 +43,43 @@ class Happened:
     type: str
     body: str = field(repr=False)
     received_at: datetime
-    replaced: bool  # Whether its entry was amended or cancelled, so that what it became is needed again.
-    struck_at: datetime | None  # When a person decided that its entry does not count.
+    replaced: bool  # Whether its entry was amended or cancelled, so that its EPCIS events are needed again.
+    struck_at: datetime | None  # When a person struck its entry.
 
 
 @dataclass(frozen=True, slots=True)
 class Retold:
-    """What one event of the inventory becomes."""
+    """The translation of one event of the inventory."""
 
     events: tuple[EpcisEvent, ...] = ()
     refusals: tuple[Unexported, ...] = ()
-    left_out: str | None = None  # Its form, where that is nothing for partners.
-    unchanged: bool = False  # It corrects nothing that EPCIS says.
+    left_out: str | None = None  # Its form, if it is not exported.
+    unchanged: bool = False  # A correction without effect in EPCIS.
 
 
 @dataclass(slots=True)
 class _Standing:
-    """What stands of an entry that will be replaced."""
+    """The EPCIS events of an entry that will be replaced."""
 
     when: Occasion
     parts: dict[str, EpcisEvent]
 
 
 class History:
-    """All events of a database, one after the other, as they arrived."""
+    """Translates all events of a database, in the order of arrival."""
 
     def __init__(self, mapping: EpcisMapping, told: Mapping[str, str]) -> None:
-        """What is replaced later is remembered until then; nothing else is.
+        """Remembers only entries that are replaced later, until then.
 
-        `told` are the events of earlier documents by their eventID, as JSON: what is declared wrong is what partners
-        were told, whatever the mapping says by now.
+        `told` are the events of earlier documents by their eventID, as JSON: an error declaration must repeat what
+        partners have, whatever the mapping is now.
         """
         self._mapping = mapping
         self._told = told
         self._standing: dict[str, _Standing] = {}
 
     def translate(self, one: Happened) -> Retold:
-        """What this event becomes."""
+        """The EPCIS events of this event."""
         event = _whole(one)
         if event is None:
             return Retold(refusals=(_ALTERED,))
@@ -98,7 +98,7 @@ class History:
         return Retold(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
 
     def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Retold:
-        """What an entry says; in the place of `old`, what of that was wrong."""
+        """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
         new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
         before = {} if old is None else old.parts
@@ -127,7 +127,7 @@ _ALTERED = Unexported(
 
 
 def _whole(one: Happened) -> dict[str, Any] | None:
-    """The event, if enough of one is left to be read."""
+    """The event, if it is readable."""
     event = parsed(one.body)
     data, kind = event.get("data"), event.get("type")
     if not isinstance(data, dict) or not isinstance(data.get("form"), str):
@@ -143,7 +143,7 @@ def _whole(one: Happened) -> dict[str, Any] | None:
 
 
 def _same(old: EpcisEvent | None, new: EpcisEvent) -> bool:
-    """Whether both say the same, whatever they are called."""
+    """Whether both are equal except for their eventID."""
     return old is not None and {**old, "eventID": None} == {**new, "eventID": None}
 
 
@@ -154,18 +154,18 @@ def _right(parts: Mapping[str, EpcisEvent], before: Mapping[str, EpcisEvent], na
 
 
 def _declared(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
-    """The event once more, as one that was wrong. All else in it is as it was: section 7.4.1.2 asks for that."""
+    """The event repeated as an error declaration, otherwise unchanged, as section 7.4.1.2 requires."""
     since = when.recorded_at if when.synchronised else when.received_at
     error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
 
 
-AT_ONCE = 1000  # Rows that are fetched at once: a few megabytes, however many there are.
+AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """The database, for transactions that only read. Raises what Store.open raises."""
+    """The database, for read-only transactions. Raises what Store.open raises."""
     engine = connect(parse(url))
     try:
         prepare(engine, create=False)
@@ -175,7 +175,7 @@ def opened(url: str) -> Iterator[Engine]:
 
 
 def happened(engine: Engine, site: str | None = None) -> Iterator[Happened]:
-    """All events, at one moment; of one site only, if it is named. Raises Unavailable."""
+    """All events in one snapshot; of one site, if given. Raises Unavailable."""
     with reported(engine.url), engine.begin() as transaction:
         for row in transaction.execution_options(yield_per=AT_ONCE).execute(_wanted(site)):
             replaced = row.state is not None and row.state != "current"

@@ -1,7 +1,7 @@
-"""GS1 keys in EPCIS: SSCC, GTIN with lot, GLN; written as addresses and parsed from them.
+"""GS1 keys in EPCIS: SSCC, GTIN with lot, GLN; formatted as URIs and parsed from them.
 
-A key has two forms. A GS1 Digital Link URI has it as on the label; a URN of the EPC Tag Data Standard is split behind
-the issuer's company prefix, whose length must be known, since the key does not show it.
+A key has two forms. A GS1 Digital Link URI has it as on the label; a URN of the EPC Tag Data Standard is split after
+the issuer's company prefix, whose length must be configured, since the key does not show it.
 
 GS1 General Specifications, section 7.9 (check digit), 2.1 and 3 (the keys), 7.11 (characters of lots and extensions);
 GS1 Digital Link URI Syntax 1.2 (paths, and characters that are escaped); EPC Tag Data Standard 2.0, section 6.3 (URNs)
@@ -18,30 +18,30 @@ from functools import lru_cache
 from urllib.parse import quote, unquote
 
 SSCC, GTIN, GLN = 18, 14, 13
-"""Digits of a key, the check digit among them. A GTIN of 8, 12 or 13 digits has zeros before it."""
+"""Digits of a key, the check digit included. A GTIN of 8, 12 or 13 digits is padded with zeros."""
 
-SHORT_GTINS = (8, 12, 13)  # Digits of a GTIN as it may stand on a label or in a list.
+SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
 LOT_CHARACTERS = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
-"""Of a lot (AI 10) and of the extension of a GLN (AI 254): GS1's character set 82, at most 20."""
+"""Format of a lot (AI 10) and of the extension of a GLN (AI 254): GS1's character set 82, at most 20."""
 
 PREFIX = re.compile("[0-9]{6,12}")
-"""A GS1 company prefix. TDS knows 6 to 12 digits."""
+"""A GS1 company prefix, 6 to 12 digits in TDS."""
 
 RESOLVER = "https://id.gs1.org"
-"""Of the canonical form of a Digital Link. An address elsewhere names the same thing."""
+"""Host of a canonical Digital Link. A URI with another host names the same thing."""
 
 MEASURED = "9"
-"""The first digit of a GTIN-14 whose trade items are each measured: its indicator digit."""
+"""Indicator digit, the first of a GTIN-14, of trade items that are measured one by one."""
 
 GROUPINGS = frozenset("12345678")
-"""That of a grouping of so many standard trade items, as a case is: these are counted, and never measured."""
+"""Indicator digits of groupings of standard trade items, such as a case: counted, never measured."""
 
 
 class KeyKind(StrEnum):
-    """What a key names."""
+    """What a key identifies."""
 
     UNIT = "sscc"  # One logistic unit.
-    CLASS = "gtin"  # A trade item, by its kind.
+    CLASS = "gtin"  # A class of trade items.
     LOT = "lgtin"  # The trade items of one lot.
     ITEM = "sgtin"  # One trade item, by its serial number.
     PLACE = "sgln"  # A place, or a part of one.
@@ -49,7 +49,7 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One, as it stands on a label: the digits, and what follows them."""
+    """A key as on the label: the digits, and a suffix."""
 
     kind: KeyKind
     digits: str
@@ -57,24 +57,27 @@ class Key:
 
     @property
     def measured(self) -> bool | None:
-        """Whether these trade items are measured one by one; None where the number does not tell."""
+        """Whether these trade items are measured one by one; None if the number does not show it."""
         if self.digits.startswith(MEASURED):
             return True
         return False if self.digits[0] in GROUPINGS else None
 
 
 class NoKey(ValueError):
-    """Not a key of this kind; the message says why, and what is allowed."""
+    """Not a valid key of this kind; the message has the reason, and what is allowed."""
 
 
 def check_digit(digits: str) -> str:
-    """The last digit of a key that begins with these: from the right they weigh 3, 1, 3, 1 …, and all make a ten."""
+    """The check digit of these digits.
+
+    Weights from the right are 3, 1, 3, 1 …; the check digit fills the sum up to a multiple of ten.
+    """
     total = sum(int(digit) * (3 if at % 2 == 0 else 1) for at, digit in enumerate(reversed(digits)))
     return str(-total % 10)
 
 
 def checked(digits: str, length: int, called: str) -> str:
-    """The digits, if they are a key of this length. Raises NoKey."""
+    """The digits, if they are a valid key of this length. Raises NoKey."""
     if not (digits.isascii() and digits.isdigit()):
         raise NoKey(f"found {digits[:40]!r}, a {called} has {length} digits and nothing else")
     if len(digits) != length:
@@ -87,14 +90,14 @@ def checked(digits: str, length: int, called: str) -> str:
 
 
 def gtin14(digits: str) -> str:
-    """A GTIN of 8, 12, 13 or 14 digits as EPCIS wants it: 14, with zeros before it. Raises NoKey."""
+    """A GTIN of 8, 12, 13 or 14 digits padded to the 14 of EPCIS. Raises NoKey."""
     if len(digits) in SHORT_GTINS and digits.isdigit():
         digits = digits.zfill(GTIN)
     return checked(digits, GTIN, "GTIN")
 
 
 def suffix(text: str, called: str) -> str:
-    """A lot or an extension, if GS1 has characters for it. Raises NoKey."""
+    """A lot or an extension, if its characters are allowed. Raises NoKey."""
     if not LOT_CHARACTERS.fullmatch(text):
         raise NoKey(f"found {text[:40]!r}, a {called} has 1 to 20 letters without accents, digits or signs, no blanks")
     return text
@@ -116,12 +119,12 @@ def link(key: Key) -> str:
             return f"{RESOLVER}/414/{key.digits}" + (f"/254/{more}" if more else "")
 
 
-_ESCAPED = '"%&/<>?'  # TDS, table A-1: these have a meaning in a URN, all others stand as they are.
+_ESCAPED = '"%&/<>?'  # TDS, table A-1: reserved in a URN; all other characters are not escaped.
 
 
 def urn(key: Key, prefixes: tuple[str, ...]) -> str:
-    """The key as a URN of TDS. Raises NoKey where it begins with none of these company prefixes."""
-    leads = key.kind is KeyKind.PLACE  # in a GLN the prefix stands first, in the others behind one digit
+    """The key as a URN of TDS. Raises NoKey if it begins with none of these company prefixes."""
+    leads = key.kind is KeyKind.PLACE  # in a GLN the prefix is first, in the others after one digit
     body = key.digits[:-1] if leads else key.digits[1:-1]
     prefix = next((one for one in prefixes if body.startswith(one)), None)
     if prefix is None:
@@ -144,7 +147,7 @@ def urn(key: Key, prefixes: tuple[str, ...]) -> str:
 _LINK = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*?)?/(?P<ai>00|01|414)/(?P<digits>[^/?#\s]*)(?P<tail>[^?#\s]*)")
 _LENGTHS = {"00": SSCC, "01": GTIN, "414": GLN}
 OTHER_KEYS = re.compile(f"{RESOLVER}/(253|255|401|402|417|8003|8004|8006|8010|8013|8017|8018)/[^?#]+")
-"""Keys of GS1's that name what no dock counts: documents, coupons, shipments, parties, assets, services."""
+"""GS1 keys that no dock counts: documents, coupons, shipments, parties, assets, services."""
 _QUALIFIERS: Mapping[str, Mapping[str, KeyKind]] = {
     "01": {"10": KeyKind.LOT, "21": KeyKind.ITEM},
     "414": {"254": KeyKind.PLACE},
@@ -159,14 +162,14 @@ _URNS: dict[str, KeyKind] = {
 }
 
 
-@lru_cache(maxsize=4096)  # a site has some thousand places and items, and names them again and again
+@lru_cache(maxsize=4096)  # a site uses some thousand places and items again and again
 def read(address: str) -> Key | None:
-    """The key that an address names; None where it names none of these kinds. Raises NoKey where it is a broken one."""
+    """The key in a URI; None for a URI of another kind. Raises NoKey for an invalid key."""
     if (start := next((one for one in _URNS if address.startswith(one)), None)) is not None:
         return _of_urn(_URNS[start], address.removeprefix(start))
     ours = address.startswith(f"{RESOLVER}/")
     if found := _LINK.fullmatch(address):
-        # Elsewhere a path may have an 01 in it and mean nothing by it.
+        # At other hosts a path may have an 01 without this meaning.
         if ours or re.fullmatch(f"[0-9]{{{_LENGTHS[found['ai']]}}}", found["digits"]):
             return _of_link(found["ai"], found["digits"], found["tail"])
     elif ours and not OTHER_KEYS.match(address):
@@ -194,7 +197,7 @@ def _nothing_behind(tail: str, called: str) -> None:
 
 
 _PARTS: dict[KeyKind, tuple[int, Callable[[str, str], str]]] = {
-    # How many digits prefix and rest have together, and how they make the key without its check digit.
+    # The number of digits of prefix and rest, and the function that joins them without the check digit.
     KeyKind.UNIT: (SSCC - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
     KeyKind.CLASS: (GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
     KeyKind.LOT: (GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),

@@ -22,8 +22,8 @@ from dockvoice_protocol.instants import in_zone, zone_named
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
 
-SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it.
-SITE = "site"  # In `location`: the place is the site as a whole.
+SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
+SITE = "site"  # In `location`: the whole site.
 
 
 def _gtin(digits: str) -> str:
@@ -72,19 +72,19 @@ Disposition = Annotated[str, _one_of(vocabulary.DISPOSITIONS, "CBV 2.0's disposi
 
 
 class PlaceNamed(Section):
-    """A door or a location: a GLN, and which part of what the GLN names."""
+    """A door or a location: a GLN, and the part of it."""
 
     gln: Gln
     extension: Annotated[str, AfterValidator(_extension)] | None = None
 
     @property
     def key(self) -> Key:
-        """The place, as GS1 names it."""
+        """The place's GS1 key."""
         return Key(KeyKind.PLACE, self.gln, self.extension or "")
 
 
 class SiteNamed(Section):
-    """`[sites.NAME]`: where devices of this site stand."""
+    """`[sites.NAME]`: the places of a site."""
 
     zone: Annotated[str, AfterValidator(_zone)]
     gln: Gln | None = None
@@ -107,14 +107,14 @@ class TransactionNamed(Section):
 
 
 class Exceptional(Section):
-    """A value of an entry that changes what its event says."""
+    """A value of an entry that changes its event."""
 
     disposition: Disposition | None = None
     step: Step | None = None
 
 
 class FormNamed(Section):
-    """`[forms.NAME]`: what an entry of this form is in EPCIS."""
+    """`[forms.NAME]`: the EPCIS event of an entry of this form."""
 
     kind: Literal["pallet", "goods", "pallet_with_goods"]
     step: Step
@@ -127,7 +127,7 @@ class FormNamed(Section):
 
 
 class EpcisMapping(Section):
-    """All of it."""
+    """The whole mapping."""
 
     identifiers: Literal["digital_link", "urn"] = "digital_link"
     company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
@@ -146,18 +146,18 @@ class EpcisMapping(Section):
         return self
 
     def name(self, key: Key) -> str:
-        """The key as an address. Raises NoKey where its company prefix is not known and must be."""
+        """The key as a URI. Raises NoKey if it needs a company prefix and has an unknown one."""
         return link(key) if self.identifiers == "digital_link" else urn(key, self.company_prefixes)
 
     @cached_property
     def zones(self) -> Mapping[Key, str]:
-        """The time zone of each place that is named here, and of each site as a whole."""
+        """The time zone of each place in the file, and of each whole site."""
         return {place: site.zone for _, site, place in self._places()}
 
     def unknown_fields(self, forms: Mapping[str, Collection[str]]) -> Iterator[str]:
-        """Fields that the mapping names and no form has: what is spelt wrong here would be left out there, unseen.
+        """Fields that the mapping names and no form has: a misspelt field would be left out of the export unnoticed.
 
-        `forms` has the fields of each form that is known.
+        `forms` has the fields of each known form.
         """
         known = {name: fields for name, fields in forms.items() if name in self.forms}
         for name, fields in known.items():
@@ -174,7 +174,7 @@ class EpcisMapping(Section):
                 yield f"transactions.{at}.field: found {one.field!r}, no form has it"
 
     def _places(self) -> Iterator[tuple[str, SiteNamed, Key]]:
-        """Where in the file a place is named, its site, and what it is called."""
+        """Each place of the file: where it is named, its site, its key."""
         for name, site in self.sites.items():
             if site.gln:
                 yield f"sites.{name}", site, Key(KeyKind.PLACE, site.gln)
@@ -240,9 +240,7 @@ def load_mapping(path: Path) -> EpcisMapping:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(
-            plain_file.content(path).decode("utf-8-sig")
-        )  # some editors begin a file with a byte order mark
+        return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))  # some editors write a byte order mark first
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
     except (OSError, UnicodeDecodeError) as fault:
@@ -255,7 +253,7 @@ _NOUNS = ("Input ", "String ", "Value error, ", "Value ", "Assertion failed, ")
 
 
 def _fault(path: Path, detail: Any) -> str:
-    """File, key, what was found, what is allowed."""
+    """The fault as text: file, key, what was found, what is allowed."""
     where = ".".join(str(step) for step in detail["loc"] if step != "[key]")
     if detail["type"] == "missing":
         return f"{path}: {where}: must be given"
@@ -265,7 +263,7 @@ def _fault(path: Path, detail: Any) -> str:
     for noun in _NOUNS:
         words = words.removeprefix(noun)
     found = detail["input"]
-    if not where or isinstance(found, BaseModel):  # it is about several keys, and names them
+    if not where or isinstance(found, BaseModel):  # the fault is about several keys, and names them
         return f"{path}: {words}"
     shown = f"{found!r}" if isinstance(found, str | int | float | bool) else type(found).__name__
     return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:SHOWN]}; {words}'}"

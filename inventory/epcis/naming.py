@@ -1,11 +1,11 @@
 """An entry as EPCIS events, or the reasons why it has none. Pure: the same entry and mapping give the same events.
 
-Nothing is guessed. A number that is no SSCC, an item without GTIN or a door without GLN is reported with what to add
-to the mapping, and the whole entry is left out: half of it would state something else.
+Nothing is guessed. A number that is no SSCC, an item without GTIN or a door without GLN is reported with what to add to
+the mapping, and the whole entry is left out: a part of it would state something else.
 
-EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): section 7.3, QuantityElement (which units a quantity may have),
-7.4.1 (eventTime and its zone), 7.4.2 ObjectEvent, 7.4.3 AggregationEvent; CBV 2.0, section 8 (names of documents
-and of events).
+EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): section 7.3, QuantityElement (which units a quantity may have), 7.4.1
+(eventTime and its zone), 7.4.2 ObjectEvent, 7.4.3 AggregationEvent; CBV 2.0, section 8 (names of documents and of
+events).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from inventory.epcis.keys import SSCC, Key, KeyKind, NoKey, checked, suffix
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
 from inventory.forms import CALLED
 
-EpcisEvent = dict[str, Any]  # One, as JSON.
+EpcisEvent = dict[str, Any]  # An event as JSON.
 
 MAIN, DAMAGED = "", "damaged"
-"""The parts that an entry may have: what it says, and what of it is damaged."""
+"""The parts of an entry: its content, and the damaged goods."""
 
-MOST_OFFSET = timedelta(hours=14)  # What eventTimeZoneOffset can say, either way.
+MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both directions.
 
 
 class Lack(StrEnum):
-    """Why an entry is refused. These codes are counted at the end."""
+    """Why an entry is refused: codes for the counts at the end."""
 
     ALTERED = "altered"
     CLOCK = "clock"
@@ -56,24 +56,24 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unexported:
-    """One reason."""
+    """One reason why an entry is not exported."""
 
     code: Lack
-    told: str  # Which field, what was found, what is allowed, what to do.
+    told: str  # The field, what was found, what is allowed, what to do.
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When something happened, by the device's clock, and when it arrived."""
+    """When something happened, by the device's clock, and when it was received."""
 
     recorded_at: datetime
     received_at: datetime
-    synchronised: bool  # Whether the device's clock could be believed.
+    synchronised: bool  # Whether the device's clock was synchronised.
 
 
 @dataclass(frozen=True, slots=True)
 class EntrySaid:
-    """What an entry says."""
+    """The content of an entry."""
 
     event_id: str
     site: str
@@ -83,7 +83,7 @@ class EntrySaid:
 
 
 class _Unnamed(Exception):
-    """Something has no name."""
+    """A value has no name in GS1."""
 
     def __init__(self, code: Lack, told: str) -> None:
         super().__init__(told)
@@ -92,7 +92,7 @@ class _Unnamed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NamedEntry:
-    """What became of an entry: its events by their part, or why there are none."""
+    """The events of an entry by part, or the reasons why there are none."""
 
     parts: dict[str, EpcisEvent]
     refusals: tuple[Unexported, ...] = ()
@@ -129,13 +129,13 @@ def _unmapped(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -
 
 
 def _event(event_id: str, part: str, what: EpcisEvent, context: EpcisEvent) -> EpcisEvent:
-    """One event: its id follows from the entry's, so that a second export names it alike."""
+    """One event. Its id is derived from the entry's, so that a repeated export gives the same."""
     of_part = {"disposition": vocabulary.DISPOSITION_OF_DAMAGED} if part == DAMAGED else {}
     return {"type": what["type"], "eventID": identity(event_id, part), **context, **what, **of_part}
 
 
 def identity(event_id: str, part: str = MAIN) -> str:
-    """The eventID of a part of an entry: the entry's own UUID, or one made of it and the part's name (RFC 9562, v5).
+    """The eventID of a part of an entry: the entry's own UUID, or one derived from it and the part (RFC 9562, v5).
 
     CBV 2.0, section 8: an eventID is a UUID as URN, or a hash of the event.
     """
@@ -156,7 +156,7 @@ def _when(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed)
 
 
 def offset(site: SiteNamed, moment: datetime) -> str:
-    """How far the site's clocks were ahead of UTC: `+02:00`. Raises where no such member can say it."""
+    """The site's UTC offset: `+02:00`. Raises _Unnamed if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
         raise _Unnamed(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))
@@ -206,7 +206,7 @@ def _place(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, field: str, 
 
 
 def _documents(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNamed) -> EpcisEvent:
-    """The documents that it belongs to: `urn:epcglobal:cbv:bt:GLN:NUMBER`, as CBV 2.0 has it in section 8."""
+    """The entry's documents: `urn:epcglobal:cbv:bt:GLN:NUMBER`, as in CBV 2.0, section 8."""
     found = []
     for one in mapping.transactions:
         value = said.fields.get(one.field)
@@ -225,7 +225,7 @@ def _documents(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNam
 
 
 def _number(field: str, number: str) -> str:
-    """A document's number as it may stand in a URN. The escapes are those of TDS."""
+    """A document's number escaped for a URN, as in TDS."""
     try:
         told = suffix(number, "document's number")
     except NoKey as fault:
@@ -234,7 +234,7 @@ def _number(field: str, number: str) -> str:
 
 
 def _what(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
-    """The objects that were seen, by part."""
+    """The observed objects, by part."""
     if form.kind == "pallet":
         return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet(said, mapping, form)]}}
     if form.kind == "goods":
@@ -259,7 +259,7 @@ def _pallet(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> str:
 
 
 def _goods(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[tuple[str, EpcisEvent]]:
-    """How many of what, those that are good and those that are damaged apart; at least one of both."""
+    """Classes and quantities, good and damaged apart; at least one of both."""
     item_field, item = _field(said, form, "item")
     if item is None:
         raise _Unnamed(Lack.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")

@@ -31,7 +31,7 @@ DISPOSITIONS = _words(
 TRANSACTION_TYPES = _words("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt")
 
 PARTY_TYPES = frozenset({"location", "owning_party", "possessing_party"})
-"""Of sources and destinations."""
+"""Types of sources and destinations."""
 
 NEVER_HAPPENED, WRONG_DATA = "did_not_occur", "incorrect_data"
 ERROR_REASONS = frozenset({NEVER_HAPPENED, WRONG_DATA})
@@ -45,14 +45,14 @@ MEASURES = _words(
     MMT CMT DMT MTR KMT INH FOT YRD
     MMK CMK DMK MTK INK FTK YDK"""
 )
-"""Common codes of UN/ECE Recommendation 20 for mass, volume, length and area: what a trade item is sold by where it is
-not counted. EA, CS and the like are no measures: they say what is counted, which in EPCIS the GTIN says."""
+"""Common codes of UN/ECE Recommendation 20 for mass, volume, length and area: units of trade items that are not
+counted. EA, CS and the like are no measures: they name what is counted, which in EPCIS the GTIN does."""
 
-DISPOSITION_OF_DAMAGED = "damaged"  # That of what an entry counts as damaged beside the rest.
+DISPOSITION_OF_DAMAGED = "damaged"  # The disposition of an entry's damaged goods.
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
-"""GS1's JSON-LD context of EPCIS 2.0, as the standard's own examples name it."""
+"""GS1's JSON-LD context of EPCIS 2.0, as in the standard's own examples."""
 
 OLD_WORDS = ("urn:epcglobal:cbv:", "https://ns.gs1.org/cbv/", "https://ref.gs1.org/cbv/", "http://ns.gs1.org/cbv/")
-"""How an address of a word of CBV begins. In EPCIS 2.0's JSON the bare name must stand instead of it,
-as the pattern of `vocab-other-uri` in GS1's schema has it."""
+"""Prefixes of URIs of CBV words. The JSON of EPCIS 2.0 must have the bare name instead, as the pattern of
+`vocab-other-uri` in GS1's schema requires."""
