@@ -1,6 +1,6 @@
-"""The forms as the inventory reads them: plain JSON Schema, to which every entry is held once more.
+"""The forms as the inventory reads them: JSON Schemas, by which every entry is validated a second time.
 
-And what the fields of each say of a trailer: which one is the pallet, the count, the trailer.
+Also the roles of their fields: which field is the pallet, the quantity, the trailer.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from dockvoice_protocol.records import exact
 
 SUFFIX = ".schema.json"
 
-Forms = Mapping[str, Validator]  # By the form's name, which is the file's name before `.schema.json`.
+Forms = Mapping[str, Validator]  # By the form's name, which is the file's name without `.schema.json`.
 
 
 def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterator[ValidationError]:
-    """`multipleOf` by the digits: divided as doubles, 0.3 would be no multiple of 0.1."""
+    """`multipleOf` with exact decimals: as doubles, 0.3 would be no multiple of 0.1."""
     if isinstance(value, int | float) and not isinstance(value, bool) and exact(value) % exact(step):
         yield ValidationError(f"{value} is not a multiple of {step}")
 
 
 _Exactly: type[Validator] = extend(SchemaValidator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
-_DATES = FormatChecker(["date"])  # JSON Schema 2020-12 takes a format for a remark, unless it is asked to check it.
+_DATES = FormatChecker(["date"])  # JSON Schema 2020-12 does not validate `format` unless a checker is given.
 
 
 def load_forms(directory: Path) -> Forms:
-    """Every form of `directory`. How its fields are spoken (`x-voice`) does not matter here and is passed over.
+    """Load every form of `directory`. `x-voice`, which describes speech, is ignored here.
 
-    Raises Misconfigured where there is none, or where a file is not a JSON Schema.
+    Raises Misconfigured if there is no form, or if a file is not a JSON Schema.
     """
     files = sorted(directory.glob(f"*{SUFFIX}"))
     if not files:
@@ -68,7 +68,7 @@ def fields_of(form: Validator) -> Collection[str]:
 
 
 def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
-    """What breaks the form, as `/quantity: breaks maximum 9999`. Names the rule, never the value that was said."""
+    """The faults of an entry, as `/quantity: breaks maximum 9999`. Names the rule, never the entry's value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
     return tuple(_worded(fault) for fault in found)
 
@@ -78,7 +78,7 @@ def _worded(fault: ValidationError) -> str:
     pointer = "/" + "/".join(steps)
     if fault.validator == "required":
         return f"{pointer}: {fault.message}"
-    # A rule that is a list or a table, such as an enum, may be long: its name and place say enough.
+    # A rule that is a list or an object, such as an enum, may be long: its name and place are enough.
     value = fault.validator_value
     return f"{pointer}: breaks {fault.validator}" + (f" {value}" if isinstance(value, str | int | float) else "")
 
@@ -95,16 +95,16 @@ CALLED = {
     "exception": ("exception", "condition"),
     "trailer": ("trailer",),
 }
-"""By role: what the field is called where the form's `x-voice.expects` names no other (docs/dossier.md)."""
+"""Names of a role's field if the form's `x-voice.expects` names no other (docs/dossier.md)."""
 
 Roles = dict[str, dict[str, Any]]
-"""By form: what it is for, which field has which role, and what people call each field, by language."""
+"""By form: its kind, the field of each role, and the title of each field by language."""
 
 
 def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
-    """Of each form. `receipts` and `damages` are those whose entries are receipts, and reports of damage.
+    """The roles of each form. `receipts` and `damages`: forms whose entries are receipts, and reports of damage.
 
-    A form that holds pallets and counts against lists of expected receipts is one of receipts, named or not.
+    A form that has pallets and counts against expected lists is a receipt, named or not.
     """
     return {name: _form_roles(name, form.schema, receipts, damages) for name, form in forms.items()}
 
@@ -130,7 +130,7 @@ def _form_roles(name: str, schema: object, receipts: Collection[str], damages: C
 
 
 def _titles(field: str, of: object) -> dict[str, str]:
-    """What people call a field, by language: its title, and the first of the words that open it elsewhere."""
+    """A field's title by language: its English title, and its first label in other languages."""
     said = of if isinstance(of, Mapping) else {}
     spoken = {language: (one.get("labels") or [""])[0] for language, one in said.get("x-languages", {}).items()}
     found = {language: label[:1].upper() + label[1:] for language, label in spoken.items() if label}
@@ -138,13 +138,13 @@ def _titles(field: str, of: object) -> dict[str, str]:
 
 
 def _counts(field: object) -> str | None:
-    """The field whose unit this one is."""
+    """The name of the field whose unit this one is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None
 
 
 def pallet_fields(directory: Path) -> dict[str, str]:
-    """Of each form whose entries are receipts, the field that names the pallet."""
+    """The pallet field of each form whose entries are receipts."""
     found = {}
     for name, form in load_forms(directory).items():
         schema = form.schema if isinstance(form.schema, Mapping) else {}  # `true` is a schema too
@@ -160,5 +160,5 @@ def pallet_fields(directory: Path) -> dict[str, str]:
 
 
 def trailer_fields(of: Roles) -> list[str]:
-    """Every name that the field with the trailer has."""
+    """Every name of the trailer field in any form."""
     return sorted({str(one["fields"]["trailer"]) for one in of.values() if "trailer" in one["fields"]} | {"trailer"})

@@ -1,4 +1,4 @@
-"""The nouns of the receiving side: the event that came, what became of it, and what the tables hold."""
+"""The records of the receiving side: events, their outcomes, and rows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pydantic_core import from_json
 from dockvoice_protocol.records import FieldValue
 
 MALFORMED = "malformed"
-"""The reason why an event is refused that has not the shape of its schema; behind it stands where."""
+"""Reason of a refusal for an event that violates its schema; the place follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a device says happened, checked, and ready to be applied."""
+    """A validated event, ready to be applied."""
 
     event_id: str
     site: str
@@ -29,35 +29,35 @@ class Event:
     utterance_id: str
     recorded_at: datetime
     operator: str | None
-    body: bytes = field(repr=False)  # The event as it came: the same event has the same JSON at every sending.
+    body: bytes = field(repr=False)  # The event as received: each time it is sent it has the same JSON.
     fields: Mapping[str, FieldValue] | None
-    """The values of the entry; None where the event cancels one, or withholds its own."""
-    instance: str  # Which instance of the device's journal made it.
+    """The values of the entry; None for a cancelling event, or if its content is withheld."""
+    instance: str  # The instance of the device's journal that made it.
     replaces: str | None = None  # The event whose entry this one amends or cancels.
-    answers: int = 0  # How often the operator had to say something besides: answers to questions, and corrections.
+    answers: int = 0  # The operator's answers to questions and corrections needed for it.
 
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """An event that breaks a rule. It has its place among those of its device all the same."""
+    """An event that breaks a rule. It has its number in the device's sequence all the same."""
 
     event_id: str
     site: str
     device: str
     sequence: int
-    body: bytes = field(repr=False)  # As it came.
-    reasons: tuple[str, ...]  # The rules it breaks.
-    instance: None = None  # What it says of that is not believed.
+    body: bytes = field(repr=False)  # As received.
+    reasons: tuple[str, ...]  # The broken rules.
+    instance: None = None  # An invalid event's instance is not trusted.
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The event is in the tables now, and was not before."""
+    """The event was applied now."""
 
     handled: int = field(default=0, compare=False)
-    """The last number of the device that was handled then; here and below."""
+    """The device's last handled number at that time; here and below."""
     latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The event of that number, where the device must be shown that it was handled; here and below."""
+    """The event of that number, which proves to the device that it was handled; here and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The event was not applied, and never will be as it stands."""
+    """The event was refused for good."""
 
     reasons: tuple[str, ...]
     handled: int = field(default=0, compare=False)
@@ -79,58 +79,58 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Early:
-    """Not this event's turn: nothing was kept of it, and it must come again after the one that is expected."""
+    """The event came before its turn and was not stored: the device must send it again after the expected one."""
 
-    expected: int  # The first number of the device that is lacking here.
+    expected: int  # The device's first missing number.
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Not this event's turn: it is kept here for a while, until those before it have come by another consumer."""
+    """The event came before its turn and is buffered, until another consumer has the ones before it."""
 
 
-Applying = Applied | Duplicate | Refused | Early  # What became of an event.
+Applying = Applied | Duplicate | Refused | Early  # Outcome of an event.
 
-Became = tuple[Event | Unfit, Applying | Held]  # Of which event.
+Became = tuple[Event | Unfit, Applying | Held]  # An event with its outcome.
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is held because it came before its turn."""
+    """The size and age of the reorder buffer."""
 
     events: int
     devices: int
-    since: datetime | None  # When the oldest of it came.
+    since: datetime | None  # Arrival of the oldest event.
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingOf:
-    """What is held of one device."""
+    """The buffered events of one device."""
 
     events: int
-    first: int  # The lowest number among them: all from the one expected up to it are lacking.
+    first: int  # The lowest buffered number: all from the expected one up to it are missing.
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the events of one device have come."""
+    """How far the events of one device are handled."""
 
     site: str
     device: str
-    handled: int  # Every event up to this number was applied or refused.
-    highest: int  # The highest number that ever came from the device.
-    heard_at: datetime  # When anything last came from it.
+    handled: int  # All events up to this number are applied or refused.
+    highest: int  # The highest number received.
+    heard_at: datetime  # Time of the last event.
 
     @property
     def missing(self) -> tuple[int, int] | None:
-        """The first and the last number that the device has sent or passed over, and that must come (again)."""
+        """The first and the last missing number; the device must send these again."""
         return (self.handled + 1, self.highest) if self.highest > self.handled else None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry as the inventory holds it."""
+    """One entry as stored."""
 
     event_id: str
     site: str
@@ -147,22 +147,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is in the tables, counted there."""
+    """Numbers of rows in the tables."""
 
-    rows: int  # Entries that stand.
+    rows: int  # Current entries.
     amended: int
     cancelled: int
     events: int  # Events applied: entries, amendments and cancellations.
-    repeated: int  # Recorded entries beyond the first of one and the same utterance: what must never be made.
-    refused: int  # Events refused when it was their turn.
-    rejected: int  # Messages put aside: there was no sender to answer.
+    repeated: int  # Recorded entries after the first of one utterance: must be 0.
+    refused: int  # Events refused in their turn.
+    rejected: int  # Messages that could not be answered.
 
 
 def data_of(body: str | bytes) -> Mapping[str, Any]:
-    """What an event of the tables says; empty where the row was altered and is no event.
+    """The data of a stored event; empty if the row was altered and is no event.
 
-    Four times as fast as `parsed`, for pages that read thousands: whether a name stands in it twice, the judge saw
-    before it came into the tables, and the audit sees after.
+    Four times as fast as `parsed`, for pages that read thousands: duplicate names are rejected by validation before the
+    event is stored, and found by the audit afterwards.
     """
     try:
         event = from_json(body)
@@ -173,14 +173,14 @@ def data_of(body: str | bytes) -> Mapping[str, Any]:
 
 
 class PostingState(StrEnum):
-    """How a posting stands in the ledger."""
+    """State of a posting in the ledger."""
 
-    DUE = "due"  # Something is to be done: it was not tried yet, or is tried again.
+    DUE = "due"  # Not tried yet, or to be retried.
     POSTED = "posted"
-    DECLINED = "declined"  # A person must look: in the other system, in the mapping, or at the pallet.
-    REVERSED = "reversed"  # It was posted, and is taken back.
-    VOID = "void"  # Nothing was ever posted, and nothing needs to be.
+    DECLINED = "declined"  # Needs a decision: in the other system, in the mapping, or at the pallet.
+    REVERSED = "reversed"  # It was posted and reversed.
+    VOID = "void"  # Nothing was posted, and nothing needs to be.
 
 
 LACKS_SETTINGS = "settings"
-"""Why a posting is due and waits: the settings of its connector must say more first."""
+"""Reason code of a due posting that waits for its connector's settings."""

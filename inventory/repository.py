@@ -1,4 +1,4 @@
-"""The inventory's database: what is done to it, each deed one transaction, and what it tells."""
+"""The inventory's database: its operations, each one transaction, and its queries."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
 
-ROW = 500  # Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too.
+ROW = 500  # Most bytes of a `rejected` row besides its payload, so that a million empty messages are limited too.
 
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """How much is put aside of what cannot be answered, and for how long."""
+    """Limits of the table of rejected messages."""
 
-    message: int = 256_000  # Bytes of one.
-    bytes: int = 50_000_000  # Of all together; the oldest go.
+    message: int = 256_000  # Bytes of one message.
+    bytes: int = 50_000_000  # Bytes in total; the oldest are deleted.
     kept: timedelta = timedelta(days=30)
 
 
@@ -44,28 +44,28 @@ ASIDE = Aside()
 
 
 class Store:
-    """The tables. Safe to use from several threads and several processes at once."""
+    """The tables. Safe for several threads and processes."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
         self.engine = engine
-        """The database itself: one in a process, also for other tables in the same database."""
+        """The engine: one in a process, also for other tables in the same database."""
         self.transaction = partial(in_one, engine)
         """One transaction; raises Unavailable."""
         self._reads = reading(engine)
         self._aside = aside
         self._now = now
         self.clips = ClipStore(engine, now)
-        """The recordings that devices sent, and who asked to hear them."""
+        """Recordings and requests to listen."""
         self.batches = Batches(engine, now)
-        """Many events at once."""
+        """Applies events in batches."""
         self.statuses = Statuses(engine, now)
         self.lists = ExpectedLists(engine, now)
         self.outbox = OutboxTable(engine, now)
         """The messages for devices that are not confirmed."""
         self.issues = Issues(engine, now)
-        """Dossiers: what they rest on, which are owed, and their versions."""
+        """Versions of dossiers, and pending ones."""
         self.flags = Flags(self.transaction, now)
-        """What rules of the sites speak against."""
+        """Flags raised by rules of the sites."""
 
     @classmethod
     def open(
@@ -76,9 +76,9 @@ class Store:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         aside: Aside = Aside(),
     ) -> Self:
-        """Connect to the database `url` names, making the tables where there are none and `create`.
+        """Connect to the database at `url`; with `create`, create or migrate its tables.
 
-        Raises Misconfigured (URL, foreign or newer tables), UnreadableInput (no file, and not to `create`), Unavailable
+        Raises Misconfigured (URL, foreign or newer tables), UnreadableInput (no file, without `create`), Unavailable
         (no answer), StorageFailed (no directory).
         """
         engine = connect(parse(url))
@@ -91,43 +91,43 @@ class Store:
 
     @property
     def where(self) -> str:
-        """The database, for a person: without its password."""
+        """The database for messages, without its password."""
         return shown(self.engine.url)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections."""
         self.engine.dispose()
 
     def answers(self) -> None:
-        """Ask the database for nothing. Raises Unavailable when it does not answer."""
+        """Raise Unavailable if the database does not answer."""
         with reported(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(select(1))
 
     def apply(self, event: Event | Unfit) -> Applying:
-        """Apply `event` or refuse it, in one transaction, if it is its turn among those of its device.
+        """Apply or refuse `event` in one transaction, if it is the device's next.
 
-        Raises Unavailable: then nothing was done, and it may be tried again. It is SiteFault where a trigger or table
-        of the site's own is the reason: then it is this event alone.
+        Raises Unavailable: then nothing was done, and it may be retried. The subclass SiteFault means a trigger or
+        table of the site's own rejects this event alone.
         """
         with reported(self.engine.url), self.engine.begin() as transaction:
             return handle(transaction, event, self._now)
 
     def review(self, review: Review) -> Applied | Duplicate:
-        """Keep what a device says of an utterance that it has put aside. Raises Unavailable."""
+        """Store a device's message about an utterance under review. Raises Unavailable."""
         with reported(self.engine.url), self.engine.begin() as transaction:
             return keep(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
-        """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
+        """Open reviews, the oldest first; with `every`, decided ones too."""
         with reported(self.engine.url), self._reads.begin() as transaction:
             return load_reviews(transaction, every=every)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
-        """The master data of a site. `forms` is where those are that its words are held against."""
+        """The master data of a site. `forms`: the directory of forms to check its words against."""
         return SiteCatalogue(site, self.transaction, self._now, forms)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
-        """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""
+        """Store a message that cannot be answered, and delete what exceeds the limits. Raises Unavailable."""
         now = self._now()
         put = {"payload": payload[: self._aside.message], "topic": topic[:SHOWN], "reason": reason, "received_at": now}
         with reported(self.engine.url), self.engine.begin() as transaction:
@@ -139,7 +139,7 @@ class Store:
             transaction.execute(delete(rejected).where(rejected.c.id.in_(beyond)))
 
     def rows(self, limit: int | None = None) -> list[Row]:
-        """The latest `limit` entries in the order in which they came; all without a limit."""
+        """The latest `limit` entries in the order of arrival; all without a limit."""
         latest = (
             select(entries, events.c.sequence, events.c.received_at)
             .join(events, events.c.event_id == entries.c.event_id)
@@ -151,27 +151,27 @@ class Store:
         return [_row(mapping) for mapping in reversed(found)]
 
     def progress(self) -> list[Progress]:
-        """How far the events of each device have come, by site and name."""
+        """How far each device's events are handled, by site and name."""
         with reported(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
     def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
-        """The events of a device as they came, in the order of their number, to number `upto`. Raises Unavailable."""
+        """The events of a device, in the order of their numbers, to number `upto`. Raises Unavailable."""
         return trail(self._reads, site, device, upto)
 
     def strays(self, site: str, device: str, upto: int) -> Strays:
-        """What is under a device's name beside its trail to number `upto`. Raises Unavailable."""
+        """The rows under a device's name outside of its events to number `upto`. Raises Unavailable."""
         return strays(self._reads, site, device, upto)
 
     def names(self) -> set[tuple[str, str]]:
-        """Site and name of every device that anything in the tables is of. Raises Unavailable."""
+        """Site and name of every device named in any row. Raises Unavailable."""
         return names(self._reads)
 
     def count(self) -> Counts:
-        """What is in the tables, at one moment."""
+        """Count the rows of the tables in one snapshot."""
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
-        # What an operator said becomes one entry; an amendment may well go back to the same utterance.
+        # An utterance makes one entry; an amendment may refer to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
         with reported(self.engine.url), self._reads.begin() as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}

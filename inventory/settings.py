@@ -1,9 +1,9 @@
-"""What the inventory can be told: the broker, the database and the forms.
+"""Settings of the inventory: the broker, the database and the forms.
 
-Loaded with `edge.config.load`. Precedence, highest first: the command line, the environment
+Loaded with `dockvoice_protocol.config.load`. Precedence, highest first: the command line, the environment
 (`DOCKVOICE_INVENTORY_DATABASE=…`, `DOCKVOICE_INVENTORY_MQTT__HOST=…`), credentials (files of the same names in
-`$CREDENTIALS_DIRECTORY`), the TOML file, the defaults below. `config/inventory.toml` lists every key; a test holds
-the two together.
+`$CREDENTIALS_DIRECTORY`), the TOML file, the defaults below. `config/inventory.toml` lists every key; a test compares
+the two.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from inventory.words import check_language
 
 
 class DossierSettings(Section):
-    """`[dossier]`: what a trailer brought, in one signed file."""
+    """`[dossier]`: signed files of what trailers brought."""
 
     key: Place | None = Field(None, description="the private key that signs dossiers: Ed25519, PEM")
     folder: Place | None = Field(
@@ -69,7 +69,7 @@ def _web_address(given: str) -> str:
 
 
 class ConsoleSettings(Section):
-    """`[console]`: the pages on which supervisors work."""
+    """`[console]`: the supervisors' web pages."""
 
     host: str = Field("127.0.0.1", min_length=1, description="the address on which it listens")
     port: int = Field(8088, ge=1, le=65535, description="the port on which it listens")
@@ -101,7 +101,7 @@ class ConsoleSettings(Section):
 
 
 class ApiSettings(Section):
-    """`[api]`: what other systems' programs ask."""
+    """`[api]`: the REST API for other systems."""
 
     host: str = Field("127.0.0.1", min_length=1, description="the address on which it listens")
     port: int = Field(8089, ge=1, le=65535, description="the port on which it listens")
@@ -123,7 +123,7 @@ class ClipSettings(Section):
 
 
 class ConsumerSettings(Section):
-    """`[consumer]`: how much is taken at once, and with whom it is shared."""
+    """`[consumer]`: batches, and sharing among consumers."""
 
     batch: int = Field(
         500, ge=1, le=10_000, description="so many messages are on the way here at most, and are applied at once"
@@ -137,7 +137,7 @@ class ConsumerSettings(Section):
 
 
 class InventorySettings(Layered):
-    """Everything the receiving side can be told."""
+    """All settings of the receiving side."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_INVENTORY_")
 
@@ -187,32 +187,32 @@ class InventorySettings(Layered):
 
     @property
     def state(self) -> Path:
-        """Where the embedded database lies."""
+        """The directory of the embedded database."""
         return self.state_directory or state_place(self.unit_state)
 
     def demand_owner(self) -> None:
-        """Raise Misconfigured where root would serve from a service's own directory, and leave there what is root's."""
+        """Raise Misconfigured if root would serve from a service's own directory, where root's files would remain."""
         if is_of_a_service(self.state):
             demand_owner(self.state)
 
     @property
     def database_url(self) -> str:
-        """The database as SQLAlchemy names it. May hold a password: never for a log."""
+        """The database's SQLAlchemy URL. It may hold a password and must not be logged."""
         if self.database is not None:
             return self.database.get_secret_value()
         return f"sqlite:///{self.state.absolute() / 'inventory.db'}"
 
     @property
     def clips_folder(self) -> Path:
-        """Where the recordings are that devices sent."""
+        """The directory of recordings."""
         return self.clips.folder or self.state / "clips"
 
     @property
     def keys(self) -> Path:
-        """Where the keys of the devices are."""
+        """The directory of the devices' public keys."""
         return self.keys_directory or self.state / "keys"
 
     @property
     def forms(self) -> Path:
-        """Where the form files are."""
+        """The directory of the forms."""
         return self.forms_directory or shipped("schemas") / "forms"

@@ -35,9 +35,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "dockvoice.dossier.v1"
-"""What a dossier says it is, and what its signed text begins with: no signature of anything else can be one of it."""
+"""The format's name, and the prefix of its signed text, so that no signature of another text is valid for it."""
 
-EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of what the figures rest on.
+EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of the evidence for the figures.
 
 CONTENT, PAGE, SIGNATURE, README = "dossier.json", "index.html", "SIGNATURE", "README.txt"
 
@@ -45,40 +45,40 @@ MEMBER = re.compile(
     r"dossier\.json|index\.html|SIGNATURE|README\.txt|(?:events|refused|reviews)/[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.json"
     r"|lists/[0-9]{1,16}\.json|keys/[0-9a-f]{16}\.pub|clips/[0-9a-f]{64}\.flac"
 )
-"""The only names that a member may have."""
+"""The allowed names of members."""
 
-LARGEST = 1_000_000_000  # Bytes of a dossier: some thousand recordings. It is read as a whole.
+LARGEST = 1_000_000_000  # Most bytes of a dossier, which is read as a whole: some thousand recordings.
 
-PIECE = 1_000_000  # Bytes that are read at once.
+PIECE = 1_000_000  # Bytes read at once.
 
-LONGEST = 400  # Characters of a line that is told; a forged file may hold any number.
+LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
 
-DIGITS = 15  # That a number keeps in any reader of JSON.
+DIGITS = 15  # Digits that every JSON reader preserves in a number.
 
 RECORDED_WITHIN = timedelta(minutes=10)
-"""A closing that was recorded so soon behind its last word was in force then; one decided later, from its
-word on: in ten minutes no trailer leaves and is back, and no question of a device stays open as long. An id that was
-made so long before its event was recorded was not made with it, and tells nothing."""
+"""A closing recorded this soon after its last utterance counts from its recording; one decided later, from its last
+utterance: in ten minutes no trailer leaves and returns, and no question of a device stays open as long. An id made this
+long before its event was recorded was not made with it, and its time is not used."""
 
-LIST_SIGNED_AS = "dockvoice.expected.v1"  # What the signed text of a list of expected receipts begins with.
+LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
 
 Json = dict[str, Any]
-Units = dict[str, Fraction]  # How many, by the unit's code; "" where no unit was said.
+Units = dict[str, Fraction]  # Quantity by unit code; "" without a unit.
 
 
 class Tampered(Exception):
-    """It is not as an inventory wrote it; nothing more of it can be looked at."""
+    """The file was not written by an inventory; nothing more can be checked."""
 
 
 # The file
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
-    """The ZIP file with these members: sorted, not compressed, without dates, so that the same gives the same bytes."""
+    """A ZIP file with these members: sorted, uncompressed, without dates, so that equal members give equal bytes."""
     body, directory = bytearray(), bytearray()
     for name, content in sorted(files.items()):
         of = (zlib.crc32(content), len(content), len(content), len(name), 0)
-        # 20: version 2.0 of the format; 0x21: 1 January 1980, the first day that it knows; 3: made under Unix.
+        # 20: version 2.0 of the format; 0x21: 1 January 1980, its earliest date; 3: made under Unix.
         directory += struct.pack(
             "<4s6H3I5H2I", b"PK\x01\x02", 3 << 8 | 20, 20, 0, 0, 0, 0x21, *of, *[0] * 3, 0, len(body)
         )
@@ -90,7 +90,7 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 
 def up_to(size: int, file: BinaryIO) -> bytes:
-    """What the file holds, as far as `size`: a buffer of that size would be made at once, however small the file is."""
+    """At most `size` bytes of the file, read in pieces, since `read(size)` would allocate all of the buffer."""
     found = bytearray()
     while len(found) < size and (more := file.read(min(PIECE, size - len(found)))):
         found += more
@@ -98,7 +98,7 @@ def up_to(size: int, file: BinaryIO) -> bytes:
 
 
 def unpacked(data: bytes) -> dict[str, bytes]:
-    """The members of a dossier. Raises Tampered for every trick that a ZIP file allows."""
+    """The members of a dossier. Raises Tampered for any manipulation of the ZIP format."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             members = bundle.infolist()
@@ -137,7 +137,7 @@ def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def parsed(content: bytes) -> Json:
-    """The object in `content`. Raises ValueError where two readers could understand it differently."""
+    """The object in `content`. Raises ValueError for ambiguous JSON."""
     try:
         found = json.loads(content, object_pairs_hook=_unrepeated)
     except RecursionError:
@@ -154,12 +154,12 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def written(content: Json) -> bytes:
-    """`content` as it stands in a dossier."""
+    """`content` as JSON in the format of a dossier."""
     return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
 def canonical(content: Json) -> bytes:
-    """`content` as it was signed: RFC 8785. Raises ValueError where it has no such spelling."""
+    """`content` as it was signed: RFC 8785. Raises ValueError if it has no such form."""
     try:
         return rfc8785.dumps(content)
     except RecursionError:
@@ -172,12 +172,12 @@ def sha256(content: bytes) -> str:
 
 
 def keyid_of(key: bytes) -> str:
-    """The short name of a public key."""
+    """The id of a public key."""
     return sha256(key)[:16]
 
 
 def printable(text: str) -> str:
-    """Words of a file that anybody may have written, for a terminal."""
+    """Untrusted text for a terminal."""
     return "".join(letter if letter.isprintable() else "�" for letter in text[:LONGEST])
 
 
@@ -185,12 +185,12 @@ def printable(text: str) -> str:
 
 
 def signed_text(content: bytes) -> str:
-    """What the inventory signs of a dossier.json, which holds the SHA-256 of every other member."""
+    """The text that the inventory signs for a dossier.json, which has the SHA-256 of every other member."""
     return f"{FORMAT} {sha256(content)}"
 
 
 def has_signed(key: bytes, text: str, signature: str) -> bool:
-    """Whether the holder of this key signed the text; a signature has one spelling."""
+    """Whether the signature of the text is valid for this key; a signature has one spelling."""
     try:
         made = bytes.fromhex(signature)
         Ed25519PublicKey.from_public_bytes(key).verify(made, text.encode())
@@ -200,7 +200,7 @@ def has_signed(key: bytes, text: str, signature: str) -> bool:
 
 
 def seal_fault(event: Json, key: bytes | None) -> str | None:
-    """What is wrong with the link and the signature of an event, checked with the key it names; None if nothing is."""
+    """The fault of an event's link or signature, checked with the key that it names; None if both are valid."""
     hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
     try:
         audio = event["data"]["utterance"]["audio_sha256"]
@@ -216,7 +216,7 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
 
 
 def list_fault(message: Json, key: bytes | None) -> str | None:
-    """What is wrong with the signature of a list of expected receipts; None if nothing is."""
+    """The fault of an expected list's signature; None if it is valid."""
     if "signature" not in message:
         return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
@@ -233,17 +233,17 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
 
 
 def evidence(files: Mapping[str, bytes]) -> dict[str, str]:
-    """The SHA-256 of all that the figures rest on: recordings, keys and the page are beside it."""
+    """The SHA-256 of each file of evidence: without recordings, keys and the page."""
     return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in EVIDENCE}
 
 
 def basis_of(hashes: Mapping[str, str]) -> str:
-    """One hash of all that: of two versions it differs, of one it is always the same."""
+    """One hash of the evidence: equal for one version, different for two."""
     return sha256("".join(f"{name} {one}\n" for name, one in sorted(hashes.items())).encode())
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str], figures_before: Json, figures: Json) -> Json:
-    """What another version rests on besides, no more, or in another form, and what it comes to instead."""
+    """The differences between two versions: added, removed and changed files, and changed figures."""
     return {
         "added": sorted({*now} - {*before}),
         "gone": sorted({*before} - {*now}),
@@ -256,12 +256,12 @@ def changes(before: Mapping[str, str], now: Mapping[str, str], figures_before: J
     }
 
 
-# What was said
+# Events
 
 
 @dataclass(frozen=True)
 class Said:
-    """One event of a device, with when the inventory had it."""
+    """One event of a device, with its time of receipt."""
 
     event: Json = field(repr=False)
     received_at: str
@@ -283,7 +283,7 @@ class Said:
 
     @property
     def data(self) -> Json:
-        """What it says."""
+        """The event's data."""
         found: Json = self.event["data"]
         return found
 
@@ -299,23 +299,23 @@ class Said:
 
     @property
     def moment(self) -> datetime:
-        """When it was said; where the device's clock is doubtful, when the inventory had it."""
+        """The time of recording; with a doubtful device clock, the time of receipt."""
         return moment(self.received_at if "clock" in self.event else self.event["time"])
 
     @property
     def said_at(self) -> datetime:
-        """When it began to be said: what was put aside, and decided later, was said long before it was recorded."""
+        """The start of its first utterance: an utterance under review is spoken long before its entry is recorded."""
         return self.moment if "clock" in self.event else min(_began(self) or self.moment, self.moment)
 
     @property
     def in_force_at(self) -> datetime:
-        """From when on a closing closes: recorded, or where it was decided later, said."""
+        """From when a closing counts: its recording or, if it was decided later, its last utterance."""
         return self.moment if "clock" in self.event else _in_force(self, self.moment)
 
     def before(self, other: "Said") -> bool:
-        """Whether it was said before the other was in force, or is it.
+        """Whether it was spoken before the other came into force, or is the other.
 
-        On one device by the clock that it had, unless that was set meanwhile: then by their numbers.
+        Two events of one device are compared by its clock, or by their numbers if the clock was set in between.
         """
         if self.source != other.source:
             return self.said_at <= other.in_force_at
@@ -326,7 +326,7 @@ class Said:
 
     @property
     def recordings(self) -> list[str]:
-        """The SHA-256 of what was said for it: the sentence, then answers and corrections."""
+        """The SHA-256 of its recordings: the utterance, then answers and corrections."""
         data = self.data
         return [str(one["audio_sha256"]) for one in (data["utterance"], *data.get("support", []))]
 
@@ -341,7 +341,7 @@ def _in_force(of: Said, recorded: datetime) -> datetime:
 
 
 def _spoken(of: Said) -> list[datetime]:
-    """When each sentence of it began, first its own; none where the ids were made by another clock."""
+    """Start of each of its utterances, its own first; empty if the ids were made by another clock."""
     made, data = heard_at(of.id), of.data
     if made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
         return []
@@ -350,13 +350,13 @@ def _spoken(of: Said) -> list[datetime]:
 
 
 def moment(text: str) -> datetime:
-    """A moment as events write it."""
+    """Parse a time of an event."""
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def heard_at(identity: str) -> datetime | None:
-    """When an utterance began, or an event was numbered, by its device's clock; None where the id does not tell.
+    """When an utterance began, or an event was numbered, by its device's clock; None if the id has no time.
 
     A UUIDv7 begins with the milliseconds.
     """
@@ -368,15 +368,15 @@ def heard_at(identity: str) -> datetime | None:
 
 
 def put_aside_at(review: Json) -> datetime:
-    """When something that waits for a person, or did, was said."""
+    """When an utterance under review was spoken."""
     return heard_at(str(review["data"]["utterance"]["id"])) or moment(str(review["time"]))
 
 
-TRAILER_ALONE = {"trailer": "trailer"}  # The roles in a form of which nothing is known.
+TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
 
 
 class EntryHistory:
-    """Events with what became of each: which stand, and which replaces which."""
+    """Events with their replacements, and which of them are current."""
 
     def __init__(self, said: Iterable[Said], forms: Mapping[str, Any]) -> None:
         self.said = list(said)
@@ -389,43 +389,43 @@ class EntryHistory:
                 self.replaced_by.setdefault(before.id, one)
 
     def role(self, one: Said, role: str) -> str | None:
-        """Which field of its form has this role."""
+        """The field of its form with this role."""
         of = self.forms.get(one.form)
         found: str | None = (TRAILER_ALONE if of is None else of.get("fields", TRAILER_ALONE)).get(role)
         return found
 
     def kind(self, one: Said) -> str:
-        """What its form is for: receipt, damage, closing, other."""
+        """The kind of its form: receipt, damage, closing, other."""
         return str(self.forms.get(one.form, {}).get("kind", "other"))
 
     def value(self, one: Said, role: str) -> Any:
-        """The value of the field with this role; None where there is none."""
+        """The value of the field with this role; None if there is none."""
         name = self.role(one, role)
         return None if name is None else one.data.get("fields", {}).get(name)
 
     def trailer(self, one: Said) -> str | None:
-        """The trailer that it belongs to."""
+        """The trailer of its entry."""
         name = self.role(one, "trailer") or "trailer"
         found = one.data.get("context", {}).get(name, one.data.get("fields", {}).get(name))
         return None if found is None else str(found)
 
     def stands(self, one: Said) -> bool:
-        """Whether an entry stands by it."""
+        """Whether its entry is current."""
         return one.id not in self.replaced_by and "fields" in one.data
 
     def root(self, one: Said) -> Said:
-        """The event that it goes back to by amendments."""
+        """The first event in its chain of amendments."""
         while (before := self.by_id.get(one.replaces or "")) is not None and self.replaced_by.get(before.id) is one:
             one = before
         return one
 
     def of_trailer(self, trailer: str) -> list[Said]:
-        """The events of all entries that were ever said of this trailer."""
+        """The events of all entries that name or named this trailer."""
         roots = {self.root(one).id for one in self.said if self.trailer(one) == trailer}
         return [one for one in self.said if self.root(one).id in roots]
 
     def closings(self, trailer: str) -> list[Said]:
-        """The standing entries that close the trailer, in the order in which they were said."""
+        """The current entries that close the trailer, in the order in which they count."""
         found = [
             one
             for one in self.said
@@ -434,12 +434,12 @@ class EntryHistory:
         return sorted(found, key=lambda one: (self.root(one).in_force_at, one.source, self.root(one).number))
 
 
-# What it comes to
+# Figures
 
 
 @dataclass
 class Line:
-    """What was announced and received of one item on one pallet."""
+    """The announced and received quantities of one item on one pallet."""
 
     pallet: str
     item: str | None
@@ -452,15 +452,15 @@ class Line:
     said_over: Units = field(default_factory=dict)
     damage_reported: Units = field(default_factory=dict)
     entries: list[Said] = field(default_factory=list)
-    seen: bool = False  # An entry that counts nothing names the pallet: it is not missing.
-    uncounted: bool = False  # A receipt does not say how many.
-    ambiguous: bool = False  # A count of the pallet does not say of which of its items.
-    by_notice: bool = False  # No entry names the item: the notice does.
-    details: dict[str, set[str]] = field(default_factory=dict)  # Lots and so on, by role.
+    seen: bool = False  # An entry without a quantity names the pallet: it is not missing.
+    uncounted: bool = False  # A receipt has no quantity.
+    ambiguous: bool = False  # A receipt of the pallet names none of its items.
+    by_notice: bool = False  # The item comes from the notice, since no entry names it.
+    details: dict[str, set[str]] = field(default_factory=dict)  # Lots and other details, by role.
 
     @property
     def present(self) -> Units:
-        """Everything that was there, whatever its condition."""
+        """All received quantities, in any condition."""
         return _sum([self.good, self.damaged, self.refused])
 
 
@@ -473,12 +473,12 @@ def _sum(parts: Iterable[Units]) -> Units:
 
 
 def _exact(value: Any) -> Fraction | None:
-    """The number by its digits; None of what is none."""
+    """The exact number; None for other values."""
     return Fraction(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _plain(value: Fraction) -> int | float | None:
-    """It as JSON has it; None where no number of so many digits is exactly it."""
+    """The number for JSON; None if it has no exact form within DIGITS."""
     if value.denominator == 1:
         return value.numerator
     quotient = Decimal(value.numerator) / Decimal(value.denominator)
@@ -487,7 +487,7 @@ def _plain(value: Fraction) -> int | float | None:
 
 
 def _as_json(units: Units) -> Json:
-    # What no number is exactly stands as text: 7/12.
+    # A quantity without an exact number is text: 7/12.
     numbers = ((unit, quantity, _plain(quantity)) for unit, quantity in sorted(units.items()))
     return {unit: str(quantity) if number is None else number for unit, quantity, number in numbers}
 
@@ -497,23 +497,23 @@ def _read(told: Json) -> Units:
 
 
 class Factors:
-    """What the units of items hold, as the devices converted them; one that two say differently is not known."""
+    """Conversion factors of items' units, learnt from entries; contradictory ones are unknown."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], set[tuple[str, Fraction]]] = {}
 
     def learn(self, item: str, unit: str, base: str, factor: Fraction) -> None:
-        """By one entry."""
+        """Add the conversion of one entry."""
         self._known.setdefault((item, unit), set()).add((base, factor))
         self._known.setdefault((item, base), set()).add((base, Fraction(1)))
 
     def factor(self, item: str, unit: str) -> tuple[str, Fraction] | None:
-        """The base unit, and how many of it this unit holds."""
+        """The base unit, and the size of this unit in it."""
         found = self._known.get((item, unit), set())
         return next(iter(found)) if len(found) == 1 else None
 
     def in_base(self, item: str | None, units: Units) -> tuple[str, Fraction] | None:
-        """All of it in the base unit; None where a factor is lacking."""
+        """The sum in the base unit; None if a factor is unknown."""
         if item is None or not units:
             return None
         parts = [(self.factor(item, unit), quantity) for unit, quantity in units.items()]
@@ -526,7 +526,7 @@ class Factors:
         )
 
     def difference(self, line: Line) -> tuple[str, Fraction] | None:
-        """How much more there is than announced, in the unit announced where that can be; None: not comparable."""
+        """Received minus announced, in the announced unit if possible; None: not comparable."""
         present, expected = line.present, line.expected
         if len({*present, *expected}) == 1 and present and "" not in present:
             ((unit, announced),) = expected.items()
@@ -544,13 +544,13 @@ class Factors:
 
 
 DETAILS = ("lot", "expiry", "exception")
-"""Roles of fields that are shown with a line as they were said."""
+"""Roles of fields shown with a line as entered."""
 
-REFUSED = "refused"  # The exception that says that nothing of the pallet was taken.
+REFUSED = "refused"  # The exception of a pallet that was not accepted.
 
 
 class ReceiptTotals:
-    """The figures of one visit, from its events and its lists alone."""
+    """The figures of one visit, calculated from its events and its lists alone."""
 
     def __init__(
         self,
@@ -561,7 +561,7 @@ class ReceiptTotals:
         refused: int = 0,
         after: str | None = None,
     ) -> None:
-        """`after`: the event that closed the visit before, which is in the story and in no figure."""
+        """`after`: the event that closed the visit before; it is in the history, and counts in no figure."""
         self.trailer = trailer
         self.story = story
         former = self.story.by_id.get(after or "")
@@ -583,7 +583,7 @@ class ReceiptTotals:
 
     @classmethod
     def from_dossier(cls, dossier: Json, contents: Mapping[str, bytes]) -> "ReceiptTotals":
-        """Of a dossier, of which only what the figures are made of is looked at."""
+        """From a dossier; only the members that the figures depend on are read."""
         lists = (parsed(contents[one["file"]]) for one in dossier["lists"])
         reviews = (parsed(contents[one["file"]]) for one in dossier["reviews"])
         story = EntryHistory(read_events(dossier, contents), dossier["forms"])
@@ -591,12 +591,12 @@ class ReceiptTotals:
         return cls(str(dossier["trailer"]), story, lists, reviews, *beside)
 
     def as_json(self) -> Json:
-        """The lines and the figures, as they stand in dossier.json."""
+        """The lines and the figures, as in dossier.json."""
         lines = self.lines()
         return {"lines": lines, "figures": self._figures(lines)}
 
     def lines(self) -> list[Json]:
-        """What each item on each pallet comes to. To be asked once."""
+        """The result for each item on each pallet. To be called once."""
         for one in self.announced or ():
             line = self._line(str(one["pallet"]), str(one["item"]))
             line.notices.add(str(one["notice"]))
@@ -609,14 +609,14 @@ class ReceiptTotals:
 
     @property
     def received(self) -> set[str]:
-        """The pallets of which a receipt stands."""
+        """The pallets with a current receipt."""
         receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
         return {pallet for one in receipts if (pallet := self._pallet(one)) is not None}
 
     def _announced(self) -> list[Json] | None:
-        """What the receipts are held against: the latest list; None where there is none.
+        """The lines of the list that receipts are compared with: the latest one; None without a list.
 
-        One that was withdrawn before anything of it was received announces nothing.
+        A list that was withdrawn before anything of it was received announces nothing.
         """
         latest: list[Json] | None = None
         for one in self.lists:
@@ -639,7 +639,7 @@ class ReceiptTotals:
         return self._lines.setdefault((pallet, item), Line(pallet, item))
 
     def _add(self, said: Said) -> None:
-        """Count one standing entry."""
+        """Count one current entry."""
         kind, pallet = self.story.kind(said), self._pallet(said)
         if pallet is None or kind == "closing":
             return
@@ -757,24 +757,25 @@ class ReceiptTotals:
 STATUSES = (
     "as_expected", "over", "short", "missing", "uncounted", "not_comparable", "not_announced", "without_notice",
 )  # fmt: skip
-"""What a line can come to."""
+"""The possible results of a line."""
 
 COMPARED = ("as_expected", "over", "short")
-"""Where a count is held against a notice."""
+"""Results from comparing a quantity with a notice."""
 
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
-    """The events of a dossier, in the order in which the inventory had them."""
+    """The events of a dossier, in the order of receipt."""
     return [Said(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
 
 
-# Whether it holds
+# Verification
 
 
 def part_of(said: Said, ends: list[Said]) -> int:
-    """Which part what was said first by this event is of: each ends with one of `ends`, the last one is open.
+    """The number of the part that this first event belongs to: each part ends with one of `ends`, the last one is open.
 
-    What closes a part is the end of it, by whichever clock. Anything else is of the first one that had not ended then.
+    A closing belongs to the part that it ends, whatever the clocks say. Any other event belongs to the first part that
+    had not ended then.
     """
     closes = (number for number, end in enumerate(ends) if end.id == said.id)
     within = (number for number, end in enumerate(ends) if said.before(end))
@@ -783,35 +784,35 @@ def part_of(said: Said, ends: list[Said]) -> int:
 
 @dataclass(frozen=True)
 class Bounds:
-    """From behind the closing of the visit before to the closing of this one; without one, it is open."""
+    """The limits of a visit: after the closing of the visit before, up to its own closing; without one, it is open."""
 
     after: Said | None
     closing: Said | None
-    ends: list[Said]  # All that close the trailer, in their order; of each what was said first.
+    ends: list[Said]  # The first events of all closings of the trailer, in order.
 
     @classmethod
     def between(cls, story: EntryHistory, trailer: str, after: str | None, closing: str | None) -> "Bounds":
-        """Between these closings of the trailer, by their ids; what was said first of each counts."""
+        """The limits set by these closings of the trailer, by their ids; the first event of each counts."""
         begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
         return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
 
     def hold(self, root: Said) -> bool:
-        """Whether an entry that was said first by this event is of the visit."""
+        """Whether an entry with this first event belongs to the visit."""
         part = part_of(root, self.ends)
         began = self.after is None or part > part_of(self.after, self.ends)
         return began and (self.closing is None or part <= part_of(self.closing, self.ends))
 
     def hold_moment(self, at: datetime) -> bool:
-        """Whether what no device numbered is of the visit."""
+        """Whether a moment without an event belongs to the visit."""
         began = self.after is None or at > self.after.in_force_at
         return began and (self.closing is None or at <= self.closing.in_force_at)
 
 
 class Check:
-    """One dossier under examination: what is wrong with it, and what was found."""
+    """Verifies one dossier: `faults` and `told` are the results."""
 
     def __init__(self, data: bytes, believed: str, others: Iterable[str] = ()) -> None:
-        """`believed`: the id of the inventory's key; `others`: those of devices and offices, any where none is."""
+        """`believed`: the id of the inventory's key; `others`: those of devices and offices; empty: any."""
         self.faults: list[str] = []
         self.told: list[str] = []
         self._believed = believed
@@ -829,7 +830,7 @@ class Check:
             )
 
     def is_of(self, trailer: str) -> None:
-        """It must be of this trailer, as SITE/NAME."""
+        """Add a fault unless it is of this trailer, as SITE/NAME."""
         found = f"{self.dossier.get('site')}/{self.dossier.get('trailer')}"
         if found != trailer:
             self.faults.append(
@@ -837,7 +838,7 @@ class Check:
             )
 
     def is_as_late(self, wanted: datetime) -> None:
-        """It must rest on what came up to this moment."""
+        """Add a fault if it ends before this moment."""
         found = str(self.dossier.get("as_of"))
         try:
             late = moment(found) >= wanted
@@ -896,7 +897,7 @@ class Check:
         self.told.append(f"files: {len(ours)}")
 
     def _keys(self) -> dict[tuple[str | None, str], bytes]:
-        """The keys that the inventory vouches for, by the device (none: the office's) and the id."""
+        """The keys that the inventory vouches for, by device (None: the office) and id."""
         found = {}
         for one in self.dossier["keys"]:
             keyid, key = str(one["keyid"]), self._files[f"keys/{one['keyid']}.pub"]
@@ -991,7 +992,7 @@ class Check:
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
     def _beside(self, story: EntryHistory, trailer: str, site: str) -> None:
-        """What was refused and what was put aside must be of the trailer, too."""
+        """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
                 self.faults.append(f"{one['file']}: is of another trailer")
@@ -1014,7 +1015,7 @@ class Check:
             self.told.append("figures: as the events and the lists give them")
 
     def _version(self) -> None:
-        """What it says of its version must be of this file; what the version before was, only that one shows."""
+        """Check the version's members against this file; the previous version needs its own file."""
         issue = self.dossier.get("issue")
         if issue is None:
             return
@@ -1035,7 +1036,7 @@ def _named(one: Said) -> str:
 
 
 def _unlike(at: str, said: Any, counted: Any) -> Iterator[str]:
-    """Where the dossier says something else than its events."""
+    """The differences between the dossier and its events."""
     if isinstance(said, dict) and isinstance(counted, dict):
         for name in sorted({*said, *counted}):
             yield from _unlike(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
@@ -1056,11 +1057,11 @@ QUANTITIES = (
     "expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced",
     "damage_reported", "said_short", "said_over",
 )  # fmt: skip
-"""The figures that are so many of a unit, as they are told."""
+"""The figures that are quantities by unit, in the order printed."""
 
 
 def summary(dossier: Json) -> Iterator[str]:
-    """What a dossier says, in lines for a terminal."""
+    """The dossier's contents as lines for a terminal."""
     visit, figures = dossier["visit"], dossier["figures"]
     state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
@@ -1094,7 +1095,7 @@ def _version_told(issue: Json | None) -> Iterator[str]:
 
 
 CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
-"""What became of a file since the version before."""
+"""Texts for changed files."""
 
 
 def _flat(figure: Any) -> str:
@@ -1104,7 +1105,7 @@ def _flat(figure: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """What is said on the command line; the exit code."""
+    """The program; its exit code."""
     parser = argparse.ArgumentParser(description="Check the dossier of a trailer.")
     parser.add_argument("dossier", type=Path, metavar="DOSSIER.zip")
     parser.add_argument(
@@ -1116,7 +1117,7 @@ def main(arguments: list[str]) -> int:
     )
     given = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what it holds may be in letters that a terminal does not have
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack some of its characters
     try:
         with given.dossier.open("rb") as file:
             data = up_to(LARGEST + 1, file)

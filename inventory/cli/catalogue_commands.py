@@ -69,7 +69,7 @@ class _Desk:
     catalogue: SiteCatalogue
 
     def publish_if_signed(self, made: Version, sign: Path | None) -> None:
-        """Send what was made, where a key is given; say what came of it."""
+        """Publish the new version, if a key is given, and print the result."""
         say(f"{made.site} {made.kind}: version {made.version}, {made.what}")
         if sign is None:
             then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
@@ -78,8 +78,8 @@ class _Desk:
             self.publish([made.kind], sign)
 
     def publish(self, kinds: list[str], sign: Path | None) -> None:
-        """Send the current versions that were not sent yet."""
-        from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+        """Publish the current versions that are not published."""
+        from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
         sent = publish(self.settings, self.catalogue, signer_of(sign), kinds)
         for one in sent:
@@ -98,7 +98,7 @@ def _desk(
     sign: Path | None = None,
 ) -> Iterator[_Desk]:
     if sign is not None:
-        signer_of(sign)  # a key that is none is told before anything is changed
+        signer_of(sign)  # an invalid key is reported before anything is changed
     settings = given_settings(context, config, broker=broker, database=database)
     with looking(context, config, database) as store:
         yield _Desk(settings, store.catalogue(site_of(site), settings.forms))
@@ -123,7 +123,7 @@ def catalogue_import(
     as (label or unit), means (of a unit, its code), word and language. The file is checked as a whole: where anything
     is wrong each fault is told, and nothing is changed.
     """
-    from inventory.site.catalogue import FaultyRows  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.catalogue import FaultyRows  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.master_kinds import kind_named, read_kind  # noqa: PLC0415 - as above
     from inventory.site.table_file import FaultyFile  # noqa: PLC0415 - as above
 
@@ -258,7 +258,7 @@ def catalogue_devices(
     json_lines: Json = False,
 ) -> None:
     """Show which version of each kind every device of the site runs, as it has said last, and what it refused."""
-    from inventory.site.catalogue_publishing import running  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+    from inventory.site.catalogue_publishing import running  # noqa: PLC0415 - `--help` must not import MQTT
 
     with _desk(context, site, config, database, broker) as desk:
         wanted = [one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.kinds())) if one]
@@ -300,7 +300,7 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
 
 
 def _show_rows(one: Version) -> None:
-    from inventory.site.master_kinds import kind_named  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.master_kinds import kind_named  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     table = narrow(f"{one.kind}: version {one.version}, {_size(one)}")
     columns = kind_named(one.kind).columns
@@ -361,9 +361,9 @@ def roster(
         raise typer.BadParameter("give FILE or --withdraw, not both")
     operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
     signer = signer_of(sign)
-    from inventory.site import numbering  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered, retained  # noqa: PLC0415 - nor for MQTT
+    from inventory.site.sending import publish_entered, retained  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None

@@ -42,7 +42,7 @@ def clips_ask(
     The device must name your public key in deliver.decisions_key. It keeps your name and your reason in its journal,
     and tells the operator who asks "who listened to me?". Say it again each time you listen, also to what is here.
     """
-    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.clips.listening import ask  # noqa: PLC0415 - likewise
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - likewise
 

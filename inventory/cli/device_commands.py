@@ -1,4 +1,4 @@
-"""`dockvoice inventory devices`: devices that are gone."""
+"""`dockvoice inventory devices`: retire devices."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def devices_retire(
     _clear(settings, found)
 
 
-SHOWN = 20  # So many are named.
+SHOWN = 20  # Most devices named in a message.
 
 
 def _named(given: str) -> At:
@@ -71,7 +71,7 @@ def _named(given: str) -> At:
 
 
 def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
-    from inventory.site import retiring  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site import retiring  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with store.transaction() as transaction:
         return [at for at in retiring.unknown(transaction) if not keys.keys_of(*at)]
@@ -105,13 +105,13 @@ def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
     enrolled = bool(keys.keys_of(*at))
     with store.transaction() as transaction:
         retiring.retire(transaction, at, datetime.now(UTC), enrolled=enrolled)
-    if enrolled:  # behind the other: whatever is said between is not kept once this is done
+    if enrolled:  # after the transaction: a status that arrives in between is not stored once the keys are revoked
         keys.revoke(*at, None)
 
 
 def _clear(settings: InventorySettings, found: list[At]) -> None:
     """Remove the device's retained messages from the broker."""
-    from inventory.site.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+    from inventory.site.sending import send  # noqa: PLC0415 - `--help` must not import MQTT
 
     topics = {Topics(settings.prefix, *at).status: b"" for at in found}
     try:

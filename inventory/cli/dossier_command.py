@@ -60,7 +60,7 @@ def dossier(
     trailer; until then it is still open. Recordings are people's voices: they go in only from the bundles that you name
     (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.py.
     """
-    from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.dossier.dossier import clips_in  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
     from inventory.forms import roles  # noqa: PLC0415
@@ -114,7 +114,7 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 
 
 def _visit(of: Gathered, named: str | None) -> Visit:
-    """The visit of this number or day; without one, the latest of which an entry stands, or else the latest."""
+    """The visit of this number or day; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
     from inventory.dossier.visits import shown  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`dockvoice inventory expect`: what is expected at trailers and doors, out of a file, published, signed."""
+"""`dockvoice inventory expect`: publish signed expected lists of trailers and doors from a file."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _replace(
     transaction: Connection,
     now: datetime,
 ) -> list[ExpectedList]:
-    from inventory.site.expected import replaced  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.expected import replaced  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     return [replaced(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
 
@@ -108,9 +108,9 @@ def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> 
 
 
 def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
-    """Make the lists and enter them in one transaction, then publish them."""
+    """Store the lists and insert their messages in one transaction, then publish them."""
     from inventory.site.expected import enter  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
+    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
@@ -129,7 +129,7 @@ def _summary(one: ExpectedList) -> str:
 
 
 def _known(store: Store, site: str, named: str) -> ReceivingPlace:
-    """The place whose list is to be withdrawn."""
+    """The place whose list is withdrawn. Raises UnreadableInput."""
     known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]
     if not found:

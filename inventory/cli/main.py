@@ -1,4 +1,4 @@
-"""`dockvoice inventory`: the receiving side's commands. To list them loads no database."""
+"""`dockvoice inventory`: the receiving side's commands. Listing them imports no database module."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ commands.command("roster", short_help="Who may sign on at a site, for its device
 
 commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
 
-MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
+MOST = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
 
 
 @commands.callback(invoke_without_command=True, short_help="Apply each entry once, and answer with a receipt.")
@@ -241,7 +241,7 @@ def _believed(
 
 
 def _audited(store: Store, of: Progress, believed: audit.Believed | None, known: KnownFaults) -> audit.Report:
-    """The audit of one device, with a bar on a terminal."""
+    """The audit of one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -277,17 +277,17 @@ def keys_enrol(
 
 
 def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
-    """The versions that were published last at a site, as a device's settings name them; none without a database."""
+    """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
         with looking(context, config, None) as store:
-            from inventory.site.numbering import floors  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+            from inventory.site.numbering import floors  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
                 found = floors(transaction, site)
             lists = [
                 one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
             ]
-    except DockvoiceError:  # keys are files, and enrolled also where no database is at hand
+    except DockvoiceError:  # keys are files: enrolling works without a database
         return {}
     named = {name if name == "roster" else f"catalogue/{name}": one for name, one in sorted(found.items())}
     return named | ({"expected": min(lists)} if lists else {})
@@ -422,7 +422,7 @@ def pending(context: typer.Context, config: Config = None, database: Database = 
 
 
 def _consume(settings: InventorySettings) -> None:
-    from inventory.cli.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.cli.service import serve  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     serve(settings)
 
@@ -434,7 +434,7 @@ def _plain(row: Row) -> dict[str, object]:
 
 def _table(found: list[Row]) -> Table:
     table = narrow(many(len(found), "entry", "entries"))
-    signed = any(row.operator for row in found)  # where nobody signs on, the room is the entries'
+    signed = any(row.operator for row in found)  # without signed-on operators the column is left out
     for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
         table.add_column(heading)
     for row in found:

@@ -1,4 +1,4 @@
-"""What the inventory's commands share: options, settings, a look into the tables, lines and tables for people."""
+"""Shared by the inventory's commands: options, settings, opening the tables, printing lines and tables."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options before the subcommand; those behind it win."""
+    """The options before the subcommand; those after it have precedence."""
 
     config: Path | None = None
     database: str | None = None
@@ -62,9 +62,9 @@ class Given:
 
 @contextmanager
 def looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
-    """The tables that the settings name, to look into."""
+    """Open the tables named by the settings."""
     settings = given_settings(context, config, database=database)
-    from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
     with closing(Store.open(settings.database_url, create=False)) as store:
         yield store
@@ -73,7 +73,7 @@ def looking(context: typer.Context, config: Path | None, database: str | None) -
 def given_settings(
     context: typer.Context, config: Path | None, *, broker: str | None = None, database: str | None = None
 ) -> InventorySettings:
-    """The settings that the options before and behind the subcommand name."""
+    """The settings by the options before and after the subcommand."""
     given = context.find_object(Given) or Given()
     return settings_of(config or given.config, broker=broker, database=database or given.database)
 
@@ -94,7 +94,7 @@ def say(told: str) -> None:
 
 
 def narrow(title: str) -> Table:
-    """A table without edges and with one blank between columns: 80 of them, or 60, are soon filled."""
+    """A compact table, without edges and with one blank between columns, for terminals of 60 or 80 columns."""
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -106,7 +106,7 @@ def whoever() -> str:
 
 
 def site_of(given: str | None) -> str:
-    """The site whose devices are meant. Raises typer.BadParameter."""
+    """The site in `given`. Raises typer.BadParameter."""
     if given is None or not LEVEL.fullmatch(given):
         raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
     return given
@@ -116,13 +116,13 @@ def signer_of(given: Path | None) -> Signer:
     """The signer of --sign. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
         raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
-    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
+    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `--help` must not import cryptography
 
     return signer_in(given)
 
 
 def whole(read: Callable[[Path], T], file: Path) -> T:
-    """The content of a file without faults; otherwise raises UnreadableInput with a line each."""
+    """The content of a file without faults; otherwise print a line for each fault and raise UnreadableInput."""
     try:
         return read(file)
     except FaultyFile as found:

@@ -1,4 +1,4 @@
-"""`dockvoice inventory reviews` and `flags`: what waits for a person's decision."""
+"""`dockvoice inventory reviews` and `flags`: list pending decisions and decide."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def review_list(
     A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
     also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
     """
-    from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with looking(context, config, database) as store:
         found = store.reviews(every=every)
@@ -61,7 +61,7 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your
 
 
 def _plainly(decision: str, short_help: str, told: str) -> None:
-    """A command that decides without more: accept and discard differ in a word."""
+    """Add a command that decides without values: accept and discard differ only in texts."""
 
     @review_commands.command(decision, short_help=short_help, help=told)
     def decide(
@@ -116,8 +116,8 @@ def _decide(
     config: Path | None,
     database: str | None,
 ) -> None:
-    from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
+    from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     signer = audit.signer_in(sign)
@@ -189,7 +189,7 @@ def flags_strike(
 def _decide_flag(
     context: typer.Context, event: str, state: str, reason: str, config: Any, database: str | None
 ) -> None:
-    from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with looking(context, config, database) as store:
         for one in store.flags.decide(event, FlagState(state), whoever(), reason):

@@ -1,4 +1,4 @@
-"""The receiving side put together: broker, forms, database and the loop between them."""
+"""The composition root of the receiving side: broker, forms, database and consumer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = logging.getLogger("inventory")
 
 
 def serve(settings: InventorySettings) -> None:
-    """Apply events until SIGTERM or SIGINT. Must run in the main thread, where signals arrive.
+    """Apply events until SIGTERM or SIGINT. Must run in the main thread, which receives signals.
 
-    Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
+    Raises Misconfigured, Unavailable or StorageFailed if it cannot start or continue.
     """
     settings.demand_owner()
     forms = load_forms(settings.forms)
@@ -36,7 +36,7 @@ def serve(settings: InventorySettings) -> None:
     largest = int(settings.message_kb * 1000)
     aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
-    # What is retained, and what comes piece by piece in turn, goes to every consumer.
+    # Retained messages, and recordings in several messages, go to every consumer: not shared.
     entries, reviews = (_shared(topic, settings.consumer.share) for topic in (every.entries, every.reviews))
     with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
