@@ -803,7 +803,7 @@ class Bounds:
         return began and (self.closing is None or part <= part_of(self.closing, self.ends))
 
     def hold_moment(self, at: datetime) -> bool:
-        """Whether a moment without an event belongs to the visit."""
+        """Whether something of this time, without an event's number, belongs to the visit."""
         began = self.after is None or at > self.after.in_force_at
         return began and (self.closing is None or at <= self.closing.in_force_at)
 

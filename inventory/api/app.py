@@ -63,7 +63,7 @@ def create(resources: Resources, clock: Callable[[], float] = time.monotonic) ->
         return Response(description, media_type="application/json")
 
     async def health(_: Request) -> Response:
-        """Whether the database answers, for monitoring: says nothing else, and needs no token."""
+        """Whether the database answers, for monitoring: nothing else, and without a token."""
         try:
             await run_in_threadpool(partial(_ping, resources))
         except Unavailable:

@@ -39,7 +39,7 @@ JSON = "application/json"
 DEEP = JsonLimits(depth=DEEPEST)
 
 UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
-"""Requests of one address without a valid token: behind it may be a whole office with an expired one."""
+"""Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
 AT_ONCE = 60
 """Burst of requests of one token: a report that reads sixty pages."""

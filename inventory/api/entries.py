@@ -155,10 +155,10 @@ def _event_out(row: Any) -> ArrivalOut:
 
 
 def horizon(context: ApiContext) -> int | None:
-    """The arrival number up to which all transactions have committed; None: no transaction runs beside this one.
+    """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
-    On PostgreSQL consumers run concurrently, and each takes its number before it commits: 101 may be visible before
-    100, and a reader that goes on behind 101 would never see 100. While a transaction holds a number it holds a lock on
+    On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
+    100, and a reader that continues after 101 would never see 100. While a transaction holds a number it holds a lock on
     the sequence. On SQLite there is one writer.
     """
     with context.read_transaction() as transaction:

@@ -28,13 +28,13 @@ Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 class ListsQuery(Query):
-    """Of which site."""
+    """The site."""
 
     site: Site
 
 
 class ListQuery(Query):
-    """Of which trailer or door."""
+    """The site, and the trailer or door."""
 
     site: Site
     kind: Literal["trailer", "door"]

@@ -18,7 +18,7 @@ FILTERS = ("pallet", "item", "lot", "location")
 
 
 class StockQuery(Query):
-    """Which stock."""
+    """The filters, and the page."""
 
     site: Site
     pallet: Text | None = None

@@ -28,7 +28,7 @@ MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
 class TrailersQuery(Query):
-    """Which trailers."""
+    """The parameters of the list."""
 
     site: Site | None = None
     trailer: Text | None = None
@@ -37,7 +37,7 @@ class TrailersQuery(Query):
 
 
 class TrailerQuery(Query):
-    """Which visit of which trailer; the latest of which an entry stands, where none is named."""
+    """The trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
     trailer: Text
@@ -45,7 +45,7 @@ class TrailerQuery(Query):
 
 
 class DossierQuery(TrailerQuery):
-    """Which dossier, in which language."""
+    """The visit and the language of the dossier."""
 
     language: Annotated[
         str,

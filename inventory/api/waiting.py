@@ -22,7 +22,7 @@ FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
 class PageQuery(Query):
-    """Of which site, and how much."""
+    """The site, and the page."""
 
     site: Site | None = None
     limit: Limit = 100
@@ -30,13 +30,13 @@ class PageQuery(Query):
 
 
 class ReviewsQuery(PageQuery):
-    """Which reviews."""
+    """The state of the reviews."""
 
     state: Literal["open", "every"] = "open"
 
 
 class FlagsQuery(PageQuery):
-    """Which flags."""
+    """The state of the flags."""
 
     cursor: Cursor(*FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"

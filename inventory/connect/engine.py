@@ -17,8 +17,8 @@ from inventory.connect.ports import Away, Connector, Declined, Document, Documen
 from inventory.records import PostingState
 
 FIRST_S, LONGEST_S = 2.0, 600.0
-"""The first and the longest wait before a retry; doubled after each failure. Ten minutes, so that a repaired system is
-used again without an operator's action."""
+"""The first and the longest wait before a retry; doubled after each failure. Ten minutes at most: office staff do not
+wait longer for a posting."""
 
 MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
 

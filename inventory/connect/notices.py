@@ -88,4 +88,4 @@ def in_words(posting: Posting) -> str:
 
 
 def _written(value: Any) -> str:
-    return written(tuple(value) if isinstance(value, list) else value)  # a list, as JSON has it
+    return written(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists

@@ -280,7 +280,7 @@ def _units(base: Record, uoms: Mapping[int, Record], codes: Mapping[str, str]) -
 
 
 def _root(uom: Record, uoms: Mapping[int, Record]) -> Any:
-    """The root that convertible units share: the category, or since Odoo 19 the top of `relative_uom_id`."""
+    """The root that convertible units share: the category until Odoo 18, later the top of `relative_uom_id`."""
     if "category_id" in uom:
         return id_of(uom["category_id"])
     while uom["relative_uom_id"]:

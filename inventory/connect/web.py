@@ -55,7 +55,7 @@ class HttpAnswer:
     @property
     def well(self) -> bool:
         """Whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - as HTTP has it
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP status classes
 
     def json(self) -> Any:
         """The body; None where it is no JSON."""
@@ -126,10 +126,10 @@ class Web:
         return self._looked_at(answer)
 
     def _looked_at(self, answer: HttpAnswer) -> HttpAnswer:
-        if 300 <= answer.status < 400:  # noqa: PLR2004 - as HTTP has it
+        if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP status classes
             to = shortened(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
-        if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - as HTTP has it
+        if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
             raise Away(
                 f"{self._name}: {self.address} answered {answer.status}: {answer.excerpt() or 'nothing more'}",
                 wait_s=_asked_to_wait(answer.headers.get("retry-after")),

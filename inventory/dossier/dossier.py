@@ -1,12 +1,12 @@
 """The dossier of a trailer: everything of one visit in one signed file, which inventory/verify_dossier.py checks.
 
-    dossier.json              what was expected and received, and which files it rests on, with their SHA-256
+    dossier.json              expected and received quantities, and the files of evidence with their SHA-256
     SIGNATURE                 of dossier.json, by the inventory's key
-    index.html                the same to read and to print
+    index.html                the same, to read and to print
     events/dock-3.0000000017.json   an event as its device published it, byte for byte; refused/ and reviews/ likewise
-    lists/1795158902.json     a list of what was expected, as it was signed
-    keys/ef319b84d3168ddb.pub whose signatures these are
-    clips/2c26….flac          what was said, where somebody gave it
+    lists/1795158902.json     an expected list, as it was signed
+    keys/ef319b84d3168ddb.pub a key of these signatures
+    clips/2c26….flac          a recording, if it was given
 
 The same inputs give the same bytes.
 """

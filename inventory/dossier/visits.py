@@ -48,7 +48,7 @@ class Listed:
 
 @dataclass(slots=True)
 class Visit:
-    """One visit, from behind the closing before to its own closing; without one, it is open."""
+    """One visit, from the closing before it to its own closing; open without one."""
 
     number: int
     after: Said | None
@@ -68,7 +68,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that is in the tables of a trailer at a site."""
+    """All rows of a trailer at a site."""
 
     site: str
     trailer: str

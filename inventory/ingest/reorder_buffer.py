@@ -26,7 +26,7 @@ FOLLOWING = 50
 event. The rest is released by `due`."""
 
 OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
-"""The members of an event beside its place, stored as JSON."""
+"""The members of an event except its place, stored as JSON."""
 
 KEYS = ["site", "device", "sequence"]
 

@@ -98,8 +98,8 @@ def is_superseded(instance: str | None, known: str | None) -> bool:
     """Whether `instance` cannot follow `known`: it is older, or another one of the same age.
 
     A journal gets a new instance, numbered after the last, each time that it is opened for writing. So the first event
-    of a journal that was restored from a copy, or runs beside one, shows that. None is the instance of an event that
-    breaks a rule, and is not compared.
+    of a journal that was restored from a copy, or that is used at the same time as one, shows that. None is the
+    instance of an event that breaks a rule, and is not compared.
     """
     if instance is None or known is None or instance == known:
         return False

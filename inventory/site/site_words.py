@@ -140,7 +140,7 @@ class Speaking:
         after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
         language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
         wanted = _compared(row["word"], language)
-        # Cached: "twelve" was said a thousand times.
+        # Cached: an utterance such as "twelve" repeats a thousand times.
         holds = lru_cache(lambda words: _holds(_compared(words, language), wanted))
         for one in said:
             looked_at += 1

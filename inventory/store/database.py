@@ -288,7 +288,7 @@ class SiteFault(Unavailable):
 
 
 def is_of_the_event(fault: DBAPIError) -> bool:
-    """Whether the event itself can never be stored: its id is another's, or a value is outside of the type's range."""
+    """Whether the event itself can never be stored: its id is another's, or the database cannot store a value."""
     if in_a_function(fault):
         return False
     if isinstance(fault, IntegrityError):

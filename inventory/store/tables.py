@@ -221,7 +221,7 @@ expected = Table(
     Column("site", Text, primary_key=True),
     Column("place", Text, primary_key=True),  # `trailer/5501`
     Column("version", BigInteger, nullable=False),
-    Column("lines", Json, nullable=False),  # JSON null: withdrawn.
+    Column("lines", Json, nullable=False),  # Empty: withdrawn.
     Column("since", Moment, nullable=False),  # Earlier entries are no receipts of this list.
     Column("sources", Json, nullable=False),  # The source of each notice: `expect`, `api`, `connect NAME`.
 )
@@ -273,7 +273,7 @@ catalogue = Table(
     Column("site", Text, primary_key=True),
     Column("kind", Text, primary_key=True),  # `docks`, `items.units`, `rules`.
     Column("version", BigInteger, primary_key=True),
-    Column("rows", Json, nullable=False),  # JSON null: withdrawn.
+    Column("rows", Json, nullable=False),  # Empty: withdrawn.
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("what", Text, nullable=False),
