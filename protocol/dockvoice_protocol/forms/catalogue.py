@@ -2,11 +2,11 @@
 
 A file `docks.csv` is the catalogue `docks`. Its header is `value`, `value,spoken` or `value,spoken,check`. `spoken`
 holds further ways to say the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is
-not enough. `check` is the word or the digits on the sign at that place: they prove that the sign was read. A sign may
-carry several, separated by `|`: they are asked for in turn, so that none is learnt by heart.
+not enough. `check` is the word or the digits on the sign at that place: saying them proves that the operator read the
+sign. A sign may carry several, separated by `|`: the device asks for them in turn, so that operators memorise none.
 
 A file `items.units.csv` beside `items.csv` holds the items' units, `value,unit,factor,base`: one case (CS) of item A100
-is 12 pieces (EA). What it does not say is not converted.
+is 12 pieces (EA). Units that it does not list are not converted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from dockvoice_protocol.records.master import (
 )
 
 _HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
-_FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
+_FILE_OF_UNITS = f"{OF_UNITS}.csv"  # Suffix of a file with the units of a catalogue's values.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +51,9 @@ class Catalogue:
     factors: Mapping[str, Mapping[tuple[str, str], Factor]] = field(default_factory=dict)
     """By catalogue name, how many of its base unit a value's unit holds."""
     versions: Mapping[str, int] = field(default_factory=dict)
-    """By kind, the version of what was published and is in it; what is in no such version is from files."""
+    """By kind, the version of the published list in it; kinds that are missing here come from files."""
     words: tuple[Cells, ...] = ()
-    """Published words beside those of the forms (`taught`)."""
+    """Published words, in addition to those of the forms (`taught`)."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -77,7 +77,7 @@ class Catalogue:
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Iterable[Cells]]) -> Catalogue:
-        """What these rows say, by their kind, of which nothing is wrong."""
+        """Build a catalogue from valid rows, by kind."""
         lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
         units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
         entries = {name: MappingProxyType({one["value"]: _spoken(one) for one in of}) for name, of in lists.items()}
@@ -86,9 +86,9 @@ class Catalogue:
         return cls(MappingProxyType(entries), MappingProxyType(checks), MappingProxyType(factors))
 
     def under(self, published: Iterable[MasterData]) -> Catalogue:
-        """This one, with what the inventory published in the place of what it says of the same.
+        """A copy in which the published lists, units and words replace those of the same kind.
 
-        Raises Misconfigured for what is no list of values, or no list of units of these, or no words.
+        Withdrawn lists are ignored. Raises Misconfigured naming every invalid row of a list of values, units or words.
         """
         there = [one for one in published if not one.withdrawn]
         known = [one for one in there if one.kind != OF_RULES]
@@ -109,7 +109,7 @@ class Catalogue:
         return tuple(self._named(name))
 
     def knows(self, name: str | None, value: FieldValue) -> bool:
-        """Is the value, or each of a list, in the catalogue of this name? Without a name every value is known."""
+        """Whether the catalogue of this name has the value, or each value of a list; with None, True."""
         if name is None:
             return True
         return all(str(one) in self._named(name) for one in (value if isinstance(value, tuple) else (value,)))
@@ -123,7 +123,7 @@ class Catalogue:
         return self.checks.get(name, {}).get(value, ())
 
     def factor(self, name: str | None, value: FieldValue | None, unit: FieldValue | None) -> Factor | None:
-        """How many of its base unit this unit of a value holds; None where it is not listed."""
+        """How many base units this unit of a value holds; None where the pair is not listed."""
         return self.factors.get(name or "", {}).get((str(value), str(unit)))
 
     def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
@@ -133,7 +133,7 @@ class Catalogue:
         return self.entries[name]
 
 
-_Line = tuple[int, list[str]]  # Its number and its cells.
+_Line = tuple[int, list[str]]  # Line number and cells.
 
 
 def _lines(path: Path) -> list[_Line]:
@@ -171,7 +171,7 @@ def _checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
 
 
 def _factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
-    """By value and unit. Of its base unit a value has one, whether or not a line says so."""
+    """Factors by value and unit; a value's base unit has the factor 1, even where no line lists it."""
     listed = tuple(rows)
     given = {(one["value"], one["unit"]): Factor(one["base"], Decimal(one["factor"])) for one in listed}
     return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
@@ -212,6 +212,6 @@ def _published_faults(one: MasterData) -> Iterator[str]:
     if one.kind == OF_WORDS:
         faults = word_faults(rows)
     else:
-        # A unit of a value that is listed no more says nothing: the two are published one after the other.
+        # A unit of an unlisted value is ignored: the list and its units are published one after the other.
         faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
     yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)

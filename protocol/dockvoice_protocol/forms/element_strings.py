@@ -1,8 +1,8 @@
-"""Element strings of GS1: what a scanner read from a label becomes identifiers with their values, or one named fault.
+"""GS1 element strings: parses a scanned text into application identifiers with values, or into one named fault.
 
-GS1 General Specifications, sections 3 (the identifiers), 4.14 (which of them may not stand together) and 7.8 (how they
-are put one behind the other). The identifiers and the shapes of their values are `biip`'s; its parser is not used: it
-goes on behind the longest value that is allowed, as if a separator had stood there.
+GS1 General Specifications, sections 3 (identifiers), 4.14 (invalid pairs) and 7.8 (concatenation). Identifiers and the
+formats of their values come from `biip`. Its parser is not used: where a separator is missing, it splits behind the
+longest valid value.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 SEPARATOR = "\x1d"  # FNC1 behind a value of variable length, as a scanner sends it: ASCII 29.
 
 _SYMBOLOGIES = frozenset({"]C1", "]d2", "]Q3", "]e0", "]J1"})
-"""AIM's identifiers of the codes that hold element strings: GS1-128, DataMatrix, QR Code, DataBar and DotCode."""
+"""AIM symbology identifiers of codes with element strings: GS1-128, DataMatrix, QR Code, DataBar and DotCode."""
 
-_SYMBOLOGY_CHARACTERS = 3  # "]", the kind of code, and how it is used.
+_SYMBOLOGY_CHARACTERS = 3  # "]", the code character, and the modifier.
 
 _CHARACTERS = re.compile(r"[!\"#%&'()*+,\-./0-9:;<=>?A-Z_a-z]*")
-"""What any value may consist of: GS1's character sets 82 and 39."""
+"""Valid characters of any value: GS1's character sets 82 and 39."""
 
-_DATES = frozenset({"11", "12", "13", "15", "16", "17"})  # Their value is YYMMDD; the day 00 is the month's last.
+_DATES = frozenset({"11", "12", "13", "15", "16", "17"})  # Value: YYMMDD; day 00 is the last day of the month.
 _DATE_DIGITS = 6
 
 _CHECKED = {
@@ -48,9 +48,9 @@ _CHECKED = {
     "8026": 14,
     **{f"41{last}": 13 for last in range(8)},
 }
-"""The identifiers whose value begins with a GS1 key, and how many digits that has; the last one is its check digit."""
+"""Identifiers whose value begins with a GS1 key, to the key's number of digits; the last one is its check digit."""
 
-_MEASURED = re.compile(r"3[1-69][0-9][0-9]")  # A measure or an amount; its last digit says how many decimals it has.
+_MEASURED = re.compile(r"3[1-69][0-9][0-9]")  # A measure or an amount; the last digit is its number of decimals.
 
 _APART = (
     *(("01", "02"), ("01", "03"), ("01", "37"), ("01", "255"), ("02", "03"), ("02", "255"), ("03", "37")),
@@ -59,14 +59,14 @@ _APART = (
     *(("394", "8111"), ("395", "8005"), ("420", "421"), ("421", "4307")),
     *(("422", "426"), ("423", "426"), ("424", "426"), ("425", "426")),
 )
-"""Pairs of identifiers, by how they begin, that may not be on one label. What one of them demands beside it may be in
-another code of the same label, and is not looked for."""
+"""Pairs of identifiers, by prefix, that are invalid on one label. Identifiers that require another one are not checked:
+that may be in another code of the same label."""
 
 _MOST_CUTS = 2000
-"""So many rests of a text are looked at for a missing separator: in a tenth of a second, and no label of the tests has
-more than 40. A text that is made to have hundreds of thousands counts as one that can be cut in two ways."""
+"""Limit of the search for a missing separator, in remainders of the text: a tenth of a second; labels of the tests have
+40 at most. A crafted text can have hundreds of thousands; beyond the limit a text counts as ambiguous."""
 
-_THIS_CENTURY = range(-49, 51)  # Years from now, by their two digits, that lie in this century: section 7.12.
+_THIS_CENTURY = range(-49, 51)  # Differences of two-digit years that stay in the current century: section 7.12.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ class Element:
     value: str = field(repr=False)
 
     def __str__(self) -> str:
-        """As it stands below the bars of a label."""
+        """The human-readable form, as printed below a barcode."""
         return f"({self.identifier}){self.value}"
 
 
 class _Faulty(Exception):
-    """What was scanned has this fault."""
+    """The scanned text has this fault."""
 
     def __init__(self, fault: ScanFault) -> None:
         super().__init__(fault)
@@ -90,11 +90,11 @@ class _Faulty(Exception):
 
 
 def elements(text: str, *, named: bool = True, separators_sent: bool = False) -> tuple[Element, ...] | ScanFault:
-    """The element strings of one code, in its order, or what is wrong with it: then none of them counts.
+    """The element strings of one code, in its order, or its fault.
 
-    `named`: the scanner says before them which kind of code it is; what it does not say so of is none of GS1's.
-    `separators_sent`: the scanner is known to send separators. Otherwise a text without any may lack them, and if it
-    can be cut in two ways then, it is refused.
+    `named`: the scanner prefixes the symbology identifier; a code without one is not of GS1. `separators_sent`: the
+    scanner is known to send separators. Otherwise a text without any may lack them, and is refused where it is
+    ambiguous without them.
     """
     try:
         return _elements(_without_symbology(text, named=named), separators_sent=separators_sent)
@@ -103,7 +103,7 @@ def elements(text: str, *, named: bool = True, separators_sent: bool = False) ->
 
 
 def day(value: str, today: date) -> date:
-    """The day of a value of one of DATES, which `elements` found to be one; 00 is the last day of its month."""
+    """The day of a valid value of one of `_DATES`; 00 is the last day of its month."""
     years, month, of_month = _date_parts(value)
     ahead = years - today.year % 100
     century = today.year - today.year % 100
@@ -114,7 +114,7 @@ def day(value: str, today: date) -> date:
 
 
 def is_whole_month(value: str) -> bool:
-    """Does a value of one of DATES name no day?"""
+    """Whether a value of one of `_DATES` has the day 00."""
     return _date_parts(value)[2] == 0
 
 
@@ -134,7 +134,7 @@ def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
     parts = text.split(SEPARATOR)
     if not all(_CHARACTERS.fullmatch(part) for part in parts):
         raise _Faulty(ScanFault.BAD_CHARACTER)
-    # The FNC1 that begins every code of GS1 is sent by some scanners, and one behind the last value is no harm.
+    # Some scanners send the FNC1 at the start of every GS1 code; one behind the last value is harmless.
     inner = parts[not parts[0] : len(parts) - (len(parts) > 1 and not parts[-1])]
     if not inner:
         raise _Faulty(ScanFault.EMPTY)
@@ -149,7 +149,7 @@ def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
 
 
 def _read(part: str) -> Iterator[Element]:
-    """The element strings up to a separator. Only the last one can have a value of variable length."""
+    """Yield the element strings up to a separator. Only the last one can have a value of variable length."""
     while part:
         known = _identifier(part)
         length = _fixed(known)
@@ -175,7 +175,7 @@ def _identifiers() -> Mapping[str, GS1ApplicationIdentifier]:
 
 
 def _fixed(known: GS1ApplicationIdentifier) -> int | None:
-    """How many characters the value has, where no separator stands behind it: section 7.8.5, figure 2."""
+    """The length of a value that needs no separator (section 7.8.5, figure 2); None for a variable length."""
     return None if known.separator_required else int(known.format.rpartition("N")[2])
 
 
@@ -191,7 +191,7 @@ def _fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | None:
 
 
 def _misshapen(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
-    """Why a value is none: by its length, where as many characters cannot be right, else by its characters."""
+    """The fault of an invalid value: its length, if that is out of range, else its characters."""
     least, most = _lengths(known.format)
     if len(value) < least:
         return ScanFault.TOO_SHORT
@@ -199,7 +199,7 @@ def _misshapen(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
 
 
 def _lengths(shape: str) -> tuple[int, int]:
-    """The fewest and the most characters of a value, from its shape: "N3+N13[+X..17]" has 13 to 30."""
+    """The minimum and maximum length of a value, from its format: "N3+N13[+X..17]" gives 13 and 30."""
     least = most = 0
     for part in re.finditer(r"(\[\+?)?[NXYZ](\.\.)?([0-9]+)(?:\.\.[NXYZ]?([0-9]+))?", shape.partition("+")[2]):
         optional, variable, first, last = part.groups()
@@ -225,7 +225,7 @@ def _checks(digits: str) -> bool:
 
 
 def _together(found: Sequence[Element]) -> ScanFault | None:
-    """What is wrong with element strings that stand side by side."""
+    """The fault of a combination of element strings: repeated with other values, or an invalid pair."""
     values: dict[str, str] = {}
     for element in found:
         if values.setdefault(element.identifier, element.value) != element.value:
@@ -240,7 +240,7 @@ def _together(found: Sequence[Element]) -> ScanFault | None:
 
 
 def _can_be_cut(found: Sequence[Element]) -> bool:
-    """Might a separator be missing in the last value: can its end be read as further element strings?"""
+    """Whether the last value may lack a separator: its end parses as further element strings."""
     *before, last = found
     known = _identifiers()[last.identifier]
     if _fixed(known) is not None:
@@ -254,9 +254,9 @@ def _can_be_cut(found: Sequence[Element]) -> bool:
 
 
 def _goes_on(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
-    """Can all of the text be read as element strings behind those before it, wherever separators may be missing?
+    """Whether the whole text parses as element strings behind those before it, with separators missing anywhere.
 
-    Yes, too, when no more cuts are left.
+    Also True when the search limit `cuts` is exhausted.
     """
     if not text:
         return _together(before) is None

@@ -1,9 +1,8 @@
-"""The loader of forms: one JSON Schema file each, checked as a whole; all faults are reported at once.
+"""Loads forms, one JSON Schema file each, and reports all faults of a file at once.
 
-A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told to authors in `schemas/README.md`); any
-other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
-no word claimed twice, no limits that leave nothing, no placeholder that stands for nothing. A fault in one field hides
-no fault of another one.
+A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, documented in `schemas/README.md`); any other
+keyword is refused by name and JSON pointer. The parts of a file must also agree with each other: no word belongs to two
+fields, no limits exclude every value, no placeholder is unknown. A fault in one field hides no fault of another one.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStr
 _LIMITS = Limits(depth=50, integer=50, fraction=50)
 """A form has eight levels; thousands would exhaust the recursion limit."""
 
-SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
+SUFFIX = ".schema.json"  # Suffix of a form's file; the rest of the file name is the form's name.
 
 
 def form_files(directory: Path) -> Mapping[str, Path]:
@@ -70,7 +69,7 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
 
 
 def closing_form(directory: Path) -> Form | None:
-    """The form of a directory by which trailers are closed; None where there is none. Others are not read as forms."""
+    """The form of a directory that closes trailers, or None. Files without "closes" are not parsed."""
     named = (path for path in form_files(directory).values() if '"closes"' in _text(path))
     return next((form for form in map(load_form, named) if form.closes is not None), None)
 
@@ -81,12 +80,12 @@ def load_form(path: Path) -> Form:
 
 
 def _form(path: Path, text: str) -> Form:
-    """What a file of that name and text says."""
+    """Parse the text of the form's file at `path`."""
     return form_of(_json(path, text), path.name.removesuffix(SUFFIX), str(path))
 
 
 def form_of(schema: Any, name: str, where: str) -> Form:
-    """The form that a schema is, which must be called so; `where` it stands. Raises Misconfigured with every fault."""
+    """The form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
     broken = list(metaschema.faults(schema))
     contradictions = _contradictions(_sound(schema, broken), schema, name)
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
@@ -113,13 +112,13 @@ def form_of(schema: Any, name: str, where: str) -> Form:
 
 
 def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that say which thing an entry is about: the form names them, or they are required and name a thing."""
+    """The identifying fields: the form's `identifies`, else its required identifiers."""
     named = [name for name, one in schema["properties"].items() if one["x-voice"].get("identifier")]
     return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
 
 
 def _of_languages(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Words for the work as a whole, by language: what it is called, what undoes it."""
+    """One keyword of the form (`called`, `undone`, `openings`) by language."""
     yield OWN_LANGUAGE, tuple(schema["x-voice"].get(name, ()))
     yield from ((code, tuple(given.get(name, ()))) for code, given in schema.get("x-languages", {}).items())
 
@@ -197,14 +196,14 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
 
 
 def _paired(codes: Mapping[str, str]) -> dict[str, str]:
-    """Unit words for several to those for one: the first two of each code, or one that serves for both."""
+    """Plural to singular unit words: the first two words of each code, or its only word for both."""
     words = {code: [word for word, meant in codes.items() if meant == code] for code in codes.values()}
     pairs = {of[0]: of[1] if len(of) > 1 else of[0] for of in words.values()}
     return pairs | {more: more for of in words.values() for more in of[2:]}
 
 
 def _ways(called: str | list[str]) -> tuple[str, ...]:
-    """What a value is called in a language: in one way, or in several."""
+    """The names of a value, given as one string or a list."""
     return (called,) if isinstance(called, str) else tuple(called)
 
 
@@ -227,9 +226,9 @@ def _wording(given: Mapping[str, Any]) -> Wording:
 
 
 def _with_units(wording: Wording, language: str, codes: Sequence[str], own: Mapping[str, str]) -> Wording:
-    """The words of a count in a language, and for codes that none of these says, those that all forms share.
+    """The wording of a count with the language's shared unit words for codes that the form has no words for.
 
-    `own`: what is said in this language besides. A word that the form has itself keeps its meaning.
+    `own`: further unit words of the form in this language, to codes. A word that the form defines keeps its meaning.
     """
     said, shared = {**own, **wording.codes}, language_named(language).units
     unsaid = [code for code in codes if code not in said.values()]
@@ -238,7 +237,7 @@ def _with_units(wording: Wording, language: str, codes: Sequence[str], own: Mapp
 
 
 def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
-    """The fields in which no fault was found: what can be compared with one another."""
+    """The fields without faults, which can be compared with one another."""
     fields = schema.get("properties") if isinstance(schema, dict) else None
     hurt = {fault.field for fault in broken}
     whole = fields if isinstance(fields, dict) else {}
@@ -246,7 +245,7 @@ def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
 
 
 def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expected: str) -> Iterator[str]:
-    """Faults between the parts of a document whose `fields` are in the subset; `expected`: how its file names it."""
+    """Contradictions between the valid `fields` of a document and its form; `expected`: the name of its file."""
     yield from _form_contradictions(schema, expected)
     yield from _unidentified(fields, schema)
     yield from _words_shared(fields)
@@ -261,7 +260,7 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
 
 
 def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
-    """Those of the form itself, as far as its parts are there."""
+    """Contradictions of the form itself; parts of a wrong type are skipped."""
     known = schema["properties"] if isinstance(schema.get("properties"), dict) else {}
     required = schema["required"] if isinstance(schema.get("required"), list) else []
     voice = schema["x-voice"] if isinstance(schema.get("x-voice"), dict) else {}
@@ -287,11 +286,11 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
 
 
 def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """The fault that no field identifies an entry: then the next one would look like a correction."""
+    """The fault that no field identifies an entry, in which case the next entry would look like a correction."""
     known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
     if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
         return
-    if len(fields) < len(known) or "identifies" in voice:  # what is broken may be the field that does
+    if len(fields) < len(known) or "identifies" in voice:  # an invalid field may be the identifying one
         return
     if not any(name in required for name, one in fields.items() if one["x-voice"].get("identifier")):
         yield (
@@ -302,14 +301,14 @@ def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Itera
 
 
 def _unit_of(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The field that holds the unit of another one."""
+    """The keywords of the field that holds the unit of field `name`."""
     return next((keywords for keywords in fields.values() if keywords["x-voice"].get("of") == name), None)
 
 
 def _unit_contradictions(
     name: str, keywords: Mapping[str, Any], fields: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Faults between a field that is counted and the one that holds its unit."""
+    """Contradictions between a count and the field that holds its unit."""
     where, voice = metaschema.pointer("properties", name, "x-voice"), keywords["x-voice"]
     if KINDS[voice["spoken"]].by_unit:
         of = voice["of"]
@@ -331,7 +330,7 @@ def _unit_contradictions(
         if part in wording and not (part == "zero" and isinstance(wording[part], list))  # "none good" of no unit
     ]
     claimed = any(name == _counted_field(others) for one, others in known.items() if one not in fields)
-    for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
+    for place, units in () if claimed else listed:  # an invalid field may be the one that holds the unit
         yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
@@ -341,7 +340,7 @@ def _unit_contradictions(
 
 
 def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
-    """That a question hangs on a field which the form has not: it would never be put."""
+    """Unknown fields in `ask_beside`: their questions would never be asked."""
     told = {"x-voice": keywords["x-voice"]}
     told |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
     for place, words in told.items():
@@ -372,7 +371,7 @@ def _code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iter
 
 
 def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Words said without a label that two fields would understand."""
+    """Words of a value without a label that are also a value of another field."""
     codes = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
     for code in sorted({OWN_LANGUAGE, *codes}):
         said = {name: list(_said_alone(keywords, code)) for name, keywords in fields.items()}
@@ -390,7 +389,7 @@ def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _scans_shared(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Identifiers on labels that two fields would take, and kilograms for a field whose unit may not be that."""
+    """Application identifiers claimed by two fields, and net weights of a field whose unit excludes kilograms."""
     owner: dict[str, str] = {}
     for name, keywords in fields.items():
         where = metaschema.pointer("properties", name, "x-scan")
@@ -410,7 +409,7 @@ def _is_bare(keywords: Mapping[str, Any]) -> bool:
 
 
 def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
-    """What the values of a field are called in a language."""
+    """The words for a field's values in a language, without its label."""
     wording = keywords.get("x-languages", {}).get(code, {})
     if KINDS[keywords["x-voice"]["spoken"]].listed:
         named = wording.get("values", {})
@@ -421,7 +420,7 @@ def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
 
 
 def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Words that open two fields, or that a language needs for numbers, letters or fillers."""
+    """Words claimed by two fields, or reserved by a language for numbers, letters or fillers."""
     languages = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
     for code in sorted({OWN_LANGUAGE, *languages}):
         yield from _words_shared_in(language_named(code), fields)
@@ -441,17 +440,17 @@ def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[
 
 @dataclass(frozen=True, slots=True)
 class _FieldWords:
-    """Words that belong to a field, and the place in the file where they stand."""
+    """Words of a field, with their JSON pointer."""
 
     where: str
     words: str
     is_unit: bool = False
     is_value: bool = False
     may_be_label: bool = False
-    """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
+    """True for words for "true" and for units, which may also be the label: "sealed: yes", "two short", "short two"."""
 
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
-        """The words in it that the language reserves, if they make it unusable; `spells`: the form has spelt fields."""
+        """The reserved words in it, if they make it unusable; `spells`: values of the form may hold letters."""
         said = phrase(self.words)
         taken = [word for word in said if _reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words distinguish it
@@ -488,15 +487,15 @@ def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterato
 
 
 def _spells(fields: Mapping[str, Any]) -> bool:
-    """Whether a value of the form may hold letters, which are said by the words of spelling alphabets."""
+    """Whether values of the form may hold letters, for which spelling alphabets reserve words."""
     return any(KINDS[one["x-voice"]["spoken"]].spells for one in fields.values())
 
 
 def _reserved(language: Language, word: str, *, spells: bool) -> bool:
-    """Whether the language needs a word for itself.
+    """Whether the language reserves a word.
 
-    What only spells a letter is the form's to use. Where the form `spells`, the NATO alphabet is not: it is
-    the usual one to spell by, unlike "sugar".
+    Words that only spell a letter ("sugar") are free. Those of the NATO alphabet, the usual one, are reserved where the
+    form `spells`.
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
@@ -504,7 +503,7 @@ def _reserved(language: Language, word: str, *, spells: bool) -> bool:
 
 
 def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """Phrases with which no entry can begin, since they say something else."""
+    """Openings of entries that have another meaning."""
     voice, others = schema.get("x-voice"), schema.get("x-languages")
     listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
     for code, told in others.items() if isinstance(others, dict) else ():
@@ -557,7 +556,7 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bo
 
 
 def _voice_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
-    """Faults between how a field is spoken and what it holds."""
+    """Contradictions between a field's kind and its values."""
     voice = keywords["x-voice"]
     kind = KINDS[voice["spoken"]]
     if "usual" in voice and kind.named:
@@ -596,7 +595,7 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
 
 
 def _inexact(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
-    """Limits that are no multiples of the step, or that have more digits than a decimal keeps."""
+    """Limits that are no multiples of the step, or that have more than `DECIMAL_DIGITS` digits."""
     step = exact(keywords["multipleOf"])
     for limit in ("minimum", "maximum"):
         bound = exact(keywords[limit])
@@ -634,7 +633,7 @@ def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str
 
 
 def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
-    """Unknown placeholders; a placeholder is a bare name, so that no template can reach into a value."""
+    """Unknown placeholders, and those with a format or attribute: a template must not reach into a value."""
     try:
         parts = list(Formatter().parse(template))
     except ValueError as fault:

@@ -1,8 +1,8 @@
-"""The meta-schema of forms: the subset of JSON Schema for forms. A fault is reported with its JSON pointer.
+"""The meta-schema of forms: a subset of JSON Schema. A fault is reported with its JSON pointer.
 
-`schemas/README.md` explains the same to authors of forms. A keyword outside the subset is refused rather than ignored:
-a rule that is written and not applied leads to wrong records. Each field is checked by the rules of its own type, so
-that messages are about what its author meant to write.
+`schemas/README.md` documents it for authors of forms. A keyword outside the subset is refused, not ignored: a rule that
+is not applied leads to wrong records. Each field is validated by the rules of its own type and kind, so that messages
+match the field that its author intended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORDS = {
     "pattern": "^[a-z]+(?: [a-z]+)*$",
     "description": "words in small letters as a recogniser writes them, with a blank between any two: 'pallet number'",
 }
-"""What may be spoken."""
+"""Words that a recogniser can hear."""
 
 _WORD = {"type": "string", "pattern": "^[a-z]+$", "description": "one word in small letters: 'confirm'"}
 
@@ -35,21 +35,21 @@ _WRITTEN = {
     "pattern": "^[a-zß-öø-ÿœąćęłńśźż]+(?:[ '-][a-zß-öø-ÿœąćęłńśźż]+)*$",
     "description": "words in small letters, accents and all: 'stück'",
 }
-"""What a transcript may carry."""
+"""Words that a transcript may contain."""
 
 _OPENING = {
     **_WRITTEN,
     "pattern": _WRITTEN["pattern"].replace(")*$", "){1,5}$"),
     "description": "two to six words in small letters: 'can i get'",
 }
-"""With what an entry begins. One word is too little to distinguish it from talk: "want"."""
+"""The beginning of an entry. One word does not distinguish it from talk: "want"."""
 
 _UNIT = {
     "type": "string",
     "pattern": "^(?:[a-z]+(?: [a-z]+)*|[A-Z0-9]{1,3})$",
     "description": "the word for one ('case'), or its code where another field holds the unit ('CS')",
 }
-"""What a unit word stands for: codes have two or three characters in UN/ECE Recommendations 20 and 21."""
+"""The meaning of a unit word: its singular, or a code of UN/ECE Recommendations 20 and 21 (two or three characters)."""
 
 _FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
 _FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
@@ -59,7 +59,7 @@ _DESCRIBED = {"title": _TEXT, "description": _TEXT, "$comment": _TEXT}
 
 
 _ASKED_BESIDE = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
-"""The question for a field where another one was said already, by that one."""
+"""The question for a field once a certain other field is known, by that field."""
 
 
 def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _field(
     before: Mapping[str, Any] | None = None,
     **own: Any,
 ) -> dict[str, Any]:
-    """The rules of a field: the common keywords and its `own`; those of `before` are listed before its type."""
+    """The schema of a field: the common keywords and its `own`; those of `before` precede its type."""
     return _object(
         ["type", *required, "x-voice"],
         {**_DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
@@ -86,7 +86,7 @@ def _field(
 
 
 def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
-    """`usual`: between which sizes a value is not doubted."""
+    """Schema of `usual`: values within it are not questioned."""
     return _object([least, most], {least: size, most: size})
 
 
@@ -104,14 +104,14 @@ def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[
 
 
 def _of_type(name: str) -> list[FieldKind]:
-    """The kinds whose values are of a JSON type."""
+    """The kinds with values of a JSON type."""
     return [kind for kind in KINDS.values() if kind.type == name]
 
 
 def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """`x-languages`: by language, the words of a field that transcripts carry, and the question for it.
+    """Schema of `x-languages`: by language, the words of a field in transcripts, and the question for it.
 
-    `more` is for other languages than the field's own, whose words it has by itself; `both` for all of them.
+    `more` holds for languages other than the form's own, whose words stand in `x-voice`; `both` holds for all.
     """
     wording = {**{part: _all_of(_WRITTEN) for part in parts}, **(both or {})}
     others = {**wording, "ask": _TEXT, "readback": _TEXT, **more}
@@ -131,11 +131,11 @@ _OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not
 
 
 def _scan(allowed: Iterable[str]) -> dict[str, Any]:
-    """`x-scan`: the application identifiers of GS1 whose value a field takes from a scanned label."""
+    """Schema of `x-scan`: the GS1 application identifiers that fill a field from a scanned label."""
     return {"x-scan": _all_of({"enum": list(allowed)})}
 
 
-_FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
+_FEWEST_LAST = 2  # One misheard digit would name another value of most catalogues.
 
 _LENGTH = {"type": "integer", "minimum": 0}
 _LENGTHS = {"pattern": {"type": "string"}, "minLength": _LENGTH, "maxLength": _LENGTH}
@@ -143,7 +143,7 @@ _MOST_LISTED = 50  # Values in one list: two minutes of dictation.
 _PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
 
 _VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(_WRITTEN), "else": _WRITTEN}
-"""What a value is called in a language: in one way, or in several, the first of which is read back."""
+"""The name of a value in a language, or a list of names, the first of which is read back."""
 _VALUES = {"type": "object", "additionalProperties": _VALUE_WRITTEN, "minProperties": 1}
 _UNITS = {"type": "object", "propertyNames": _WORDS, "additionalProperties": _UNIT, "minProperties": 1}
 _UNITS_WRITTEN = {
@@ -151,7 +151,7 @@ _UNITS_WRITTEN = {
     "then": {"propertyNames": _WRITTEN, "additionalProperties": _UNIT, "minProperties": 1},
     "else": _all_of(_WRITTEN),
 }
-"""Unit words of a language; with their codes, where another field holds the unit."""
+"""Unit words of a language; an object with their codes where another field holds the unit."""
 
 _IDENTIFYING: dict[str, Any] = {
     "identifier": {"type": "boolean"},
@@ -160,7 +160,7 @@ _IDENTIFYING: dict[str, Any] = {
     "last_digits": {"type": "integer", "minimum": _FEWEST_LAST},
     "usual": _between("minLength", "maxLength", _LENGTH),
 }
-"""How what names a thing is known."""
+"""Keywords of fields that identify things."""
 
 _STRING_FIELD = _field(
     "string",
@@ -221,11 +221,11 @@ _OF_TYPES: Mapping[str, Mapping[str, Any]] = {
     "boolean": _BOOLEAN_FIELD,
     "array": _LIST_FIELD,
 }
-"""The rules of a field, by its type, where its kind has none of its own."""
+"""The schema of a field by its type, where its kind has no keywords of its own."""
 
 
 def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
-    """The rules of a field whose kind has keywords of its own."""
+    """The schema of a field whose kind has keywords of its own."""
     return _field(
         kind.type,
         _voice([kind], *keywords.voice_required, **keywords.voice),
@@ -239,7 +239,7 @@ def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
 _OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
 
 _OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(_OF_TYPES)}}}
-"""The rules for a field of an unknown type."""
+"""The schema of a field of an unknown type."""
 
 _FORM = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -302,11 +302,11 @@ class Fault:
 
     path: tuple[str | int, ...]
     told: str
-    """What was found there, what is allowed, and what to do, behind the JSON pointer."""
+    """The message behind the JSON pointer: what was found, what is allowed, and what to do."""
 
     @property
     def field(self) -> str | None:
-        """The field that it is about; None where it is about the form."""
+        """The field with the fault; None for a fault of the form."""
         return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
 
     def __str__(self) -> str:
@@ -322,7 +322,7 @@ def faults(document: object) -> Iterator[Fault]:
 
 
 def _rules_for(keywords: object) -> Mapping[str, Any]:
-    """The rules that the author of a field means to keep, by its type, its format and how it is spoken."""
+    """The schema of a field, chosen by its type and by the kind that its format or `spoken` names."""
     if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in _OF_TYPES:
         return _OTHER_FIELD
     voice = keywords.get("x-voice")
@@ -347,7 +347,7 @@ def pointer(*path: object) -> str:
 
 def _faults_of(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
     where = (*before, *error.absolute_path)
-    # Whichever rule is broken, both are what its keyword says they are; the library cannot type that.
+    # Their types depend on the broken keyword, which the library's annotations cannot express.
     rule: Any = error.schema
     found: Any = error.instance
     match error.validator:
@@ -364,7 +364,7 @@ def _faults_of(error: ValidationError, before: tuple[str | int, ...]) -> Iterato
 
 
 def _plainly(keyword: str, error: ValidationError, described: str | None) -> str:
-    """What a broken rule means to the author of a form."""
+    """The message of a broken rule for the author of a form."""
     match keyword:
         case "required":
             return f"{error.message}; add it: schemas/README.md says what it holds"
@@ -388,4 +388,4 @@ _WRITTEN_AS = {
     "number": "a number without quotes",
     "boolean": "true or false without quotes",
 }
-"""How the author of a form writes a value of each type."""
+"""By JSON type, how to write such a value."""

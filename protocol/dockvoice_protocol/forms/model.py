@@ -1,4 +1,4 @@
-"""A form: which fields an entry has, what they may hold, and how they are spoken. Nouns only, read by `loader`."""
+"""The data model of a form: its fields, their valid values and their words. `loader` builds it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from dockvoice_protocol.forms.pattern import Shape
 from dockvoice_protocol.records import FieldValue, exact, plain
 
 OWN_LANGUAGE = "en"
-"""The language of a field's own labels and units, and the one that the on-device recogniser hears."""
+"""The language of a field's own labels and units, and of the on-device recogniser."""
 
 
-NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit says how many decimals it has.
+NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit is the number of decimals.
 KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.
 SCANNABLE = ("00", "01", "02", "10", "11", "15", "17", "21", NET_WEIGHT, "37")
-"""The application identifiers of GS1 that a field may take from a label."""
+"""The GS1 application identifiers that can fill a field."""
 
 
 class DayOrder(StrEnum):
-    """In which order the parts of a date stand on a label."""
+    """The order of the parts of a date on a label."""
 
     DAY_MONTH_YEAR = "dmy"
     MONTH_DAY_YEAR = "mdy"
@@ -39,91 +39,91 @@ class DayOrder(StrEnum):
 
 
 class Partial(StrEnum):
-    """What a month without a day is."""
+    """The meaning of a month without a day."""
 
     END = "end"  # Its last day, as on labels: "best before end of June".
     NONE = "none"  # No date.
 
 
 class Expects(StrEnum):
-    """What a line of a list of expected receipts says, as a form names the field for it."""
+    """A column of the list of expected receipts, to which a form maps a field."""
 
     PALLET = "pallet"
     ITEM = "item"
     QUANTITY = "quantity"
-    DAMAGED = "damaged"  # Received as well, and not part of the quantity.
+    DAMAGED = "damaged"  # Received in addition to the quantity, not a part of it.
     LOT = "lot"
     TRAILER = "trailer"
     DOOR = "door"
 
 
 class Spoken:
-    """How the words for a field become its value: what is known of a kind of field without reading or speaking it.
+    """The static properties of a kind of field, without parsing or speaking its values.
 
-    Each kind is one object of a class in `dockvoice_protocol.forms.spoken.kinds`.
+    Each kind is one instance of a class in `dockvoice_protocol.forms.spoken.kinds`.
     """
 
     name: ClassVar[str]
-    """What a form calls it, as its `spoken`."""
+    """The value of the keyword `spoken` in a form."""
     type: ClassVar[str] = "string"  # The JSON type of its values.
     format: ClassVar[str | None] = None
-    """The format of JSON Schema that its values have. `fault` checks it, and the console chooses the input by it."""
+    """The JSON Schema format of its values. `fault` checks it, and the console chooses the input by it."""
     characters: ClassVar[str] = ""
-    """What a value may consist of, where each character is said."""
+    """The valid characters of a value that is said character by character."""
     spelt: ClassVar[bool] = False  # Said character by character, or a few of them at once.
     listed: ClassVar[bool] = False  # One of the values listed in the form or the catalogue, spoken as written there.
     counts: ClassVar[bool] = False  # A whole number of units.
-    measures: ClassVar[bool] = False  # A number with places, which may be below zero.
+    measures: ClassVar[bool] = False  # A decimal, which may be negative.
     answers: ClassVar[bool] = False  # True or false.
-    by_unit: ClassVar[bool] = False  # Said by the unit words of what another field counts, and by nothing else.
-    of_numbers: ClassVar[bool] = False  # A value may be a number without more.
-    of_today: ClassVar[bool] = False  # Which value it is may depend on the day that it is.
+    by_unit: ClassVar[bool] = False  # Said only by the unit words of the field that it is the unit of.
+    of_numbers: ClassVar[bool] = False  # Number words alone may be a value.
+    of_today: ClassVar[bool] = False  # The value may depend on the current date.
 
     @property
     def spells(self) -> bool:
-        """May a value hold letters that are said one by one?"""
+        """Whether a value may hold letters that are said one by one."""
         return "A" in self.characters
 
     @property
     def is_letter(self) -> bool:
-        """Is a value one letter?"""
+        """Whether a value is one letter."""
         return self.spells and not self.spelt
 
     @property
     def is_code(self) -> bool:
-        """Is a value a string of letters and digits?"""
+        """Whether a value is a string of letters and digits."""
         return self.spells and self.spelt
 
     @property
     def is_digits(self) -> bool:
-        """Is a value a string of digits?"""
+        """Whether a value is a string of digits."""
         return self.spelt and not self.spells
 
     @property
     def named(self) -> bool:
-        """Is a value said all at once, by its name?"""
+        """Whether a value is said by its name."""
         return self.listed or self.is_letter
 
     @property
     def is_number(self) -> bool:
-        """Is a value a number, whole or with places?"""
+        """Whether a value is an integer or a decimal."""
         return self.counts or self.measures
 
     def fault(self, value: str) -> str | None:
-        """What is wrong with a value of the kind's type; None where it has the kind's format."""
+        """The fault of a value that breaks the kind's format; None for a valid one."""
         return None
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
-        """The value as a field holds it, of an element on a label; None where the field takes it for no one value."""
+        """The field's value for an element of a label; None where the field's rules give it no single value."""
         return element.value
 
     def __repr__(self) -> str:
-        """By its name: what is sampled for a form is kept under the form's repr, which outlives a process."""
+        """Its name, for a stable repr of forms: samples are cached on disk under it."""
         return self.name
 
 
 class Gs1(StrEnum):
-    """A key of GS1 that carries a check digit, so that one digit heard wrongly is found out.
+    """A GS1 key with a check digit, which detects one misheard digit.
 
     The check digit is that of GS1 General Specifications, section 7.9; `biip` computes it.
     """
@@ -133,22 +133,22 @@ class Gs1(StrEnum):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """How many digits such a key may have."""
+        """The valid numbers of digits."""
         return (18,) if self is Gs1.SSCC else (8, 12, 13, 14)
 
     def holds(self, value: str) -> bool:
-        """Has the value the length of such a key, and does its last digit follow from the others?"""
+        """Whether the value has a valid length and check digit."""
         digits = value.isascii() and value.isdigit()
         return digits and len(value) in self.lengths and int(value[-1]) == _check_digit(value[:-1])
 
     def checked(self, value: str) -> str:
-        """The value itself. Raises ValueError where it is no such key."""
+        """The value itself. Raises ValueError where it is invalid."""
         if not self.holds(value):
             raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
         return value
 
     def sample(self, random: Random) -> str:
-        """Any key of this kind."""
+        """A random valid key."""
         payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
         return f"{payload}{_check_digit(payload)}"
 
@@ -160,13 +160,13 @@ def _check_digit(payload: str) -> int:
 
 
 _OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 11), strict=True))
-"""What a letter counts for in the check digit of a container."""
+"""Values of letters in a container's check digit: 10 to 38 without multiples of 11."""
 
 
 def is_container(value: str) -> bool | None:
-    """Does the check digit of a freight container fit, by ISO 6346? None for what is no such number.
+    """Whether the check digit of a freight container is right, by ISO 6346; None for any other string.
 
-    That has four letters, the last of which tells that it is one, and seven digits.
+    Its number has four letters, the last of which is U, J or Z, and seven digits.
     """
     if re.fullmatch("[A-Z]{3}[UJZ][0-9]{7}", value) is None:
         return None
@@ -175,42 +175,42 @@ def is_container(value: str) -> bool | None:
 
 
 _MARKED_BY_CARRIER = re.compile("[A-Z]{3}[A-IK-TV-Y][0-9]{5,6}")
-"""A trailer as its carrier marks it: its Standard Carrier Alpha Code and five or six figures, "XPOL530121".
+"""A trailer's number: its carrier's Standard Carrier Alpha Code and five or six digits, "XPOL530121".
 
-The code has two to four letters, by NMFTA; here it is one of four, since fewer are not told from other codes. A last
-letter U, J or Z is kept for containers by ISO 6346: with six figures that is one whose check digit is missing.
+The code has two to four letters, by NMFTA; this matches only four, since fewer look like other codes. ISO 6346 reserves
+a last letter U, J or Z for containers: with six digits that is a container without its check digit.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words that belong to one field in one language."""
+    """The words of one field in one language."""
 
     labels: tuple[str, ...]
     units: tuple[str, ...]
-    ask: str | None = None  # The question for the field; None: its label asks.
+    ask: str | None = None  # The question for the field; None: the label is the question.
     ask_beside: Mapping[str, str] = field(default_factory=dict)
-    """The question where a certain other field was said already, by that field: "How many good ones?"."""
+    """The question once a certain other field is known, by that field: "How many good ones?"."""
     readback: str | None = (
-        None  # How the value is read back, as the field's own; None: its label or its unit and the value.
+        None  # Template of the readback, as the field's own; None: the label or the unit, and the value.
     )
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
+    """Names of `enum` values that differ from the value itself; the first is read back."""
     verbs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What says a value of an `enum` as a deed, before the thing that it is done to: "refuse pallet 744"."""
+    """Verbs that mean an `enum` value, before the object: "refuse pallet 744"."""
     codes: Mapping[str, str] = field(default_factory=dict)
-    """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
-    true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
+    """Unit words to codes, where another field holds the unit; the first word of a code is the plural."""
+    true: tuple[str, ...] = ()  # Words that mean true without the label: "sealed".
     false: tuple[str, ...] = ()  # Likewise false: "not sealed".
     counted: tuple[str, ...] = ()
-    """What stands behind a count instead of its unit and says whose it is, but not in which unit: "good"."""
+    """Words behind a count in the place of a unit, which name the field but no unit: "good"."""
     zero: Mapping[str, str] = field(default_factory=dict)
-    """What says that a count is zero ("empty"), to the code of its unit; "" where no other field holds that."""
+    """Words for a count of zero ("empty"), to the code of its unit; "" where no other field holds the unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """Numbers from the least to the most, both included."""
+    """A closed interval."""
 
     least: float
     most: float
@@ -231,74 +231,74 @@ class FormField:
     spoken: Spoken
     units: Mapping[str, str]  # Unit words, plural to singular; a number before one is this field's, label or not.
     identifier: bool  # Names a thing rather than counting it.
-    catalogue: str | None  # The catalogue whose values alone are known for this field.
-    check_digit: Gs1 | None  # The GS1 key that a value is, last digit and all.
-    last_digits: int | None  # So many last characters say a value of the catalogue that is the only one to end so.
+    catalogue: str | None  # The catalogue of its known values; None: every value is known.
+    check_digit: Gs1 | None  # The GS1 key of its values.
+    last_digits: int | None  # This many last characters stand for the only catalogue value that ends in them.
     languages: Mapping[str, Wording]
-    """Language code to the words that transcripts in it may carry; those of English come on top of the field's own."""
+    """Words in transcripts by language code; those of English are added to the field's own."""
     ask: str  # The question when the field is missing or unsure.
-    readback: str  # How the value is read back: text around `{value}` and `{unit}`.
+    readback: str  # Template of the readback, with `{value}` and `{unit}`.
     required: bool
     pattern: str | None
-    exception: bool  # Its values are said by themselves ("damaged"), and count once they are said twice or confirmed.
-    choices: tuple[str, ...]  # The only values the form allows, from `enum`; empty: not limited so.
-    least: float | None  # The least length of a string (of each one in a list), the least value of a number.
-    most: float | None  # The greatest length of a string, the greatest value of a number.
+    exception: bool  # Its values are whole utterances ("damaged"), valid once they are said twice or confirmed.
+    choices: tuple[str, ...]  # The only valid values, from `enum`; empty: no such limit.
+    least: float | None  # Minimum length of a string (of each one in a list), or minimum of a number.
+    most: float | None  # Maximum length of a string, or maximum of a number.
     usual: Usual | None
-    """The lengths of a string, the values of a number that are not doubted; others are allowed too."""
-    step: Decimal | None = None  # What a decimal is a multiple of: 0.1 keeps one place.
-    order: DayOrder | None = None  # How the digits of a date stand on a label.
+    """Lengths of a string, or values of a number, that are not questioned; others are valid too."""
+    step: Decimal | None = None  # A decimal must be a multiple of it: 0.1 keeps one place.
+    order: DayOrder | None = None  # The order of a date's digits on a label.
     month_alone: Partial = Partial.NONE
     unit_of: str | None = None  # The field whose unit this one holds.
     codes: Mapping[str, str] = field(default_factory=dict)
     """Where another field holds the unit: unit words to its codes. `units` has the same words."""
-    factors_by: str | None = None  # Of a unit: the field that says of which item, whose master data have the factors.
-    bare: bool = False  # Its values are said without a label, and stand as any other value.
-    source: bool = False  # A place from which the thing of an entry comes: "to door nine" is where it goes on to.
+    factors_by: str | None = None  # Of a unit: the field with the item whose master data have the factors.
+    bare: bool = False  # Its values are valid without a label.
+    source: bool = False  # The place of origin: "to door nine" is then the destination, and no value of it.
     unlabelled: bool = False
-    """What its catalogue knows is said without a label: a place by its code, anything by its names."""
-    many: range | None = None  # How many values a list may hold; None: the field holds one value.
-    distinct: bool = False  # No value of a list stands there twice.
-    scan: tuple[str, ...] = ()  # The application identifiers of GS1, on a scanned label, whose value is this field's.
+    """Its catalogue's values are valid without a label: a place by its code, anything by its names."""
+    many: range | None = None  # Valid lengths of a list; None: the field holds one value.
+    distinct: bool = False  # The values of a list must differ.
+    scan: tuple[str, ...] = ()  # The GS1 application identifiers on a scanned label that fill this field.
     ask_beside: Mapping[str, str] = field(default_factory=dict)
-    """The question where a certain other field was said already, by that field: "How many good ones?"."""
+    """The question once a certain other field is known, by that field: "How many good ones?"."""
 
     @property
     def longest(self) -> int | None:
-        """The most characters that a value may have; None: any number."""
+        """The maximum length of a value; None: no limit."""
         longest = self.shape.most if self.shape is not None else None
         return min((int(most) for most in (self.most, longest) if most is not None), default=None)
 
     @property
     def shape(self) -> Shape | None:
-        """What the pattern describes, part by part."""
+        """The parsed pattern."""
         return None if self.pattern is None else Shape.read(self.pattern)
 
     @property
     def is_place(self) -> bool:
-        """Is it where a thing is, or goes: one of the values that exist, and no name of the thing itself?"""
+        """Whether it holds a place: a single catalogue value that is no identifier."""
         return self.catalogue is not None and not self.identifier and self.many is None
 
     @property
     def places(self) -> int:
-        """How many digits a decimal keeps behind its point."""
+        """The number of decimal places."""
         return 0 if self.step is None else max(0, -int(self.step.as_tuple().exponent))
 
     @property
     def item(self) -> FormField:
-        """The field as if it held one value of its list."""
+        """The field of one value of its list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The least and the greatest size that the form allows a value."""
+        """The minimum and maximum size of a value."""
         least, most = self.least, self.most
         if (shape := self.shape) is not None:
             least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
         return -math.inf if least is None else least, math.inf if most is None else most
 
     def types(self, value: object) -> bool:
-        """Is the value of the field's own type? True and false are no numbers here."""
+        """Whether the value has the field's type; a bool is no number."""
         match self.kind:
             case "string":
                 return isinstance(value, str)
@@ -312,7 +312,7 @@ class FormField:
                 return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
 
     def allows(self, value: FieldValue) -> bool:
-        """Is a value of the field's own type, and does it keep the form's rules?"""
+        """Whether a value has the field's type and satisfies the form's rules."""
         if not self.types(value):
             return False
         if isinstance(value, tuple):
@@ -322,7 +322,7 @@ class FormField:
         return not any(fault(value) for fault in self._faults())
 
     def _faults(self) -> Iterator[Callable[[Any], bool]]:
-        """Each of the field's rules, as a question whether a single value breaks it."""
+        """Predicates, one per rule, that are True for a single value that breaks it."""
         if (least := self.least) is not None:
             yield lambda value: _size(value) < least
         if (most := self.most) is not None:
@@ -339,15 +339,15 @@ class FormField:
             yield lambda value: value not in self.choices
 
     def _has_wrong_check_digit(self, value: str) -> bool:
-        """By the key that it is; where one wonders about the unusual, by the container that it may be."""
+        """By the field's GS1 key; without one, where `usual` is set, by a container's check digit."""
         if self.check_digit is not None:
             return not self.check_digit.holds(value)
         return self.usual is not None and is_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
-        """Is a value usual: by its size, or as a key of GS1, a container or a trailer with its carrier?
+        """Whether a value is usual: by its size, or as a GS1 key, a container or a trailer's number.
 
-        Of a key and of a container the check digit fits.
+        The check digit of a key or container must be right.
         """
         if isinstance(value, tuple):
             return all(self.item.is_usual(one) for one in value)
@@ -359,7 +359,7 @@ class FormField:
         return marked or any(key.holds(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
-        """The field's words in one language; where the form has none, those of English."""
+        """The field's words in one language; English where the form has none."""
         return self._in_own if language == OWN_LANGUAGE else self.languages.get(language, self._in_own)
 
     @cached_property
@@ -371,15 +371,15 @@ class FormField:
         )
 
     def called(self, value: str, language: str) -> str:
-        """What a value of an `enum` is called in one language; where the form has no word for it, itself."""
+        """The name of an `enum` value in one language; the value itself where the form has none."""
         return self.wording(language).values.get(value, (value,))[0]
 
     def unit(self, value: FieldValue, code: FieldValue | None = None, language: str = OWN_LANGUAGE) -> str:
-        """The unit word for so many: the one for its code, where another field holds that; else the first."""
+        """The unit word for a number: that of the code, where another field holds the unit; else the first."""
         if code is not None:
             words = [word for word, meant in self.wording(language).codes.items() if meant == code]
             return next(iter(words[1:] if value == 1 else ()), next(iter(words), str(code)))
-        if self.codes:  # which unit is not known: none is made up
+        if self.codes:  # the unit is unknown: guess none
             return ""
         return next(iter(self.units.items()), ("", ""))[value == 1]
 
@@ -397,13 +397,13 @@ class FormField:
                 return " ".join(value) if self.spoken.spelt else value
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
-        """The value formatted by the field's readback: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
+        """The value formatted by the readback template: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
         return self.readback.format(value=self.shown(value), unit=self.unit(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What may be said, field by field. Compared by identity: a form is loaded once."""
+    """A form. Compared by identity: a form is loaded once."""
 
     name: str
     title: str
@@ -411,27 +411,27 @@ class Form:
     spoken_name: str
     fields: tuple[FormField, ...]
     terminator: str | None
-    """The word that ends a sentence, which is confirmed where it is missing; None: a pause is enough."""
-    template: str  # How a whole entry is read back: text around each field's own readback.
-    schema: Mapping[str, Any]  # The JSON Schema as it stands in the file.
+    """The word that ends a sentence; without it the entry needs a confirmation. None: a pause ends a sentence."""
+    template: str  # Template of a whole entry's readback, with each field's own readback.
+    schema: Mapping[str, Any]  # The parsed JSON Schema of the file.
     identifies: tuple[str, ...] = ()
-    """The fields that say which thing an entry is about: with another value of one it is about another thing."""
-    context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
+    """The fields that identify the thing of an entry: another value of one means another thing."""
+    context: tuple[str, ...] = ()  # The fields of an entry's context, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
-    """The fields that are held against the lists of expected receipts, by what they are there."""
-    closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
+    """The fields that are compared with the lists of expected receipts, by column."""
+    closes: str | None = None  # The field with the trailer that an entry closes; None: the form closes none.
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By language, what the work is called, the first as the device says it."""
+    """Names of the work by language; the device says the first."""
 
     undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By language, the verbs that undo the work, before the thing that they undo it for or behind it: "unload"."""
+    """By language, verbs before or behind an object that undo the work: "unload"."""
 
     openings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By language, phrases with which an entry begins, and which then neither ask nor wish: "can i get"."""
+    """By language, beginnings of an entry, which there are no question and no wish: "can i get"."""
 
     @cached_property
     def said_once(self) -> tuple[str, ...]:
-        """The fields of the context that need not be said with each entry; none where an entry is about the first."""
+        """The context fields that hold for several entries; none where the first of them is an identifier."""
         if not self.context or self[self.context[0]].identifier:
             return ()
         own = self.identifies if self.context_identifies else ()
@@ -439,19 +439,19 @@ class Form:
 
     @property
     def context_identifies(self) -> bool:
-        """Does the context alone say of which thing an entry is? Then it is of that one."""
+        """Whether the context fields alone identify the thing of an entry."""
         return set(self.identifies) <= set(self.context)
 
     @cached_property
     def of_context(self) -> Form:
-        """The form of what is said once: no more than those fields, and any of them may be lacking."""
+        """The form of the `said_once` fields alone, none of them required."""
         return replace(self, fields=tuple(replace(self[name], required=False) for name in self.said_once))
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
 
     def names(self, language: str) -> tuple[str, ...]:
-        """What the work is called in one language; where the form has no word for it, its own name in English."""
+        """Names of the work in one language; English ones where the form has none."""
         return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
     @cached_property
@@ -462,7 +462,7 @@ class Form:
         return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
 
     def faults(self, fields: Mapping[str, object]) -> Mapping[str, str]:
-        """What is wrong, by field name; empty when the fields make a valid entry of this form."""
+        """Faults by field name; empty for a valid entry of this form."""
         try:
             self.model.model_validate(dict(fields))
         except ValidationError as fault:
@@ -470,16 +470,16 @@ class Form:
         return {}
 
     def unit_field(self, name: str) -> FormField | None:
-        """The field that holds the unit of another one."""
+        """The field that holds the unit of field `name`."""
         return next((field for field in self.fields if field.unit_of == name), None)
 
     def unit_in(self, name: str, fields: Mapping[str, FieldValue]) -> FieldValue | None:
-        """The code of the unit in which an entry counts a field, where another of its fields says so."""
+        """The unit code of a count in an entry; None where no other field holds it."""
         unit = self.unit_field(name)
         return None if unit is None else fields.get(unit.name)
 
     def by_itself(self, field: FormField, fields: Mapping[str, FieldValue]) -> bool:
-        """Is a field of an entry read back by itself, not as the unit of what it counts?"""
+        """Whether a field of an entry is read back by itself, not as the unit in its count's readback."""
         counted = None if field.unit_of is None else self[field.unit_of]
         return field.name in fields and not (
             counted is not None and counted.name in fields and "unit" in _placeholders(counted.readback)
@@ -487,27 +487,27 @@ class Form:
 
     @cached_property
     def places_received(self) -> tuple[str, ...]:
-        """The fields that say of which trailer, or at which door, something is received, the trailer first."""
+        """The fields with the trailer and the door of a receipt, the trailer first."""
         named = (self.place_field(part) for part in (Expects.TRAILER, Expects.DOOR))
         return tuple(name for name in named if name is not None)
 
     def place_field(self, part: Expects) -> str | None:
-        """The field that names the trailer, or the door: held against the lists, or of the context and called so."""
+        """The field with the trailer or the door: from `expects`, else the context field of that name."""
         return self.expects.get(part) or next((name for name in self.context if name == part.value), None)
 
     @cached_property
     def by_end(self) -> Form:
-        """The form in which what names a thing may be said by its last characters: of whatever length it is."""
+        """A copy whose identifiers have no pattern or minimum length, to parse their last characters."""
         fields = (replace(one, pattern=None, least=None) if one.identifier else one for one in self.fields)
         return replace(self, fields=tuple(fields))
 
     @cached_property
     def has_dates(self) -> bool:
-        """May days be said, whose year depends on the day that it is?"""
+        """Whether values may depend on the current date."""
         return any(field.spoken.of_today for field in self.fields)
 
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
-        """The entry, or what is there of one, as it is read back to the operator."""
+        """The readback of an entry, complete or not."""
         told = {
             field.name: field.read_back(fields[field.name], self.unit_in(field.name, fields))
             for field in self.fields
@@ -521,7 +521,7 @@ class Form:
 
 
 def _placeholders(template: str) -> list[str]:
-    """The names in braces of a readback, in order."""
+    """The placeholders of a template, in order."""
     return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
 
 
@@ -552,7 +552,7 @@ def _one(field: FormField) -> Any:
 
 
 def _rules(field: FormField) -> Iterator[Callable[[Any], Any]]:
-    """The rules that pydantic has no keyword for: each gives the value back, or raises ValueError."""
+    """Validators of rules without a pydantic keyword: each returns the value or raises ValueError."""
     if field.check_digit is not None:
         yield field.check_digit.checked
     if field.step is not None:

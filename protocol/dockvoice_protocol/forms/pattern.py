@@ -1,9 +1,9 @@
-"""Patterns: the subset of regular expressions that a form's `pattern` may use, read into a shape.
+"""Parses a form's `pattern`, a subset of regular expressions, into a shape.
 
 A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
 without a count: `{3}`, `{2,18}` or `?`. A character may be a separator, which need not be said: `^[A-Z]-[0-9]{2}$`.
-Python, JSON Schema and pydantic's Rust engine read such a pattern alike, which they do not for all others, and
-sentences that fit it can be made from it.
+Python, JSON Schema and pydantic's Rust engine agree on such patterns, unlike on all others, and matching strings can be
+sampled from them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _ALLOWED = (
 )
 
 SEPARATORS = frozenset("-_/. ")
-"""Characters that stand between the parts of a printed code. By themselves in a pattern, they need not be said."""
+"""Characters between the parts of a printed code. As a part of their own in a pattern, they need not be said."""
 
 _MOST_WAYS = 2
-"""Ways to insert separators that are searched: two are ambiguous."""
+"""Search limit for ways to insert separators: two are ambiguous."""
 
 
 _OPTIONAL = 0.3
-"""The share of samples in which a part that may be left out stands: the letters before the digits of a trailer."""
+"""The probability of an optional part in a sample: the letters before the digits of a trailer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CharacterRun:
-    """So many of these characters in a row."""
+    """`least` to `most` of these characters in a row."""
 
     characters: str
     least: int
@@ -46,20 +46,20 @@ class CharacterRun:
 
     @property
     def separates(self) -> bool:
-        """Is it one separator and nothing else?"""
+        """Whether it is one separator."""
         return self.characters in SEPARATORS
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a string must look like, part by part."""
+    """A parsed pattern."""
 
     parts: tuple[CharacterRun, ...]
 
     @classmethod
-    @cache  # a field is asked for its shape at every word
+    @cache  # the reader needs a field's shape at every word
     def read(cls, pattern: str) -> Shape:
-        """The shape that a pattern describes; raises ValueError for a pattern outside the subset."""
+        """Parse a pattern. Raises ValueError for one outside the subset."""
         if not (pattern.startswith("^") and pattern.endswith("$")):
             raise ValueError(f"pattern {pattern!r} is outside the subset; allowed: {_ALLOWED}")
         inside, at, parts = pattern[1:-1], 0, []
@@ -73,39 +73,39 @@ class Shape:
 
     @property
     def characters(self) -> frozenset[str]:
-        """Every character that may occur."""
+        """Every valid character."""
         return frozenset(character for part in self.parts for character in part.characters)
 
     @property
     def spoken_characters(self) -> frozenset[str]:
-        """Every character that must be said: all but separators that stand by themselves."""
+        """Every valid character except separators that are parts of their own."""
         return frozenset(character for part in self.parts if not part.separates for character in part.characters)
 
     @property
     def separated(self) -> bool:
-        """Do values hold separators?"""
+        """Whether values may hold separators."""
         return any(character in SEPARATORS for character in self.characters)
 
     def joined(self, said: str) -> str | None:
-        """What was said, with the separators of this shape: "A1203" is "A-12-03" where it can be nothing else.
+        """The spoken characters with this shape's separators inserted: "A1203" gives "A-12-03".
 
-        None where it fits in no way or in several. A separator that was said must stand where it was said.
+        None where they fit in no way or in several. A separator in `said` keeps its position.
         """
         ways = list(islice(_ways(self.parts, said), _MOST_WAYS))
         return ways[0] if len(ways) == 1 else None
 
     @property
     def most(self) -> int:
-        """The greatest length."""
+        """The maximum length."""
         return sum(part.most for part in self.parts)
 
     @property
     def least(self) -> int:
-        """The least length."""
+        """The minimum length."""
         return sum(part.least for part in self.parts)
 
     def sample(self, random: Random, longest: int) -> str:
-        """A string of this shape, no part longer than `longest` unless it must be; what may be left out mostly is."""
+        """A random string of this shape, no part longer than `longest` unless its minimum is; optional parts are rare."""
         return "".join(
             random.choice(part.characters)
             for part in self.parts
@@ -115,7 +115,7 @@ class Shape:
 
 
 def _ways(parts: tuple[CharacterRun, ...], said: str) -> Iterator[str]:
-    """The different strings of this shape that are `said` but for separators."""
+    """The distinct strings of this shape that equal `said` up to inserted separators."""
     if not parts:
         yield from [""] * (not said)
         return

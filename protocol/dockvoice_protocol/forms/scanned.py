@@ -1,7 +1,6 @@
-"""What a scanner read becomes the reading of a form: the values of fields, or one named fault and no value.
+"""Parses a scan into the reading of a form: the values of fields, or one named fault.
 
-The form says which of GS1's identifiers fills which of its fields (`x-scan`). An identifier that no field takes stays
-in the words of the reading.
+The form maps GS1 application identifiers to fields (`x-scan`). Identifiers without a field stay in the reading's words.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ from dockvoice_protocol.forms.model import KILOGRAM, NET_WEIGHT, Form, FormField
 from dockvoice_protocol.records import SCANNER, FieldReading, FieldValue, Reading, ScanFault, Word
 
 END = "\n"  # The end of a complete scan, whichever key the scanner sends for it.
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # What stands for a key that is no character.
-_SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # How people see what has no shape.
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # Replaces a key that is no character.
+_SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # Visible forms of control characters.
 
-_ITEMS = frozenset({"01", "02"})  # Identifiers of the number of an item.
-_GTIN_DIGITS = (13, 12, 8)  # The shorter forms of an item's number, which a label fills with zeros up to 14 digits.
+_ITEMS = frozenset({"01", "02"})  # Identifiers of a GTIN.
+_GTIN_DIGITS = (13, 12, 8)  # Lengths of shorter GTINs, which a label pads with zeros to 14 digits.
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a scanner sends besides the code itself."""
+    """The characters that a scanner adds to the code."""
 
     prefix: str = ""
     suffix: str = ""
-    symbology: bool = True  # AIM's identifier before each code; what comes without one is then none of GS1's.
-    separators: bool = False  # It is known to send separators: a text without any has none.
+    symbology: bool = True  # Sends AIM's symbology identifier; a code without one is then not of GS1.
+    separators: bool = False  # Known to send separators: a text without any lacks none.
 
 
 AS_DELIVERED = Sending()
 
 
 def read_scan(scan: str, form: Form, catalogue: Catalogue, today: date, sending: Sending = AS_DELIVERED) -> Reading:
-    """The reading of what was scanned, key by key as it came. Two digits of a year are counted from `today`."""
+    """The reading of a scan, given as the scanner's characters. `today` sets the century of two-digit years."""
     found = _elements(scan, sending)
     if isinstance(found, ScanFault):
         return _nothing(scan, form, found)
@@ -77,7 +76,7 @@ def _elements(scan: str, sending: Sending) -> tuple[Element, ...] | ScanFault:
 def _filled(
     field: FormField, found: tuple[Element, ...], form: Form, catalogue: Catalogue, today: date
 ) -> Iterator[tuple[str, FieldReading]]:
-    """The field with its value, and the one that holds its unit, where the label says it."""
+    """The field's reading, and its unit field's for a net weight; several distinct values are rivals."""
     takes = [element for element in found if _kind(element) in field.scan]
     if not takes:
         return
@@ -94,19 +93,19 @@ def _filled(
 
 
 def _kind(element: Element) -> str:
-    """The identifier, without the digit that says where a weight has its point."""
+    """The identifier, without a weight's digit for its number of decimals."""
     return NET_WEIGHT if element.identifier.startswith(NET_WEIGHT) else element.identifier
 
 
 def _value(field: FormField, element: Element, catalogue: Catalogue, today: date) -> FieldValue | None:
-    """The value as the field holds it; None where the field's own rule is that it means no one value."""
+    """The field's value for an element; None where the field's rules give it no single value."""
     if element.identifier in _ITEMS:
         return _item(field, element.value, catalogue)
     return field.spoken.scanned(field, element, today)
 
 
 def _item(field: FormField, gtin: str, catalogue: Catalogue) -> str:
-    """An item's number with as many digits as the field has it: without the zeros that fill a label's 14 digits."""
+    """A GTIN without the zeros that pad it to 14 digits, at the first length that the field and catalogue accept."""
     shorter = (gtin[-digits:] for digits in _GTIN_DIGITS if not gtin[:-digits].strip("0"))
     possible = (one for one in (gtin, *shorter) if field.allows(one) and catalogue.knows(field.catalogue, one))
     return next(possible, gtin)

@@ -1,7 +1,7 @@
-"""Taught: a form with more words for its fields than its file has: what a site's operators call things.
+"""Adds a site's published words to the fields of a form.
 
-The words are held against the form as those of its file are, and besides against what they mean already: a value that
-exists, a command, a word by which the language corrects, denies, asks or doubts.
+The words are validated as those of the form's file are, and also against existing meanings: a known value, a command, a
+word by which the language corrects, denies, asks or doubts.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _OF_LANGUAGE = frozenset(
         Role.ELSEWHERE,
     }
 )
-"""Roles of a language's phrases that no form may take: without them the next record would be wrong."""
+"""Roles of a language's phrases that a form's word must not replace: without them records would be wrong."""
 
-_STRANGERS = "strangers"  # The mood that is a guess: "truck" is other talk until a form has a word for it.
+_STRANGERS = "strangers"  # The one mood that a form's word may replace: "truck" is other talk only by a guess.
 
 
 class AlreadyKnown(Misconfigured):
-    """The form's file says the same."""
+    """The form's file has the same word with the same meaning."""
 
 
 def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
-    """The form with those of the words that are its own; the form itself where none is.
+    """The form with the words published for it; the form itself where there are none.
 
-    Raises ManyFaults with what is wrong with each word.
+    Raises ManyFaults with the faults of each word.
     """
     own = [one for one in words if one.get("form") == form.name]
     if not own:
@@ -60,7 +60,7 @@ def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
         try:
             add_word(schema, one)
             faults += _collisions(form, catalogue, one)
-        except AlreadyKnown:  # the file of this device was given it meanwhile: both say the same
+        except AlreadyKnown:  # this device's form file has the same word by now
             continue
         except Misconfigured as fault:
             faults.append(str(fault))
@@ -70,7 +70,7 @@ def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
 
 
 def teach(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
-    """The forms, each with the words that the catalogue has for it, and sayable with its values.
+    """The forms, each with the catalogue's words for it, checked against the catalogue's values.
 
     Raises Misconfigured.
     """
@@ -81,7 +81,7 @@ def teach(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
 
 
 def add_word(schema: dict[str, Any], row: Cells) -> None:
-    """Write one more word into a form's schema: nothing else of it changes. Raises Misconfigured for what cannot be."""
+    """Insert one word into a form's schema, in place. Raises AlreadyKnown, or Misconfigured for an invalid row."""
     _, name, as_, means, word, code = (row.get(column, "") for column in WORDS)
     said, fields = " ".join(word.casefold().split()), schema.get("properties", {})
     if name not in fields:
@@ -103,7 +103,7 @@ def add_word(schema: dict[str, Any], row: Cells) -> None:
 
 
 def _known(field: Mapping[str, Any], as_: str, code: str) -> dict[str, str | None]:
-    """What the field has already of words of this sort in a language, each with its code; None where it needs none."""
+    """The field's existing words of a sort (label, unit) in a language, to their codes; None for words without one."""
     own = field.get("x-voice", {}) if code == OWN_LANGUAGE else {}
     wording = field.get("x-languages", {}).get(code, {})
     written = wording.get(f"{as_}s", ())
@@ -131,7 +131,7 @@ def _add_unit(schema: Mapping[str, Any], name: str, wording: dict[str, Any], mea
 
 
 def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
-    """What the word means already, beyond what the form's own file is held against."""
+    """Existing meanings of the word that `form_of` does not check."""
     said, language = phrase(row["word"]), language_named(row["language"])
     for use in lexicon(form, catalogue, language).uses(said):
         if use.role is Role.VALUE:
