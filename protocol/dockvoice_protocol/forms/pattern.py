@@ -105,7 +105,7 @@ class Shape:
         return sum(part.least for part in self.parts)
 
     def sample(self, random: Random, longest: int) -> str:
-        """A random string of this shape, no part longer than `longest` unless its minimum is; optional parts are rare."""
+        """A random string of this shape; no part exceeds `longest` unless its minimum does, optional ones are rare."""
         return "".join(
             random.choice(part.characters)
             for part in self.parts

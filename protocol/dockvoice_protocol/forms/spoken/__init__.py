@@ -1,4 +1,4 @@
-"""Spoken forms: words or a transcript to the fields of a form, and a form to the words that recognisers expect."""
+"""Parses words or a transcript into the fields of a form, and lists a form's words for recognisers."""
 
 from dockvoice_protocol.forms.spoken.commands import (
     DONE,

@@ -1,7 +1,7 @@
-"""Commands to the device: "yes", "scratch that", "how many waiting", "sign on ana".
+"""Parses commands to the device: "yes", "scratch that", "how many waiting", "sign on ana".
 
-A command is a whole utterance, but for hesitations around it: within a sentence the same words are what they always
-were. So nothing that names a field of a form is ever a command. The wordings stand in the file of each language.
+A command is a whole utterance, except for hesitations around it: within a sentence the same words keep their usual
+meaning. So words that name a field of a form are never a command. The wordings are in each language's file.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, T
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command, parsed."""
+    """A parsed command."""
 
     act: Act
     command: Command | None = None
     name: str | None = None
-    """The name that signs on, as heard."""
+    """The operator's name in a sign-on, as heard."""
 
 
 YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
@@ -42,27 +42,27 @@ _OF_COMMANDS = {command: Asked(Act.COMMAND, command) for command in Command}
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
     str(command): asked for command, asked in _OF_COMMANDS.items()
 }
-"""By the name of a list in a language's file, the command of its phrases."""
+"""Commands by the name of their list in a language's file."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
-"""Lists of ways to ask for the last entries, how many there are of today, and what the open entry still lacks."""
+"""Lists of phrases that ask for the last entries, today's totals, and the missing fields of the open entry."""
 BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL} | {
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
-"""More ways to ask. No recogniser is given these, since the words of a grammar are heard in others."""
+"""Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
 EXPECTED = 4
-"""The first ways of each list that a recogniser is given."""
+"""Number of phrases of each list, from the first, in a recogniser's grammar."""
 _REMEMBERED = 128
-"""Names at sign-on whose numbers are kept: each is compared with a roster, whole and in two parts."""
-_LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
+"""Cache size of `numbers_said`: each name at sign-on is compared with a roster, whole and in two parts."""
+_LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
 _BIDS = 3
-"""The first ways to change to another work that a recogniser is given."""
+"""Number of phrases for a change of work, from the first, in a recogniser's grammar."""
 _COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
 _TWICE = 2
-"""Said so often in one utterance, an exception needs no question."""
+"""Repetitions in one utterance that confirm an exception without a question."""
 
 
 def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
-    """The command that the whole utterance is; None where it is none."""
+    """Parse the whole utterance as a command; None where it is none."""
     said = _plain(words, language)
     known = _known(language)
     if (asked := known.get(said)) is not None:
@@ -77,9 +77,9 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
 
 
 def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
-    """The words behind "sign on", hesitations included: French "ben" is a name too. Empty where there are none.
+    """The words behind "sign on", hesitations included: French "ben" may be a name, which only a roster decides.
 
-    Only a roster tells whether it is.
+    Empty where there are none.
     """
     known = _known(language)
     for size in range(len(words), 0, -1):
@@ -98,19 +98,19 @@ def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
 
 
 def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Is the utterance as a whole in this list of commands?"""
+    """Whether the whole utterance is in this list of commands."""
     return _plain(words, language) in {language.unelided(one) for one in language.commands[name]}
 
 
 def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
-    """The code of the reason for a pause; None where none is said."""
+    """The code of the reason for a pause; None where the utterance gives none."""
     return _reasons(language).get(_plain(words, language))
 
 
 def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Are the words a command to which nothing is ever added: "say again", but not "no", which may begin more?
+    """Whether the words are a complete command, which need not wait for more: "say again", but not "no".
 
-    What makes no other command of it, "say again please", need not be waited for; after "cancel" comes what it cancels.
+    A longer wording of the same command ("say again please") does not matter; "cancel" may be followed by an object.
     """
     said = _plain(words, language)
     known = _known(language)
@@ -121,9 +121,9 @@ def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
-    """The exception of the form that the utterance says as a whole, once or twice: "damaged", "damaged damaged".
+    """The form's exception that the whole utterance says, once or twice: "damaged", "damaged damaged".
 
-    Said twice it is confirmed; once, it must be.
+    Twice confirms it; once needs a confirmation.
     """
     said = _plain(words, language)
     for name, choice, one in _exceptions(form, language):
@@ -136,14 +136,14 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
 
 
 def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValue, Phrase]]:
-    """The exceptions of the form: field, value, and each way to say it."""
+    """The form's exceptions: field, value, and each phrase for it."""
     for field in form.fields:
         for choice in field.choices if field.exception else ():
             yield from ((field.name, choice, phrase(way)) for way in ways(choice, field, language))
 
 
 def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Is the utterance courtesies and no more: "okay", "thank you", "yeah yeah okay"? A mere yes is none."""
+    """Whether the utterance is only courtesies: "okay", "thank you", "yeah yeah okay", but not a mere "yes"."""
     said = _plain(words, language)
     if said in language.commands["courtesies"]:
         return True
@@ -151,7 +151,7 @@ def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Is the utterance nothing but hesitations and murmurs: "uh huh", "come on"?"""
+    """Whether the utterance is only hesitations and murmurs: "uh huh", "come on"."""
     said = _plain(words, language)
     own = _courtesies(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
     return bool(words) and (not said or _made_of(said, own))
@@ -168,7 +168,7 @@ def _courtesies(language: Language) -> frozenset[Phrase]:
 
 
 def _made_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
-    """Do the words consist of such phrases, one behind the other?"""
+    """Whether the words are a concatenation of such phrases."""
     reached = {0}
     for at in range(len(said)):
         if at in reached:
@@ -177,9 +177,9 @@ def _made_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
 
 
 def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
-    """Which of two values the utterance names by its place, 0 or 1: "the first one"; None for neither.
+    """The index, 0 or 1, of the value that the utterance chooses by position: "the first one"; None for neither.
 
-    A way that is no more than a number, "two", may as well be a value.
+    A bare number, "two", chooses none: it may be a value.
     """
     said = _plain(words, language)
     little = {one for role in ("links", "within", "tails") for one in language.words[role]}
@@ -189,12 +189,12 @@ def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
 
 
 def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance say, before or behind all else, that a name is that of the next thing: "741 next"?"""
+    """Whether the utterance begins or ends with a phrase for the next thing: "741 next"."""
     return _surrounds("next_one", words, language)
 
 
 def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance say, before or behind all else, that a name takes the place of another: "instead, 741"?"""
+    """Whether the utterance begins or ends with a phrase for a replacement: "instead, 741"."""
     return _surrounds("instead_one", words, language)
 
 
@@ -204,7 +204,7 @@ def _surrounds(name: str, words: Sequence[Word], language: Language) -> bool:
 
 
 def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance answer that nothing is wrong: "nothing", "it's fine", "okay"?"""
+    """Whether the utterance answers that nothing is wrong: "nothing", "it's fine", "okay"."""
     nothing = {language.unelided(one) for one in language.commands["nothing"]}
     ways = (words, without_cue(words, language))  # "sorry, it's fine"
     return any(courteous(said, language) or _plain(said, language) in nothing for said in ways if said)
@@ -213,9 +213,10 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
 def about(
     words: Sequence[Word], language: Language = ENGLISH, undone: Sequence[str] = ()
 ) -> tuple[Asked, tuple[Word, ...]] | None:
-    """A command about the thing that it names, and the words of the name: "delete", "did I do"; None for none.
+    """A command with an object, and the words of the object: "delete 742", "did I do 742"; None where it is none.
 
-    Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
+    The object may also come first or in the middle: "trailer 5501 is done", "where does 742 go". `undone`: the form's
+    verbs that undo its work.
     """
     said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
     asking, (plain, begins) = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}, plain_texts(said, language)
@@ -239,7 +240,7 @@ def about(
 
 
 def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
-    """A question for one field of an entry, and the words that name the entry: "what was the seal on trailer 5501"."""
+    """A question about one field of an entry, and the words of the entry: "what was the seal on trailer 5501"."""
     words, table = _plain(said, language), language.table["commands"]
     for asked, way in (
         (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.parts, ())
@@ -264,12 +265,12 @@ def _asking(language: Language) -> Mapping[Phrase, Asked]:
 
 
 def _pauses(said: Sequence[Word], at: int) -> bool:
-    """Is there a pause before a word, as a comma has one?"""
+    """Whether a pause of a comma's length or more precedes a word."""
     return said[at].start - said[at - 1].end >= _COMMA_S
 
 
 def _only_cue(said: Phrase, language: Language) -> bool:
-    """Does a cancellation only announce a correction ("scratch that")? Not a verb with an object ("cancella")."""
+    """Whether a cancellation is only a cue of a correction ("scratch that"), not a verb with an object ("cancella")."""
     return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
 
 
@@ -280,20 +281,21 @@ def _ends(name: str, language: Language) -> frozenset[Phrase]:
 
 @lru_cache
 def _cancellations(language: Language) -> frozenset[Phrase]:
-    """The phrases that cancel an entry named at once before them: German "Palette 743 löschen"."""
+    """The phrases that cancel the entry named right before them: German "Palette 743 löschen"."""
     return frozenset(one for name in ("cancel", "deletions") for one in _ends(name, language)) - language.cues
 
 
 def _before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
-    """The words before the longest of these ends, where they have one and there are words before it."""
+    """The words before the longest of these phrases at their end; all words where there is none, or nothing before."""
     plain, begins = plain_texts(said, language)
     return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance begin by cancelling what it goes on to name: "cancel pallet seven four two"?
+    """Whether the utterance begins with a cancellation of an object: "cancel pallet seven four two".
 
-    What is a cue as well, "scratch that", announces what is meant instead. "Please" and the like may go before.
+    Phrases that are cues too, "scratch that", do not count: they announce a correction. "Please" and the like may come
+    first.
     """
     known = _known(language)
     begun = _beginnings(words, language)
@@ -301,7 +303,7 @@ def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does a "no" go on to cancel, and to say why: "no, cancel that, that one stays here"? Nothing else is named."""
+    """Whether a cancellation follows a leading "no", with words that name nothing: "no, cancel that, it stays here"."""
     said, first = _plain(_unhesitating(words, language), language), _cue(words, language)
     if not first or sum(map(language.tells, said)) > 1:  # "that one stays here" holds a number
         return False
@@ -311,18 +313,18 @@ def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def refuses(words: Sequence[Word]) -> bool:
-    """Does a cancellation begin with a phrase for the open entry alone, in any language: "never mind"?"""
+    """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
     spoken = map(language_named, LANGUAGES)
     return any(one in _refusals(language) for language in spoken for one in _beginnings(words, language))
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance begin with a cue: "no, fifteen units"? Or set a named thing right?"""
+    """Whether the utterance begins with a cue ("no, fifteen units"), or `sets_right`."""
     return _cue(_unhesitating(words, language), language) > 0 or sets_right(words, language)
 
 
 def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance set right a thing that it names: "pallet 742 was actually fourteen"?"""
+    """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, numerals = texts(words, language), language.numerals
     setting = _setting(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
     begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
@@ -333,7 +335,7 @@ def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 @lru_cache
 def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
-    """The phrases before a corrected value ("was actually"), by their first word."""
+    """Phrases before a corrected value ("was actually"), by their first word."""
     setting: dict[str, list[Phrase]] = {}
     for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
         setting.setdefault(one[0], []).append(one)
@@ -347,7 +349,7 @@ def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]
 
 
 def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words without hesitations, and without cues at their beginning."""
+    """The words without hesitations and leading cues."""
     left = _unhesitating(words, language)
     while left:
         size = _cue(left, language)
@@ -358,30 +360,30 @@ def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
 
 
 def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words with which it corrects the entry before: "the last one was eleven"; none where it does not."""
+    """The leading cue of a correction of the previous entry: "the last one was eleven"; empty where there is none."""
     announced, pointing = cue(words, language), (*language.words["last_one"], *language.words["that_one"])
     said = texts(announced, language)
     return announced if any(said[-len(one) :] == one for one in pointing) else ()
 
 
 def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words without a pointer to the things counted before: "two damaged" of "two of those were damaged"."""
+    """The words without a reference to the things counted before: "two of those were damaged" gives "two damaged"."""
     said, starts = plain_texts(words, language)
     ways = sorted(language.words["of_those"], key=len, reverse=True)
-    inner = starts[1:-1]  # A count stands before it, a word of the form behind.
+    inner = starts[1:-1]  # A count precedes it, a word of the form follows.
     found = ((at, at + len(one)) for at in inner for one in ways if said[at : at + len(one)] == one)
     begins, ends = next(((at, end) for at, end in found if end in inner), (0, 0))
     return tuple(one for one, at in zip(words, starts, strict=False) if not begins <= at < ends)
 
 
 def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does it begin with a pointer to the entry before, which the coming one may begin with too: "the last one"?"""
+    """Whether the words begin with "the last one" or the like, which may be the previous entry or the coming one."""
     said = texts(_unhesitating(words, language), language)
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
 def holds_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
-    """Do the words of a place hold one of its `checks` too, behind a word that announces it: "dock B, check 47"?"""
+    """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
     cues = [
         at + len(one) for one in language.words["checks"] for at in range(len(said)) if said[at:][: len(one)] == one
@@ -391,7 +393,7 @@ def holds_check(words: Sequence[str], checks: Collection[str], language: Languag
 
 
 def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
-    """Are the words the check word, or digits, `check` and nothing else?"""
+    """Whether the words are exactly the check word or digits `check`, with or without their cue."""
     said = texts(words, language)
     for one in language.words["checks"]:
         if said[: len(one)] == one:
@@ -401,7 +403,7 @@ def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> b
 
 
 def _spelt(said: Sequence[str], language: Language) -> set[str]:
-    """The strings of digits that the words say as a whole."""
+    """The digit strings that all the words together may say."""
     reached: dict[int, set[str]] = {0: {""}}
     for at in range(len(said)):
         for group in language.numerals.groups(said, at) if at in reached else ():
@@ -411,23 +413,23 @@ def _spelt(said: Sequence[str], language: Language) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _WorkNamed:
-    """A whole utterance that names a work, or asks to change to one."""
+    """An utterance that names a work, or asks to change to one."""
 
-    role: str  # How: `name`, as a bare "counting"; `bid`, as "I'm counting"; `switch`, as "switch to counting".
+    role: str  # `name`: a bare "counting"; `bid`: "I'm counting"; `switch`: "switch to counting".
     said: str = attribute(repr=False)  # The words in the place of the name.
-    form: str | None  # The form that is called so; None where none at hand is.
+    form: str | None  # The available form of that name, or None.
 
 
 def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> _WorkNamed | None:
-    """The work that the utterance names as a whole; None where it bids nothing of the kind.
+    """The work that the whole utterance names; None where it names none.
 
-    One that is not at hand is named only behind what plainly bids to change.
+    A name without an available form counts only behind a `switch` phrase.
     """
     return _work_named(_plain(words, language), forms, language)
 
 
 def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
-    """The name that signs on, and the form that is named behind it: "ben counting"."""
+    """The operator and the form in a sign-on with a work: "ben counting"; None where no form is named."""
     said = tuple(name.split())
     for at in range(1, len(said)):
         work = _work_named(said[at:], forms, language)
@@ -456,7 +458,7 @@ def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> _Wor
 
 @lru_cache
 def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
-    """The words around the name of a work, with their role; the longest first, "switch over to" before "switch to"."""
+    """The words around the name of a work, with their role; `switch` first, then the longest."""
     listed = [
         (role, language.unelided(before), language.unelided(after))
         for role, ways in language.works.items()
@@ -466,7 +468,7 @@ def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
 
 
 def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
-    """Ways to name each of several works, and to ask which it is, for a recogniser to expect; none for a single one."""
+    """Phrases for a recogniser that name each of several works, or ask which is active; none for a single work."""
     if len(forms) == 1:
         return ()
     bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:_BIDS]
@@ -478,9 +480,9 @@ def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[s
 def command_phrases(
     names: Sequence[str] = (), language: Language = ENGLISH, *, trailers: bool = False
 ) -> tuple[str, ...]:
-    """Ways to say each command, for a recogniser to expect; `names` may sign on.
+    """Phrases of each command for a recogniser, with sign-ons of the operators in `names`.
 
-    `trailers`: what is asked while a trailer is unloaded may be said, too.
+    `trailers`: include the commands of unloading a trailer.
     """
     plain: list[str] = []
     signing: list[str] = []
@@ -490,26 +492,26 @@ def command_phrases(
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
-    plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is heard as one
+    plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is misheard
     spoken = [aloud(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
-    """The numbers that the words may say as a whole, digit by digit or not: "one four", "fourteen", "14"."""
+    """The digit strings that all the words together may say: "one four", "fourteen" and "14" give "14"."""
     return frozenset(_spelt(phrase(said), language))
 
 
 def aloud(name: str, language: Language) -> str:
-    """A name as it is said: a number, which every recogniser knows, digit by digit."""
+    """A name as it is said: a number digit by digit, in words that every recogniser knows."""
     numbers = language.table["numbers"]
     digits = {"0": numbers["zeros"][0]} | dict(one.split()[:2] for one in numbers["words"])
     return " ".join(digits[digit] for digit in name) if name.isdecimal() and name.isascii() else name
 
 
 def wording(asked: Asked, language: Language = ENGLISH) -> str:
-    """The first of the ways to say a command."""
+    """The first phrase of a command."""
     name = next(name for name, other in NAMED.items() if (other.act, other.command) == (asked.act, asked.command))
     said: str = language.table["commands"][name][0]
     return said
@@ -534,7 +536,7 @@ def _refusals(language: Language) -> frozenset[Phrase]:
 
 
 def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
-    """All beginnings of the words, and of the words behind "please" and the like."""
+    """All prefixes of the words, and of the words behind "please" and the like."""
     said = _plain(words, language)
     while said:
         yield from (said[:size] for size in range(1, len(said) + 1))
@@ -552,7 +554,7 @@ def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]
 
 
 def _cue(words: Sequence[Word], language: Language) -> int:
-    """How many words at the beginning are a cue; the longest counts. "Back to" corrects nothing."""
+    """The number of words in the longest leading cue; 0 for none, and for "back to", which corrects nothing."""
     begun: Phrase = ()
     longest, most = 0, _most_in_cue(language)
     for size, word in enumerate(words, start=1):
@@ -568,26 +570,26 @@ def _cue(words: Sequence[Word], language: Language) -> int:
 
 @lru_cache
 def _returns(language: Language) -> frozenset[Phrase]:
-    """The words for "back to"."""
+    """The phrases for "back to"."""
     return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
 
 
 @lru_cache
 def _most_in_cue(language: Language) -> int:
-    """How many words the longest cue has."""
+    """The number of words in the longest cue."""
     return max(map(len, language.cues))
 
 
-_Parted = tuple[Sequence[Word], Sequence[Word]]  # The words of the phrase, and the others.
+_Parted = tuple[Sequence[Word], Sequence[Word]]  # The words of a phrase, and the other words.
 
 
 def likewise(
     words: Sequence[Word], form: Form, language: Language, asked: str | None = None
 ) -> tuple[str, Sequence[Word], Sequence[Word]] | None:
-    """The place that is the same as before, the words for that, and the others; None where there is none.
+    """The field of a place that is the same as before, the words for that, and the other words; None for none.
 
-    Only at the beginning or the end of what is said: so no words come to stand together that did not. To the question
-    for a place, which is `asked`, "the same" is enough.
+    The phrase must begin or end the utterance: removing it would else join words that were apart. Where `asked` is a
+    place, "the same" is enough.
     """
     if asked is not None and form[asked].is_place and plain_texts(words, language)[0] in _alone(language):
         return asked, words, ()
@@ -596,19 +598,19 @@ def likewise(
 
 
 def from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
-    """The words at the beginning or the end that say that the others hold from then on; None where there are none."""
+    """The words split at a leading or trailing "from now on" phrase; None where there is none."""
     found = _parted(words, _lasting(language), language)
     return None if found is None else found[1]
 
 
 def same_again(words: Sequence[Word], language: Language) -> _Parted | None:
-    """The words at the beginning or the end that say that all is as it was; None where there are none."""
+    """The words split at a leading or trailing "same again" phrase; None where there is none."""
     found = _parted(words, _alike(language), language)
     return None if found is None else found[1]
 
 
 def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, _Parted] | None:
-    """The meaning of the longest phrase that the words end or begin with, and the words parted by it."""
+    """The meaning of the longest phrase that ends the words, else begins them, and the words split at it; or None."""
     said, begins = plain_texts(words, language)
     for at in range(len(words)):
         if (meant := ways.get(said[begins[at] :])) is not None:

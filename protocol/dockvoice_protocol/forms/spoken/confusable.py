@@ -1,10 +1,9 @@
-"""Values that are easily misheard for each other, and which way.
+"""Classifies pairs of values that are easily misheard for each other, and in which direction.
 
-Noise takes sounds away and hardly ever adds one. So a value that says less than its likeliest rival is the one to
-doubt: sixty where it might be sixteen, "nine nine" where it might be "nine nine nine", 990 ("nine ninety") where it
-might be 992. Read the other way round, the sound that tells them apart was heard. Where the two differed so, on the dev
-set and on the repository's own in made noise, 19 of 101 values were wrong that said less, and none of 192 that said
-more.
+Noise removes sounds and hardly ever adds one. So a value with fewer sounds than its likeliest rival is doubtful: sixty
+for sixteen, "nine nine" for "nine nine nine", 990 ("nine ninety") for 992. A value with more sounds is not: the
+distinguishing sound was heard. On the dev set and on the repository's own recordings in synthetic noise, 19 of 101
+values with fewer sounds were wrong, and none of 192 with more.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldValue
 
 TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
-"""Thirty may be thirteen without its "n", and so on to ninety and nineteen. Twenty and twelve do not sound alike."""
+"""Thirty sounds like thirteen without its "n", and so on to ninety. Twenty and twelve do not sound alike."""
 
 _SPELLINGS = {
     "ph": "f",
@@ -31,33 +30,33 @@ _SPELLINGS = {
     "d": "t",
     "g": "k",
 }
-"""Letters that are heard alike in noise: a "b" differs from a "p" by some milliseconds of voice."""
+"""Letters that sound alike in noise: a "b" differs from a "p" by some milliseconds of voicing."""
 
 _TENS = frozenset("23456789")
-"""The digits that a ten begins with: twenty to ninety."""
+"""The first digits of twenty to ninety."""
 
 E_SET = frozenset("BCDEGPTVZ")
-"""The letters that end in "ee", told apart by one short consonant: the hardest there are, for people too. A and H or
-F and S, alike as they look, were never taken for each other with any sureness."""
+"""The letters that end in "ee" and differ by one short consonant: the hardest to distinguish, for people too.
+A and H, or F and S, were never confused with high confidence."""
 
 
 class Rival(StrEnum):
     """The relation of the likeliest other value of a field to the one that was read."""
 
     NONE = "none"
-    """There is none."""
+    """There is no rival."""
     LESS = "less"
-    """It is the value without some sound; but that sound was heard."""
+    """The rival is the value without some sound, which was heard."""
     MORE = "more"
-    """The value may be what is left of it."""
+    """The value is the rival without some sound, which noise may have removed."""
     ZERO = "zero"
-    """The same code with one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits."""
+    """The rival has one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits."""
     ALIKE = "alike"
     """Both are letters of the E-set."""
     LETTER = "letter"
-    """Two letters of which one at least is another."""
+    """Both are letters, at least one of them not of the E-set."""
     OTHER = "other"
-    """Anything else: a digit for a digit."""
+    """Any other pair: a digit for a digit."""
 
 
 def rivalry(value: FieldValue | None, other: FieldValue | None) -> Rival:
@@ -79,7 +78,7 @@ def swallowed(value: FieldValue, rival: FieldValue) -> bool:
 
 
 def _zero_more(value: FieldValue, rival: FieldValue) -> bool:
-    """Whether `rival` is the code `value` with one zero put in."""
+    """Whether `rival` is the code `value` with one zero inserted."""
     if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
         return False
     return any(rival[at] == "0" and rival[:at] + rival[at + 1 :] == value for at in range(len(rival)))
@@ -91,7 +90,7 @@ def sound_alike(value: FieldValue, rival: FieldValue) -> bool:
 
 
 def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The pairs of names, labels or values that an ear, or a recogniser, takes for each other."""
+    """The pairs of names, labels or values that people or recognisers confuse."""
     listed = sorted(dict.fromkeys(names))
     return tuple(
         (one, other)
@@ -102,7 +101,7 @@ def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _sound(name: str) -> str:
-    """The consonants that are heard of a name, and whether it begins with a vowel: "Ana" and "Anna" are the same."""
+    """A phonetic key of a name: its consonants, and "a" for a leading vowel: "Ana" and "Anna" are equal."""
     said = fold(name)
     for written, spoken in _SPELLINGS.items():
         said = said.replace(written, spoken)
@@ -122,7 +121,7 @@ _RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
     (Rival.ALIKE, sound_alike),
     (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
 )
-"""The relations with their tests; the first that applies counts."""
+"""The relations with their predicates; the first that applies counts."""
 
 
 def _is_letter(value: FieldValue) -> bool:
@@ -130,11 +129,11 @@ def _is_letter(value: FieldValue) -> bool:
 
 
 def _lost_digit(less: str, differing: list[int]) -> bool:
-    """990 for 992: a ten on its own, where a digit may have followed it."""
+    """Whether a digit behind a ten may be lost: 990 for 992."""
     return len(differing) == 1 and less[differing[0]] == "0" and less[: differing[0]][-1:] in _TENS
 
 
 def _lost_teen(less: str, more: str, differing: list[int]) -> bool:
-    """60 for 16, 250 for 215."""
+    """Whether a teen may have been heard as a ten: 60 for 16, 250 for 215."""
     first = differing[0] if differing else 0
     return differing == [first, first + 1] and TEENS_OF_TENS.get(less[first : first + 2]) == more[first : first + 2]

@@ -1,4 +1,4 @@
-"""Folding: the form in which words are compared."""
+"""Folds words for comparison."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import unicodedata
 from functools import lru_cache
 
 _STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
-"""Letters whose stroke is no accent of its own to Unicode."""
+"""Letters whose stroke Unicode does not decompose."""
 _WORDS = frozenset("àèé")
-"""Letters that are words of their own with their accent, and other words or letters without: "è" is, "e" is and."""
+"""Letters that are words and lose their meaning without the accent: Italian "è" (is) and "e" (and)."""
 _REMEMBERED = 4096
-"""Words whose folding is kept, more than the vocabulary of any form; and phrases, those of all languages."""
+"""Cache size: more words than any form's vocabulary, more phrases than all languages have."""
 
 Phrase = tuple[str, ...]
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def fold(text: str) -> str:
-    """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
-    if text.isascii():  # nearly all is, and for it this is the same
+    """Lower case without accents, with ASCII apostrophes: models write "Stück", "STÜCK" and "Stuck" for one word."""
+    if text.isascii():  # fast path with the same result, for nearly all words
         return text.lower()
     small = unicodedata.normalize("NFC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(word if word in _WORDS else _bare(word) for word in small.translate(_STROKED).split(" "))
@@ -26,7 +26,7 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def phrase(text: str) -> Phrase:
-    """Words as they are compared, a hyphen parting two."""
+    """Folded words, split at blanks and hyphens."""
     return tuple(fold(text).replace("-", " ").split())
 
 

@@ -1,4 +1,4 @@
-"""Numbers, letters and codes in English words, chosen at random as people choose them."""
+"""Samples English wordings of numbers, letters and codes, with estimated frequencies."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ BELOW_HUNDRED = {value: word for word, value in {**ONES, **TEENS, **TENS}.items(
 """1 to 99 in words."""
 _ONE_HUNDREDS = range(100, 200)
 _SCORES = range(1100, 10_000)
-"""Where a number of whole hundreds may be said as such: "twelve hundred"."""
+"""Range in which whole hundreds may be said as such: "twelve hundred"."""
 
 _HUNDREDS = (3, 4)
-"""Digits of an id that may be said as one number of hundreds."""
+"""Lengths of ids that may be said as one number of hundreds."""
 
-# How people say things, in shares of all the times they do: estimates, since no field recordings exist yet.
+# Probabilities of wordings: estimates, since no field recordings exist yet.
 _SCORE_OF_HUNDREDS = 0.5
-"""Of the numbers like 1,200: said "twelve hundred"."""
+"""Numbers like 1,200: "twelve hundred"."""
 _A_HUNDRED = 0.15
-"""Of the numbers from 100 to 199: said "a hundred"."""
+"""Numbers from 100 to 199: "a hundred"."""
 _AND = 0.7
-"""Of the numbers like 110: said "one hundred and ten"."""
+"""Numbers like 110: "one hundred and ten"."""
 _OH = 0.4
-"""Of the strings of digits: their zeros are said so, all of them alike."""
+"""Digit strings: all zeros as "oh"."""
 _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
 _DOZEN = 0.05
-"""Of the counts that are dozens: said so."""
+"""Counts in `_DOZENS`: by those words."""
 OF_CODES, OF_PARTS = (75, 10, 14, 1), (45, 5, 50, 0)
-"""Of the strings of digits: one by one, with doubles, in pairs, as hundreds. Of what names a place, which is short or
-has short parts, more are numbers: "door thirteen"."""
+"""Weights for digit strings: one by one, with doubles, in pairs, as hundreds. Names of places are short or have short
+parts, so that more of them are numbers: "door thirteen"."""
 _LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
 
 
@@ -63,15 +63,15 @@ def cardinal(value: int, random: Random) -> str:
 
 
 def letter(plain: str, random: Random) -> str:
-    """A small letter as it is spoken: plain, by its NATO word, or both."""
+    """A lower-case letter in words: plain, by its NATO word, or both."""
     form = random.choices(list(_LETTER_FORMS), weights=list(_LETTER_FORMS.values()))[0]
     return form.format(plain=plain, code=NATO[plain])
 
 
 def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence[int] = OF_CODES) -> str:
-    """A string of digits and capital letters: one by one for the most part, else with doubles, in pairs or hundreds.
+    """A string of digits and capital letters in words: one by one, with doubles, in pairs or as hundreds.
 
-    `zero` is what its zeros are called, None: any; `manners` are the shares of the four.
+    `zero` is the word for its zeros, None: random; `manners` are the weights of the four.
     """
     zero = zero or zero_called(random)
     manner = random.choices([_singly, _doubled, _paired, None], weights=manners)[0]
@@ -94,12 +94,12 @@ def digit(figure: str, random: Random) -> str:
 
 
 def zero_called(random: Random) -> str:
-    """What the zeros of a string of digits are called."""
+    """The word for the zeros of a digit string."""
     return "oh" if random.random() < _OH else "zero"
 
 
 def _singly(ahead: str, zero: str) -> tuple[str, int]:
-    """The first of the digits ahead in words, and how many digits that were."""
+    """The first digits of `ahead` in words, and their number."""
     return zero if ahead[0] == "0" else BELOW_HUNDRED[int(ahead[0])], 1
 
 
@@ -114,7 +114,7 @@ def _doubled(ahead: str, zero: str) -> tuple[str, int]:
 def _paired(ahead: str, zero: str) -> tuple[str, int]:
     pair, after = ahead[:2], ahead[2:3]
     odd = len(ahead) % 2 == 1
-    # "twenty" before "five" would be 25.
+    # "Twenty" before "five" would be 25.
     misleading = pair.endswith("0") and after not in {"", "0"}
     if odd or misleading or pair.startswith("0"):
         return _singly(ahead, zero)
@@ -122,7 +122,7 @@ def _paired(ahead: str, zero: str) -> tuple[str, int]:
 
 
 def _hundreds(value: str, random: Random) -> str | None:
-    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where that is not said."""
+    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where that is unusual."""
     if len(value) not in _HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
         return None
     hundreds, rest = divmod(int(value), 100)

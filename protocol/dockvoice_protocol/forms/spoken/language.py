@@ -1,4 +1,4 @@
-"""A language: the words around dictation, its numbers and its letters, read from its folder in `languages/`."""
+"""A language: its phrases around dictation, numbers and letters, loaded from its folder in `languages/`."""
 
 from __future__ import annotations
 
@@ -22,53 +22,53 @@ alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike no
 tango uniform victor whiskey x-ray yankee zulu
 """
 NATO = {word[0]: word.replace("-", " ") for word in _CODE_WORDS.split()}
-"""Letter to word, by ICAO Annex 10 and the ITU radio regulations; x has two, "x ray". Known to every language."""
+"""Letter to word, by ICAO Annex 10 and the ITU radio regulations; x has two, "x ray". Valid in every language."""
 CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in NATO.items()} | {
     ("alfa",): "a",
     ("juliett",): "j",
     ("whisky",): "w",
     ("xray",): "x",
 }
-"""Its words with the spellings that transcripts carry besides."""
+"""The words to letters, with further spellings in transcripts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """How a language spells."""
+    """Spelling in a language."""
 
     code_words: Mapping[Phrase, str]
     """The words of its spelling alphabets, to small letters."""
     explained_by: tuple[Phrase, ...]
-    """What joins a letter to the word that explains it: "as in"."""
+    """Joiners of a letter and its explaining word: "as in"."""
     names: Mapping[str, str]
-    """Words that letters may be written out as, to the letter: "bee"."""
+    """Letters written as words ("bee"), to the letter."""
 
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """A language in which forms can be filled. All words are folded (`fold`). Compared by identity."""
+    """A language for filling forms. All words are folded (`fold`). Compared by identity."""
 
     code: str
     """ISO 639-1: `en`."""
     thousands: str
-    """What sets off the thousands of a number in digits."""
+    """The thousands separator of numbers in digits."""
     decimal: str
     elided: tuple[str, ...]
-    """What may stand, with an apostrophe, before a word and is no part of it: French "d'unités"."""
+    """Elided prefixes before an apostrophe, which are no part of the word: French "d'unités"."""
     hesitations: frozenset[str]
-    """Sounds that mean nothing wherever they stand, even inside a number."""
+    """Sounds without meaning anywhere, even inside a number."""
     alphabet: Alphabet
     homophones: Mapping[str, str]
-    """Words that sound like a number, to its word."""
+    """Words that sound like a number, to the number's word."""
     misheard: Mapping[str, str]
-    """Words that are written for the usual labels, to the label's own."""
+    """Words that recognisers write for usual labels, to the label's word."""
     months: frozenset[str]
-    """Their names, as a date has them."""
+    """Names of months, without those that are numbers too."""
     ordinals: frozenset[str]
-    """The words for the day of a month that are no counts: "first"."""
+    """Words for the day of a month: "first"."""
     numerals: Numerals
     table: Mapping[str, Any]
-    """The whole file: kinds of fields have a section of their own, and some of it is made out when it is asked for."""
+    """The parsed file: kinds of fields have their own sections, and properties parse parts of it on first use."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Language:
@@ -91,7 +91,7 @@ class Language:
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},
-            # A month's short name that is a number ("sept") is a number wherever no date is asked for.
+            # A month's short name that is a number ("sept") is a number everywhere except in a date field.
             months=frozenset(
                 name
                 for name in (fold(name) for names in table["dates"]["months"] for name in names)
@@ -104,11 +104,11 @@ class Language:
 
     @cached_property
     def words(self) -> Mapping[str, tuple[Phrase, ...]]:
-        """By role ("links", "cues"), the phrases that have it; the file says what each role is."""
+        """Phrases by role ("links", "cues"); the language's file documents the roles."""
         return {role: self._said_as(role) for role in self.table["words"]}
 
     def _said_as(self, role: str) -> tuple[Phrase, ...]:
-        # A word that is a number says how many, wherever it stands.
+        # A number word has no other role.
         listed = _phrases(self.table["words"][role], self.elided)
         return tuple(one for one in listed if len(one) > 1 or not self._is_number(one))
 
@@ -117,27 +117,27 @@ class Language:
 
     @cached_property
     def moods(self) -> Mapping[str, tuple[Phrase, ...]]:
-        """By mood ("denials", "questions"), the phrases that make an utterance no record."""
+        """Phrases that keep an utterance off the record, by mood ("denials", "questions")."""
         return {mood: _phrases(said, self.elided) for mood, said in self.table["moods"].items()}
 
     @cached_property
     def commands(self) -> Mapping[str, tuple[Phrase, ...]]:
-        """By name, the ways to say each command, the first of them as it is shown."""
+        """Phrases of each command by name; the first is the one that is displayed."""
         return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
 
     @property
     def units(self) -> Mapping[str, Sequence[str]]:
-        """By code, the words of units that forms share: for several, for one, and others."""
+        """Unit words that forms share, by code: plural, singular, and others."""
         return dict(self.table["units"])
 
     @cached_property
     def breaks(self) -> Mapping[str, tuple[Phrase, ...]]:
-        """By the code of a reason, the ways to say that one goes away for it."""
+        """Phrases for a break, by the code of its reason."""
         return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
 
     @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
-        """By role ("switch", "bid"), what stands before the name of a work and what stands behind it."""
+        """By role ("switch", "bid"), pairs of the words before and behind the name of a work."""
         return {
             role: tuple((phrase(before), phrase(behind)) for before, _, behind in (one.partition("*") for one in ways))
             for role, ways in self.table["works"].items()
@@ -146,39 +146,39 @@ class Language:
 
     @cached_property
     def articles(self) -> frozenset[str]:
-        """What may stand before the name of a work: "the"."""
+        """Optional words before the name of a work: "the"."""
         return frozenset(map(fold, self.table["works"]["articles"]))
 
     @cached_property
     def separators(self) -> frozenset[str]:
-        """What people say between the parts of a printed number, and the number itself does not hold: "dash"."""
+        """Words for separators between the parts of a printed number, which the value does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
 
     @cached_property
     def common(self) -> frozenset[str]:
-        """Words of numbers and letters that are common words too, and say nothing by themselves: "a", "and"."""
+        """Words of numbers and letters that are common words too, and no evidence of one by themselves: "a", "and"."""
         return frozenset(fold(word) for word in self.table["letters"]["common"])
 
     @cached_property
     def cues(self) -> frozenset[Phrase]:
-        """What announces that the next mention of a field replaces the one before."""
+        """Phrases that make the next mention of a field replace the previous one."""
         return frozenset((*self._said_as("cues"), *self._said_as("last_one")))
 
     def unelided(self, words: Phrase) -> Phrase:
-        """As a transcript has them, without what is elided before a word: "est ça" for "c'est ça"."""
+        """The words of a transcript without elided prefixes: "est ça" for "c'est ça"."""
         if not self.elided:
             return words
         apart = (part for word in words for part in word.partition("'")[::2])
         return tuple(part for part in apart if part and part not in self.elided)
 
     def remarks(self) -> tuple[str, ...]:
-        """Phrases around dictation, sorted: remarks and moods, and each of their words; no number or letter."""
+        """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
         listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
         told = listed | {(word,) for said in listed for word in said}
         return tuple(sorted(" ".join(said) for said in told if not any(map(self.tells, said))))
 
     def tells(self, word: str) -> bool:
-        """Is the word part of a number or a letter, and nothing else?"""
+        """Whether the word is part of a number or spells a letter, and is no common word."""
         if word in self.common:
             return False
         if any(character.isdigit() for character in word):
@@ -186,17 +186,17 @@ class Language:
         return word in LETTERS or word in self._spelling or self.numerals.is_part(word)
 
     def spells(self, word: str) -> bool:
-        """Does the word spell a letter, and is no letter, number or common word itself: "sugar", "delta"?"""
+        """Whether the word spells a letter and is itself no letter, number or common word: "sugar", "delta"."""
         return word in self._spelling and word not in (LETTERS | self.common) and not self.numerals.is_part(word)
 
     @cached_property
     def _spelling(self) -> frozenset[str]:
-        """Each word of what letters are spelt with."""
+        """The single words of the spelling alphabets."""
         return frozenset(word for code in self.alphabet.code_words for word in code)
 
 
 def apart(word: str, elided: Sequence[str]) -> str:
-    """A word without what is elided before it, or in two: "d'unités" is "unités", "un'unità" is "un unità"."""
+    """A word without its elided prefix, or split in two: "d'unités" is "unités", "un'unità" is "un unità"."""
     before, apostrophe, after = word.partition("'")
     if not elided or not apostrophe:
         return word
@@ -204,7 +204,7 @@ def apart(word: str, elided: Sequence[str]) -> str:
 
 
 def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
-    """Each once; those with an elision as a recogniser writes it, and as a transcript is read."""
+    """The distinct phrases; those with an elision both as a recogniser writes them and without it."""
     return tuple(dict.fromkeys(way for one in said for way in _ways(one, elided)))
 
 

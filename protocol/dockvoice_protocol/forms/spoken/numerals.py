@@ -1,28 +1,28 @@
-"""Numerals: every way in which words say a number, how many there are or digit for digit.
+"""Parses numbers in words: every reading as a count, and as digits of an identifier.
 
-One grammar for all languages; what a language says is the `[numbers]` table of its file:
+One grammar serves all languages; the `[numbers]` table of a language's file has its words:
 
     zeros        words for 0, as a count and as a digit
-    digits       "0 oh o": further words for a digit, which count nothing
+    digits       "0 oh o": further words for a digit, not for a count
     words        "20 twenty": a value and the words for it, hyphens between the words of one name ("80 quatre-vingt")
     articles     words for 1 that are no digit of an identifier ("una"), and count one or end a larger number
-    final        words for 1 that nothing follows within a number (German "eins")
+    final        words for 1 that only end a number (German "eins")
     ones         words that are 1 only before "hundred", "thousand" and "dozen" ("a")
     phrases      "6 half-a-dozen": counts that combine with nothing
     bound        parts of compounds, to the word they stand for ("vent" in "ventuno")
-    times        "double": how often it repeats the digit behind it
-    multiplying  which of these say a product before a count (German "dreimal fünf Stück"), and so nothing certain
-    tens         sums below a hundred: which values, what is said between them, the cost
-    hundreds     what may be said between hundreds and the rest, with its cost
+    times        "double": the number of times it repeats the digit behind it
+    multiplying  which of these multiply a count (German "dreimal fünf Stück"), which is ambiguous
+    tens         sums below a hundred: the values, the joiner between them, the cost
+    hundreds     joiners between hundreds and the rest, with their costs
     thousands    likewise
-    hundred      words for a hundred, with their cost, by what is before: bare, one, few (2 to 9), teens, many (20 on)
+    hundred      words for a hundred, with their cost, by the factor: bare, one, few (2 to 9), teens, many (20 on)
     thousand     likewise
     dozen        likewise
     short        "k": a thousand, directly behind a number
     halves       "and a half", within ("two and a half dozen") and behind ("deux douzaines et demie")
-    pairs        cost of a count that is said like a year: "twelve fifty"; without it that is no count
-    spoilt       what makes no count of the number behind it, or before it: "point", "thirds"
-    vague        what begins like a count and is none: German "ein paar"
+    pairs        cost of a count that is said like a year: "twelve fifty"; absent: that is no count
+    spoilt       words whose next number (or, under "behind", previous number) is no count: "point", "thirds"
+    vague        phrases that begin like a count and are none: German "ein paar"
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 _Words = Sequence[str]
 
 LARGEST = 99_999
-"""The largest count that is read: five digits, what a form's quantity may hold."""
+"""The largest count that is parsed: five digits, the limit of a form's quantity."""
 LONGEST = 16
-"""Words that a number is looked for in: the longest, French for 99,999, has 11, and what may spoil it 3."""
+"""Window of a number in words: the longest, French for 99,999, has 11, and a phrase that spoils it 3."""
 _LONGEST_COUNT = 5
-"""Digits of a count that is said one by one; the largest has so many."""
+"""Digits of `LARGEST`, the limit of a count said digit by digit."""
 _LARGEST_DIGIT = 9
 _TWENTY = 20
 _HUNDRED, _THOUSAND, _DOZEN = 100, 1000, 12
@@ -51,11 +51,11 @@ _HUNDRED, _THOUSAND, _DOZEN = 100, 1000, 12
 _SINGLY = 1.0
 """Cost of a count said digit by digit: "one two" for 12."""
 _TENS = 20
-"""From here on the second number of "one fifty" is hardly another count: "twelve thirteen" may be two."""
+"""Least second number with which "one fifty" is hardly two counts; "twelve thirteen" may be two."""
 _ROUGH = 1.5
-"""What such a number is more usual by."""
+"""Discount of such a number."""
 _ODD = 3.5
-"""Cost of figures that begin with a zero: they name something, and count nothing."""
+"""Cost of figures with a leading zero: they name something and count nothing."""
 _SHORT = 1.0
 """Cost of "two k"."""
 _HALF = 0.5
@@ -65,57 +65,57 @@ _WRITTEN = 0.5
 _WHOLE = 0.5
 """Cost of an identifier said as one number of hundreds."""
 _ROUND = 2.0
-"""Cost of more digits behind such a number where it ends in zeros: 7005 sounds like 705."""
+"""Cost of more digits behind such a number that ends in zeros: 7005 sounds like 705."""
 _CUT = 4.0
-"""Cost of more digits behind a group that they would have been part of: 402 is not said "forty two"."""
+"""Cost of more digits behind a group that would be part of one longer number: 402 is not said "forty two"."""
 _CUT_TENS = 2.5
 """The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19."""
 _CUT_LOOSE = 1.5
-"""The same where the whole is not how one says it: Spanish "treinta cinco" may be 35, or 30 and 5."""
+"""The same where the longer number is said unusually: Spanish "treinta cinco" may be 35, or 30 and 5."""
 _LOOSE = 0.5
-"""From this cost on the whole is not how one says it."""
+"""Least cost of a number that is said unusually."""
 _PLAIN = 1.0
-"""Up to this cost a compound word is one number."""
+"""Largest cost of a compound word that is one number."""
 
 _REMEMBERED = 4096
-"""Words whose parts are kept, more than the vocabulary of any form, and runs of them, those of many alternatives."""
+"""Cache size: more words than any form's vocabulary, and the runs of words of many alternatives."""
 
 _FIGURES = re.compile("[0-9]+")
 _THREE_FIGURES = re.compile("[0-9]{3}")
 _WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
-"""Figures, or how models write "seven forty-two" that they take for a time of day: still these digits."""
+"""Figures, or a time of day as models write "seven forty-two": the same digits."""
 _THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 """Figures before a word for a thousand, or with the letter for it: "1.2 thousand", "2k"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One explanation of words as a cardinal."""
+    """One reading of words as a cardinal."""
 
     end: int
-    """Behind its last word."""
+    """Index behind its last word."""
     value: int
     cost: float
-    """In nats: 0 for what everybody says, more for what few say."""
+    """In nats: 0 for the usual wording, more for rarer ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One explanation of words as the next digits of an identifier."""
+    """One reading of words as the next digits of an identifier."""
 
     end: int
     text: str
     cost: float
     behind: float = 0.0
-    """What it costs besides where another group follows at once: 4 for the "forty" of "forty two", else mostly 0."""
+    """Additional cost where another group follows directly: 4 for the "forty" of "forty two", mostly 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """What may follow within one number."""
+    """A second summand within one number."""
 
     by: str
-    """What is said between, or nothing."""
+    """The joiner between, or ""."""
     seconds: frozenset[int]
     cost: float
 
@@ -125,7 +125,7 @@ class _Atom:
     """A name of one value."""
 
     rest: Phrase
-    """Its words behind the first."""
+    """Its words after the first."""
     value: int
     sums: tuple[_Sum, ...] = ()
     article: bool = False
@@ -143,7 +143,7 @@ class _Part:
 
 
 class _Product:
-    """A word that multiplies what stands before it."""
+    """A word that multiplies the number before it."""
 
     def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
         self._behind = {before: _folded(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")}
@@ -151,13 +151,13 @@ class _Product:
         self.words = frozenset[str]().union(*self._behind.values())
 
     def cost(self, value: int, word: str) -> float | None:
-        """Of the word behind the value; None where the two do not go together."""
+        """The cost of the word behind the value; None where the combination is invalid."""
         several = "few" if value <= _LARGEST_DIGIT else "teens" if value < _TWENTY else "many"
         return self._behind["one" if value == 1 else several].get(word)
 
 
 class _Cardinals:
-    """Whole numbers as they are usually said."""
+    """Whole numbers in usual wordings."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.atoms = _atoms(table)
@@ -169,7 +169,7 @@ class _Cardinals:
         self._after_thousands = _folded(table["thousands"])
         hundreds = {word for word, atoms in self.atoms.items() if any(atom.value >= _HUNDRED for atom in atoms)}
         below = self.hundred.words | hundreds
-        # Behind one of these the word is the end of a number too large to be read: "cent mille".
+        # Behind one of these the word ends a number above `LARGEST`: "cent mille".
         self._overflowing = {
             _HUNDRED: below,
             _THOUSAND: below | self.thousand.words,
@@ -177,16 +177,16 @@ class _Cardinals:
         }
         joiners = {by for sums in self.atoms.values() for atom in sums for by in (one.by for one in atom.sums)}
         self.joiners = frozenset({*joiners, *self._after_hundreds, *self._after_thousands} - {""})
-        """The small words between the parts of a number."""
+        """The joiners between the parts of a number."""
         names = {word for first, atoms in self.atoms.items() for atom in atoms for word in (first, *atom.rest)}
         self.words = names | self.hundred.words | self.thousand.words | self.dozen.words
-        """All others of its parts."""
+        """All other words of a number."""
         self.beginnings = frozenset(
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
     def plain(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        """Numbers as they are usually said; `parts` are those up to 99 that begin at `at`."""
+        """Numbers in usual wordings; `parts` are those up to 99 that begin at `at`."""
         yield from parts
         yield from self._of_hundreds(words, at, parts, many=True)
         for thousands in self.multiplied(words, at, parts, self.thousand, _THOUSAND):
@@ -227,7 +227,7 @@ class _Cardinals:
     def multiplied(
         self, words: _Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
     ) -> Iterator[_Part]:
-        """What a word makes of the numbers that it multiplies; `parts` are those that begin at `at`."""
+        """The products with a multiplying word; `parts` are the numbers that begin at `at`."""
         word = words[at]
         if word in product_.bare and not (at and words[at - 1] in self._overflowing[unit]):
             yield _Part(at + 1, unit, product_.bare[word])
@@ -294,7 +294,7 @@ class _Digits:
 
 
 class _Counts:
-    """How many there are: cardinals, dozens, halves, and what else only counts say."""
+    """Counts: cardinals, dozens, halves, and other wordings that identifiers do not have."""
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals, digits: _Digits, *, spaced: bool) -> None:
         self._cardinals = cardinals
@@ -312,11 +312,11 @@ class _Counts:
         self._vague = tuple(map(phrase, table.get("vague", ())))
         self._phrases = _by_first_valued(table.get("phrases", ()))
         self.beginnings = frozenset({*self._phrases, *digits.values, *digits.times, *cardinals.beginnings})
-        """Words that a number begins with."""
+        """Words that may begin a number."""
         spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
         phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
         self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
-        """Words that matter to them, besides those of cardinals and digits."""
+        """Other words that affect counts, besides those of cardinals and digits."""
 
     def at(self, words: _Words, at: int) -> list[Count]:
         word = words[at]
@@ -402,7 +402,7 @@ class _Counts:
                 yield _Part(end, int(digits), _SINGLY)
 
     def _paired(self, words: _Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
-        """Said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
+        """Numbers said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
         for first in parts:
             if first.end == len(words):
                 continue
@@ -454,7 +454,7 @@ class _Groups:
         ]
 
     def _with_cut(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
-        """The group with what it costs to break off there."""
+        """The group with the cost of breaking off a longer number there."""
         behind = [self._cut(group, longer, words) for longer in found if longer.end > group.end]
         return Group(group.end, group.text, group.cost, max(behind)) if behind else group
 
@@ -478,7 +478,7 @@ class _Compounds:
         halved = {one[0] for one in self._half_within if len(one) == 1}
         self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
         self.morphemes = lru_cache(_REMEMBERED)(self._morphemes)
-        """The words of a number that is written as one; any other word as it is."""
+        """The words of a number that is written as one word; any other word unchanged."""
 
     def all_ways(self, word: str) -> Iterator[Phrase]:
         for size in range(len(word), 0, -1):
@@ -490,7 +490,7 @@ class _Compounds:
                 yield from ((part, *rest) for rest in self.all_ways(word[size:]))
 
     def _morphemes(self, word: str) -> Phrase:
-        """Hyphens write as one only what is one number: "quatre-vingt-douze", but not "seven-four-two"."""
+        """Split a word; hyphens join only one number: "quatre-vingt-douze", not "seven-four-two"."""
         if "-" in word:
             parts = tuple(part for piece in word.split("-") if piece for part in self.morphemes(piece))
             return parts if len(parts) > 1 and self._is_number(parts) else (word,)
@@ -502,7 +502,7 @@ class _Compounds:
         return (word,)
 
     def _is_number(self, parts: Phrase) -> bool:
-        """Are they one number, a repeated digit, or what stands before "dozen"?"""
+        """Whether the parts are one number, a repeated digit, or a factor with a half before "dozen"."""
         if any(_follows(parts, len(parts) - len(half), half) for half in self._half_within):
             return len(parts) > 1 and bool(self._cardinals.below_hundred(parts, 0))
         if parts[0] in self._digits.times:
@@ -516,44 +516,44 @@ class Numerals:
     """The numbers of one language."""
 
     def __init__(self, table: Mapping[str, Any], *, spaced: bool = False) -> None:
-        """`spaced`: in figures, a space sets off the thousands: "1 200"."""
+        """`spaced`: a space is the thousands separator: "1 200"."""
         cardinals = _Cardinals(table)
         digits = _Digits(table, cardinals)
         self._counts = _Counts(table, cardinals, digits, spaced=spaced)
         self._groups = _Groups(cardinals, digits, self._counts.beginnings)
         self._compounds = _Compounds(table, cardinals, digits, self._counts)
         self.morphemes = self._compounds.morphemes
-        """The words of a number that is written as one; any other word as it is."""
+        """The words of a number that is written as one word; any other word unchanged."""
         self.times = digits.times
-        """What repeats the digit behind it, and how often: "double"."""
+        """Words that repeat the digit behind them ("double"), to the number of times."""
         self.spoilers = self._counts.spoilers
-        """Words that make no count of a number right behind them: "minus", "point"."""
+        """Words whose next number is no count: "minus", "point"."""
         self._joiners = cardinals.joiners
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
         self.is_part = lru_cache(_REMEMBERED)(self._is_part)
-        """Does the word belong to numbers, and is none of the small words between their parts?"""
+        """Whether the word belongs to numbers and is no joiner."""
         self.counts_of = lru_cache(_REMEMBERED)(self._counts_of)
-        """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
+        """The counts at the beginning of a run: number of words, value, cost; cached, since runs recur."""
         self.groups_of = lru_cache(_REMEMBERED)(self._groups_of)
-        """The groups of digits that a run begins with, each with how many words it has."""
+        """The digit groups at the beginning of a run; `end` is the number of words."""
         self.counts = self._counts.at
-        """All ways to read a cardinal, 0 to 99,999, that begins at a word; the cheapest of those that agree."""
+        """All cardinals, 0 to 99,999, that begin at a word; for each end and value the cheapest."""
         self.groups = self._groups.at
-        """All ways in which one group of digits of an identifier begins at a word."""
+        """All digit groups of an identifier that begin at a word."""
 
     def is_joiner(self, word: str) -> bool:
-        """Does the word join the parts of a number: "and"?"""
+        """Whether the word joins the parts of a number: "and"."""
         return word in self._joiners
 
     def _is_part(self, word: str) -> bool:
-        # Of parts of numbers, though too large to be read as one: "hunderttausend".
+        # Compounds of number words count even above `LARGEST`: "hunderttausend".
         ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
     def run(self, words: _Words, at: int) -> Phrase:
-        """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
+        """The word before `at`, and the words from `at` on that may affect numbers that begin there."""
         end, last = at, min(len(words), at + LONGEST)
         while end < last and (words[end] in self._matters or _is_written(words[end])):
             end += 1
@@ -624,7 +624,7 @@ def _follows(words: _Words, at: int, said: Phrase) -> bool:
 
 
 def _behind(words: _Words, end: int, by: str) -> Iterator[int]:
-    """Where the next part begins, if what is said between stands there."""
+    """The beginning of the next part, if the joiner `by` is there."""
     if not by:
         if end < len(words):
             yield end
@@ -643,7 +643,7 @@ def _is_written(word: str) -> bool:
 
 
 def _figures(word: str) -> int | None:
-    """Figures as a value, where they may be one; with no more than five digits behind leading zeros."""
+    """The value of figures with at most five digits after leading zeros, else None."""
     if not _FIGURES.fullmatch(word) or len(word.lstrip("0")) > _LONGEST_COUNT:
         return None
     return int(word)

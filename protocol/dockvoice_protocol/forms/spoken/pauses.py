@@ -1,4 +1,4 @@
-"""Pauses: whether an entry is complete at a pause, and numbers that a pause cuts in two."""
+"""Decides at a pause whether an entry is complete, and whether the pause splits a number."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from dockvoice_protocol.forms.spoken.reader import lexicon
 from dockvoice_protocol.records import Expectation, FieldReading, Word
 
 _UNLIKELY = 1.0
-"""Nats: a count that is said digit for digit, "one two" for 12, is no number cut in two."""
+"""Nats: a count said digit by digit, "one two" for 12, is no split number."""
 _LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
-"""What only an unfinished sentence ends with: "dock", "no", "and". A finished one may end with "please"."""
+"""Roles of phrases that end only an unfinished sentence: "dock", "no", "and". A finished one may end with "please"."""
 _LONGEST = 5
-"""Words of the longest phrase that is looked for at the end."""
+"""Words of the longest phrase that is searched at the end."""
 
 
 def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
-    """The number that the words begin with, but for hesitations and links; empty where they begin with none."""
+    """The number words at the beginning, after hesitations and links; empty where there are none."""
     return _links_and_number(words, language)[1]
 
 
 def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
-    """The number that the words end with, or what they end with of one; empty where they end with none."""
+    """The number words at the end, whether or not they are a complete number; empty where there are none."""
     return _number(reversed(texts(words, language)), language)[::-1]
 
 
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Could one number be made of what the words before end with, and those after begin with: "sixty" | "two units"?
+    """Whether the end of `before` and the beginning of `after` may be one number: "sixty" | "two units".
 
-    Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after. What
-    the words before end with need be no number by itself: "half" | "a dozen units".
+    Behind an "and" a part of the later number is enough: "one hundred" | "and twenty two hundred units". The end of
+    `before` need not be a number by itself: "half" | "a dozen units".
     """
     between, tail = _links_and_number(after, language)
     if not tail:
@@ -51,13 +51,13 @@ def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Lang
 
 
 def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
-    """Is there a number that begins in the words of `head` and has so many of those behind them at least?"""
+    """Whether a number begins in `head` and has at least `least` words of `tail`."""
     found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
     return any(count.end >= len(head) + least and count.cost < _UNLIKELY for count in found)
 
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
-    """The links at the beginning, but for those that are numbers, and the number that follows."""
+    """The leading links, without those that are numbers, and the number words behind them."""
     said, links = texts(words, language), _linking(language)
     between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
     return between, _number(said[len(between) :], language)
@@ -69,7 +69,7 @@ def _linking(language: Language) -> frozenset[Phrase]:
 
 
 def _number(said: Iterable[str], language: Language) -> Phrase:
-    """The words at the beginning that a number is made of, "a" and "and" among them, if there is a number in them."""
+    """The leading number words, with "a" and "and"; empty where none of them is certainly of a number."""
     run = tuple(takewhile(lambda word: _is_number(word, language) or word in language.common, said))
     return run if any(map(language.tells, run)) else ()
 
@@ -88,10 +88,10 @@ def expected(
     converses: bool = False,
     awaited: Collection[str] | None = None,
 ) -> Expectation:
-    """What may follow `words`, of which `fields` was made.
+    """Whether more may follow `words`, from which `fields` was parsed.
 
-    With `converses`, whole commands and corrections are said as well: they are complete too. `awaited`
-    are the fields that are not known yet of the entry at hand, or the one that was asked for; None: the form's all.
+    `converses`: commands and corrections are complete utterances too. `awaited`: the missing fields of the open entry,
+    or the requested one; None: all required fields of the form.
     """
     if converses and is_whole(words, language):
         return Expectation.FINISHED
@@ -100,11 +100,11 @@ def expected(
     if not said or not (fields or Role.LABEL in roles):
         return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
     complete = _complete(fields, form, catalogue)
-    if not tokens(words[-1:], language):  # It ends with a hesitation.
+    if not tokens(words[-1:], language):  # a hesitation at the end
         return Expectation.MORE
     last = _field_of(said, fields, form)
     if last is not None and Role.LABEL in roles and fields[last.name].value is None:
-        last = None  # Its label alone.
+        last = None  # a label without a value
     if last is None and roles & _LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
         return Expectation.MORE
     if complete or (converses and corrects(words, language)):
@@ -115,13 +115,13 @@ def expected(
 
 
 def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
-    """Whether an entry that was begun still lacks a field."""
+    """Whether a begun entry lacks a field."""
     wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
     return bool(fields) and any(name not in fields for name in wanted)
 
 
 def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
-    """Whether a whole entry may get more: "two damaged". What it belongs to is said once, and not behind each."""
+    """Whether a complete entry may get another field ("two damaged") that is not of the context, which is said once."""
     return any(field.name not in fields and field.name not in form.context for field in form.fields)
 
 
@@ -132,7 +132,7 @@ def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, langu
 
 
 def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
-    """A number that belongs to no field yet: "six hundred and". Where there are questions, one may be the answer."""
+    """Whether a number of no field ends the words: "six hundred and"; with `answers`, only an unfinished one."""
     number = ends(words, language)
     return bool(number) and not (answers and language.tells(number[-1]))
 
@@ -150,14 +150,14 @@ def _complete(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalog
 
 
 def _is_full(field: FormField, said: FieldReading) -> bool:
-    """A letter or a name is said all at once; a number can go on while the form allows another digit."""
+    """Whether the value cannot grow: a letter or name, or digits to which the form allows no more."""
     if field.spoken.named:
         return True
     return isinstance(said.value, str) and not field.allows(said.value + "0")
 
 
 def _is_begun(field: FormField, said: FieldReading) -> bool:
-    """A number that means nothing yet, or too little for the form."""
+    """Whether the value is an unfinished number: without a value, or invalid so far."""
     if field.spoken.named:
         return False
     return said.value is None or not field.allows(said.value)

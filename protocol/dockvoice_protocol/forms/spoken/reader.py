@@ -1,10 +1,10 @@
-"""The reader: an utterance, as words or as the transcript of a model, to the fields of a form.
+"""Parses an utterance, as words or as a model's transcript, into the fields of a form.
 
-All words are explained by one grammar (`grammar`), in every way that there is. A field has a value where all likely
-ways agree on it; anything else is doubt.
+One grammar (`grammar`) explains all words, in every possible way. A field has a value where all likely explanations
+agree on it; otherwise it is in doubt.
 
-A transcript ("Pallet 742, 12 units, Dock B.") has no times: commas and full stops stand for the pauses. What a model
-writes for a number that is none here ("$12", "7th") stays an unexplained word, so that its field has no value.
+A transcript ("Pallet 742, 12 units, Dock B.") has no times: commas and full stops stand for pauses. Numbers that the
+grammar does not know ("$12", "7th") remain unexplained words, so that their field has no value.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from dockvoice_protocol.forms.spoken.language import LETTERS, Language, apart, l
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
 _REMEMBERED = 128
-"""Utterances whose meaning is kept: the alternatives of one and the questions that are asked about each."""
+"""Cache size in utterances: the alternatives of one, each parsed for several questions."""
 _LEXICONS = 256
-"""A dozen forms in seven languages, each whole, by its end and of its context; one takes 70 kB, and 2 ms to make."""
-FIGURE = "#"  # In phrases that nothing explains: a number, a digit or a spelt letter, whichever it was.
-_LONGEST = 3  # Words of such a phrase: a longer one is talk, and no name for a thing.
+"""Cache size: a dozen forms in seven languages, each whole, `by_end` and `of_context`; one takes 70 kB and 2 ms."""
+FIGURE = "#"  # In unexplained phrases: stands for a number, a digit or a spelt letter.
+_LONGEST = 3  # Words of such a phrase: a longer one is talk, no name for a thing.
 
 
 def read(
@@ -46,20 +46,20 @@ def read(
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
 ) -> Mapping[str, FieldReading]:
-    """What an utterance says about each field of a form, by field name; empty where nothing in it names a field.
+    """The reading of each field of a form in an utterance, by field name; empty where no field is named.
 
     Args:
         words: As heard, with their times: pauses are evidence.
         form: The form.
-        catalogue: The values that exist.
-        language: The one that is spoken; English where none is given.
-        asked: The field that was asked for, whose value needs no label.
-        held: The entry that a correction may be about: "not B, D".
-        correcting: Whether all of it corrects that entry, since the operator was asked what is wrong.
+        catalogue: The known values.
+        language: The spoken language; None: English.
+        asked: The requested field, whose value needs no label.
+        held: The entry that a correction may refer to: "not B, D".
+        correcting: Whether the whole utterance corrects that entry, as the answer to what is wrong.
 
     Returns:
-        A field's words are its label, value and unit as heard. Its confidence is the lowest among them. A field that
-        was named and has no one value is there without one, what it may be as its rivals or its runner-up.
+        A field's words are its label, value and unit as heard. Its confidence is the lowest of its words. A named field
+        without a single value has rivals or a runner-up, or neither.
     """
     return understood(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
 
@@ -72,7 +72,7 @@ def read_given(
     catalogue: Catalogue,
     language: Language | None = None,
 ) -> Mapping[str, FieldReading]:
-    """As `read`, given that one field has this value: by the likely explanations in which it has."""
+    """As `read`, by only those likely explanations in which the field `name` has this value."""
     spoken = language or language_named("en")
     meant = understood(words, form, catalogue, spoken)
     return meaning_given(name, value, meant, _tokens(tuple(words), spoken), form)
@@ -86,9 +86,9 @@ def preface(
     *,
     longer_than_s: float = 0.0,
 ) -> tuple[str, ...]:
-    """The words before the first field that nothing explains: "lorem" before "pallet 742".
+    """The unexplained words before the first field: "lorem" before "pallet 742".
 
-    Words that are known to have lasted no longer than `longer_than_s`, all of them together, are none.
+    Empty where their total duration is known and at most `longer_than_s`.
     """
     spoken = language or language_named("en")
     return preface_of(understood(words, form, catalogue, spoken), words, spoken, longer_than_s=longer_than_s)
@@ -97,7 +97,7 @@ def preface(
 def preface_of(
     meant: Meaning, words: Sequence[Word], language: Language, *, longer_than_s: float = 0.0
 ) -> tuple[str, ...]:
-    """As `preface`, of words that were read already: `meant` is what they say."""
+    """As `preface`, of words with the meaning `meant`."""
     if not meant.preface:
         return ()
     heard = _tokens(tuple(words), language)
@@ -107,9 +107,9 @@ def preface_of(
 
 
 def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
-    """The phrases that nothing explains, as they stand beside figures: `door #`, `# colli`.
+    """The unexplained phrases beside figures: `door #`, `# colli`.
 
-    None of an utterance in which nothing of the form is said: that is talk.
+    None of an utterance that mentions no field: that is talk.
     """
     meant, heard = understood(words, form, catalogue, language), _tokens(tuple(words), language)
     events = meant.paths[0].events if meant.paths else ()
@@ -146,7 +146,7 @@ def understood(
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
 ) -> Meaning:
-    """What an utterance says, its mood and what is left over as well. As `read`."""
+    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read`."""
     standing = tuple(sorted(held.items())) if held else ()
     today = datetime.now().astimezone().date() if form.has_dates else None
     asking = _Asking(form, catalogue, language or language_named("en"), asked, standing, correcting, today)
@@ -154,7 +154,7 @@ def understood(
 
 
 class _Asking(NamedTuple):
-    """Of what, and in which moment, the words are to be understood."""
+    """The context of a parse, as a cache key."""
 
     form: Form
     catalogue: Catalogue
@@ -174,7 +174,7 @@ def _understood(words: tuple[Word, ...], asking: _Asking) -> Meaning:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path], bool]:
-    """The explanations of tokens, which alternatives that differ in nothing but their times share."""
+    """The explanations of tokens, and whether they ask; cached for alternatives that differ only in their times."""
     form, catalogue, language, asked, held, correcting, today = asking
     spans = Spans(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
     return explanations(spans, asked, dict(held), correcting=correcting), spans.asks()
@@ -192,11 +192,11 @@ def lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
 
 
 _LENGTH = 0.3
-"""Seconds that a word is taken to last."""
+"""Assumed duration of a word in seconds."""
 BRIEF = 0.1
-"""Seconds of a word like "to" where the model must have heard it as such: short, as a preposition is."""
+"""Seconds of a word like "to" that the model must have heard as a preposition: short."""
 _PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}", 0.6)
-"""Seconds of silence that a mark stands for: the model heard a pause, or the end of a thought."""
+"""Seconds of silence for a punctuation mark: the model heard a pause, or the end of a thought."""
 
 _DASHES = re.compile("[-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}/]")
 _APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -204,22 +204,22 @@ _QUOTES = "\"'()[]{}<>\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POIN
     "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
     "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + _APOSTROPHE
 )
-"""Marks around words that change nothing in them. "#742" is number 742."""
+"""Marks around words, without a meaning: "#742" is number 742."""
 _SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 """Spaces that join: with one of them, "1 200" is one number."""
 _NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
-"""Short for "number", before a number."""
+"""Abbreviations of "number" before a number."""
 _MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
 """A code, or a number with its unit: "B714", "12pcs"."""
 _CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
-"""The letters of a container or a domestic trailer, apart from its figures: "JBHU 234561" is spelt."""
+"""The letters of a container or a domestic trailer, separated from its figures: "JBHU 234561" is one code."""
 _ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
 _FRACTION = re.compile(r"[1-9]/[2-9]")
 _BELOW_ONE = re.compile(r"[.,][0-9]")
-"""How some write a half: ".5"."""
+"""A decimal without its zero: ".5"."""
 _FIGURES = re.compile(r"[0-9]+")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
-"""How models write "seven forty-two" that they take for a time of day. A name made of digits is still these digits."""
+"""A time of day, as models write "seven forty-two"; in a name it stands for the same digits."""
 
 
 def read_transcript(
@@ -232,14 +232,14 @@ def read_transcript(
     asked: str | None = None,
     held: Mapping[str, FieldValue] | None = None,
 ) -> Mapping[str, FieldReading]:
-    """What a transcript says about each field of a form, by field name; empty where nothing in it names a field.
+    """The reading of each field of a form in a transcript, by field name; empty where no field is named.
 
     Args:
-        text: What the model wrote: any capitals, punctuation, numbers in words or figures.
+        text: The model's text: any capitals, punctuation, numbers in words or figures.
         form: Its labels and units in the language are those of `x-languages`, or else the English ones.
-        catalogue: The values that exist.
+        catalogue: The known values.
         language: One of `LANGUAGES`, or a longer tag such as `de-AT`.
-        confidence: What the transcript is given as a whole, 0 to 1: transcripts know no words better than others.
+        confidence: The confidence of every word, 0 to 1: transcripts have none for single words.
         asked: As for `read`.
         held: As for `read`.
 
@@ -247,7 +247,7 @@ def read_transcript(
         As `read` does. The words of a field are those of the transcript, in small letters and without punctuation.
 
     Raises:
-        ValueError: The language is none of these.
+        ValueError: The language is not supported.
     """
     spoken = language_named(language)
     words = transcribed(text, form, catalogue, spoken, confidence)
@@ -255,7 +255,7 @@ def read_transcript(
 
 
 def transcript_preface(text: str, form: Form, catalogue: Catalogue, language: str = "en") -> tuple[str, ...]:
-    """The words of a transcript before the first field that belong to none, as `preface` has them."""
+    """The unexplained words of a transcript before the first field, as by `preface`."""
     spoken = language_named(language)
     return preface(transcribed(text, form, catalogue, spoken), form, catalogue, spoken)
 
@@ -277,7 +277,7 @@ def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence
         length = 0.0 if piece == "-" else _LENGTH
         behind_figures = len(before) > 1 and before.isdigit()
         if fold(piece) in language.homophones and (behind_figures or _opens(pieces[at + 1 : at + 2], known)):
-            length = BRIEF  # Behind "742" the model would have written a digit as one.
+            length = BRIEF  # Behind "742" the model would have written a digit in figures.
         yield Word(piece, now, now + length, confidence)
         now, before = now + length, piece
 
@@ -287,10 +287,10 @@ def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
 
 
 def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
-    """Words in small letters, and a mark for each pause."""
+    """Words in lower case, and a mark for each pause."""
     text = "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in text)
     text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{_SPACES}](?=[0-9]{{3}})", "", text))
-    if language.thousands == " ":  # A whole number so written is found by the grammar, which knows what else it may be.
+    if language.thousands == " ":  # decimals only: whole numbers are left to the grammar, which knows other readings
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
@@ -325,14 +325,14 @@ def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
 
 
 def _without_thousands(core: str, language: Language) -> str:
-    """Thousands as one number, "1,200" in English and "1.200" in German, and no decimals that say nothing."""
+    """A number without thousands separators ("1,200" in English, "1.200" in German) and zero decimals."""
     core = re.sub(rf"^([0-9]+){re.escape(language.decimal)}0{{1,2}}$", r"\1", core)
     mark = re.escape(language.thousands)
     return re.sub(r"[,. ]", "", core) if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+", core) else core
 
 
 def _parts(core: str, language: Language) -> Iterator[str]:
-    """What a dash, a stroke or a space joins; a dash before a number is a minus, and stays with it."""
+    """The parts around dashes, slashes and spaces; a dash before a number is a minus, and stays with it."""
     if _DASHES.match(core) or _FRACTION.fullmatch(core) or is_compound(core, language):
         yield core
         return
@@ -346,7 +346,7 @@ def _parts(core: str, language: Language) -> Iterator[str]:
 
 
 def _spelt(part: str, known: Lexicon) -> Iterator[str]:
-    """A code letter by letter and number by number, a number apart from its unit; anything else as it is."""
+    """A code split into letters and numbers, a number split from its unit; anything else unchanged."""
     if _FIGURES.fullmatch(part) or _CLOCK.fullmatch(part) or not _MIXED.fullmatch(part) or _ORDINAL.fullmatch(part):
         yield part
         return

@@ -1,8 +1,7 @@
-"""Rough sentences: what may be said for a form in a language without sampled ones, made of its words.
+"""Generates rough training sentences for a form in languages without a sampler, from the form's words.
 
-A value is a chain of words of its kind, whether or not it means something: which do, the reader knows. So a recogniser
-learns the words, and roughly which stands behind which. They are as they are written, with their accents, as its
-vocabulary has them; the reader folds them.
+A value is a random chain of words of its kind, valid or not: only the reader decides which are. So a recogniser learns
+the words, and roughly their order. Words keep their accents, as in the recogniser's vocabulary; the reader folds them.
 """
 
 from __future__ import annotations
@@ -24,24 +23,25 @@ from dockvoice_protocol.forms.spoken.sentences import BEGUN
 from dockvoice_protocol.records import Command
 
 _SENTENCES = 2000
-"""So many. With the English weights, of 32 clean clips of a third of the dev set 81 % came out whole with these (and
-3 % wrong), 100 % with sampled ones; at 10 dB 70 and 9 % of 44, for 93 and 5: `lab.bench.recogniser --phrases 0`."""
-_TIMES = 3  # So often each sentence counts, and what may be said beside it once.
+"""Number of sentences. With the English weights, of 32 clean clips of a third of the dev set 81 % came out whole with
+these (and 3 % wrong), 100 % with sampled ones; at 10 dB 70 and 9 % of 44, for 93 and 5: `lab.bench.recogniser
+--phrases 0`."""
+_TIMES = 3  # Repetitions of each sentence; phrases around dictation occur once.
 _ANSWERS = 30
-"""So many for each field alone, as an answer or a correction."""
-_COMMANDS = 4  # So often each command, "yes" and "no" among them, beside the sentences.
-_SINGLE = 0.75  # The share of codes that are said digit by digit.
+"""Number of answers and corrections for each field alone."""
+_COMMANDS = 4  # Repetitions of each command, "yes" and "no" included, relative to the sentences.
+_SINGLE = 0.75  # Probability of a code said digit by digit.
 _SEED = 2026  # Any fixed number: the same form gives the same sentences at every start.
 
-_IN_ORDER = 0.6  # The share of sentences that name the fields in the form's own order.
-_CODE = (2, 8)  # Words of a code, the least and the most.
-_COUNT = (1, 4)  # Words of a count.
+_IN_ORDER = 0.6  # Probability of a sentence with the fields in the form's order.
+_CODE = (2, 8)  # Minimum and maximum number of words of a code.
+_COUNT = (1, 4)  # Likewise of a count.
 _TEN = 10
 _DIGITS = tuple(map(str, range(10)))
 
 
 _Knows = Callable[[str], bool]
-"""Whether every word of a phrase can be heard."""
+"""Whether the recogniser's vocabulary has every word of a phrase."""
 
 
 def rough_sentences(
@@ -52,9 +52,9 @@ def rough_sentences(
     names: Sequence[str] = (),
     works: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Sentences, answers, commands and talk, of words that can be heard; the same for the same arguments.
+    """Sentences, answers, commands and talk, of words that `knows` accepts; deterministic.
 
-    `names` are what operators sign on with, `works` the ways to name the forms at hand.
+    `names` are the operators' sign-on names, `works` the phrases for the available forms.
     """
     random = Random(_SEED)  # noqa: S311 - a sample, nothing secret
     fields = [one for one in form.fields if not one.spoken.by_unit]
@@ -74,7 +74,7 @@ def rough_sentences(
 
 
 def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
-    """The words of a form in a language, each with its meaning; each spelling that the reader knows."""
+    """The words of a form in a language, in each spelling that the reader knows, with their meaning."""
     for field in form.fields:
         named = field.wording(language.code)
         yield from ((one, f"the field {field.name!r}") for one in named.labels)
@@ -89,7 +89,7 @@ def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterato
 
 
 def commands_by_name(language: Language) -> dict[str, tuple[str, ...]]:
-    """The first ways to say each command, and to say for which reason one pauses, as they are written."""
+    """The first phrases of each command and the first of each reason for a break, unfolded."""
     table = language.table["commands"]
     return {name: tuple(table[name][:EXPECTED]) for name in NAMED} | {
         reason: tuple(ways[:1]) for reason, ways in language.table["breaks"].items()
@@ -97,21 +97,21 @@ def commands_by_name(language: Language) -> dict[str, tuple[str, ...]]:
 
 
 def _commands(language: Language, names: Sequence[str]) -> Iterator[str]:
-    """The same, and those of signing on with each name."""
+    """The phrases of `commands_by_name`, and sign-ons with each name."""
     ways = commands_by_name(language)
     yield from (way for said in ways.values() for way in said)
     yield from (f"{way} {aloud(name, language)}" for way in ways[Command.SIGN_ON] for name in names)
 
 
 def around(language: Language) -> tuple[str, ...]:
-    """Phrases around dictation and each of their words, as they are written; no number or letter."""
+    """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for role in ("words", "moods") for ways in language.table[role].values() for one in ways]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
     return tuple(one for one in told if not any(map(language.tells, phrase(one))))
 
 
 class _Ways:
-    """How one field may be said."""
+    """Generates wordings of one field."""
 
     def __init__(
         self, field: FormField, catalogue: Catalogue, language: Language, knows: _Knows, random: Random
@@ -126,14 +126,14 @@ class _Ways:
         self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_letter else _COUNT
 
     def value(self) -> str:
-        """A value, or what might be one."""
+        """A value, or a random chain of its words."""
         if self._whole and (not self._chain or self._random.random() < 1 / 2):
             return self._random.choice(self._whole)
         chain = self._single if self._is_code and self._random.random() < _SINGLE else self._chain
         return " ".join(self._random.choices(chain, k=self._random.randint(*self._length))) if chain else ""
 
     def labelled(self) -> str:
-        """The same with its unit, or behind its label."""
+        """A value with its unit, or behind its label."""
         value = self.value()
         if self._units and (not self._labels or self._random.random() < 1 / 2):
             return f"{value} {self._random.choice(self._units)}"
@@ -141,7 +141,7 @@ class _Ways:
 
 
 def _words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
-    """Those that a value is a chain of."""
+    """The words of a field's values."""
     if field.spoken.of_numbers:
         yield from (said for _, said in _numbers(language))
     if field.spoken.spells:
@@ -155,7 +155,7 @@ def _words(field: FormField, catalogue: Catalogue, language: Language) -> Iterat
 
 
 def _letters(language: Language, wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Letters by themselves, by their names and by the words of spelling alphabets."""
+    """Letters in all wordings: plain, by name, and by the words of spelling alphabets."""
     letters: Any = language.table["letters"]
     yield from filter(wanted, sorted(LETTERS))
     yield from (name for letter, names in letters.get("names", {}).items() if wanted(letter) for name in names)
@@ -168,7 +168,7 @@ def _letters(language: Language, wanted: Callable[[str], bool]) -> Iterator[str]
 
 
 def _numbers(language: Language) -> tuple[tuple[str, str], ...]:
-    """The words of numbers with what they are worth, and what they are joined to in languages that write them so."""
+    """Pairs of a value and a number word, with compounds in languages that write numbers as one word."""
     numbers: Any = language.table["numbers"]
     rows = [row.split() for row in (*numbers["words"], *numbers.get("digits", ()))]
     single = [("0", said) for said in numbers["zeros"]]

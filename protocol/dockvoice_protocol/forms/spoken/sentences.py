@@ -1,13 +1,13 @@
-"""What a recogniser is told to expect for a form: its vocabulary, sampled sentences, and a JSGF grammar.
+"""Generates a recogniser's expectations for a form: its vocabulary, sampled sentences, and a JSGF grammar.
 
-The sentences are sampled with a seed, each with the truth of what it says. An n-gram model is counted from them, so how
-often a word stands after another matters as much as that it occurs. Shares below are of sentences or of mentions: they
-are estimates, since no field recordings exist yet.
+The sentences are sampled with a seed, each with its true field values. An n-gram model is counted from them, so that
+the frequency of word pairs matters as much as their occurrence. Probabilities below are of sentences or of mentions:
+estimates, since no field recordings exist yet.
 
-Where the device answers, a recogniser is given what is said to it as well: commands, one field alone, corrections, bare
-values, check digits; fewer than the sentences, so that it still expects these most.
+Where the device answers, the recogniser also gets short utterances: commands, single fields, corrections, bare values,
+check digits; fewer than the sentences, so that these remain the likeliest.
 
-The grammar (JSpeech Grammar Format 1.0, for pocketsphinx) is looser than the reader: it may let words pass that make no
+The grammar (JSpeech Grammar Format 1.0, for pocketsphinx) is looser than the reader: it may accept words that make no
 value, and the reader then asks.
 """
 
@@ -32,17 +32,17 @@ from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTER
 from dockvoice_protocol.records import FieldValue
 
 _ZEROS = ("zero", "oh", "o")
-"""What a zero is called in a string of digits. As a count only "zero" is one."""
+"""Words for a zero in a string of digits. As a count only "zero" is valid."""
 
 _DIGITS = dict.fromkeys(_ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
 
 NUMBER_WORDS = frozenset(
     {*_DIGITS, *TEENS, *TENS, "double", "triple", "quadruple", "hundred", "thousand", "dozen", "half", "and"}
 )
-"""Every word that can be part of a number; "a" as in "a hundred" is a letter in the first place."""
+"""Every word that can be part of a number, except "a" ("a hundred"), which is a letter."""
 
 _AS_IN = ("as", "in")
-"""What joins a letter to the word that explains it."""
+"""Joiner of a letter and its explaining word."""
 _LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *_AS_IN})
 """Every word that can be part of a spoken letter."""
 
@@ -52,11 +52,11 @@ it's there to at the for of on over with thanks thank you i am are no sorry corr
 wait scratch next
 """
 AROUND = frozenset(_AROUND.split())
-"""The words around the fields that are expected most; more would be heard where they were not said."""
+"""The likeliest words around the fields; more words would cause false recognitions."""
 
 
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
-    """The words of the form's labels, units and values, and of the language around them."""
+    """The words of the form's labels, units and values, and common words around them."""
     begun = {word for said in form.openings.get(OWN_LANGUAGE, ()) for word in said.split()}
     return AROUND.union(begun, *(_field_words(field, catalogue) for field in form.fields))
 
@@ -74,7 +74,7 @@ def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
 
 
 def check(form: Form, catalogue: Catalogue) -> None:
-    """Raise Misconfigured naming every value that breaks the form's rules or has no words, and every lost catalogue."""
+    """Raise Misconfigured naming each value that breaks the form's rules or has no words, or a missing catalogue."""
     faults = [fault for field in form.fields for fault in _faults(field, catalogue)]
     if faults:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
@@ -85,7 +85,7 @@ def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
-        if not field.spoken.is_letter:  # its code word distinguishes it
+        if not field.spoken.is_letter:  # its code word distinguishes a letter
             values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
@@ -96,8 +96,8 @@ def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
 
 
 def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Each value of a field that breaks its rules or has no words, with what is wrong with it."""
-    if field.spoken.by_unit:  # its codes are said by the unit words of what it counts
+    """Each value of a field that breaks its rules or has no words, with its fault."""
+    if field.spoken.by_unit:  # its codes are said by the unit words of the count
         return
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
@@ -115,13 +115,13 @@ def _is_spelt(value: str, field: FormField) -> bool:
     return one and joined and set(said) <= set(field.spoken.characters)
 
 
-_CHECKED = 0.3  # Of the values that have a check word: said with it.
-_LISTED = 0.5  # Of the values that a catalogue gives words of their own: said by those.
-_LONGEST_LIST = 3  # Values of a list that is sampled: more are said no differently.
+_CHECKED = 0.3  # Probability of a value with its check word, where it has one.
+_LISTED = 0.5  # Probability of a catalogue's own words for a value, where it has some.
+_LONGEST_LIST = 3  # Values of a sampled list: longer lists have the same wording.
 
 
 def sampled_value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
-    """A value that the form allows and the catalogue knows."""
+    """A random value that the form and the catalogue allow."""
     if field.many is not None:
         several = field.many[:_LONGEST_LIST] or field.many
         return tuple(str(sampled_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
@@ -131,7 +131,7 @@ def sampled_value(field: FormField, catalogue: Catalogue, random: Random) -> Fie
 
 
 def sampled_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
-    """The value in words, in one of the ways that the reader reads back as the same value."""
+    """The value in random words that the reader parses as the same value."""
     if isinstance(value, tuple):
         return " and ".join(sampled_words(one, field.item, catalogue, random) for one in value)
     phrases = [words for words, meant in listed(field, catalogue, ENGLISH).items() if meant == value]
@@ -147,7 +147,7 @@ def sampled_words(value: FieldValue, field: FormField, catalogue: Catalogue, ran
 
 
 def _stands_alone(value: FieldValue, field: FormField) -> bool:
-    """May the value be said without the label of its field?"""
+    """Whether the value is valid without the label of its field."""
     named = field.wording(OWN_LANGUAGE)
     return field.bare or (isinstance(value, bool) and bool(named.true if value else named.false))
 
@@ -158,55 +158,55 @@ _SEED = 2026
 """Any fixed number: the same form must give the same grammar at every start."""
 
 _IN_ORDER = 0.6
-"""The share of sentences that name the fields in the form's own order."""
+"""Probability of the form's own order of fields."""
 _INCOMPLETE = 0.12
 _CORRECTED = 0.1
 _BARE = 0.3
-"""The share of corrections that give the value alone: "dock b sorry d", "twelve no fifteen units"."""
+"""Probability of a correction with the value alone: "dock b sorry d", "twelve no fifteen units"."""
 _BY_UNIT = 0.85
-"""The share of counts said with a unit ("twelve cases"); the others come with a label ("quantity twelve")."""
+"""Probability of a count with a unit ("twelve cases"), not a label ("quantity twelve")."""
 _UNLABELLED = 0.8
-"""The share of values said without their label where the form lets them stand so: "large", "sealed"."""
+"""Probability of a value without its label where the form allows that: "large", "sealed"."""
 _OPTIONAL = 0.5
-"""The share of sentences in which a field is said that may be left out, where there are few such fields."""
+"""Probability of each optional field, where there are few of them."""
 _MOST_OPTIONAL = 1.5
-"""So many of them in a sentence, on average, however many there are: a breath has room for few."""
+"""Mean number of optional fields in a sentence, at most: a breath has room for few."""
 
 _SAID_ANEW = 0.2
-"""The share of sentences that say a field which is said once for all entries."""
+"""Probability of the `said_once` fields in a sentence."""
 _NEEDED_ANEW = 0.7
-"""The same of one that the form requires: before it was said once, no entry goes without."""
+"""Probability of a required one otherwise: no entry is valid before it was said."""
 _FIRST_LABEL = 0.5
-"""The share of labels that are the field's first, whatever others it has."""
+"""Probability of the field's first label; the others share the rest with it."""
 _PER_FURTHER = 20
-"""So many sentences with each of the further words of a field: enough to be heard, too few to be heard for others."""
+"""Sentences with each further word of a field: enough to recognise it, too few for false recognitions."""
 
 _OPENINGS = {"": 65, "um": 8, "okay": 8, "moving": 8, "i have": 8, "next one": 3}
 _DOING = "moving"
-"""The opening that says what is done, in a form that has no word of its own for it."""
+"""The opening that names the work, in a form without its own word for it."""
 BEGUN = 0.5
-"""The share of sentences that begin as the form says that entries do, where it does."""
+"""Probability of one of the form's own openings, where it has some."""
 _BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 _BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 _CLOSINGS = {"": 90, "please": 10}
 _STILL_TO_DO, _HELD = "i have to ", "i have "
-"""A move that is still to be made is not said as made."""
+"""The first is replaced by the second: "i have to dock b" would announce a move, and an entry reports one."""
 _CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
 _COMMANDS = 4
-"""So often each command: together some 200 of more than 6,000 sentences."""
+"""Repetitions of each command: together some 200 of more than 6,000 sentences."""
 _ANSWERS = {"yes": 600, "no": 100}
-"""So often these besides: they answer one readback in ten. Expected no more than a command, "yes" was heard as "us", or
-half, of two voices in five. Of 231 words said alone in five voices, 34 of them for their likeness, 12 of 1,155 are
-taken for a sure "yes": "guess", "chess", "mess" (`python -m lab.bench.consents`). More of "no" would be heard for less
-within a sentence: "twelve no fifteen"."""
+"""Additional repetitions: these answer one readback in ten. With no more than a command's, "yes" was recognised as
+"us", or with its half, for two voices in five. Of 231 words said alone in five voices, 34 of them chosen as similar, 12
+of 1,155 are mistaken for a sure "yes": "guess", "chess", "mess" (`python -m lab.bench.consents`). With more, "no" would
+be recognised less within a sentence: "twelve no fifteen"."""
 _PER_FIELD = 150
-"""So many answers and corrections for each field."""
+"""Number of answers and corrections for each field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Words, and the fields they say."""
+    """A sampled sentence with its true field values."""
 
     text: str
     fields: Mapping[str, FieldValue]
@@ -214,11 +214,11 @@ class Sentence:
 
 
 def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
-    """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
+    """Infinitely many sentences: fields in any order, with fillers, units, corrections, some fields left out."""
     several = sum(not one.required for one in form.fields if not one.spoken.by_unit)
     share = min(_OPTIONAL, _MOST_OPTIONAL / several) if several else _OPTIONAL
     while True:
-        fields = [one for one in form.fields if not one.spoken.by_unit]  # which the word behind a count says
+        fields = [one for one in form.fields if not one.spoken.by_unit]  # the unit word of a count says these
         wanted = [one for one in fields if one.required]
         fields = [one for one in fields if one.required or random.random() < share] or fields
         if form.said_once and random.random() >= _SAID_ANEW:
@@ -236,9 +236,9 @@ def _is_needed(field: FormField, random: Random) -> bool:
 
 
 def phrases(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _SEED) -> tuple[str, ...]:
-    """`count` sentences, the same for the same form, catalogue and seed; repetitions are kept, they carry weight.
+    """`count` sentences, deterministic for a form, catalogue and seed; repetitions remain, as weights.
 
-    Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
+    Raises Misconfigured where the form or its catalogue holds a value without words.
     """
     check(form, catalogue)
     endless = sentences(form, catalogue, Random(seed))  # noqa: S311 - sampling, not secrecy
@@ -246,7 +246,7 @@ def phrases(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _
 
 
 def further(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
-    """Sentences with the words that a form has for English besides its own, which not every recogniser knows."""
+    """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
         _with(mention, field, form, catalogue, random)
@@ -273,7 +273,7 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
 
 
 def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
-    """A sentence that says one field in these words, and of the others those that are required."""
+    """A sentence with this mention of one field, and the other required fields."""
     others = [
         _mention(sampled_value(one, catalogue, random), one, form, catalogue, random)
         for one in form.fields
@@ -303,13 +303,13 @@ def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random:
 
 
 def _doing(form: Form, random: Random) -> str:
-    """What is done, as the form calls its work: "loading", "putting away"."""
+    """A verb for the form's work, from its names: "loading", "putting away"."""
     first = (one.split()[0] for one in form.names(OWN_LANGUAGE))
     return random.choice([one for one in first if one.endswith("ing")] or [_DOING])
 
 
 def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
-    """Another value first, then a cue and the value; one of the two may go without label and unit."""
+    """A wrong value, a cue, and the value; one of the two may lack label and unit."""
     slip = sampled_value(field, catalogue, random)
     bare = random.random() < _BARE
     earlier = bare and bool(field.units)
@@ -345,9 +345,9 @@ def _chosen(weights: Mapping[str, int], random: Random) -> str:
 def conversational(
     form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Short utterances to a device that answers, the same for the same form, catalogue, `names` of operators.
+    """Short utterances to a device that answers, deterministic for the same arguments.
 
-    And for the same ways to name the forms at hand, `works`.
+    `names` are the operators' sign-on names, `works` the phrases for the available forms.
     """
     random = Random(_SEED)  # noqa: S311 - sampling, not secrecy
     answers = [one for field in form.fields for _ in range(_PER_FIELD) for one in _answers(field, catalogue, random)]
@@ -359,17 +359,17 @@ def conversational(
 
 
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
-    """A sentence that holds for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
+    """A sentence of the context: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
     said = " ".join(_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 
-_LASTING = 0.5  # The share of these that do not say that they hold from then on.
+_LASTING = 0.5  # Probability of such a sentence without "from now on".
 
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
-    """A bare value, the field alone, and one of these as a correction."""
+    """A bare value, the field alone, and the field as a correction."""
     words = sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
     yield words
@@ -395,18 +395,17 @@ _NUMBERS = {
     "hundreds": "(a | <below>) hundred [[and] <below>]",
     "count": "<below> | <hundreds> | <below> thousand [[and] (<below> | <hundreds>)]",
 }
-"""Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
+"""Rules of every form; a pair of digits said as a number is rarer than single digits."""
 
 _REPLIES = ("command", "answer", "exception", "check")
-"""Rules of utterances besides sentences."""
+"""Rules of utterances other than sentences."""
 
 
 def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
-    """The grammar of one form, ready to be given to a decoder.
+    """The JSGF grammar of one form.
 
-    With `commands`, which are said by themselves, it has what else is said when the device answers: values without
-    their labels, exceptions, check digits. Raises Misconfigured where the form or its catalogue holds a value that
-    cannot be said.
+    `commands`, for a device that answers, are utterances of their own; they add bare values, exceptions and check
+    digits. Raises Misconfigured where the form or its catalogue holds a value without words.
     """
     check(form, catalogue)
     name = form.name.replace("-", "_")
@@ -415,7 +414,7 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
         rules |= kind_of(field).rules()
         rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
-    # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
+    # One loop, not a sequence of mentions: each copy of the number rules would cost the decoder as much again.
     openings = (*_OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
     rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(_CLOSINGS)}]"
     if commands:
@@ -466,9 +465,9 @@ def _value(field: FormField, catalogue: Catalogue) -> str:
 
 
 def _letters(field: FormField, catalogue: Catalogue) -> str:
-    """The letters that occur in the field's known values, each with its NATO word; of numbers alone, their digits.
+    """The letters in the field's known values, with their NATO words; digits where the values hold no letter.
 
-    The decoder takes JSGF's <VOID> for nothing said, and then hears all of the grammar wrong.
+    JSGF's <VOID> is no alternative: the decoder treats it as silence, and then misrecognises the whole grammar.
     """
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     characters = {character for value in known for character in value.lower()} or LETTERS

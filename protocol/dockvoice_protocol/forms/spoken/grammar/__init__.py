@@ -1,1 +1,1 @@
-"""The grammar of dictation: every way to explain all words of an utterance, weighed, and what the ways agree on."""
+"""The grammar of dictation: all weighted explanations of an utterance, and the meaning on which they agree."""

@@ -1,11 +1,10 @@
-"""The chart: all explanations of all words of an utterance, each with its cost.
+"""The chart parser: all explanations of all words of an utterance, each with its cost.
 
-Explanations grow from left to right. At each word the chart keeps the partial ones (`Path`) that are within the horizon
-of the best; those in the same state are kept once, as the cheapest. What nothing explains is not skipped: it is an
-event of its own, placed where it stands.
+Explanations grow from left to right. At each word the chart keeps the partial ones (`Path`) within the horizon of the
+best, and for each state only the cheapest. Unexplained words are not skipped: each is an event at its position.
 
-In an answer, and beside a value without label or unit, only the few words count with which people answer: "twelve
-please" answers, "twelve of us", "at twelve" and "thanks, Charlie" do not.
+In an answer, and beside a value without label or unit, only a few words are valid: "twelve please" is an answer,
+"twelve of us", "at twelve" and "thanks, Charlie" are not.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
 _NAMED = 2
-"""Words of a remark ("from order 9981") that make sure that its figures are its own."""
+"""Words of a remark ("from order 9981") from which on its figures are certainly its own."""
 _LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
-_HUNDRED, _THOUSAND = 100, 1000  # Between them a number is said as hundreds of one digit, which is no hour.
+_HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
 _MOST_GROUPS = 6
-"""Groups of a code that belongs to no field: more than any label has."""
+"""Groups of a code without a field: more than any label has."""
 
 
 class _Remarks:
@@ -54,7 +53,7 @@ class _Remarks:
         self._has_months = not spans.language.months.isdisjoint(spans.words)
 
     def ends(self, at: int) -> set[int]:
-        """Where remarks that begin at a token may end."""
+        """The possible ends of remarks that begin at a token."""
         if (known := self._known.get(at)) is None:
             begun = self._spans.lexicon.asides.get(self._words[at], ())
             known = {end for aside in begun for end in self._rest(aside, at + 1)}
@@ -67,7 +66,7 @@ class _Remarks:
         return known
 
     def _rest(self, aside: Phrase, at: int) -> set[int]:
-        """Where a remark may end that goes on with the words of `aside` at `at`."""
+        """The possible ends of the words of `aside` from `at` on."""
         reached = {at}
         for word in aside:
             if word.startswith(SLOT):
@@ -77,7 +76,7 @@ class _Remarks:
         return {end for end in reached if ends_word(self._tokens, end)}
 
     def _slot(self, slot: str, at: int) -> set[int]:
-        """Where what a slot stands for may end, begun at `at`."""
+        """The possible ends of a slot's content that begins at `at`."""
         if at >= len(self._words):
             return set()
         match slot:
@@ -93,20 +92,20 @@ class _Remarks:
                 return self._codes(at)
 
     def _times(self, at: int) -> set[int]:
-        """A time of day: written "7:30", or two numbers, since one alone is none."""
+        """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
         hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
         if hundreds and self._is_hundred(at + 1):
-            return clock  # "It's one hundred and forty-four cases" tells no time.
+            return clock  # "It's one hundred and forty-four cases" is no time.
         ends = set(self._numbers.ends(at))
         return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
 
     def _is_hundred(self, at: int) -> bool:
-        """Is it a word that makes hundreds of the number before it?"""
+        """Whether the word at a token is a "hundred"."""
         return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
     def _codes(self, at: int) -> set[int]:
-        """A code that belongs to no field: groups of digits, and letters, without a pause."""
+        """The ends of a code without a field: groups of digits, and letters, without a pause."""
         found = set(self._numbers.ends(at))
         for _ in range(_MOST_GROUPS):
             further = {
@@ -118,7 +117,7 @@ class _Remarks:
             if further <= found:
                 break
             found = found | further
-        # A letter alone is no code, but may be the value that follows: "dock, boy, order D".
+        # A single letter is no code, but may be the next value: "dock, boy, order D".
         return {end for end in found if end > at + 1 or self._numbers.begins(at)}
 
     def _further(self, at: int) -> Iterator[int]:
@@ -126,7 +125,7 @@ class _Remarks:
         yield from (end for end, _, _ in self._spans.letters(at))
 
     def _dates(self, at: int) -> set[int]:
-        """A day of a month: numbers and small words, a month's name among them."""
+        """The ends of a date: numbers and links, with the name of a month."""
         found: set[int] = set()
         named = False
         for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
@@ -141,7 +140,7 @@ class _Remarks:
 
 
 class _UnmatchedWords:
-    """The steps of one utterance over words that belong to nothing."""
+    """Parser steps over words without a field."""
 
     def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
@@ -156,7 +155,7 @@ class _UnmatchedWords:
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
-        """Go on behind words at a token that belong to no field."""
+        """Take all steps over words without a field that begin at a token."""
         if self._is_named(at):
             self._slip(path, at)
             self._preposition(path, at)
@@ -166,31 +165,31 @@ class _UnmatchedWords:
         self._unmatched_word(path, at)
 
     def _is_named(self, at: int) -> bool:
-        """Does anything begin at a token that has a name of its own, and is no loose number or strange word?"""
+        """Whether a slip, a remark or a word that sounds like a link begins at a token."""
         if (known := self._named.get(at)) is None:
             sounds = self._words[at] in self._spans.lexicon.sounding_like
             known = self._named[at] = sounds or bool(self._spans.slips(at) or self._remarks.ends(at))
         return known
 
     def _slip(self, path: Path, at: int) -> None:
-        """A value that is taken back at once."""
+        """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.slips(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._queue.opened(path).telling(event)
-            # "Doce no quince" may mean either.
+            # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
             self._queue.go(
                 slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
             )
 
     def _number(self, path: Path, at: int) -> None:
-        """A number that belongs to nothing."""
+        """Step over a number without a field."""
         for event in self._loose_at(at):
             self._queue.happen(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
     def _loose_at(self, at: int) -> list[ExplanationEvent]:
-        """The longest number that begins at a token, and the shortest."""
+        """The longest and the shortest number that begins at a token."""
         if (known := self._loose.get(at)) is None:
             ends = self._numbers.ends(at)
             bounds = {max(ends), min(ends)} if ends else ()
@@ -198,18 +197,18 @@ class _UnmatchedWords:
         return known
 
     def _preposition(self, path: Path, at: int) -> None:
-        """A number word that may have been the preposition before a label: "seven four two | two dock b"."""
+        """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
         if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
             labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
             places = any(not field.identifier and not field.spoken.counts for field in labels)
-            # Behind "742" a model writes another digit as one; in words it may be either, but is hardly ever a "to".
+            # Behind "742" a model writes a further digit in figures; among number words it is hardly ever a "to".
             written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
             if places and written and not self._tokens[at + 1].pause:
                 self._queue.go(self._queue.opened(path), at + 1, weights.HOMOPHONE, **path.between)
 
     def _aside(self, path: Path, at: int, end: int) -> None:
         path = self._queue.opened(path)
-        # Right behind digits, the figures of a remark may have been meant for them.
+        # Directly behind digits, the figures of a remark may belong to them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < _NAMED:
@@ -219,7 +218,7 @@ class _UnmatchedWords:
         self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _unmatched_word(self, path: Path, at: int) -> None:
-        """A word that nothing explains."""
+        """Step over an unexplained word."""
         last = path.last
         field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
@@ -228,7 +227,7 @@ class _UnmatchedWords:
         self._queue.happen(path, self._event_of(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
     def _event_of(self, at: int, field: str | None) -> ExplanationEvent:
-        """The word at a token, which nothing explains."""
+        """The event of an unexplained word at a token."""
         if (known := self._events_of_unmatched.get((at, field))) is None:
             end = at + 1
             while not ends_word(self._tokens, end):
@@ -242,7 +241,7 @@ class _UnmatchedWords:
         return known
 
     def _is_known(self, path: Path, at: int) -> bool:
-        """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
+        """Whether a word has a meaning here: in the form, as a number, or as a letter of a code."""
         code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
         if (known := self._known.get((at, code))) is None:
             names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
@@ -254,19 +253,19 @@ class _UnmatchedWords:
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")
 """Roles of words that correct or confirm."""
 _CHOICE = ("choices",)
-"""Between two values alone: "to" is one of "ten to twelve"."""
+"""Valid only between two values: "to" of "ten to twelve"."""
 _BEFORE, _BEHIND = ("before_answers",), ("behind_answers",)
 _BEFORE_PLACE = ("within", "before_places")
-"""Before a place "at" and "for" are part of an answer, before a number they make it a time or a price."""
+"""Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
 _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
 """Events that explain their own words."""
 
 
 class _AnswerCheck:
-    """Checks the words beside the values of one utterance."""
+    """Checks the words beside the values of an answer."""
 
     def __init__(self, spans: Spans, *, answers: bool) -> None:
-        """`answers`: something was asked, or read back and may be corrected."""
+        """`answers`: the utterance follows a question, or a readback that it may correct."""
         self._tokens = spans.tokens
         self._fields = spans.fields
         self._language = spans.language
@@ -274,7 +273,7 @@ class _AnswerCheck:
         self._needed = {field.name for field in spans.form.fields if field.required}
 
     def judged(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
-        """The events, mentions marked `s` where the words beside them are no part of an answer."""
+        """The events, with the mark `s` on mentions beside words that are no part of an answer."""
         said = {event.field for event in events if event.happens is Happens.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
@@ -283,7 +282,7 @@ class _AnswerCheck:
         )
 
     def _is_strange(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
-        """Does a mention stand among other words than those of answers, where it must not?"""
+        """Whether a mention has words beside it that are invalid in an answer."""
         event = events[at]
         if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
             return False
@@ -291,9 +290,9 @@ class _AnswerCheck:
         start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
         end = next((one.start for one in events[at + 1 :] if one.happens in _SAID), size)
         counts = self._fields[str(event.field)].spoken.counts
-        # "Two by two" is no two.
+        # "Two by two" is not 2.
         again = counts and at > 0 and events[at - 1][:3] == event[:3] and "o" in event.marks
-        # Behind a comma there may be a remark.
+        # A remark may follow a comma.
         clause = next((one for one in range(event.end, end) if self._tokens[one].pause >= COMMA), end)
         places = () if counts else _BEFORE_PLACE
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
@@ -305,7 +304,7 @@ class _AnswerCheck:
         )
 
     def _made_of(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
-        """Are the words from one token to another a cue and phrases of these roles, one behind the other?"""
+        """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
         phrases, longest = _said_as(self._language, roles)
         texts = tuple(token.text for token in self._tokens[start:end])
         reached = {start}
@@ -319,13 +318,13 @@ class _AnswerCheck:
 
 @cache
 def _said_as(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
-    """The phrases of these roles, and how many words the longest has."""
+    """The phrases of these roles, and the number of words of the longest."""
     phrases = frozenset(said for role in roles for said in language.words[role])
     return phrases, max(map(len, phrases))
 
 
 _PLACES = 6
-"""Decimals of costs that are compared: the same, added up in another order, must be the same."""
+"""Decimals to which costs are rounded for comparison: sums in another order must be equal."""
 
 
 def explanations(
@@ -335,13 +334,13 @@ def explanations(
     *,
     correcting: bool = False,
 ) -> list[Path]:
-    """The whole explanations of an utterance, the cheapest first; none where there are more ways than are followed.
+    """The complete explanations of an utterance, the cheapest first; none where the search limit is exceeded.
 
     Args:
         spans: Its words.
-        asked: The field whose bare value would answer a question.
-        held: The entry that a correction without more may be about.
-        correcting: Whether all that is said corrects it, with or without a cue.
+        asked: The requested field, whose bare value is an answer.
+        held: The entry that a bare correction may refer to.
+        correcting: Whether the whole utterance corrects it, with or without a cue.
     """
     growth = _Growth(spans, asked, held or {}, correcting=correcting)
     budget = weights.BUDGET
@@ -368,17 +367,17 @@ class _Growth:
         self._answers = _AnswerCheck(spans, answers=asked is not None or bool(held) or correcting)
         self._ends: list[Path] = []
         self.left = weights.MOST
-        """How many more partial explanations may grow; below 0, none were found, and none will be."""
+        """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
 
     def within(self, budget: float) -> list[Path]:
-        """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""
+        """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
         self._queue.budget = budget
         for at in self._queue.due():
             growing = self._growing(at)
             self.left -= len(growing)
             if self.left < 0:
-                return []  # Those that were found may have rivals that were not.
+                return []  # The explanations found so far may have unknown rivals.
             for path in growing:
                 if at < len(self._tokens):
                     self._extend(path, at)
@@ -387,7 +386,7 @@ class _Growth:
         return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
 
     def _growing(self, at: int) -> list[Path]:
-        """The paths at a token that grow now, values that end here closed as well."""
+        """The paths at a token that grow now, including those whose spelt value ends here."""
         if ends_word(self._tokens, at):
             for path in self._queue.spelling(at):
                 for closed in self._mentions.spelt(path, at):
@@ -395,7 +394,7 @@ class _Growth:
         return self._queue.growing(at)
 
     def _extend(self, path: Path, at: int) -> None:
-        """All the steps that a path may take at a token."""
+        """Take all steps of a path at a token."""
         if path.spelling is not None:
             self._speller.go_on(path, path.spelling, at)
             return
@@ -411,17 +410,17 @@ class _Growth:
         self._unmatched.go(path, at)
 
     def _ended(self, path: Path) -> Path | None:
-        """A whole explanation; None where it ends in the middle of a value."""
+        """The path as a complete explanation; None where it ends inside a value."""
         if path.spelling is not None:
             return None
         if path.state is Place.LABELLED:
             if self._spans.says_value(str(path.field), path.since):
-                return None  # "Sealed" at the end is a value, and no label whose value is not said yet.
-            # Not a false start as well: its value may just not be said yet.
+                return None  # "Sealed" at the end is a value, and no label without one.
+            # No cost of a false start in addition: its value may follow in the next utterance.
             path = self._queue.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
-            # Where a count was said with its unit, none went without.
+            # A count with its unit makes a count without one unlikely.
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
             path = path.telling(
@@ -431,5 +430,5 @@ class _Growth:
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:
-    """The sort key of explanations: the cost, then the ends of their events."""
+    """Sort key of explanations: the cost, then the ends of their events."""
     return round(path.cost, _PLACES), [(event.end, event.start) for event in path.events]

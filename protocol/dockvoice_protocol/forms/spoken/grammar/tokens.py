@@ -1,4 +1,4 @@
-"""Tokens: the words of an utterance as the grammar compares them, with the pauses between; and letters in them.
+"""Splits an utterance into folded tokens with the pauses between them, and parses letters.
 
 A letter is spoken plain, by a spelling alphabet, or both ("b as in bravo", "m for mother").
 """
@@ -19,56 +19,56 @@ from dockvoice_protocol.forms.spoken.language import LETTERS, Alphabet, Language
 from dockvoice_protocol.records import Word
 
 _WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
-"""Not to be taken apart: how recognisers write what they could not make out (`[unk]`), and negative numbers."""
+"""Words that are not split: recognisers' marks for unknown sound (`[unk]`), and negative numbers."""
 _QUESTION_MARK = "?"
 _MARKS = ".,;:!?¿¡…\"'«»„“” "
-"""Punctuation around a word that says nothing of it."""
+"""Punctuation around a word, which is removed."""
 _REMEMBERED = 4096
-"""Words whose parts are kept: more than the vocabulary of any form."""
+"""Cache size: more words than the vocabulary of any form."""
 _FEWEST_MEASURED = 3
-"""Words of numbers beside the one that is measured by them."""
+"""Least number of other number words with whose lengths one is compared."""
 _UNUSUAL = 1.0
-"""Nats from which a number is not said as one word."""
+"""Least cost in nats of a number that is not said as one word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word, or one part of a compound number, folded. Equal where the grammar sees no difference."""
+    """One folded word, or one part of a compound number. Equality covers what the grammar uses."""
 
     text: str = dataclasses.field(repr=False)
     heard: str = dataclasses.field(repr=False, compare=False)
-    """As it goes on record: small letters, no punctuation."""
+    """As recorded: lower case, without punctuation."""
     start: float = dataclasses.field(compare=False)  # Seconds; the parts of one word share its times.
     end: float = dataclasses.field(compare=False)
     confidence: float = dataclasses.field(compare=False)
     brief: bool
-    """Known to have been as short as a preposition is."""
+    """Its known duration is that of a preposition, at most `BRIEF_S`."""
     pause: int = 0
     """The length of the pause before it: 0, or one of `weights.SLIGHT` to `STOP`."""
     inner: bool = False
     """A later part of one word: no phrase begins here or ends before it."""
     dash: bool = False
-    """Written with a dash before it, which stands for a pause, or for "to"."""
+    """A dash precedes it in the text, which stands for a pause, or for "to"."""
     asks: bool = False
     """The last word before a question mark."""
     hesitated: bool = False
-    """A hesitation stands before it."""
+    """A hesitation precedes it."""
     final: bool = False
-    """A word of a number, drawn out as the last one of a phrase is."""
+    """A number word that is lengthened like the last word of a phrase."""
 
     @property
     def pause_inside(self) -> int:
-        """The pause before it, inside a value: a hesitation shortens it."""
+        """The pause before it, inside a value: at most SHORT behind a hesitation."""
         return min(self.pause, SHORT) if self.hesitated else self.pause
 
 
 def ends_word(tokens: Sequence[Token], end: int) -> bool:
-    """Does a word end before the token `end`, and not just a part of a compound?"""
+    """Whether a whole word, not just a part of a compound, ends before the token `end`."""
     return end == len(tokens) or not tokens[end].inner
 
 
 def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
-    """The words without hesitations, compounds taken apart."""
+    """The tokens of words, without hesitations, with compounds split."""
     found: list[Token] = []
     end: float | None = None
     hesitated = dash = False
@@ -85,7 +85,7 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         if hesitates:
             hesitated = True
         elif pieces:
-            # A silence before the hesitation parts what is said as one behind it does: "742, uh twelve".
+            # A silence before the hesitation separates words as one behind it does: "742, uh twelve".
             pause = max(pause, SHORT) if hesitated else pause
             found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
             hesitated = dash = False
@@ -96,14 +96,14 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
 
 
 def texts(words: Sequence[Word], language: Language) -> Phrase:
-    """The words of the tokens alone: no word of an utterance changes what another one is compared as."""
+    """The texts of the tokens alone: each word's folding is independent of the others."""
     return tuple(text for word in words for text in _texts(word.text, language))
 
 
 def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list[int]]:
-    """The same without elisions, and where each word begins among them; the last number is where they end.
+    """The texts without elisions, and the index where each word begins, then the end.
 
-    So any part of an utterance is a part of the whole, and is compared without being read anew.
+    So a part of an utterance is compared as a slice, without tokenising it again.
     """
     said = [language.unelided(_texts(word.text, language)) for word in words]
     return tuple(chain.from_iterable(said)), [0, *accumulate(map(len, said))]
@@ -115,7 +115,7 @@ def _texts(said: str, language: Language) -> Phrase:
 
 
 def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
-    """The tokens, those marked that are much longer than the other words of numbers.
+    """The tokens, with `final` on number words that are much longer than the others.
 
     Speakers lengthen the last word of a phrase, and recognisers report no silence there: "pallet one nine FOUR eighty
     six cases". (Turk and Shattuck-Hufnagel, "Multiple targets of phrase-final lengthening", 2007.)
@@ -131,7 +131,7 @@ def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...
 def _parts(
     word: Word, pieces: Sequence[tuple[str, str]], language: Language, pause: int, *, dash: bool, hesitated: bool
 ) -> Iterator[Token]:
-    """The tokens of one word; what stands before the word stands before the first of them alone."""
+    """The tokens of one word; pause, dash and hesitation before the word belong to the first token alone."""
     brief = 0 < word.end - word.start <= BRIEF_S
     for piece, folded in pieces:
         for part, text in enumerate(language.numerals.morphemes(folded)):
@@ -148,7 +148,7 @@ def _pause(seconds: float) -> int:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _pieces(text: str, language: Language) -> Sequence[tuple[str, str]]:
-    """The parts of a word that were written with hyphens, each without the punctuation around it, and folded."""
+    """The hyphenated parts of a word, each without punctuation around it, and its folded text."""
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
     whole = _WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
     bare = (
@@ -159,7 +159,7 @@ def _pieces(text: str, language: Language) -> Sequence[tuple[str, str]]:
 
 
 def is_compound(text: str, language: Language) -> bool:
-    """Is it a number that is one word with its hyphens: "quatre-vingt-dix"? "seven-four-two" is three."""
+    """Whether a hyphenated word is one number: "quatre-vingt-dix", but not "seven-four-two"."""
     if "-" not in text:
         return False
     parts = language.numerals.morphemes(fold(text))
@@ -168,19 +168,19 @@ def is_compound(text: str, language: Language) -> bool:
 
 
 _SHORTEST_EXPLANATION = 3
-"""Letters that a word must have to explain another: "b as in b" or "b for by" explains nothing."""
+"""Least length of a word that explains a letter: "b as in b" and "b for by" explain nothing."""
 AMBIGUOUS = "o"
-"""A letter that is a zero as well: alone it is neither."""
+"""A letter that may be a zero: alone it is neither."""
 _LONGEST_CODE_WORD = 2
 
 
 def letters(
     words: Sequence[str], at: int, alphabet: Alphabet, *, names: bool, times: Mapping[str, int] | None = None
 ) -> Iterator[tuple[int, str, float]]:
-    """Every capital letter that the words at `at` may say: where it ends, the letter, and the cost.
+    """Every capital letter that may begin at `at`: end, letter, cost.
 
-    A word that should explain the letter and does not ("b as in golf") is left over, and so puts it in doubt. With
-    `names`, letters written out ("bee") count too, at a price; with `times`, "double b".
+    A word that fails to explain the letter ("b as in golf") remains unexplained, and so puts it in doubt. With `names`,
+    letters written as words ("bee") are valid, at a cost; with `times`, "double b".
     """
     if at >= len(words):
         return
@@ -199,7 +199,7 @@ def letters(
 
 
 def _explained(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -> Iterator[int]:
-    """Where an explanation of the letter ends that begins at a word: "as in bravo"."""
+    """The ends of explanations of the letter that begin at a word: "as in bravo"."""
     for join in alphabet.explained_by:
         begin = at + len(join)
         if tuple(words[at:begin]) == join and begin < len(words):
@@ -216,7 +216,7 @@ def _code_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, 
 
 
 def _explaining(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
-    """The letter that an explaining word stands for: a code word's own, any other word's first."""
+    """The end and the letter of an explaining word: a code word's letter, any other word's first."""
     if (code := _code_word(words, at, alphabet)) is not None:
         return code
     word = words[at]

@@ -1,4 +1,4 @@
-"""Kinds of fields: each is a class in a module of this folder, found by its name. To add one: docs/recipes.md."""
+"""The registry of field kinds: each is a class in a module of this package. To add one: docs/recipes.md."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ KINDS: Mapping[str, FieldKind] = MappingProxyType({name: kind() for name, kind i
 
 
 def kind_of(field: FormField) -> FieldKind:
-    """What the kind of a field can do."""
+    """The kind object of a field."""
     return KINDS[field.spoken.name]

@@ -1,7 +1,7 @@
 """Dates: "the fifth of March twenty twenty-seven", "end of June", "zero five zero three two seven", "05/03/2027".
 
-A value is the day as ISO 8601 writes it. Digits are read in the order of the label, which the form states; what is no
-day of the calendar in that order is none, and never turned round to make one.
+A value is an ISO 8601 date. Digits are parsed in the label's order, which the form states; digits that are no calendar
+day in that order are never reordered to make one.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldValue
 
-_Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.
+_Piece = tuple[int, int, float]  # The end of a day, month or year, its number, its cost.
 
 _WITHOUT_YEAR = 1.0
-"""A day without its year: the next one to come. People say the year where it matters."""
+"""A day without a year: its next occurrence. Operators say the year where it matters."""
 _AS_CARDINAL = 0.5
-"""A day as a plain number where the language has ordinals: "March five"."""
+"""A day as a cardinal where the language has ordinals: "March five"."""
 _SHORT_YEAR = 1.0
-"""Two digits for the year behind the name of a month: "March twenty seven" may be the day as well."""
+"""A two-digit year behind the name of a month: "March twenty seven" may be a day too."""
 _IN_PIECES = 0.5
 """Day, month and year as three numbers: "five three twenty-seven"."""
 _NO_DAY = 0.5
-"""A month with its year, and no day."""
+"""A month with its year, without a day."""
 
-_SOON = 8  # Years to the next 29 February, at most.
+_SOON = 8  # Maximum years to the next 29 February.
 _AHEAD = 49
-"""Years from now that two digits reach; what is further lies in the past: GS1 General Specifications, section 7.12."""
-_BEGINNING = date(2026, 1, 1)  # From where two digits of a year are counted without a current day.
+"""Years ahead that a two-digit year reaches; later ones lie in the past: GS1 General Specifications, section 7.12."""
+_BEGINNING = date(2026, 1, 1)  # Replaces the current date for two-digit years where it is unknown.
 
 _MILLENNIUM = 2000
 _SIX, _EIGHT = 6, 8  # Digits of a date with a short and with a full year.
-_YEARS = range(2000, 2100)  # What labels and papers on a dock have; "nineteen twenty-seven" is no year there.
+_YEARS = range(2000, 2100)  # Years on labels and papers of a dock; "nineteen twenty-seven" is no year there.
 _WRITTEN = re.compile(
     r"(?P<first>[0-9]{1,4})(?P<mark>[./-])(?P<second>[0-9]{1,4})(?:(?P=mark)(?P<third>[0-9]{2,4}))?\.?"
 )
@@ -64,12 +64,12 @@ _TWO, _FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full ye
 
 
 _MONTH_ALONE = 0.5
-"""Of the dates where a month alone will do: said so."""
+"""Probability of a sampled month alone, where the field allows it."""
 _DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
 _MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
 _SOME_DAY = date(2026, 1, 1)
 _SOME_DAYS = 5 * 365
-"""From when on dates are made, and in how many days: what stands on labels of food."""
+"""First day and number of days of sampled dates: those on food labels."""
 _TEN = 10
 
 
@@ -135,13 +135,13 @@ class _Day(FieldKind):
         return day_said(value, language)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
-        """The day on the label; a month without a day is none where the field says so."""
+        """The day on the label; None for a month without a day where the field does not accept it."""
         whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
         return None if whole_month else day_on_label(element.value, today).isoformat()
 
 
 def day_said(value: str, language: Language) -> str:
-    """A day with the name of its month."""
+    """A day in words, with the name of its month."""
     day, dates = date.fromisoformat(value), language.table["dates"]
     month = dates["months"][day.month - 1][0]
     return str(dates["read"].format(day=day.day, month=month, year=day.year))
@@ -149,18 +149,18 @@ def day_said(value: str, language: Language) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How the dates of a field stand on its label."""
+    """The format of a field's dates on its label."""
 
     order: DayOrder
     partial: Partial = Partial.NONE
     today: date | None = None
-    """Without it no day is read whose year was not said."""
+    """None: dates without a year are not parsed."""
 
 
 def readings(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], label: Label
 ) -> list[tuple[int, str, float]]:
-    """Every date that begins at a word: where it ends, the day, its cost in nats. `language`: the table of its file."""
+    """Every date that begins at a word: its end, the day, its cost in nats. `language`: the parsed language file."""
     if at >= len(words):
         return []
     reader = _Reader(words, numerals, language["dates"], label)
@@ -179,7 +179,7 @@ _Found = tuple[int, date, float]
 
 
 class _Reader:
-    """Reads dates in the words of one utterance."""
+    """Parses dates in the words of one utterance."""
 
     def __init__(self, words: Sequence[str], numerals: SaysNumbers, said: Mapping[str, Any], label: Label) -> None:
         self._words = words
@@ -194,7 +194,7 @@ class _Reader:
         self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
 
     def day_first(self, at: int) -> Iterator[_Found]:
-        """A day, then its month, which is named or said as an ordinal: "the fifth of March"."""
+        """A day, then its month, by name or as an ordinal: "the fifth of March"."""
         for start in self._behind(at, "before_day"):
             for end, day, cost in self._days(start):
                 for begin in self._behind(end, "before_month"):
@@ -212,7 +212,7 @@ class _Reader:
                         yield from self._with_year(after, month, day, cost + more)
 
     def month_alone(self, at: int) -> Iterator[_Found]:
-        """A month without a day, which is its last one: "end of June", "March twenty twenty-seven"."""
+        """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return
         for start in self._ends(at, "ends"):
@@ -229,13 +229,13 @@ class _Reader:
                 )
 
     def label_digits(self, at: int) -> Iterator[_Found]:
-        """Six or eight digits as they stand on the label, in its order."""
+        """Six or eight digits in the label's order."""
         for end, text, cost in digits(self._words, at, self._numerals, _EIGHT):
             if len(text) in {_SIX, _EIGHT} and (day := _from_digits(text, self._label)):
                 yield end, day, cost
 
     def pieces(self, at: int) -> Iterator[_Found]:
-        """Three numbers in the order of the label; a full year may always stand first, as in ISO 8601."""
+        """Three numbers in the label's order; a full year may always come first, as in ISO 8601."""
         yield from self._in_order(at, self._label.order, self._years)
         if self._label.order is not DayOrder.YEAR_MONTH_DAY:
             yield from self._in_order(at, DayOrder.YEAR_MONTH_DAY, self._full_years)
@@ -262,7 +262,7 @@ class _Reader:
             yield at, found, cost + _WITHOUT_YEAR
 
     def _last_days(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[_Found]:
-        """The last day of a month, of the year that is said; else, if that may be, of the next one to come."""
+        """The last day of a month in its year; without a year, of its next occurrence, at the cost `without_year`."""
         for start in self._behind(at, "before_year"):
             full = [(end, year, 0.0 + more) for end, year, more in self._full_years(start)]
             short = [(end, year, _SHORT_YEAR + more) for end, year, more in self._short_years(start)]
@@ -290,7 +290,7 @@ class _Reader:
 
     def _months(self, at: int) -> Iterator[_Piece]:
         yield from self._month_names(at)
-        # "fünfter dritter": the ordinal of a month, where people say it so, and the label has the day first.
+        # "fünfter dritter": the ordinal of a month, where the label has the day first.
         if self._label.order is DayOrder.DAY_MONTH_YEAR:
             yield from (one for one in self._named(at, self._ordinals) if one[1] in _MONTHS)
 
@@ -343,7 +343,7 @@ _MONTHS = range(1, 13)
 
 
 def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
-    """The names of the numbers from 1 on, each with its number, by the word that it begins with."""
+    """The names of the numbers from 1 on, with their numbers, by first word."""
     found: dict[str, list[tuple[Phrase, int]]] = {}
     for number, ways in enumerate(names, start=1):
         for said in map(phrase, ways):
@@ -360,7 +360,7 @@ def _written(word: str, end: int, label: Label) -> Iterator[_Found]:
     first, second, third = parts["first"], parts["second"], parts["third"]
     if third is None:
         yield from _written_month(first, word[len(first) + 1 :].rstrip("."), end, label)
-    elif len(first) == _FOUR:  # as in ISO 8601, whatever the label has
+    elif len(first) == _FOUR:  # as in ISO 8601, in any label's order
         if day := _day(int(first), int(second), int(third)):
             yield end, day, 0.0
     elif len(first) <= _TWO and len(third) in {_TWO, _FOUR}:
@@ -379,7 +379,7 @@ def _written_month(first: str, second: str, end: int, label: Label) -> Iterator[
 
 
 def _from_digits(text: str, label: Label) -> date | None:
-    """Six or eight digits in the order of the label; 00 for a day is the end of the month, where that may be said."""
+    """Six or eight digits in the label's order; day 00 is the end of the month, where the label allows it."""
     full = len(text) == _EIGHT
     long = _FOUR if full else _TWO
     parts: dict[str, str] = {}
@@ -395,7 +395,7 @@ def _from_digits(text: str, label: Label) -> date | None:
 
 
 def _century(year: int, today: date | None) -> int:
-    """The full year of two digits: the nearest one, no more than 49 years ahead."""
+    """The full year of a two-digit one: the nearest, at most 49 years ahead."""
     now = (today or _BEGINNING).year
     full = now - now % 100 + year
     if full > now + _AHEAD:

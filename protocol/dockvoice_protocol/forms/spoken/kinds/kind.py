@@ -1,6 +1,6 @@
-"""The base class of all kinds of field, and what they share.
+"""The base class of field kinds, and their shared functions.
 
-A kind reads its values in words, samples them, says them, and describes them to recognisers and consoles. A subclass
+A kind parses its values in words, samples them, says them, and describes them to recognisers and consoles. A subclass
 with a name registers itself.
 """
 
@@ -20,115 +20,115 @@ from dockvoice_protocol.forms.spoken.numerals import Count, Group
 from dockvoice_protocol.records import FieldValue
 
 Read = tuple[int, FieldValue, float]
-"""Where a value ends, the value, its cost in nats."""
+"""End of a value, the value, its cost in nats."""
 
 
 class _Counting(Protocol):
     """The numbers in the words of one utterance."""
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
-        """The whole numbers that begin at a token: where each ends, its value, its cost."""
+        """The whole numbers that begin at a token: end, value, cost."""
 
 
 class WordsHeard(Protocol):
-    """One utterance, as a kind reads its values in it."""
+    """One utterance, in which a kind parses its values."""
 
     @property
     def words(self) -> Sequence[str]:
-        """The words, folded."""
+        """The folded words."""
 
     @property
     def language(self) -> Language:
-        """The language in which they were said."""
+        """Their language."""
 
     @property
     def numbers(self) -> _Counting:
-        """The numbers in them, with what the pauses inside of one cost."""
+        """The numbers in them; costs include those of pauses inside a number."""
 
     @property
     def today(self) -> date | None:
-        """The day from which days without a year are counted."""
+        """The current date, for dates without a year."""
 
 
 class ReadsAloud(Protocol):
-    """How a device reads an entry back."""
+    """The wording of a device's readback."""
 
     def spelt(self, value: str) -> str:
         """A value character by character."""
 
     def unit(self, field: FormField, code: str) -> str:
-        """What is counted in a unit, for several."""
+        """The plural of a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keywords:
-    """What a form writes of a field whose kind has rules of its own, as JSON Schema of each keyword."""
+    """The JSON Schema of a kind's own keywords in a form."""
 
     own: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of the field, besides those of every field."""
+    """Keywords of the field, in addition to the common ones."""
     required: tuple[str, ...] = ()
     voice: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of its `x-voice`, besides those of every field."""
+    """Keywords of its `x-voice`, in addition to the common ones."""
     voice_required: tuple[str, ...] = ()
     scan: tuple[str, ...] = ()
-    """The identifiers of GS1 that may fill it from a label; none: it has no `x-scan`."""
+    """The GS1 application identifiers that may fill it; empty: the field has no `x-scan`."""
 
 
 class FieldKind(Spoken, ABC):
     """One kind of field."""
 
     section: ClassVar[str | None] = None
-    """The section of a language's file that has its words; None: it needs none."""
+    """The section of a language's file with its words; None: it has none."""
     keywords: ClassVar[Keywords | None] = None
-    """None: a form writes it as any other field of its type."""
+    """None: it has the keywords of its type alone."""
     grammar: ClassVar[tuple[str, ...]] = ()
-    """JSGF for how a value is said, besides the phrases that are listed for it. `{field}` is the field's name."""
+    """JSGF alternatives of a value, in addition to its listed phrases. `{field}` is the field's name."""
     by_name: ClassVar[dict[str, type[FieldKind]]] = {}
-    """The registry: every class that has a name of its own."""
+    """The registry: every class that defines `name`."""
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
             cls.by_name[cls.name] = cls
 
     def rules(self) -> Mapping[str, str]:
-        """The rules of JSGF that its `grammar` names, and which are not those of every form."""
+        """The JSGF rules that its `grammar` uses, without those of every form."""
         return {}
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterable[Read]:
-        """The values that begin at a word, behind the field's label or where it is asked for; none of what is spelt."""
+        """The values that begin at a word, behind the field's label or as an answer; empty for spelt kinds."""
         return ()
 
     def unlabelled(self, field: FormField, at: int, heard: WordsHeard) -> Iterable[Read]:
-        """The values that begin at a word and are of this field without its label; for kinds that answer yes or no."""
+        """The values that begin at a word and are valid without the field's label; for yes-or-no kinds."""
         return ()
 
     @abstractmethod
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """A value that the form allows, for sentences to train recognisers on."""
+        """A random value that the form allows, for recognisers' training sentences."""
 
     @abstractmethod
     def words(self, value: Any, field: FormField, random: Random) -> str:
-        """A value in English words, in one of the ways that `readings` understands."""
+        """A value in random English words that `readings` parses."""
 
     @abstractmethod
     def read_back(self, value: Any, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """A value as a voice says it."""
+        """A value as the voice says it."""
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """An example of a value; a number begins with the next of `numbers`. None: there is no example."""
+        """An example value, made from the next of `numbers` where it is a number; None: no example."""
         return None
 
 
-_READ = "read"  # The template by which a day is read back.
+_READ = "read"  # Key of the readback template of dates.
 RARE = 20.0
-"""From this cost on it is no reading: two oddities in one value."""
+"""Least cost, in nats, of a reading that is dropped: two oddities in one value."""
 
 
 _Value = TypeVar("_Value", bound=Hashable)
 
 
 class SaysNumbers(Protocol):
-    """How a language says numbers."""
+    """Parses a language's numbers."""
 
     def counts(self, words: Sequence[str], at: int) -> Iterable[Count]:
         """Every count that begins at a word."""
@@ -138,7 +138,7 @@ class SaysNumbers(Protocol):
 
 
 def words_of(section: Any) -> Iterator[str]:
-    """Every phrase of a section of the table; how a day is read back is none."""
+    """Every phrase of a section of the language's table, without readback templates."""
     if isinstance(section, str):
         yield section
     elif isinstance(section, list):
@@ -146,7 +146,7 @@ def words_of(section: Any) -> Iterator[str]:
             yield from words_of(one)
     elif isinstance(section, dict):
         for key, one in section.items():
-            # What fractions and the like are made of is their keys; the keys of other tables are names.
+            # Keys with a string value (fractions and the like) are phrases; other keys are names.
             if key != _READ:
                 yield from [key] if isinstance(one, str) else words_of(one)
 
@@ -157,7 +157,7 @@ def either(phrases: Iterable[str]) -> str:
 
 
 def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
-    """Where each of the phrases that begin at a word ends."""
+    """The ends of the phrases that begin at a word."""
     for one in phrases:
         said = phrase(one)
         if tuple(words[at : at + len(said)]) == said:
@@ -165,13 +165,13 @@ def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]
 
 
 def behind(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
-    """Where one goes on: here, or behind one of the phrases, which may be left out."""
+    """The position itself, and the ends of the optional phrases that begin at it."""
     yield at
     yield from ends(words, at, phrases)
 
 
 def digits(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> Iterator[tuple[int, str, float]]:
-    """Digits said one after the other, group by group, up to so many: each with its end and its cost."""
+    """Strings of up to `most` digits, group by group: end, text, cost."""
     begun = [(at, "", 0.0)]
     while begun:
         longer: list[tuple[int, str, float]] = []
@@ -184,7 +184,7 @@ def digits(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> I
 
 
 def cheapest(found: Iterable[tuple[int, _Value, float]]) -> list[tuple[int, _Value, float]]:
-    """Each value once for each end, at its lowest cost; in the order of end and cost."""
+    """Each pair of end and value at its lowest cost, sorted by end and cost; those from `RARE` on are dropped."""
     least: dict[tuple[int, _Value], float] = {}
     for end, value, cost in found:
         if cost < RARE:

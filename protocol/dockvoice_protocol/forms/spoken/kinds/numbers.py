@@ -1,7 +1,7 @@
 """Numbers: whole ones ("one hundred and ten") and decimals ("two fifty point five", "minus eighteen", "1,200.5").
 
-Every value that the words may say is given, with its end and its cost. The form's limits are not checked here: a number
-with more places than are kept is heard, and asked about, not rounded.
+Every possible value is returned, with its end and its cost. The form's limits are not applied here: a number with too
+many decimal places must cause a question, not be rounded.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ _Found = tuple[int, float, float]
 _Exactly = tuple[int, Decimal, float]
 
 _LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
-_MOST_PLACES = 6  # Digits behind the point: what the finest step of a form keeps.
+_MOST_PLACES = 6  # Digits behind the point, as in the finest step of a form.
 
 _SPELT = 0.5
 """A whole part said digit by digit or in pairs, before a point: "two fifty point five"."""
 _NO_WHOLE = 0.5
 """Nothing before the point: "point five"."""
 _ANOTHER_MARK = 1.0
-"""Figures with the decimal mark of another language, where it can be nothing else: "52.5" in German."""
+"""Figures with another language's decimal mark, where they are unambiguous: "52.5" in German."""
 _MAY_BE_THOUSANDS = 2.0
-"""Figures like "2,500", which another language writes for another number: that is to be asked."""
+"""Ambiguous figures like "2,500", which mean another number in another language: below `RIVALRY`, to be asked about."""
 _HARDLY_THOUSANDS = 4.0
-"""The same where three places are kept, and the language's own mark stands before three digits: "52.125"."""
+"""The same where three places are kept, and the language's own mark precedes three digits: "52.125"."""
 
 _FIGURES = re.compile(
     "(?P<sign>[-\N{MINUS SIGN}\N{EN DASH}])?(?P<figures>[0-9.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*[0-9])"
 )
 _BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-"""What sets off thousands in any language."""
+"""Thousands separators in any language."""
 _THREE = 3
 _SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
 
 _MOST_STEPS = Decimal(250)
-"""Of the step of a decimal: so many above the least are sampled, evenly."""
+"""Width of the range above the minimum from which decimals are sampled, evenly."""
 _WHOLE = 0.5
-"""Of the decimals: without places."""
+"""Probability of a decimal without places."""
 _AND_A_HALF = 0.25
-"""Of the decimals that end in a half: said so."""
+"""Probability of "and a half" for decimals that end in a half."""
 _HALF = "5"
 """The places of a decimal that ends in a half."""
 _A_FEW = 4
@@ -71,7 +71,7 @@ _COMMON_COUNT = 250
 """Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
 _ROUND_HUNDREDS = 0.1
 _FEW, _MOSTLY_FEW = 20, 0.8
-"""Of the counts of what may be left out, such as damaged ones: so small."""
+"""Largest usual count of an optional field, such as damaged ones, and its probability."""
 _A_DOZEN = 12
 
 
@@ -97,7 +97,7 @@ class _Measure(FieldKind):
         return decimals(heard.words, at, heard.language.numerals, heard.language.table)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """Mostly near the least that is usual; half of them whole."""
+        """A decimal near the usual minimum; half of them whole."""
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
         least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
@@ -120,7 +120,7 @@ class _Measure(FieldKind):
         return _within(field, _A_FEW)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
-        """The measure on the label, with as many places as its identifier says."""
+        """The measure on the label, with the decimal places of its identifier."""
         return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
 
 
@@ -134,16 +134,16 @@ class _Cardinal(FieldKind):
     grammar = ("<count>",)
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
-        """Whole numbers, but for those said digit by digit: so a count is said with its unit, if at all."""
+        """Whole numbers, except those said digit by digit, which need their unit."""
         return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """Mostly a count that fits on a pallet; now and then whole hundreds."""
+        """A count that fits on a pallet, or sometimes whole hundreds."""
         least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
         hundreds = random.randint(1, 99) * 100
         if random.random() < _ROUND_HUNDREDS and least <= hundreds <= most:
             return hundreds
-        # Sentences count one or more; a form whose greatest count is 0 still gets what it allows.
+        # Sentences count one or more, unless the form's maximum is 0.
         lowest = min(max(least, 1), most)
         common = _FEW if not field.required and random.random() < _MOSTLY_FEW else _COMMON_COUNT
         return random.randint(lowest, max(lowest, min(most, common)))
@@ -162,13 +162,13 @@ class _Cardinal(FieldKind):
 
 
 def _in_figures(value: float, language: Language) -> str:
-    """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
+    """A number in figures of the language; the minus is a word, since a voice may skip a dash."""
     shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
     return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
 
 
 def _within(field: FormField, wanted: int) -> int:
-    """The whole number next to the one that is wanted which the form allows."""
+    """The whole number nearest to `wanted` within the form's limits."""
     least, most = field.limits
     return int(max(least, min(most, wanted)))
 
@@ -176,10 +176,10 @@ def _within(field: FormField, wanted: int) -> int:
 def decimals(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = _MOST_PLACES
 ) -> list[_Found]:
-    """Every decimal that begins at a word: where it ends, its value, its cost in nats.
+    """Every decimal that begins at a word: end, value, cost in nats.
 
-    `language` is the table of its file: `decimals`, and `thousands` and `decimal`, the marks in figures. `places` is
-    how many the field keeps, which says what "2,500" may be.
+    `language` is the parsed language file: `decimals`, and `thousands` and `decimal`, the marks in figures. `places` is
+    the field's number of decimal places, which decides the likely meaning of "2,500".
     """
     said = language["decimals"]
     found = [*_signed(words, at, numerals, language, places)]
@@ -201,7 +201,7 @@ def _signed(
         yield from _unsigned(words, start, numerals, language, places)
     for start in ends(words, at, language["decimals"]["minus"]):
         yield from (
-            # Behind its own beginning: numerals read no number behind "minus".
+            # Without the words before: numerals parse no number behind "minus".
             (start + end, -value, cost)
             for end, value, cost in _unsigned(words[start:], 0, numerals, language, places)
             if words[start][0] not in _SIGNS
@@ -225,7 +225,7 @@ def _unsigned(
 
 
 def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[_Exactly]:
-    """Counts directly before one of the phrases, read as if nothing followed."""
+    """Counts directly before one of the phrases, parsed as if nothing followed."""
     for stop in range(at + 1, min(len(words), at + _LONGEST_WHOLE + 1)):
         if any(ends(words, stop, before)):
             counts = numerals.counts(words[at:stop], 0)
@@ -253,7 +253,7 @@ def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapp
 
 
 def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
-    """What a number in figures says: "52.5", "-18", "1,200.5"."""
+    """The values of a number in figures, with their costs: "52.5", "-18", "1,200.5"."""
     written = _FIGURES.fullmatch(word)
     if written is None:
         return
@@ -288,14 +288,14 @@ def _grouped(figures: str, parts: str, mark: str) -> str | None:
 
 
 def _cost_of_own(figures: str, own: str, other: str, places: int) -> float:
-    """Of the language's own decimal mark as what sets off thousands."""
-    if figures.count(own) > 1 or other in figures:  # it can be nothing else
+    """Cost of the language's own decimal mark as the thousands separator."""
+    if figures.count(own) > 1 or other in figures:  # unambiguous
         return _ANOTHER_MARK
     return _HARDLY_THOUSANDS if places >= _THREE else _MAY_BE_THOUSANDS
 
 
 def _cost_of_other(figures: str, thousands: str | None, places: int) -> float:
-    """Of the other languages' decimal mark, which may set off thousands in this one."""
+    """Cost of other languages' decimal mark, which may be this one's thousands separator."""
     if thousands is None or _grouped(figures, thousands, "\0") is None:
         return _ANOTHER_MARK
     return _MAY_BE_THOUSANDS if places >= _THREE else RARE

@@ -1,4 +1,4 @@
-"""Kinds whose values are strings, said character by character or by their names."""
+"""Kinds with string values, said character by character or by their names."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
 _COMMON_LENGTH = 6
-"""Ids of up to six digits are sampled: what is printed on labels to be read out. Longer ones are still read."""
-_USUAL = 0.9  # Of the codes that are unusually short or long: sampled anew.
-_SHORT = 0.5  # Of the values that may be said by their last digits.
-_SEPARATED = 0.15  # Of the codes with dashes: the dashes said.
+"""Sampled ids have up to six digits, as on labels that are read out. Longer ones are still parsed."""
+_USUAL = 0.9  # Probability of sampling again for an unusual value.
+_SHORT = 0.5  # Probability of saying only the last digits, where the field allows that.
+_SEPARATED = 0.15  # Probability of saying the dashes of a code.
 _A_PAIR = 2
 
 
@@ -42,7 +42,7 @@ class _Text(FieldKind):
         return Shape((CharacterRun(self.sampled, least, most),))
 
     def words(self, value: str, field: FormField, random: Random) -> str:
-        """Character by character, now and then several at once; the last of them where those will do."""
+        """Character by character, or several at once; sometimes only the last ones, where the field allows that."""
         short = field.last_digits is not None and random.random() < _SHORT
         if "-" in value and not short:
             zero = zero_called(random)
@@ -57,7 +57,7 @@ class _Text(FieldKind):
 
 
 class _Spelt(_Text):
-    """A string that is said character by character, or a few of them at once."""
+    """A string said character by character, or a few characters at once."""
 
     spelt = True
     of_numbers = True
@@ -100,7 +100,7 @@ class _Letter(_Text):
     grammar = ("<{field}_letter>",)
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
-        """A letter, said once or in two ways one after the other: "b, bravo"."""
+        """A letter, said once, or twice in different wordings: "b, bravo"."""
         alphabet = heard.language.alphabet
         for end, said, cost in letters(heard.words, at, alphabet, names=True):
             yield end, said, cost
@@ -129,7 +129,7 @@ class _Enumeration(_Choice):
 
 
 class _UnitCode(_Choice):
-    """The code of the unit in which another field is counted: "cases"."""
+    """The unit code of another field's count: "cases"."""
 
     name = "unit"
     by_unit = True
@@ -156,7 +156,7 @@ class _UnitCode(_Choice):
 
 
 def _number_like(shape: Shape, digits: str) -> str:
-    """A string of this shape out of these digits, without its optional parts."""
+    """A string of this shape made of these digits, without optional parts."""
     at, made = 0, ""
     for part in shape.parts:
         count = min(part.most, max(part.least, len(digits) - at)) if part.least else 0

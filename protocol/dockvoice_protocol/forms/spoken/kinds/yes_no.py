@@ -1,4 +1,4 @@
-"""Yes and no: "sealed", "not sealed", "sealed: yes"; behind the label, or as an answer, "yes" and "no" alone."""
+"""Yes and no: "sealed", "not sealed", "sealed: yes"; behind the label, or as an answer, also a bare "yes" or "no"."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
 _ANSWERED = 5.0
-"""Cost of what says yes by itself, directly before "yes" or "no": there it is the label, "sealed no"."""
-_YES = 0.8  # The share of sampled values: most of what is looked at on a dock is sealed, whole, dry.
+"""Cost of a word for true or false directly before "yes" or "no", where it is the label: "sealed no"."""
+_YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, whole, dry.
 
 
 class _YesNo(FieldKind):
@@ -55,7 +55,7 @@ class _YesNo(FieldKind):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What says yes and no about one field, in one language."""
+    """The words for true and false of one field in one language."""
 
     true: tuple[str, ...]
     false: tuple[str, ...]
@@ -65,9 +65,9 @@ class Words:
 def readings(
     words: Sequence[str], at: int, language: Mapping[str, Any], field: Words, *, labelled: bool = False
 ) -> list[tuple[int, bool, float]]:
-    """Every yes or no that begins at a word: where it ends, which it is, its cost in nats.
+    """Every yes or no that begins at a word: end, value, cost in nats.
 
-    `labelled`: the label stands before it, or the field was asked for; then "yes" and "no" alone say it.
+    `labelled`: the label precedes it, or it is an answer; then a bare "yes" or "no" is valid.
     """
     return cheapest(_readings(words, at, language["yes_no"], field, labelled))
 
@@ -92,7 +92,7 @@ def _readings(
 
 
 def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: Words) -> bool:
-    """Is "sealed" here the end, or the middle, of "not sealed"? Then it says nothing by itself."""
+    """Whether the words are the middle or end of a longer phrase ("sealed" of "not sealed"), and so no value."""
     for one in (*field.true, *field.false):
         length = len(phrase(one))
         for start in range(max(0, at - length + 1), at):
