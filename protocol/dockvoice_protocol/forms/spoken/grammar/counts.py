@@ -1,4 +1,4 @@
-"""Counts: numbers with their units, said once, twice, or as one of two ("ten to twelve units")."""
+"""Parses counts: numbers with their units, said once, twice, or as one of two ("ten to twelve units")."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _BEFORE_UNITS = {
     Role.HEDGE_BEHIND: (weights.HEDGE, "h"),
     Role.PORTION: (weights.LINK, "w"),
 }
-"""Roles between a number and its unit, with their cost and their mark on the count."""
+"""Roles between a number and its unit, with their cost and mark on the count."""
 
 
-_DIGIT = 9  # The largest.
-_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # The phrases that say where something is: "over there".
+_DIGIT = 9  # The largest digit.
+_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 
 class _UnitCount(NamedTuple):
@@ -30,18 +30,18 @@ class _UnitCount(NamedTuple):
     end: int
     field: str
     values: tuple[FieldValue | None, ...]
-    """None where no number is said."""
+    """Possible values; None for an unknown number ("a few")."""
     cost: float
     marks: str
     code: str | None = None
-    """That of the unit, where a field of the form holds it."""
+    """The code of the unit, where another field holds it."""
 
 
 class UnitCounts:
     """The numbers with units in one utterance."""
 
     def __init__(self, spans: Spans, asked: str | None) -> None:
-        """`asked`: the field whose count would answer a question."""
+        """`asked`: the requested field."""
         self._asked = spans.fields.get(str(asked))
         self._spans = spans
         self._numbers = spans.numbers
@@ -49,11 +49,11 @@ class UnitCounts:
         self._language = spans.language
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
-        self._measured = next(measured, None)  # Where a count has a unit of its own, another one is unknown.
+        self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
         self._known: dict[int, list[_UnitCount]] = {}
 
     def at(self, at: int) -> list[_UnitCount]:
-        """Those that begin at a token."""
+        """The counts that begin at a token."""
         if at >= len(self._tokens):
             return []
         if (known := self._known.get(at)) is None:
@@ -62,7 +62,7 @@ class UnitCounts:
         return known
 
     def _none(self, at: int) -> Iterator[_UnitCount]:
-        """A negation for zero: "no pieces"; not "no, pieces"."""
+        """Zero by a negation: "no pieces", but not "no, pieces"."""
         straight_on = self._spans.goes_straight_on(at + 1)
         if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
@@ -70,7 +70,7 @@ class UnitCounts:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
     def _none_answered(self, at: int) -> Iterator[_UnitCount]:
-        """The answer that there are none, with a unit or with nothing else: "none", "none, cases"."""
+        """Zero as an answer, with a unit or alone: "none", "none, cases"."""
         field, size = self._asked, len(self._words)
         if field is None or not field.spoken.counts or not field.allows(0) or at > 0:
             return
@@ -97,7 +97,7 @@ class UnitCounts:
                     pass
 
     def _between(self, at: int) -> Iterator[_UnitCount]:
-        """The first number behind "between", and the second: "ten and twelve units"."""
+        """Both numbers behind "between": "ten and twelve units"."""
         for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
             if end < len(self._tokens):
                 joined = (self._words[end],) in self._language.words["joins"]
@@ -115,7 +115,7 @@ class UnitCounts:
                 yield from self._second(end, value, cost, marks)
 
     def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
-        """Numbers that begin at a token: where each ends, its value, its cost, its marks."""
+        """Numbers that begin at a token: end, value, cost, marks."""
         found: list[tuple[int, FieldValue, float, str]] = [
             (end, value, cost, "") for end, value, cost in self._numbers.cardinals(at)
         ]
@@ -128,11 +128,11 @@ class UnitCounts:
         return found
 
     def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[_UnitCount]:
-        """The number said again, behind a pause: "twelve, one two, units". `parted`: a pause stands before the first.
+        """A number repeated behind a pause: "twelve, one two, units". `parted`: a comma's pause precedes the first.
 
         Or in figures and in words: "two 2 cases".
         """
-        # In figures and in words it is said twice for certain; else it may have been two counts.
+        # In figures and in words it is certainly a repetition; else it may be two counts.
         sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause or sure else ():
             if other == value and max(cost, more) < weights.ODD:
@@ -142,10 +142,7 @@ class UnitCounts:
                 yield from self._with_unit(end, (value,), min(cost, more) + dearer, again)
 
     def _layered(self, at: int) -> Iterator[_UnitCount]:
-        """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full.
-
-        "Three times twelve" too.
-        """
+        """Products: "three times twelve", and "four layers of six", which are 24 only where the last one is full."""
         for end, layers, cost in self._numbers.cardinals(at):
             link = end + 1
             if (*self._words[end:link],) not in self._language.words["layers"]:
@@ -162,14 +159,14 @@ class UnitCounts:
             yield from self._product(last, times * size, cost + more + weights.LINK)
 
     def _product(self, at: int, value: int, cost: float) -> Iterator[_UnitCount]:
-        """A count that is to be confirmed, with its unit, or without one where nothing follows at once."""
+        """A hedged count with its unit, or without one where nothing follows directly."""
         counts = list(self._with_unit(at, (value,), cost, "h"))
         yield from counts
         if not counts and self._measured is not None and not self._spans.goes_straight_on(at):
             yield _UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
 
     def _anew(self, at: int) -> Iterator[_UnitCount]:
-        """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""
+        """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
             if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
@@ -181,13 +178,13 @@ class UnitCounts:
         return at < len(self._tokens) and self._tokens[at].pause > 0
 
     def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
-        """From one number to another: "10-12 units"."""
+        """A range with a dash: "10-12 units"."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
             if isinstance(value, int | float) and value < other:
                 yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
     def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
-        """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
+        """A second number behind a repetition or choice phrase: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
             announces = match.role in announced and match.end < len(self._tokens)
@@ -200,7 +197,7 @@ class UnitCounts:
                     yield from self._with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
     def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[_UnitCount]:
-        """The units that may stand behind a number that ends at `at`, with adjectives between."""
+        """The counts with a number that ends at `at`, by the units behind it, with adjectives between."""
         reached = [(at, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
@@ -219,14 +216,14 @@ class UnitCounts:
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
-        """May a unit belong to the value before it, and not to "degrees below zero"?"""
+        """Whether a unit may belong to the value before it, and not to "degrees below zero"."""
         field = self._spans.fields[unit.field]
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.types(value) and not below
 
     def _leads_elsewhere(self, at: int, end: int) -> bool:
-        """Do the words of a unit begin a longer phrase that says where: "ten over there", "six over on the left"?"""
+        """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
@@ -238,7 +235,7 @@ class UnitCounts:
 
 
 class CountMentions:
-    """The steps of one utterance that say a number with its unit."""
+    """Parser steps over a number with its unit."""
 
     def __init__(self, spans: Spans, queue: PathQueue, mentions: Mentions) -> None:
         self._numbers = spans.numbers
@@ -248,7 +245,7 @@ class CountMentions:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
     def say(self, path: Path, count: _UnitCount, at: int) -> None:
-        """A number with its unit, which begins at a token."""
+        """Step over a count that begins at a token."""
         if self._is_labelled(path, count, at):
             self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
@@ -267,7 +264,7 @@ class CountMentions:
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
     def _is_labelled(self, path: Path, count: _UnitCount, at: int) -> bool:
-        """Does a count with a unit belong to the label of another count before it: Spanish "falta una caja"?"""
+        """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""
         if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
         both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
@@ -275,13 +272,13 @@ class CountMentions:
         return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
     def _unvalued(self, path: Path, count: _UnitCount, at: int) -> float:
-        """The cost of a label without a value before a count: low where only a pause stands between."""
+        """The cost of a label without a value before a count: low for an identifier's label and a pause."""
         apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
         things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
         return weights.UNNUMBERED if apart and things else weights.FALSE_START
 
     def _with_others(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
-        """The path with the other events of a count: its unit, and other numbers that it may be."""
+        """The path with the other events of a count: its portion, its unit, and its rival numbers."""
         if "w" in count.marks:
             path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
@@ -293,14 +290,14 @@ class CountMentions:
         return path
 
     def _is_torn_off(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
-        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
+        """Whether a count follows one of its field without a unit: "fifty | eight cases", "sorry, fifty, uh, eight"."""
         last = path.last
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
 
     def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
-        """Does an id end, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"?"""
+        """Whether an id ends, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"."""
         last = path.last
         if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
             return False
@@ -313,14 +310,14 @@ class CountMentions:
         )
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
-        """The cost of a count digit by digit without a long pause behind an id."""
+        """The cost of a count said digit by digit, without a long pause behind an id."""
         pause = self._tokens[at].pause
         if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
     def _joined(self, path: Path, at: int, count: _UnitCount) -> float:
-        """The cost of words between two values that may join them to one: "seven hundred and | twelve"."""
+        """The cost of words between two values that may join them into one number: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
@@ -330,7 +327,7 @@ class CountMentions:
         return weights.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
-        """May the words before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
+        """Whether the words before a count may be its beginning: "two [unk] hundred units", "one | oh one units"."""
         last = path.last
         if last is not None and last.happens in {Happens.SLIP, Happens.UNMATCHED, Happens.NUMBER}:
             if self._numbers.is_headless(at):
@@ -357,12 +354,12 @@ class CountMentions:
         return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: _UnitCount) -> bool:
-        """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
+        """Whether a count begins inside a usual one without a pause, which follows an id said digit by digit."""
         usual, numbers = self._fields[count.field].is_usual, self._numbers
         ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
         for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
             before, inside = range(begin - SINGLY, begin), range(begin, at)
-            # A word that is drawn out may be the last of the id.
+            # A lengthened word may be the last of the id.
             if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
                 continue
             if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):

@@ -1,4 +1,4 @@
-"""The lexicon: every phrase that means something to a form in a language, and what it may be."""
+"""The lexicon: all phrases of a form and a language, with their possible roles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
 _REMEMBERED = 1024
-"""Values of a form of which is kept how implausible they are: more than the alternatives of one utterance hold."""
+"""Cache size of `implausible`: more values than the alternatives of one utterance have."""
 
 
 class Role(IntEnum):
@@ -27,9 +27,9 @@ class Role(IntEnum):
 
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.
-    OTHER_UNIT = auto()  # A unit that the form does not have: the number before it counts.
-    VALUE = auto()  # Says a listed value of a field.
-    DEED = auto()  # A verb for one, before its thing: "refuse".
+    OTHER_UNIT = auto()  # A unit that the form lacks: the number before it is a count.
+    VALUE = auto()  # A listed value of a field.
+    DEED = auto()  # A verb for a listed value, before its object: "refuse".
     OPENING = auto()
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
@@ -43,19 +43,19 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
-    SETS = auto()  # Between a thing on record and its corrected value: "was actually".
+    SETS = auto()  # Between a recorded thing and its corrected value: "was actually".
     SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
-    SETS_CHANGED = auto()  # Behind a thing that is to be changed: "to".
+    SETS_CHANGED = auto()  # Between the object of a change and its new value: "to".
     RANGE = auto()  # Before the first of two numbers: "between".
     PORTION = auto()  # One count may be a part of another: "of which".
-    TOTAL = auto()  # A count may be of all, other counts among it: "in total".
-    VAGUE = auto()  # Stands for an unsaid number: "a few".
-    NOTHING = auto()  # Says that a count of the form is zero: "empty".
+    TOTAL = auto()  # A count may include the other counts: "in total".
+    VAGUE = auto()  # In the place of a number: "a few".
+    NOTHING = auto()  # A count of zero: "empty".
     ELSEWHERE = auto()
     CHECK = auto()
     QUESTION = auto()
-    MOOD = auto()  # Anything else that makes no record.
-    TAKEN_BACK = auto()  # Cancels where nothing follows.
+    MOOD = auto()  # Any other phrase that keeps an utterance off the record.
+    TAKEN_BACK = auto()  # Cancels at the end of an utterance.
 
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
@@ -65,7 +65,7 @@ _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_A
 _REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
-"""Words that relate counts to one another: where a form has several, they are nothing else; elsewhere they say less."""
+"""Words that relate counts to one another: in a form with several counts they have no weaker role."""
 
 _ROLES = {
     "openings": Role.OPENING,
@@ -94,11 +94,11 @@ _ROLES = {
     "sets_changed": Role.SETS_CHANGED,
 }
 _VOWELS = frozenset("aeiouy")
-"""A label without any is an abbreviation, and may be said letter by letter: "L P N"."""
+"""A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
 _LONGEST_BEFORE = 3
-"""Words of an opening before an entry: "all right then"."""
+"""Words of the longest opening before an entry: "all right then"."""
 SLOT = "{"
-"""How a slot of an aside begins: "order {code}"."""
+"""First character of a slot in an aside: "order {code}"."""
 
 
 class _Use(NamedTuple):
@@ -106,15 +106,15 @@ class _Use(NamedTuple):
 
     role: Role
     field: str = ""
-    """That of a label, a unit or a value."""
+    """The field of a label, a unit or a value."""
     value: str = ""
-    """The value that it says; the mood of which it is."""
+    """Its value, or its mood."""
     code: str | None = None
-    """That of a unit, where a field of the form holds it."""
+    """The code of a unit, where another field holds it."""
 
 
 class _Sense(NamedTuple):
-    """One thing that a phrase may be."""
+    """One meaning of a phrase, without its first word."""
 
     rest: Phrase
     """The words behind the first."""
@@ -145,63 +145,63 @@ class Lexicon:
         self._begun = _by_first(begun, language)
         self._before = frozenset(language.words["openings"]) if begun else frozenset()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
-        # A filler elsewhere may be a word of this form: "sealed", "large", "of boxes".
+        # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _yes_and_no(form, language)
-        # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
+        # A value by itself, Spanish "roto", is no hedge and no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _yes_and_no(form, language)
         counts = {field.name for field in form.fields if field.spoken.counts}
-        # "Faltan dos cajas" counts what is short, where a form does.
+        # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
         self._never = _signs(form, language)
         if any(field.factors_by is not None for field in form.fields):
-            self._never |= set(language.words["goods"])  # The goods are a value here, and no remark.
+            self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()
         self._relating = {said for name in several for said in language.words[name]}
         self._senses: dict[str, tuple[_Sense, ...]] = {}
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
-        """By field, the shape of values with separators, which need not be said."""
+        """Shapes with optional separators, by field."""
         self.longest = {field.name: field.item.longest for field in form.fields if field.item.kind == "string"}
-        """By field, the most characters that a value may have."""
+        """Maximum length of a value, by field."""
         self.values = {
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
-        """By field, the values that its catalogue knows."""
+        """The catalogue's values, by field."""
         self.codes = {
             field.name: {"".join(one for one in value if one not in SEPARATORS): value for value in known}
             for field in form.fields
             if field.unlabelled and field.is_place and (known := self.values[field.name])
         }
-        """By field that may go without its label, its catalogue's values by their spelt characters."""
+        """For place fields that need no label: their catalogue's values, by their characters without separators."""
         self._items = {field.name: field.item for field in form.fields}
         self.shortened = {
             name: {said: fit for said, fit in _shortened(known).items() if not self._may_be_of_another(name, said)}
             for name, known in self.values.items()
             if name in self.shapes and form[name].is_place
         }
-        """By place, codes without leading zeros, and all values that each may be: "A101"."""
+        """By place field: codes without leading zeros ("A101"), and all values that each may mean."""
         self.begun = {
             name: frozenset(
                 code[:size] for code in (*codes, *self.shortened.get(name, ())) for size in range(1, len(code))
             )
             for name, codes in self.codes.items()
         }
-        """By field that may go without its label, all beginnings of its codes, whole or shortened."""
+        """All proper prefixes of the codes in `codes` and `shortened`, by field."""
         self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausible)
-        """The cost of a value for a field; the alternatives of one utterance share most values."""
+        """The cost of a value for a field; cached, since the alternatives of one utterance share most values."""
         self.sounding_like: dict[str, str] = {
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
-        """Number words that sound like a link, which may be meant before a label: "two dock b"."""
+        """Number words that sound like a link, to the link, which may precede a label: "two dock b"."""
         self.asides: dict[str, list[Phrase]] = {}
         self.slotted: dict[str, dict[str, list[Phrase]]] = {}
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
         for aside, openings, counted in _asides(language):
             if not (labels.isdisjoint(openings) and self._units.isdisjoint(counted)):
-                continue  # A remark elsewhere is a field of this form.
+                continue  # A remark in other forms is a field of this one.
             if aside[0].startswith(SLOT):
                 second = aside[1] if len(aside) > 1 else ""
                 self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
@@ -209,21 +209,21 @@ class Lexicon:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
 
     def _senses_of(self, word: str) -> tuple[_Sense, ...]:
-        """All phrases that begin with the word: those of the form, those of the language, and what may be either."""
+        """All phrases that begin with the word: of the form, the language, and counting words, verbs and openings."""
         if (known := self._senses.get(word)) is None:
             small = _of_language(self._language).get(word, ())
             around = (sense for said, sense in small if self._is_around(said, sense.use.role))
             own, counting = self._own.get(word, ()), (*self._counting.get(word, ()), *self._begun.get(word, ()))
             known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
-            if known:  # any word may be asked about
+            if known:  # an unbounded set of words has no meaning
                 self._senses[word] = known
         return known
 
     def _is_around(self, said: Phrase, role: Role) -> bool:
-        """Does a phrase of the language keep its role beside the words of the form?"""
+        """Whether a phrase of the language keeps its role beside the words of the form."""
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
-        # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
+        # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
         elsewhere = role in _REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
         if elsewhere and (said in self._taken or self._is_unit(said)):
             return False
@@ -232,7 +232,7 @@ class Lexicon:
         return not ((said in self._valued and role in _OF_OTHERS) or (role in _REMARKS and said in self._relating))
 
     def _is_unit(self, said: Phrase) -> bool:
-        """Is it a unit of the form behind an adjective: "full cases"?"""
+        """Whether the phrase is a unit of the form behind an adjective: "full cases"."""
         adjectives = self._language.words["adjectives"]
         return any(said[at:] in self._units and said[:at] in adjectives for at in range(1, len(said)))
 
@@ -263,8 +263,8 @@ class Lexicon:
                     found.append(Match(end, *entry.use))
         if any(match.role is Role.BEGINNING for match in found):
             found = self._resolve_beginning(found, tokens, at)
-        # Of the small words the longest phrase counts: "over to" is no "over". But "no one" may be "no, one ...".
-        # And the beginning of a label is neither: "off trailer", "damaged count".
+        # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
+        # The beginning of a label has no other role: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
         label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
         if label > at + 1:
@@ -274,7 +274,7 @@ class Lexicon:
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
     def _resolve_beginning(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
-        """The matches, a form's beginning in the place of a question or a wish where a sentence begins."""
+        """The matches; at the start of a sentence the form's opening replaces a question or a wish."""
         if not self._begins(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
         end = max(match.end for match in found if match.role is Role.BEGINNING)
@@ -282,7 +282,7 @@ class Lexicon:
         return [match for match in found if match.end > end or match.role in kept]
 
     def _begins(self, tokens: Sequence[Token], at: int) -> bool:
-        """Does a sentence begin at a token, or behind nothing but "okay" and the like?"""
+        """Whether a sentence begins at a token, or has only "okay" and the like before it."""
         if at == 0 or tokens[at].pause >= weights.STOP:
             return True
         said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
@@ -290,35 +290,35 @@ class Lexicon:
 
     @staticmethod
     def _parted(token: Token, entry: _Sense) -> bool:
-        """Does a pause part the small words of a phrase?"""
+        """Whether a pause splits a phrase, other than one of a field."""
         return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
-        """All that a whole phrase may be by itself."""
+        """All meanings of a whole phrase."""
         return tuple(sense.use for sense in self._senses_of(said[0]) if sense.rest == said[1:])
 
     def joins(self, word: str) -> bool:
-        """Is the word by itself a link: "of", "the"?"""
+        """Whether the single word is a link: "of", "the"."""
         return any(entry.use.role is Role.LINK and not entry.rest for entry in self._senses_of(word))
 
     def opens(self, word: str) -> bool:
-        """Does a label begin with the word?"""
+        """Whether a label begins with the word."""
         return any(entry.use.role is Role.LABEL for entry in self._senses_of(word))
 
     def begins_code(self, word: str) -> bool:
-        """Is the word a letter with which a value begins that is known without its label?"""
+        """Whether the word is the first letter of a value that is valid without its label."""
         letter = self._language.alphabet.code_words.get((word,), word).upper()
         return any(letter in begun for begun in self.begun.values()) and not letter.isdigit()
 
     def knows(self, word: str) -> bool:
-        """Does a phrase begin with the word?"""
+        """Whether a phrase begins with the word."""
         return bool(self._senses_of(word))
 
 
 def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Codes whose parts go without their leading zeros, and the values that each may be.
+    """Codes without the leading zeros of their parts, and the values that each may mean.
 
-    Not what begins another value, of which the end may not have been heard, and no digits alone, which may be a count.
+    Prefixes of other values are excluded, since the end may be lost, and so are digits alone, which may be a count.
     """
     parted = {value: "".join(" " if one in SEPARATORS else one for one in value).split() for value in sorted(values)}
     whole = {"".join(parts) for parts in parted.values()}
@@ -334,9 +334,9 @@ def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _asides(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], frozenset[Phrase]]]:
-    """Each aside, where a label would make a field of it and where a unit would.
+    """Each aside, with the phrases that, as a label or as a unit of the form, would make a field of it.
 
-    A label at its beginning, or before its slot: "off trailer {code}"; a unit behind that: "{number} kilos".
+    A label at its beginning or before its slot: "off trailer {code}"; a unit behind its slot: "{number} kilos".
     """
     return [(aside, frozenset(_openings(aside)), frozenset(_behind_slots(aside))) for aside in language.words["asides"]]
 
@@ -353,7 +353,7 @@ def _behind_slots(aside: Phrase) -> Iterator[Phrase]:
 
 
 def _opened(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
-    """A phrase by its first word. A compound number among its words is taken apart in the utterance too."""
+    """The first word of a phrase, and its sense. Compound numbers are split, as in the utterance."""
     first, *rest = (part for word in said for part in language.numerals.morphemes(word))
     return first, _Sense(tuple(rest), use)
 
@@ -361,7 +361,7 @@ def _opened(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
 def _by_first(
     listed: Iterable[tuple[Phrase, _Use]], language: Language
 ) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
-    """Phrases by their first words, in order."""
+    """Phrases by first word, in order."""
     found: dict[str, list[tuple[Phrase, _Sense]]] = {}
     for said, use in listed:
         first, sense = _opened(said, use, language)
@@ -371,7 +371,7 @@ def _by_first(
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _of_language(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
-    """Those that every form has."""
+    """The language's phrases, shared by all forms."""
     return _by_first(_small_words(language), language)
 
 
@@ -404,7 +404,7 @@ def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[t
 
 
 def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
-    """The labels, and those that are abbreviations letter by letter as well."""
+    """The labels, and abbreviations also letter by letter."""
     for label in labels:
         yield label
         if len(label) == 1 and label[0].isalpha() and not _VOWELS & set(label[0]):
@@ -419,26 +419,26 @@ def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
 
 
 def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """Words behind a count that give its field without a unit: "thirty-eight good"."""
+    """Words behind a count that name its field without a unit: "thirty-eight good"."""
     for field in form.fields:
         yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
 
 
 def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """Verbs for a value, which deny elsewhere: "refuse"."""
+    """Verbs for a value, which are denials in other forms: "refuse"."""
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
 
 
 def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """The form's beginnings of entries, as a recogniser writes them and as a transcript is read."""
+    """The form's openings, with elisions as a recogniser writes them and without, as in a parsed transcript."""
     for said in map(phrase, form.openings.get(language.code, ())):
         yield from ((way, _Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
 def _signs(form: Form, language: Language) -> set[Phrase]:
-    """Plus and minus, where a field may be below zero."""
+    """Words for plus and minus, where a field may be negative."""
     if not any(field.spoken.measures and (field.least or 0) < 0 for field in form.fields):
         return set()
     said = language.table["decimals"]
@@ -446,13 +446,13 @@ def _signs(form: Form, language: Language) -> set[Phrase]:
 
 
 def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
-    """Words for yes and no about fields without their labels."""
+    """Words for true and false without a label."""
     wordings = (field.wording(language.code) for field in form.fields)
     return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
 
 
 def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
-    """Every value of a field that is spoken as words of its own: words to value."""
+    """Words to values, for every value of a field with words of its own."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
@@ -461,6 +461,6 @@ def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[s
 
 
 def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
-    """The words for a value of an `enum`: its own, and those of the language."""
+    """The words for an `enum` value: itself, and its names in the language."""
     named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

@@ -1,8 +1,8 @@
-"""Meanings: the fields of a form by the explanations of an utterance, and where these differ.
+"""Merges the explanations of an utterance into the fields of a form.
 
 A field has a value only where all explanations within `weights.RIVALRY` of the cheapest agree on it, and none of them
-leaves something beside it unexplained. Where they give different values these are rivals; where there is one value and
-a doubt about it, it is what the operator is asked about.
+leaves words beside it unexplained. Different values are rivals; a single doubtful value is the runner-up, about which
+the device asks.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
 _TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
-"""Events that are about a form; a label alone is not: "the dock doors are freezing"."""
+"""Events with which an utterance is about a form; a label alone is not enough: "the dock doors are freezing"."""
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
-"""How fields are spoken whose value is one number of several words."""
+"""Events that name a field."""
 _LOOSE = frozenset({Happens.UNMATCHED, Happens.NUMBER})
 _RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
 _UNSURE = frozenset("hs")
-"""The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
+"""Marks of a doubtful mention: it is hedged, or holds an unexplained word."""
 
 _TENS = 20
-"""From here on tens and ones may be said apart: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
+"""Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
 _PLACES = (10, 100, 1000)
-"""Places that a correction may keep: the tens, the hundreds, the thousands."""
+"""Decimal places below which a correction may replace a number's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Meaning:
 
     fields: Mapping[str, FieldReading]
     mood: str | None
-    """Why it is no record, where it is none."""
+    """The reason why it makes no record; None where it may make one."""
     unrecorded: Mapping[str, FieldReading]
     """The fields that are not recorded because of its mood."""
     preface: tuple[int, ...]
-    """The tokens before the first field that belong to none."""
+    """The unexplained tokens before the first field."""
     paths: Sequence[Path]
-    """The explanations it rests on, the cheapest first."""
+    """Its rival explanations, the cheapest first."""
 
     @property
     def begins_astray(self) -> bool:
@@ -59,7 +59,7 @@ class Meaning:
 def meaning(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
-    """The meaning of explanations, the cheapest first. `asks`: a question mark ends the utterance."""
+    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.asks`)."""
     if not paths:
         return Meaning({}, "too many ways to understand it", {}, (), ())
     best = paths[0]
@@ -75,7 +75,7 @@ def meaning(
 def meaning_given(
     name: str, value: FieldValue, meant: Meaning, tokens: Sequence[Token], form: Form
 ) -> Mapping[str, FieldReading]:
-    """The fields, given the value of one of them: by the explanations in which it has that value."""
+    """The fields by only those explanations in which the field `name` has this value."""
     paths = [path for path in meant.paths if value in _values(path, name, tokens, form)]
     return _fields(paths, tokens, form) if paths and meant.fields else {}
 
@@ -86,10 +86,10 @@ def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Seque
 
 
 def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
-    """The fields as explanations that are likely say them, the cheapest first."""
+    """The readings of the fields by rival explanations, given the cheapest first."""
     told, fields = [_said_by_field(path, tokens, form) for path in paths], {}
     for one in form.fields:
-        # That a count may have gone without its unit puts the id in doubt, and says nothing of the count.
+        # A rival explanation with a count without its unit puts the id in doubt, but is no reading of the count.
         named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
         if named:
             fields[one.name] = _reading([said.get(one.name) for said in told], tokens)
@@ -97,14 +97,14 @@ def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[
 
 
 def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
-    """Why the utterance is no record: a likely explanation is a denial, a question, hearsay or a wish."""
+    """The reason why the utterance is no record: a rival explanation with a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
             if event.happens is Happens.MOOD:
                 return str(event.value)
     if asks:
         return "questions"
-    # "No, fifteen units" corrects; before a whole sentence "no" may deny all of it.
+    # "No, fifteen units" is a correction; before a complete entry "no" may deny all of it.
     needed = {one.name for one in form.fields if one.required}
     best = rivals[0].events
     denies = any(event.happens is Happens.NAY for event in best) and needed <= {event.field for event in best}
@@ -112,7 +112,7 @@ def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
 
 
 def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: Language) -> bool:
-    """Is a value said, or a word of one: "742nd", "minus twelve"?"""
+    """Whether the utterance has a value, or a word of one: "742nd", "minus twelve"."""
     if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
     strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
@@ -120,15 +120,15 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
 
 
 def _preface(best: Path) -> tuple[int, ...]:
-    """The tokens before the first field that belong to none, or to a label whose field comes later."""
+    """The tokens before the first field that belong to none, or to a field that is mentioned later."""
     mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
     before = best.events[: mentions[0]] if mentions else ()
     later = {best.events[at].field for at in mentions[1:]}
-    # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
+    # A withdrawn number belongs to none where the first mention is no count: "eight, no, pallet seven four two".
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
     counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
     loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
-    # "Container maersk MSKU1234565": its check digit shows that no word before it is a part of it.
+    # "Container maersk MSKU1234565": its check digit proves that no word before it is a part of it.
     labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
     astray = (
         event
@@ -140,27 +140,27 @@ def _preface(best: Path) -> tuple[int, ...]:
 
 @dataclass(slots=True)
 class _FieldMeaning:
-    """One field by one explanation."""
+    """The state of one field in one explanation."""
 
     of: FormField
     values: list[FieldValue | None] = field(default_factory=list)
-    """The current value and its rivals; empty where only a label was said."""
+    """The current value and its rivals; empty where there was only a label."""
     doubtful: bool = False
     denied: list[FieldValue | None] = field(default_factory=list)
     taken_back: list[FieldValue | None] = field(default_factory=list)
-    """Values that a correction took the place of."""
+    """Values that a correction replaced."""
     events: list[ExplanationEvent] = field(default_factory=list)
     """All its events, corrected ones included."""
     standing: list[ExplanationEvent] = field(default_factory=list)
-    """The events of the values."""
+    """The events of the current values."""
     beside: list[ExplanationEvent] = field(default_factory=list)
-    """Words that belong to nothing, and may have belonged to this."""
+    """Events without a field that may belong to this one."""
     unexplained: list[ExplanationEvent] = field(default_factory=list)
     """The same, and units or denials without a value."""
     replaced: int = 0
-    """The token at which the value that stands took the place of another one."""
+    """The token at which the current value replaced another one."""
     parts: list[FieldValue | None] = field(default_factory=list)
-    """Values that may be a part of one only: a loose number stands beside."""
+    """Values that may be only a part of the true one, because of a number beside them."""
     begun_anew: bool = False
     """The next mention replaces the values."""
 
@@ -168,7 +168,7 @@ class _FieldMeaning:
         """Add a mention; `slip` is the bare number that it corrects."""
         self.events += [event] if slip is None else [slip, event]
         if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
-            # It was put right in strange words: "wait, there is one more".
+            # A correction with unexplained words: "wait, there is one more".
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
         if "n" in event.marks:
             self.denied.append(event.value)
@@ -188,17 +188,17 @@ class _FieldMeaning:
 
     @property
     def is_unitless(self) -> bool:
-        """Are all its events counts without a unit?"""
+        """Whether all its events are counts without a unit."""
         return bool(self.events) and all("u" in event.marks for event in self.events)
 
     def settle(self) -> None:
-        """Decide doubt and denials after the last event."""
-        # Doubt about a corrected value does not matter.
+        """Apply doubt and denials after the last event."""
+        # Doubt about a replaced value is ignored.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken.spelt or self.of.spoken.is_number
         if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
             self.values, self.parts = [], self.values  # A possible part of a number is not offered.
-        # One of two, of which the other was no value of this: "three times four cases".
+        # One of two numbers, of which the other is no value of this field: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken.is_number
         self.doubtful |= alone and any("o" in event.marks for event in self.standing)
         if self.denied:
@@ -206,18 +206,18 @@ class _FieldMeaning:
             self.doubtful |= not self.values
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
-        """Do words that belong to nothing make a value one that may be but a part?"""
+        """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
         return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
 
     def _goes_on(self, strange: ExplanationEvent) -> bool:
-        """Does a strange word follow the digits of an id at once?"""
+        """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
 
     def _divides(self, strange: ExplanationEvent) -> bool:
-        """Does a strange word stand between two counts, which may be one: "one hundred and [unk] thirty nine"?"""
+        """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
         return self.of.spoken.is_number and "p" not in strange.marks and joined
 
@@ -243,7 +243,7 @@ class _FieldMeaning:
     def _say_another(self, event: ExplanationEvent) -> None:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
-        # Behind a pause, too, with its label and nothing between: "pallet six four, pallet six four six".
+        # Also behind a pause, with its label and nothing between: "pallet six four, pallet six four six".
         behind = [one.end for one in self.standing[-1:]] == [event.start] and "b" not in event.marks
         if restart and ("a" in event.marks or behind):
             self.values[-1:] = [event.value]
@@ -257,32 +257,32 @@ class _FieldMeaning:
 
     def _say_again(self, event: ExplanationEvent) -> None:
         if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
-            # Said again with its label, the second one settles it: "dock b ... d, dock d".
+            # A repetition with its label decides for the last value: "dock b ... d, dock d".
             self.values = [event.value]
         if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
-            self.replaced = event.start  # and what stood between was begun anew with it
+            self.replaced = event.start  # events between the two no longer cause doubt
         if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
-            self.values = [None]  # "0, 0, 0, 000" may be one number as well as one said twice.
+            self.values = [None]  # "0, 0, 0, 000" may be one number or a repetition.
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
     def _put_right_in_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
-        """The list after a correction: a bare one may be of the last value, or of all."""
+        """The possible lists after a correction: a bare one may replace the last value, or all."""
         anew = (str(event.value),)
         lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
     def _put_right(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
-        """The values after a correction, and whether they are sure: a bare one may be of the value's end only.
+        """The values after a correction, and whether they are certain: a bare one may replace the value's end only.
 
-        A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
-        id yet, but for one that begins it anew.
+        A bare id is doubtful where its length differs from the usual one that it replaces, and where it replaces an
+        unusual one, unless it is usual and longer.
         """
         value, old = event.value, self.values[-1]
         bare = "b" in event.marks
         if bare and "e" in event.marks:
             return [old, value], True
-        # A count without a unit may have been the beginning too: "two hundred and, wait, fifty units".
+        # A count without a unit may also have been the beginning: "two hundred and, wait, fifty units".
         if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
             return [value, *_completed(old, value)], True
         if not bare:
@@ -297,7 +297,7 @@ class _FieldMeaning:
 
 
 def _is_of_number(event: ExplanationEvent) -> bool:
-    """Is it a number that belongs to nothing, or a word of one?"""
+    """Whether it is a number without a field, or a word of one."""
     return event.happens is Happens.NUMBER or "t" in event.marks
 
 
@@ -306,9 +306,9 @@ def _is_unsure(event: ExplanationEvent) -> bool:
 
 
 def as_corrected(old: float, value: float) -> list[float]:
-    """The values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is below zero, or above.
+    """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19.
 
-    And "point three" may be but its places.
+    "Point three" may replace the decimal places only.
     """
     signs = (-1, 1) if old < 0 < value else (1,)
     places = [math.copysign(abs(int(old)) + value, old)] if 0 < value < 1 <= abs(old) else []
@@ -316,21 +316,21 @@ def as_corrected(old: float, value: float) -> list[float]:
 
 
 def _completed(old: int, value: int) -> list[FieldValue]:
-    """Further values of "two hundred and sixty, no, fifty" beside 50: 250."""
+    """Further values of a bare correction of a number's end, beside `value`: "two hundred and sixty, no, fifty" 250."""
     places = (place for place in _PLACES if value and value < place < old)
     return [old - old % place + value for place in places if place != _PLACES[0] or old % _PLACES[1] >= _TENS]
 
 
 class _Loose:
-    """The runs of words that belong to nothing, in one explanation."""
+    """The runs of adjacent events without a field in one explanation."""
 
     def __init__(self, events: Sequence[ExplanationEvent]) -> None:
         self._begin: dict[int, int] = {}
-        """By the end of each, where the run begins of which it is one."""
+        """Start of the run, by the end of each of its events."""
         self._end: dict[int, int] = {}
-        """By the beginning of each, where its run ends."""
+        """End of the run, by the start of each of its events."""
         self._numbers: list[int] = []
-        """Where those begin that are numbers, or of one: "minus"."""
+        """Starts of the events that are numbers, or words of one ("minus"), sorted."""
         loose = [event for event in events if event.happens in _LOOSE]
         for one in loose:
             self._begin[one.end] = self._begin.get(one.start, one.start)
@@ -340,11 +340,11 @@ class _Loose:
             self._end[one.start] = self._end.get(one.end, one.end)
 
     def around(self, event: ExplanationEvent) -> tuple[int, int]:
-        """The tokens of an event, and of the runs that touch it."""
+        """The start and end of an event together with the runs that touch it."""
         return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
 
     def holds_number(self, start: int, end: int) -> bool:
-        """Does a number begin in a run?"""
+        """Whether a number begins between two tokens."""
         at = bisect_left(self._numbers, start)
         return at < len(self._numbers) and self._numbers[at] < end
 
@@ -358,16 +358,16 @@ class _MeaningBuilder:
         self._form = form
         self._loose = _Loose(events)
         self._said: ExplanationEvent | None = None
-        """The last mention added."""
+        """The last added mention."""
         self._named: list[ExplanationEvent | None] = []
-        """By event, the next one behind it that names a field."""
+        """By event, the next event that names a field."""
         self._finally: dict[str | None, int] = {}
-        """By field, the last event that mentions it."""
+        """By field, the index of its last mention."""
         named: ExplanationEvent | None = None
         for at in range(len(events) - 1, -1, -1):
             event = events[at]
             self._named.append(named)
-            # The event of a unit precedes that of its count; of the two the count is the neighbour of others.
+            # The event of a unit precedes that of its count; only the count is a neighbour of other events.
             if event.happens in _NAMING and form[str(event.field)].unit_of is None:
                 named = event
             if event.happens is Happens.MENTION:
@@ -376,13 +376,13 @@ class _MeaningBuilder:
         self.fields: dict[str, _FieldMeaning] = {}
 
     def said_of(self, name: str) -> _FieldMeaning:
-        """The field by the events added so far; created on first use."""
+        """The state of a field after the events so far; created on first use."""
         if name not in self.fields:
             self.fields[name] = _FieldMeaning(self._form[name])
         return self.fields[name]
 
     def add(self, at: int, event: ExplanationEvent) -> None:
-        """Add the explanation's next event to the fields it concerns."""
+        """Apply the explanation's next event to its fields."""
         match event.happens:
             case Happens.MENTION:
                 self._mention(at, event)
@@ -403,13 +403,13 @@ class _MeaningBuilder:
                 pass
 
     def _in_full(self, event: ExplanationEvent) -> ExplanationEvent:
-        """The event; of a dangling denial or correction, which has no words, all words behind the last value."""
+        """The event; a dangling denial or correction, which has no words, gets all words behind the last value."""
         if event.happens is not Happens.DANGLING or self._said is None:
             return event
         return event._replace(start=self._said.end, end=len(self._tokens))
 
     def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
-        """A loose event, marked `r` where it is part of a remark: unmatched words behind a comma, "stop two"."""
+        """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
         start, _ = self._loose.around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
@@ -417,13 +417,13 @@ class _MeaningBuilder:
     def _mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
-            # With another thing all fields are said anew.
+            # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
         self.said_of(name).mention(event, self._slip(at, event))
 
     def _slip(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
-        """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
+        """The bare number that a mention corrects, as a value of the field; an id gets its leading zeros."""
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
@@ -444,19 +444,19 @@ class _MeaningBuilder:
             self.said_of(name).events.append(event)
 
     def _beside(self, at: int, event: ExplanationEvent) -> list[str]:
-        """The fields that an unmatched word puts in doubt: its neighbours, by the pauses around it.
+        """The fields that an event without a field puts in doubt: its neighbours, by the pauses around it.
 
-        Between digits and a count with no pause on either side it may have been part of both.
+        Between digits and a count, without a pause on either side, it may be part of both.
         """
         events = self._events
         if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
-            return []  # Whatever it is, it is the number of that unit.
+            return []  # It is the unknown number of that unit.
         before, after = self._said, self._named[at]
         if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
         if labelled and event.happens is not Happens.UNMATCHED:
-            after = None  # No value stands before its label.
+            after = None  # A value never precedes its label.
         if before is None or after is None:
             return [str(one.field) for one in (before, after) if one is not None]
         return self._nearer(event, before, after)
@@ -465,7 +465,7 @@ class _MeaningBuilder:
         start, end = self._loose.around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
-        # A count behind its label ends with no unit.
+        # A count behind its label has no unit that ends it.
         spoken, unended = self._form[str(before.field)].spoken, (before.basis or 0) > before.start
         open_ended = spoken.spelt or (spoken.is_number and unended)
         counts = self._form[str(after.field)].spoken.is_number
@@ -476,7 +476,7 @@ class _MeaningBuilder:
 
 
 def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, _FieldMeaning]:
-    """The fields by one explanation."""
+    """The states of the fields in one explanation."""
     telling = _MeaningBuilder(path.events, tokens, form)
     for at, event in enumerate(path.events):
         telling.add(at, event)
@@ -485,25 +485,25 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     _leave_open(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
-            # The unit that goes with "empty" is that of nothing else: "twelve empty boxes".
+            # The unit of "empty" is valid only with the count 0: not in "twelve empty boxes".
             count = telling.fields[said.of.unit_of]
             said.doubtful |= count.doubtful or count.values != [0]
     return telling.fields
 
 
 def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
-    """Leave a count open where another count may be a part of it: "24 cases including two damaged".
+    """Remove the value of a count that may include another one: "24 cases including two damaged".
 
-    Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
-    Of what was said before ("two of those damaged"), nothing is said here but the part.
+    The 24 may be the good ones or all, so that neither number may be offered. The whole is the largest count. Where the
+    whole was said in an earlier entry ("two of those damaged"), only the part is here.
     """
     told = fields.values()
     related = {event.happens for event in path.events if event.happens in _RELATING}
     counted = [said for said in told if said.of.spoken.counts]
     counts = [said for said in counted if said.values]
-    # "24 cases damaged" are 24 damaged ones, or 24 of which some are.
+    # "24 cases damaged" may be 24 damaged ones, or 24 of which some are.
     unsaid = {said.of.name for said in counted if not said.events}
-    # And of 24 cases, "two wet" are some.
+    # "Two wet" may be a part of 24 cases.
     wrong = {said.of.name for said in told if said.of.bare}
     if any(
         (event.happens is Happens.UNIT and event.field in unsaid)
@@ -525,9 +525,9 @@ def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequenc
 def _of_a_count(
     path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
 ) -> Iterator[_FieldMeaning]:
-    """Conditions said in one breath with a count: "three cases refused" may be three of more.
+    """Conditions directly behind a count, without a pause: "three cases refused" may be three of more.
 
-    Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
+    Not in forms with a single count, and not behind a pause: "24 cases, refused" holds for all.
     """
     if sum(field.spoken.counts for field in form.fields) == 1:
         return
@@ -539,11 +539,11 @@ def _of_a_count(
 
 
 def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
-    """One field, as the rival explanations say it, the cheapest first."""
+    """The reading of one field from its states in the rival explanations, given the cheapest first."""
     saying = [said for said in told if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
     unsure = any(None in said.values or said.doubtful for said in saying)
-    # Where they agree on the value, the others may take back but a part of the same: "4, 2, no".
+    # Where they agree on the value, only the cheapest counts: others may withdraw a part of the value, "4, 2, no".
     not_so = [
         value for said in saying for value in (*said.denied, *said.taken_back) if len(values) != 1 or said is saying[0]
     ]
@@ -554,7 +554,7 @@ def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> F
     basis = _basis(saying) or _words(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
     if not {part for said in saying for part in said.parts} <= set(values):
-        values = []  # Not all that it may be are known.
+        values = []  # The set of possible values is incomplete.
     if not values:
         return FieldReading(None, heard, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):
@@ -565,12 +565,12 @@ def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> F
 
 
 def _words(events: Sequence[ExplanationEvent]) -> set[int]:
-    """The tokens that events stand for, cues included."""
+    """The tokens of events, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 
 def _basis(saying: Sequence[_FieldMeaning]) -> set[int]:
-    """The tokens that say the values that stand, and the cues without which they would be some of several."""
+    """The tokens of the current values, and of the cues by which they replaced others."""
     basis: set[int] = set()
     for said in saying:
         for event in said.standing:
@@ -581,5 +581,5 @@ def _basis(saying: Sequence[_FieldMeaning]) -> set[int]:
 
 
 def _wordwise(tokens: Sequence[Token], spans: set[int]) -> list[int]:
-    """The tokens in order, those of one compound word once."""
+    """The tokens in order, one for each compound word."""
     return [at for at in sorted(spans) if not (tokens[at].inner and at - 1 in spans)]

@@ -1,4 +1,4 @@
-"""Mentions: a field is said to have a value, labelled, bare or spelt, and what that costs beside what was said before.
+"""Parses mentions, the values of fields, labelled, bare or spelt, with their costs given earlier mentions.
 
 A value may be spelt group by group, digits and letters: "seven four | two", "B dash one four".
 """
@@ -26,11 +26,11 @@ from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
 _DIGITS_IN_GROUP = 2
-"""Digits in a group of an identifier, at most, but for figures."""
+"""Maximum digits in a spoken group of an identifier; figures may have more."""
 
 
 class Speller:
-    """The steps of one utterance that spell a value."""
+    """Parser steps that spell a value."""
 
     def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
@@ -40,17 +40,17 @@ class Speller:
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
         self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
-        """Further groups by field, value so far and token: many paths share them."""
+        """Cache of further groups by field, value so far and token: many paths share them."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
-        """The first group of a value."""
+        """Step over the first group of a value."""
         for end, dearer, longer in self._further(field, Spelling(at, cost, "", marks), at, 0):
             self._queue.add(
                 end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
             )
 
     def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
-        """Another group of a value."""
+        """Step over another group of a value."""
         pause = self._pause(at)
         for end, cost, longer in self._further(self._spans.fields[str(path.field)], spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
@@ -59,7 +59,7 @@ class Speller:
     def _further(
         self, field: FormField, spelling: Spelling, at: int, pause: int
     ) -> Sequence[tuple[int, float, Spelling]]:
-        """How a value may go on with another group: where that ends, what it costs, and the value with it."""
+        """The possible next groups of a value: end, cost, and the value with the group."""
         if (known := self._known.get((field.name, spelling, at))) is None:
             most = self._spans.lexicon.longest[field.name]
             known = self._known[field.name, spelling, at] = [
@@ -70,18 +70,18 @@ class Speller:
         return known
 
     def _pause(self, at: int) -> int:
-        """The pause before a further group, by the silence or by the length of the word before."""
+        """The pause before a group, by the silence or by the lengthened word before."""
         return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
-        """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
+        """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
         word = self._words[at]
         if word in self._separators and not pause and self._words[at - 1] not in self._separators:
             self._queue.add(
                 at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
             )
         if pause and word == "oh" and at + 1 < len(self._tokens):
-            # Behind a hesitation it is as likely the digit.
+            # Behind a hesitation it is equally likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
             self._queue.go(path, at + 1, weights.RESTART + surprise)
@@ -89,9 +89,9 @@ class Speller:
     def _longer(
         self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
     ) -> tuple[float, Spelling]:
-        """What another group costs, and the value with it."""
+        """The cost of another group, and the value with it."""
         word, text = self._words[at], group.text
-        # A number of hundreds stands for a whole value; among other digits it is rare.
+        # A number of hundreds is usually a whole value; among other digits it is rare.
         whole = len(text) > _DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
@@ -102,10 +102,10 @@ class Speller:
         singles = spelling.singles and len(text) == 1
         paused, spared = _paused(spelling, pause, singles=singles)
         cost += paused
-        # Digits behind a number of hundreds may have been a part of it: 70055 sounds like 755, and "two hundred
-        # three four" for 2034 from 20034.
+        # Digits behind a number of hundreds may be a part of it: 70055 sounds like 755, and 20034 ("two hundred three
+        # four") like 2034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
-        # So may two whole values: "pallet 742 743".
+        # Two complete values are doubtful too: "pallet 742 743".
         item = field.item
         parts = (spelling.text, text)
         doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
@@ -123,7 +123,7 @@ class Speller:
         )
 
     def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
-        """What may be the next group."""
+        """The groups that may come next."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
         if field.spoken.is_code and not self._tokens[at].inner:
@@ -137,11 +137,11 @@ class Speller:
                 yield Group(at + 1, group.text, weights.HOMOPHONE)
 
     def _headless(self, at: int) -> float:
-        """What it costs to begin with a hundred, or thousand, of nothing."""
+        """The cost of beginning with a bare "hundred" or "thousand"."""
         return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
 
     def _uneven(self, at: int, pause: int) -> float:
-        """What it costs that a value goes on in another way than it began: in words after figures, or after a dash."""
+        """The cost of a change of style within a value: between figures and words, or a dash between figures."""
         before, word = self._words[at - 1], self._words[at]
         longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > _DIGITS_IN_GROUP
         words = (one for one in (before, word) if not one.isdigit())
@@ -150,29 +150,29 @@ class Speller:
         return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
     def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
-        """A path whose value ends here: without it, the values that it may be, and what ending there costs."""
+        """For a path whose spelt value ends here: the path without it, each possible value, and the cost of the end."""
         if not spelling.groups or spelling.joined:
             return
         if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
-            return  # Bare and alone it is the word that it sounds like: "non, pas toi".
+            return  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
         field = self._spans.fields[str(path.field)]
         cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.joined(spelling.text)
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
-        # Digit by digit leading zeros are left out; "A ten one" is another place than "A one oh one".
+        # Leading zeros may be omitted only digit by digit; "A ten one" is another place than "A one oh one".
         fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
         for value in (fit or (None,)) if said is None else _expanded(said, field, self._spans.catalogue):
             yield without, value, cost
 
 
 def _open(number: str, *, several: bool) -> bool:
-    """Whether a number of hundreds may have ended before its last digit: it has no tens, and is no single word."""
+    """Whether a number of hundreds may continue: it ends in "00", or it has several words and no tens."""
     return number.endswith("00") or (several and number[-2] == "0")
 
 
 def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
-    """What a pause before the next group costs, and what it is spared in an enumeration: "seven, four, two"."""
+    """The cost of a pause before the next group, and the cost waived as an enumeration: "seven, four, two"."""
     owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
     if not pause:
         return owed, 0.0
@@ -182,9 +182,9 @@ def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, fl
 
 
 def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
-    """The values that spelt characters may be: themselves, or each catalogue value that ends in them.
+    """The possible values of spelt characters: themselves, or each catalogue value that ends in them.
 
-    Only as many characters as the form says are taken for an end; where no value ends so, they make no value.
+    Only `last_digits` characters count as an end; where no value ends in them, the value is None.
     """
     if field.catalogue is None or len(value) != field.last_digits:
         return (value,)
@@ -195,22 +195,22 @@ def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str |
 
 
 SINGLY = 3
-"""Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
-is 194 and 86: behind "one nine four", "eighty" is not the digits 8 and 0."""
+"""Single digits after which the whole id is assumed to be said digit by digit: "one nine four eighty six cases" is 194
+and 86, since behind "one nine four", "eighty" is not the digits 8 and 0."""
 _PAIR = 2
-"""Digits from which on it is no chance that an id ends as the count behind it does."""
-HUNDRED = 100  # From here on a count may begin with that word.
+"""Least number of digits of a repetition at an id's end that is no coincidence."""
+HUNDRED = 100  # Least count that may begin with the word "hundred".
 SMALLEST_COUNT = 10
-"""A single digit after a pause is part of the id: operators pause anywhere in one."""
+"""Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
 class Mentions:
-    """The steps of one utterance that say a value."""
+    """Parser steps that mention a value."""
 
     def __init__(
         self, spans: Spans, queue: PathQueue, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
     ) -> None:
-        """`asked`: the field whose bare value would answer a question. `held`: what a correction may be about."""
+        """`asked`: the requested field. `held`: the entry that a correction may refer to."""
         self._spans = spans
         self._numbers = spans.numbers
         self._queue = queue
@@ -220,19 +220,19 @@ class Mentions:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._implausible = spans.lexicon.implausible
         self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
-        # A number that is said before a place can be nothing else, where nothing else of the form has one.
+        # A number before a place is the identifier, where no other field but places has numbers.
         others = {field.name for field in spans.form.fields if field.spoken.of_numbers} - set(spans.lexicon.codes)
         self._put = self._named if others == {self._named} else None
         self._yes_or_no = [field for field in spans.form.fields if field.spoken.answers]
         counted = {field.name for field in spans.form.fields if field.units}
-        # Where one count has units of measure, the others are known by their own words: "short".
+        # Where one count has units of measure, the others have words of their own: "short".
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
         self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
         below = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
         self._below_zero = below[0] if len(below) == 1 else None
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
-        """A value of a field, begun or said, from the token `at` on."""
+        """Step over a value of a field from the token `at` on, or begin to spell it."""
         field = self._fields[name]
         if field.spoken.spelt:
             self._speller.begin(path, field, at, cost, marks)
@@ -240,7 +240,7 @@ class Mentions:
             self.say(path, at, end, name, value, cost + dearer, marks)
 
     def spelt(self, path: Path, at: int) -> Iterator[Path]:
-        """The path, the value that it spells ended before the token `at`."""
+        """The paths in which the spelt value ends before the token `at`, one for each possible value."""
         spelling = path.spelling
         if spelling is None:
             return
@@ -262,13 +262,13 @@ class Mentions:
         return next((one for one in replaced if one in known), None)
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
-        """A value of a field, from the token `at` to before `end`."""
+        """Add a mention with the tokens from `at` to before `end`."""
         self._queue.add(end, self._mentioned(path.dearer(cost), at, end, name, value, cost, marks))
 
     def _mentioned(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
-        """The path with a mention that its state and what is pending mark."""
+        """The path with a mention, marked and priced by the path's state and pending marks."""
         if "t" in path.pending:
             event = ExplanationEvent(Happens.GOAL, value=value, start=path.since, end=end)
             return (
@@ -283,7 +283,7 @@ class Mentions:
         if pending:
             dearer += self._unmentioned(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
-                dearer += weights.OTHER  # "Not twelve" is said of what is twelve.
+                dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
             more, pending = self._denied(name, pending, stands=before is not None or "b" in marks)
             dearer += more
         corrects = before is not None and "c" in pending and "b" in marks
@@ -298,7 +298,7 @@ class Mentions:
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
     def _echoed(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
-        """The id that may have taken a number said twice for its end: "742 fifteen one five units"."""
+        """The id field whose end may be the first of a number said twice: "742 fifteen one five units"."""
         last = path.last
         if not self._fields[name].spoken.counts or last is None or last.end != start:
             return None
@@ -312,7 +312,7 @@ class Mentions:
                 return last.field
         return None
 
-    # What a mention costs.
+    # Costs of a mention.
 
     def _said_before(
         self, before: ExplanationEvent | None, value: FieldValue | None, marks: str, pending: str, at: int
@@ -321,22 +321,22 @@ class Mentions:
             return self._again(before, value, at)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
-        # What is announced as the same may be another.
+        # An announced repetition with another value.
         return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
     def _again(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
-        """What it costs to say a value again from the token `at` on, with nothing that announces it."""
+        """The cost of an unannounced second value from the token `at` on."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
-            return 0.0  # "Not B, D", and one more value of a list.
-        # A hesitation stands inside a value rather than before one that begins anew.
+            return 0.0  # "Not B, D", and a further value of a list.
+        # A hesitation is likelier inside a value than before a restart.
         anew = weights.HESITATED if self._tokens[at].hesitated else 0.0
         if earlier == value:
             return weights.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
             return weights.OTHER
         if value.startswith(earlier) and set(earlier) != {"0"}:
-            # What was broken off need not have been a value.
+            # The broken-off part need not be a plausible value.
             written = before.basis is not None and self._words[before.basis].isdigit()
             again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)
             again += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
@@ -346,7 +346,7 @@ class Mentions:
     def _of_other_length(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
     ) -> float:
-        """What it costs to correct an id by one of another length."""
+        """The cost of correcting an id by one of another length."""
         if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
         corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
@@ -354,7 +354,7 @@ class Mentions:
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
-        """The cost of correcting a field that was not said while others were, beyond a count's own unit."""
+        """The cost of correcting an unmentioned field behind others (not its own unit), without a slip or a pause."""
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
             return 0.0
@@ -363,16 +363,16 @@ class Mentions:
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
     def _denied(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
-        """What a denial costs, and how it marks the value. `stands`: something is there to be corrected."""
+        """The cost of a denial, and its marks on the value. `stands`: there is a value to be corrected."""
         field, cost = self._fields[name], 0.0
         if "m" in pending:
-            # "No" and the value of what was said before corrects it; of what was not, it denies it.
+            # "No" and a value corrects an earlier mention; without one it denies the value.
             cost += weights.OTHER if stands else 0.0
             pending = marked(pending.replace("m", ""), "n")
         if "n" in pending and field.spoken.answers:
             cost += weights.OTHER  # "Not sealed" is a value of its own.
         if "x" in pending:
-            # What is not the place says nothing of how many there are.
+            # Only a place can be denied by "elsewhere" phrases.
             place = not field.identifier and not field.spoken.counts
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
@@ -381,7 +381,7 @@ class Mentions:
     def _may_go_on(
         self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
     ) -> bool:
-        """May an id go on behind a cue rather than begin anew: "one sorry two three four", with no pause?"""
+        """Whether an id may continue behind a cue, not restart: "one sorry two three four", without a pause."""
         spelt = self._fields[name].spoken.spelt and isinstance(old, str) and isinstance(value, str)
         paused = self._tokens[cue[0]].pause or self._tokens[at].pause
         return (
@@ -391,7 +391,7 @@ class Mentions:
     # Values without label or unit.
 
     def bare(self, path: Path, at: int) -> None:
-        """A value without its label."""
+        """Step over a value without its label."""
         for name, cost, marks in self._may_be(path, at) if not self._spans.points(at) else ():
             self.value(path, name, at, cost, marks)
         for field in self._yes_or_no:
@@ -403,7 +403,7 @@ class Mentions:
             self._unitless(path, at)
 
     def _known(self, path: Path, at: int) -> None:
-        """What the catalogue knows as a whole, and the name of a thing that is put right: "742 should be fourteen"."""
+        """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
             for end, number in named(self._spans, at):
                 self.say(path, at, end, self._named, number, weights.ASKED, "")
@@ -414,26 +414,26 @@ class Mentions:
                 self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
-        """May a value of the field be said alone: as the answer to its question, or to correct what was said of it?"""
+        """Whether a bare value of the field is valid: as the answer to its question, or as a correction."""
         if name == self._asked or (alone and name in self._held):
             return True
         return "c" in path.pending and (name in path.story.said or name in self._held)
 
     def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
-        """A value that is known by its own words, which may be said of something else: "light broken"."""
+        """Add a mention of a value with its own words, doubtful where they describe something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
         marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
         self.say(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _signed(self, path: Path, at: int) -> None:
-        """A number below zero, which is of the one field that may be: "minus eighteen"."""
+        """Step over a negative number of the only field that allows one: "minus eighteen"."""
         if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
             return
         for end, value, cost in self._spans.below_zero(at):
             self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
 
     def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
-        """The fields that a bare value may be of here: name, cost, marks."""
+        """The possible fields of a bare value: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said
         if "w" in pending:
@@ -457,24 +457,24 @@ class Mentions:
                 yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
 
     def _goes_on(self, path: Path, name: str, at: int) -> bool:
-        """May the field that was said last be said again, or go on as a list?"""
+        """Whether the last field may be repeated, or continue as a list."""
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.happens is not Happens.MENTION:
             return False
         if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
             return True  # "Not ten, twelve."
-        listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
+        listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two values; "7-4-2" is one.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (not field.spoken.counts or name == self._asked)
 
     def is_behind_spelt(self, path: Path) -> bool:
-        """Does the path stand right behind digits or a code?"""
+        """Whether the path is directly behind digits or a code."""
         return path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
 
     def _unitless(self, path: Path, at: int) -> None:
-        """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve".
+        """Step over a count without its unit, a rival of the id's end: "seven four two | twelve".
 
-        A hedge may stand between: "seven four two, maybe twenty".
+        A hedge may come between: "seven four two, maybe twenty".
         """
         said, last = path.story.said, path.last
         if last is None or last.happens is not Happens.MENTION:
@@ -486,15 +486,15 @@ class Mentions:
             for end, value, cost in self._numbers.cardinals(at):
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
                     apart = pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_apart(last, at, value)
-                    # Of a temperature "minus" may be what was not heard.
+                    # Of a temperature, "minus" may be lost.
                     apart &= self._fields[name].spoken.counts
                     dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
                     self.say(path, at, end, name, value, cost + dearer, "u")
 
     def _is_apart(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
-        """Is an id whole, and the number behind it said in another style, and neither another id nor the end of a word?
+        """Whether an id is complete, and the number behind it is neither another id nor a part of the same number.
 
-        It is whole that is usual, and written in figures or said digit by digit in one breath.
+        A complete id is usual, and either written in figures or said digit by digit without longer pauses.
         """
         field, begin = self._fields[str(spelt.field)], spelt.start if spelt.basis is None else spelt.basis
         said = range(begin, spelt.end)
@@ -506,7 +506,7 @@ class Mentions:
 
 
 def _as_parted(said: str, like: str) -> str | None:
-    """What was said, separators put in where the old part has them; None where it is of another length."""
+    """The characters with the separators of the part `like`; None where their number differs."""
     rest = iter(said)
     sized = len(said) == sum(one not in SEPARATORS for one in like)
     return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None

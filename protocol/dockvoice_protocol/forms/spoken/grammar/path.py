@@ -1,7 +1,7 @@
-"""Paths: partial explanations of an utterance, what they say that its words do, and the queue of those still to grow.
+"""Paths: partial explanations of an utterance as sequences of events, and the queue of unfinished ones.
 
-The queue keeps paths by the token that comes next, as many as a cost budget and a horizon leave. Paths in the same
-state are kept once, as the cheapest.
+The queue holds paths by their next token, within a cost budget and a horizon. For each state it keeps only the
+cheapest.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from dockvoice_protocol.records import FieldValue
 
 
 class Happens(StrEnum):
-    """What an explanation says that some words do."""
+    """The type of an event in an explanation."""
 
-    MENTION = "mention"  # A field is said to have a value.
+    MENTION = "mention"  # A value of a field.
     LABEL = "label"  # A label without a value.
-    SLIP = "slip"  # A bare number that a cue takes back.
-    NUMBER = "number"  # A number that belongs to nothing.
+    SLIP = "slip"  # A bare number that a cue withdraws.
+    NUMBER = "number"  # A number without a field.
     UNIT = "unit"  # A unit without a number.
-    UNMATCHED = "unmatched"  # A word that nothing explains.
-    DANGLING = "dangling"  # A cue, a hedge or a choice that nothing follows.
-    HEDGE = "hedge"  # What stands before is only about right.
-    NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
+    UNMATCHED = "unmatched"  # An unexplained word.
+    DANGLING = "dangling"  # A cue, a hedge or a choice at the end.
+    HEDGE = "hedge"  # The value before is doubtful.
+    NAY = "nay"  # A leading "no" without a pause: "no twelve units on pallet 742".
     PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
-    TOTAL = "total"  # A count may be of all, what else is counted among it: "24 cases in total, two damaged".
+    TOTAL = "total"  # A count may include the other counts: "24 cases in total, two damaged".
     GOAL = "goal"  # The destination, for a field that holds the origin: "to door nine".
-    ASIDE = "aside"  # A remark with figures, behind which the words go straight on.
+    ASIDE = "aside"  # A remark with figures, without a pause behind it.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
 
 class ExplanationEvent(NamedTuple):
-    """One thing that an explanation says."""
+    """One event of an explanation."""
 
     happens: Happens
     field: str | None = None
     value: FieldValue | None = None
     marks: str = ""
-    """Of a mention, each a letter: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds a strange
-    word, `b` is bare, `r` is announced as a repetition, `a` said again, `e` of another field than the last,
-    `u` a count without its unit, `v` one without a number, `z` one that a word says is zero.
-    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of what belongs to nothing:
-    `r` is of a remark."""
+    """Letters. Of a mention: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds an unexplained
+    word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
+    `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero.
+    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
+    field: `r` is part of a remark."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
@@ -55,21 +55,21 @@ class ExplanationEvent(NamedTuple):
     basis: int | None = None
     """The token at which the value itself begins, behind its label."""
     cue: tuple[int, int] = (0, 0)
-    """The tokens that announce it as a correction."""
+    """The tokens of the cue that makes it a correction."""
 
 
 class Place(IntEnum):
-    """Where in a sentence a path stands."""
+    """The parser state of a path."""
 
-    START = auto()  # Nothing but openings so far.
+    START = auto()  # Only openings so far.
     BETWEEN = auto()
     LABELLED = auto()  # Behind a label, before its value.
     SPELLING = auto()  # Inside a value that is spelt group by group.
-    SAID = auto()  # Behind the value of a field.
+    SAID = auto()  # Directly behind the value of a field.
 
 
 class Spelling(NamedTuple):
-    """A value that is being spelt. Two are the same state when all but the first two attributes are equal."""
+    """An unfinished spelt value. Equality of state ignores the first two attributes."""
 
     start: int
     cost: float
@@ -78,20 +78,20 @@ class Spelling(NamedTuple):
     singles: bool = True
     """Digits one by one so far."""
     round: bool = False
-    """It ends with a number of hundreds to which digits may belong, or of which the last digit may be none."""
+    """It ends with a number of hundreds that may continue, or may have ended before its last digit."""
     groups: int = 0
     paused: int = 0
-    """How many of its gaps are pauses so far."""
+    """Number of pauses between its groups so far."""
     spared: float = 0.0
-    """What its pauses would have cost, were it not an enumeration."""
+    """Waived cost of its pauses, owed where it turns out to be no enumeration."""
     joined: bool = False
-    """Does it end with what joins it to more of it: "seven four dash"?"""
+    """Whether it ends with a separator: "seven four dash"."""
     cut: float = 0.0
-    """What it costs besides if another group follows at once: "forty" and "two" said for 402."""
+    """Additional cost if another group follows directly: "forty" and "two" said for 402."""
 
 
 class _Changes(TypedDict, total=False):
-    """What changes of a path where it goes on."""
+    """Changed attributes of a path's next step."""
 
     state: Place
     field: str | None
@@ -110,7 +110,7 @@ class Story:
     __slots__ = ("_next", "said")
 
     def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
-        """`said`: the fields that have a mention."""
+        """`said`: the mentioned fields."""
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
@@ -129,24 +129,24 @@ class Path(NamedTuple):
     cost: float
     state: Place
     field: str | None
-    """The field that was named last."""
+    """The last named field."""
     pending: str
-    """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place.
+    """Marks of the next mention: `c`, `n`, `h`, `o`, `r`; `m` denies like "no", `x` denies a place.
 
-    `w`: it is what is right of a thing on record ("was actually").
-    `t`: it is where the thing goes on to, and no mention at all."""
+    `w`: it is the corrected value of a recorded thing ("was actually").
+    `t`: it is a destination, and no mention."""
     spelling: Spelling | None
     events: tuple[ExplanationEvent, ...]
     story: Story
     """`events` without their positions."""
     since: int
-    """The token at which the label or the value at hand begins."""
+    """The token at which the current label or value begins."""
     cue: tuple[int, int] = (0, 0)
-    """The tokens of the cue that was said last."""
+    """The tokens of the last cue."""
 
     @property
     def last(self) -> ExplanationEvent | None:
-        """What happened last."""
+        """The last event, or None."""
         return self.events[-1] if self.events else None
 
     @property
@@ -156,11 +156,11 @@ class Path(NamedTuple):
 
     @property
     def interrupted(self) -> float:
-        """What it costs to say something else between "not" or "about" and what it is about."""
+        """The cost of other words between "not" or "about" and the value."""
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
     def dearer(self, cost: float) -> Path:
-        """The path at a higher cost."""
+        """The path with the cost added."""
         return Path(self.cost + cost, *self[1:])
 
     def telling(self, event: ExplanationEvent) -> Path:
@@ -169,7 +169,7 @@ class Path(NamedTuple):
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
     def mentioned(self, name: str) -> ExplanationEvent | None:
-        """The last mention of a field."""
+        """The last mention of a field, or None."""
         if name not in self.story.said:
             return None
         return next(one for one in reversed(self.events) if one.field == name and one.happens is Happens.MENTION)
@@ -185,7 +185,7 @@ _COST = attrgetter("cost")
 
 
 class _Later(NamedTuple):
-    """How a path goes on when the budget is larger."""
+    """A path's step that waits for a larger budget."""
 
     cost: float
     path: Path
@@ -202,31 +202,31 @@ class _Column:
         self.known: dict[object, float] = {}
         """By state, the lowest cost so far."""
         self.waiting: dict[object, Path] = {}
-        """By state, the paths that are still to grow."""
+        """By state, the unfinished paths."""
         self.later: list[_Later] = []
-        """Continuations beyond the budget, not made yet."""
+        """Steps beyond the budget, not taken yet."""
         self.cheapest = math.inf
-        """The lowest cost among both."""
+        """The lowest cost in `waiting` and `later`."""
         self.dearest = math.inf
-        """The highest cost that may still become a rival of the best one here."""
+        """The highest cost of a possible rival of the best path here."""
 
 
 class PathQueue:
-    """The partial explanations of one utterance, by the token that comes next, and how they go on.
+    """The partial explanations of one utterance, by their next token.
 
-    They grow within a budget. No explanation grows cheaper, so that none within it is missed; what costs more waits for
-    a larger one.
+    They grow within a budget. Steps never reduce a cost, so that none within the budget is missed; costlier ones wait
+    for a larger budget.
     """
 
     def __init__(self, words: Sequence[str], misheard: Container[str]) -> None:
-        """`misheard`: words that are a label only before a value."""
+        """`misheard`: words that count as a label only before a value."""
         self._words = words
         self._misheard = misheard
         self._columns = [_Column() for _ in range(len(words) + 1)]
         self.budget = 0.0
 
     def add(self, at: int, path: Path) -> None:
-        """Keep a path at the token `at`, unless one in the same state costs no more."""
+        """Insert a path at the token `at`, unless a known one in the same state costs no more."""
         column, cost = self._columns[at], path.cost
         if cost > column.dearest:
             return
@@ -241,13 +241,13 @@ class PathQueue:
         column.dearest = min(column.dearest, cost + weights.HORIZON)
 
     def due(self) -> Iterator[int]:
-        """The tokens at which some are to grow now, each after all before it did."""
+        """The tokens with paths within the budget, in order; each is yielded after all earlier ones were processed."""
         for at, column in enumerate(self._columns):
             if column.cheapest <= self.budget:
                 yield at
 
     def spelling(self, at: int) -> list[Path]:
-        """Those at a token that are to grow now and are in the middle of a value."""
+        """The paths at a token that are within the budget and inside a spelt value."""
         column = self._columns[at]
         budget, later, column.later = self.budget, column.later, []
         for one in later:
@@ -260,7 +260,7 @@ class PathQueue:
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
     def growing(self, at: int) -> list[Path]:
-        """Those at a token that grow now: those inside a value first, each kind by its cost."""
+        """Remove and return the paths at a token that grow now: those inside a value first, each kind by cost."""
         column = self._columns[at]
         most = min(self.budget, column.dearest)
         waiting, column.waiting = column.waiting, {}
@@ -278,11 +278,11 @@ class PathQueue:
         return [*inside, *between]
 
     def go(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
-        """Go on at the token `end`."""
+        """Continue a path at the token `end`."""
         self._go(path, None, end, path.cost + cost, changes)
 
     def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
-        """Go on behind an event."""
+        """Continue a path behind an event."""
         self._go(path, event, event.end, path.cost + cost, changes)
 
     def _go(self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes) -> None:
@@ -296,14 +296,14 @@ class PathQueue:
             column.cheapest = min(column.cheapest, cost)
 
     def opened(self, path: Path, cost: float = weights.FALSE_START) -> Path:
-        """The path, a label before that got no value set down as such."""
+        """The path; behind a label without a value, with the LABEL event and its cost."""
         if path.state is not Place.LABELLED:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
-        # A word that nothing explains was its value.
+        # Without the cost: an unexplained word was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
         path = path.telling(event)
-        # What is but like a label in sound is one only before a value.
+        # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))

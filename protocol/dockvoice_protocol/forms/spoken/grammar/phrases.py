@@ -1,4 +1,4 @@
-"""Phrases: the steps of labels, units and small words, by the role of each."""
+"""Parser steps over labels, units and other phrases, by their role."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, set
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
 _LONGEST_GOAL = 3
-"""Words that lead to where a thing goes: "on to the"."""
+"""Words of the longest phrase before a destination: "on to the"."""
 
 _Step = Callable[["SmallWords", Path, Match, int], None]
 """A path's step over a phrase at a token."""
 
 
 class _Links:
-    """The small words behind values, which may have been parts of them: a digit, a letter, an "and"."""
+    """Tests of the small words behind values, which may be parts of them: a digit, a letter, an "and"."""
 
     def __init__(self, spans: Spans, counts: UnitCounts) -> None:
         self._spans = spans
@@ -32,7 +32,7 @@ class _Links:
         self._language = spans.language
 
     def may_be_of_value(self, path: Path, match: Match, at: int) -> bool:
-        """May the words that begin at a token have been a part of the value before them?"""
+        """Whether the words at a token may be a part of the value before them."""
         return (
             self._sounds_like_digit(path, at)
             or self._is_another_letter(path, match, at)
@@ -41,20 +41,20 @@ class _Links:
         )
 
     def leads_away(self, path: Path, match: Match, at: int) -> bool:
-        """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
+        """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
         if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
             return False
         said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
 
     def _sounds_like_digit(self, path: Path, at: int) -> bool:
-        """May a word have been meant as a number behind a value that is not spelt?"""
+        """Whether a word behind a value that is not spelt may be a misheard number."""
         if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
             return False
         return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
 
     def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
-        """May a word with which the clause ends be a letter, behind one or digits: "dock F with A", "742 A"?"""
+        """Whether the last word of a clause may be a letter, behind one or digits: "dock F with A", "742 A"."""
         if path.field is None or self._spans.goes_straight_on(match.end):
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
@@ -63,7 +63,7 @@ class _Links:
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
-        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
+        """Whether a number breaks off, at the end ("five hundred and") or for a restart ("vinte e, vinte e oito")."""
         last = path.last
         if (
             last is None
@@ -78,7 +78,7 @@ class _Links:
         return again and self._tokens[match.end].pause > 0
 
     def _explains(self, path: Path, at: int) -> bool:
-        """Does something begin that should explain the letter before it, and does not: "b as in"?"""
+        """Whether the words begin a failed explanation of the letter before them: "b as in"."""
         if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_letter:
             return False
         joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
@@ -87,14 +87,14 @@ class _Links:
         return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
 
     def may_be_unit(self, path: Path, match: Match, at: int) -> bool:
-        """May a label be the unit of the digits before it, which then are no part of the id: "742 fifteen short"?"""
+        """Whether a label may be the unit of the digits before it, so that they are not of the id: "742 fifteen short"."""
         if path.state is not Place.SAID or self._tokens[at].pause:
             return False
         units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
         return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
 
     def leads_on_to(self, match: Match, at: int) -> bool:
-        """Does a word that may hedge the value before it belong to the next one: ", about 24", ", maybe wet"?"""
+        """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""
         if not self._spans.goes_straight_on(match.end):
             return False
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
@@ -105,7 +105,7 @@ class _Links:
         return hedges and (counted or self._spans.begins_bare(match.end))
 
     def multiplies(self, path: Path, match: Match, at: int) -> bool:
-        """Does a small word stand between figures of a remark and a count: "four layers of twelve cases"?"""
+        """Whether a small word is between a remark's figures and a count: "four layers of twelve cases"."""
         last = path.last
         if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.at(match.end):
             return False
@@ -113,7 +113,7 @@ class _Links:
         return named and any(self._numbers.begins(one) for one in range(last.start, last.end))
 
     def parts(self, path: Path, match: Match, at: int) -> bool:
-        """Does a small word stand between two counts, of which one may be a part of the other: "two short of 24"?"""
+        """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
         last = path.last
         if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
             return False
@@ -122,7 +122,7 @@ class _Links:
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
     def may_deny(self, match: Match, at: int) -> bool:
-        """May a cue and the next words deny a value: Spanish "pero no trece", Polish "nie trzynaście"?"""
+        """Whether a cue and the next words may deny a value: Spanish "pero no trece", Polish "nie trzynaście"."""
         nots, bare, last = self._language.words["nots"], self._language.words["bare_nots"], match.end - 1
         if last > at and (self._words[last],) in nots and self._spans.goes_straight_on(match.end):
             contrasts = tuple(self._words[at : match.end]) in self._language.words["contrasts"]
@@ -135,10 +135,10 @@ class _Links:
         return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denials(at))
 
     def denied_from(self, match: Match, at: int) -> int | None:
-        """Where the value begins that a cue denies, all in one breath: "no son trece", "que no es el 743".
+        """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
 
-        What is no cue by itself needs no verb, German "doch nicht dreizehn", nor what scoffs: Italian "macché tredici".
-        A verb that deletes takes off what it names: Spanish "quita dos cajas".
+        A pure denial needs no verb: German "doch nicht dreizehn", Italian "macché tredici". A verb of deletion removes
+        its object: Spanish "quita dos cajas".
         """
         breath = next((one for one in range(at + 1, match.end) if not self._spans.goes_straight_on(one)), match.end)
         begins = (one for one in range(at, breath) if (self._words[one],) in self._language.words["nots"])
@@ -148,36 +148,36 @@ class _Links:
         return next((end for end in ends if self._leads_to_value(end)), None)
 
     def deletes(self, match: Match, at: int) -> bool:
-        """Is a cue a verb that deletes its object: "scratch"?"""
+        """Whether a cue is a verb that deletes its object: "scratch"."""
         return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
 
     def _only_denies(self, at: int) -> bool:
-        """Does a word only deny: "not", and not "no", which corrects too?"""
+        """Whether a word only denies: "not", but not "no", which corrects too."""
         said = (self._words[at],)
         known = self._language.words
         return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
 
     def _denials(self, at: int) -> Iterator[int]:
-        """Where denials of several words end that begin at a token, with more behind them and no pause."""
+        """The ends of denials of several words that begin at a token, with words behind them and without a pause."""
         for one in self._spans.matches[at]:
             denies = one.role is Role.MOOD and one.value == "denials" and one.end > at + 1
             if denies and all(self._spans.goes_straight_on(inside) for inside in range(at + 1, one.end + 1)):
                 yield one.end
 
     def _leads_to_value(self, at: int) -> bool:
-        """Does a number, a label, a unit or a value begin at a token, or behind a small word there: "el 743"?"""
+        """Whether a number, label, unit or value begins at a token, or behind a link there: "el 743"."""
         small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
         begins = [at, *(end for end in small if self._spans.goes_straight_on(end))]
         of_fields = (one.role in OF_FIELDS for here in begins for one in self._spans.matches[here])
         return any(self._numbers.begins(here) or self._spans.begins_bare(here) for here in begins) or any(of_fields)
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
-        """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
+        """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
         counts = path.field is not None and self._fields[path.field].spoken.counts
         return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
 
     def touches(self, path: Path, at: int) -> bool:
-        """Stands nothing but small words, and no pause, between a value and the token: "dock B is full"?"""
+        """Whether only small words, and no pause, are between a value and the token: "dock B is full"."""
         if path.state is Place.SAID:
             return not self._tokens[at].pause
         last = path.last
@@ -188,14 +188,14 @@ class _Links:
 
 
 class _PuttingRight:
-    """Steps over phrases that set a named thing right: "742 was actually fourteen", "change 743 to eleven"."""
+    """Parser steps over corrections of a named thing: "742 was actually fourteen", "change 743 to eleven"."""
 
     def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
         self._queue = queue
 
     def go(self, path: Path, match: Match, at: int) -> None:
-        """Go on behind the phrase."""
+        """Step over the phrase."""
         if match.role is not Role.SETS_AGAIN:
             self._begin(path, match, at)
         elif "w" in path.pending and path.cue[1] == at:
@@ -211,7 +211,7 @@ class _PuttingRight:
             self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def changes(self, path: Path, at: int, end: int) -> bool:
-        """Do words stand between a thing that is to be changed and its new value: "change 743 to eleven"?"""
+        """Whether the words are between the object of a change and its new value: "change 743 to eleven"."""
         last, words, known = path.last, self._spans.words, self._spans.language.words
         if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
             return False
@@ -220,12 +220,12 @@ class _PuttingRight:
 
 
 class SmallWords:
-    """The steps of one utterance over phrases that mean something."""
+    """Parser steps over the lexicon's phrases."""
 
     def __init__(
         self, spans: Spans, counts: UnitCounts, queue: PathQueue, mentions: Mentions, asked: str | None
     ) -> None:
-        """`asked`: the field whose bare value would answer a question."""
+        """`asked`: the requested field."""
         self._spans = spans
         self._numbers = spans.numbers
         self._counts = counts
@@ -238,7 +238,7 @@ class SmallWords:
         self._language = spans.language
 
     def go(self, path: Path, at: int) -> None:
-        """Go on behind each phrase that begins at a token."""
+        """Step over each phrase that begins at a token."""
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._swallowing(path, match, at), match, at)
@@ -246,9 +246,9 @@ class SmallWords:
                 self._right.go(self._swallowing(path, match, at), match, at)
 
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
-        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three".
+        """The path, with a hedge where small words behind a label hold a digit: "pallet one second two three".
 
-        Or are a letter: "pallet A 742".
+        Or where they are a letter: "pallet A 742".
         """
         if path.state is not Place.LABELLED or match.role in OF_FIELDS:
             return path
@@ -261,7 +261,7 @@ class SmallWords:
     # Fields.
 
     def _label(self, path: Path, match: Match, at: int) -> None:
-        """A label; "number", which stands behind labels too, only where a clause begins: no "phone number"."""
+        """A label; "number", which may also follow a label, counts only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
@@ -287,7 +287,7 @@ class SmallWords:
             self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
-        """A value by itself; or as a deed, at the beginning, before the thing it is done to: "refuse pallet 744"."""
+        """A value by itself; or a verb for one, at the beginning, before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
             if path.state is Place.START and names_next(self._spans, match.end):
@@ -301,7 +301,7 @@ class SmallWords:
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
-        """Check digits or the check word of the place that was said."""
+        """Check digits or the check word of the place before them; wrong ones put it in doubt."""
         last = path.last
         if path.state is not Place.SAID or last is None:
             return
@@ -325,7 +325,7 @@ class SmallWords:
         self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may have been a digit or a letter of the first."""
+        """A small word between two values, which may be a digit or a letter of the first."""
         if self._right.changes(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
@@ -341,7 +341,7 @@ class SmallWords:
             path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
-            cost += weights.OTHER  # The count of a layer is not that of all.
+            cost += weights.OTHER  # The count of one layer is not the total.
         self._queue.go(path, match.end, cost, **between)
 
     def _portion(self, path: Path, match: Match, at: int) -> None:
@@ -359,7 +359,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.WITHIN)
 
     def _leads_on(self, path: Path, match: Match, at: int) -> bool:
-        """Does the sentence end with a word that should lead on: "dock B and", German "Tor B ist zu"?"""
+        """Whether the sentence ends with a word that should continue it: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
         remarks = {Role.TAIL, Role.BEHIND}
@@ -369,12 +369,12 @@ class SmallWords:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken.measures
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
-                # "Ten kilos each" is the weight of one.
+                # "Ten kilos each" is the weight of one piece.
                 path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._queue.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
-        """A remark; a question mark behind it ("got it?") makes no question of the entry."""
+        """A remark."""
         if self._links.touches(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
@@ -385,7 +385,7 @@ class SmallWords:
     # Phrases about the next value, or the last.
 
     def _cue(self, path: Path, match: Match, at: int) -> None:
-        """The cue of a correction; "no" before a count may deny all that follows."""
+        """The cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
@@ -410,7 +410,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _contrast(self, path: Path, match: Match, at: int) -> None:
-        """A denial of the next value; a cue ("no") denies only without a pause, behind other events."""
+        """A denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
             self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
@@ -421,9 +421,9 @@ class SmallWords:
     def _elsewhere(self, path: Path, match: Match, at: int) -> None:
         ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
         if ranges and self._counts.at(at):
-            return  # "Between two and four degrees" says nothing of a place.
+            return  # "Between two and four degrees" is no place.
         if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
-            return  # "Behind" is a value of the form, and no place of something else.
+            return  # "Behind" is a value of this form.
         self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
@@ -447,14 +447,14 @@ class SmallWords:
             self._queue.go(path, match.end, cost, pending=marked(path.pending, "o"))
 
     def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
-        """Does a word behind an id and a pause rather hedge the count that follows: "742, maybe twenty"?"""
+        """Whether a word behind an id and a pause hedges the next count: "742, maybe twenty"."""
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
         return Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0 and self._mentions.is_behind_spelt(path)
 
-    # Phrases that make it no record.
+    # Phrases that keep the utterance off the record.
 
     def _question(self, path: Path, match: Match, at: int) -> None:
-        """The beginning of a question; behind a short pause it may be something else."""
+        """The beginning of a question; behind a short pause it is less certain."""
         pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return
@@ -498,4 +498,4 @@ class SmallWords:
         Role.MOOD: _mood,
         Role.TAKEN_BACK: _taken_back,
     }
-    """`Role.ADJECTIVE` has none: it says something before a unit alone."""
+    """`Role.ADJECTIVE` has none: it is valid only before a unit (`UnitCounts`)."""

@@ -1,6 +1,6 @@
-"""Spans: what stretches of one utterance may be by themselves, whatever path reaches them.
+"""The possible meanings of spans of one utterance, independent of the path that reaches them.
 
-Many paths reach the same word, so that each answer is cached.
+Many paths reach the same word, so that results are cached.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
 _SHORTEST_NAME = 100
-"""From here on a number without a unit may be that of another thing: "742 should be 743"."""
+"""Least number without a unit that may name another thing: "742 should be 743"."""
 _LONGEST_FACTOR = 2
-"""Digits of a number that another one is multiplied by; "742 times twelve" is no sum."""
+"""Maximum digits of a factor; "742 times twelve" is no product."""
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 
@@ -53,7 +53,7 @@ class _Numbers:
         return known
 
     def _run(self, at: int) -> Phrase:
-        """The words of a number, and the one before it, unless that ends the number broken off: "mil, mil e dez"."""
+        """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
         before, *run = self._numerals.run(self._words, at)
         again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
         anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
@@ -73,14 +73,14 @@ class _Numbers:
         return known
 
     def multipliers(self, at: int) -> Iterator[tuple[int, int, float]]:
-        """The numbers at a token that another one is multiplied by: where that begins, the value, its cost."""
+        """The factors at a token that multiply a number: start of that number, value, cost."""
         longest = range(at + 1, min(at + LONGEST_HEAD + 1, len(self._words)))
         for end in filter(self._multiplies, longest):
             found = self._numerals.counts_of(("", *self._words[at:end]))
             yield from ((end + 1, value, cost) for size, value, cost in found if at + size == end)
 
     def _multiplies(self, at: int) -> bool:
-        """Does a word multiply the number before it, all in one breath: "three times twelve"?"""
+        """Whether a word multiplies the numbers around it, without a pause: "three times twelve"."""
         if at + 1 >= len(self._words) or (self._words[at],) not in self._multipliers:
             return False
         paused = self._tokens[at].pause or self._tokens[at + 1].pause
@@ -88,7 +88,7 @@ class _Numbers:
         return not paused and (behind.isdigit() or self._numerals.is_part(behind))
 
     def _pauses(self, at: int, end: int) -> float:
-        """The cost of pauses inside one number: they are rarer there than between the digits of an id."""
+        """The cost of pauses inside one number, which are rarer than between the digits of an id."""
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def ends(self, at: int) -> list[int]:
@@ -104,20 +104,20 @@ class _Numbers:
         return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
 
     def goes_on(self, at: int) -> bool:
-        """Is nothing before a token but its own onset: a silence too short to break off in, and no drawn-out word?"""
+        """Whether a silence before a token is only its onset: too short for a break, and behind no lengthened word."""
         return self._tokens[at].pause == weights.SLIGHT and not self._tokens[at - 1].final
 
     def is_headless(self, at: int) -> bool:
-        """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
+        """Whether a number begins with a bare "hundred": "hundred and five". The word before it may be lost."""
         alone = self._numerals.counts_of(("", self._words[at]))
         return not self._words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
 
     def are_inside_one(self, at: int, end: int) -> bool:
-        """Is there one number of which the tokens from `at` to `end` are the middle, whatever pauses are in it?"""
+        """Whether the tokens from `at` to `end` may be the middle of one number, regardless of pauses."""
         return self._goes_beyond(range(max(0, at - LONGEST_HEAD), at), end)
 
     def are_one(self, start: int, at: int) -> bool:
-        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
+        """Whether one number may begin at or behind `start` and continue at `at`, regardless of pauses."""
         return self._goes_beyond(range(start, at), at)
 
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
@@ -126,7 +126,7 @@ class _Numbers:
         return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 
     def only_joins(self, start: int, end: int) -> bool:
-        """Are there only joiners of numbers between two tokens, and no pause?"""
+        """Whether only joiners of numbers, and no pause, are between two tokens."""
         joined = all(self._numerals.is_joiner(word) for word in self._words[start:end])
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
@@ -134,11 +134,11 @@ class _Numbers:
         return decimals(self._words, at, self._numerals, self._table)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
-        """Where a phrase such as "below zero" ends that begins at a token."""
+        """The ends of phrases such as "below zero" that begin at a token."""
         yield from ends(self._words, at, self._table["decimals"]["below"])
 
     def proofs(self, check: str, at: int) -> Iterator[int]:
-        """Where a check word or check digits end that begin at a token."""
+        """The ends of the check word or check digits that begin at a token."""
         words = tuple(check.split())
         if tuple(self._words[at : at + len(words)]) == words:
             yield at + len(words)
@@ -157,7 +157,7 @@ class _Numbers:
 
 
 class Spans:
-    """The words of one utterance, and the meanings of their stretches for a form."""
+    """The words of one utterance, and the meanings of their spans for a form."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class Spans:
         lexicon: Lexicon,
         today: dt.date | None = None,
     ) -> None:
-        """`today` is for days that are said without their year."""
+        """`today` is for dates without a year."""
         self.tokens = tokens
         self.words = [token.text for token in tokens]
         self.size = len(tokens)
@@ -178,7 +178,7 @@ class Spans:
         self.language = language
         self.lexicon = lexicon
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
-        """By token, the phrases that begin with it."""
+        """By token, the phrases that begin at it."""
         self.numbers = _Numbers(tokens, language)
         for at, found in enumerate(self.matches):
             if len(found) > 1:
@@ -192,20 +192,21 @@ class Spans:
         self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
         for at, found in enumerate(self.matches):
-            if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
+            if found and self.codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
 
     def _without_talk(self, found: list[Match]) -> list[Match]:
-        """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
+        """The phrases without moods of words that are a label before a value ("trailer")."""
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
-        valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": one is short.
+        valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     def _without_hedge(self, found: list[Match]) -> list[Match]:
-        """Phrases that begin at a token; a word behind a count ("38 gut") hedges the next one only at once.
+        """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
 
-        And what may begin a clause ("add") hedges a number at once ("add twelve cases to 742"), and nothing else.
+        A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
+        opening.
         """
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
         begun = {match.end for match in found if match.role is Role.OPENING}
@@ -218,20 +219,20 @@ class Spans:
     # Words and pauses.
 
     def goes_straight_on(self, at: int) -> bool:
-        """Does another word follow, with no pause before it?"""
+        """Whether there is a word at `at`, without a pause before it."""
         return at < self.size and not self.tokens[at].pause
 
     def asks(self) -> bool:
-        """Does a question mark stand in the utterance, but behind a remark such as "got it?"?
+        """Whether the utterance has a question mark, except behind a remark such as "got it?".
 
-        And not behind what begins an entry: "can i get twelve units?".
+        And except in a sentence with the form's own opening: "can i get twelve units?".
         """
         return any(
             token.asks and not self._only_checks(at) and not _is_begun(self, at) for at, token in enumerate(self.tokens)
         )
 
     def _only_checks(self, at: int) -> bool:
-        """Does a remark end at the token that only makes sure of being heard, and no "right?" either?"""
+        """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
         yes = self.language.commands["yes"]
         return any(
             match.role is Role.TAIL and match.end == at + 1 and self.tokens[start].pause and said not in yes
@@ -241,9 +242,9 @@ class Spans:
         )
 
     def is_said_of(self, start: int, at: int) -> bool:
-        """Does an adjective's subject lead up to a token at once, or by small words: "light is broken"?
+        """Whether an adjective precedes a token directly or by links, as the subject of it: "light is broken".
 
-        Only the words from `start` on are looked at.
+        Only the words from `start` on are examined.
         """
         while at > start and not self.tokens[at].pause:
             ending = [(begin, match) for begin in range(start, at) for match in self.matches[begin] if match.end == at]
@@ -256,37 +257,37 @@ class Spans:
         return False
 
     def points(self, at: int) -> bool:
-        """Does a word that may be a number end a pointer: "this one"?"""
+        """Whether a word that may be a number ends a pointer: "this one"."""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
         said = (tuple(self.words[start : at + 1]) for start in range(first, at))
         return any(one in self.language.words["pointers"] for one in said)
 
     def tells_of_next(self, at: int, end: int) -> bool:
-        """Is an adjective of the thing whose label follows at once: "full pallet 742"?"""
+        """Whether the words are an adjective of a directly following label: "full pallet 742"."""
         follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
         return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
 
     # Letters and the values of fields.
 
     def may_be_digit(self, at: int) -> bool:
-        """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
+        """Whether a word that sounds like a digit may be one: it is not as brief as a preposition."""
         return not self.tokens[at].inner and not self.tokens[at].brief
 
     def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
-        """The letters that begin at a token, but for those written out as words ("bee")."""
+        """The letters that begin at a token, except those written as words ("bee")."""
         return letters(self.words, at, self.language.alphabet, names=False)
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
-        """May a word that is one letter be the value of a field that is expected here?"""
+        """Whether a single-letter word may be a value of the expected field."""
         spells = self.fields[name].spoken.spells
         return spells and end == at + 1 and len(self.words[at]) == 1
 
     def is_letter(self, at: int, end: int) -> bool:
-        """Is a word one letter, and no digit?"""
+        """Whether a word is one letter, and no digit."""
         return end == at + 1 and self.words[at] in LETTERS and not self.numbers.begins(at)
 
     def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
-        """The possible values of a field that is not spelt, from a token: the end, the value, the cost."""
+        """The possible values of a field at a token, unless it is spelt: end, value, cost."""
         if (known := self._values.get((field.name, at))) is None:
             known = self._values[field.name, at] = list(self._read(field, at))
         return known
@@ -298,9 +299,9 @@ class Spans:
         yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
 
     def codes(self, at: int) -> list[tuple[int, str, str, float]]:
-        """The places that begin at a token and are known without a label: where each ends, its field, itself, its cost.
+        """The places that begin at a token and need no label: end, field, code, cost.
 
-        Nothing but the whole code of one that the catalogue knows, or all that it may be without its leading zeros.
+        Only complete codes of the catalogue, and all that a code without leading zeros may mean.
         """
         if (known := self._codes.get(at)) is None:
             known = self._codes[at] = [
@@ -311,17 +312,17 @@ class Spans:
         return known
 
     def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
-        """The numbers that begin at a token and say by themselves that they are below zero."""
+        """The explicitly negative numbers that begin at a token: end, value, cost."""
         for end, value, cost in self.numbers.decimals(at):
             if value < 0 and ends_word(self.tokens, end):
                 yield end, value, cost
 
     def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
-        """Words for yes or no about a field without its label: "sealed"."""
+        """The values of a yes-or-no field without its label at a token: "sealed"."""
         return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
 
     def begins_bare(self, at: int) -> bool:
-        """Does a value begin at a token that is known without its label: "wet", "not sealed", "minus eighteen"?"""
+        """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
@@ -330,19 +331,19 @@ class Spans:
         )
 
     def says_value(self, name: str, at: int) -> bool:
-        """Do all words from a token on, but for a courtesy behind, say a value of a field without its label?"""
+        """Whether all words from a token on, except a final remark, are a value of a field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
             return any(self._ends(end) for end, _, _ in self.unlabelled(field, at))
         return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
 
     def _ends(self, at: int) -> bool:
-        """Does the sentence end there, or with a remark behind it: "sealed, thanks"?"""
+        """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
 
     def slips(self, at: int) -> list[tuple[int, ExplanationEvent]]:
-        """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""
+        """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
             paused: list[tuple[int, str | int, float]] = [
                 one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
@@ -358,7 +359,7 @@ class Spans:
 
 
 def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
-    """Does a phrase before a count set a thing right?"""
+    """Whether a phrase before a count corrects a thing."""
     end = match.end
     if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
         return False
@@ -367,7 +368,7 @@ def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
 
 
 def _is_count(spans: Spans, at: int) -> bool:
-    """Is a number a count by its size or its unit? "Seven four three" is another thing."""
+    """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
         unit = end < spans.size and any(match.role is Role.UNIT for match in spans.matches[end])
         if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
@@ -380,7 +381,7 @@ def _begins_label(spans: Spans, at: int) -> bool:
 
 
 def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
-    """The number that names a thing without its label, before its corrected value: "742 should be fourteen"."""
+    """The unlabelled identifiers before a corrected value, end and digits: "742 should be fourteen"."""
     changed = tuple(spans.words[:at]) in spans.language.words["changes"]
     reached = [(at, "")] if at == 0 or changed else []
     while reached:
@@ -394,7 +395,7 @@ def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
 
 
 def leads_to_place(spans: Spans, at: int) -> bool:
-    """Do digits begin at a token, and by small words lead to a place that is known without a label: "742 to A"?"""
+    """Whether digits at a token, a small word and a place that needs no label follow one another: "742 to A"."""
     ends, reached = set[int](), {at}
     while reached:
         reached = {group.end for one in reached for group in spans.numbers.digit_groups(one)} - ends
@@ -409,13 +410,13 @@ def leads_to_place(spans: Spans, at: int) -> bool:
 
 
 def _is_begun(spans: Spans, at: int) -> bool:
-    """Does the form's own beginning of an entry stand before a token, in its sentence: "can i get"?"""
+    """Whether the form's own opening ("can i get") precedes a token in its sentence."""
     first = next((one + 1 for one in range(at - 1, -1, -1) if spans.tokens[one].asks), 0)
     return any(match.role is Role.BEGINNING for start in range(first, at) for match in spans.matches[start])
 
 
 def names_next(spans: Spans, at: int) -> bool:
-    """Does the label of an identifier follow, at once or behind small words: "the pallet"?"""
+    """Whether the label of an identifier follows, directly or behind links: "the pallet"."""
     reached = [at]
     while reached:
         here = reached.pop()
@@ -428,7 +429,7 @@ def names_next(spans: Spans, at: int) -> bool:
 
 
 def _spelt_whole(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
-    """The codes spelt from a token on, digits and letters, "dash" between; only their beginnings are followed."""
+    """The codes spelt from a token on, digits and letters with "dash" between; only their prefixes are searched."""
     codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
     shortened = spans.lexicon.shortened.get(name, {})
     reached = [(at, "", 0.0, True)]
