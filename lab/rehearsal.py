@@ -72,7 +72,7 @@ class Play:
 
     rules: Rules
     language: str
-    sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
+    sending: Sending | None = None  # The scanner's setup, if there is one: a line that begins with ] is a label.
     at_hand: tuple[Form, ...] = ()  # The forms that may be switched between.
     operators: tuple[Operator, ...] | None = None  # The operators that may sign on; None: those of the settings.
     lists: tuple[ExpectedList, ...] = ()  # The announced lists.

@@ -54,9 +54,8 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 """
 
 HALF_SURE = 0.5
-"""Confidence demanded of the stand-in recogniser, 0 to 1: it hardly ever reaches the usual one. It recognises every word
-of the shorter story's sentences, none of them with more than 0.74.
-"""
+"""Confidence demanded of the stand-in recogniser, 0 to 1: it hardly ever reaches the usual one. It recognises every
+word of the shorter story's sentences, none of them with more than 0.74."""
 
 commands = typer.Typer()
 
