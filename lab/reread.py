@@ -1,6 +1,6 @@
-"""`dockvoice reread`: another model over the recordings on record, beside what became of them.
+"""`dockvoice reread`: another model reads the stored recordings again; the results are compared with the records.
 
-Each utterance is decided again by the same rules, so that what is compared is what would have become of it.
+The same rules decide each utterance again, so that the compared results are the decisions.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ commands = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class Expense:
-    """What reading again is going to take."""
+    """The cost of reading again."""
 
     utterances: int
     seconds: float
@@ -64,11 +64,11 @@ class Expense:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one interpreter made of an utterance."""
+    """One interpreter's result for an utterance."""
 
     interpreter: str
     transcript: str = field(repr=False)
-    outcome: Outcome | None  # None where no verdict fell, or no answer came.
+    outcome: Outcome | None  # None without a verdict or an answer.
     fields: Mapping[str, FieldValue] = field(repr=False)
 
 
@@ -81,7 +81,7 @@ class Compared:
     event_id: str | None
     before: Side
     after: Side
-    differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only what becomes of it does.
+    differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only the decisions differ.
     trouble: str | None  # Why there is no answer.
     cost_usd: float | None
 
@@ -126,7 +126,7 @@ def reread(
 
 
 def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:
-    """What it takes to have everything since then read by the interpreter `name`. Raises Misconfigured."""
+    """The cost of having interpreter `name` read everything since then. Raises Misconfigured."""
     utterances, seconds = readings.seconds(since, settings.forms.active)
     if name == ON_DEVICE:
         return Expense(utterances, seconds, 0.0)
@@ -134,7 +134,7 @@ def expense(settings: Settings, name: str, since: datetime, readings: ModelReadi
 
 
 def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
-    """What reading so many utterances, `seconds` long together, will cost at most; None where no price is set."""
+    """Upper bound for reading `utterances`, `seconds` long together; None where no price is set."""
     expected = Usage(
         client="",
         model="",
@@ -189,7 +189,7 @@ async def _compared(
 
 def _cost(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
     if usage is None or prices is None:
-        return 0.0  # nobody was paid
+        return 0.0  # no paid service was used
     return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
@@ -219,7 +219,7 @@ def _prices(settings: Settings, name: str) -> InterpreterSettings:
 
 
 def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
-    """Say what it may cost, and ask where that is more than a trifle."""
+    """Print the estimated cost, and ask for consent where it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
     SafeConsole(stderr=True, highlight=False).print(told)
@@ -228,7 +228,7 @@ def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
 
 
 def comparison(compared: Sequence[Compared]) -> Group:
-    """Where another model reads something else, side by side; then how often, and what it cost."""
+    """The differing readings side by side; then their frequency, and the cost."""
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
     for one in different:

@@ -105,7 +105,7 @@ def _clips_of_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
 
 
 def _said(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
-    """What is on record of the active form, where that is enough, heard again with the shipped thresholds."""
+    """The recorded utterances of the active form, if there are enough, recognised with the shipped thresholds."""
     form = form_named(asked, asked.forms.active)
     catalogue = Catalogue.load(asked.catalogue_directory)
     with Journal.inspect(asked.state) as journal:
@@ -123,7 +123,7 @@ def _digest(manifest: Path) -> str:
 
 
 def _thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
-    """What each demand would have made of the set with the shipped curves; nothing is fitted, so nobody is left out."""
+    """Each demand's result over the set with the shipped curves; nothing is fitted, so no speaker is left out."""
     said = [one for one in every if one.clip.fields is not None]
     rows = []
     for demand in (None, *DEMANDS):
@@ -151,7 +151,7 @@ def _asked(one: WayTried) -> Interval:
 
 
 def _write(write: Path, config: Path | None, best: WayTried, shipped: WayTried, of: str, *, weights: str) -> None:
-    """The settings file with what is better in it; it is read as the agent will read it before it gets its name."""
+    """Write the settings file with the improvement: validated as the agent reads it, then renamed into place."""
     told = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
         f"# On speakers left out: right {best.right:.1f} % (as shipped {shipped.right:.1f} %), wrong {best.wrong} "

@@ -1,7 +1,7 @@
-"""Retuning: what would have become of clips by other curves of confidence and another demand, and which to choose.
+"""Retuning: the clips' outcomes under other curves of confidence and another demand, and the choice among them.
 
-Each clip is heard once; what was heard in it is decided anew. Curves and demands are fitted on all speakers but one and
-tried on that one, each in turn: so every figure is of people on whom nothing was fitted.
+Each clip is recognised once; the decisions are made anew. Curves and demands are fitted on all speakers but one and
+tried on that one, each in turn (cross-validation): so every figure is of speakers outside the fit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lab.report.statistics import Interval, wilson
 from lab.scoring import Clip, Mark, mark
 
 SHARE_ITSELF = Curve(0.0, 1.0)
-"""The share taken at its word: what the fit is drawn to where there is little to fit."""
+"""The unchanged share: the prior of the fit where there is little data."""
 
 PULL = 1.0
 """How strongly, as the inverse variance of both parameters."""
@@ -63,7 +63,7 @@ class Read:
 
     @property
     def confidence(self) -> float:
-        """What the curves in use make of the share."""
+        """The confidence by the curves in use."""
         return VOSK[self.rival].probability(self.share)
 
     @property
@@ -74,7 +74,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class KeptClip:
-    """A clip and what was heard in it, without the sound."""
+    """A clip and its readings, without the sound."""
 
     clip: Clip
     set: str
@@ -86,7 +86,7 @@ Marks = Sequence[tuple[KeptClip, Mark]]
 
 
 def without_sound(scored: Scored, name: str) -> KeptClip:
-    """What is kept of a clip that was heard."""
+    """The stored part of a recognised clip."""
     decided = []
     for one in scored.result.heard:
         segment = one.utterance.segment
@@ -96,7 +96,7 @@ def without_sound(scored: Scored, name: str) -> KeptClip:
 
 
 def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tuple[KeptClip, Read]]:
-    """Every field that was read to one value, in clips heard as one utterance: what curves are fitted on."""
+    """Every field that was read to one value, in clips of one utterance: the data of the curves' fit."""
     for one in every:
         said = one.clip.fields or one.clip.heard
         if not said or len(one.decided) != 1:
@@ -117,7 +117,7 @@ def curves(some: Sequence[Read]) -> Curves:
 
 
 def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
-    """What becomes of a clip by other curves."""
+    """The clip's mark under other curves."""
     again = []
     for decided, acoustics in one.decided:
         reading = recalibrated(decided.reading, by)
@@ -176,7 +176,7 @@ def within(condition: str, some: Marks) -> bool:
 
 
 def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
-    """The clips by what a key tells of them."""
+    """The clips grouped by a key."""
     groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
     for one, became in told:
         if (name := key(one)) is not None:
@@ -185,7 +185,7 @@ def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, lis
 
 
 LEAST_SPEAKERS = 4
-"""Fewer, and what is fitted on the others is fitted on one or two voices."""
+"""With fewer, a fit on the others has only one or two voices."""
 LEAST_EACH = 15
 """Sayings of a speaker: with fewer, a single one is more than six points of his."""
 LEAST_SAYINGS = 200
@@ -194,14 +194,14 @@ LEAST_SAYINGS = 200
 WORTH = 5
 """So many questions more is one wrong record less worth: a question takes seconds, a wrong record a claim."""
 LEAST_GAIN = 1.0
-"""Points of right, or what they are worth in wrong ones, from which another way is worth having."""
+"""Minimum gain of an alternative: points of right, or their equivalent in wrong ones."""
 LAXER_MOST = 1.0
 """%, the upper end of the interval of wrong with which fewer questions than as shipped may be asked: 381 clips, none
 wrong."""
 
 
 ON_RECORD = "on record"
-"""The condition of what operators said at work: that nobody corrected it proves little."""
+"""The condition of operators' utterances at work: an uncorrected entry proves little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +216,17 @@ class Way:
         return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
 
     def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
-        """What becomes of a clip."""
+        """The clip's mark."""
         return judged(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
 
 
 @dataclass(frozen=True, slots=True)
 class WayTried:
-    """One way, on speakers on whom it was not fitted."""
+    """One alternative, tried on speakers outside of its fit."""
 
     name: str
     marks: Marks
-    of_all: Way  # The same, fitted on everybody: what is written.
+    of_all: Way  # The same, fitted on all speakers: the one to write.
 
     def share(self, *wanted: Mark) -> Interval:
         """That of the clips that became one of these."""
@@ -246,7 +246,7 @@ class WayTried:
 
 
 def lacking(every: Sequence[KeptClip]) -> str | None:
-    """What is still to be recorded before anything can be fitted; None: nothing."""
+    """The recordings still missing for a fit; None: complete."""
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
     enough = [speaker for speaker, n in each.items() if n >= LEAST_EACH]
@@ -296,7 +296,7 @@ def chosen(ways: Sequence[WayTried]) -> WayTried | None:
 
 
 def gain(one: WayTried, shipped: WayTried) -> float:
-    """What it is better than the shipped way, in points of right."""
+    """Its gain over the shipped way, in points of right."""
     return one.right - shipped.right + WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
 
 
@@ -309,7 +309,7 @@ def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
 
 
 def nudged(some: Sequence[Read]) -> Curves:
-    """The shipped curves, drawn towards what was right at this site: each as far as its readings bear."""
+    """The shipped curves, shrunk towards this site's results: each in proportion to its number of readings."""
     of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
     return {rival: fit(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()}
 

@@ -30,7 +30,7 @@ FASTEST_TO_SLOWEST = 100
 
 
 class Mark(StrEnum):
-    """What became of one clip."""
+    """The outcome of one clip."""
 
     RIGHT = "right"
     """Accepted, every field exact."""
@@ -43,7 +43,7 @@ class Mark(StrEnum):
     INVENTED = "invented"
     """Something was recorded where nothing may be."""
     SILENT = "silent"
-    """Nothing may be recorded, nothing was, and nobody was bothered."""
+    """Nothing may be recorded, nothing was, and the device asked nothing."""
 
 
 class Clip(BaseModel):
@@ -58,13 +58,13 @@ class Clip(BaseModel):
     speaker: str | None = None
     speech_end: float | None = None
     text: str = ""
-    """What was said, where the set's maker tells."""
+    """The spoken text, where the set gives it."""
     noise: str | None = None
-    """What sounds beside the speaker, where the set's maker tells."""
+    """The background noise, where the set names it."""
     heard: dict[str, FieldValue] = {}
     """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
     answers: dict[str, Path] = {}
-    """By field, a recording of the same speaker saying that field alone: what the simulated operator answers with."""
+    """By field, a recording of the same speaker saying that field alone: the simulated operator's answers."""
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
@@ -83,7 +83,7 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
 
 
 def in_words(detail: ErrorDetails) -> str:
-    """What is wrong with a line, or with a key of it."""
+    """The error of a line, or of one of its keys."""
     if detail["loc"]:
         return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
     return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
@@ -107,7 +107,7 @@ def _clip(path: Path, number: int, line: str) -> Clip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One clip, and what was made of it."""
+    """One clip, and its decisions."""
 
     clip: Clip
     mark: Mark
@@ -117,7 +117,7 @@ class Result:
     wall_s: float
     """Seconds the whole way took, from the first frame to the last record on disk."""
     ahead: Speculation | None = None
-    """What the recogniser did while the clip played; None where none counts."""
+    """The recogniser's counters while the clip played; None where it keeps none."""
 
     @property
     def decision_ms(self) -> float | None:
@@ -133,7 +133,7 @@ class Result:
 
 
 def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
-    """What became of a clip whose truth is `truth`, given all that was decided while it played."""
+    """The mark of a clip with this `truth`, from all decisions while it played."""
     corrected = {one.replaces for one in heard if one.replaces is not None}
     accepted = [
         one.verdict.fields

@@ -1,1 +1,1 @@
-"""What an evaluation shows: figures with their intervals, curves, and a page to look at and listen to."""
+"""The report of an evaluation: figures with their intervals, curves, and a page with pictures and sound."""

@@ -15,7 +15,7 @@ from lab.report.statistics import Interval, mcnemar
 from lab.scoring import Mark
 
 GOOD = {Mark.RIGHT, Mark.SILENT}
-"""What a clip should come to: recorded as it was said, or rightly nothing."""
+"""The correct marks: recorded as dictated, or correctly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Comparison:
         return mcnemar(self.only_first, self.only_second)
 
     def marks(self, mark: Mark) -> tuple[int, int]:
-        """How many clips came to `mark` in the first and in the second run."""
+        """The clips with `mark` in the first and in the second run."""
         return sum(one.mark is mark for one, _ in self.pairs), sum(one.mark is mark for _, one in self.pairs)
 
     def as_json(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _key(one: Line) -> tuple[str, ...]:
 
 
 NONE = "-"
-"""Stands where there is no figure."""
+"""Printed in place of a missing figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def percent(interval: Interval | None) -> str:
 
 
 def decision_ms(lines: Iterable[Line], hundredths: int) -> str:
-    """What so many hundredths of the decision times do not exceed."""
+    """A percentile of the decision times."""
     times = [one.decision_ms for one in lines if one.decision_ms is not None]
     return f"{percentile(times, hundredths):.0f}" if times else NONE
 

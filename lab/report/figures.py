@@ -27,11 +27,11 @@ from lab.report.statistics import half, wilson
 from lab.scoring import Mark
 
 ALARMING = {Mark.WRONG, Mark.INVENTED}
-"""What must be 0."""
+"""Marks whose count must be 0."""
 
 
 def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], note: str = "") -> Table:
-    """What became of the clips of each group, with 95 % intervals for right and for wrong."""
+    """The outcomes of each group's clips, with 95 % intervals for right and for wrong."""
     rows = []
     for name, lines in groups.items():
         counted = marks(lines)
@@ -46,7 +46,7 @@ def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], not
 
 
 def by_each(lines: Sequence[Line]) -> tuple[Table, ...]:
-    """By noise, by wording and by speaker: what became of the clips."""
+    """The outcomes by noise, by wording and by speaker."""
     return tuple(
         outcomes(f"By {name}", name, dict(sorted(grouped(lines, BY[name]).items())))
         for name in ("noise", "wording", "speaker")
@@ -61,7 +61,7 @@ def halves(lines: Sequence[Line]) -> Table:
 
 
 def fields(lines: Sequence[Line]) -> Table:
-    """By field and condition: how often the value read is the one said, whatever was decided."""
+    """By field and condition: how often the value read is the value dictated, whatever the decision."""
     rows = [
         (f"{name}: {condition}", *_field_row([one for one in fields_heard(some) if one.name == name]))
         for name in dict.fromkeys(one.name for one in fields_heard(lines))
@@ -79,7 +79,7 @@ def _field_row(heard: Sequence[FieldHeard]) -> tuple[str, ...]:
 
 
 def confused(title: str, counts: Mapping[Pair, int]) -> Table:
-    """The pairs that differ, most frequent first, each with its share of all times the character was said."""
+    """The pairs that differ, most frequent first, each with its share of all times that the character was spoken."""
     said = Counter[str]()
     for (truth, _), count in counts.items():
         said[truth] += count
@@ -108,7 +108,7 @@ def calibration(lines: Sequence[Line]) -> Table:
 
 
 def without_speech(lines: Sequence[Line]) -> Table:
-    """Hours without speech by condition, and how often something was taken for speech."""
+    """Hours without speech by condition, and the false detections of speech."""
     groups = by_condition(one for one in lines if one.truth is None and one.speech_end_s is None)
     found = [(name, quiet(some)) for name, some in groups.items()] + [("together", quiet(lines))]
     rows = tuple(
@@ -128,7 +128,7 @@ def without_speech(lines: Sequence[Line]) -> Table:
 
 
 def conversations(lines: Sequence[Line]) -> Table:
-    """How clips ended when the operator answered what was asked, by condition."""
+    """The clips' outcomes after an operator's answers to the questions, by condition."""
     answered = [one for one in lines if one.conversation is not None]
     groups = {**by_condition(answered), "together": answered}
     rows = tuple((name, *_conversation_row(some)) for name, some in groups.items() if some)

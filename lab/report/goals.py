@@ -1,4 +1,4 @@
-"""Goals beside what a run found, what kept clips from being right, and how turns ended."""
+"""Goals next to a run's results, the causes of clips that are not right, and how turns ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DECISION_MS = {50: 400, 95: 700}
 """From the last word of a clean clip to the record on disk, at most, by hundredths of the clips."""
 
 IN_THE_END = 0.2
-"""Wrong records with an operator who answers, at most, %."""
+"""Limit of wrong records with an operator who answers, in %."""
 
 
 def against(lines: Sequence[Line]) -> Table:
@@ -80,7 +80,7 @@ def _times(lines: Sequence[Line]) -> Iterator[Row]:
 
 
 def _nothing(lines: Sequence[Line]) -> Iterator[Row]:
-    """What comes from sound that dictates nothing whole."""
+    """Results of sound that dictates nothing complete."""
     nothing = [one for one in lines if one.truth is None]
     if nothing:
         count = sum(one.mark is Mark.INVENTED for one in nothing)
@@ -101,7 +101,7 @@ def _ended_wrong(one: Line) -> bool:
 
 
 def shortfall(lines: Sequence[Line]) -> Table:
-    """Dictated clips that were not right at once, by condition and by what stood in the way."""
+    """Dictated clips that were not right at once, by condition and cause."""
     groups = by_condition(one for one in lines if one.truth is not None)
     rows = tuple((name, *_counts(some)) for name, some in groups.items())
     columns = ("condition", *_WAYS)
@@ -181,7 +181,7 @@ def _row(lines: Sequence[Line]) -> tuple[str, ...]:
 
 
 def reading_ahead(lines: Sequence[Line]) -> Table:
-    """What reading at pauses took, by condition."""
+    """The cost of reading at pauses, by condition."""
     heard = [one for one in lines if one.ahead is not None and one.ahead.made]
     rows = tuple((name, *_cost(some)) for name, some in _and_together(heard).items())
     columns = ("condition", "utterances", "readings", "thrown away", "away each", "wasted ms each", "wasted %")

@@ -1,4 +1,4 @@
-"""One line of `--details`: a clip, what was heard in it and what came of it, as it is written and read again."""
+"""One line of `--details`: a clip, its recognition and its result, as written and read back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lab.scoring import Mark, Result, in_words, same
 
 
 class _Written(BaseModel):
-    """What a later version adds to a line must not keep an earlier one from reading it."""
+    """Ignores unknown keys, so that an earlier version reads the lines of a later one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ReadField(_Written):
-    """What was read for one field."""
+    """The reading of one field."""
 
     value: FieldValue | None
     confidence: float
@@ -61,7 +61,7 @@ class HeardUtterance(_Written):
 
 
 class Ahead(_Written):
-    """What an on-device recogniser did while the clip played; times in seconds of processor time."""
+    """The work of an on-device recogniser while the clip played; times in seconds of processor time."""
 
     made: int = 0
     """Readings at a pause, as if it were the end."""
@@ -70,24 +70,24 @@ class Ahead(_Written):
     made_s: float = 0.0
     used_s: float = 0.0
     again_s: float = 0.0
-    """Hearing again what had been heard, after a reading was thrown away."""
+    """Recognising the same sound again, after a reading was discarded."""
     ahead_s: float = 0.0
-    """While somebody spoke, readings at pauses included."""
+    """During speech, including readings at pauses."""
     after_s: float = 0.0
     """When the utterance was closed."""
 
 
 class Turn(_Written):
-    """One thing the simulated operator said after the clip, and what it was taken for."""
+    """One utterance of the simulated operator after the clip, and its interpretation."""
 
     why: str = "answer"
-    """`answer` to a question, `correction` of what was read back, or `again`: nothing had been taken."""
+    """`answer` to a question, `correction` of a readback, or `again`: no part was accepted."""
     about: str | None
     """The one field that it gives the value of."""
     text: str
     transcript: str
     seconds: float
-    """From the end of what went before to the device's reply to this."""
+    """From the end of the preceding sound to the device's reply to this utterance."""
 
 
 class Conversation(_Written):
@@ -97,14 +97,14 @@ class Conversation(_Written):
     """`right`, `wrong` or `parked`: put aside for a person, or given up after as many turns as one bears."""
     fields: dict[str, FieldValue]
     questions: int
-    """Answers that were wanted of the operator; what he corrects by himself is none."""
+    """Answers that the device asked for; unasked corrections do not count."""
     seconds: float
     """From the first word to the end."""
     turns: tuple[Turn, ...] = ()
 
 
 class Floored(_Written):
-    """What the plain way made of a dictated clip (`lab/floor.py`)."""
+    """The baseline's result for a dictated clip (`lab/floor.py`)."""
 
     mark: Mark
     """`right`, `wrong`, or `missed`: nothing was recorded."""
@@ -112,7 +112,7 @@ class Floored(_Written):
 
 
 class Line(_Written):
-    """A clip and what came of it."""
+    """A clip and its result."""
 
     audio: str
     form: str
@@ -120,7 +120,7 @@ class Line(_Written):
     speaker: str | None
     text: str = ""
     wording: str | None = None
-    """What was said, but for its values and units: "dock …, pallet …, … units" (`lab/wordings.py`)."""
+    """The text with placeholders for its values and units: "dock …, pallet …, … units" (`lab/wordings.py`)."""
     noise: str | None = None
     mark: Mark
     truth: dict[str, FieldValue] | None
@@ -140,13 +140,13 @@ class Line(_Written):
 
     @property
     def cut_in_two(self) -> bool:
-        """Whether somebody was still speaking when an utterance was taken for ended."""
+        """Whether an utterance was ended during speech."""
         end = self.speech_end_s
         return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
     def proposed(self) -> HeardUtterance | None:
-        """The utterance that says most of the clip's fields: what a device that never asks would have taken."""
+        """The utterance with most of the clip's fields: a device without questions would accept it."""
         known = [one for one in self.heard if one.readings]
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
 
@@ -171,7 +171,7 @@ class Line(_Written):
 def line(
     result: Result, conversation: Conversation | None = None, floor: Floored | None = None, wording: str | None = None
 ) -> Line:
-    """What is written of a clip."""
+    """The line of a clip."""
     clip = result.clip
     return Line(
         audio=str(clip.audio),

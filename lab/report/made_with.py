@@ -1,4 +1,4 @@
-"""What a run was made with: the machine and the settings that bear on hearing, without any secret."""
+"""The conditions of a run: the machine and the settings that affect recognition, without any secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.report.lines import Line
 
 TABLES = ("hear", "agree", "forms")
 UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadline_ms")
-"""Of the table of interpreters: who reads. Clients are left out, for they hold keys and addresses."""
+"""Keys of the interpreters' table: the interpreters in use. Clients are left out, for they hold keys and addresses."""
 
 
 def machine() -> Mapping[str, str]:
@@ -49,7 +49,7 @@ def _processor() -> str:
 
 
 def settings(used: Settings, lines: Sequence[Line]) -> Mapping[str, str]:
-    """The settings, and who read."""
+    """The settings, and the interpreters that read."""
     readers = sorted({heard.interpreter for one in lines for heard in one.heard})
     tables = used.model_dump(mode="json", include={*TABLES, "understand"})
     understand = {name: tables["understand"][name] for name in UNDERSTAND}

@@ -13,10 +13,10 @@ from lab.report.statistics import Interval, at_most, wilson
 from lab.scoring import Mark
 
 NOTHING = ""
-"""Stands opposite a character that only one side has."""
+"""Paired with a character that only one side has."""
 
 Pair = tuple[str, str]
-"""A character of the truth, and what was heard for it."""
+"""A character of the truth, and the character recognised for it."""
 
 
 def aligned(truth: str, heard: str) -> tuple[Pair, ...]:
@@ -72,7 +72,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def grouped(lines: Iterable[Line], key: Callable[[Line], Key | None]) -> dict[Key, list[Line]]:
-    """The lines by what `key` tells of them, in order of first appearance; without those it tells nothing of."""
+    """The lines grouped by `key`, in order of first appearance; without those for which it is None."""
     groups: dict[Key, list[Line]] = {}
     for one in lines:
         name = key(one)
@@ -87,18 +87,18 @@ def by_condition(lines: Iterable[Line]) -> dict[str, list[Line]]:
 
 
 def marks(lines: Iterable[Line]) -> Counter[Mark]:
-    """How many clips came to what."""
+    """The number of clips by mark."""
     return Counter(one.mark for one in lines)
 
 
 def percentile(values: Sequence[float], hundredths: int) -> float:
-    """What so many hundredths of `values` do not exceed; there must be at least one."""
+    """The nearest-rank percentile of `values`; there must be at least one."""
     return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[hundredths - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldHeard:
-    """One field of one clip with truth: what was said, and what was read for it."""
+    """One field of one clip with truth: the true value and the value read."""
 
     name: str
     truth: str
@@ -107,7 +107,7 @@ class FieldHeard:
 
     @property
     def right(self) -> bool:
-        """Whether the value read is the one that was said."""
+        """Whether the value read is the true one."""
         return self.heard == self.truth
 
 
@@ -171,14 +171,14 @@ def risk(lines: Iterable[Line]) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Sound in which nobody speaks, and what was taken for speech in it."""
+    """Sound without speech, and the false detections of speech in it."""
 
     hours: float
     utterances: int
     invented: int
 
     def as_json(self) -> dict[str, float | int]:
-        """The figures, with what an hour holds at most at 95 % confidence."""
+        """The figures, with the upper 95 % confidence limit per hour."""
         return {
             "hours": round(self.hours, 4),
             "false_utterances": self.utterances,

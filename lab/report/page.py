@@ -1,4 +1,4 @@
-"""The report page: one HTML file that needs nothing beside itself, and what the run was made with."""
+"""The report page: one self-contained HTML file, with the conditions of the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lab.report.statistics import wilson
 from lab.scoring import Mark
 
 WORST = 24
-"""Clips shown one by one: what one listens to in a sitting."""
+"""Clips shown one by one: as many as one listens to in a sitting."""
 
 SOUND_BYTES = 12_000_000
 """Sound in the page, at most: with the text of its encoding a file of 16 MB, which any browser and mail takes."""
@@ -33,7 +33,7 @@ ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a report is made of."""
+    """The input of a report."""
 
     manifest: str
     made_at: str
@@ -137,7 +137,7 @@ def _worst(run: Run) -> Iterable[Element]:
 
 
 def _bad(one: Line) -> bool:
-    # A question about what was no whole dictation is what should happen.
+    # A question about an incomplete dictation is the correct result.
     return one.truth is not None or one.mark in ALARMING
 
 

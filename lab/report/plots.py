@@ -22,7 +22,7 @@ Content = Element | str
 
 
 def element(tag: str, *content: Content, **attributes: str | float) -> Element:
-    """An element with its content. `_` in an attribute's name stands for `-`, one at its end for nothing."""
+    """An element with its content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
     named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
     made = ET.Element(tag, named)
     for one in content:
@@ -103,7 +103,7 @@ def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One side of a plot of curves: what it measures, from where to where, and how a figure on it is written."""
+    """One axis of a plot of curves: its label, its range, and the format of its figures."""
 
     name: str
     least: float
@@ -119,7 +119,7 @@ class Curve:
     points: Sequence[Point]
     dots: bool = False
     joined: bool = True
-    """Whether a line goes from point to point; without, each stands for itself."""
+    """Whether a line joins the points; without, each is drawn on its own."""
     intervals: Sequence[Interval] = ()
 
 
@@ -130,7 +130,7 @@ TICKS = 4
 
 
 def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal: bool = False) -> Element:
-    """Lines over two axes, with a legend; `diagonal` draws what perfection would be where both axes are alike."""
+    """Lines over two axes, with a legend; `diagonal` draws the perfect curve where both axes have the same unit."""
     plot = _svg(title, HEIGHT + LEGEND * len(lines))
     place = _Place(across, up)
     _grid(plot, across, up, place)
@@ -174,7 +174,7 @@ class _Place:
 
 def _share(value: float, axis: Axis) -> float:
     share = (value - axis.least) / (axis.most - axis.least)
-    return min(max(share, 0.0), 1.0)  # what lies beyond the axis is drawn at its end
+    return min(max(share, 0.0), 1.0)  # values beyond the axis are drawn at its end
 
 
 def _grid(plot: Element, across: Axis, up: Axis, place: _Place) -> None:
@@ -206,7 +206,7 @@ HEAD = 40
 
 
 def matrix(title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]) -> Element:
-    """Counts by row (said) and column (heard): what agrees in one colour, what does not in another, darker for more."""
+    """Counts by row (spoken) and column (recognised): equal pairs in one colour, others in another, darker for more."""
     wide = max(WIDTH, HEAD + CELL * len(columns) + 4)
     plot = _svg(title, HEAD + CELL * len(rows) + 4, wide)
     append(plot, _label(HEAD, 12, "heard as", "name"))
@@ -247,7 +247,7 @@ def _label(x: float, y: float, text: str, style: str = "", anchor: str = "start"
 
 
 Told = tuple[Element, str]
-"""A plot and what stands below it."""
+"""A plot and its caption."""
 
 STEPS_MS = 400
 """Axes of time end at a whole number of these, so that their four parts are round figures."""
@@ -257,7 +257,7 @@ STEPS_OF_RISK = 0.04
 
 
 def outcomes(lines: Sequence[Line]) -> Element:
-    """What became of the clips, a bar for each condition."""
+    """The outcomes, a bar for each condition."""
     shown = []
     for name, some in by_condition(lines).items():
         counted = marks(some)
@@ -268,7 +268,7 @@ def outcomes(lines: Sequence[Line]) -> Element:
 
 
 ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
-"""From the left: what is well, what costs time, what must not be."""
+"""From the left: correct, costs time, must not happen."""
 
 
 def curves(lines: Sequence[Line]) -> Iterator[Told]:

@@ -17,7 +17,7 @@ class Half(StrEnum):
     TRAIN = "train"
     """Those that rules and thresholds may be tuned on."""
     REPORT = "report"
-    """Those that nobody shall tune on."""
+    """The sets that must not be used for tuning."""
 
 
 def half(speaker: str) -> Half:

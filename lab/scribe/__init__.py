@@ -1,1 +1,1 @@
-"""The scribe: shifts at a dock, typed to the device, beside the ledger of somebody who knows what was meant."""
+"""The scribe: shifts at a dock, typed to the device, compared with a ledger of the intended entries."""

@@ -33,7 +33,7 @@ def shipped() -> Rules:
 
 
 def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
-    """One trailer, and both sides of what was said."""
+    """One trailer: the ledger, and the lines of both sides."""
     with _kept() as kept:
         trailer = Trailer(rules or shipped(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)

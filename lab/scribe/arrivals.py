@@ -1,4 +1,4 @@
-"""What stands on a trailer, and what was announced of it: a notice is right of most pallets, and wrong of the rest."""
+"""A trailer's load and its notice: the notice is right about most pallets, and wrong about the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockvoice_protocol.records import ExpectedLine, FieldValue, PlaceKind, Rece
 
 
 class Case(StrEnum):
-    """How a pallet is, beside what was announced of it."""
+    """How a pallet deviates from the notice."""
 
     AS_ANNOUNCED = "as announced"
     DAMAGED = "damaged"  # Some of them; with these it is as many as announced.
@@ -21,8 +21,8 @@ class Case(StrEnum):
     MISCOUNTED = "miscounted"  # At first; counted again, it is as announced.
     UNKNOWN = "unknown"  # On no notice.
     ELSEWHERE = "elsewhere"  # On that of another trailer.
-    RECEIVED = "received"  # By another device already: what is said of it is a mistake.
-    SAID_TWICE = "said twice"  # A pallet that he has dictated himself, once more, by mistake.
+    RECEIVED = "received"  # Already received by another device: dictating it is a mistake.
+    SAID_TWICE = "said twice"  # A pallet that he has already dictated, repeated by mistake.
 
 
 EXCEPTIONS = {
@@ -36,8 +36,8 @@ EXCEPTIONS = {
     Case.RECEIVED: 1,
     Case.SAID_TWICE: 2,
 }
-"""How often each is found, in percent of all pallets. Estimates: what is rare in life stands here often enough to be
-seen."""
+"""Frequency of each, in percent of all pallets. Estimates: rare events are over-represented, so that they occur at all.
+"""
 
 USUAL = sum(EXCEPTIONS.values()) / 100
 
@@ -70,7 +70,7 @@ class Pallet:
     announced: int | None = None
     """How many; None where nothing is announced."""
     first_count: int | None = None
-    """Where he miscounts: what he counts first."""
+    """Where he miscounts: his first count."""
     lot: str | None = None
     damaged: int | None = None
     exception: str | None = None
@@ -91,7 +91,7 @@ class Pallet:
 
     @property
     def differs(self) -> bool:
-        """Whether the good ones are another number than announced, however often he counts them."""
+        """Whether the number of good ones differs from the notice, however often he counts them."""
         return self.announced not in {None, self.quantity}
 
 

@@ -1,4 +1,4 @@
-"""Seconds that a conversation takes: what is said as long as espeak-ng says it, and the waits as they were measured."""
+"""Seconds of a conversation: the duration of the speech by espeak-ng, and the waits as measured."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LATENCY_S = 0.46
 """From the operator's last word to the device's first: the median of answers in docs/speaking.md, for every device."""
 
 REACTION_S = 0.7
-"""Until an operator answers what he has heard to its end, as in `lab.simulated_operator`."""
+"""Until an operator answers a prompt that he heard to its end, as in `lab.simulated_operator`."""
 
 ROUTINE_S = 0.3
-"""So much of a prompt that comes with every pallet is heard by who talks over it: enough to tell it from another."""
+"""The part of a repeated prompt that is heard before the operator talks over it: enough to tell it from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class OperatorTurn:
 
     text: str
     routine: bool = False  # The answer to a prompt that he knows by its beginning, and talks over.
-    first: bool = False  # He begins by himself: nothing before it is answered.
+    first: bool = False  # He begins by himself: it answers no prompt.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Spent:
 
     seconds: float = 0.0
     last_told: float = 0.0
-    """Of these, what the device said behind his last word about a pallet: he may be on his way to the next one."""
+    """Of these, the device's speech after his last words about a pallet: he may be on his way to the next one."""
     words: int = 0
 
     def __add__(self, other: Spent) -> Spent:
@@ -65,8 +65,8 @@ class Clock:
         self._known: dict[str, float] = {}
 
     def spent(self, turns: Iterable[Turn]) -> Spent:
-        """What a trailer took."""
-        seconds = last = told = 0.0  # What was told since he spoke is what he answers, or hears on his way.
+        """The time spent on a trailer."""
+        seconds = last = told = 0.0  # The device's speech since his last words: he answers it, or hears it on his way.
         words = 0
         for turn in turns:
             match turn:
@@ -80,7 +80,7 @@ class Clock:
                     told = 0.0
                 case DeviceTurn(clauses):
                     seconds += 0.0 if told else LATENCY_S
-                    breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # which nobody waits for
+                    breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
                     long = sum(map(self._long, clauses)) - breath
                     seconds, told = seconds + long, told + long
         return Spent(seconds, last + told, words)

@@ -1,7 +1,7 @@
-"""`python -m lab.scribe.compare`: seconds and words a pallet of receiving, beside prompts and beside scan and key.
+"""`python -m lab.scribe.compare`: seconds and words per pallet of receiving, against prompts and against scan and key.
 
 The same trailers each time. Ours is the agent's dialogue with its reader and its journal, and an inventory behind it;
-the others are small models of what vendors describe (docs/rivals.md).
+the others are small models of vendors' descriptions (docs/rivals.md).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from lab.scribe.prompted import USUAL as AS_USUAL
 from lab.scribe.receiving import Receiving, closing, receiving
 
 BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
-"""Lines to colleagues, and thanks: nobody need say them. What the device answers to them is counted."""
+"""Lines to colleagues, and thanks: optional, so not counted. The device's answers to them are counted."""
 
 PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is the same for all of them."""
+    """The conditions that all of them share."""
 
     seed: str
     trailers: int
@@ -58,7 +58,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one way of working came to, a pallet or in all."""
+    """The figures of one way of working, a pallet or in all."""
 
     name: str
     seconds: float
@@ -84,7 +84,7 @@ class Tried:
 
     @property
     def figures(self) -> Figures:
-        """As they are told."""
+        """The figures to print."""
         ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
         return Figures(
             name=self.name,
@@ -120,7 +120,7 @@ def ours(name: str, settings: DialogueSettings, day: Day, with_: Rules, clock: C
 
 
 def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn]:
-    """What is timed of it: pauses are the operator's own."""
+    """The timed turns: pauses are the operator's own."""
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in PAUSES:
@@ -210,7 +210,7 @@ def sensitivity(day: Day, with_: Rules, runner: asyncio.Runner) -> Iterator[str]
 
 
 def picture(tried: Sequence[Figures]) -> str:
-    """Seconds a pallet, as SVG: to the operator's last word, then what he is told behind it, with the interval."""
+    """Seconds a pallet, as SVG: to the operator's last word, then the device's speech after it, with the interval."""
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
 

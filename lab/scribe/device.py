@@ -1,4 +1,4 @@
-"""The device as an operator has it before him: what he says to it, what he hears, and what was asked in vain."""
+"""The device from the operator's side: the lines to it, its prompts, and its needless questions."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from lab.typed_conversation import TypedConversation
 SITE, DEVICE = "dock", "dock-1"
 
 PALLETS = 40
-"""A trailer's, on two rows of twenty: what is usual."""
+"""Pallets of a usual trailer: two rows of twenty."""
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before everything in a journal."""
 
 PATIENCE = 6
-"""So often an operator answers about one pallet before he gives up and writes it on paper."""
+"""Answers about one pallet before the operator gives up and writes it on paper."""
 
 
 @dataclass
 class Ledger:
-    """What became of what was meant."""
+    """The results of the intended entries."""
 
     meant: int = 0
     right: int = 0
     wrong: list[str] = field(default_factory=list)
     """On record with another value, twice, or not meant at all."""
     lost: list[str] = field(default_factory=list)
-    """Said whole, and neither on record nor put aside aloud."""
+    """Dictated completely, but neither recorded nor announced as parked."""
     aside: int = 0
-    """Put aside, and the operator was told."""
+    """Parked, and announced to the operator."""
     given_up: int = 0
-    """Never taken although the operator said it again and again; he knows that."""
+    """Never accepted although the operator repeated it; he knows that."""
     questions: int = 0
     needless: Counter[str] = field(default_factory=Counter)
     """Questions after a line that a person would have written down at once, by that line's kind."""
@@ -70,7 +70,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class LineSaid:
-    """What the operator said."""
+    """A line of the operator."""
 
     text: str
     kind: str
@@ -88,7 +88,7 @@ READ_BACK = frozenset(
         Prompt.STANDING_ANEW,
     }
 )
-"""What tells the values that are to go on record, or are to hold."""
+"""Prompts with the values that will be recorded, or will hold."""
 
 
 class Utter(Protocol):
@@ -97,10 +97,10 @@ class Utter(Protocol):
     def utter(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """Say the line to the device, while it is about this pallet; `note` takes what is worth printing."""
+        """Send the line to the device, while it is about this pallet; `note` receives the lines worth printing."""
 
     def is_misheard(self, pallet: str) -> bool:
-        """Whether he knows that there is no such pallet."""
+        """Whether he can tell that there is no such pallet."""
 
 
 class DeviceAtHand:
@@ -114,7 +114,7 @@ class DeviceAtHand:
         self._settings = settings or DialogueSettings()
         self._render = partial(recorded, site=SITE, device=DEVICE)
         self.expected = NOTHING_EXPECTED
-        """What is announced now."""
+        """The current expected list."""
         self.journal, self._talk = self._on()
         self.ledger = Ledger()
         self.said: list[str] = []
@@ -124,31 +124,31 @@ class DeviceAtHand:
         self.held: Mapping[str, FieldValue] = {}
         """The entry that was read back last."""
         self.told: Mapping[str, FieldValue] = {}
-        """The entry that was told last, of those on record."""
+        """The last announced entry, of those recorded."""
         self.aside: set[str] = set()
-        """The pallets that were put aside for a person, as the operator was told."""
+        """The pallets announced as parked in review."""
         self.misheard = False
-        """He was asked to say the last thing again."""
+        """The device asked him to repeat the last line."""
         self._about = ""
         self._begins = True
 
     @property
     def question(self) -> Question | None:
-        """What is asked now."""
+        """The current question."""
         return self._talk.question
 
     @property
     def state(self) -> State:
-        """Where the dialogue stands."""
+        """The dialogue's state."""
         return self._talk.state
 
     @property
     def waits(self) -> bool:
-        """Whether it does something if nobody speaks."""
+        """Whether it acts after a timeout."""
         return self._talk.due is not None
 
     def turn_to(self, pallet: str) -> None:
-        """What is said from here on is about this one."""
+        """The following lines are about this pallet."""
         self._about, self._begins = pallet, True
 
     def start(self) -> None:
@@ -156,7 +156,7 @@ class DeviceAtHand:
         self.hear(self._talk.start())
 
     def say(self, line: str, kind: str, is_to_be_asked: Callable[[Question], bool] = lambda _: False) -> None:
-        """The operator says it. What a person would not have asked behind it is counted as needless."""
+        """The operator says the line. A question after it that a person would not have asked counts as needless."""
         self.said.append(f"> {line}")
         self.turns.append(LineSaid(line, kind, self._begins))
         self._begins = False
@@ -173,7 +173,7 @@ class DeviceAtHand:
                 self.ledger.needless[kind] += 1
 
     def wait(self) -> None:
-        """He says nothing until it does something."""
+        """He is silent until the device acts."""
         if self.waits:
             self.said.append("> /wait")
             self.hear(self._talk.expire())
@@ -190,7 +190,7 @@ class DeviceAtHand:
         self.hear(self._talk.answer(receipt))
 
     def hear(self, stepped: Stepped) -> None:
-        """He hears what the device says."""
+        """He hears the device's prompts."""
         for order in stepped.orders:
             if not isinstance(order, Say):
                 continue
@@ -215,7 +215,7 @@ class DeviceAtHand:
         self.start()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """The entries that stand in its journal."""
+        """The current entries of its journal."""
         entries = self.journal.queries.entries_standing(self._rules.form.name, BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]
 

@@ -16,7 +16,7 @@ from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.receiving import SAID
 
 MENTAL_S = 1.35
-"""M of the model: to prepare for what comes next."""
+"""M of the keystroke-level model: mental preparation for the next step."""
 POINT_S = 1.1
 """P of the model, which is of a mouse: to aim at a label."""
 DECODE_S = 0.5
@@ -36,16 +36,16 @@ KEYING_ERROR = 1 / 300
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What he carries."""
+    """The terminal that he carries."""
 
     key_s: float  # K of the model.
-    hung: bool  # He takes it up and hangs it back, for counting and for breaking the wrap take both hands.
+    hung: bool  # He takes it up and hangs it back, for counting and for breaking the wrap need both hands.
 
 
 HUNG = Terminal(key_s=0.28, hung=True)
 """A gun in a holster; K of an average typist."""
 WORN = Terminal(key_s=0.2, hung=False)
-"""A ring and a keypad at the wrist, no hand is ever taken; K of a skilled typist, 55 words a minute."""
+"""A ring and a keypad at the wrist, which keep both hands free; K of a skilled typist, 55 words a minute."""
 
 
 class Keyed:
@@ -104,7 +104,7 @@ class Keyed:
         """The good ones: counted again where they are not as announced, until two counts are alike."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
-            self._press(2 * len(str(said)))  # a slip, which he sees on the screen, wipes out and keys anew
+            self._press(2 * len(str(said)))  # a slip, which he sees on the screen, deletes and keys anew
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
@@ -119,7 +119,7 @@ class Keyed:
         return count
 
     def _number(self, number: int) -> int:
-        """Keyed, and what came of it."""
+        """Key a number; the value that results."""
         self._press(len(str(number)) + 1)
         wrong = [at for at in range(len(str(number))) if self._random.random() < KEYING_ERROR]
         keyed = list(str(number))

@@ -1,7 +1,7 @@
-"""Mishearing: what a recogniser makes of a line, by how often the device's own was found to mishear at that noise.
+"""Mishearing: simulated recognition of a line, with the device's own measured error rates at that noise.
 
-A run of number words, or of figures, is one number. Each is heard surely and right, right but in doubt, as another one
-in doubt, or as another one surely. Words that are no number are heard as they are said, by every kind of device.
+A run of number words, or of figures, is one number. Each is recognised surely and right, right but in doubt, as
+another one in doubt, or as another one surely. Words that are no number are recognised correctly by every device.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
 SURE, IN_DOUBT = 1.0, 0.3
-"""A recogniser's confidence in a word: far above and far below what any policy demands."""
+"""A recogniser's confidence in a word: far above and far below the demand of any policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How often a number comes out otherwise than said."""
+    """Error rates of a number."""
 
     doubted: float = 0.0  # Heard right, and in doubt.
     misheard: float = 0.0  # Heard as another one, and in doubt.
@@ -32,14 +32,14 @@ class Noise:
 
 
 NUMBERS = 3
-"""What can be misheard in a clip of the set that is counted: pallet, count and dock."""
+"""Numbers that can be misheard in a clip of the counted set: pallet, count and dock."""
 
 NOISES = {
     "none": Noise(),
     "20 dB": Noise(doubted=3 / (59 * NUMBERS)),
     "10 dB": Noise(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
 }
-"""By what kept clips from being right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
+"""From the causes of clips that were not right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
 
 _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -71,7 +71,7 @@ def recognise(line: str, noise: Noise, random: Random) -> HeardLine:
 
 
 def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
-    """Where the words of each number stand: up to a breath."""
+    """The positions of the words of each number, which ends at a breath."""
     number: list[int] = []
     for at, word in enumerate(words):
         if _bare(word) in NUMBER_WORDS or _bare(word).isdigit():
@@ -90,7 +90,7 @@ def _bare(word: str) -> str:
 
 
 def _other(word: str, random: Random) -> str:
-    """Another number than was said: sixty for sixteen where there is such a pair, else any digit."""
+    """Another number: sixty for sixteen where there is such a pair, else any digit."""
     said, breath = _bare(word), word[len(_bare(word)) :]
     if said in TEENS_AND_TENS:
         return TEENS_AND_TENS[said] + breath

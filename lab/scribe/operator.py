@@ -1,7 +1,7 @@
-"""The operator's part in a conversation with the device, whatever form he fills: what he says to what he hears.
+"""The operator's part in a conversation with the device, for any form: his reactions to its prompts.
 
-The operator knows what he means and what the device said. The ledger is the scribe's: what was meant, and whether it
-was ever said whole.
+The operator knows his intended entries and the device's prompts. The ledger is the scribe's: the intended entries, and
+whether each was ever dictated completely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge.agree.dialogue.table import State
 from lab.scribe.device import PATIENCE, DeviceAtHand
 
 OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
-"""What follows a readback that is right."""
+"""Reactions to a readback that is right."""
 
 GOES_ON = 0.4
 """The share of questions about his talk that an operator does not answer: he has not noticed that he was heard."""
@@ -26,11 +26,11 @@ COURTESIES = (
     "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
     "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
 )  # fmt: skip
-"""What is said over a readback that is right; a hearer takes none of it for an objection."""
+"""Lines over a readback that is right; a listener takes none of them for an objection."""
 
 
 class Meant(Protocol):
-    """What somebody means of one pallet."""
+    """An intended entry about one pallet."""
 
     @property
     def pallet(self) -> str:
@@ -44,7 +44,7 @@ L = TypeVar("L", bound=Meant)
 
 
 class Wording(ABC, Generic[L]):
-    """In which words he says it."""
+    """The wording of his lines."""
 
     @abstractmethod
     def sentence(self, load: L) -> str:
@@ -76,23 +76,23 @@ class Operator(Generic[L]):
         self._words = words
         self._random = random
         self._before: list[L] = []
-        """What he meant, so far."""
+        """His intended entries so far."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
-        """The fields in which what was understood is not what was meant."""
+        """The fields in which the device's values differ from the intended ones."""
         return [name for name, value in load.fields().items() if fields.get(name) != value]
 
     def is_to_be_asked(self, _asked: Question) -> bool:
         """Whether a careful person would ask this, too."""
         return False
 
-    # -- what he does
+    # -- actions
 
     def _say(self, line: str, kind: str) -> None:
         self.device.say(line, kind, lambda asked: kind in self.unasked or self.is_to_be_asked(asked))
 
     def _agree(self, load: L) -> bool:
-        """The conversation about it, as long as there is one; whether it came to an end before he gave up."""
+        """The conversation about it to its end; whether it ended before he gave up."""
         for _ in range(PATIENCE):
             asked = self.device.question
             if asked is not None:
@@ -133,7 +133,7 @@ class Operator(Generic[L]):
                 return  # the next sentence commits it
 
     def _say_what_it_asks(self, load: L) -> None:
-        """Where he was not understood, he waits for what is asked then."""
+        """After a line that was not understood, he waits for the question."""
         for _ in range(PATIENCE):
             if (asked := self.device.question) is not None:
                 self._say(self._answer(asked, load), "answer")
@@ -143,7 +143,7 @@ class Operator(Generic[L]):
                 return
 
     def _settle(self, load: L) -> None:
-        """After talk that the device may have taken for something: until nothing is open about this pallet."""
+        """After talk that the device may have accepted as input: until nothing is open about this pallet."""
         for _ in range(PATIENCE):
             asked = self.device.question
             if asked is None or self._random.random() < GOES_ON:
@@ -153,7 +153,7 @@ class Operator(Generic[L]):
     def _one_of(self, shares: Mapping[str, int]) -> str:
         return self._random.choices(list(shares), list(shares.values()))[0]
 
-    # -- what he says to what he hears
+    # -- reactions
 
     def _answer(self, asked: Question, load: L) -> str:
         meant = load.fields()
@@ -181,18 +181,18 @@ class Operator(Generic[L]):
     # -- the scribe
 
     def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
-        """Whether this is a pallet that he dictated before the one at hand, as he meant it."""
+        """Whether this is a pallet that he dictated before the current one, as he meant it."""
         return bool(fields) and any(not self.differing(fields, one) for one in self._before[:-1])
 
     def _stands(self, load: L) -> bool:
         return load.fields() in self.device.recorded()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """What stands on record."""
+        """The current records."""
         return self.device.recorded()
 
     def close_books(self, loads: Sequence[L], whole: set[str]) -> None:
-        """Hold what stands on record against what was meant; `whole` are the pallets that were said whole."""
+        """Compare the records with the intended entries; `whole` are the pallets that were dictated completely."""
         meant = [load.fields() for load in loads]
         for fields in self.recorded():
             if fields in meant:

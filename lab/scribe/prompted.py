@@ -25,12 +25,12 @@ class Prompting:
 
     ready: bool  # Each value ends with "ready".
     confirms: bool  # Each count is read back and takes a "yes", also where it is as announced.
-    asks_condition: bool  # Of each pallet; else the operator names what is wrong by himself.
+    asks_condition: bool  # Of each pallet; else the operator names an exception unasked.
 
 
 USUAL = Prompting(ready=True, confirms=True, asks_condition=True)
 SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
-"""As short as it can be made: what agrees with the notice is taken without a word."""
+"""The shortest possible: values that agree with the notice are accepted without a word."""
 
 
 class Prompted:
@@ -106,7 +106,7 @@ class Prompted:
         return None
 
     def _count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
-        """The good ones. What is not as announced is counted again, as ours is, until two counts are alike."""
+        """The good ones. A count that differs from the notice is repeated, as in ours, until two counts agree."""
         believed = load.quantity if load.first_count is None else load.first_count
         slips = load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]
         said = believed + (self._random.choice((1, 2, 10)) if slips else 0)
@@ -117,7 +117,7 @@ class Prompted:
             if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
                 said = believed
                 continue
-            said = believed = load.quantity  # Whatever he is told now, he looks again.
+            said = believed = load.quantity  # After the device's objection, whatever it is, he counts again.
             # Where the condition is asked for behind the count, the host waits for that before it doubts the count.
             open_damage = load.damaged if self._settings.asks_condition and load.damaged else 0
             if announced is None or count + damaged + open_damage == announced:
@@ -133,7 +133,7 @@ class Prompted:
         return self._yes(f"{count}, correct?", right=count == believed)
 
     def _exceptions(self, load: Pallet) -> tuple[int | None, str | None]:
-        """What he names by himself in the place of the count."""
+        """The exception that he names in place of the count."""
         if load.damaged is not None:
             self._value("Cases?", "damaged", number=False)
             return wording.number(self._value("How many damaged?", wording.cardinal(load.damaged))), None
@@ -162,7 +162,7 @@ class Prompted:
     # -- prompts and answers
 
     def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
-        """What was heard; without a prompt he begins by himself, for "Pallet?" has been waiting for him."""
+        """The recognised value; without a prompt he begins by himself, for "Pallet?" is already waiting."""
         said = f"{answer} ready" if self._settings.ready and number else answer
         if prompt is not None:
             self._reply(prompt)
@@ -200,4 +200,4 @@ class Prompted:
             else:
                 self.ledger.wrong.append(str(dict(fields)))
         self.ledger.lost += [str(left) for left in meant]
-        del self.ledger.lost[: self.ledger.given_up]  # which he knows
+        del self.ledger.lost[: self.ledger.given_up]  # which he knows to be missing

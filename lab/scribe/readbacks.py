@@ -31,16 +31,16 @@ from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import loads
 
 NORMAL_S = 3.5
-"""What is asked of the median: at 40 pallets a trailer, half a second more is a minute."""
+"""Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
 
 
 Entries = Sequence[Mapping[str, FieldValue]]
 
 
 async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
-    """How long each readback takes, in any of the units that may be said."""
+    """The duration of each readback, in any of its spoken units."""
     phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
-    breath = BREATHS_MS["."] / 1000  # which nobody waits for after the last word
+    breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
     told = [
         phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
@@ -49,7 +49,7 @@ async def seconds(form: Form, language: str, entries: Entries, pace: float, rand
 
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
-    """As an agent tells it: each count with the unit that was said, and of an SSCC the end."""
+    """The terms as an agent reads them back: each count with its spoken unit, and the last digits of an SSCC."""
     keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)

@@ -1,7 +1,7 @@
-"""Receiving against a notice: a trailer that was announced, dictated to the device, beside what the inventory has then.
+"""Receiving against a notice: an announced trailer, dictated to the device, compared with the inventory's final rows.
 
-The lists are the inventory's own, and what the device records goes through the inventory's judgement into its tables;
-between the two stands no broker. What the operator meant is compared with the tables.
+The lists are the inventory's own, and the device's records pass the inventory's validation into its tables, without a
+broker between the two. The intended entries are compared with the tables.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
 
 SAME_AGAIN = 0.5
-"""So often "same again" is said of a pallet that is like the last."""
+"""Frequency of "same again" for a pallet like the last."""
 
 BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
 }  # fmt: skip
-"""What happens between two pallets."""
+"""Events between two pallets."""
 
 
 def shipped_for(form: str) -> Rules:
@@ -72,7 +72,7 @@ def _closing_form() -> Form | None:
 
 
 NOTHING = Pallet("", 0, "CS", "", "")
-"""What stands before him before the first."""
+"""The load before the first pallet."""
 
 
 class ReceivingWords(Wording[Pallet]):
@@ -82,7 +82,7 @@ class ReceivingWords(Wording[Pallet]):
         self._random = random
 
     def sentence(self, load: Pallet) -> str:
-        """The whole of it, but for what was said once for all."""
+        """The whole sentence, without the standing values."""
         return wording.received(load, self._random)
 
     def mention(self, name: str, load: Pallet) -> str:
@@ -102,7 +102,7 @@ class ReceivingWords(Wording[Pallet]):
         return f"same again, {self.mention('pallet_id', load)}"
 
     def once(self, load: Pallet) -> str:
-        """What holds for all that is on the trailer."""
+        """The standing values of the whole trailer."""
         return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
 
     def moved(self, load: Pallet) -> str:
@@ -118,7 +118,7 @@ class ReceivingWords(Wording[Pallet]):
 
 
 def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bool:
-    """Whether all that is to be said of it is what was said of the one before, which is on record."""
+    """Whether all its values to dictate are those of the previous one, which is recorded."""
     if load.first_count is not None or not before:
         return False
     last, meant = before[-1].fields(), load.fields()
@@ -129,7 +129,7 @@ def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bo
 
 
 def _go_on(say: Callable[[str, str], None], device: DeviceAtHand) -> None:
-    """He has heard it where the device was told to wait."""
+    """He has heard it, where the device was asked to wait."""
     if device.state is State.PAUSED:
         say("resume", "command")
 
@@ -155,12 +155,12 @@ class Receiving(Operator[Pallet]):
         self._exceptions = exceptions
         self._tables = Tables(directory, FORM, device)
         self._load = NOTHING
-        """The pallet before him."""
+        """The current pallet."""
         self._counted = 0
-        """How many he said that there are."""
+        """The number that he dictated."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
-        """What was said once for all is not read back each time. What he never said comes last."""
+        """Standing values are not read back each time. Values that he never dictated are last."""
         wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
@@ -168,7 +168,7 @@ class Receiving(Operator[Pallet]):
         return super()._correction(name, load) if name in load.fields() else "cancel"
 
     def is_to_be_asked(self, asked: Question) -> bool:
-        """Whether who has the list in his hand would ask this, too."""
+        """Whether a person with the list would ask this, too."""
         load = self._load
         match asked.why:
             case Reason.COUNT_DIFFERS:
@@ -185,7 +185,7 @@ class Receiving(Operator[Pallet]):
     # -- the operator's day
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
-        """All of it. What the inventory has afterwards is held against what was meant."""
+        """Unload all pallets. The inventory's final rows are compared with the intended entries."""
         coming = arrival(pallets, self._random, self._exceptions)
         self._tables.announce(coming.announced)
         self._tables.receive_elsewhere(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
@@ -222,7 +222,7 @@ class Receiving(Operator[Pallet]):
         return self.ledger
 
     def _dictate(self, load: Pallet) -> bool:
-        """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
+        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
         self._stand_before(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
         if _is_like(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
@@ -245,7 +245,7 @@ class Receiving(Operator[Pallet]):
         return self._agree(load)
 
     def _set(self, load: Pallet, *names: str) -> None:
-        """What holds from here on is said until it is read back as it was said."""
+        """Dictate standing values until the readback agrees."""
         self.device.turn_to("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
@@ -256,7 +256,7 @@ class Receiving(Operator[Pallet]):
                 break
 
     def _close(self) -> None:
-        """The trailer is done, as he says, and as he says once more when he has heard what is on record of it."""
+        """Close the trailer, and confirm after the device has read its records back."""
         self.device.turn_to("")
         _go_on(self._say, self.device)
         self._say("trailer done", "close")
@@ -271,7 +271,7 @@ class Receiving(Operator[Pallet]):
         self._load, self._counted = load, load.quantity
 
     def _mistake(self, load: Pallet) -> None:
-        """He says what is on record already; asked about it, he notices. What was put aside is on no record."""
+        """He repeats a recorded entry; he notices at the question. A parked pallet is not recorded."""
         self.device.wait_out()
         if load.pallet in self.device.aside:
             return
@@ -282,7 +282,7 @@ class Receiving(Operator[Pallet]):
         self.device.wait_out()
 
     def _between(self, load: Pallet) -> None:
-        """What happens between two pallets."""
+        """Events between two pallets."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()
@@ -309,5 +309,5 @@ class Receiving(Operator[Pallet]):
                 pass
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """What the inventory has."""
+        """The inventory's rows."""
         return self._tables.recorded()

@@ -1,4 +1,4 @@
-"""A shift at a dock: trailers of pallets, dictated by somebody who is interrupted, polite, mistaken and tired."""
+"""A shift at a dock: trailers of pallets, dictated by an operator who is interrupted, polite, mistaken and tired."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
-"""How a pallet is dictated, in percent. These shares are estimates: what is rare in life stands here often enough to be
-seen."""
+"""How a pallet is dictated, in percent. Estimates: rare events are over-represented, so that they occur at all."""
 
 BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
-"""What happens between two pallets."""
+"""Events between two pallets."""
 
 
 def loads(pallets: int, random: Random) -> list[Load]:
@@ -33,20 +32,20 @@ def loads(pallets: int, random: Random) -> list[Load]:
 
 
 class Voice(Utter, Protocol):
-    """How an operator says what he says."""
+    """The operator's means of speaking."""
 
     ways: Mapping[str, int]
     """How he dictates a pallet, in percent."""
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """What is on a trailer."""
+        """The load of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
         """The whole of a load."""
 
 
 class Typing:
-    """Words are taken as they are."""
+    """Lines reach the reader unchanged."""
 
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
@@ -101,12 +100,12 @@ class Trailer(Operator[Load]):
     """One trailer unloaded onto the docks."""
 
     def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
-        """`directory` is for its journal; `random` decides all that happens; without a voice he types."""
+        """`directory` is for its journal; `random` decides all events; without a voice he types."""
         self._voice = voice or Typed()
         super().__init__(DeviceAtHand(rules, directory, self._voice), _Words(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
-        """All of it. What stands in the journal afterwards is held against what was meant."""
+        """Unload all pallets. The journal's final entries are compared with the intended ones."""
         self.device.start()
         meant = self._voice.loads(pallets, self._random)
         whole: set[str] = set()
@@ -122,7 +121,7 @@ class Trailer(Operator[Load]):
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
-        """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
+        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
         self.device.turn_to(load.pallet)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):
@@ -147,7 +146,7 @@ class Trailer(Operator[Load]):
                 return replace(load, dock=self._random.choice([dock for dock in "ABCDEFGH" if dock != load.dock]))
 
     def _between(self, load: Load) -> None:
-        """What happens between two pallets."""
+        """Events between two pallets."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()

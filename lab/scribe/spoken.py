@@ -37,7 +37,7 @@ SNR_DB = 10.0
 """Of speech over noise: a headset at a dock where a fork works close by."""
 
 AT_IT, CLEAN = "10dB", "clean"
-"""What a set calls the recordings at that ratio, and those without noise."""
+"""A set's names for the recordings at that ratio, and for those without noise."""
 
 FIELDS = {"pallet_id", "quantity", "dock"}
 """Of the form that the scribe keeps books of."""
@@ -45,7 +45,7 @@ FIELDS = {"pallet_id", "quantity", "dock"}
 
 @dataclass(frozen=True)
 class Sentence:
-    """One pallet as somebody said it, in each of the recordings that there are of it."""
+    """One spoken pallet, in each of its recordings."""
 
     load: Load
     clips: tuple[Clip, ...]
@@ -80,7 +80,7 @@ def _sentence(clips: tuple[Clip, ...]) -> Sentence:
 
 
 class Hearing:
-    """The device's own hearing: sound in, what it is read as out."""
+    """The device's own recognition: sound in, its reading out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
         self._parts = parts
@@ -97,7 +97,7 @@ class Hearing:
         return self._runner.run(spoken(text, voice, seed=0))
 
     def hear(self, sound: Sound, told: str) -> list[Decided]:
-        """What was heard in a sound; `told` makes it another saying than the same sound at another time."""
+        """The decisions on a sound; `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [Spoken(sound, told)]))
         return self._heard
@@ -120,7 +120,7 @@ def hearing(settings: Settings) -> Iterator[Hearing]:
 
 
 class Aloud:
-    """An operator whose pallets are recordings, and whose answers are said by one voice."""
+    """An operator with recorded pallets and synthesised answers in one voice."""
 
     ways: Mapping[str, int] = {"whole": 100}
 
@@ -139,7 +139,7 @@ class Aloud:
         return [one.load for one in self._sentences.values()]
 
     def sentence(self, load: Load, _random: Random) -> str:
-        """As somebody said it."""
+        """The recorded sentence."""
         return self._sentences[load.pallet].clips[0].text
 
     def utter(
@@ -153,7 +153,7 @@ class Aloud:
             yield talk.hear(heard.reading, segment.closing, measured(segment))
 
     def is_misheard(self, pallet: str) -> bool:
-        """There is no such pallet on the trailer: what is said of it is of the one that he means."""
+        """Whether there is no such pallet on the trailer: the line is then about the one that he means."""
         return pallet not in self._sentences
 
     def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:

@@ -1,4 +1,4 @@
-"""An inventory behind a device: its lists go there, and what is recorded there comes into its tables, or is refused."""
+"""An inventory behind a device: publishes its lists to it, and stores or rejects its records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Tables:
     """The inventory's tables, with no broker between them and the device."""
 
     def __init__(self, directory: Path, form: str, device: DeviceAtHand) -> None:
-        """`form` is what is received with."""
+        """`form` is the form for receiving."""
         self._form = form
         self._device = device
         self._forms = _forms()
@@ -59,7 +59,7 @@ class Tables:
         self._publish()
 
     def deliver(self) -> None:
-        """What is owed comes here, while there is a broker, and the answers go back."""
+        """Deliver pending events, while there is a broker, and return the answers."""
         rows = self._device.journal.outbox.due(OWED) if self.online else []
         for row in rows:
             judged = validate(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
@@ -71,7 +71,7 @@ class Tables:
             self._publish()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """What stands here of the device's."""
+        """The device's rows here."""
         return self._standing(self._form)
 
     def closed(self) -> set[str]:

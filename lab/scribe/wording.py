@@ -1,6 +1,6 @@
-"""How people on a dock say it: wording of its own, which shares nothing with what the agent reads it by.
+"""How people on a dock say it: wording of its own, independent of the agent's grammar.
 
-Lines are as a perfect ear would write them: words, with commas where the speaker takes breath.
+Lines are as by perfect recognition: words, with commas where the speaker takes breath.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIGURES["oh"] = 0
 NUMBER_WORDS = frozenset({*_ONES, *_TENS[2:], "oh", "hundred"})
 TEENS_AND_TENS = dict(zip(_ONES[13:], _TENS[3:], strict=True))
 TEENS_AND_TENS |= {ten: teen for teen, ten in TEENS_AND_TENS.items()}
-"""Thirteen and thirty: what is heard for one another most of all."""
+"""Thirteen and thirty: the most frequent confusion."""
 _CALLED = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
 _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
 _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
@@ -77,7 +77,7 @@ TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {cou
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is meant of one pallet."""
+    """The intended values of one pallet."""
 
     pallet: str
     quantity: int
@@ -133,7 +133,7 @@ def bare(field: str, load: Load, random: Random) -> str:
 
 
 def talk(load: Load, random: Random) -> str:
-    """Something to a colleague; `load` lends its values where he speaks of such."""
+    """Talk to a colleague; `load` lends its values where the talk needs some."""
     return _filled(random.choice(TALK), load, random)
 
 
@@ -159,7 +159,7 @@ def _filled(template: str, load: Load, random: Random) -> str:
 
 
 def received(pallet: Pallet, random: Random) -> str:
-    """The whole of what was received, but for where."""
+    """The whole sentence of a received pallet, without its place."""
     rest = [said(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()]
     template = random.choice(RECEIVED)
     return template.format(
@@ -170,7 +170,7 @@ def received(pallet: Pallet, random: Random) -> str:
 
 
 def said(field: str, pallet: Pallet, random: Random) -> str:
-    """One field of what was received."""
+    """One field of a received pallet."""
     return {
         "pallet_id": lambda: f"pallet {identifier(pallet.pallet, random)}",
         "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit(pallet)}",
@@ -208,7 +208,7 @@ def spelt(digits: str) -> str:
 
 
 def digits(said: str) -> str:
-    """What was spelt so, or is there in figures."""
+    """The digits in words, or in figures."""
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
@@ -218,7 +218,7 @@ def cardinal(quantity: int) -> str:
 
 
 def number(said: str) -> int:
-    """The count that was said so: what no count can be, such as "forty twelve", is the sum of its words."""
+    """The count in words: an impossible one, such as "forty twelve", is the sum of its words."""
     total = 0
     for word in said.split():
         total = total * 100 if word == "hundred" else total + _FIGURES.get(word, 0)
