@@ -1,9 +1,9 @@
-"""The simulated operator: answers what is asked until the entry is right or left; with the device's side of it.
+"""The simulated operator: answers questions until the entry is right or abandoned; with the device's side of it.
 
-So it can be measured what a question costs, and how much is wrong in the end. The device's part is the product's own:
-the dialogue that an agent holds, its questions, its readbacks and what it takes an answer for. The operator's part is
-`operator_words`. What he says is a recording of the set where it has one; else espeak-ng says it, over the clip's own
-noise and as loud as the clip's speaker. It is heard and read as the clip was, "yes" and "no" too.
+It measures the cost of a question, and the share of wrong entries at the end. The device's part is the product's own:
+the agent's dialogue, its questions, its readbacks and its interpretation of answers. The operator's part is
+`operator_words`. An utterance is a recording of the set where it has one; else espeak-ng synthesises it, over the
+clip's own noise and as loud as the clip's speaker. It is recognised and read as the clip was, "yes" and "no" too.
 """
 
 from __future__ import annotations
@@ -44,40 +44,40 @@ READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_
 
 
 class Exchange:
-    """One conversation, from the first utterance until an entry stands or is given up."""
+    """One conversation, from the first utterance until an entry is final or abandoned."""
 
     def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
         """`dialogue` is fresh: nothing is open in it."""
         self._dialogue = dialogue
         self._phrasing = phrasing
         self.entries: list[Mapping[str, FieldValue]] = []
-        """What stands, in order: an entry that was amended or cancelled does not."""
+        """The current entries, in order: without amended or cancelled ones."""
         self.parked = False
         """Something was put aside for a person."""
         self.read_back: Mapping[str, FieldValue] = {}
-        """The entry as it was told last."""
+        """The entry as last read back."""
         self.told_s = 0.0
         """How long the device was heard, in seconds."""
 
     @property
     def question(self) -> Question | None:
-        """What is asked now."""
+        """The current question."""
         return self._dialogue.question
 
     @property
     def held(self) -> bool:
-        """Whether an entry was read back, and is committed unless something is said against it."""
+        """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
     def hear(self, heard: Decided) -> None:
-        """Let the device answer what it heard."""
+        """The device's answer to an utterance."""
         segment = heard.utterance.segment
         known = Circumstances(measured(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
         self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
 
     def leave(self) -> None:
-        """Say nothing against what is held. Nobody waits for that: the next sentence commits it as well."""
+        """Commit the held entry at once, without its timeout: the next sentence commits it as well."""
         told_s = self.told_s
         self._handle(Deadline())
         self.told_s = told_s
@@ -114,21 +114,23 @@ MOST_TURNS = 5
 after three answers to one question that answer nothing."""
 
 REACTION_S = 0.7
-"""From the end of what the device says to the first word of the answer. People leave 0.2 s between turns of a chat,
-and take longer to read a number off a label; an estimate."""
+"""From the end of the device's speech to the first word of the answer. People leave 0.2 s between turns of a chat, and
+take longer to read a number off a label; an estimate.
+"""
 
 UNHEARD_S = 2.0
-"""Who gets no sound in answer speaks again after so long; an estimate."""
+"""Wait before speaking again if the device gives no sound in answer; an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How the operator behaves, and what he has set."""
+    """The operator's behaviour and settings."""
 
     attentive: float = 1.0
     """The share of wrong readbacks that are noticed, 0 to 1."""
     read_back: bool | None = None
-    """Whether also what is sure is read back; None: as the settings say. What is not, nobody can notice."""
+    """Whether sure entries are read back as well; None: as the settings say. Without a readback no mistake is noticed.
+    """
     seed: int = 2026
 
 
@@ -162,12 +164,12 @@ class SimulatedOperator:
         return _conversation(end, exchange.entries, turns, seconds)
 
     def _manner(self) -> DialogueSettings:
-        """As the settings want it, for an operator who has signed on."""
+        """The settings' dialogue, for an operator who has signed on."""
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
     def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:
-        """What he says to what he heard; None where he is content, or the device has put it aside."""
+        """The reaction to the device's speech; None if the operator is content, or the device has parked the entry."""
         asked = exchange.question
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
@@ -221,7 +223,7 @@ def _spoken_s(result: Result) -> float:
 
 
 def _took(source: Spoken, heard: Sequence[Decided]) -> float:
-    """From the end of what the device said until it answers again."""
+    """From the end of the device's speech to its next answer."""
     if not heard:
         return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
     last = heard[-1]

@@ -152,7 +152,7 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
 
 
 def _lines(conversation: TypedConversation) -> Iterator[str | None]:
-    """What is typed, line by line; None when the dialogue's deadline comes first. From a file, time does not pass."""
+    """The typed lines; None when the dialogue's timeout is first. From a file, time does not pass."""
     typing = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
@@ -174,7 +174,7 @@ def _lines(conversation: TypedConversation) -> Iterator[str | None]:
 
 
 class _Screen:
-    """Shows what the device does."""
+    """Prints the device's output."""
 
     def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
         self._language = language

@@ -35,10 +35,10 @@ from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix
 
 CHOICE = 40
-"""Sentences to choose each prompt from: the one that says most of what was said least."""
+"""Candidate sentences for each prompt: the one with the least frequent values is chosen."""
 
 BEFORE_S, AFTER_S = 1.0, 1.6
-"""Sound kept around what was said: after it, more than the longest silence that endpointing waits for."""
+"""Sound kept around the speech: after it, more than the longest silence that endpointing waits for."""
 
 MINUTE_S = 60
 """Noise is kept in clips of a minute."""
@@ -46,7 +46,7 @@ MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A sentence to be said."""
+    """A sentence to speak."""
 
     number: int
     text: str
@@ -75,7 +75,7 @@ def _is_plain(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
 
 
 def _pieces(fields: Mapping[str, FieldValue]) -> Iterator[str]:
-    """What shall be spread: each value of few, the first and last characters of the others, their length."""
+    """The features to balance: each value of few, the first and last characters of the others, their length."""
     for name, value in fields.items():
         text = str(value)
         yield f"{name} {text}"
@@ -97,7 +97,7 @@ class Take:
     level_db: float
     """Of the speech, below full scale."""
     spoilt: bool
-    """Sound was lost while it was said, or it did not come to an end."""
+    """Sound was lost during the speech, or the speech did not end."""
 
 
 class _Kept(Source):
@@ -155,7 +155,7 @@ def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
 
 
 def noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
-    """What a place sounds like; `heard` is told the seconds so far, once a second."""
+    """The background noise of a place; `heard` is called with the seconds so far, once a second."""
     pieces: list[bytes] = []
     samples = 0
     for frame in microphone.frames():
@@ -187,7 +187,7 @@ class TruthSet:
         self._lines = list(self._read())
 
     def said(self, speaker: str) -> set[int]:
-        """The prompts that this speaker has said."""
+        """The prompts recorded by this speaker."""
         return {line["prompt"] for line in self._lines if line.get("speaker") == speaker and "prompt" in line}
 
     @property

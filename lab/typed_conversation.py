@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def as_sent(line: str) -> str:
-    """What a scanner sends that shows as this line."""
+    """The characters that a scanner sends for this printed line."""
     for separator in TYPED_SEPARATORS:
         line = line.replace(separator, SEPARATOR)
     return line + END
@@ -56,10 +56,10 @@ class TypedConversation:
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
-        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
+        """`clock` gives the seconds of deadlines; `trace` is called with each step of the dialogue.
 
-        `sending` is what a scanner sends; `forms` are those at hand, as for `Dialogue`; `expected` is what is announced
-        now, `shift` which one it is at the site.
+        `sending` is the scanner's setup; `forms` are those available, as for `Dialogue`; `expected` is the announced
+        list, `shift` the current one of the site.
         """
         self._sending = sending
         self._expected = expected
@@ -68,18 +68,18 @@ class TypedConversation:
         self._dialogue = Dialogue(rules, settings, trace, forms)
         self._conversation = DialogueSteps(self._dialogue, render, shift)
         self.latest = ""
-        """The utterance that was taken last."""
+        """The latest utterance's id."""
         self.due: float | None = None
         """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
 
     @property
     def state(self) -> table.State:
-        """Where the dialogue stands."""
+        """The dialogue's state."""
         return self._dialogue.state
 
     @property
     def standing(self) -> Mapping[str, FieldValue | None]:
-        """What was said once for all entries."""
+        """The standing values of all entries."""
         return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
@@ -89,23 +89,23 @@ class TypedConversation:
 
     @property
     def question(self) -> Question | None:
-        """What is asked now."""
+        """The current question."""
         return self._dialogue.question
 
     @property
     def open_draft(self) -> Draft | None:
-        """What is being agreed."""
+        """The open draft."""
         return self._dialogue.draft
 
     @property
     def rests_on(self) -> frozenset[str]:
-        """The utterances on which rests what is open, and what stands for all entries."""
+        """The utterances behind the open drafts and the standing values."""
         draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
         own = () if draft is None else (draft.utterance_id, *draft.support)
         return frozenset((*own, *(name for one in stands for name in one.said_in)))
 
     def start(self) -> Stepped:
-        """Take up what is open in the journal; what was typed in vain goes to a person."""
+        """Resume open work from the journal; unread typed utterances go to review."""
         for utterance in list(self._journal.queries.unread()):
             rules = self._dialogue.rules_of(utterance.form)
             if utterance.typed is not None and rules is not None:
@@ -130,7 +130,7 @@ class TypedConversation:
         return typed(utterance.typed or "", rules)
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
-        """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
+        """Handle an utterance with this reading; `acoustics` if it was sound."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.begin(utterance)
         return self._hear(utterance, reading, acoustics)
@@ -146,7 +146,7 @@ class TypedConversation:
         return self.handle(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
 
     def _take_up(self, utterance: Utterance, rules: Rules) -> None:
-        """Conclude what was typed before the program was killed."""
+        """Conclude an utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)
         if is_for_a_person(utterance, reading, verdict, agreed=True):

@@ -1,4 +1,4 @@
-"""Wordings: what was said but for its values, so that clips said alike can be counted together."""
+"""Wordings: texts without their values, so that clips with the same wording can be counted together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEVERAL = re.compile(rf"{VALUE}(?:[\s-]*(?:and )?{VALUE})+")
 
 
 def wording(text: str, form: Form, catalogue: Catalogue) -> str | None:
-    """The text with "…" for each value, and for all units the first of the form's; None where nobody tells the text."""
+    """The text with "…" for each value, and the form's first unit for all units; None where the set gives no text."""
     if not text:
         return None
     names = {code[0]: letter for code, letter in CODE_WORDS.items() if len(code) == 1}

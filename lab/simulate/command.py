@@ -1,4 +1,4 @@
-"""`dockvoice simulate`: ten thousand devices on one machine, and what becomes of what they say."""
+"""`dockvoice simulate`: ten thousand devices on one machine, and the results of their entries."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Who says how far it is: one line that changes, or where there is no terminal a line now and then."""
+    """Progress display: one line that is overwritten, or without a terminal a line now and then."""
     console = SafeConsole(stderr=True, highlight=False)
     if console.is_terminal:
         with console.status("") as status:

@@ -19,7 +19,7 @@ ROWS = text(
 
 
 def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> TableCompared:
-    """What the table has of the devices of this run. Raises Misconfigured, Unavailable."""
+    """The table's rows of this run's devices, compared. Raises Misconfigured, Unavailable."""
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):

@@ -1,7 +1,7 @@
-"""A simulated device, sans IO: events and the time come in, what is to be published comes out.
+"""A simulated device, sans IO: events and the time are its input, rows to publish its output.
 
-What it says goes out as a device's does: the product's own events, audit chain, signatures and relay, whose window,
-waits and sending again it therefore has. It has no disk, and hears nothing.
+It publishes as a device does: the product's own events, audit chain, signatures and relay, with its window, waits and
+retransmission. It has no disk and no recogniser.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ READING = Reading(
         "dock": FieldReading("B", ("dock", "b"), 0.97),
     },
 )
-"""What stands in each event as heard: as long as a real one, so that events are as large as real ones."""
+"""The reading in each event: as long as a real one, so that events are as large as real ones."""
 
-READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # What a device would keep of it, to be hashed.
+READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # The reading as a device would store it, for its hash.
 
 REOPENED = "answered, and asked for again"
-"""The inventory lacks what it has answered: a loss, which a device would mend by sending it again. It is counted."""
+"""The inventory asks for an event again that it has answered: a data loss that a device repairs by sending it again.
+It is counted.
+"""
 
 DEAD_LETTER = "never taken by the broker"
 
@@ -55,7 +57,7 @@ SECONDS = 3.4  # Of sound for each entry.
 
 @dataclass(frozen=True, slots=True)
 class SpeakingHabits:
-    """How often an operator corrects or takes back what was recorded last: shares of all entries."""
+    """Frequency of corrections and cancellations of the last record: shares of all entries."""
 
     corrections: float = 0.0
     cancellations: float = 0.0
@@ -69,7 +71,7 @@ class SimulatedDevice:
         self.topics = Topics(settings.prefix, site, name)
         self.ledger = DeviceLedger(number)
         self.faults: Counter[str] = Counter()
-        """What went wrong that nobody should see: strays, doubles, contradictions, alarms."""
+        """Anomalies that must not occur: unmatched, duplicate and contradictory answers, alarms."""
         self.reasons: Counter[str] = Counter()
         """Why events were refused, or not believed to be this device's."""
         self.signer = Signer(Ed25519PrivateKey.generate())
@@ -77,7 +79,7 @@ class SimulatedDevice:
         self._relay = Relay(settings)
         self._link = GENESIS
         self._owed: dict[str, OutboxRow] = {}
-        """What was made and is not settled, in the order of its numbers; the relay's window bounds it."""
+        """The rows made and not settled, in the order of their numbers; the relay's window bounds it."""
         self._made = 0
         self._last: OutboxRow | None = None
         self._standing = 0
@@ -90,11 +92,11 @@ class SimulatedDevice:
 
     @property
     def owes(self) -> bool:
-        """Whether anything that it said has no final receipt."""
+        """Whether any of its entries lacks a final receipt."""
         return bool(self._owed) or self._made < len(self.ledger)
 
     def status(self, *, online: bool) -> bytes:
-        """What it says of itself; offline it is its last will."""
+        """Its status; offline it is its last will."""
         site, device, key = self.topics.site, self.name, self.signer.public
         if not online:
             return encode(status("offline", site=site, device=device, key=key))
@@ -113,7 +115,7 @@ class SimulatedDevice:
     def say(
         self, chance: random.Random, habits: SpeakingHabits, now: float, *, owed_at_start: bool = False
     ) -> list[OutboxRow]:
-        """Its operator says something; what is to be published."""
+        """Its operator dictates; the rows to publish."""
         act, replaces = Act.RECORD, 0
         if self._standing:
             drawn = chance.random()
@@ -144,7 +146,7 @@ class SimulatedDevice:
         return self._do(self._relay.tick(now), now) if due is not None and due <= 0 else []
 
     def unsent(self, row: OutboxRow, now: float) -> None:
-        """What was to be published found no room at the broker."""
+        """The broker session had no room for the row."""
         self._relay.unsent(row.event_id, now)
 
     def sent(self, row: OutboxRow, now: float) -> None:
@@ -162,9 +164,9 @@ class SimulatedDevice:
         return self._do(self._relay.acknowledged(event_id, reason_code), now)
 
     def answered(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
-        """The inventory's answer to an event: the entry, where it was the first that ends its duty; what is next.
+        """The inventory's answer to an event: the entry, if this is its first final answer; the next rows to publish.
 
-        It is not held against its schema, which a device does: ten thousand on one processor have no time for that.
+        It is not validated against its schema, as a device does: too slow for ten thousand devices on one processor.
         """
         try:
             message: dict[str, Any] = json.loads(payload)
@@ -194,7 +196,7 @@ class SimulatedDevice:
         return (self.ledger.entry(answer.sequence) if first and not fault else None), rows
 
     def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
-        """Carry out what the relay orders; what is to be published."""
+        """Execute the relay's commands; the rows to publish."""
         rows: list[OutboxRow] = []
         waiting = deque(commands)
         while waiting:

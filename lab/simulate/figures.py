@@ -1,4 +1,4 @@
-"""What a run measured, counted from moments: percentiles, rates, and the whole of it for programs and for people."""
+"""The measurements of a run, counted as it runs: percentiles, rates, and the report for programs and for people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Spread:
 
 @dataclass(slots=True)
 class Part:
-    """The entries of one kind: what was owed at the start, or what was said live."""
+    """The entries of one kind: pending at the start, or dictated live."""
 
     entries: int = 0
     answered: int = 0
@@ -92,10 +92,10 @@ class TableCompared:
 
     rows: int
     missing: int  # Answered as applied, and not there.
-    altered: int  # There, and something else in it than was said.
-    wrong_state: int  # Standing where it was taken back, or the other way round.
+    altered: int  # In the table with other values than dictated.
+    wrong_state: int  # Valid although cancelled, or the other way round.
     twice: int  # Made from an utterance of which another entry was made too.
-    unknown: int  # Nobody said it, or nobody was told that it was applied.
+    unknown: int  # Never dictated, or never answered as applied.
 
     @property
     def holds(self) -> bool:
@@ -123,7 +123,7 @@ class LoadResult:
 
     @property
     def whole(self) -> bool:
-        """Whether each entry came to one end, and the table says the same."""
+        """Whether each entry has one final result, and the table agrees."""
         bad = WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
 

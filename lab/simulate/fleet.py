@@ -30,30 +30,30 @@ from lab.simulate.wanted import MINUTE_S, Wanted
 HANDS = 16
 """So many connections are opened side by side: each waits for the broker's TCP and TLS handshakes in a thread."""
 
-TURN_S = 0.05  # How often it is looked how much is to be said: finer than anybody speaks, and little work.
+TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
-LOOK_S = 1.0  # How often it is looked after who watches, and whose link is to be cut.
+LOOK_S = 1.0  # Interval for progress reports and for cutting links.
 
 WAITS_S = 4.0
-"""How often after what is due again, links that do not come, and memory. A device's waits are 20 s and more, and to go
-through ten thousand devices, or what many processes share, takes tens of milliseconds."""
+"""Interval of retransmission, of checks for failed connections, and of memory measurements. A device's waits are 20 s
+and more, and a scan of ten thousand devices, or of memory that many processes share, takes tens of milliseconds."""
 
 PATIENCE_S = 30.0
 """So long a broker may take from TCP to SUBACK. A device has less, but no broker that 10,000 others ask as well."""
 
 BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
 
-STATUS = "status"  # The tag of what a device says of itself: no event id looks like it.
+STATUS = "status"  # The tag of a device's status message: no event id looks like it.
 
 TRIES = 3
-"""So often the broker is looked for before it is said that there is none."""
+"""Connection attempts before the broker counts as unreachable."""
 
 FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How far it has come, for whoever watches."""
+    """Progress of the run, for a display."""
 
     phase: str
     connected: int
@@ -69,14 +69,14 @@ class Station:
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
         self.device = device
         self.asked_at: float | None = None
-        """When a connection was begun that does not stand yet."""
+        """The start of a connection attempt that is still open."""
         self.link = fleet.link(device, self)
         self.waits = Waits(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
         self._fleet = fleet
         self._met = False
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
-        """It is connected: it says so, and sends what it owes."""
+        """Connected: publish the status, and send pending rows."""
         now = time.monotonic()
         self._fleet.came_up(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
@@ -120,7 +120,7 @@ class Station:
         self.publish(rows)
 
     def publish(self, rows: list[OutboxRow]) -> None:
-        """Send these; what finds no room at the broker goes with a later turn."""
+        """Send these; rows without room in the broker session go with a later turn."""
         for row in rows:
             now = time.monotonic()
             body = row.body.encode()
@@ -130,7 +130,7 @@ class Station:
                 self.device.unsent(row, now)
 
     def leave(self) -> None:
-        """Take back what the broker keeps of it, and go."""
+        """Remove the retained status and the session from the broker, and disconnect."""
         self.link.publish(self.device.topics.status, b"", tag=STATUS, retain=True)
         self.link.leave()
 
@@ -179,20 +179,20 @@ class Fleet:
         )
 
     def expected(self) -> Iterator[Expected]:
-        """What the inventory's table must hold of them all."""
+        """The rows that the inventory's table must have, of all devices."""
         return (row for station in self.stations for row in station.device.ledger.expected())
 
-    # What stations tell.
+    # Callbacks of stations.
 
     def came_up(self, station: Station, now: float, *, forgotten: bool) -> None:
-        """A connection stands. `forgotten`: the broker did not know the session, though it should have."""
+        """Connected. `forgotten`: the broker did not have the session, though it should have."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
     def went_down(self, station: Station, why: str) -> None:
-        """A connection has ended, or came to nothing."""
+        """A connection has ended or failed."""
         self._up.pop(station, None)
         if self._leaving:
             if not self._up:
@@ -230,7 +230,7 @@ class Fleet:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C ends what is being done, and what was measured until then is told."""
+        """Ctrl-C ends the phase; the measurements until then are reported."""
 
         def stop() -> None:
             self._stopped = True
@@ -261,7 +261,7 @@ class Fleet:
                 return
 
     async def _connect(self) -> dict[str, Any]:
-        """Let all connect, as fast as is wanted; what it took."""
+        """Connect all, at the configured rate; the figures."""
         for station in self.stations:
             for _ in range(self.wanted.backlog):
                 station.say(owed_at_start=True)
@@ -297,7 +297,7 @@ class Fleet:
                 station.link.listen()
 
     async def _drain(self) -> None:
-        """Wait until what was owed at the start is answered."""
+        """Wait until the events pending at the start are answered."""
         self._phase = "draining the backlog"
         await self._until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
 
@@ -325,7 +325,7 @@ class Fleet:
             due -= int(due)
 
     async def _settle(self) -> None:
-        """Wait for the receipts of what was said last, and for links that are being opened again."""
+        """Wait for the receipts of the last entries, and for reconnecting links."""
         self._phase = "waiting for the last receipts"
         await self._until(
             lambda: not self.owing and len(self._up) == len(self.stations),
@@ -333,7 +333,7 @@ class Fleet:
         )
 
     async def _until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
-        """Wait until it is done, or nothing has gone on for as long as patience lasts, or somebody stops it."""
+        """Wait until it is done, or `progress` stays unchanged for the patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
             await asyncio.sleep(TURN_S)
@@ -357,7 +357,7 @@ class Fleet:
                 await self._all_gone.wait()
 
     async def _look_after(self) -> None:
-        """Send what is due again, give up on connections that lead to nothing, and tell who watches."""
+        """Retransmit what is due, close failed connections, and report progress."""
         looked_at = 0.0
         while True:
             now = time.monotonic()

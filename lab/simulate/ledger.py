@@ -1,7 +1,7 @@
-"""The simulator's own ledger: what each device said, and what became of it. Kept apart from what the devices send by.
+"""The simulator's own ledger: each device's entries and their answers, independent of the code that sends them.
 
-It knows nothing of receipts that the product's relay has or has not understood: each answer is written down here as it
-came, so that it can be counted against the inventory's database in the end.
+It stores each answer as it arrives, whether or not the product's relay accepts it, so that the answers can be compared
+with the inventory's database at the end.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dockvoice_protocol.records import Act, FieldValue
 FINAL = frozenset({"applied", "duplicate", "refused"})
 """Outcomes that end a device's duty. The others, `early` and `untrusted`, settle nothing."""
 
-DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # What the form takes as a dock.
+DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
 
 
 @dataclass(slots=True)
 class SaidEntry:
-    """One entry, and what was heard of it. Times are monotonic seconds; 0 is never."""
+    """One entry and its answers. Times are monotonic seconds; 0 is never."""
 
     event_id: str
     act: Act
@@ -35,14 +35,14 @@ class SaidEntry:
     answered_at: float = 0.0
     sendings: int = 0
     outcome: str = ""
-    """The first final one that came; empty while there is none."""
+    """The first final outcome; empty while there is none."""
     applied: int = 0
-    """What tells one commit from another: the answer names its moment."""
+    """The moment in the answer, which distinguishes one commit from another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the inventory's table must say of one entry."""
+    """The row that the inventory's table must have for one entry."""
 
     event_id: str
     state: str
@@ -51,7 +51,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class AnswerHeard:
-    """What the inventory said to one event, as it came."""
+    """The inventory's answer to one event, as received."""
 
     event_id: str
     sequence: int
@@ -61,7 +61,7 @@ class AnswerHeard:
 
 
 class DeviceLedger:
-    """What one device said, by its numbers, which begin at 1."""
+    """The entries of one device, by number from 1."""
 
     def __init__(self, device: int) -> None:
         """`device` is its number among the simulated ones: pallets and docks are made of it."""
@@ -76,7 +76,7 @@ class DeviceLedger:
         return self.said[sequence - 1]
 
     def fields(self, sequence: int) -> dict[str, FieldValue]:
-        """What stands in the entry's form; a correction keeps the pallet and the dock of what it corrects."""
+        """The entry's form values; a correction keeps the pallet and the dock of the corrected entry."""
         first = sequence
         while (before := self.entry(first).replaces) and self.entry(first).act is Act.AMEND:
             first = before
@@ -112,7 +112,7 @@ class DeviceLedger:
         return Counter(one.outcome for one in self.said if one.outcome)
 
     def expected(self) -> Iterator[Expected]:
-        """What the inventory's table must hold of this device: of all that was answered and not refused."""
+        """The rows that the inventory's table must have of this device: of all entries answered and not rejected."""
         ended: dict[int, str] = {}
         for one in self.said:
             if one.replaces and _stands(one):

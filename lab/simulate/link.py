@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.mqtt_client import Will, cut, of_type, prepared
 
-RECEIVE_MAXIMUM = 65_535  # What holds in MQTT 5 where the broker names no receive maximum.
+RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
 
 class Listener(Protocol):
@@ -29,11 +29,11 @@ class Listener(Protocol):
         """PUBACK for the publication with this tag."""
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """A message, which the broker is told is here."""
+        """A message, which is acknowledged to the broker."""
 
 
 class Link:
-    """A persistent session of MQTT 5, clean start off, that is opened again by whoever has it."""
+    """A persistent session of MQTT 5, clean start off; its owner reconnects it."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Link:
         return self.is_up
 
     def beat(self) -> None:
-        """Time has passed: say that we are here, if it is time to, or notice that nobody is at the other end."""
+        """Keepalive: send a ping when due, or detect a dead peer."""
         if self._client.socket() is not None:
             self._client.loop_misc()
             self._flush()
@@ -107,7 +107,7 @@ class Link:
 
     def _read(self) -> None:
         self._turn(self._client.loop_read)
-        # What TLS has decrypted already shows on no socket.
+        # `select` does not show data that TLS has already decrypted.
         while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
             self._turn(self._client.loop_read)
         self._flush()
@@ -120,9 +120,9 @@ class Link:
             self._inside = False
 
     def _flush(self) -> None:
-        """Write what waits; what the network does not take goes when it does.
+        """Write pending data; the rest goes when the socket is writable.
 
-        Not while paho calls us: it would tell of a connection that breaks as it writes, and wait for itself for ever.
+        Not inside a callback of paho: paho would report a connection that breaks during the write, and deadlock.
         """
         if self._inside:
             return
@@ -137,7 +137,7 @@ class Link:
         else:
             self._loop.remove_writer(connection)
 
-    # What paho calls.
+    # Callbacks of paho.
 
     def _on_connect(self, _client: object, _userdata: object, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:

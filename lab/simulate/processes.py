@@ -28,7 +28,7 @@ class _Seen:
 
 
 class Processes:
-    """What they take, from `begin` on."""
+    """CPU and memory of the processes, from `begin` on."""
 
     def __init__(self, named: Mapping[str, int]) -> None:
         """`named` are the ids of processes besides this one. Raises UnreadableInput for one that there is not."""
@@ -46,7 +46,7 @@ class Processes:
             one.before, one.processor_before = one.most, sum(one.processor.values())
 
     def connected(self) -> None:
-        """All are connected: what each device takes is known."""
+        """All are connected: the cost per device is known."""
         for one in self._seen.values():
             one.connected = self._memory(one)
 
@@ -73,13 +73,13 @@ class Processes:
         return told
 
     def _memory(self, one: _Seen) -> float:
-        """Of the process and its children; what processes share is divided among them where the kernel tells."""
+        """Memory of the process and its children; shared memory is divided among them where the kernel reports it."""
         total = 0.0
         try:
             top = psutil.Process(one.pid)
             children = [top, *(() if one.pid == os.getpid() else top.children(recursive=True))]
         except psutil.NoSuchProcess:
-            return one.most  # it has ended: what it took stays told
+            return one.most  # it has ended: its peak remains
         for process in children:
             try:
                 times = process.cpu_times()

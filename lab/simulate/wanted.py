@@ -1,6 +1,6 @@
-"""What a run is to be: how many devices, how much they say, what happens to their links; and what it takes.
+"""The parameters of a run: number of devices, rate of entries, faults of links; and its needs.
 
-Pure but for what `held_to_limits` asks of the system.
+Pure but for the system calls of `held_to_limits`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOUR_S, MINUTE_S = 3600.0, 60.0
 KB_SIMULATOR, KB_BROKER = 25, 8
 """Memory that a device takes here and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), and rounded up."""
 
-KB_ENTRY = 0.5  # Of the ledger, for each entry that is said.
+KB_ENTRY = 0.5  # Of the ledger, for each entry.
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,19 @@ class Wanted:
     deliver: Deliver
     site: str
     run: str
-    """What the devices' names begin with: no two runs at one inventory may have the same."""
+    """Prefix of the devices' names: no two runs at one inventory may have the same."""
     rate: float = 0.0  # Entries a second, of all devices together.
-    seconds: float = 0.0  # How long they are said.
+    seconds: float = 0.0  # Duration of dictation.
     backlog: int = 0  # Entries that each device owes when it connects.
     storm: float = 0.0  # Connections begun a second; 0: as fast as they can be.
     cuts: float = 0.0  # Share of the devices whose link is cut in a minute.
     habits: SpeakingHabits = field(default_factory=SpeakingHabits)
     seed: int = 0
-    patience_s: float = 60.0  # How long it is waited without any answer for what has none.
+    patience_s: float = 60.0  # Maximum wait without any answer.
 
     @property
     def entries(self) -> int:
-        """How many will be said, about."""
+        """Approximate number of entries."""
         return round(self.devices * self.backlog + self.rate * self.seconds)
 
     def names(self) -> Iterator[str]:
@@ -60,7 +60,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that a run takes, and what to do about it."""
+    """One resource that a run needs, and how to provide it."""
 
     what: str
     number: str
@@ -68,7 +68,7 @@ class Need:
 
 
 def needs(wanted: Wanted) -> list[Need]:
-    """What the run takes of this machine, of the broker and of the inventory."""
+    """The needs of the run from this machine, the broker and the inventory."""
     mqtt, devices = wanted.deliver.mqtt, wanted.devices
     on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
     here = devices * KB_SIMULATOR + wanted.entries * KB_ENTRY

@@ -1,4 +1,4 @@
-"""Keys and models: who may ask, and what there is to ask for."""
+"""Keys and models: the valid accounts, and the models on offer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edge.understand.remote.served_models import announced
 from lab.standin.behaviour import Refusal, Vendor
 
 KEY = "standin-key"
-"""The key that is taken unless another one is given."""
+"""The default key."""
 FORBIDDEN = "standin-forbidden"
 """A key that is known and may do nothing: 403 where others are 401."""
 
 
 class Takes(Flag):
-    """What a model takes and gives."""
+    """A model's inputs and outputs."""
 
     TEXT = auto()
     SOUND = auto()
@@ -36,7 +36,7 @@ class Model:
     name: str
     takes: Takes
     whose: ClientKind = ClientKind.OPENAI
-    """Whose it is: of `self-hosted` ones everybody has their own."""
+    """The model's vendor: `self-hosted` models belong to every account."""
     retired: bool = False
     system_prompt: bool = True
 
@@ -83,7 +83,7 @@ _OURS: Mapping[ClientKind, Mapping[Takes, tuple[str, ...]]] = {
         ),
     },
 }
-"""The live models of the vendors, and of those who serve their own."""
+"""The live models of the vendors, and of self-hosted servers."""
 
 _RETIRED = {
     ClientKind.OPENAI: (

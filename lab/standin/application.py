@@ -30,7 +30,7 @@ from lab.standin.wires import Endpoint, Wire, Wires
 
 
 def application(house: House) -> ASGIApp:
-    """Every endpoint of every vendor, and the control of the stand-in itself under `/standin/`."""
+    """All endpoints of all vendors, and the control of the stand-in itself under `/standin/`."""
     openai = {
         "chat/completions": openai_chat.chat,
         "audio/transcriptions": openai_audio.transcriptions,
@@ -126,12 +126,12 @@ async def _requests(request: Request) -> Response:
 
 
 BACKLOG = 128
-"""Connections that may wait to be taken; more than any test opens."""
+"""Connections that may wait for accept; more than any test opens."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandinArguments:
-    """What the command line says."""
+    """The arguments of the command line."""
 
     host: str
     port: int
@@ -141,14 +141,14 @@ class StandinArguments:
 
 
 def serve_forever(settings: Settings, told: StandinArguments) -> None:
-    """Listen until Ctrl-C or SIGTERM. Raises Unavailable where the port is taken."""
+    """Listen until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
     listener = _listening(told.host, told.port)
     accounts = Accounts(told.key)
     for name in told.serve:
         accounts.serve(name)
     mind = Mind(forms_in(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
     house = House(mind, accounts, Orders(told.behaviours))
-    # httptools, where it is installed, would not use our connection; uvicorn's own log would repeat what is printed.
+    # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.
     config = uvicorn.Config(application(house), http=Wire, ws="none", lifespan="off", log_config=None, access_log=False)
     sys.stdout.write(_greeting(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
     sys.stdout.flush()
@@ -169,7 +169,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _greeting(url: str, key: str) -> str:
-    """What to write into a settings file, and the address in a comment: the whole of it is such a file."""
+    """The lines for a settings file, with the address in a comment: the whole output is a valid settings file."""
     return f"""\
 # Put this into your settings file:
 

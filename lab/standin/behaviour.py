@@ -30,10 +30,10 @@ class Cut(StrEnum):
 
 
 class Lie(StrEnum):
-    """What a model can do other than answer as it was asked to."""
+    """A model's kinds of wrong answers."""
 
     FABRICATE = "fabricate"
-    """Plausible identifiers in the place of those that were said, or of silence."""
+    """Plausible identifiers in place of the spoken ones, or of silence."""
     PROSE = "prose"
     LEAKED_PROMPT = "leaked_prompt"
     WRONG_TYPES = "wrong_types"
@@ -188,7 +188,7 @@ MESSAGES = {
     503: "The engine is currently overloaded, please try again later.",
     504: "The server did not answer in time.",
 }
-"""What is said to a status that was asked for and has no words of its own."""
+"""The default messages of statuses."""
 
 
 def refusal_response(refusal: Refusal, vendor: Vendor) -> Response:
@@ -243,7 +243,7 @@ def _azure_speech(refusal: Refusal) -> Mapping[str, Any]:
 
 
 def _mistral(refusal: Refusal) -> Mapping[str, Any]:
-    # Its gateway knows who asks before anything else does; what a request holds is judged by another program.
+    # The gateway authenticates first; another program validates the request.
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
         return {"detail": "Unauthorized"}
     kind = refusal.kind or ("invalid_model" if refusal.code == "model_not_found" else "invalid_request_error")

@@ -1,7 +1,7 @@
-"""What a request of each vendor may hold, by the vendor's own client; what it does not know is refused in its words.
+"""The keys that each vendor's request may have, by the vendor's own client; unknown keys are refused in its words.
 
-The tables are held against those clients by a test (`tests/lab/test_standin_strict.py`). A hosted service is held to
-them. A self-hosted one is not: such servers take what they do not know, and leave it unread.
+A test compares the tables with those clients (`tests/lab/test_standin_strict.py`). A hosted service enforces them. A
+self-hosted one does not: such servers accept unknown keys and ignore them.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ GENERATION = {
     "topK": "number",
     "topP": "number",
 }
-"""Its `generationConfig` (google-genai 3.4.0, types.GenerationConfig), but for what only newer services know."""
+"""Its `generationConfig` (google-genai 3.4.0, types.GenerationConfig), without the keys of newer services."""
 
 RECOGNIZE = {"config": "object", "configMask": "string", "content": "string", "uri": "string"}
 RECOGNITION = {
@@ -253,7 +253,7 @@ def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) ->
 
 
 def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str], vendor: Vendor) -> None:
-    """The same for what stands behind the question mark. Raises Refusal."""
+    """The same for the query string. Raises Refusal."""
     for name, value in items:
         if name not in documented:
             raise unknown(name, vendor)
@@ -262,7 +262,7 @@ def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str],
 
 
 def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> None:
-    """Is the body said to be what the endpoint takes? Raises Refusal."""
+    """Validate the body's media type against the endpoint's. Raises Refusal."""
     found = headers.get("content-type", "")
     if not found.lower().startswith(allowed):
         message = f"Unsupported content type: {found!r}. This API method only accepts {allowed[0]!r} requests."

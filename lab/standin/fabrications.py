@@ -1,4 +1,4 @@
-"""Fabricated answers: what no model should give, and all of them have given."""
+"""Fabricated answers: wrong answers that every model has given."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lab.standin.model import Answer, Call, Mind, Tool, shaped, value_in
 
 PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
 TRIES = 20
-"""So often a value is sampled until it is another than what was said."""
+"""Attempts to sample a value that differs from the spoken one."""
 LONGEST = 6
-"""Characters of one part of a made-up identifier, at most: what a label on a pallet would carry."""
+"""Maximum length of one part of a made-up identifier: as on a pallet's label."""
 
 
 def lied(how: Lie, honest: Answer, mind: Mind, tools: Sequence[Tool], prompt: str, random: Random) -> Answer:
-    """What is answered in the place of the honest answer."""
+    """The answer in place of the honest one."""
     match how:
         case Lie.FABRICATE:
             return fabricated(honest, mind, tools, random)
@@ -37,9 +37,9 @@ def lied(how: Lie, honest: Answer, mind: Mind, tools: Sequence[Tool], prompt: st
 
 
 def fabricated(honest: Answer, mind: Mind, tools: Sequence[Tool], random: Random) -> Answer:
-    """The record with identifiers that were not said, the words heard made up to agree with them.
+    """The record with identifiers that were not spoken, the transcript made up to agree with them.
 
-    Where nothing was said at all, a whole record: what models make of silence and noise.
+    For silence, a whole record: models invent one from silence and noise.
     """
     tool = next((tool for tool in tools if mind.form(tool)), None)
     form = mind.form(tool) if tool else None
@@ -60,7 +60,7 @@ def _field(field: FormField, said: FieldReading | None, catalogue: Catalogue, ra
 
 
 def _other(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
-    """A plausible value that was not said: as long as what was, from the catalogue where there is one."""
+    """A plausible value that was not spoken: as long as the spoken one, from the catalogue where there is one."""
     if field.kind == "integer":
         return random.randint(max(int(field.least or 1), 1), 40)
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
@@ -71,7 +71,7 @@ def _other(field: FormField, said: FieldValue | None, catalogue: Catalogue, rand
 
 
 def _alike(field: FormField, said: FieldValue | None, random: Random) -> str:
-    """One symbol misheard, which is what models do most, or a whole new value of the field's shape."""
+    """One symbol misheard, the most frequent error of models, or a whole new value of the field's shape."""
     if isinstance(said, str) and said:
         at = random.randrange(len(said))
         pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -18,7 +18,7 @@ from lab.standin.model import Answer, Tool
 from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
 
 SOUND_TOKENS_PER_S = 32
-"""What Gemini counts for sound."""
+"""Gemini's tokens per second of sound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The stand-in's recogniser (Moonshine tiny-en): writes free text, set right by the form's names, with word times."""
+"""The stand-in's recogniser (Moonshine tiny-en): free text, corrected by the form's names, with word times."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHORTEST_S = 0.1
 
 
 class NotSound(ValueError):
-    """What was sent is no recording in the format it claims to be."""
+    """The request's sound is no recording in its declared format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Sound:
 
     samples: Samples
     container: str
-    """What the bytes are, in soundfile's words: WAV, MP3, FLAC, OGG."""
+    """The format of the bytes, in soundfile's words: WAV, MP3, FLAC, OGG."""
 
     @classmethod
     def decoded(cls, content: bytes) -> Sound:
@@ -64,7 +64,7 @@ class Sound:
 
 
 class Ear:
-    """One recogniser for the process. What it heard once in a sound it does not work out again."""
+    """One recogniser for the process. It caches each sound's transcript."""
 
     def __init__(self) -> None:
         """Load the weights, which takes half a second. Raises Misconfigured where the package cannot be loaded."""
@@ -98,7 +98,7 @@ def _transcriber() -> Any:
 
 
 ALIKE = 0.8
-"""From this similarity (difflib's ratio) a word is taken for one that is said of a value: "foxtrom", "charley"."""
+"""From this similarity (difflib's ratio) a word is corrected to one of a value's words: "foxtrom", "charley"."""
 ALIKE_LABELS = 0.65
 """The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
 ALIKE_BEFORE_NUMBERS = 0.45
@@ -111,14 +111,14 @@ _LETTERS = {
     "p": "pea pee", "q": "cue queue", "t": "tea tee", "v": "vee", "z": "zee zed",
 }  # fmt: skip
 LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
-"""Words that are letters wherever somebody spells."""
+"""Words that are letters in spelling."""
 
 HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
-"""Spellings of what the forms know as "uh"."""
+"""Spellings of the forms' "uh"."""
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _RUN = re.compile(rf"\b({'|'.join(DIGITS)})(,? ({'|'.join(DIGITS)})\b)+", re.IGNORECASE)
-"""Digits said one by one."""
+"""Digits spoken one by one."""
 
 _WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
@@ -135,7 +135,7 @@ class Corrector:
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
 
     def corrected(self, said: str) -> str:
-        """The transcript with words that are nearly the form's taken for them."""
+        """The transcript with near misses replaced by the form's words."""
         return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_evenly, said)))
 
     def _nearest(self, found: re.Match[str]) -> str:
@@ -161,7 +161,7 @@ LOUD = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A word and when it was said, in seconds."""
+    """A word and its times, in seconds."""
 
     text: str
     start: float

@@ -1,7 +1,6 @@
-"""The stand-in's language model: an honest answer to a transcript and the tools it may answer with.
+"""The stand-in's language model: an honest answer to a transcript, by the offered tools.
 
-A field that was not heard is null, silence is `not_understood`, and the arguments have the shape that the tool's own
-schema asks for.
+A field that was not recognised is null, silence is `not_understood`, and the arguments follow the tool's own schema.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ ASKS = {
     "sign_on": r"sign (me )?(on|in)|log (me )?(on|in)",
     "sign_off": r"sign (me )?(off|out)|log (me )?(off|out)",
 }
-"""How each command of the device is said."""
+"""The spoken forms of each device command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +57,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says: calls, or words, or nothing."""
+    """The model's answer: calls, or words, or empty."""
 
     calls: tuple[Call, ...] = ()
     text: str | None = None
     form: Form | None = None
-    """What the call fills, where it records."""
+    """The form that the call fills, if it records."""
     broken: str | None = None
-    """Given in the place of the arguments: what a model writes that cannot write JSON."""
+    """Invalid JSON in place of the arguments."""
 
     @property
     def readback(self) -> str:
@@ -86,7 +85,7 @@ class Mind:
     """Worked out once for each form."""
 
     def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
-        """The one call, or the words, that answer what was said."""
+        """The one call, or the words, that answer the transcript."""
         offered = {tool.name: tool for tool in tools}
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
@@ -112,7 +111,7 @@ class Mind:
         return known if same else derived(tool.name, tool.schema)
 
     def fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
-        """What was said of each field of the tool's form."""
+        """The reading of each field of the tool's form."""
         form = self.form(tool)
         if form is None:
             return {}
@@ -129,7 +128,7 @@ class Mind:
 
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
-    """What is no dictation: taking back, yes or no, asking something of the device."""
+    """Utterances other than dictation: cancellation, yes or no, a command to the device."""
     if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
         return Call(tool.name, shaped(tool.schema, {}, plain, []))
     if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):

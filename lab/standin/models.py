@@ -12,7 +12,7 @@ from lab.standin.behaviour import Vendor
 from lab.standin.server import House, vendor_in
 
 CREATED = 1_700_000_000
-"""Every model is as old as this; nobody asks."""
+"""The creation time of every model; no client uses it."""
 
 
 async def openai_models(request: Request) -> Response:

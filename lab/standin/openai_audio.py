@@ -112,7 +112,7 @@ def has_own_fields(model: Model) -> bool:
 
 
 def _refuse(model: Model, form: FormData) -> None:
-    """Refuse what this model would refuse."""
+    """Refuse parameters that this model refuses."""
     by_token, own = model.name.startswith("gpt-"), has_own_fields(model)
     shape = str(form.get("response_format") or "json")
     _refuse_shape(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])

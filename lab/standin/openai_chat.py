@@ -31,7 +31,7 @@ def reason(message: Mapping[str, Any]) -> str:
 
 
 def unfiltered() -> dict[str, Any]:
-    """What Azure's filters say of a prompt they do not mind."""
+    """Azure's filter results for a harmless prompt."""
     return {"prompt_index": 0, "content_filter_results": {}}
 
 
@@ -46,7 +46,7 @@ async def events(
         "model": model.name,
         "system_fingerprint": "fp_standin",
     }
-    # Azure's first event tells what its filters think of the prompt, and has no choice in it.
+    # Azure's first event has the filter results of the prompt, and no choice.
     if azure:
         yield _event({**head, "choices": [], "prompt_filter_results": [unfiltered()]})
     shared = {} if usage is None else {"usage": None}
@@ -82,7 +82,7 @@ def _event(told: Mapping[str, Any]) -> str:
 
 
 SOUND_TOKENS_PER_S = 10
-"""What OpenAI counts for sound that comes in: a token for each 100 ms."""
+"""OpenAI's tokens for input sound: one for each 100 ms."""
 SPEECH_TOKENS = 5
 """And for each token of text that is spoken: one for 50 ms of speech that goes out."""
 
@@ -93,7 +93,7 @@ FIRST_WITH_SOUND = "2025-01-01-preview"
 """The first api-version of Azure's that takes sound in a chat."""
 
 FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
-"""What `input_audio.format` may say, and what the bytes must then be."""
+"""The values of `input_audio.format`, and the file formats that the bytes must then have."""
 VOICES = {
     "alloy",
     "ash",
@@ -199,7 +199,7 @@ def _parts(message: object, at: int, vendor: Vendor) -> Sequence[Mapping[str, An
 
 def _sound(part: Mapping[str, Any], vendor: Vendor) -> Sound:
     given = part.get("input_audio") or {}
-    if vendor is Vendor.MISTRAL:  # which takes the sound bare, and looks for itself what it is
+    if vendor is Vendor.MISTRAL:  # Mistral takes the bare sound, and detects its format
         if not isinstance(given, str):
             raise mistyped("input_audio", "string", "an object", vendor)
         return sound_in(from_base64(given, "input_audio"))
@@ -229,7 +229,7 @@ def _tool(tool: object) -> Tool:
 
 
 def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_system: bool) -> None:
-    """Refuse what this model would refuse."""
+    """Refuse parameters that this model refuses."""
     _refuse_limits(model, body)
     speaks = "audio" in (body.get("modalities") or ())
     if body.get("tool_choice") == "required" and not body.get("tools"):
@@ -277,7 +277,7 @@ def _refuse_speech(model: Model, body: Mapping[str, Any]) -> None:
 
 
 def _said(text: str) -> str:
-    """The transcript in what a text model is given: in tags, below a heading, in quotation marks, else all of it."""
+    """The transcript in a text model's prompt: in tags, below a heading, in quotation marks, else all of it."""
     found = _TAGGED.search(text) or _HEADED.match(text) or _QUOTED.search(text)
     return (found[1] if found else text).strip()
 

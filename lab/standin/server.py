@@ -1,4 +1,4 @@
-"""What all endpoints of the stand-in share: recogniser, model, voice, accounts, orders, and what was asked."""
+"""The state that all endpoints of the stand-in share: recogniser, model, voice, accounts, orders, and a request log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LARGEST = 20 * 1000 * 1000
 """Bytes of a recording that OpenAI and Azure take inside a chat."""
 
 REMEMBERED = 200
-"""Requests kept for whoever wants to see them; each holds its sound, some 200 kB."""
+"""Requests kept for inspection; each holds its sound, some 200 kB."""
 
 SPOKEN_WITHIN_S = 30.0
 """Far more than a sentence takes."""
@@ -34,7 +34,7 @@ SPOKEN_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, as it came."""
+    """One request, as received."""
 
     method: str
     path: str
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(slots=True)
 class House:
-    """The whole stand-in but its wires."""
+    """The whole stand-in without its endpoints."""
 
     mind: Mind
     accounts: Accounts = field(default_factory=Accounts)
@@ -77,7 +77,7 @@ class House:
         return np.frombuffer(b"".join(pieces), dtype=np.int16)
 
     def answer(self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool) -> Answer:
-        """What the model answers, or what it was ordered to answer instead."""
+        """The model's answer, or the ordered one instead."""
         honest = self.mind.answer(said, tools, must_call=must_call)
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
         for behaviour in behaviours:
@@ -121,7 +121,7 @@ def settle_vendor(request: Request, model: Model) -> Vendor:
 
 
 async def json_in(request: Request) -> dict[str, Any]:
-    """The body of a request. Raises Refusal where it is not said to be JSON, or is no JSON object."""
+    """The body of a request. Raises Refusal where its type is not JSON, or it is no JSON object."""
     check_media(request.headers, ("application/json",), vendor_in(request))
     try:
         body = json.loads(await request.body())

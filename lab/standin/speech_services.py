@@ -32,7 +32,7 @@ from lab.standin.hearing import Sound, encoded, timed
 from lab.standin.server import House, from_base64, identity, json_in, sound_in
 
 CONFIDENCE = 0.93
-"""What each of them would tell of clear speech. The recogniser behind them gives no confidence of its own."""
+"""Typical confidence of each service for clear speech. The recogniser behind them gives none of its own."""
 
 LONGEST_S = 60.0
 """Google's and Azure's limit for a request that is answered at once."""

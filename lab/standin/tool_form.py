@@ -1,6 +1,6 @@
-"""The form that a tool's own schema describes, for tools that no known form stands behind.
+"""The form that a tool's own schema describes, for tools without a known form.
 
-A model knows no more than this either: names, types, limits, and the words in quotation marks of a description.
+A model has no more information either: names, types, limits, and the words in quotation marks of a description.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
 """Words that a description says are spoken: 'pallet number'."""
 
 _NOT_NAMES = {"id", "number", "no", "code", "value", "name"}
-"""Parts of a field's name that nobody says by themselves."""
+"""Parts of a field's name that are never spoken alone."""
 
 _NO_FIELDS = {"heard", "reason", "words", "transcript"}
 """Arguments that hold evidence, not something dictated."""
@@ -52,7 +52,7 @@ def _derived(name: str, schema: str) -> Form | None:
             "identifies": list(fields)[:1],  # A tool says nothing of it, and nothing is corrected here.
         },
     }
-    # Through a file, so that it is the forms' own loader that says what a form is.
+    # Through a file, so that the forms' own loader validates it.
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{words.replace(' ', '-')}{SUFFIX}"
         path.write_text(json.dumps(form), encoding="utf-8")
@@ -92,7 +92,7 @@ def _field(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
     if _kinds(value) & {"integer", "number"}:
         limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
         voice = {"labels": labels, "spoken": "cardinal", "ask": name, "readback": "{value}"}
-        # "Twelve units" is said of nearly everything that is counted.
+        # "Twelve units" fits nearly every count.
         return {"type": "integer", **limits, "x-voice": {**voice, "units": {"units": "unit"}}}
     choices = [choice for choice in value.get("enum", ()) if choice is not None]
     spoken = "enum" if choices else _spelling(value.get("pattern"))

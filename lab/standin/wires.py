@@ -1,4 +1,4 @@
-"""What happens to every request and answer on its way: written down, delayed, refused, cut off, as ordered."""
+"""Middleware for every request and answer: logged, delayed, refused, cut off, as ordered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, ref
 from lab.standin.server import Asked, House, identity
 
 CONTROL = "/standin/"
-"""Paths that belong to the stand-in itself and never misbehave."""
+"""Paths of the stand-in's own control, which never misbehave."""
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: closing sends RST in the place of FIN (man 7 socket)."""
@@ -93,7 +93,7 @@ def _asked(request: Request, body: bytes) -> Asked:
 
 
 def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
-    """What is answered without asking anybody, where so ordered."""
+    """The ordered answer without the model, if any."""
 
     def answer(behaviour: Behaviour) -> Response | None:
         if behaviour.body is not None:
@@ -123,7 +123,7 @@ def _again(body: bytes) -> Receive:
 
 
 def _late(send: Send, due: float) -> Send:
-    """Hold the beginning of an answer back until it is due: what the recogniser took counts as waited."""
+    """Delay the start of an answer until it is due: the recogniser's time is part of the delay."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -184,7 +184,7 @@ def _reset(scope: Scope) -> None:
 
 
 def _close(scope: Scope) -> None:
-    """End the connection after what was written, in the middle of the body."""
+    """Close the connection after the bytes written so far, in the middle of the body."""
     _transports[_client(scope)].close()
 
 
