@@ -158,8 +158,8 @@ def horizon(context: ApiContext) -> int | None:
     """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
     On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
-    100, and a reader that continues after 101 would never see 100. While a transaction holds a number it holds a lock on
-    the sequence. On SQLite there is one writer.
+    100, and a reader that continues after 101 would never see 100. While a transaction holds a number it holds a lock
+    on the sequence. On SQLite there is one writer.
     """
     with context.read_transaction() as transaction:
         if transaction.dialect.name != "postgresql":
