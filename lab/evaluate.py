@@ -110,11 +110,7 @@ async def evaluate(
     *,
     floor: bool = False,
 ) -> tuple[Scored, ...]:
-<<<<<<< HEAD
-    """Recognise everything, in the order given; with `habits`, an operator answers after each dictated entry.
-=======
     """Recognise all clips in order; with `habits`, an operator answers after each clip that dictates an entry.
->>>>>>> e4479918 (The docstrings of the benchmarks, the demo, evaluate and rehearsals name the mechanism)
 
     With `floor` such a clip runs through the baseline as well. `tick` is called after each clip, and after each
     conversation. Raises UnreadableInput for a clip that is no sound, and for one that is twice in the manifest.

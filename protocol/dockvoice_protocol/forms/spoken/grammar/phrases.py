@@ -87,7 +87,7 @@ class _Links:
         return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
 
     def may_be_unit(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a label may be the unit of the digits before it, which then are no part of the id: "742 fifteen short"."""
+        """Whether a label may be the unit of the digits before it, which then are no part of the id: "742 15 short"."""
         if path.state is not Place.SAID or self._tokens[at].pause:
             return False
         units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
