@@ -13,7 +13,7 @@ from itertools import chain
 
 from dockvoice_protocol.forms.spoken import begins, corrects
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
-from edge.agree.cut_numbers import BREATH_S, BreathBefore
+from edge.agree.cut_numbers import BREATH_S, PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.readings import differing
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
@@ -29,7 +29,7 @@ class TornNumbers:
     """Numbers split by a pause: the second part is in doubt where the breath before may hold the first."""
 
     def __init__(self) -> None:
-        self._before = BreathBefore()
+        self._before = PreviousUtterance()
         self._source: str | None = None
 
     def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
@@ -39,7 +39,7 @@ class TornNumbers:
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._source and self._before.is_just_before(began)
-        said = self._before.continued(reading, rules) if follows else reading
+        said = self._before.doubt_continued_count(reading, rules) if follows else reading
         if self._before.remember(reading, ended):
             self._source = utterance.source
         return said

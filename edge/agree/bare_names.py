@@ -17,7 +17,7 @@ SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
-def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
+def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
     """The reading, in which digits without a field become a doubtful identifier of the other values.
 
     The open claim's own identifier is not added, nor read as a value: it names no other thing.
@@ -25,11 +25,11 @@ def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
     name = next(iter(rules.identifies), None)
     if name is None or name in own(said).fields or not said.words or said.act not in {Act.RECORD, Act.AMEND}:
         return said
-    for start, end in _digits(said.words, rules):
+    for start, end in _find_digit_spans(said.words, rules):
         words = said.words[start:end]
         named = read(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         value = None if named is None or named.rivals else named.value
-        if value is None or len(written(value)) < SHORTEST_NAME or _is_of_field(said, words, value):
+        if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_field(said, words, value):
             continue
         rest = part_of(said, (*said.words[:start], *said.words[end:]), rules)
         if not own(rest).fields:
@@ -41,12 +41,12 @@ def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
     return said
 
 
-def is_long(value: FieldValue | None) -> bool:
+def is_long_number(value: FieldValue | None) -> bool:
     """Whether a number has as many digits as an identifier."""
     return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
 
 
-def with_unclear_name(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+def add_unclear_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
     """The reading, in which unexplained digits become an identifier without a value, if it has none.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
@@ -60,18 +60,21 @@ def with_unclear_name(said: Reading, utterance_id: str, rules: Rules) -> Reading
     return replace(said, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **said.fields})
 
 
-def digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
+def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
     """Whether it has more digits than those of a value: "743 is nine" for 743; not "the first one"."""
-    runs = ["".join(_digit(word.text, rules) for word in words[start:end]) for start, end in _digits(words, rules)]
+    runs = [
+        "".join(_parse_digit(word.text, rules) for word in words[start:end])
+        for start, end in _find_digit_spans(words, rules)
+    ]
     own = [run for run in runs if run in written(value)]
     return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
 
 
-def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
+def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
     """The spans of digits that are spoken one by one, or written as one number, without a pause."""
     start = 0
     for at in range(len(words) + 1):
-        goes_on = at < len(words) and _digit(words[at].text, rules) != ""
+        goes_on = at < len(words) and _parse_digit(words[at].text, rules) != ""
         if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
             continue
         if at > start:
@@ -79,24 +82,24 @@ def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
         start = at if goes_on else at + 1
 
 
-def _digit(word: str, rules: Rules) -> str:
+def _parse_digit(word: str, rules: Rules) -> str:
     """The digit of a spoken word, or the digits of a written one; empty for any other word."""
     bare = word.strip(".,;:!?").casefold()
     groups = (one.text for one in rules.language.numerals.groups([bare], 0))
     return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
-def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
+def _belongs_to_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
-        (written(value) in _joined(one) if isinstance(one, str) else written(value) == written(one))
+        (written(value) in _strip_separators(one) if isinstance(one, str) else written(value) == written(one))
         and told <= {*field.words}
         for field in own(said).fields.values()
         for one in values_in(field)
     )
 
 
-def _joined(value: str) -> str:
+def _strip_separators(value: str) -> str:
     """A value without its separators, which are not spoken: "A0102" of A-01-02."""
     return "".join(character for character in value if character not in SEPARATORS)

@@ -17,7 +17,7 @@ from dockvoice_protocol.records import Operator
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class SignOnCandidate:
     """A candidate for a sign-on."""
 
     operator: Operator
@@ -29,56 +29,60 @@ class Meant:
     def number_and_name(self) -> str:
         """His number and name for the question whether he is meant: `4 7 1, ana`."""
         number = self.operator.number
-        told = [one for one in (None if number is None else spaced(number), self.called) if one]
+        told = [one for one in (None if number is None else space_digits(number), self.called) if one]
         return ", ".join(dict.fromkeys(told))
 
 
-def meant(said: str, crew: Sequence[Operator], language: Language) -> tuple[Meant, ...]:
+def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Language) -> tuple[SignOnCandidate, ...]:
     """The operators that the words may mean; several are all unsure."""
     words = said.split()
-    found: dict[str, Meant] = {}
+    found: dict[str, SignOnCandidate] = {}
     for one in crew:
         for at in range(len(words) + 1):
-            called = _called(" ".join(words[:at]), " ".join(words[at:]), one, crew, language)
+            called = _match_operator(" ".join(words[:at]), " ".join(words[at:]), one, crew, language)
             if called is not None and (one.name not in found or called.sure):
                 found[one.name] = called
     if len(found) == 1:
         return tuple(found.values())
-    return tuple(Meant(one.operator, sure=False, called=one.called) for one in found.values())
+    return tuple(SignOnCandidate(one.operator, sure=False, called=one.called) for one in found.values())
 
 
-def unknown(said: str, language: Language) -> str:
+def render_unknown_name(said: str, language: Language) -> str:
     """An unknown name or number as prompts repeat it: a number digit by digit."""
     numbers = numbers_said(said, language)
-    return spaced(next(iter(numbers))) if len(numbers) == 1 else said
+    return space_digits(next(iter(numbers))) if len(numbers) == 1 else said
 
 
-def spaced(number: str) -> str:
+def space_digits(number: str) -> str:
     """A number spaced so that a voice reads its digits."""
     return " ".join(number)
 
 
-def _called(first: str, rest: str, one: Operator, crew: Sequence[Operator], language: Language) -> Meant | None:
+def _match_operator(
+    first: str, rest: str, one: Operator, crew: Sequence[Operator], language: Language
+) -> SignOnCandidate | None:
     """The operator, if the words are his name, his number, or one after the other; else None."""
     parts = [part for part in (first, rest) if part]
-    names = [name for part in parts if (name := _name(part, one)) is not None]
-    numbers = [number for part in parts if (number := _number(part, one, language)) is not None]
+    names = [name for part in parts if (name := _match_spoken_name(part, one)) is not None]
+    numbers = [number for part in parts if (number := _match_spoken_number(part, one, language)) is not None]
     if not parts or len(names) + len(numbers) != len(parts) or len(names) > 1 or len(numbers) > 1:
         return None
     others = [other for other in crew if other.name != one.name]
     sure = len(parts) > 1 or (
-        not any(_is_easily(number, other) for number in numbers for other in map(_numbers, others))
-        and not any(_sounds_like(name, other) for name in names for other in map(_names, others))
+        not any(
+            _is_easily_another_number(number, other) for number in numbers for other in map(_spoken_numbers, others)
+        )
+        and not any(_sounds_like_any(name, other) for name in names for other in map(_spoken_names, others))
     )
-    called = next(iter((*names, *_names(one))), None) or spaced(next(iter(numbers)))
-    return Meant(one, sure, called)
+    called = next(iter((*names, *_spoken_names(one))), None) or space_digits(next(iter(numbers)))
+    return SignOnCandidate(one, sure, called)
 
 
-def _names(one: Operator) -> tuple[str, ...]:
+def _spoken_names(one: Operator) -> tuple[str, ...]:
     return tuple(name for name in one.spoken if not _is_number(name))
 
 
-def _numbers(one: Operator) -> tuple[str, ...]:
+def _spoken_numbers(one: Operator) -> tuple[str, ...]:
     return tuple(name for name in (one.number or "", *one.spoken) if _is_number(name))
 
 
@@ -86,23 +90,26 @@ def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal()
 
 
-def _name(said: str, one: Operator) -> str | None:
-    return next((name for name in _names(one) if phrase(name) == phrase(said)), None)
+def _match_spoken_name(said: str, one: Operator) -> str | None:
+    return next((name for name in _spoken_names(one) if phrase(name) == phrase(said)), None)
 
 
-def _number(said: str, one: Operator, language: Language) -> str | None:
+def _match_spoken_number(said: str, one: Operator, language: Language) -> str | None:
     spelt = numbers_said(said, language)
-    return next((number for number in _numbers(one) if number in spelt), None)
+    return next((number for number in _spoken_numbers(one) if number in spelt), None)
 
 
-def _is_easily(number: str, others: Sequence[str]) -> bool:
+def _is_easily_another_number(number: str, others: Sequence[str]) -> bool:
     """Whether it may be another number that was cut off, or whose doubled digit was heard once."""
-    return any(other.startswith(number) or _undoubled(other) == _undoubled(number) for other in others)
+    return any(
+        other.startswith(number) or _collapse_doubled_digits(other) == _collapse_doubled_digits(number)
+        for other in others
+    )
 
 
-def _undoubled(number: str) -> str:
+def _collapse_doubled_digits(number: str) -> str:
     return re.sub(r"(.)\1+", r"\1", number)
 
 
-def _sounds_like(name: str, others: Sequence[str]) -> bool:
+def _sounds_like_any(name: str, others: Sequence[str]) -> bool:
     return any(heard_alike((name, other)) for other in others)

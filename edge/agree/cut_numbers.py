@@ -16,7 +16,7 @@ BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin
 
 
 @dataclass(slots=True)
-class BreathBefore:
+class PreviousUtterance:
     """The last utterance, if it may have been cut off in the middle of an entry."""
 
     words: tuple[Word, ...] = ()
@@ -40,46 +40,46 @@ class BreathBefore:
         self.words, self.ended = () if said.fields and not goes_on else said.words, ended
         return True
 
-    def continued(self, said: Reading, rules: Rules) -> Reading:
+    def doubt_continued_count(self, said: Reading, rules: Rules) -> Reading:
         """The reading, with a count unconfirmed whose beginning may be in the last utterance."""
         if not are_one_number(self.words, said.words, rules.language):
             return said
-        return unconfirmed(said, _counted_first(said, rules))
+        return unconfirmed(said, _fields_of_first_number(said, rules))
 
 
-def begins_in_doubt(said: Reading, rules: Rules) -> bool:
+def begins_with_unclear_number(said: Reading, rules: Rules) -> bool:
     """Whether its first number gives its field no value, "eight five two twelve units", or belongs to no field.
 
     "Oh, dock A": the zero may continue the last utterance.
     """
-    counted = _counted_first(said, rules)
+    counted = _fields_of_first_number(said, rules)
     return not counted or any(said.fields[name].value is None for name in counted)
 
 
-def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
+def _fields_of_first_number(said: Reading, rules: Rules) -> tuple[str, ...]:
     """The fields that the first number may count."""
     number = begins(said.words, rules.language)
-    return tuple(name for name, one in said.fields.items() if number and _is_counted(one, number))
+    return tuple(name for name, one in said.fields.items() if number and _starts_with_number(one, number))
 
 
-def _is_counted(said: FieldReading, number: Phrase) -> bool:
+def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
     """Whether the field begins with the number as it was written: "ninety-three", "dreiundneunzig", "a dozen"."""
     first = [fold(word) for word in said.words[:2]]
     return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
 
 
-def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
+def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
     last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 
-def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
+def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
     """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
     if said.fields or not are_one_number(before, said.words, rules.language):
         return None
-    whole = one_after_the_other(before, said.words)
-    for name in cut_off(draft.reading, before, rules):
+    whole = join_utterance_words(before, said.words)
+    for name in find_cut_fields(draft.reading, before, rules):
         heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         if heard is not None and heard.value is not None and not heard.rivals:
             fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
@@ -87,7 +87,7 @@ def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules)
     return None
 
 
-def one_after_the_other(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+def join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
     """The words of two utterances, timed without the pause between them."""
     end, start = before[-1].end, after[0].start
     moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
 from dockvoice_protocol.records import Operator
-from edge.agree.crew import meant, unknown
+from edge.agree.crew import find_sign_on_candidates, render_unknown_name
 from tests.rows import each_of
 
 ANA = Operator("op-17", "471", ("ana",))
@@ -34,7 +34,7 @@ CREW = (ANA, BEN, PEN, ZOE, DAN, MAX)
     ],
 )
 def test_who_is_surely_meant(said: str, name: str, called: str) -> None:
-    (found,) = meant(said, CREW, ENGLISH)
+    (found,) = find_sign_on_candidates(said, CREW, ENGLISH)
     assert (found.operator.name, found.called) == (name, called)
     assert found.sure == (said not in {"four seven one one", "4711", "forty seven eleven"})
 
@@ -49,12 +49,12 @@ def test_who_is_surely_meant(said: str, name: str, called: str) -> None:
     ],
 )
 def test_what_is_easily_another_is_asked(said: str, name: str, asked: str) -> None:
-    (found,) = meant(said, CREW, ENGLISH)
+    (found,) = find_sign_on_candidates(said, CREW, ENGLISH)
     assert (found.operator.name, found.sure, found.number_and_name) == (name, False, asked)
 
 
 def test_a_number_that_may_be_either_of_two_is_sure_of_neither() -> None:
-    found = meant("one hundred four", (IVO, LEO), ENGLISH)
+    found = find_sign_on_candidates("one hundred four", (IVO, LEO), ENGLISH)
     assert {one.operator.name: one.sure for one in found} == {"op-23": False, "op-24": False}
 
 
@@ -62,11 +62,11 @@ def test_a_number_that_may_be_either_of_two_is_sure_of_neither() -> None:
     "said", ["", "four", "four seven two", "zoe", "pen four seven one", "ana ben", "ana ana", "six two six two", "7"]
 )
 def test_nobody_is_meant_by_anything_else(said: str) -> None:
-    assert meant(said, CREW, ENGLISH) == ()
+    assert find_sign_on_candidates(said, CREW, ENGLISH) == ()
 
 
 def test_a_number_is_said_digit_by_digit_in_other_languages_too() -> None:
-    (found,) = meant("sechs zwei", CREW, language_named("de"))
+    (found,) = find_sign_on_candidates("sechs zwei", CREW, language_named("de"))
     assert found.operator is PEN
-    assert unknown("vier acht", language_named("de")) == "4 8"
-    assert unknown("carl", ENGLISH) == "carl"
+    assert render_unknown_name("vier acht", language_named("de")) == "4 8"
+    assert render_unknown_name("carl", ENGLISH) == "carl"

@@ -8,8 +8,8 @@ from dataclasses import replace
 from dockvoice_protocol.forms.model import Expects
 from dockvoice_protocol.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
-from edge.agree.bare_names import SHORTEST_NAME, digits_besides
-from edge.agree.cut_numbers import begins_in_doubt, cut_off
+from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
+from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
@@ -91,7 +91,7 @@ def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if are_one_number(session.breath.words, said.words, rules.language):
         return True
     if said.fields:
-        return begins_astray(said, rules) or begins_in_doubt(said, rules)
+        return begins_astray(said, rules) or begins_with_unclear_number(said, rules)
     return name is None or not answer_to(name, said, rules).fields
 
 
@@ -99,7 +99,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
     """Mark the number at the end of the last utterance as unconfirmed in all drafts: a pause may have cut it."""
 
     def doubted(draft: Draft) -> Draft:
-        cut = cut_off(draft.reading, session.breath.words, session.rules)
+        cut = find_cut_fields(draft.reading, session.breath.words, session.rules)
         return replace(draft, reading=unconfirmed(draft.reading, cut))
 
     asked, draft = session.asked, doubted(session.open_draft)
@@ -253,7 +253,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
     meant, alone = meant_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
-    if meant is not None and alone and any(digits_besides(said.words, one, rules) for one in named.values()):
+    if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
         return drafting.put_again(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
         part, other = context.completed(session, meant[0] if alone else said), meant[1]
@@ -269,7 +269,7 @@ def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldVa
     asked, bare = session.asked, says_nothing(heard.reading) and not drafting.takes_back(session, heard)
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
-    return bare and asked.field in cut_off(session.open_draft.reading, session.breath.words, session.rules)
+    return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
 
 
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

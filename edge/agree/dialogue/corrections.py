@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken import begins, corrects, cue, of_last_one, 
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
 from dockvoice_protocol.records import Act, FieldReading, Reading
-from edge.agree.bare_names import is_long
+from edge.agree.bare_names import is_long_number
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
@@ -170,7 +170,7 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
     cues = {word.text for word in cue(heard.reading.words, language)}
-    long = (name for name, one in said.fields.items() if is_long(one.value) and session.rules.form[name].units)
+    long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
     said = unconfirmed(
         said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
     )

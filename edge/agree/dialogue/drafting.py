@@ -9,8 +9,8 @@ from dockvoice_protocol.forms.model import Expects
 from dockvoice_protocol.forms.spoken import cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
-from edge.agree.bare_names import SHORTEST_NAME, with_unclear_name
-from edge.agree.cut_numbers import completed
+from edge.agree.bare_names import SHORTEST_NAME, add_unclear_identifier
+from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
@@ -115,7 +115,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     It is held; only with `alone` it may be committed at once, since a step commits one entry.
     """
     draft, verdict = draft_of(session, heard), heard.verdict
-    draft = replace(draft, reading=with_unclear_name(draft.reading, draft.utterance_id, session.rules))
+    draft = replace(draft, reading=add_unclear_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and two_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
@@ -429,7 +429,9 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
     The rest of a number that a pause cut completes it instead.
     """
-    if (whole := completed(session.open_draft, session.breath.words, heard.reading, session.rules)) is not None:
+    if (
+        whole := complete_cut_number(session.open_draft, session.breath.words, heard.reading, session.rules)
+    ) is not None:
         return revise(session, heard, whole)
     if session.was_named(heard.reading) and session.relation(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels, corrects, courteous
 from dockvoice_protocol.records import Act, Command, Operator, Reading, Shifted
-from edge.agree.bare_names import with_bare_name
+from edge.agree.bare_names import add_bare_identifier
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
     amendments,
@@ -427,12 +427,12 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
         return _with_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
-    said = session.breath.continued(of_those(heard.reading, session.rules), session.rules)
+    said = session.breath.doubt_continued_count(of_those(heard.reading, session.rules), session.rules)
     said = corrections.of_recorded(session, corrections.of_known(session, said))
     said = corrections.of_held(session, corrections.of_last(session, said))
     asked = None if session.question is None else session.question.field
     if session.draft is not None and session.draft.act is not Act.CONTEXT and asked not in session.rules.identifies:
-        said = with_bare_name(said, session.draft.reading, session.rules)
+        said = add_bare_identifier(said, session.draft.reading, session.rules)
     same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
     return _with_context(session, heard, said, same)
 

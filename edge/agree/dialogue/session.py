@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from dockvoice_protocol.forms.model import Expects, Form
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
-from edge.agree.crew import Meant
-from edge.agree.cut_numbers import BreathBefore
+from edge.agree.crew import SignOnCandidate
+from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.orders import Order
@@ -70,7 +70,7 @@ class DialogueSettings:
 class Identifying:
     """The candidates of a doubtful sign-on, asked about one after the other."""
 
-    candidates: tuple[Meant, ...]  # The first is being asked about.
+    candidates: tuple[SignOnCandidate, ...]  # The first is being asked about.
     form: str | None  # The form named in the same utterance.
     back: State  # The state to return to if no candidate agrees.
 
@@ -256,7 +256,7 @@ class DialogueSession:
     leaving: bool = False  # The operator was asked to finish the entry before a sign-on, sign-off or change.
     tries: int = 0  # Failed answers to the open question.
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.
-    breath: BreathBefore = field(default_factory=BreathBefore)
+    breath: PreviousUtterance = field(default_factory=PreviousUtterance)
     recorded: Recorded = field(default_factory=Recorded)
     spoken: DeviceSpeech = field(default_factory=DeviceSpeech)
     news: News = field(default_factory=News)

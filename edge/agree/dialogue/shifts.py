@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import behind_sign_on, command, presented, with_work
 from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
-from edge.agree.crew import Meant, meant, unknown
+from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -28,7 +28,7 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
     candidates, _ = _candidates(session, said)
     if not candidates:
-        name = unknown(said, session.rules.language)
+        name = render_unknown_name(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
     if (turned_away := _turned_away(session, candidates)) is not None:
@@ -54,13 +54,15 @@ def _sign_on(session: DialogueSession, said: str) -> list[Order]:
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
-    if operators is not None and meant(said := behind_sign_on(heard.reading.words, language), operators, language):
+    if operators is not None and find_sign_on_candidates(
+        said := behind_sign_on(heard.reading.words, language), operators, language
+    ):
         return said
     asked = command(heard.reading.words, language)
     return (asked.name if asked is not None else None) or ""
 
 
-def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...], str | None]:
+def _candidates(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = with_work(said, forms, language) if len(forms) > 1 else None
@@ -68,13 +70,13 @@ def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...],
     return (alone, None) if alone or both is None else (_named(session, both[0]), both[1])
 
 
-def _named(session: DialogueSession, said: str) -> tuple[Meant, ...]:
+def _named(session: DialogueSession, said: str) -> tuple[SignOnCandidate, ...]:
     if session.settings.operators is None:  # without a roster, any name
-        return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
-    return meant(said, session.settings.operators, session.rules.language)
+        return (SignOnCandidate(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
+    return find_sign_on_candidates(said, session.settings.operators, session.rules.language)
 
 
-def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[Order]:
+def _let_begin(session: DialogueSession, who: SignOnCandidate, form: str | None) -> list[Order]:
     before, name = session.operator, who.operator.name
     if before == name:
         shifted = come_back(session)
@@ -91,7 +93,7 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
     return [*shifted, *ended, *changed, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session), *told]
 
 
-def _turned_away(session: DialogueSession, candidates: tuple[Meant, ...]) -> Say | None:
+def _turned_away(session: DialogueSession, candidates: tuple[SignOnCandidate, ...]) -> Say | None:
     """The prompt that no candidate may fill a form of this device; None if one may."""
     if any(_has_work(session, one.operator) for one in candidates):
         return None
