@@ -129,7 +129,7 @@ class Breaths:
         """Whether the reading begins another entry: it names another thing and is no correction."""
         if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
-        return any(differing(one.reading, said, rules.identifies) for one in self._said)
+        return any(differing(one.reading, said, rules.identifying_fields) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:

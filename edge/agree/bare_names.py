@@ -22,7 +22,7 @@ def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
 
     The open claim's own identifier is not added, nor read as a value: it names no other thing.
     """
-    name = next(iter(rules.identifies), None)
+    name = next(iter(rules.identifying_fields), None)
     if name is None or name in own(said).fields or not said.words or said.act not in {Act.RECORD, Act.AMEND}:
         return said
     for start, end in _find_digit_spans(said.words, rules):
@@ -51,7 +51,7 @@ def add_unclear_identifier(said: Reading, utterance_id: str, rules: Rules) -> Re
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
-    name = next(iter(rules.identifies), None)
+    name = next(iter(rules.identifying_fields), None)
     told = {word for one in said.fields.values() if values_in(one) for word in one.words}
     bare = [one for one in said.words if rules.language.tells(one.text) and one.text not in told]
     if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:

@@ -16,11 +16,13 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations, objections
-from edge.agree.policy import BALANCED, Demand, Policy, demanded
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objections
+from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
-OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS})
+WITHOUT_CANDIDATES = frozenset(
+    {Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS}
+)
 """Doubts about a field without a value to offer; a recount must not be offered the first count."""
 
 ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE, Reason.ALREADY_RECEIVED})
@@ -32,7 +34,7 @@ AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
 AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
 """Doubts whether the value is meant, not which one was heard."""
 
-A_CHOICE = 2  # The most candidates that a listener follows.
+CHOICE_SIZE = 2  # The most candidates that a listener follows.
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Rules:
     @cached_property
     def demands(self) -> Policy:
         """The policy with the site's own minimum."""
-        return self.policy.demanding(self.minimum_confidence)
+        return self.policy.with_minimum(self.minimum_confidence)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -57,16 +59,16 @@ class Rules:
         return tuple(field.name for field in self.form.fields if field.identifier)
 
     @property
-    def identifies(self) -> tuple[str, ...]:
+    def identifying_fields(self) -> tuple[str, ...]:
         """The fields that together identify an entry's thing."""
         return self.form.identifies
 
     @property
-    def of_context(self) -> Rules:
+    def for_context(self) -> Rules:
         """The rules for the standing context."""
         return dataclasses.replace(self, form=self.form.of_context)
 
-    def allow(self, field: FormField, value: FieldValue) -> bool:
+    def allows_value(self, field: FormField, value: FieldValue) -> bool:
         """Whether the form and the catalogue allow the value."""
         return field.allows(value) and self.catalogue.knows(field.catalogue, value)
 
@@ -83,10 +85,12 @@ class Circumstances:
     """The expected receipts; empty where no operator could answer a question about them."""
 
 
-NOTHING_KNOWN = Circumstances()
+NO_CIRCUMSTANCES = Circumstances()
 
 
-def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circumstances = NOTHING_KNOWN) -> Verdict:
+def decide(
+    reading: Reading, closing: Closing, rules: Rules, circumstances: Circumstances = NO_CIRCUMSTANCES
+) -> Verdict:
     """The verdict on `reading` of an utterance that closed for the reason `closing`.
 
     ACCEPT has all values; ASK the undoubted ones and the first field to ask about; REPEAT: the words give no field, the
@@ -94,8 +98,8 @@ def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circ
     the device. DEFER replaces any of these but ACCEPT where a model that answers later may read more; a field that only
     lacks a second reading is asked about all the same, since the operator can confirm it now.
     """
-    verdict = _verdict(reading, closing, rules, circumstances)
-    if _may_be_deferred(reading, closing) and not _settled(verdict):
+    verdict = _judge_reading(reading, closing, rules, circumstances)
+    if _may_be_deferred(reading, closing) and not _only_operator_can_improve(verdict):
         return Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
     return verdict
 
@@ -105,82 +109,82 @@ def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Aco
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
-    return nothing or _as_a_whole(reading, closing, rules.demands, rules, acoustics) is not None
+    return nothing or _find_unusable_reason(reading, closing, rules.demands, rules, acoustics) is not None
 
 
 def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
-    return reading.deferrable and not _cut_short(closing)
+    return reading.deferrable and not _was_cut_short(closing)
 
 
-def _settled(verdict: Verdict) -> bool:
+def _only_operator_can_improve(verdict: Verdict) -> bool:
     """Whether only the operator could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
     return all(because.reason in AS_HEARD for because in verdict.reasons)
 
 
-def _cut_short(closing: Closing) -> bool:
+def _was_cut_short(closing: Closing) -> bool:
     return closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}
 
 
-def _verdict(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Verdict:
+def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Verdict:
     if reading.not_understood is NotUnderstood.NO_WORDS:
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
     if reading.not_understood is NotUnderstood.TALK:
         return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
     policy = rules.demands
-    if (whole := _as_a_whole(reading, closing, policy, rules, known.acoustics)) is not None:
+    if (whole := _find_unusable_reason(reading, closing, policy, rules, known.acoustics)) is not None:
         return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
     demands = {
-        field.name: demanded(field, said, known.acoustics, policy)
+        field.name: find_highest_demand(field, said, known.acoustics, policy)
         for field in rules.form.fields
         if (said := reading.fields.get(field.name)) is not None and said.value is not None and not said.is_taken
     }
-    doubts = tuple(_doubts(reading.fields, demands, policy, rules, known))
+    doubts = tuple(_find_doubts(reading.fields, demands, policy, rules, known))
     doubted = {doubt.field for doubt in doubts}
     stands = {
         name: said.value for name, said in reading.fields.items() if name not in doubted and said.value is not None
     }
     if doubts:
-        return _asked(doubts, stands, reading.fields, rules)
-    safe = all(_is_safe(reading.fields[name], demand, policy) for name, demand in demands.items())
+        return _ask_first_doubt(doubts, stands, reading.fields, rules)
+    safe = all(_needs_no_readback(reading.fields[name], demand, policy) for name, demand in demands.items())
     confirm = Confirmation.EARCON if safe else Confirmation.READBACK
     return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands, confirm=confirm)
 
 
-def _is_safe(said: FieldReading, demand: Demand, policy: Policy) -> bool:
+def _needs_no_readback(said: FieldReading, demand: Demand, policy: Policy) -> bool:
     """Whether a field that meets its demand need not be read back."""
     return demand.reason is Reason.FIELD_UNSURE and said.confidence >= policy.earcon
 
 
-def _as_a_whole(
+def _find_unusable_reason(
     reading: Reading, closing: Closing, policy: Policy, rules: Rules, acoustics: Acoustics | None
 ) -> Reason | None:
     """Why the whole reading is unusable; None: it is not."""
     if reading.not_understood is not None or reading.act is not Act.RECORD:
         return Reason.NOT_UNDERSTOOD
-    if _cut_short(closing):
+    if _was_cut_short(closing):
         return Reason.CUT_SHORT
     if acoustics is None:
         return None
     if acoustics.level_db < policy.faint_db:
         return Reason.TOO_FAINT
-    return Reason.TOO_FAST if _too_fast(reading.fields, acoustics, policy, rules) else None
+    return Reason.TOO_FAST if _has_too_many_digits(reading.fields, acoustics, policy, rules) else None
 
 
-def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
+def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
     """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
     values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
 
 
-def _asked(
+def _ask_first_doubt(
     doubts: tuple[Because, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
 ) -> Verdict:
     """The question for the first doubt, in the shortest form that settles it."""
     name = str(doubts[0].field)
-    candidates = _candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
+    candidates = _list_candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
     match len(candidates):
         case 1:
             confirm = Confirmation.SPOKEN_YES
@@ -191,23 +195,25 @@ def _asked(
     return Verdict(Outcome.ASK, doubts, stands, ask=name, confirm=confirm, candidates=candidates)
 
 
-def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rules: Rules) -> tuple[FieldValue, ...]:
+def _list_candidates(
+    field: FormField, said: FieldReading | None, reason: Reason, rules: Rules
+) -> tuple[FieldValue, ...]:
     """The candidates, likeliest first; a value that was only unsure is none by itself.
 
     A field without a value has its likely one as candidate.
     """
-    if said is None or reason in OPEN:
+    if said is None or reason in WITHOUT_CANDIDATES:
         return ()
     if said.value is None:
-        return () if said.runner_up is None or not rules.allow(field, said.runner_up) else (said.runner_up,)
+        return () if said.runner_up is None or not rules.allows_value(field, said.runner_up) else (said.runner_up,)
     if reason in AS_HEARD and not said.rivals:
         return (said.value,)
     others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
-    known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allow(field, value)))
-    return known if others and len(known) <= A_CHOICE else ()
+    known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allows_value(field, value)))
+    return known if others and len(known) <= CHOICE_SIZE else ()
 
 
-def _doubts(
+def _find_doubts(
     said: Mapping[str, FieldReading],
     demands: Mapping[str, Demand],
     policy: Policy,
@@ -217,22 +223,22 @@ def _doubts(
     """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
-    again = _recorded_already(values, rules, known)
-    otherwise = objections(values, rules.form, rules.catalogue, known.expected)
+    again = _find_double_count(values, rules, known)
+    otherwise = find_objections(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
-        reason = _doubt(field, one, demands.get(field.name), field.name in faults, rules)
+        reason = _find_doubt(field, one, demands.get(field.name), field.name in faults, rules)
         if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
             reason = Reason.DOUBLE_COUNT
         elif reason in {None, Reason.FIELD_UNCONFIRMED} and field.name in otherwise:
             reason = otherwise[field.name]
         elif one is not None and reason is None:
-            reason = _implausible(field, one, policy)
+            reason = _find_unusual_value(field, one, policy)
         if reason is not None:
             yield Because(reason, field.name)
 
 
-def _doubt(
+def _find_doubt(
     field: FormField, said: FieldReading | None, demand: Demand | None, faulty: bool, rules: Rules
 ) -> Reason | None:
     if said is None:
@@ -244,27 +250,27 @@ def _doubt(
     if not rules.catalogue.knows(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
     # An inherited field has no demand: it was checked when the context was set.
-    return None if demand is None else _unsure(said, demand)
+    return None if demand is None else _find_confidence_doubt(said, demand)
 
 
-def _unsure(said: FieldReading, demand: Demand) -> Reason | None:
+def _find_confidence_doubt(said: FieldReading, demand: Demand) -> Reason | None:
     """The doubt from its confidence; None where it meets the demand and is confirmed."""
     if said.confidence < demand.confidence:
         return demand.reason
     return None if said.confirmed else Reason.FIELD_UNCONFIRMED
 
 
-def _implausible(field: FormField, said: FieldReading, policy: Policy) -> Reason | None:
+def _find_unusual_value(field: FormField, said: FieldReading, policy: Policy) -> Reason | None:
     if not policy.asks_unusual or said.value is None or said.is_taken:
         return None
     return None if field.is_usual(said.value) else Reason.UNUSUAL
 
 
-def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
+def _find_double_count(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
     """The form's first identifier if a recent entry has the same ones; at another place it is another thing."""
     names = [name for name in rules.identifiers if name in values]
-    if not names or any(rules.form[name].required and name not in values for name in rules.identifies):
+    if not names or any(rules.form[name].required and name not in values for name in rules.identifying_fields):
         return None
-    of = [name for name in rules.identifies if name in values]
+    of = [name for name in rules.identifying_fields if name in values]
     alike = any(all(entry.get(name, values[name]) == values[name] for name in of) for entry in known.recent)
     return names[0] if alike else None

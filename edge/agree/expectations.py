@@ -38,15 +38,15 @@ class Expectations:
             for line in lines:
                 self._by_pallet.setdefault(line.pallet, []).append((place, line))
 
-    def for_pallet(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
+    def lines_for_pallet(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
         """The lines expected on a pallet, each with its place."""
         return tuple(self._by_pallet.get(pallet, ()))
 
-    def at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
+    def lines_at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
         """The lines expected at a place; empty if there are none."""
         return self._at.get(place, ())
 
-    def awaiting(self, pallet: str) -> Expectations:
+    def as_not_received(self, pallet: str) -> Expectations:
         """The expectations of one pallet, as if it was not received yet."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(
@@ -62,7 +62,7 @@ class Expectations:
 NOTHING_EXPECTED = Expectations()
 
 
-def objections(
+def find_objections(
     values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue, expected: Expectations
 ) -> dict[str, Reason]:
     """The reason to ask about each field that a list contradicts.
@@ -73,18 +73,18 @@ def objections(
     pallet = None if named is None else values.get(named)
     if named is None or pallet is None or not expected.places:
         return {}
-    if (reason := _misplaced(str(pallet), _places(values, form), expected)) is not None:
+    if (reason := _object_to_place(str(pallet), _list_named_places(values, form), expected)) is not None:
         return {named: reason}
-    lines, asked = _lines(str(pallet), values, form, expected), {}
+    lines, asked = _lines_for_count(str(pallet), values, form, expected), {}
     item = form.expects.get(Expects.ITEM)
-    if item is not None and item in values and not lines and expected.for_pallet(str(pallet)):
+    if item is not None and item in values and not lines and expected.lines_for_pallet(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
     if item is not None and item not in values and len({line.item for line in lines}) > 1:
         asked[item] = Reason.FIELD_MISSING  # the count alone does not tell the item
     lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING
-    if counted is not None and counted in values and _differs(counted, lines, values, form, catalogue):
+    if counted is not None and counted in values and _count_differs(counted, lines, values, form, catalogue):
         asked[counted] = Reason.COUNT_DIFFERS
     return asked
 
@@ -92,20 +92,20 @@ def objections(
 def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
     """The form's field and value of the place where the pallet is expected and not received; empty if there is none."""
     fields = {kind: form.place_field(part) for part, kind in PLACES.items()}
-    lines = expected.for_pallet(str(values.get(form.expects.get(Expects.PALLET, ""))))
+    lines = expected.lines_for_pallet(str(values.get(form.expects.get(Expects.PALLET, ""))))
     announced = ((fields[place.kind], place.name) for place, line in lines if not line.received)
     return next(({field: name} for field, name in announced if field is not None), {})
 
 
-def _places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:
+def _list_named_places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:
     """The places that the values name."""
     named = {kind: values.get(form.expects.get(part, "")) for part, kind in PLACES.items()}
     return {ReceivingPlace(kind, str(name)) for kind, name in named.items() if name is not None}
 
 
-def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -> Reason | None:
-    found = expected.for_pallet(pallet)
-    announced = {place for place in here if expected.at(place)}
+def _object_to_place(pallet: str, here: set[ReceivingPlace], expected: Expectations) -> Reason | None:
+    found = expected.lines_for_pallet(pallet)
+    announced = {place for place in here if expected.lines_at(place)}
     if not found:
         # Without a list for the place, the pallet cannot be on one.
         return Reason.NOT_EXPECTED if announced or not here else None
@@ -116,16 +116,16 @@ def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -
     return Reason.EXPECTED_ELSEWHERE if elsewhere and not elsewhere & here else None
 
 
-def _lines(
+def _lines_for_count(
     pallet: str, values: Mapping[str, FieldValue], form: Form, expected: Expectations
 ) -> tuple[ExpectedLine, ...]:
     """The lines that a count belongs to: those of its item, where the form has an item field."""
     item = values.get(form.expects.get(Expects.ITEM, ""))
-    lines = tuple(line for _, line in expected.for_pallet(pallet))
+    lines = tuple(line for _, line in expected.lines_for_pallet(pallet))
     return lines if item is None else tuple(line for line in lines if line.item == item)
 
 
-def _differs(
+def _count_differs(
     counted: str, lines: tuple[ExpectedLine, ...], values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue
 ) -> bool:
     """Whether a count differs from the expected one; a unit that the item does not have may be misheard, and differs.
@@ -149,8 +149,8 @@ def _differs(
             (line.quantity, catalogue.factor(of, line.item, line.uom)),
         )
     )
-    return announced is not None and (said is None or _come_to_another(said, announced))
+    return announced is not None and (said is None or _quantities_differ(said, announced))
 
 
-def _come_to_another(said: Converted, announced: Converted) -> bool:
+def _quantities_differ(said: Converted, announced: Converted) -> bool:
     return said.uom == announced.uom and exact(said.quantity) != exact(announced.quantity)

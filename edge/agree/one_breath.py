@@ -34,14 +34,16 @@ def two_that_share(said: Reading, rules: Rules) -> Two | None:
 def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = two_in_one_breath(both, rules)
-    if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifies):
+    if two is None or all(
+        name not in said.fields or said.fields[name].value is None for name in rules.identifying_fields
+    ):
         return None
-    return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifies)), None)
+    return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifying_fields)), None)
 
 
 def several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
     """The identifiers of several things, each with its own label or value; empty otherwise."""
-    for name in rules.identifies:
+    for name in rules.identifying_fields:
         one = said.fields.get(name)
         values = values_in(one)
         if one is None or len(values) == 1 or not values:
@@ -56,9 +58,9 @@ def several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
     best: tuple[int, Two | None] = (0, None)
     for two in parted:
-        named = all(_surely_named(one, rules.identifies) for one in two)
+        named = all(_surely_named(one, rules.identifying_fields) for one in two)
         values = sum(one.value is not None for part in two for one in part.fields.values())
-        if named and values > best[0] and differing(*two, rules.identifies):
+        if named and values > best[0] and differing(*two, rules.identifying_fields):
             best = values, two
     return best[1]
 
@@ -74,7 +76,7 @@ def _one_behind_the_other(said: Reading, rules: Rules) -> Iterator[Two]:
     for at in range(1, len(said.words)):
         last = part_of(said, said.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
-        if _surely_named(last, rules.identifies):
+        if _surely_named(last, rules.identifying_fields):
             yield part_of(said, said.words[:at], rules), last
 
 

@@ -46,7 +46,7 @@ class Policy:
     double_count_minutes: float  # Window in which the same thing is asked about as a double; 0: never.
     asks_unusual: bool  # Whether a value outside the form's usual range is asked about.
 
-    def demanding(self, minimum: float | None) -> Policy:
+    def with_minimum(self, minimum: float | None) -> Policy:
         """This policy with a site's minimum, to which `alike` and `poor` are only ever raised; None: unchanged."""
         if minimum is None:
             return self
@@ -110,20 +110,20 @@ class Demand:
     reason: Reason
 
 
-def demanded(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
+def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = rivalry(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in MISHEARD else Reason.FIELD_UNSURE
-    least = Demand(_least(rival, policy) if said.calibrated else policy.uncalibrated, reason)
-    most = max([least, *_by_place(acoustics, policy)], key=lambda demand: demand.confidence)
-    return most if field.check_digit is None else replace(most, confidence=_checked(most.confidence))
+    least = Demand(_minimum_for_rival(rival, policy) if said.calibrated else policy.uncalibrated, reason)
+    most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
+    return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))
 
 
-def _least(rival: Rival, policy: Policy) -> float:
+def _minimum_for_rival(rival: Rival, policy: Policy) -> float:
     return policy.alike if rival is Rival.ALIKE else policy.minimum
 
 
-def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
+def _list_acoustic_demands(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
     """The demands of poor sound."""
     if acoustics is None:
         return []
@@ -135,6 +135,6 @@ def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
     return [Demand(policy.poor, reason) for reason, applies in poor.items() if applies]
 
 
-def _checked(confidence: float) -> float:
+def _lower_by_check_digit(confidence: float) -> float:
     """The same demand on a value with a valid check digit, by Bayes' rule: a misheard one seldom has it."""
     return confidence * PASSES_BY_CHANCE / (1 - confidence + confidence * PASSES_BY_CHANCE)

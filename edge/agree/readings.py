@@ -43,7 +43,7 @@ def differing(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple
 
 def names_unclearly(said: Reading, rules: Rules) -> bool:
     """Whether it has an identifier without a value, so that its thing is unknown."""
-    return any(name in said.fields and said.fields[name].value is None for name in rules.identifies)
+    return any(name in said.fields and said.fields[name].value is None for name in rules.identifying_fields)
 
 
 def says_nothing(said: Reading) -> bool:
@@ -58,14 +58,14 @@ def of_those(said: Reading, rules: Rules) -> Reading:
         return said
     part = part_of(said, words, rules)
     # It is neither a count of all of them, nor another thing.
-    others = part.fields.keys() & {*rules.identifies, *(one.name for one in rules.form.fields if one.required)}
+    others = part.fields.keys() & {*rules.identifying_fields, *(one.name for one in rules.form.fields if one.required)}
     return said if others or not part.fields else replace(part, act=Act.AMEND)
 
 
 def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
     """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
     values, fields = values_of(own(said)), own(said).fields
-    more = values.keys() - {*rules.identifies}
+    more = values.keys() - {*rules.identifying_fields}
     whole = all(one.name in said.fields for one in rules.form.fields if one.required)
     sure = said.act is Act.RECORD and values.keys() == fields.keys()
     return sure and bool(more) and not whole and not more & known.keys()

@@ -88,7 +88,7 @@ def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) 
         return None
     if item in fields:
         return fields[item]
-    announced = {line.item for _, line in expected.for_pallet(str(fields.get(str(pallet))))}
+    announced = {line.item for _, line in expected.lines_for_pallet(str(fields.get(str(pallet))))}
     return next(iter(announced)) if len(announced) == 1 else None
 
 
@@ -147,7 +147,7 @@ def missing(
 
     None if nothing is expected there. An entry of this device counts at whichever place it was recorded.
     """
-    lines, pallet = expected.at(place), form.expects.get(Expects.PALLET)
+    lines, pallet = expected.lines_at(place), form.expects.get(Expects.PALLET)
     if not lines or pallet is None:
         return None
     here = {one.fields.get(pallet) for one in entries if one.form == form.name and not one.refused}

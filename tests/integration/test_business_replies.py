@@ -427,7 +427,7 @@ def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device
 
     async def play(operator: Shift) -> None:
         def known() -> tuple[ExpectedLine, ...]:
-            return operator.agent._delivery.expected.current().at(ReceivingPlace(PlaceKind.TRAILER, "5501"))
+            return operator.agent._delivery.expected.current().lines_at(ReceivingPlace(PlaceKind.TRAILER, "5501"))
 
         await asyncio.to_thread(until, lambda: bool(known()), "the list has not come")
         await operator.type("pallet 742, 22 cases, item A100, trailer 5501")

@@ -112,14 +112,14 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
 
         def meanwhile() -> None:
             publish(here, signed_list(LIST, office, NOW))
-            until(lambda: taking.expected.current().for_pallet("742") != (), "not taken")
+            until(lambda: taking.expected.current().lines_for_pallet("742") != (), "not taken")
             for named, payload, told in bad:
                 caplog.clear()
                 publish(named, payload)
                 until(partial(is_told, caplog, told), f"{told!r} was not told")
-                assert taking.expected.current().at(TRAILER) == (LINE,)
+                assert taking.expected.current().lines_at(TRAILER) == (LINE,)
             publish(here, signed_list(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
-            until(lambda: taking.expected.current().at(TRAILER)[0].received, "not replaced")
+            until(lambda: taking.expected.current().lines_at(TRAILER)[0].received, "not replaced")
 
         while_running(taking, meanwhile)
 
@@ -135,11 +135,11 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
     publish(here, signed_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        assert taking.expected.current().at(TRAILER) == (LINE,)
+        assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         assert receiving(tmp_path, broker.port, desk, site="south").expected.current().places == ()
         publish(Topics.expected("dockvoice", "hall", str(DOOR)), signed_list(replace(LIST, place=DOOR), office, NOW))
         while_running(taking, lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
-        assert taking.expected.current().at(TRAILER) == (LINE,)
+        assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
         assert receiving(tmp_path, broker.port, desk).expected.current().places == ()
 
@@ -187,7 +187,7 @@ def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosqu
 
         def meanwhile() -> None:
             until(lambda: len(taking.expected.current().places) == 2, "not taken")
-            assert taking.expected.current().at(TRAILER) == (LINE,)
+            assert taking.expected.current().lines_at(TRAILER) == (LINE,)
             assert "withdrawn" in expect("--withdraw", "door/12", "--site", "hall")
             until(lambda: taking.expected.current().places == (TRAILER,), "not withdrawn")
 

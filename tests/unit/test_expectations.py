@@ -27,7 +27,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHe
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
-from edge.agree.expectations import Expectations, objections
+from edge.agree.expectations import Expectations, find_objections
 from edge.deliver.device_events import recorded
 from edge.keep.codec import draft_json, draft_of
 from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
@@ -98,7 +98,7 @@ KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (D
     ],
 )
 def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
-    assert objections(said, FORM, CATALOGUE, KNOWN) == wanted
+    assert find_objections(said, FORM, CATALOGUE, KNOWN) == wanted
 
 
 @each_of(
@@ -114,21 +114,21 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
 )
 def test_what_came_damaged_came(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
     form = load_form(REPOSITORY / "schemas" / "forms" / "receive-notice.schema.json")
-    assert objections({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
+    assert find_objections({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
 
 
 def test_where_nothing_is_announced_nothing_is_asked() -> None:
     said: Mapping[str, FieldValue] = {"pallet_id": "999", "quantity": 1, "uom": "CS", "trailer": "5501"}
     for nothing in (Expectations(), expecting((TRAILER, ()))):
-        assert objections(said, FORM, CATALOGUE, nothing) == {}
+        assert find_objections(said, FORM, CATALOGUE, nothing) == {}
     other = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")  # holds nothing against lists
-    assert objections({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
+    assert find_objections({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
 
 
 def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
-    assert KNOWN.for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
-    assert (KNOWN.for_pallet("999"), KNOWN.at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
-    assert KNOWN.at(TRAILER) == HERE
+    assert KNOWN.lines_for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
+    assert (KNOWN.lines_for_pallet("999"), KNOWN.lines_at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
+    assert KNOWN.lines_at(TRAILER) == HERE
 
 
 class Shift:

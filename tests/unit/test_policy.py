@@ -7,7 +7,7 @@ from pathlib import Path
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import FormField, Gs1
 from dockvoice_protocol.records import FieldReading
-from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded
+from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, find_highest_demand
 from edge.config import PolicyName
 from edge.records import Reason
 from tests.rows import each_of
@@ -67,13 +67,13 @@ def test_every_name_has_its_policy() -> None:
 
 
 def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
-    raised = BALANCED.demanding(0.95)
+    raised = BALANCED.with_minimum(0.95)
     assert {raised.minimum, raised.uncalibrated, raised.alike, raised.poor} == {0.95}
-    assert BALANCED.demanding(None) == BALANCED
+    assert BALANCED.with_minimum(None) == BALANCED
 
 
 def test_a_site_that_wants_to_be_less_sure_still_fears_poor_sound() -> None:
-    assert BALANCED.demanding(0.3) == replace(BALANCED, minimum=0.3, uncalibrated=0.3)
+    assert BALANCED.with_minimum(0.3) == replace(BALANCED, minimum=0.3, uncalibrated=0.3)
 
 
 def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(repository: Path) -> None:
@@ -81,16 +81,16 @@ def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(reposito
     checked = replace(plain, check_digit=Gs1.SSCC)
     said = FieldReading("006141411234567890", ("some", "words"), 0.9, calibrated=True)
     for policy in POLICIES.values():
-        demand = demanded(checked, said, None, policy).confidence
-        assert 0 < demand < demanded(plain, said, None, policy).confidence
+        demand = find_highest_demand(checked, said, None, policy).confidence
+        assert 0 < demand < find_highest_demand(plain, said, None, policy).confidence
 
 
 def test_a_demand_tells_whether_the_value_is_easily_misheard(repository: Path) -> None:
     dock = of_form(repository, "pallet-move", "dock")
     said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G", calibrated=True)
-    assert demanded(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
-    assert demanded(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE
+    assert find_highest_demand(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
+    assert find_highest_demand(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE
     assert (
-        demanded(dock, said, None, BALANCED).confidence
-        > demanded(dock, replace(said, runner_up="A"), None, BALANCED).confidence
+        find_highest_demand(dock, said, None, BALANCED).confidence
+        > find_highest_demand(dock, replace(said, runner_up="A"), None, BALANCED).confidence
     )

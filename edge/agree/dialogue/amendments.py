@@ -63,7 +63,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judged_after(session, draft, heard)
-    if len(said.fields) > 1 and differing(before, said, session.rules.identifies):
+    if len(said.fields) > 1 and differing(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
@@ -138,7 +138,7 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     last, rules = session.recorded.last, session.rules
     if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
         return False
-    return bool(differing(last.draft.reading, draft.reading, rules.identifies))
+    return bool(differing(last.draft.reading, draft.reading, rules.identifying_fields))
 
 
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:

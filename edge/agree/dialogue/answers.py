@@ -123,11 +123,13 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
 def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     name, rules = str(session.asked.field), session.rules
     relation = _relation(session, heard, said)
-    if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
+    if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.thing):
         if _says_more(session, said):
             return corrections.set_aside(session, heard, said)
         # An identifier that was not understood does not contradict the one that was.
-        said = replace(said, fields={one: read for one, read in said.fields.items() if one not in rules.identifies})
+        said = replace(
+            said, fields={one: read for one, read in said.fields.items() if one not in rules.identifying_fields}
+        )
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
         return _take_another(session, heard, said, relation)
     return _merge_answer(session, heard, said)
@@ -145,15 +147,15 @@ def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
     """Whether it has more fields than the asked one and the identifiers: enough for an entry of its own."""
-    return bool(said.fields.keys() - {*session.rules.identifies, session.asked.field})
+    return bool(said.fields.keys() - {*session.rules.identifying_fields, session.asked.field})
 
 
 def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
     relation, asked = session.relation(said), session.asked
     name = str(asked.field)
-    differs = differing(session.open_draft.reading, said, session.rules.identifies)
-    if name not in session.rules.identifies or name not in said.fields or {*differs} - {name}:
+    differs = differing(session.open_draft.reading, said, session.rules.identifying_fields)
+    if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
     if before is not None and not values_in(before) and _are_two_names(session, before, said.fields[name]):
@@ -187,7 +189,7 @@ def _take_another(session: DialogueSession, heard: UtteranceHeard, said: Reading
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
-    if relation is Relation.NAME and (name in session.rules.identifies or alike):
+    if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
         return next_or_instead.ask(session, heard, said)
     return corrections.leave_for_next(session, heard)
 
@@ -208,7 +210,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
-    if after and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
+    if after and name in rules.identifying_fields[:1] and not values_in(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
@@ -305,7 +307,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return _fill_yes_no(session, heard, yes=True)
         case About.FIELD_RIGHT:
             agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
-            if asked.field in session.rules.identifies:
+            if asked.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:

@@ -92,7 +92,9 @@ def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bo
     field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
-    if len(said.fields) == 1 and (draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifies)):
+    if len(said.fields) == 1 and (
+        draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifying_fields)
+    ):
         return False
     stood = all(own[name].is_taken if name in own else name in stands for name in said.fields)
     moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())
@@ -167,7 +169,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    return bool(differing(draft.reading, said, rules.identifies))
+    return bool(differing(draft.reading, said, rules.identifying_fields))
 
 
 def _is_surely_held(session: DialogueSession) -> bool:
@@ -180,7 +182,7 @@ def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
     return {
         name: fields[name]
         for name in rules.form.said_once
-        if name in fields and (value := fields[name].value) is not None and rules.allow(rules.form[name], value)
+        if name in fields and (value := fields[name].value) is not None and rules.allows_value(rules.form[name], value)
     }
 
 
@@ -200,7 +202,7 @@ def readback(session: DialogueSession) -> Say:
         lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
         told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
-    own = session.rules.identifies  # the entry's own identifiers
+    own = session.rules.identifying_fields  # the entry's own identifiers
     standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
@@ -390,7 +392,9 @@ def leave(session: DialogueSession, said: Reading) -> None:
 
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
     """
-    named = {name for name in session.rules.identifies if name in said.fields and not said.fields[name].is_taken}
+    named = {
+        name for name in session.rules.identifying_fields if name in said.fields and not said.fields[name].is_taken
+    }
     stands = session.context.fields
     if left := named & stands.keys():
         kept = {name: one for name, one in stands.items() if name not in left}

@@ -99,7 +99,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
-    again = said.fields.keys() < {*session.rules.identifies} and said.fields.keys() <= session.thing.keys()
+    again = said.fields.keys() < {*session.rules.identifying_fields} and said.fields.keys() <= session.thing.keys()
     revised = _revise(session, heard, said)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
         session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
@@ -119,7 +119,7 @@ def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) 
     if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
         return draft is None
     alike = whole and next_or_instead.may_be_meant(session, said)
-    return alike or claims.may_rename(draft.reading, said, session.rules.identifies)
+    return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
 
 
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -204,7 +204,7 @@ def _was_named_last(session: DialogueSession) -> bool:
     """Whether an identifier of the open entry came in a later utterance than its first."""
     reading = session.open_draft.reading
     began = {fold(token.heard) for token in tokens(reading.words, session.rules.language)}
-    names = [reading.fields[name] for name in session.rules.identifies if name in reading.fields]
+    names = [reading.fields[name] for name in session.rules.identifying_fields if name in reading.fields]
     return any(fold(word) not in began for one in names for word in one.words)
 
 
@@ -234,7 +234,7 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
 
 def name_of(session: DialogueSession, said: Reading) -> Reading:
     """The identifying fields of an utterance that is no entry."""
-    named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifies}
+    named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifying_fields}
     return replace(said, fields=named)
 
 
@@ -288,7 +288,7 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
         return said
     entry = values_of(own(last.draft.reading))
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
-    if not fields or fields.keys() & set(rules.identifies):
+    if not fields or fields.keys() & set(rules.identifying_fields):
         return said
     words = tuple(word.text for word in pointing)
     named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
@@ -375,7 +375,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _ask_for_named(session, heard, said)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
-    named = differs or bool({*session.rules.identifies[:1]} & said.fields.keys())
+    named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _was_named_in_the_dark(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:

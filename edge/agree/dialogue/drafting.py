@@ -73,7 +73,7 @@ def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard, 
 def _judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft):
-        of = session.rules.identifies
+        of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _of_count(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
@@ -87,7 +87,7 @@ def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected:
     same = last.fields.get(pallet) == values.get(pallet)
     if pallet not in values or not same or last.fields.get(counted) == values.get(counted):
         return NOTHING_EXPECTED
-    return expected.awaiting(str(values[pallet]))
+    return expected.as_not_received(str(values[pallet]))
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
@@ -147,7 +147,7 @@ def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list
     several = several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifiers and two_in_one_breath(draft.reading, rules)):
         return []
-    name = next(one for one in rules.identifies if several[0] in values_in(fields.get(one)))
+    name = next(one for one in rules.identifying_fields if several[0] in values_in(fields.get(one)))
     session.recorded.left_since = True
     told = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
@@ -156,7 +156,7 @@ def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list
 def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
     """The draft without an identifier from the context if another was named since; then the draft needs a yes."""
     fields = draft.reading.fields
-    taken = {name for name in session.rules.identifies if name in fields and fields[name].is_taken}
+    taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_taken}
     if not (taken and session.recorded.left_since):
         return draft
     session.needs_yes.add(draft.utterance_id)
@@ -249,7 +249,7 @@ def commit(session: DialogueSession) -> list[Order]:
 
 def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
     """The other drafts in review of the same thing and form, which was dictated again since."""
-    needed = {one for one in session.rules.identifies if session.rules.form[one].required}
+    needed = {one for one in session.rules.identifying_fields if session.rules.form[one].required}
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
         return []
@@ -465,7 +465,7 @@ def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rule
     said = draft.reading.fields.get(name)
     if said is None or said.value != value or marked(name, value) in {*draft.agreed, *draft.proved}:
         return None
-    return replace(said, rivals=(other,)) if rules.allow(rules.form[name], other) else None
+    return replace(said, rivals=(other,)) if rules.allows_value(rules.form[name], other) else None
 
 
 # Not understood, in any state.
@@ -482,7 +482,7 @@ def _may_name(session: DialogueSession, said: Reading) -> bool:
     """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
     digits = sum(len(word.text) if word.text.isdigit() else rules.language.tells(word.text) for word in said.words)
-    return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifies)
+    return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
 def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -505,7 +505,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.about in OF_VALUE and not is_command and takes_something_back(said, rules):
         session.needs_yes.add(draft.utterance_id)
-    named = any(values_in(said.fields.get(name)) for name in rules.identifies)
+    named = any(values_in(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
         return [heard.noted_as_heeded(), *put_again(session)]
     session.recorded.left_since |= _may_name(session, said)

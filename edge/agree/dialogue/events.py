@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.forms.spoken import cue, refuses
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
-from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, is_unusable
+from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances, Rules, is_unusable
 from edge.agree.dialogue.table import Event
 from edge.records import (
     NOTHING_STANDS,
@@ -47,7 +47,7 @@ class UtteranceHeard:
     reading: Reading
     verdict: Verdict
     closing: Closing = Closing.PAUSE
-    known: Circumstances = NOTHING_KNOWN
+    known: Circumstances = NO_CIRCUMSTANCES
     began: float | None = None
     """When its speech began, on the driver's clock; None: unknown."""
     ended: float | None = None  # When it ended.

@@ -409,7 +409,7 @@ def _audited(
     heard: claims.UtteranceFacts | None,
 ) -> claims.Audited:
     """The orders after the audit of claims; closes the claims that it parked."""
-    audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifies)
+    audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifying_fields)
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close()
     if session.next is not None and session.next.utterance_id in audited.closed:
@@ -431,7 +431,11 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     said = corrections.of_recorded(session, corrections.of_known(session, said))
     said = corrections.of_held(session, corrections.of_last(session, said))
     asked = None if session.question is None else session.question.field
-    if session.draft is not None and session.draft.act is not Act.CONTEXT and asked not in session.rules.identifies:
+    if (
+        session.draft is not None
+        and session.draft.act is not Act.CONTEXT
+        and asked not in session.rules.identifying_fields
+    ):
         said = add_bare_identifier(said, session.draft.reading, session.rules)
     same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
     return _with_context(session, heard, said, same)
@@ -444,7 +448,7 @@ def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading
         return heard
     if meant.act is Act.CONTEXT:
         once = replace(meant, act=Act.RECORD)
-        verdict = decide(once, heard.closing, session.rules.of_context, heard.known)
+        verdict = decide(once, heard.closing, session.rules.for_context, heard.known)
         return replace(heard, reading=meant, verdict=verdict)
     verdict = decide(meant, heard.closing, session.rules, heard.known)
     unheard = same is not said or context.must_be_heard(session, meant)
@@ -480,7 +484,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
         here = session.draft is not None and not differing(
-            session.draft.reading, happening.reading, session.rules.identifies
+            session.draft.reading, happening.reading, session.rules.identifying_fields
         )
         return event if here else Event.INDISTINCT
     if event is Event.NOISE:

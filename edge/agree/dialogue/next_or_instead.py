@@ -34,7 +34,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
     Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
     needs no question.
     """
-    name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
+    name = differing(session.open_draft.reading, said, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
     other = drafting.draft_of(session, replace(heard, reading=said))  # `said` may name it by a number alone
@@ -48,7 +48,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
 def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
     """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
-    name = differing(before, said, session.rules.identifies)[0]
+    name = differing(before, said, session.rules.identifying_fields)[0]
     return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
 
 
@@ -58,7 +58,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if other is None:
         return drafting.reject_answer(session, heard)
     language = session.rules.language
-    alone = own(said).fields.keys() <= set(session.rules.identifies)
+    alone = own(said).fields.keys() <= set(session.rules.identifying_fields)
     if alone and says_instead(said.words, language):
         return take_instead(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from dockvoice_protocol.forms.model import Expects, FormField
 from dockvoice_protocol.forms.spoken import holds_check
 from dockvoice_protocol.records import Act, FieldReading, FieldValue
-from edge.agree.decide import AS_MEANT, NOTHING_KNOWN, Circumstances, Rules, decide
+from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import marked
 from edge.agree.one_breath import two_in_one_breath, two_that_share
@@ -90,10 +90,10 @@ class Question:
         return self.about is About.REOPEN or (self.about is About.FIELD_RIGHT and self.why in AS_MEANT)
 
 
-def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
+def judged(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
     """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
     # Acoustics of one utterance do not apply to a draft of several: see `merging.as_heard`.
-    of = rules.of_context if draft.act is Act.CONTEXT else rules
+    of = rules.for_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
@@ -251,7 +251,7 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
         likely = (said.value, *(() if said.runner_up is None else (said.runner_up,)))
         if len(likely) == 1:
             return ()
-    known = tuple(dict.fromkeys(value for value in likely if rules.allow(field, value)))
+    known = tuple(dict.fromkeys(value for value in likely if rules.allows_value(field, value)))
     return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
 
 

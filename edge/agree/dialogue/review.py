@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue
-from edge.agree.decide import NOTHING_KNOWN, Circumstances
+from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -57,7 +57,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 
     It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
     """
-    rules, known = session.rules, NOTHING_KNOWN
+    rules, known = session.rules, NO_CIRCUMSTANCES
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.stand() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)

@@ -50,7 +50,7 @@ def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
 
     With more of the label's fields, another identifier may name another thing, which these do not describe.
     """
-    identifiers = set(rules.identifies)
+    identifiers = set(rules.identifying_fields)
     known = [name for name, one in label.fields.items() if one.scanned]
     return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
 
@@ -78,9 +78,9 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
-    if differing(draft.reading, said, session.rules.identifies):
+    if differing(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
-            if session.next is not None and not differing(session.next.reading, said, session.rules.identifies):
+            if session.next is not None and not differing(session.next.reading, said, session.rules.identifying_fields):
                 # Its turn has come, with the label's fields.
                 session.next = _with_label(session.next, said, heard.utterance_id)
                 return [*drafting.commit(session), heard.noted_as_heeded()]

@@ -315,7 +315,7 @@ class DialogueSession:
 
     def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """How `said` relates to a claim; None: the open one."""
-        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifies, self._needed)
+        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifying_fields, self._needed)
 
     @property
     def _needed(self) -> list[str]:
@@ -332,7 +332,7 @@ class DialogueSession:
     def thing(self) -> dict[str, FieldValue]:
         """The open claim's identifiers that have a value."""
         fields = self.open_draft.reading.fields
-        return {name: one for name in self.rules.identifies for one in values_in(fields.get(name))[:1]}
+        return {name: one for name in self.rules.identifying_fields for one in values_in(fields.get(name))[:1]}
 
     @property
     def open_draft(self) -> Draft:

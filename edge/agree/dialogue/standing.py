@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import corrects, from_now_on
 from dockvoice_protocol.records import Act, FieldReading
-from edge.agree.decide import NOTHING_KNOWN, Circumstances
+from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -75,7 +75,7 @@ def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHear
 def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Set the context for later entries over a question about an entry, if its own fields leave no doubt."""
     draft = _draft(session, heard)
-    verdict = judged(draft, session.rules, NOTHING_KNOWN)
+    verdict = judged(draft, session.rules, NO_CIRCUMSTANCES)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = [session.put(session.asked)] if session.state is not State.HELD else session.ask(session.is_entry_right)
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:

@@ -76,9 +76,9 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
         return said
     if one.rivals:
         return _announced_of(str(name), one, here, said, expected, session.rules)
-    if expected.for_pallet(one.value):
+    if expected.lines_for_pallet(one.value):
         return said
-    found = ending_so(one.value, (line.pallet for line in expected.at(here)), FEWEST_TOLD)
+    found = ending_so(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
     if found == (one.value,):
         return said
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
@@ -91,8 +91,8 @@ def _announced_of(
 
     One that was received already is asked about, and so are two numbers that were spoken: "pallet 742 or 743".
     """
-    known = [value for value in map(str, (one.value, *one.rivals)) if expected.for_pallet(value)]
-    if len(known) != 1 or all(line.received or place != here for place, line in expected.for_pallet(known[0])):
+    known = [value for value in map(str, (one.value, *one.rivals)) if expected.lines_for_pallet(value)]
+    if len(known) != 1 or all(line.received or place != here for place, line in expected.lines_for_pallet(known[0])):
         return said
     if not is_one_of(name, known[0], said, rules):
         return said
@@ -223,7 +223,7 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
     yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
     if name == form.expects.get(Expects.PALLET):
         places = session.expected.places if place is None else (place,)
-        yield from (line.pallet for one in places for line in session.expected.at(one))
+        yield from (line.pallet for one in places for line in session.expected.lines_at(one))
 
 
 def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
@@ -249,7 +249,7 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
     pallet = session.rules.form.expects.get(Expects.PALLET)
-    lines = () if pallet is None or pallet not in meant else session.expected.for_pallet(str(meant[pallet]))
+    lines = () if pallet is None or pallet not in meant else session.expected.lines_for_pallet(str(meant[pallet]))
     if not lines:
         return Say(unknown, meant)
     if all(line.received for _, line in lines):
