@@ -10,11 +10,11 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
-from edge.agree.off_talk import among_talk
+from edge.agree.off_talk import find_fields_among_talk
 from edge.agree.readings import says_nothing, unconfirmed
 from edge.records import Closing, Draft, Reason
 
-STAYING = ANNOUNCED_OTHERWISE | {
+LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
     *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
@@ -23,32 +23,36 @@ STAYING = ANNOUNCED_OTHERWISE | {
 # Utterances become readings to merge.
 
 
-def as_heard(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
+def unconfirm_doubtful_fields(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
     """The reading, in which fields that its circumstances make doubtful stay unconfirmed after any merge."""
     said = replace(reading, act=Act.RECORD, not_understood=None)
     doubts = decide(said, Closing.PAUSE, rules, known).reasons
-    doubted = {doubt.field for doubt in doubts if doubt.reason in STAYING}
+    doubted = {doubt.field for doubt in doubts if doubt.reason in LASTING_DOUBTS}
     fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
     return replace(reading, fields=fields)
 
 
-def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
+def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """The utterance read as an answer to the question for a field: a bare "fifteen" is its value."""
     said = replace(reading, act=Act.RECORD)
     if not says_nothing(said):
-        return unconfirmed(said, among_talk(said, rules, asked=name))
+        return unconfirmed(said, find_fields_among_talk(said, rules, asked=name))
     words = without_cue(said.words, rules.language)
     if not words:
         return said
     fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
-    told = fields if name in fields and _may_be(fields[name]) else _counted(said, name, rules)
+    told = (
+        fields
+        if name in fields and _has_value_or_likely_one(fields[name])
+        else _find_contradicting_counts(said, name, rules)
+    )
     counted = rules.form[name].unit_of
     if not told and counted is not None and corrects(said.words, rules.language):  # "no, twelve": the count itself
         told = read(words, rules.form, rules.catalogue, rules.language, asked=counted)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
 
-def _counted(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
+def _find_contradicting_counts(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
     """The other fields with a number that is no single value: "ten plus two cases" contradicts a count.
 
     A label or a unit alone contradicts nothing.
@@ -63,7 +67,7 @@ def says_number(words: Iterable[str], rules: Rules) -> bool:
     return any(word.isdigit() or numerals.is_part(word) for word in map(fold, words))
 
 
-def _may_be(field: FieldReading) -> bool:
+def _has_value_or_likely_one(field: FieldReading) -> bool:
     """Whether the field has a value, or a likely one."""
     return field.value is not None or field.runner_up is not None
 
@@ -89,16 +93,18 @@ def with_answer(
         if name not in fields or (name == asked and correcting):
             fields[name] = one
         else:
-            fields[name] = _said_twice(fields[name], one) if name == asked else _said_beside(fields[name], one)
+            fields[name] = (
+                _merge_answered_field(fields[name], one) if name == asked else _merge_unasked_field(fields[name], one)
+            )
     merged = replace(before, fields=fields, not_understood=None)
-    unclear = [name for name, one in said.fields.items() if not _may_be(one)]
+    unclear = [name for name, one in said.fields.items() if not _has_value_or_likely_one(one)]
     if not unclear or (asked not in said.fields and all(name in before.fields for name in unclear)):
         return merged  # An answer about other fields means those that it names.
     # Words without a value may contradict another known field: "forty cases, door twelve" over dock B.
     return unconfirmed(merged, [name for name in before.fields if name not in said.fields])
 
 
-def _said_twice(before: FieldReading, said: FieldReading) -> FieldReading:
+def _merge_answered_field(before: FieldReading, said: FieldReading) -> FieldReading:
     """The answer's field; equal values gain confidence as from two independent witnesses.
 
     1 - (1 - a)(1 - b): both would have to be misheard, and as the same value.
@@ -109,7 +115,7 @@ def _said_twice(before: FieldReading, said: FieldReading) -> FieldReading:
     return replace(said, confidence=sure, confirmed=True)
 
 
-def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
+def _merge_unasked_field(before: FieldReading, said: FieldReading) -> FieldReading:
     """A known field repeated unasked: an equal value changes nothing, another one becomes a rival.
 
     Words without a value contradict it: "door twelve" denies all known docks.
@@ -121,7 +127,7 @@ def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
     return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value, *said.rivals))))
 
 
-def settled_by(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
+def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
     """The draft, in which an answer about one field also settles what the same words left open.
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
@@ -130,24 +136,24 @@ def settled_by(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
         return draft
-    return replace(draft, reading=given(name, value, draft.reading, rules))
+    return replace(draft, reading=settle_by_value(name, value, draft.reading, rules))
 
 
-def given(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
+def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which the value of one field settles the others that its words left open with it."""
     known = rules.form, rules.catalogue, rules.language
     as_read, likely = read(said.words, *known), read_given(name, value, said.words, *known)
     open_by_words = {
         other: likely[other].value
         for other, one in said.fields.items()
-        if one.rivals and other in likely and other != name and _offers_the_same(one, as_read.get(other))
+        if one.rivals and other in likely and other != name and _has_same_candidates(one, as_read.get(other))
     }
     one = {other: found for other, found in open_by_words.items() if found is not None and not likely[other].rivals}
     settled = {other: replace(said.fields[other], value=found, rivals=()) for other, found in one.items()}
     return replace(said, fields={**said.fields, **settled})
 
 
-def is_one_of(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
+def excludes_rivals(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the value excludes its rivals: one number heard in two ways, not two numbers."""
     known = rules.form, rules.catalogue, rules.language
     as_read = read(said.words, *known).get(name)
@@ -157,7 +163,7 @@ def is_one_of(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool
     return likely is not None and likely.value == value and not likely.rivals
 
 
-def _offers_the_same(one: FieldReading, other: FieldReading | None) -> bool:
+def _has_same_candidates(one: FieldReading, other: FieldReading | None) -> bool:
     return other is not None and {one.value, *one.rivals} == {other.value, *other.rivals}
 
 
@@ -168,7 +174,7 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
-def put_right(before: Reading, said: Reading, rules: Rules) -> Reading:
+def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> Reading:
     """The correction, in which a signed or decimal number may have several meanings: "no, nineteen" over -18."""
     plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
     fields = dict(said.fields)
@@ -191,16 +197,16 @@ def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> D
     sure = replace(
         said, value=value, rivals=(), unexplained=(), confirmed=True, scanned=said.scanned and value == said.value
     )
-    agreed = (*draft.agreed, marked(name, value))
+    agreed = (*draft.agreed, agreement_mark(name, value))
     return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
 
 
-def marked(name: str, value: FieldValue) -> str:
+def agreement_mark(name: str, value: FieldValue) -> str:
     """The mark of an agreed or proved value in a draft."""
     return f"{name}={value}"
 
 
-def counted_again(draft: Draft, name: str) -> Draft:
+def keep_first_count(draft: Draft, name: str) -> Draft:
     """The draft before a recount of a field: the first count is kept beside the second, which replaces it."""
     first = draft.reading.fields[name].value
     return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))

@@ -18,7 +18,7 @@ def names_field(said: Reading, rules: Rules) -> str | None:
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
-    if moods or _asks(matches) or any(rules.language.tells(token.text) for token in heard):
+    if moods or _begins_with_question(matches) or any(rules.language.tells(token.text) for token in heard):
         return None
     named = {match.field for _, match in matches if match.role is Role.LABEL}
     return named.pop() if len(named) == 1 else None
@@ -31,26 +31,26 @@ def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[i
     return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
 
 
-def _asks(matches: Iterable[tuple[int, Match]]) -> bool:
+def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
-def begins_astray(said: Reading, rules: Rules) -> bool:
+def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
 
 
-PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
+PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 """The roles of words that may surround a corrected field: "it's fifteen units, not twelve"."""
 
 
-def is_plain(said: Reading, rules: Rules) -> bool:
+def has_only_fields(said: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
     told, heard, roles = _field_words(said, rules)
-    return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
+    return all(at in told or roles[at] & PLAIN_ROLES for at in range(len(heard)))
 
 
-BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
+BEFORE, BEHIND = PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
@@ -74,7 +74,7 @@ def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token]
     return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
 
 
-def among_talk(
+def find_fields_among_talk(
     said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
 ) -> list[str]:
     """The fields whose values are not worded as an answer or a correction: "no, I'm at dock C"."""
@@ -100,7 +100,7 @@ FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
 FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
 
 
-def is_beside(said: Reading, rules: Rules) -> bool:
+def is_off_talk(said: Reading, rules: Rules) -> bool:
     """Whether the words are plainly not about an entry: a hesitation, or talk to others.
 
     No list has all ways to object. So talk is only a question or an address ("you") without any word about an entry,
@@ -109,9 +109,9 @@ def is_beside(said: Reading, rules: Rules) -> bool:
     language, (heard, matches) = rules.language, _matches(said, rules)
     if not heard:
         return bool(said.words)
-    asks = _asks(matches)
-    addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
-    meant = any(_is_of_entry(match, asks=asks) for _, match in matches) or _objects(heard, rules)
+    asks = _begins_with_question(matches)
+    addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
+    meant = any(_is_about_entry(match, asks=asks) for _, match in matches) or _has_objection(heard, rules)
     told = [token.text for token in heard if language.tells(token.text)]
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
@@ -120,10 +120,10 @@ def is_beside(said: Reading, rules: Rules) -> bool:
 TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
 
 
-def takes_something_back(said: Reading, rules: Rules) -> bool:
+def has_correcting_word(said: Reading, rules: Rules) -> bool:
     """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
     denies = any(match.role in TAKING_BACK for _, match in _matches(said, rules)[1])
-    return not is_beside(said, rules) and (denies or corrects(said.words, rules.language))
+    return not is_off_talk(said, rules) and (denies or corrects(said.words, rules.language))
 
 
 def mentions_entry(said: Reading, rules: Rules) -> bool:
@@ -133,22 +133,22 @@ def mentions_entry(said: Reading, rules: Rules) -> bool:
     return (named or corrects(said.words, rules.language)) and any(rules.language.tells(one.text) for one in heard)
 
 
-def _is_of_entry(match: Match, *, asks: bool) -> bool:
-    return match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks)
+def _is_about_entry(match: Match, *, asks: bool) -> bool:
+    return match.role in FOR_THE_FORM or _may_take_entry_back(match, asks=asks)
 
 
-def _objects(heard: Sequence[Token], rules: Rules) -> bool:
-    return any(_are_in(heard, at, rules.language.words["objections"]) for at in range(len(heard)))
+def _has_objection(heard: Sequence[Token], rules: Rules) -> bool:
+    return any(_begins_a_phrase(heard, at, rules.language.words["objections"]) for at in range(len(heard)))
 
 
-def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
+def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
     """Whether the tokens from `at` begin one of the phrases; a part around an apostrophe counts as a word: "it's"."""
     said = tuple(token.text for token in heard[at:])
     parts = {(part,) for part in said[0].split("'")}
     return any(said[: len(one)] == one or one in parts for one in phrases)
 
 
-def _is_mood_of_entry(match: Match, *, asks: bool) -> bool:
+def _may_take_entry_back(match: Match, *, asks: bool) -> bool:
     """Whether a mood may take an entry back: "they want it elsewhere" may, "did you see that" may not."""
     if match.role is not Role.MOOD or match.value == "strangers":
         return False

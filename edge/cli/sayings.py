@@ -22,8 +22,8 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, R
 from dockvoice_protocol.strict_json import NotJson, NotStrict, strict
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
-from edge.agree.merging import answer_to, with_answer
-from edge.agree.off_talk import among_talk, begins_astray, is_beside, is_plain
+from edge.agree.merging import read_as_answer_to, with_answer
+from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, is_off_talk
 from edge.agree.readings import differing, values_of
 from edge.cli.tables import MOODS, QUESTIONS, REASONS, because
 from edge.records import Closing, Outcome, Reason, Verdict
@@ -76,7 +76,7 @@ def answer(saying: _Saying) -> _JsonLine:
     """The agent's decision about a saying."""
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = typed(saying.text, rules)
-    if asked is not None and (given := answer_to(asked, reading, rules)).fields:
+    if asked is not None and (given := read_as_answer_to(asked, reading, rules)).fields:
         return _about_question(given, asked, saying)
     if reading.act in _ORDERS:
         return _ordered_of(reading, held, saying)
@@ -145,8 +145,8 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: _Sayin
     if whole and differing(before, reading, rules.identifying_fields):
         return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
-    strange = begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))
-    if not whole and (strange or among_talk(reading, rules, held=held)):
+    strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
+    if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
         return _asked_whether("entry right", reading, saying)
     if not whole and not takes_back and differing(before, reading, rules.identifying_fields):
         return _asked_whether("instead", reading, saying)
@@ -157,7 +157,7 @@ def _passed_over(reading: Reading, rules: Rules) -> _JsonLine | None:
     """The answer to a courtesy or to off-talk; None for a possible objection to the entry."""
     if courteous(reading.words, rules.language):
         return _ordered(Act.YES, rules)
-    if is_beside(reading, rules):
+    if is_off_talk(reading, rules):
         return _verdict_json(
             Verdict(Outcome.IGNORE, (), {}), rules, why=["said to somebody else: what was read back stands"]
         )

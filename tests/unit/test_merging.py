@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import with_answer
-from edge.agree.off_talk import is_beside
+from edge.agree.off_talk import is_off_talk
 from edge.agree.one_breath import MOST_WORDS, two_that_share
 from edge.records import Closing, Outcome, Verdict
 from tests.reading.languages import said_in, that_say
@@ -112,12 +112,12 @@ def heard(line: str) -> Reading:
 def test_what_objects_to_the_entry_in_any_words_is_never_taken_for_talk_beside_it(
     rules: Rules, tag: str, line: str
 ) -> None:
-    assert not is_beside(heard(line), replace(rules, language=language_named(tag)))
+    assert not is_off_talk(heard(line), replace(rules, language=language_named(tag)))
 
 
 @each_of(("tag", "line"), [(tag, said_in(tag)["talk"]) for tag in that_say("talk")])
 def test_talk_to_others_is_beside_the_entry(rules: Rules, tag: str, line: str) -> None:
-    assert is_beside(heard(line), replace(rules, language=language_named(tag)))
+    assert is_off_talk(heard(line), replace(rules, language=language_named(tag)))
 
 
 def test_two_that_are_named_together_are_looked_for_in_one_breath_and_not_in_a_recital_of_numbers(rules: Rules) -> None:

@@ -13,8 +13,8 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession, last_told
-from edge.agree.merging import put_right
-from edge.agree.off_talk import begins_astray
+from edge.agree.merging import read_correction_of_number
+from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import differing, own, values_of
 from edge.records import Because, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
@@ -56,9 +56,9 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         session.recorded.last = named
         return object_to_last(session, heard, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
-    if begins_astray(said, session.rules):
+    if begins_with_foreign_words(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
-    said = put_right(before, said, session.rules)
+    said = read_correction_of_number(before, said, session.rules)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)

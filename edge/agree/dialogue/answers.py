@@ -19,18 +19,18 @@ from edge.agree.dialogue.questions import About, Question, judged, proof
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
-    answer_to,
-    as_heard,
-    counted_again,
-    marked,
-    settled_by,
+    agreement_mark,
+    keep_first_count,
+    read_as_answer_to,
+    settle_dependent_fields,
+    unconfirm_doubtful_fields,
     with_answer,
     with_fields,
     with_reading,
     with_support,
     with_yes,
 )
-from edge.agree.off_talk import begins_astray, takes_something_back
+from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
 from edge.agree.one_breath import meant_of_two
 from edge.agree.readings import differing, says_nothing, unconfirmed, values_in, values_of
 from edge.records import Draft, Drop, Outcome, Reason
@@ -91,8 +91,8 @@ def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if are_one_number(session.breath.words, said.words, rules.language):
         return True
     if said.fields:
-        return begins_astray(said, rules) or begins_with_unclear_number(said, rules)
-    return name is None or not answer_to(name, said, rules).fields
+        return begins_with_foreign_words(said, rules) or begins_with_unclear_number(said, rules)
+    return name is None or not read_as_answer_to(name, said, rules).fields
 
 
 def _doubt_cut_number(session: DialogueSession) -> None:
@@ -112,7 +112,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     name, rules, value = str(session.asked.field), session.rules, _chosen(session, heard)
     if session.about is About.CHOICE and value is not None:
         return _settle(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
-    said = as_heard(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
+    said = unconfirm_doubtful_fields(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
     if _answers_nothing(session, said):
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
@@ -142,7 +142,7 @@ def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
     counted = begins(said.words, session.rules.language) and not values_of(said)
     unclear = session.asked.is_of_oddness and not all(map(values_in, said.fields.values()))
     behind_cue = replace(said, words=without_cue(said.words, session.rules.language))
-    return unclear or (begins_astray(behind_cue, session.rules) and not counted)
+    return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
@@ -203,7 +203,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
-        draft = counted_again(draft, name)  # even if it equals the first
+        draft = keep_first_count(draft, name)  # even if it equals the first
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, heard)
     session.join(said, draft)
@@ -222,7 +222,7 @@ def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> li
     draft = context.lasting(session, draft, heard)
     doubts = drafting.judged_after(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
-        draft = settled_by(name, session.open_draft.reading, draft, rules)
+        draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
     return drafting.revise(session, heard, draft)
 
 
@@ -231,7 +231,7 @@ def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     asked, words = session.asked, heard.reading.words
     value = _chosen(session, heard)
     if value is None:
-        said = answer_to(str(asked.field), heard.reading, _by_end(session))
+        said = read_as_answer_to(str(asked.field), heard.reading, _by_end(session))
         return trailers.by_its_end(session, said, heard.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
     return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
@@ -281,10 +281,10 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     if proves(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
         heard_so = with_yes(draft, name, value, heard.utterance_id)
-        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, marked(name, value))))
+        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value))))
     if heard.reading.fields:
         return take_answer(session, heard)
-    if takes_something_back(heard.reading, rules):  # "not that location"
+    if has_correcting_word(heard.reading, rules):  # "not that location"
         return drafting.reject_answer(session, heard)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:

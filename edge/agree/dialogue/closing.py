@@ -12,7 +12,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import Behind, DialogueSession
-from edge.agree.merging import marked, with_support
+from edge.agree.merging import agreement_mark, with_support
 from edge.agree.readings import values_of
 from edge.agree.received import missing
 from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
@@ -135,7 +135,7 @@ def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         act=Act.CANCEL,
         replaces=session.recorded.standing(last.event_id),
     )
-    draft = replace(draft, agreed=(*draft.agreed, marked(drafting.REOPENED, trailer)))
+    draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.
     goes_on = drafting.consider(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})

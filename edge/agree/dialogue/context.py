@@ -15,7 +15,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.off_talk import begins_astray, states_context
+from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import differing, part_of, unconfirmed, values_of
 from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
@@ -39,7 +39,7 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
     alone, told = _lasting(session, said)
     if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
         is_pointing = points_at_last(alone.words, session.rules.language)
-        if is_pointing or not states_context(alone, session.rules) or begins_astray(alone, session.rules):
+        if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
             alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to other people
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
     stands = tuple(name for name in _next_to(alone, told) if name in once)

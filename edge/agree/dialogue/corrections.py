@@ -17,8 +17,8 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import answer_to, put_right, with_fields, with_reading, with_support
-from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
+from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
+from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, names_field
 from edge.agree.readings import (
     likely_values,
     names_unclearly,
@@ -90,7 +90,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     """A partial sentence over a held entry corrects it; after words that fit no field it may be talk."""
     said = without_joining(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
-    if not takes_back and not begins_astray(said, session.rules):
+    if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
             return commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
@@ -166,7 +166,7 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     """
     draft = session.open_draft
     goes_on = session.doubted_number  # it may belong to what was not understood
-    said = put_right(draft.reading, said, session.rules)
+    said = read_correction_of_number(draft.reading, said, session.rules)
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
     cues = {word.text for word in cue(heard.reading.words, language)}
@@ -225,11 +225,11 @@ def _denied(session: DialogueSession, said: Reading) -> set[str]:
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
     """Whether a correction of the held entry gives no value, or is worded as talk to others."""
     rules = session.rules
-    if begins_astray(said, rules) or says_nothing(said):
+    if begins_with_foreign_words(said, rules) or says_nothing(said):
         return True
-    if not takes_back and (not is_plain(said, rules) or names_unclearly(said, rules)):
+    if not takes_back and (not has_only_fields(said, rules) or names_unclearly(said, rules)):
         return True
-    return bool(among_talk(said, rules, held=values_of(own(session.open_draft.reading))))
+    return bool(find_fields_among_talk(said, rules, held=values_of(own(session.open_draft.reading))))
 
 
 def name_of(session: DialogueSession, said: Reading) -> Reading:
@@ -299,7 +299,7 @@ def _of_asked(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
     name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
     is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
-    is_answer = is_answer and name in answer_to(name, said, session.rules).fields
+    is_answer = is_answer and name in read_as_answer_to(name, said, session.rules).fields
     is_value = any(one.value is not None for one in said.fields.values())
     if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:
         return said
@@ -371,7 +371,7 @@ def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A correction or a new sentence in place of a yes or a no."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
-    if not said.fields or begins_astray(said, session.rules):
+    if not said.fields or begins_with_foreign_words(said, session.rules):
         return _ask_for_named(session, heard, said)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
@@ -434,7 +434,7 @@ def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Readi
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Neither yes nor no to whether another thing is meant instead."""
     said, other = drafting.reading_of(session, heard), session.asked.other
-    if other is None or not said.fields or begins_astray(said, session.rules):
+    if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     if session.relation(said) is Relation.ANOTHER and session.relation(said, other) is Relation.ANOTHER:
         return leave_for_next(session, heard)

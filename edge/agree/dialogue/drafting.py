@@ -20,8 +20,8 @@ from edge.agree.dialogue.questions import OF_VALUE, About, Question, held, judge
 from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import as_heard, marked, says_number, with_support
-from edge.agree.off_talk import takes_something_back
+from edge.agree.merging import agreement_mark, says_number, unconfirm_doubtful_fields, with_support
+from edge.agree.off_talk import has_correcting_word
 from edge.agree.one_breath import several_identifiers, two_in_one_breath, two_that_share
 from edge.agree.readings import likely_values, values_in, values_of
 from edge.agree.terms import units_said
@@ -51,7 +51,7 @@ UNANSWERED = "unanswered"  # The review reason of an utterance whose question go
 
 def reading_of(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     """The utterance's reading; fields that its acoustics make doubtful are unconfirmed."""
-    return as_heard(heard.reading, Circumstances(heard.known.acoustics), session.rules)
+    return unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules)
 
 
 def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -104,7 +104,7 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 
 def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     """A draft of its own for the utterance."""
-    reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
+    reading = unconfirm_doubtful_fields(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
 
@@ -220,7 +220,7 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
     if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.in_review(draft):
         return None
     if (
-        marked(REOPENED, trailer) in draft.agreed
+        agreement_mark(REOPENED, trailer) in draft.agreed
         or session.recorded.closing_of(str(trailer), session.settings, session.lately.now) is None
     ):
         return None
@@ -463,7 +463,7 @@ def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
 def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
     """The field with the other value as a rival; None where it is settled or the form forbids the other."""
     said = draft.reading.fields.get(name)
-    if said is None or said.value != value or marked(name, value) in {*draft.agreed, *draft.proved}:
+    if said is None or said.value != value or agreement_mark(name, value) in {*draft.agreed, *draft.proved}:
         return None
     return replace(said, rivals=(other,)) if rules.allows_value(rules.form[name], other) else None
 
@@ -503,7 +503,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     told = [word.text for word in said.words if rules.language.tells(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
-    if session.about in OF_VALUE and not is_command and takes_something_back(said, rules):
+    if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
     named = any(values_in(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):

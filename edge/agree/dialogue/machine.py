@@ -43,7 +43,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.off_talk import is_beside, mentions_entry
+from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import differing, of_those
 from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
@@ -525,7 +525,7 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
         if courteous(heard.reading.words, session.rules.language):
             # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
-        if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
+        if event is Event.UNCLEAR and is_off_talk(heard.reading, session.rules):
             return Event.NOISE
     return event
 

@@ -17,7 +17,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
-from edge.agree.off_talk import begins_astray
+from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import differing, own, values_in, values_of
 from edge.records import Draft, Note, Outcome, Park
 
@@ -63,7 +63,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return take_instead(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
         return [heard.noted_as_heeded(), *take_next(session, heard, with_support(other, heard.utterance_id))]
-    if not said.fields or begins_astray(said, session.rules):
+    if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     return _goes_on(session, heard, said, other)
 

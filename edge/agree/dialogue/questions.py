@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.spoken import holds_check
 from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
-from edge.agree.merging import marked
+from edge.agree.merging import agreement_mark
 from edge.agree.one_breath import two_in_one_breath, two_that_share
 from edge.agree.readings import values_of
 from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
@@ -92,7 +92,7 @@ class Question:
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
     """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
-    # Acoustics of one utterance do not apply to a draft of several: see `merging.as_heard`.
+    # Acoustics of one utterance do not apply to a draft of several: see `merging.unconfirm_doubtful_fields`.
     of = rules.for_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
@@ -216,7 +216,7 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
     if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
         return False
     said = draft.reading.fields.get(doubt.field)
-    return said is not None and said.value is not None and marked(doubt.field, said.value) in draft.agreed
+    return said is not None and said.value is not None and agreement_mark(doubt.field, said.value) in draft.agreed
 
 
 def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
@@ -258,7 +258,7 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
 def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
-        if one.catalogue is None or value is None or marked(one.name, value) in draft.proved:
+        if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
             continue
         checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
         known = said is not None and (said.is_taken or holds_check(said.words, checks, rules.language))

@@ -13,7 +13,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.merging import as_heard
+from edge.agree.merging import unconfirm_doubtful_fields
 from edge.records import Confirmation, Draft
 from edge.records.speech import Prompt, Say, Terms
 
@@ -61,7 +61,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.stand() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
-    reading = replace(as_heard(draft.reading, known, rules), act=draft.reading.act)
+    reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
     verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.consider(session, draft, verdict, None)

@@ -14,7 +14,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judged, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import as_heard, with_fields
+from edge.agree.merging import unconfirm_doubtful_fields, with_fields
 from edge.agree.readings import differing, values_of
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
@@ -52,7 +52,9 @@ def _begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
-    reading = replace(as_heard(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD)
+    reading = replace(
+        unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD
+    )
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
 
 

@@ -16,7 +16,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
-from edge.agree.merging import given, is_one_of
+from edge.agree.merging import excludes_rivals, settle_by_value
 from edge.agree.readings import likely_values, values_of
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
 from edge.records import StandingEntry
@@ -94,10 +94,10 @@ def _announced_of(
     known = [value for value in map(str, (one.value, *one.rivals)) if expected.lines_for_pallet(value)]
     if len(known) != 1 or all(line.received or place != here for place, line in expected.lines_for_pallet(known[0])):
         return said
-    if not is_one_of(name, known[0], said, rules):
+    if not excludes_rivals(name, known[0], said, rules):
         return said
     sure = replace(said, fields={**said.fields, name: replace(one, value=known[0], rivals=())})
-    return given(name, known[0], sure, rules)
+    return settle_by_value(name, known[0], sure, rules)
 
 
 # What is missing, and totals.
