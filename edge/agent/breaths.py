@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.spoken import begins, corrects
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
 from edge.agree.cut_numbers import BREATH_S, PreviousUtterance
 from edge.agree.decide import Rules
-from edge.agree.readings import differing
+from edge.agree.readings import find_differing_identifiers
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
 LONGEST_S = 30.0
@@ -129,7 +129,7 @@ class Breaths:
         """Whether the reading begins another entry: it names another thing and is no correction."""
         if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
-        return any(differing(one.reading, said, rules.identifying_fields) for one in self._said)
+        return any(find_differing_identifiers(one.reading, said, rules.identifying_fields) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, written
 from edge.agree.decide import Rules
-from edge.agree.readings import own, part_of, values_in
+from edge.agree.readings import read_part, values_in, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
@@ -23,7 +23,12 @@ def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
     The open claim's own identifier is not added, nor read as a value: it names no other thing.
     """
     name = next(iter(rules.identifying_fields), None)
-    if name is None or name in own(said).fields or not said.words or said.act not in {Act.RECORD, Act.AMEND}:
+    if (
+        name is None
+        or name in without_inherited(said).fields
+        or not said.words
+        or said.act not in {Act.RECORD, Act.AMEND}
+    ):
         return said
     for start, end in _find_digit_spans(said.words, rules):
         words = said.words[start:end]
@@ -31,8 +36,8 @@ def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
         value = None if named is None or named.rivals else named.value
         if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_field(said, words, value):
             continue
-        rest = part_of(said, (*said.words[:start], *said.words[end:]), rules)
-        if not own(rest).fields:
+        rest = read_part(said, (*said.words[:start], *said.words[end:]), rules)
+        if not without_inherited(rest).fields:
             continue
         least = min(word.confidence for word in words)
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
@@ -95,7 +100,7 @@ def _belongs_to_field(said: Reading, words: Sequence[Word], value: FieldValue) -
     return any(
         (written(value) in _strip_separators(one) if isinstance(one, str) else written(value) == written(one))
         and told <= {*field.words}
-        for field in own(said).fields.values()
+        for field in without_inherited(said).fields.values()
         for one in values_in(field)
     )
 

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken import are_one_number, begins, ends, read
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.readings import unconfirmed
+from edge.agree.readings import with_unconfirmed
 from edge.records import Draft
 
 BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin it anew.
@@ -44,7 +44,7 @@ class PreviousUtterance:
         """The reading, with a count unconfirmed whose beginning may be in the last utterance."""
         if not are_one_number(self.words, said.words, rules.language):
             return said
-        return unconfirmed(said, _fields_of_first_number(said, rules))
+        return with_unconfirmed(said, _fields_of_first_number(said, rules))
 
 
 def begins_with_unclear_number(said: Reading, rules: Rules) -> bool:

@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_among_talk
-from edge.agree.readings import says_nothing, unconfirmed
+from edge.agree.readings import has_no_values, with_unconfirmed
 from edge.records import Closing, Draft, Reason
 
 LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
@@ -35,8 +35,8 @@ def unconfirm_doubtful_fields(reading: Reading, known: Circumstances, rules: Rul
 def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """The utterance read as an answer to the question for a field: a bare "fifteen" is its value."""
     said = replace(reading, act=Act.RECORD)
-    if not says_nothing(said):
-        return unconfirmed(said, find_fields_among_talk(said, rules, asked=name))
+    if not has_no_values(said):
+        return with_unconfirmed(said, find_fields_among_talk(said, rules, asked=name))
     words = without_cue(said.words, rules.language)
     if not words:
         return said
@@ -101,7 +101,7 @@ def with_answer(
     if not unclear or (asked not in said.fields and all(name in before.fields for name in unclear)):
         return merged  # An answer about other fields means those that it names.
     # Words without a value may contradict another known field: "forty cases, door twelve" over dock B.
-    return unconfirmed(merged, [name for name in before.fields if name not in said.fields])
+    return with_unconfirmed(merged, [name for name in before.fields if name not in said.fields])
 
 
 def _merge_answered_field(before: FieldReading, said: FieldReading) -> FieldReading:

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.readings import differing, part_of, unconfirmed, values_in
+from edge.agree.readings import find_differing_identifiers, read_part, values_in, with_unconfirmed
 
 Two = tuple[Reading, Reading]
 
@@ -18,49 +18,52 @@ MOST_WORDS = 60
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
-def two_in_one_breath(said: Reading, rules: Rules) -> Two | None:
+def split_two_things(said: Reading, rules: Rules) -> Two | None:
     """The two readings that make up this one, if it names two things with values of their own; else None.
 
     Of all places to split it, the one with the most values wins.
     """
-    return _most(_one_behind_the_other(said, rules), rules) or two_that_share(said, rules)
+    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_things_that_share(said, rules)
 
 
-def two_that_share(said: Reading, rules: Rules) -> Two | None:
-    """As `two_in_one_breath`, for two things that share their values."""
-    return _most(_named_together(said, rules), rules)
+def split_things_that_share(said: Reading, rules: Rules) -> Two | None:
+    """As `split_two_things`, for two things that share their values."""
+    return _choose_best_split(_split_at_and(said, rules), rules)
 
 
-def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
+def choose_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
-    two = two_in_one_breath(both, rules)
+    two = split_two_things(both, rules)
     if two is None or all(
         name not in said.fields or said.fields[name].value is None for name in rules.identifying_fields
     ):
         return None
-    return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifying_fields)), None)
+    return next(
+        (pair for pair in (two, two[::-1]) if not find_differing_identifiers(pair[0], said, rules.identifying_fields)),
+        None,
+    )
 
 
-def several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
+def list_several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
     """The identifiers of several things, each with its own label or value; empty otherwise."""
     for name in rules.identifying_fields:
         one = said.fields.get(name)
         values = values_in(one)
         if one is None or len(values) == 1 or not values:
             continue
-        labels = sum(_label(fold(word), rules) is not None for word in one.words)
+        labels = sum(_find_label(fold(word), rules) is not None for word in one.words)
         besides = any(field.value is None or field.rivals for other, field in said.fields.items() if other != name)
         if labels >= len(values) or (rules.form[name].spoken.listed and besides):
             return values
     return ()
 
 
-def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
+def _choose_best_split(parted: Iterator[Two], rules: Rules) -> Two | None:
     best: tuple[int, Two | None] = (0, None)
     for two in parted:
         named = all(_surely_named(one, rules.identifying_fields) for one in two)
         values = sum(one.value is not None for part in two for one in part.fields.values())
-        if named and values > best[0] and differing(*two, rules.identifying_fields):
+        if named and values > best[0] and find_differing_identifiers(*two, rules.identifying_fields):
             best = values, two
     return best[1]
 
@@ -72,34 +75,34 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
-def _one_behind_the_other(said: Reading, rules: Rules) -> Iterator[Two]:
+def _split_in_sequence(said: Reading, rules: Rules) -> Iterator[Two]:
     for at in range(1, len(said.words)):
-        last = part_of(said, said.words[at:], rules)
+        last = read_part(said, said.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
         if _surely_named(last, rules.identifying_fields):
-            yield part_of(said, said.words[:at], rules), last
+            yield read_part(said, said.words[:at], rules), last
 
 
-def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
+def _split_at_and(said: Reading, rules: Rules) -> Iterator[Two]:
     """For each "and" between two numbers, both parts, each with the words around the pair.
 
     Only "each" gives a count to both; without it the count is in doubt.
     """
     if len(said.words) > MOST_WORDS:
         return
-    words, each = _without_each(said.words, rules)
-    named = [_is_named(word, rules) for word in words]
-    for link in (at for at, word in enumerate(words) if _links(word, rules)):
-        for start in _runs(range(link - 1, -1, -1), named):
-            for last in _runs(range(link + 1, len(words)), named):
+    words, each = _remove_word_each(said.words, rules)
+    named = [_is_number_or_label(word, rules) for word in words]
+    for link in (at for at, word in enumerate(words) if _is_link_word(word, rules)):
+        for start in _positions_of_identifier(range(link - 1, -1, -1), named):
+            for last in _positions_of_identifier(range(link + 1, len(words)), named):
                 before, behind = words[:start], words[last + 1 :]
                 first, second = (
-                    part_of(said, _labelled(before, one, behind, rules, always=each), rules)
+                    read_part(said, _with_singular_label(before, one, behind, rules, always=each), rules)
                     for one in (words[start:link], words[link + 1 : last + 1])
                 )
-                if _shared(first, rules) == _shared(second, rules):
-                    counts = [] if each else [one.name for one in rules.form.fields if _counts(one)]
-                    yield _doubted(first, counts), _doubted(second, counts)
+                if _shared_values(first, rules) == _shared_values(second, rules):
+                    counts = [] if each else [one.name for one in rules.form.fields if _is_number_field(one)]
+                    yield _with_doubtful(first, counts), _with_doubtful(second, counts)
 
 
 def _normalized(word: Word) -> str:
@@ -107,7 +110,7 @@ def _normalized(word: Word) -> str:
     return fold(word.text).strip(".,;:!?")
 
 
-def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
+def _positions_of_identifier(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
     """How far an identifier may reach from a link word."""
     for at in positions:
         if not named[at]:
@@ -115,7 +118,7 @@ def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
         yield at
 
 
-def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
+def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
     heard = [_normalized(word) for word in words]
     said = sorted(rules.language.words["each"], key=len, reverse=True)
     for at in range(len(heard)):
@@ -125,25 +128,25 @@ def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...]
     return tuple(words), False
 
 
-def _is_named(word: Word, rules: Rules) -> bool:
+def _is_number_or_label(word: Word, rules: Rules) -> bool:
     told = _normalized(word)
-    return rules.language.tells(told) or _label(told, rules) is not None
+    return rules.language.tells(told) or _find_label(told, rules) is not None
 
 
-def _links(word: Word, rules: Rules) -> bool:
+def _is_link_word(word: Word, rules: Rules) -> bool:
     return (_normalized(word),) in rules.language.words["joins"]
 
 
-def _labelled(
+def _with_singular_label(
     before: Sequence[Word], named: Sequence[Word], behind: Sequence[Word], rules: Rules, *, always: bool
 ) -> tuple[Word, ...]:
     """The words around a pair with one of the two, and its label in the singular: "pallets" is "pallet".
 
     With `always`, a pair without a label gets the form's first one.
     """
-    told = [_label(_normalized(word), rules) for word in (*before, *named)]
+    told = [_find_label(_normalized(word), rules) for word in (*before, *named)]
     lacking = always and not any(told)
-    first = next((one for field in rules.form.fields if field.identifier for one in _labels(field, rules)), None)
+    first = next((one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()
     words = (
         word if one is None else replace(word, text=one) for word, one in zip((*before, *named), told, strict=True)
@@ -152,23 +155,23 @@ def _labelled(
     return (*whole[: len(before)], *label, *whole[len(before) :], *behind)
 
 
-def _label(told: str, rules: Rules) -> str | None:
+def _find_label(told: str, rules: Rules) -> str | None:
     """The identifier label that the word is an inflection of; None: none."""
-    labels = (one for field in rules.form.fields if field.identifier for one in _labels(field, rules))
+    labels = (one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules))
     return next((one for one in labels if told.startswith(fold(one))), None)
 
 
-def _labels(field: FormField, rules: Rules) -> list[str]:
+def _list_labels(field: FormField, rules: Rules) -> list[str]:
     return [one for one in field.wording(rules.language.code).labels if " " not in one]
 
 
-def _shared(part: Reading, rules: Rules) -> dict[str, object]:
+def _shared_values(part: Reading, rules: Rules) -> dict[str, object]:
     return {name: one.value for name, one in part.fields.items() if not rules.form[name].identifier}
 
 
-def _counts(field: FormField) -> bool:
+def _is_number_field(field: FormField) -> bool:
     return field.kind in {"integer", "number"}
 
 
-def _doubted(part: Reading, names: Sequence[str]) -> Reading:
-    return unconfirmed(part, [name for name in names if name in part.fields])
+def _with_doubtful(part: Reading, names: Sequence[str]) -> Reading:
+    return with_unconfirmed(part, [name for name in names if name in part.fields])

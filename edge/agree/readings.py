@@ -22,7 +22,7 @@ def likely_values(reading: Reading) -> dict[str, FieldValue]:
     return may_be | values_of(reading)
 
 
-def own(reading: Reading) -> Reading:
+def without_inherited(reading: Reading) -> Reading:
     """The reading without the fields inherited from the context."""
     return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_taken})
 
@@ -35,7 +35,7 @@ def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
     return tuple(one for one in (likely, *said.rivals) if one is not None)
 
 
-def differing(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
+def find_differing_identifiers(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
     """The identifying fields in which both have values, and none in common."""
     pairs = ((name, values_in(claim.fields.get(name)), values_in(said.fields.get(name))) for name in identifies)
     return tuple(name for name, before, after in pairs if before and after and not set(before) & set(after))
@@ -46,17 +46,17 @@ def names_unclearly(said: Reading, rules: Rules) -> bool:
     return any(name in said.fields and said.fields[name].value is None for name in rules.identifying_fields)
 
 
-def says_nothing(said: Reading) -> bool:
+def has_no_values(said: Reading) -> bool:
     """Whether no field has a value or a likely one: "not dock D"."""
     return not likely_values(said)
 
 
-def of_those(said: Reading, rules: Rules) -> Reading:
+def mark_partial_recount(said: Reading, rules: Rules) -> Reading:
     """The reading, as a correction where it counts some of the things counted before: "two of those were damaged"."""
     words = without_of_those(said.words, rules.language)
     if len(words) == len(said.words) or said.command is not None:
         return said
-    part = part_of(said, words, rules)
+    part = read_part(said, words, rules)
     # It is neither a count of all of them, nor another thing.
     others = part.fields.keys() & {*rules.identifying_fields, *(one.name for one in rules.form.fields if one.required)}
     return said if others or not part.fields else replace(part, act=Act.AMEND)
@@ -64,32 +64,32 @@ def of_those(said: Reading, rules: Rules) -> Reading:
 
 def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
     """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
-    values, fields = values_of(own(said)), own(said).fields
+    values, fields = values_of(without_inherited(said)), without_inherited(said).fields
     more = values.keys() - {*rules.identifying_fields}
     whole = all(one.name in said.fields for one in rules.form.fields if one.required)
     sure = said.act is Act.RECORD and values.keys() == fields.keys()
     return sure and bool(more) and not whole and not more & known.keys()
 
 
-def without_joining(said: Reading, claim: Reading, rules: Rules) -> Reading:
+def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
     """The reading without an "and" before fields that the claim lacks: "and two damaged"."""
     joins = rules.language.words["joins"]
     if not said.fields or said.fields.keys() & claim.fields.keys() or (fold(said.words[0].text),) not in joins:
         return said
-    rest = part_of(said, said.words[1:], rules)
+    rest = read_part(said, said.words[1:], rules)
     return rest if rest.fields.keys() == said.fields.keys() else said
 
 
-def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
+def read_part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """The reading of some of its words; inherited fields belong to each part."""
     stands = {name: one for name, one in said.fields.items() if one.is_taken}
     fields = {**stands, **read(words, rules.form, rules.catalogue, rules.language)}
     # A field that was doubtful as heard is doubtful in each part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
-    return unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)
+    return with_unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)
 
 
-def unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:
+def with_unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:
     """The reading with these fields unconfirmed."""
     doubted = {name: replace(reading.fields[name], confirmed=False) for name in names}
     return replace(reading, fields={**reading.fields, **doubted}) if doubted else reading

@@ -54,7 +54,7 @@ def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace 
     return None
 
 
-def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace) -> tuple[StandingEntry, ...]:
+def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace) -> tuple[StandingEntry, ...]:
     """The form's entries at a place, including refused ones."""
     named = place_field(form, place.kind)
     if named is None:
@@ -62,11 +62,11 @@ def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace
     return tuple(one for one in entries if one.form == form.name and one.fields.get(named.name) == place.name)
 
 
-def summed(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
+def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
     """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
-    items = [_item(fields, form, expected) for fields in stand]
+    items = [_find_item(fields, form, expected) for fields in stand]
     by_item = len(set(items)) <= MOST_ITEMS and None not in items
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields, item in zip(stand, items, strict=True):
@@ -74,14 +74,14 @@ def summed(entries: Sequence[StandingEntry], form: Form, expected: Expectations)
     counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
     pallet = pallet_field(form)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
-    return Sums(things, len(entries) - len(standing), tuple(counts), _conditions(standing, form))
+    return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
 
 
 def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
-    return any(fields.get(one.name) == REFUSED for one in _of_conditions(form))
+    return any(fields.get(one.name) == REFUSED for one in _condition_fields(form))
 
 
-def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
+def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
     """The item that an entry names, or the only one expected on its pallet; else None."""
     item, pallet = (form.expects.get(part) for part in (Expects.ITEM, Expects.PALLET))
     if item is None:
@@ -98,7 +98,7 @@ def _counts(
     """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""
     quantity = form.expects.get(Expects.QUANTITY)
     # Measurements, such as temperatures, do not add up.
-    counted = [one for one in form.fields if one.many is None and _adds_up(one, quantity)]
+    counted = [one for one in form.fields if one.many is None and _is_summable(one, quantity)]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
     if main is None:
         return
@@ -109,29 +109,31 @@ def _counts(
     named = {} if item is None else {form.expects[Expects.ITEM]: item}
     for code, entries in of_unit.items():
         said = {one.name: [fields[one.name] for fields in entries if one.name in fields] for one in counted}
-        sums = {name: _sum(values) for name, values in said.items() if values and (name == main.name or any(values))}
+        sums = {
+            name: _sum_exactly(values) for name, values in said.items() if values and (name == main.name or any(values))
+        }
         if sums:
             yield {**named, **sums, **({} if unit is None or code is None else {unit.name: code})}
 
 
-def _adds_up(field: FormField, quantity: str | None) -> bool:
+def _is_summable(field: FormField, quantity: str | None) -> bool:
     return field.spoken.counts or (field.spoken.measures and field.name == quantity)
 
 
-def _sum(values: Iterable[FieldValue]) -> int | float:
+def _sum_exactly(values: Iterable[FieldValue]) -> int | float:
     """The exact decimal sum: as doubles, 0.1 + 0.2 is not 0.3."""
     total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
     return int(total) if total == total.to_integral_value() else float(total)
 
 
-def _conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
+def _count_conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
     """For each condition field and value, how many entries have it."""
-    told = ((one.name, value) for one in _of_conditions(form) for value in one.choices)
+    told = ((one.name, value) for one in _condition_fields(form) for value in one.choices)
     found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in told)
     return tuple(row for row in found if row[2])
 
 
-def _of_conditions(form: Form) -> list[FormField]:
+def _condition_fields(form: Form) -> list[FormField]:
     """The fields that describe a condition of the whole, such as "wet"; an identifying field is none."""
     return [
         one
@@ -140,7 +142,7 @@ def _of_conditions(form: Form) -> list[FormField]:
     ]
 
 
-def missing(
+def find_missing_pallets(
     place: ReceivingPlace, expected: Expectations, form: Form, entries: Iterable[StandingEntry]
 ) -> tuple[str, ...] | None:
     """The pallets expected at a place that were not received, as far as this device knows.
@@ -155,7 +157,7 @@ def missing(
     return tuple(one for one in owed if one not in here)
 
 
-def ending_so(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:
+def find_by_last_digits(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:
     """The known values that end with `said`; only `said` if it is known, too short, or matches none."""
     there = dict.fromkeys(known)
     if said in there or len(said) < fewest:

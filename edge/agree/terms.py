@@ -18,25 +18,29 @@ TOLD_OF_END = 4
 Counted = tuple[str, str]  # The words up to a unit, and that unit.
 
 
-def terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
+def build_terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
     """The terms of a draft; `others` are entries that it may be confused with."""
-    return Terms(units_said(draft.reading, rules), frozenset(_known_by_end(draft, tuple(others), rules)))
+    return Terms(
+        find_spoken_units(draft.reading, rules), frozenset(_find_shortenable_fields(draft, tuple(others), rules))
+    )
 
 
-def units_said(reading: Reading, rules: Rules) -> Mapping[str, Mapping[FieldValue, str]]:
+def find_spoken_units(reading: Reading, rules: Rules) -> Mapping[str, Mapping[FieldValue, str]]:
     """By field and value, the unit that was spoken: "twelve cases and three pieces" has two.
 
     A correction inherits it: "twelve cases", "no, fifteen".
     """
     counted = [one for one in rules.form.fields if one.units and rules.form.unit_field(one.name) is None]
-    told = {one.name: _units(one, reading, rules) for one in counted if one.name in reading.fields}
+    told = {one.name: _find_field_units(one, reading, rules) for one in counted if one.name in reading.fields}
     return {name: units for name, units in told.items() if units}
 
 
-def _units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:
+def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:
     said = reading.fields[field.name]
     units = {fold(unit) for unit in field.wording(rules.language.code).units}
-    chunks = list(_chunks(said.words, units)) or list(_chunks(_of_no_other(field, reading), units))
+    chunks = list(_split_at_units(said.words, units)) or list(
+        _split_at_units(_words_of_no_other_field(field, reading), units)
+    )
     if len({_plural(field, unit) for _, unit in chunks}) > 1:
         read = (
             (read_transcript(words, rules.form, rules.catalogue, rules.language.code), unit) for words, unit in chunks
@@ -46,7 +50,7 @@ def _units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldVal
     return {value: unit for value in _candidates(said) for _, unit in chunks}
 
 
-def _chunks(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
+def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
     """The words before each unit, back to the unit before."""
     start = 0
     for at, word in enumerate(words):
@@ -55,7 +59,7 @@ def _chunks(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
             start = at + 1
 
 
-def _of_no_other(field: FormField, reading: Reading) -> Sequence[str]:
+def _words_of_no_other_field(field: FormField, reading: Reading) -> Sequence[str]:
     """The words of the utterance that gave no other field."""
     others = {fold(word) for name, one in reading.fields.items() if name != field.name for word in one.words}
     return [word.text for word in reading.words if fold(word.text) not in others]
@@ -69,14 +73,18 @@ def _candidates(said: FieldReading) -> Sequence[FieldValue]:
     return [value for value in (said.value, said.runner_up, *said.rivals) if value is not None]
 
 
-def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
+def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
     """The fields to shorten: identifiers with a valid check digit that were scanned, or heard once without a doubt.
 
     Not where another entry ends with the same digits.
     """
     for one in rules.form.fields:
         said = draft.reading.fields.get(one.name)
-        if said is None or not isinstance(said.value, str) or not (one.identifier and _is_checked(one, said.value)):
+        if (
+            said is None
+            or not isinstance(said.value, str)
+            or not (one.identifier and _has_reliable_check_digit(one, said.value))
+        ):
             continue
         end = said.value[-TOLD_OF_END:]
         alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others if entry.get(one.name) != said.value)
@@ -84,6 +92,6 @@ def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rule
             yield one.name
 
 
-def _is_checked(field: FormField, value: str) -> bool:
+def _has_reliable_check_digit(field: FormField, value: str) -> bool:
     """Eight to fourteen digits are valid by chance too often, unless the form says that they are such a key."""
     return (field.check_digit or Gs1.SSCC).holds(value)

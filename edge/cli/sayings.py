@@ -24,7 +24,7 @@ from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import read_as_answer_to, with_answer
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, is_off_talk
-from edge.agree.readings import differing, values_of
+from edge.agree.readings import find_differing_identifiers, values_of
 from edge.cli.tables import MOODS, QUESTIONS, REASONS, because
 from edge.records import Closing, Outcome, Reason, Verdict
 
@@ -98,7 +98,7 @@ def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying:
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
         before = replace(reading, fields=_read_back(held))
-        if differing(before, reading, rules.identifying_fields):
+        if find_differing_identifiers(before, reading, rules.identifying_fields):
             return _verdict_json(
                 Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"]
             )
@@ -109,7 +109,9 @@ def _about_question(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     """The answer alone, or where it is told what is known of the entry, all of it."""
     rules, held = saying.rules, saying.held
     others = _read_back({name: value for name, value in (held or {}).items() if name != asked})
-    if len(given.fields) > 1 and differing(replace(given, fields=others), given, rules.identifying_fields):
+    if len(given.fields) > 1 and find_differing_identifiers(
+        replace(given, fields=others), given, rules.identifying_fields
+    ):
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
             return _asked_whether("instead", given, saying)
@@ -142,13 +144,13 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: _Sayin
     if not reading.fields:
         doubted = "it may object to what was read back: silence records that no more"
         return _verdict_json(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
-    if whole and differing(before, reading, rules.identifying_fields):
+    if whole and find_differing_identifiers(before, reading, rules.identifying_fields):
         return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
     if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
         return _asked_whether("entry right", reading, saying)
-    if not whole and not takes_back and differing(before, reading, rules.identifying_fields):
+    if not whole and not takes_back and find_differing_identifiers(before, reading, rules.identifying_fields):
         return _asked_whether("instead", reading, saying)
     return _amended(reading, saying)
 

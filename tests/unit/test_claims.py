@@ -27,7 +27,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
-from edge.agree.readings import differing
+from edge.agree.readings import find_differing_identifiers
 from edge.records import Because, Commit, Draft, Drop, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
@@ -134,7 +134,7 @@ def test_names_sound_alike_that_one_slip_of_the_ear_tells_apart(one: str, other:
     ],
 )
 def test_names_differ_where_both_have_values_and_none_in_common(before: Said, now: Said, wanted: Sequence[str]) -> None:
-    assert differing(said(before), said(now), IDENTIFIES) == wanted
+    assert find_differing_identifiers(said(before), said(now), IDENTIFIES) == wanted
 
 
 # ---- the laws ----

@@ -8,7 +8,14 @@ from pathlib import Path
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.received import Sums, ending_so, missing, named_place, of_place, summed
+from edge.agree.received import (
+    Sums,
+    entries_at_place,
+    find_by_last_digits,
+    find_missing_pallets,
+    named_place,
+    sum_entries,
+)
 from edge.records import StandingEntry
 from tests.rows import each_of
 from tests.sayings import NOON
@@ -55,12 +62,12 @@ def announced(*lines: ExpectedLine) -> Expectations:
     ],
 )
 def test_what_entries_come_to(entries: list[StandingEntry], wanted: Sums) -> None:
-    assert summed(entries, FORM, NOTHING_EXPECTED) == wanted
+    assert sum_entries(entries, FORM, NOTHING_EXPECTED) == wanted
 
 
 def test_a_pallet_of_two_items_is_one_pallet() -> None:
     entries = [entry("742", 12, item="A100"), entry("742", 10, item="A200")]
-    assert summed(entries, FORM, NOTHING_EXPECTED).things == 1
+    assert sum_entries(entries, FORM, NOTHING_EXPECTED).things == 1
 
 
 def test_what_was_refused_is_told_and_is_no_part_of_what_was_received() -> None:
@@ -70,7 +77,7 @@ def test_what_was_refused_is_told_and_is_no_part_of_what_was_received() -> None:
         for one, more in {"742": {}, "743": {"exception": "refused"}}.items()
     ]
     counts: tuple[dict[str, FieldValue], ...] = ({"quantity": 12, "uom": "CS"},)
-    assert summed(entries, receive, NOTHING_EXPECTED) == Sums(1, 0, counts, (("exception", "refused", 1),))
+    assert sum_entries(entries, receive, NOTHING_EXPECTED) == Sums(1, 0, counts, (("exception", "refused", 1),))
 
 
 def test_temperatures_are_never_added_up() -> None:
@@ -79,24 +86,24 @@ def test_temperatures_are_never_added_up() -> None:
         StandingEntry(where, "temperature", {"trailer": "5501", "position": where, "temperature": degrees}, None, NOON)
         for where, degrees in {"front": -18.0, "rear": -12.0}.items()
     ]
-    assert summed(entries, reefer, NOTHING_EXPECTED) == Sums(2, 0)
+    assert sum_entries(entries, reefer, NOTHING_EXPECTED) == Sums(2, 0)
 
 
 def test_more_items_than_anybody_listens_to_are_told_by_units_alone() -> None:
     entries = [entry(str(700 + at), 1, item=item) for at, item in enumerate(("A100", "A200", "A300", "A400"))]
-    assert summed(entries, FORM, NOTHING_EXPECTED).counts == ({"quantity": 4, "uom": "CS"},)
+    assert sum_entries(entries, FORM, NOTHING_EXPECTED).counts == ({"quantity": 4, "uom": "CS"},)
 
 
 def test_the_item_of_a_pallet_is_the_one_that_alone_is_announced_on_it() -> None:
     one, two = announced(LINE), announced(LINE, replace(LINE, item="A200"))
-    assert summed([entry("742", 24)], FORM, one).counts == ({"item": "A100", "quantity": 24, "uom": "CS"},)
-    assert summed([entry("742", 24)], FORM, two).counts == ({"quantity": 24, "uom": "CS"},)
+    assert sum_entries([entry("742", 24)], FORM, one).counts == ({"item": "A100", "quantity": 24, "uom": "CS"},)
+    assert sum_entries([entry("742", 24)], FORM, two).counts == ({"quantity": 24, "uom": "CS"},)
 
 
 def test_entries_are_of_the_place_that_they_name_and_of_their_own_form() -> None:
     here, there = entry("742", 24), entry("743", 6, trailer="5502")
-    assert of_place((here, there, replace(here, form="other")), FORM, TRAILER) == (here,)
-    assert of_place((here,), MOVE, TRAILER) == ()
+    assert entries_at_place((here, there, replace(here, form="other")), FORM, TRAILER) == (here,)
+    assert entries_at_place((here,), MOVE, TRAILER) == ()
     assert (named_place(FORM, here.fields), named_place(FORM, {"door": "12"})) == (TRAILER, DOOR)
     assert named_place(FORM, {}) is None
 
@@ -106,9 +113,9 @@ def test_missing_is_what_nobody_has_received_as_far_as_is_known() -> None:
         *(LINE, replace(LINE, item="A200"), replace(LINE, pallet="743", received=True), replace(LINE, pallet="744"))
     )
     refused = replace(entry("744", 1), refused=True)
-    assert missing(TRAILER, expected, FORM, ()) == ("742", "744")
-    assert missing(TRAILER, expected, FORM, (entry("742", 1, trailer="5502"), refused)) == ("744",)
-    assert missing(DOOR, expected, FORM, ()) is None, "of what nobody announced nothing is missing"
+    assert find_missing_pallets(TRAILER, expected, FORM, ()) == ("742", "744")
+    assert find_missing_pallets(TRAILER, expected, FORM, (entry("742", 1, trailer="5502"), refused)) == ("744",)
+    assert find_missing_pallets(DOOR, expected, FORM, ()) is None, "of what nobody announced nothing is missing"
 
 
 @each_of(
@@ -123,4 +130,4 @@ def test_missing_is_what_nobody_has_received_as_far_as_is_known() -> None:
     ],
 )
 def test_the_last_characters_say_which_is_meant(said: str, fewest: int, meant: tuple[str, ...]) -> None:
-    assert ending_so(said, ["742", "8742", "9956", "742"], fewest) == meant
+    assert find_by_last_digits(said, ["742", "8742", "9956", "742"], fewest) == meant

@@ -15,7 +15,7 @@ from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import differing, own, values_of
+from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
 from edge.records import Because, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
@@ -29,7 +29,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
         return _not_recorded(session, heard)
     if named is not None and drafting.takes_back(session, heard):
         # Values inherited from the current context do not apply to an earlier entry.
-        return correct_last(session, replace(heard, reading=own(heard.reading)))
+        return correct_last(session, replace(heard, reading=without_inherited(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
@@ -63,7 +63,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judged_after(session, draft, heard)
-    if len(said.fields) > 1 and differing(before, said, session.rules.identifying_fields):
+    if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
@@ -138,7 +138,7 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     last, rules = session.recorded.last, session.rules
     if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
         return False
-    return bool(differing(last.draft.reading, draft.reading, rules.identifying_fields))
+    return bool(find_differing_identifiers(last.draft.reading, draft.reading, rules.identifying_fields))
 
 
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:

@@ -31,8 +31,8 @@ from edge.agree.merging import (
     with_yes,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
-from edge.agree.one_breath import meant_of_two
-from edge.agree.readings import differing, says_nothing, unconfirmed, values_in, values_of
+from edge.agree.one_breath import choose_of_two
+from edge.agree.readings import find_differing_identifiers, has_no_values, values_in, values_of, with_unconfirmed
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
@@ -100,7 +100,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 
     def doubted(draft: Draft) -> Draft:
         cut = find_cut_fields(draft.reading, session.breath.words, session.rules)
-        return replace(draft, reading=unconfirmed(draft.reading, cut))
+        return replace(draft, reading=with_unconfirmed(draft.reading, cut))
 
     asked, draft = session.asked, doubted(session.open_draft)
     session.draft, session.verdict = draft, judged(draft, session.rules)
@@ -154,7 +154,7 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
     relation, asked = session.relation(said), session.asked
     name = str(asked.field)
-    differs = differing(session.open_draft.reading, said, session.rules.identifying_fields)
+    differs = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)
     if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
@@ -199,7 +199,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if name not in said.fields and drafting.takes_back(session, heard):
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
-        said = unconfirmed(said, [name])
+        said = with_unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
@@ -254,7 +254,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    meant, alone = meant_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
+    meant, alone = choose_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
     if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
         return drafting.put_again(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
@@ -268,7 +268,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
 
 def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    asked, bare = session.asked, says_nothing(heard.reading) and not drafting.takes_back(session, heard)
+    asked, bare = session.asked, has_no_values(heard.reading) and not drafting.takes_back(session, heard)
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
     return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
@@ -366,7 +366,7 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
 def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
     """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
-    session.draft = replace(draft, reading=unconfirmed(draft.reading, [counted]))
+    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [counted]))
     session.verdict = judged(session.draft, session.rules)
     return [heard.noted_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
 

@@ -23,7 +23,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.orders import Breach, Law, Order
-from edge.agree.readings import differing, values_in
+from edge.agree.readings import find_differing_identifiers, values_in
 from edge.records import Commit, Draft, Drop, Note, Park
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -48,9 +48,9 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: C
     own = {name: one for name, one in said.fields.items() if not one.is_taken}
     named = [name for name in identifies if name in own]
     more = own.keys() - set(identifies)
-    if differing(claim, said, named):
+    if find_differing_identifiers(claim, said, named):
         return Relation.ANOTHER if more else Relation.NAME
-    if differing(claim, said, more) and is_partly_named(claim, said, needed):
+    if find_differing_identifiers(claim, said, more) and is_partly_named(claim, said, needed):
         return Relation.ANOTHER
     unclear = [name for name in named if not values_in(own[name])]
     anew = [name for name in named if not values_in(claim.fields.get(name))]
@@ -223,7 +223,7 @@ def _is_mixed(
 ) -> bool:
     """Whether the claim's identifiers changed without permission, or it has values from another claim."""
     own = [one for one in before if one.utterance_id in _utterances(claim)]
-    changed = {name for one in own for name in differing(one.reading, claim.reading, identifies)}
+    changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):
         return True
     words = set() if heard is None else {word.text for word in heard.reading.words}
@@ -259,7 +259,7 @@ def _left_over(
     names = [name for name in identifies if values_in(said.fields.get(name))]
     again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # this earcon repeats a question, which may ask for an identifier
     here = [one.reading for one in after if again or any(values_in(one.reading.fields.get(name)) for name in names)]
-    known = any(not differing(one, said, identifies) for one in here)
+    known = any(not find_differing_identifiers(one, said, identifies) for one in here)
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
     holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
     return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}

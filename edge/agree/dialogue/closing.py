@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.merging import agreement_mark, with_support
 from edge.agree.readings import values_of
-from edge.agree.received import missing
+from edge.agree.received import find_missing_pallets
 from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -87,7 +87,7 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Totals received for a trailer, its entries in review, and its missing pallets."""
     numbers, aside = trailers.put_aside_of(session, place)
-    lacking = missing(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
+    lacking = find_missing_pallets(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
     gone = [one for one in lacking if one not in numbers]
     told = trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
     return [*trailers.sums_told(session, place), *aside, *told]

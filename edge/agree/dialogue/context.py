@@ -16,7 +16,7 @@ from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
-from edge.agree.readings import differing, part_of, unconfirmed, values_of
+from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
 from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -40,7 +40,9 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
     if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
         is_pointing = points_at_last(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
-            alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to other people
+            alone = with_unconfirmed(
+                alone, list(alone.fields)
+            )  # "take it to door thirteen" may be said to other people
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
     stands = tuple(name for name in _next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
@@ -60,7 +62,7 @@ def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Wo
     if draft is not None and draft.act is not Act.CONTEXT and corrects(said.words, rules.language):
         return said, ()
     told, rest = found
-    alone = part_of(said, rest, rules)
+    alone = read_part(said, rest, rules)
     return (alone, tuple(told)) if alone.fields else (said, ())
 
 
@@ -169,7 +171,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    return bool(differing(draft.reading, said, rules.identifying_fields))
+    return bool(find_differing_identifiers(draft.reading, said, rules.identifying_fields))
 
 
 def _is_surely_held(session: DialogueSession) -> bool:

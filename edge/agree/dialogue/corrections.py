@@ -20,15 +20,15 @@ from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, names_field
 from edge.agree.readings import (
+    has_no_values,
     likely_values,
     names_unclearly,
     only_adds,
-    own,
-    part_of,
-    says_nothing,
-    unconfirmed,
+    read_part,
     values_of,
-    without_joining,
+    with_unconfirmed,
+    without_inherited,
+    without_joining_and,
 )
 from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
@@ -88,7 +88,7 @@ def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A partial sentence over a held entry corrects it; after words that fit no field it may be talk."""
-    said = without_joining(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
+    said = without_joining_and(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
@@ -131,7 +131,7 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     another, named = session.relation(heard.reading) is Relation.ANOTHER, session.entry_named(heard.reading)
     if not (another and drafting.takes_back(session, heard)) or named is None:
         return []
-    correction = replace(heard, reading=own(heard.reading))
+    correction = replace(heard, reading=without_inherited(heard.reading))
     replaced = session.recorded.replaced_by(session.open_draft)
     if named.event_id in {replaced, session.recorded.standing(replaced)}:  # it takes back the open correction
         return [*drafting.drop(session), *amendments.correct_last(session, correction)]
@@ -171,10 +171,10 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     language = session.rules.language
     cues = {word.text for word in cue(heard.reading.words, language)}
     long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
-    said = unconfirmed(
+    said = with_unconfirmed(
         said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
     )
-    said = unconfirmed(said, _of_another(draft.reading, said))
+    said = with_unconfirmed(said, _of_another(draft.reading, said))
     if not drafting.takes_back(session, heard) and _says_other(session, said):
         session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
     changed = with_fields(draft, said.fields, heard.utterance_id)
@@ -194,7 +194,7 @@ def _says_other(session: DialogueSession, said: Reading) -> bool:
 
     Or one, if the entry's identifier came last: then the next thing's values come before its identifier, too.
     """
-    known, form = values_of(own(session.open_draft.reading)), session.rules.form
+    known, form = values_of(without_inherited(session.open_draft.reading)), session.rules.form
     units = {field.name for field in form.fields if field.unit_of}
     changed = {name for name, value in values_of(said).items() if name in known and known[name] != value}
     return len(changed - units - set(form.identifies)) > (0 if _was_named_last(session) else 1)
@@ -225,11 +225,11 @@ def _denied(session: DialogueSession, said: Reading) -> set[str]:
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
     """Whether a correction of the held entry gives no value, or is worded as talk to others."""
     rules = session.rules
-    if begins_with_foreign_words(said, rules) or says_nothing(said):
+    if begins_with_foreign_words(said, rules) or has_no_values(said):
         return True
     if not takes_back and (not has_only_fields(said, rules) or names_unclearly(said, rules)):
         return True
-    return bool(find_fields_among_talk(said, rules, held=values_of(own(session.open_draft.reading))))
+    return bool(find_fields_among_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
 
 
 def name_of(session: DialogueSession, said: Reading) -> Reading:
@@ -249,7 +249,9 @@ def of_known(session: DialogueSession, said: Reading) -> Reading:
     if not (named.fields and more) or not (is_open or session.entry_named(named)):
         return said
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
-    return unconfirmed(replace(said, fields=said.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked)
+    return with_unconfirmed(
+        replace(said, fields=said.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked
+    )
 
 
 def of_recorded(session: DialogueSession, said: Reading) -> Reading:
@@ -286,7 +288,7 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
     is_behind = draft is None or (session.about in _BEHIND_LAST and not session.recorded.replaces_one(draft))
     if last is None or not pointing or not is_behind:
         return said
-    entry = values_of(own(last.draft.reading))
+    entry = values_of(without_inherited(last.draft.reading))
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
         return said
@@ -323,7 +325,7 @@ def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> 
 
 def _read_against(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
     """The fields that it gives, read against the open entry's own values."""
-    rules, entry = session.rules, values_of(own(session.open_draft.reading))
+    rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
     return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
@@ -487,7 +489,7 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
-    said = replace(part_of(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
+    said = replace(read_part(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, context.filled(session, said), session.who)
     return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
 
@@ -495,7 +497,7 @@ def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
     """The end of an utterance that names a thing and gives values: "oh, one more, pallet 743, ten cases"; or None."""
     for start in range(len(said.words)):
-        part = part_of(said, said.words[start:], session.rules)
+        part = read_part(said, said.words[start:], session.rules)
         named = session.identifiers_of(likely_values(part))
         if any(part.fields[name].words[:1] == (said.words[start].text,) for name in named):
             return part if len(likely_values(part)) > len(named) else None

@@ -22,9 +22,9 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, says_number, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word
-from edge.agree.one_breath import several_identifiers, two_in_one_breath, two_that_share
+from edge.agree.one_breath import list_several_identifiers, split_things_that_share, split_two_things
 from edge.agree.readings import likely_values, values_in, values_of
-from edge.agree.terms import units_said
+from edge.agree.terms import find_spoken_units
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
@@ -117,7 +117,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     draft, verdict = draft_of(session, heard), heard.verdict
     draft = replace(draft, reading=add_unclear_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
-    if not understood and two_that_share(draft.reading, session.rules) is None:
+    if not understood and split_things_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
     if apart := _put_apart(session, draft, verdict):
         return apart
@@ -144,8 +144,8 @@ def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list
     An answer about one of them would drop the others.
     """
     rules, fields = session.rules, draft.reading.fields
-    several = several_identifiers(draft.reading, rules)
-    if not several or (verdict.ask in rules.identifiers and two_in_one_breath(draft.reading, rules)):
+    several = list_several_identifiers(draft.reading, rules)
+    if not several or (verdict.ask in rules.identifiers and split_two_things(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifying_fields if several[0] in values_in(fields.get(one)))
     session.recorded.left_since = True
@@ -209,7 +209,7 @@ def _otherwise_aside(session: DialogueSession) -> list[Say]:
     if verdict is None:
         return []
     waiting = [one for one in _aside_of_it(session, session.open_draft) if not _says_no_other(one, verdict)]
-    told = ((likely_values(one.reading), Terms(units_said(one.reading, session.rules))) for one in waiting)
+    told = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
     return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in told]
 
 
@@ -350,7 +350,7 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
     known = session.identifiers_of(likely_values(said))
     rivals = any(said.fields[name].rivals for name in known)
-    two = two_in_one_breath(said, session.rules) if rivals else two_that_share(said, session.rules)
+    two = split_two_things(said, session.rules) if rivals else split_things_that_share(said, session.rules)
     if not known and two is None:
         return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
@@ -380,7 +380,7 @@ def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> lis
 def unfinished(session: DialogueSession, draft: Draft) -> list[Say]:
     """The prompt that names the draft of a repeated question; empty if it has no values."""
     values = likely_values(draft.reading)
-    terms = Terms(units_said(draft.reading, session.rules))
+    terms = Terms(find_spoken_units(draft.reading, session.rules))
     return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 

@@ -44,7 +44,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
-from edge.agree.readings import differing, of_those
+from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
@@ -427,7 +427,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
         return _with_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
-    said = session.breath.doubt_continued_count(of_those(heard.reading, session.rules), session.rules)
+    said = session.breath.doubt_continued_count(mark_partial_recount(heard.reading, session.rules), session.rules)
     said = corrections.of_recorded(session, corrections.of_known(session, said))
     said = corrections.of_held(session, corrections.of_last(session, said))
     asked = None if session.question is None else session.question.field
@@ -483,7 +483,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
-        here = session.draft is not None and not differing(
+        here = session.draft is not None and not find_differing_identifiers(
             session.draft.reading, happening.reading, session.rules.identifying_fields
         )
         return event if here else Event.INDISTINCT

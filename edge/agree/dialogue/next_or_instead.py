@@ -18,7 +18,7 @@ from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import differing, own, values_in, values_of
+from edge.agree.readings import find_differing_identifiers, values_in, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
 
 
@@ -34,7 +34,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
     Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
     needs no question.
     """
-    name = differing(session.open_draft.reading, said, session.rules.identifying_fields)[0]
+    name = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
     other = drafting.draft_of(session, replace(heard, reading=said))  # `said` may name it by a number alone
@@ -48,7 +48,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
 def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
     """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
-    name = differing(before, said, session.rules.identifying_fields)[0]
+    name = find_differing_identifiers(before, said, session.rules.identifying_fields)[0]
     return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
 
 
@@ -58,7 +58,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if other is None:
         return drafting.reject_answer(session, heard)
     language = session.rules.language
-    alone = own(said).fields.keys() <= set(session.rules.identifying_fields)
+    alone = without_inherited(said).fields.keys() <= set(session.rules.identifying_fields)
     if alone and says_instead(said.words, language):
         return take_instead(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
@@ -70,7 +70,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
     to_other, takes_back = session.relation(said, other), drafting.takes_back(session, heard)
-    fields = own(said).fields
+    fields = without_inherited(said).fields
     alone = fields.keys() <= {session.asked.field}
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
@@ -117,7 +117,7 @@ def take_next(
 
 def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
     """Rename the open entry, and read it back again."""
-    draft = with_fields(session.open_draft, own(other.reading).fields, other.utterance_id)
+    draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
         draft = with_support(draft, support)
     noted = heard.noted_as_heeded()

@@ -13,7 +13,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import agreement_mark
-from edge.agree.one_breath import two_in_one_breath, two_that_share
+from edge.agree.one_breath import split_things_that_share, split_two_things
 from edge.agree.readings import values_of
 from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
@@ -223,7 +223,7 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
     if field.identifier and (said is None or said.value is None or said.rivals):
-        parts = two_in_one_breath if said is not None and said.rivals else two_that_share
+        parts = split_two_things if said is not None and said.rivals else split_things_that_share
         two = parts(draft.reading, rules)
         if two is not None:
             named = tuple(part.fields[name].value for part in two if name in part.fields)

@@ -14,7 +14,7 @@ from edge.agree.dialogue import context
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.readings import part_of
+from edge.agree.readings import read_part
 from edge.records import LastEntry
 
 
@@ -35,7 +35,7 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     if before is None or (found is None and again is None):
         return said
     told, words = found[1:] if found is not None else again or ((), ())
-    rest = part_of(said, words, rules)
+    rest = read_part(said, words, rules)
     names = [found[0]] if found is not None else _alike(session, before, rest)
     if not names or any(name in rest.fields or name not in before.fields for name in names):
         return said

@@ -13,8 +13,8 @@ from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields, with_reading
-from edge.agree.one_breath import meant_of_two
-from edge.agree.readings import differing
+from edge.agree.one_breath import choose_of_two
+from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
 from edge.records.speech import Earcon, Prompt, Sound
 
@@ -65,7 +65,7 @@ def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
-    if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
+    if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
         return corrections.put_aside_aloud(session, heard, heard.reading)
     part, other = context.completed(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
@@ -78,9 +78,11 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
-    if differing(draft.reading, said, session.rules.identifying_fields):
+    if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
-            if session.next is not None and not differing(session.next.reading, said, session.rules.identifying_fields):
+            if session.next is not None and not find_differing_identifiers(
+                session.next.reading, said, session.rules.identifying_fields
+            ):
                 # Its turn has come, with the label's fields.
                 session.next = _with_label(session.next, said, heard.utterance_id)
                 return [*drafting.commit(session), heard.noted_as_heeded()]

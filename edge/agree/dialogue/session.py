@@ -19,7 +19,7 @@ from edge.agree.dialogue.questions import About, Question, worded
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.agree.readings import values_in, values_of
-from edge.agree.terms import terms, units_said
+from edge.agree.terms import build_terms, find_spoken_units
 from edge.records import NOTHING_STANDS, Draft, LastEntry, Lately, Shift, StandingContext, Verdict
 from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 
@@ -413,8 +413,8 @@ def _terms_of(session: DialogueSession, question: Question) -> Terms:
         case About.CANCEL:
             return terms_on_record(session, session.open_draft.replaces)
         case About.INSTEAD | About.NEXT_OR_INSTEAD:
-            other = {} if question.other is None else units_said(question.other.reading, session.rules)
-            units = units_said(session.open_draft.reading, session.rules)
+            other = {} if question.other is None else find_spoken_units(question.other.reading, session.rules)
+            units = find_spoken_units(session.open_draft.reading, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case _:
             return terms_at_hand(session)
@@ -433,14 +433,14 @@ def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
 def terms_of(session: DialogueSession, entry: LastEntry) -> Terms:
     """The terms of an entry, read by its own form; empty if the device does not have that."""
     form = session.works.named(entry.draft.form)
-    return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(session.rules, form=form)))
+    return Terms() if form is None else Terms(find_spoken_units(entry.draft.reading, replace(session.rules, form=form)))
 
 
 def terms_at_hand(session: DialogueSession) -> Terms:
     """The terms of the open draft, compared with the entries on record and in review."""
     draft, waiting = session.open_draft, session.recorded.aside.drafts
     aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
-    return terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
+    return build_terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
 
 
 def last_told(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:

@@ -15,7 +15,7 @@ from edge.agree.dialogue.questions import About, Question, judged, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import unconfirm_doubtful_fields, with_fields
-from edge.agree.readings import differing, values_of
+from edge.agree.readings import find_differing_identifiers, values_of
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -122,7 +122,7 @@ def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
         return False
     whole = {**context_.fields, **said.fields}
     is_whole = all(one.name in whole for one in rules.form.fields if one.required)
-    return is_whole and not differing(context_, said, rules.form.said_once)
+    return is_whole and not find_differing_identifiers(context_, said, rules.form.said_once)
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

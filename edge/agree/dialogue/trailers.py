@@ -18,7 +18,16 @@ from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
 from edge.agree.merging import excludes_rivals, settle_by_value
 from edge.agree.readings import likely_values, values_of
-from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
+from edge.agree.received import (
+    Sums,
+    entries_at_place,
+    find_by_last_digits,
+    find_missing_pallets,
+    named_place,
+    pallet_field,
+    place_field,
+    sum_entries,
+)
 from edge.records import StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
@@ -78,7 +87,7 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
         return _announced_of(str(name), one, here, said, expected, session.rules)
     if expected.lines_for_pallet(one.value):
         return said
-    found = ending_so(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
+    found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
     if found == (one.value,):
         return said
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
@@ -113,7 +122,7 @@ def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     if (place := asked_of(session, heard)) is None:
         return which_place(session)
     fields, (numbers, aside) = as_field(session, place), put_aside_of(session, place)
-    lacking = missing(place, session.expected, form, session.lately.entries)
+    lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [Say(Prompt.NOT_ANNOUNCED, fields)]
     told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
@@ -140,7 +149,7 @@ def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
 def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = receiving(session)
-    sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
+    sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS_RECORDED if pallet_field(form) is None else Prompt.SUMS
     first = Say(told, as_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
@@ -200,7 +209,7 @@ def _told_of(session: DialogueSession, named: Mapping[str, FieldValue], unknown:
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
-        ways = ending_so(said, _known(session, name), FEWEST_ASKED)
+        ways = find_by_last_digits(said, _known(session, name), FEWEST_ASKED)
         if len(ways) > 1:
             return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
         meant[name] = ways[0]
