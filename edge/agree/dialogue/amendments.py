@@ -26,13 +26,15 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
         return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.entry_named(heard.reading)
     if named is None and session.was_named(heard.reading):
-        return _not_recorded(session, heard)
+        return _tell_not_recorded(session, heard)
     if named is not None and drafting.takes_back(session, heard):
         # Values inherited from the current context do not apply to an earlier entry.
         return correct_last(session, replace(heard, reading=without_inherited(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
-    draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
+    draft = _draft_replacement_of_last(
+        session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard
+    )
     verdict = drafting.judged_after(session, draft, heard)
     if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
@@ -45,7 +47,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     said = drafting.reading_of(session, heard)
     named = session.entry_named(said)
     if named is None and session.was_named(said):
-        return _not_recorded(session, heard)
+        return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.tell_elsewhere(session) if last is None else []
@@ -59,7 +61,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if begins_with_foreign_words(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
     said = read_correction_of_number(before, said, session.rules)
-    draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
+    draft = _draft_replacement_of_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judged_after(session, draft, heard)
@@ -69,7 +71,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return drafting.begin_draft(session, heard, draft, verdict)
 
 
-def _not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _tell_not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell that the entry to be corrected was cancelled, or is in review; no other one is corrected instead."""
     named = session.identifiers_of(values_of(heard.reading))
     return [heard.noted_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
@@ -82,7 +84,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt
         return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
     if session.settings.is_closing(last.draft):
         return cancel_last(session, heard)
-    session.draft = _replacing_last(session, last, last.draft.reading, heard)
+    session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, last_told(session, last, told), *session.ask(Question(About.WRONG))]
 
@@ -106,10 +108,10 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(session.verdict)), *session.ask(whether_to_cancel(session, last))]
+    return [heard.noted(held(session.verdict)), *session.ask(build_cancel_question(session, last))]
 
 
-def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
+def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
     """The question whether to cancel an entry; cancelling a closing reopens the trailer."""
     if session.settings.is_closing(last.draft):
         return Question(
@@ -118,7 +120,7 @@ def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
     return Question(About.CANCEL, fields=last.fields)
 
 
-def to_be_cancelled(session: DialogueSession) -> LastEntry | None:
+def find_entry_to_cancel(session: DialogueSession) -> LastEntry | None:
     """The entry that the open question may cancel; None if there is none, or it is no longer remembered."""
     if session.about is not About.CANCEL:
         return None
@@ -151,11 +153,11 @@ def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdic
     alone = replace(
         draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
     )
-    before = first_differing(session, {} if last is None else last.fields, values)
+    before = find_first_difference(session, {} if last is None else last.fields, values)
     return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
 
 
-def first_differing(
+def find_first_difference(
     session: DialogueSession, before: Mapping[str, FieldValue], said: Mapping[str, FieldValue]
 ) -> dict[str, FieldValue]:
     """The first field, with its value in `before`, that differs from `said`, identifiers first; empty if none does."""
@@ -164,7 +166,9 @@ def first_differing(
     return dict(islice(differing, 1))
 
 
-def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:
+def _draft_replacement_of_last(
+    session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard
+) -> Draft:
     """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
     standing = session.recorded.standing(last.event_id)
     if last.refused:

@@ -36,7 +36,7 @@ from edge.agree.readings import find_differing_identifiers, has_no_values, value
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
-Answering = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 # Answers to a question for a value.
 
@@ -51,7 +51,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
         return False
     if session.question.about is About.PROOF:
         return True
-    return bool(_answered(session, heard).fields)
+    return bool(_read_as_answer(session, heard).fields)
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -62,10 +62,10 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return corrected
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
-    return _answering(session, heard)(session, heard)
+    return _select_answer_handler(session, heard)(session, heard)
 
 
-def _answering(session: DialogueSession, heard: UtteranceHeard) -> Answering:
+def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> AnswerHandler:
     """The function that takes an answer to the open question."""
     match session.about:
         case About.INSTEAD:
@@ -109,33 +109,33 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 
 
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    name, rules, value = str(session.asked.field), session.rules, _chosen(session, heard)
+    name, rules, value = str(session.asked.field), session.rules, _find_chosen_value(session, heard)
     if session.about is About.CHOICE and value is not None:
-        return _settle(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
-    said = unconfirm_doubtful_fields(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
-    if _answers_nothing(session, said):
+        return _apply_answer(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
+    said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
+    if _has_no_answer(session, said):
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
-        return _one_of_two(session, heard, said)
+        return _choose_of_two_by_answer(session, heard, said)
     return corrections.nameless(session, heard, said) or _take_value(session, heard, said)
 
 
 def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     name, rules = str(session.asked.field), session.rules
-    relation = _relation(session, heard, said)
+    relation = _relate_answer_to_claim(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.thing):
-        if _says_more(session, said):
+        if _has_entry_of_its_own(session, said):
             return corrections.set_aside(session, heard, said)
         # An identifier that was not understood does not contradict the one that was.
         said = replace(
             said, fields={one: read for one, read in said.fields.items() if one not in rules.identifying_fields}
         )
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
-        return _take_another(session, heard, said, relation)
+        return _begin_other_thing(session, heard, said, relation)
     return _merge_answer(session, heard, said)
 
 
-def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
+def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
     """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
     if not said.fields or session.asked.field in said.fields:
         return not said.fields
@@ -145,12 +145,12 @@ def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 
-def _says_more(session: DialogueSession, said: Reading) -> bool:
+def _has_entry_of_its_own(session: DialogueSession, said: Reading) -> bool:
     """Whether it has more fields than the asked one and the identifiers: enough for an entry of its own."""
     return bool(said.fields.keys() - {*session.rules.identifying_fields, session.asked.field})
 
 
-def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
+def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
     relation, asked = session.relation(said), session.asked
     name = str(asked.field)
@@ -158,30 +158,32 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
     if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
-    if before is not None and not values_in(before) and _are_two_names(session, before, said.fields[name]):
+    if before is not None and not values_in(before) and _are_different_identifiers(session, before, said.fields[name]):
         return Relation.ANOTHER
     denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
-        asked.about is About.FIELD or _goes_on_with(session, heard, name, said.fields[name])
+        asked.about is About.FIELD or _continues_identifier(session, heard, name, said.fields[name])
     ) and relation is Relation.NAME
     return Relation.SAME if denied or asks_which else relation
 
 
-def _are_two_names(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
+def _are_different_identifiers(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
     tells = session.rules.language.tells
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
-def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
+def _continues_identifier(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
     """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
     known = (session.asked.candidates or values_in(session.open_draft.reading.fields.get(name)))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
     return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
 
 
-def _take_another(session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation) -> list[Order]:
+def _begin_other_thing(
+    session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation
+) -> list[Order]:
     """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
     name, draft = str(session.asked.field), session.open_draft
     if relation is Relation.NAME and drafting.takes_back(session, heard) and corrections.may_rename(session, said):
@@ -198,7 +200,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     draft, name, rules = session.open_draft, str(session.asked.field), session.rules
     if name not in said.fields and drafting.takes_back(session, heard):
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
+    if name in said.fields and _is_doubtful_choice(session, heard, said.fields[name].value):
         said = with_unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
@@ -213,10 +215,10 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if after and name in rules.identifying_fields[:1] and not values_in(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
-    return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+    return _apply_answer(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 
-def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.asked.field), session.rules
     draft = context.lasting(session, draft, heard)
@@ -226,31 +228,31 @@ def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> li
     return drafting.revise(session, heard, draft)
 
 
-def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
     asked, words = session.asked, heard.reading.words
-    value = _chosen(session, heard)
+    value = _find_chosen_value(session, heard)
     if value is None:
-        said = read_as_answer_to(str(asked.field), heard.reading, _by_end(session))
+        said = read_as_answer_to(str(asked.field), heard.reading, _rules_with_last_digits(session))
         return trailers.by_its_end(session, said, heard.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
     return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
 
 
-def _by_end(session: DialogueSession) -> Rules:
+def _rules_with_last_digits(session: DialogueSession) -> Rules:
     """The rules that also read identifiers by their last digits, where any are announced."""
     rules = session.rules
     announced = Expects.PALLET in rules.form.expects and session.expected.places
     return replace(rules, form=rules.form.by_end) if announced else rules
 
 
-def _chosen(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
+def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
     offered = session.asked.candidates
     place = chosen(heard.reading.words, session.rules.language) if len(offered) > 1 else None
     return None if place is None else offered[place]
 
 
-def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
@@ -266,7 +268,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     return drafting.reject_answer(session, heard)
 
 
-def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
+def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
     asked, bare = session.asked, has_no_values(heard.reading) and not drafting.takes_back(session, heard)
     if asked.candidates:
@@ -360,7 +362,7 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
         return _doubt_count(session, heard, counted)
     if name is None or not session.rules.form[name].spoken.answers:
         return drafting.reject_answer(session, heard)
-    return _settle(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
+    return _apply_answer(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
 
 
 def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
@@ -384,7 +386,7 @@ def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[O
     return [heard.noted_as_heeded(), *session.ask(Question(About.WRONG))]
 
 
-def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop what is open. "Cancel" to the question whether to cancel is a yes.
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
@@ -404,14 +406,14 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
 
 
-def take_back_open_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def drop_open_or_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
-        return take_back_open(session, heard)
+        return drop_open(session, heard)
     return [*drafting.drop(session), *amendments.cancel_last(session, heard)]
 
 
-def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop what is open; what is recorded stays, and a draft from review goes back there."""
     match session.about:
         case About.CANCEL:
@@ -421,4 +423,4 @@ def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case _ if session.recorded.in_review(session.open_draft):
             return [heard.noted_as_heeded(), *drafting.park(session)]
         case _:
-            return take_back_open(session, heard)
+            return drop_open(session, heard)

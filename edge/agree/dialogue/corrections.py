@@ -360,7 +360,7 @@ def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.takes_back(session, heard)
     other = drafting.draft_of(session, heard)
     values = likely_values(other.reading)
-    before = amendments.first_differing(session, likely_values(session.open_draft.reading), values)
+    before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.in_review_besides(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
@@ -478,7 +478,7 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
         return [*leave_question(session), *_begin_behind_no(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         return [*leave_question(session), *amendments.cancel_last(session, heard)]  # cancel the one that it names
-    asked = amendments.to_be_cancelled(session)
+    asked = amendments.find_entry_to_cancel(session)
     orders = leave_question(session)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, heard)]

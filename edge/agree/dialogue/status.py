@@ -229,7 +229,7 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
     if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
         return [Drop(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-    return session.ask(amendments.whether_to_cancel(session, recorded.last))
+    return session.ask(amendments.build_cancel_question(session, recorded.last))
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
