@@ -13,13 +13,13 @@ from edge.agree.dialogue import machine
 from edge.agree.dialogue.claims import (
     BREACH,
     AskedFor,
-    Audited,
-    Open,
+    AuditResult,
+    OpenClaims,
     Relation,
     UtteranceFacts,
     audit,
-    opened,
-    relation,
+    collect_open_claims,
+    relate_claims,
     sounds_like,
 )
 from edge.agree.dialogue.events import UtteranceHeard
@@ -88,15 +88,15 @@ TAKEN = FieldReading("B2", (), 1.0, said_in=("u0",))
     ],
 )
 def test_what_is_said_is_to_the_thing_of_a_claim(before: Said, now: Said, wanted: Relation) -> None:
-    assert relation(said(before), said(now), IDENTIFIES, IDENTIFIES) is wanted
+    assert relate_claims(said(before), said(now), IDENTIFIES, IDENTIFIES) is wanted
 
 
 def test_a_part_of_a_name_with_another_value_is_another_thing_where_the_rest_is_needed() -> None:
     held = said({"item": "A100", "location": "A04", "quantity": 61})
     again = said({"item": "A100", "quantity": 26})
-    assert relation(held, again, IDENTIFIES, IDENTIFIES) is Relation.ANOTHER
-    assert relation(held, again, IDENTIFIES, ("item",)) is Relation.SAME
-    assert relation(held, said({"item": "A100", "quantity": 61}), IDENTIFIES, IDENTIFIES) is Relation.SAME
+    assert relate_claims(held, again, IDENTIFIES, IDENTIFIES) is Relation.ANOTHER
+    assert relate_claims(held, again, IDENTIFIES, ("item",)) is Relation.SAME
+    assert relate_claims(held, said({"item": "A100", "quantity": 61}), IDENTIFIES, IDENTIFIES) is Relation.SAME
 
 
 def test_names_that_were_not_understood_are_told_apart_by_their_words() -> None:
@@ -106,8 +106,8 @@ def test_names_that_were_not_understood_are_told_apart_by_their_words() -> None:
     bags, drums = unread("seven", "four", "two", "twelve"), unread("seven", "four", "three", "forty")
     count, other = unread("twelve", "bags"), unread("forty", "drums")
     claim = said({"item": bags, "quantity": count})
-    assert relation(claim, said({"item": drums, "quantity": other}), IDENTIFIES) is Relation.ANOTHER
-    assert relation(claim, said({"item": bags, "quantity": count}), IDENTIFIES) is Relation.UNCLEAR
+    assert relate_claims(claim, said({"item": drums, "quantity": other}), IDENTIFIES) is Relation.ANOTHER
+    assert relate_claims(claim, said({"item": bags, "quantity": count}), IDENTIFIES) is Relation.UNCLEAR
 
 
 @each_of(
@@ -142,8 +142,8 @@ def test_names_differ_where_both_have_values_and_none_in_common(before: Said, no
 FIRST = claim("u1", item="A100", quantity=9)
 
 
-def open_now(*claims: Draft) -> Open:
-    return opened(claims, (), None)
+def open_now(*claims: Draft) -> OpenClaims:
+    return collect_open_claims(claims, (), None)
 
 
 def audited(
@@ -153,7 +153,7 @@ def audited(
     now: Said | None = None,
     corrects: bool = False,
     asked: AskedFor | None = None,
-) -> Audited:
+) -> AuditResult:
     """A step; `now` is what was said, in the utterance u2."""
     spoken = None if now is None else UtteranceFacts("u2", said(now), corrects, corrects, True)
     return audit(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
@@ -176,7 +176,7 @@ def test_a_claim_that_stays_or_ends_in_one_of_the_known_ways_is_no_breach(
     after: Sequence[Draft], order: Order | None
 ) -> None:
     orders = [] if order is None else [order]
-    assert audited((FIRST,), after, *orders, now={"quantity": 9} if after else None) == Audited(orders)
+    assert audited((FIRST,), after, *orders, now={"quantity": 9} if after else None) == AuditResult(orders)
 
 
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
@@ -256,7 +256,7 @@ def test_a_claim_gets_another_thing_only_by_a_correction_an_answer_or_a_yes(
     changed = claim("u1", "u2", item="A300", quantity=9)
     found = audited((FIRST,), (changed,), now={"item": "A300"}, corrects=corrects, asked=asked)
     if kept:
-        assert found == Audited([])
+        assert found == AuditResult([])
         return
     assert ({*found.closed}, [one.law for one in found.breaches]) == ({"u1"}, [Law.ATTRIBUTION])
     assert {order.utterance_id for order in found.orders if isinstance(order, Park)} == {"u1", "u2"}
@@ -274,14 +274,14 @@ def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_woul
 
 
 def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
-    before = opened((None, None, FIRST), (), None)
+    before = collect_open_claims((None, None, FIRST), (), None)
     assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
-    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == Audited([])
+    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])
 
 
 def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:
     for one in (replace(FIRST, act=Act.CONTEXT), replace(FIRST, act=Act.CANCEL), replace(FIRST, form="close-trailer")):
-        assert opened((one,), (), "close-trailer").claims == ()
+        assert collect_open_claims((one,), (), "close-trailer").claims == ()
 
 
 def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(

@@ -38,7 +38,7 @@ class Relation(StrEnum):
     UNCLEAR = "unclear"  # It has an identifier without a value.
 
 
-def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
+def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
     """How `said` relates to `claim`; fields filled in from the context are ignored.
 
     Also ANOTHER where `said` has an identifier and further fields, and the claim's identifier was not understood, or
@@ -55,7 +55,7 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: C
     unclear = [name for name in named if not values_in(own[name])]
     anew = [name for name in named if not values_in(claim.fields.get(name))]
     known = any(name in claim.fields for name in anew if name not in unclear)
-    if more and anew and (known or any(_unlike(claim.fields.get(name), own[name]) for name in (*more, *unclear))):
+    if more and anew and (known or any(_is_unlike(claim.fields.get(name), own[name]) for name in (*more, *unclear))):
         return Relation.ANOTHER
     if unclear:
         return Relation.UNCLEAR
@@ -69,7 +69,7 @@ def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> boo
     return bool(known & own) and not known <= own and not own <= known
 
 
-def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
+def _is_unlike(before: FieldReading | None, said: FieldReading) -> bool:
     """Whether both have words and different values; a value that was not understood is compared by its words."""
     if before is None or not (before.words and said.words):
         return False
@@ -89,13 +89,13 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
         for of in (claim, said)
     )
     denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
-    if denied - _names(claim, identifies):
+    if denied - _collect_identifier_values(claim, identifies):
         return False  # "627 no, 742" does not correct 743
     alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}
     return before.keys() & now.keys() == alike and (before.keys() == alike or now.keys() == alike)
 
 
-def _names(claim: Reading, identifies: Iterable[str]) -> set[str]:
+def _collect_identifier_values(claim: Reading, identifies: Iterable[str]) -> set[str]:
     return {str(value) for name in identifies for value in values_in(claim.fields.get(name))}
 
 
@@ -135,7 +135,7 @@ class AskedFor:
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class AuditResult:
     """The orders of a step, corrected to keep both laws."""
 
     orders: list[Order]
@@ -152,7 +152,7 @@ BREACH = "conversation_breach"  # The review reason of a claim that a step would
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenClaims:
     """The open claims at one moment."""
 
     claims: tuple[Draft, ...] = ()
@@ -161,25 +161,27 @@ class Open:
     """The utterances parked in review, open or not."""
 
 
-def opened(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
+def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> OpenClaims:
     """The open claims: the open draft first, then the queued ones, which are also in review.
 
     The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
     """
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
-    resting = frozenset(name for one in found for name in _utterances(one))
-    return Open(tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None))
+    resting = frozenset(name for one in found for name in _utterance_ids(one))
+    return OpenClaims(
+        tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None)
+    )
 
 
 def audit(
-    before: Open,
-    after: Open,
+    before: OpenClaims,
+    after: OpenClaims,
     orders: Sequence[Order],
     heard: UtteranceFacts | None,
     asked: AskedFor,
     identifies: Sequence[str],
-) -> Audited:
+) -> AuditResult:
     """The step's orders, in which every claim that would break a law is parked in review."""
     committed = [order.draft for order in orders if isinstance(order, Commit)]
     mixed = {
@@ -191,30 +193,30 @@ def audit(
     if mixed:  # its readback or question would be about a claim that is closed
         kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
-    rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterances(one)}
+    rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterance_ids(one)}
     ended = {
         *(after.resting - rest),
         *(before.waiting - noted),
-        *(name for one in committed if one.utterance_id not in mixed for name in _utterances(one)),
+        *(name for one in committed if one.utterance_id not in mixed for name in _utterance_ids(one)),
         *(order.utterance_id for order in kept if isinstance(order, Park)),
-        *(name for order in kept if isinstance(order, Drop) for name in _utterances(order.draft)),
+        *(name for order in kept if isinstance(order, Drop) for name in _utterance_ids(order.draft)),
     }
     lost = {one.utterance_id: one for one in before.claims if one.utterance_id not in ended}
     over = (
         {}
         if heard is None or heard.utterance_id in {*ended, *lost}
-        else _left_over(heard, (*after.claims, *_parked(kept)), kept, identifies, mixed)
+        else _find_unclaimed_reading(heard, (*after.claims, *_list_parked_drafts(kept)), kept, identifies, mixed)
     )
     kept = [order for order in kept if not (isinstance(order, Note) and order.utterance_id in {*lost, *over})]
     spoken = next((at for at, order in enumerate(kept) if isinstance(order, Say)), len(kept))
     readings = {**{name: one.reading for name, one in lost.items()}, **over}
-    aside = [_put_aside(name, reading, lost.get(name), identifies) for name, reading in readings.items()]
+    aside = [_park_claim(name, reading, lost.get(name), identifies) for name, reading in readings.items()]
     kept[spoken:spoken] = [order for orders in aside for order in orders]
     law = Law.ATTRIBUTION if mixed else Law.CONSERVATION
-    return Audited(kept, frozenset(mixed), (Breach(law, tuple(lost or mixed)),) if lost or mixed else ())
+    return AuditResult(kept, frozenset(mixed), (Breach(law, tuple(lost or mixed)),) if lost or mixed else ())
 
 
-def _utterances(claim: Draft) -> tuple[str, ...]:
+def _utterance_ids(claim: Draft) -> tuple[str, ...]:
     return (claim.utterance_id, *claim.support)
 
 
@@ -222,7 +224,7 @@ def _is_mixed(
     claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
 ) -> bool:
     """Whether the claim's identifiers changed without permission, or it has values from another claim."""
-    own = [one for one in before if one.utterance_id in _utterances(claim)]
+    own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):
         return True
@@ -244,7 +246,7 @@ def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceF
     return any(whole.startswith(part) or whole.endswith(part) for whole in after for part in parts)
 
 
-def _left_over(
+def _find_unclaimed_reading(
     heard: UtteranceFacts,
     after: Iterable[Draft],
     orders: Sequence[Order],
@@ -265,11 +267,11 @@ def _left_over(
     return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}
 
 
-def _parked(orders: Iterable[Order]) -> list[Draft]:
+def _list_parked_drafts(orders: Iterable[Order]) -> list[Draft]:
     return [order.draft for order in orders if isinstance(order, Park) and order.draft is not None]
 
 
-def _put_aside(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:
+def _park_claim(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:
     values = {name: one.value for name, one in reading.fields.items() if one.value is not None}
     likely = {name: one.runner_up for name, one in reading.fields.items() if one.runner_up is not None} | values
     named = {name: likely[name] for name in identifies if name in likely}

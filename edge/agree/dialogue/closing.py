@@ -19,12 +19,12 @@ from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, 
 from edge.records.speech import Prompt, Say
 
 
-def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell what was received of a trailer, and ask whether to close it."""
-    return _ask(session, heard, trailers.asked_of(session, heard))
+    return _ask_to_close(session, heard, trailers.asked_of(session, heard))
 
 
-def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
+def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
     form = session.settings.closing
     if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
         return drafting.ask_to_repeat(session, heard)
@@ -39,46 +39,46 @@ def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace 
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
     told = _receipt_summary(session, place)
-    verdict = _agreed({form.closes: place.name})
+    verdict = _agreed_verdict({form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
     session.several([*told, *(order for order in asked if isinstance(order, Say))])
     return [heard.noted(held(verdict)), *told, *asked]
 
 
-def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
-        return finish_first(session, heard)
+        return finish_open_before_closing(session, heard)
     place = trailers.asked_of(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
-        _count(session, "", draft, verdict.fields)
-    return [*drafting.commit(session), *_ask(session, heard, place)]
+        _count_commit(session, "", draft, verdict.fields)
+    return [*drafting.commit(session), *_ask_to_close(session, heard, place)]
 
 
-def _count(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
+def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
     """Add a commit to `session.lately`, which was queried before it."""
     entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
     latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
     session.lately = replace(session.lately, entries=(latest, *entries))
 
 
-def _close_behind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _ask_to_close_deferred(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     last = session.recorded.last
     if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
-        _count(session, last.event_id, last.draft, last.fields)
-    return close(session, heard)
+        _count_commit(session, last.event_id, last.draft, last.fields)
+    return ask_to_close_trailer(session, heard)
 
 
-def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
     noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
     if session.behind is None:  # a queued sign-on comes first
-        session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
+        session.behind = Behind(lambda: _ask_to_close_deferred(session, heard), newcomer=False, counts=True)
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.unfinished(session, draft), *asked]
@@ -93,20 +93,20 @@ def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Sa
     return [*trailers.sums_told(session, place), *aside, *told]
 
 
-def _agreed(fields: Mapping[str, FieldValue]) -> Verdict:
+def _agreed_verdict(fields: Mapping[str, FieldValue]) -> Verdict:
     return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields)
 
 
 # Answers to "Close trailer 5501?".
 
 
-def agree(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def accept_closing_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A yes to whether to close or reopen a trailer, or to any other question."""
     match session.about:
         case About.CLOSE:
             return _agree_to_close(session, heard)
         case About.REOPEN:
-            return reopen(session, heard)
+            return reopen_trailer(session, heard)
         case _:
             return answers.take_yes(session, heard)
 
@@ -123,7 +123,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 # A closed trailer.
 
 
-def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])

@@ -85,7 +85,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SCAN: standing.else_left(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: standing.else_left(answers.compare_check_digits),
-    Step.AGREE: closing.agree,
+    Step.AGREE: closing.accept_closing_question,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
@@ -104,9 +104,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
     Step.TELL: _answer_query,
-    Step.CLOSE: closing.close,
-    Step.CLOSE_NEXT: closing.close_next,
-    Step.FINISH_FIRST: closing.finish_first,
+    Step.CLOSE: closing.ask_to_close_trailer,
+    Step.CLOSE_NEXT: closing.commit_and_ask_to_close,
+    Step.FINISH_FIRST: closing.finish_open_before_closing,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
@@ -371,11 +371,11 @@ def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list
     return behind.carry_out(), replace(happening, verdict=verdict)
 
 
-def _open(session: DialogueSession) -> claims.Open:
+def _open(session: DialogueSession) -> claims.OpenClaims:
     """The open claims: the draft, the one its question compares it with, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
-    return claims.opened((session.draft, other, session.next), session.recorded.aside.drafts, closing)
+    return claims.collect_open_claims((session.draft, other, session.next), session.recorded.aside.drafts, closing)
 
 
 def _asked(session: DialogueSession) -> claims.AskedFor:
@@ -403,11 +403,11 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
 
 def _audited(
     session: DialogueSession,
-    before: claims.Open,
+    before: claims.OpenClaims,
     asked: claims.AskedFor,
     orders: list[Order],
     heard: claims.UtteranceFacts | None,
-) -> claims.Audited:
+) -> claims.AuditResult:
     """The orders after the audit of claims; closes the claims that it parked."""
     audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifying_fields)
     if session.draft is not None and session.draft.utterance_id in audited.closed:

@@ -315,7 +315,9 @@ class DialogueSession:
 
     def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """How `said` relates to a claim; None: the open one."""
-        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifying_fields, self._needed)
+        return claims.relate_claims(
+            (claim or self.open_draft).reading, said, self.rules.identifying_fields, self._needed
+        )
 
     @property
     def _needed(self) -> list[str]:
