@@ -221,7 +221,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
 def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.asked.field), session.rules
-    draft = context.lasting(session, draft, heard)
+    draft = context.mark_answer_as_lasting(session, draft, heard)
     doubts = drafting.judged_after(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
@@ -260,7 +260,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
     if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
         return drafting.put_again(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
-        part, other = context.completed(session, meant[0] if alone else said), meant[1]
+        part, other = context.inherit_context(session, meant[0] if alone else said), meant[1]
         orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
@@ -332,7 +332,7 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if not session.settings.is_closing(draft):
         return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
     orders = [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.REOPENED, told)]
-    context.begin_again(session, told, heard)
+    context.begin_reopened_context(session, told, heard)
     return orders
 
 

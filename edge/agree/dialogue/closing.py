@@ -116,7 +116,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     told = session.asked.fields
     session.draft = with_support(session.open_draft, heard.utterance_id)
     if told.items() <= context.standing_values(session).items():
-        context.end(session)  # the closing prompt announces the end
+        context.end_context(session)  # the closing prompt announces the end
     return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told)]
 
 

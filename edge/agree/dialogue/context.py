@@ -20,13 +20,13 @@ from edge.agree.readings import find_differing_identifiers, read_part, values_of
 from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
 
-SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
+CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
 
 
 # Readings.
 
 
-def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
+def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
     """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
@@ -35,22 +35,22 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
     if not once or not open_ or not said.fields:
         return said, ()
     if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
-        return filled(session, said), ()
-    alone, told = _lasting(session, said)
-    if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
+        return fill_from_context(session, said), ()
+    alone, told = _split_off_lasting_words(session, said)
+    if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
         is_pointing = points_at_last(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
             alone = with_unconfirmed(
                 alone, list(alone.fields)
             )  # "take it to door thirteen" may be said to other people
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
-    stands = tuple(name for name in _next_to(alone, told) if name in once)
+    stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
-        return filled(session, said), ()
-    return replace(filled(session, alone), words=said.words), stands
+        return fill_from_context(session, said), ()
+    return replace(fill_from_context(session, alone), words=said.words), stands
 
 
-def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
+def _split_off_lasting_words(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
     """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
 
     Over an open entry a "no" before them may be about that: unchanged too.
@@ -66,7 +66,7 @@ def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Wo
     return (alone, tuple(told)) if alone.fields else (said, ())
 
 
-def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
+def _fields_next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
     """The fields next to the words `told`."""
     if not told:
         return []
@@ -74,20 +74,20 @@ def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
     return [name for name, one in alone.fields.items() if fold(next_to.text) in map(fold, one.words)]
 
 
-def _is_of_context(session: DialogueSession, said: Reading) -> bool:
+def _only_sets_context(session: DialogueSession, said: Reading) -> bool:
     """Whether a reading with context fields only sets the context: between entries, or if the operator has moved.
 
     Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
     """
     draft, form = session.draft, session.rules.form
     if draft is not None and not is_between_entries(session):
-        return draft.act is Act.CONTEXT or _goes_elsewhere(session, draft, said)
+        return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, said)
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return not form.context_identifies and not _is_whole(said.fields, form)
+    return not form.context_identifies and not _has_required_fields(said.fields, form)
 
 
-def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
+def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
     Not where the trailer alone identifies an entry: it may be the next one, or rename this. Over a correction a single
@@ -103,25 +103,25 @@ def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bo
     return moves and said.act is Act.RECORD and not corrects(said.words, session.rules.language)
 
 
-def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
+def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
     return all(field.name in fields for field in form.fields if field.required)
 
 
 # The context in an entry.
 
 
-def filled(session: DialogueSession, said: Reading) -> Reading:
+def fill_from_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
     if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
-    whole = completed(session, said)
-    if whole is said or begins_otherwise(said, session.rules):
+    whole = inherit_context(session, said)
+    if whole is said or begins_with_unknown_words(said, session.rules):
         return said
-    return whole if _is_anew(session) or _is_whole(whole.fields, form) else said
+    return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else said
 
 
-def completed(session: DialogueSession, said: Reading) -> Reading:
+def inherit_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
@@ -131,7 +131,7 @@ def completed(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields={**said.fields, **taken}, not_understood=None)
 
 
-def moved(session: DialogueSession, said: Reading) -> Reading:
+def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
     head, *others = session.rules.form.said_once or ("",)
     before = None if session.draft is None else session.draft.reading.fields.get(head)
@@ -142,15 +142,15 @@ def moved(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields=left)
 
 
-def begins_otherwise(said: Reading, rules: Rules) -> bool:
+def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
     """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
     return not (said.scanned or alike) and bool(preface(said.words, rules.form, rules.catalogue, rules.language))
 
 
-def must_be_heard(session: DialogueSession, said: Reading) -> bool:
+def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
-    return any(one.is_taken and name in _coming(session).untold for name, one in said.fields.items())
+    return any(one.is_taken and name in _context_after_commit(session).untold for name, one in said.fields.items())
 
 
 def is_between_entries(session: DialogueSession) -> bool:
@@ -158,7 +158,7 @@ def is_between_entries(session: DialogueSession) -> bool:
     return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
 
 
-def _is_anew(session: DialogueSession) -> bool:
+def _can_begin_entry(session: DialogueSession) -> bool:
     """Whether values now begin a new entry."""
     draft = session.draft
     return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
@@ -167,7 +167,7 @@ def _is_anew(session: DialogueSession) -> bool:
 def _begins_entry(session: DialogueSession, said: Reading) -> bool:
     """Whether it begins an entry; the open one has its own values."""
     draft, rules = session.draft, session.rules
-    if _is_anew(session):
+    if _can_begin_entry(session):
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
@@ -180,7 +180,7 @@ def _is_surely_held(session: DialogueSession) -> bool:
 
 def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
     """The context fields that a new entry inherits, as far as the form allows them."""
-    rules, fields = session.rules, _coming(session).fields
+    rules, fields = session.rules, _context_after_commit(session).fields
     return {
         name: fields[name]
         for name in rules.form.said_once
@@ -188,24 +188,26 @@ def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
     }
 
 
-def _coming(session: DialogueSession) -> StandingContext:
+def _context_after_commit(session: DialogueSession) -> StandingContext:
     """The context as it will be once the held draft is committed; unchanged if that is doubted."""
     draft = session.draft
     if draft is None or not _is_surely_held(session):
         return session.context
-    return _with_draft(session, draft)
+    return _context_with_draft(session, draft)
 
 
-def readback(session: DialogueSession) -> Say:
+def build_readback(session: DialogueSession) -> Say:
     """The readback of the open draft: inherited fields only if new, and those that become the context apart."""
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
-        old, new = session.context.fields, _with_draft(session, draft).fields
+        old, new = session.context.fields, _context_with_draft(session, draft).fields
         lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
         told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
-    standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
+    standing = {
+        name: values[name] for name in find_fields_for_context(session, draft) if name in values and name not in own
+    }
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
@@ -215,10 +217,10 @@ def readback(session: DialogueSession) -> Say:
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
     if standing:
         return Say(Prompt.READBACK_STANDING, told, beside=standing)
-    return Say(Prompt.READBACK_ALONE if _differs(session, draft) else Prompt.READBACK, told)
+    return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, told)
 
 
-def _differs(session: DialogueSession, draft: Draft) -> bool:
+def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether the entry has a value of its own for a context field: another door, or one that the context lacks."""
     said, stands = draft.reading.fields, standing_fields(session)
     form = session.rules.form
@@ -229,20 +231,20 @@ def _differs(session: DialogueSession, draft: Draft) -> bool:
 # Changes.
 
 
-def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
+def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
     """The context once the draft is agreed."""
     fields = draft.reading.fields
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
-        said = {**_stood_before(session, said), **said}
-        return changed(session, said, untold=tuple(said))
-    lasting = {name: by for name, by in begins_to_stand(session, draft).items() if name in fields}
+        said = {**_find_earlier_context(session, said), **said}
+        return change_context(session, said, untold=tuple(said))
+    lasting = {name: by for name, by in find_fields_for_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
-    return changed(session, said) if said else session.context
+    return change_context(session, said) if said else session.context
 
 
-def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
+def _find_earlier_context(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
     """The door and order of a trailer that the operator returns to, from all his recent entries on it.
 
     Empty if it was closed since; without fields in which its entries differ.
@@ -262,7 +264,7 @@ def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) ->
     return {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
 
 
-def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
+def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
     """The fields of an entry that become the context: those it says to keep, and all if there is none yet.
 
     Each with the utterances that gave it.
@@ -280,7 +282,7 @@ def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[s
     return {name: by for name in own if not fields[name].scanned} | said_to
 
 
-def changed(
+def change_context(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
@@ -293,33 +295,33 @@ def changed(
     return StandingContext({**kept, **said}, (*still, *untold), session.who, session.shift)
 
 
-def settle(session: DialogueSession) -> list[Order]:
+def set_agreed_context(session: DialogueSession) -> list[Order]:
     """Set the context, after a readback without objection."""
     draft = session.open_draft
-    session.context = _with_draft(session, draft)
+    session.context = _context_with_draft(session, draft)
     session.close()
     session.breath.words = ()
-    return [Note(draft.utterance_id, draft.reading, replace(SAID_FOR_ALL, fields=values_of(draft.reading)))]
+    return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
-def keep(session: DialogueSession, draft: Draft) -> list[Order]:
+def keep_context(session: DialogueSession, draft: Draft) -> list[Order]:
     """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
     agreed = session.read_back
     if agreed is None or agreed.utterance_id != draft.utterance_id:
         return [Drop(draft)]
-    session.context = _with_draft(session, agreed)
-    return [Note(agreed.utterance_id, agreed.reading, replace(SAID_FOR_ALL, fields=values_of(agreed.reading)))]
+    session.context = _context_with_draft(session, agreed)
+    return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
 
 
-def entered(session: DialogueSession, draft: Draft) -> None:
+def update_after_commit(session: DialogueSession, draft: Draft) -> None:
     """Update the context after a commit: what its readback included is announced, and it may set fields."""
     if draft.act is not Act.RECORD:
         _amend_context(session, draft)
     if draft.act is Act.CANCEL:
         return
-    begun = begins_to_stand(session, draft)
-    differs = not begun and _differs(session, draft)
-    session.context = after = _with_draft(session, draft)
+    begun = find_fields_for_context(session, draft)
+    differs = not begun and _has_own_context_value(session, draft)
+    session.context = after = _context_with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}
     # Announce again what applies again after an exception, and what no readback has included.
     said = dict(draft.stands) if session.state is not State.HELD else begun
@@ -330,7 +332,7 @@ def entered(session: DialogueSession, draft: Draft) -> None:
 
 def _amend_context(session: DialogueSession, draft: Draft) -> None:
     """Correct the context fields that an amended entry set, and announce them again; for a cancelled one only that."""
-    stands, fields, by = session.context.fields, draft.reading.fields, _said_by(session, draft.replaces)
+    stands, fields, by = session.context.fields, draft.reading.fields, _utterances_of_entry(session, draft.replaces)
     own = [name for name, one in stands.items() if by & set(one.said_in)]
     if draft.act is Act.CANCEL:
         others = (name for name in session.context.untold if name not in own)
@@ -340,10 +342,10 @@ def _amend_context(session: DialogueSession, draft: Draft) -> None:
     if anew:
         said_in = (draft.utterance_id, *draft.support)
         right = {name: replace(fields[name], said_in=said_in) for name in anew}
-        session.context = changed(session, right, untold=tuple(anew))
+        session.context = change_context(session, right, untold=tuple(anew))
 
 
-def _said_by(session: DialogueSession, event_id: str | None) -> set[str]:
+def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[str]:
     """The utterances that gave an entry, and the entries that it replaced."""
     entries, said = {one.event_id: one.draft for one in session.recorded.entries}, set[str]()
     while event_id in entries:
@@ -353,7 +355,7 @@ def _said_by(session: DialogueSession, event_id: str | None) -> set[str]:
     return said
 
 
-def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
+def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
     form = session.rules.form
@@ -366,14 +368,14 @@ def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Dr
         and name not in session.context.fields
     )
     if name not in heard.stands and (
-        not first or session.recorded.in_review(draft) or _is_of_other_head(session, draft)
+        not first or session.recorded.in_review(draft) or _is_of_other_trailer(session, draft)
     ):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
     return replace(draft, stands=(*others, (name, heard.utterance_id)))
 
 
-def _is_of_other_head(session: DialogueSession, draft: Draft) -> bool:
+def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
     once = session.rules.form.said_once
     said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
     return said is not None and before is not None and said.value != before.value
@@ -382,14 +384,14 @@ def _is_of_other_head(session: DialogueSession, draft: Draft) -> bool:
 # The end.
 
 
-def end(session: DialogueSession) -> list[Order]:
+def end_context(session: DialogueSession) -> list[Order]:
     """Clear the context and tell the operator; empty if there was none."""
     values = standing_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
-def leave(session: DialogueSession, said: Reading) -> None:
+def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
     """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
@@ -404,15 +406,15 @@ def leave(session: DialogueSession, said: Reading) -> None:
         session.context = replace(session.context, fields=kept, untold=still)
 
 
-def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
+def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
     """Make a reopened trailer the context, unless the operator has set another meanwhile."""
     once = session.rules.form.said_once
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
-        session.context = changed(session, {once[0]: read}, untold=once[:1])
+        session.context = change_context(session, {once[0]: read}, untold=once[:1])
 
 
-def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
+def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
     """A new shift or business day clears the context, which the operator must set anew."""
     context, session.shift = session.context, began.shift
     before, (_, shift) = context.shift, began.shift
@@ -421,7 +423,7 @@ def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
     session.context = NOTHING_STANDS
     once = session.rules.form.said_once
     if not once:
-        told = Say(Prompt.STANDING_ENDED, _known(session, context))
+        told = Say(Prompt.STANDING_ENDED, _values_in_form(session, context))
     elif shift is None or shift == before[1]:
         told = Say(Prompt.DAY_BEGAN, asked=once[0])
     else:
@@ -430,23 +432,23 @@ def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
     return []
 
 
-def take_up(session: DialogueSession, kept: StandingContext) -> list[Order]:
+def restore_context(session: DialogueSession, kept: StandingContext) -> list[Order]:
     """Restore the context after a restart, if its operator is still signed on, and tell him."""
     session.context = kept
     if not kept:
         return []
     if kept.operator != session.who:
-        return end(session)
+        return end_context(session)
     values = standing_values(session)
     return [session.say(Prompt.STANDING_KEPT, values)] if values else []
 
 
 def standing_values(session: DialogueSession) -> dict[str, FieldValue]:
     """The context's values, including those of the held draft."""
-    return _known(session, _coming(session))
+    return _values_in_form(session, _context_after_commit(session))
 
 
-def _known(session: DialogueSession, context: StandingContext) -> dict[str, FieldValue]:
+def _values_in_form(session: DialogueSession, context: StandingContext) -> dict[str, FieldValue]:
     """The values of the fields that the current form has."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}

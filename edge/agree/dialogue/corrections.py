@@ -469,7 +469,7 @@ def _leave_asked(session: DialogueSession) -> list[Order]:
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
-    if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
+    if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         entry = _may_hold_entry(session, said)
         return drafting.reject_answer(session, heard) if entry is None else put_aside_aloud(session, heard, entry)
     named, recorded = session.identifiers_of(values_of(said)), session.entry_named(said)
@@ -490,7 +490,7 @@ def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(read_part(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
-    draft = Draft(heard.utterance_id, session.rules.form.name, context.filled(session, said), session.who)
+    draft = Draft(heard.utterance_id, session.rules.form.name, context.fill_from_context(session, said), session.who)
     return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
 
 
@@ -514,7 +514,7 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
     if other.utterance_id != session.open_draft.utterance_id:
         return next_or_instead.take_next(session, heard, other)
     session.draft = session.recorded.mending = None
-    other = replace(other, reading=context.filled(session, other.reading))
+    other = replace(other, reading=context.fill_from_context(session, other.reading))
     orders = drafting.consider(session, other, drafting.judged_after(session, other, heard, aloud=True), None)
     # The "no" may have rejected all of it, so silence must not commit it.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders

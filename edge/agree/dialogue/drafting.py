@@ -122,7 +122,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     if apart := _put_apart(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _without_name_that_stands(session, replace(draft, reading=context.filled(session, named)))
+    draft = _without_name_that_stands(session, replace(draft, reading=context.fill_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -172,7 +172,7 @@ def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, v
 
 def revise(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
-    draft = replace(draft, reading=context.moved(session, draft.reading))
+    draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
     return [heard.noted_as_heeded(), *consider(session, draft, judged_after(session, draft, heard), heard)]
 
 
@@ -189,7 +189,7 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     if draft.utterance_id in session.needs_yes:
         return session.ask(session.is_entry_right)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
-    told = session.settings.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
+    told = session.settings.holds_sure or _otherwise_aside(session) or context.find_fields_for_context(session, draft)
     if sure and not told:
         return commit(session)
     return hold(session)
@@ -200,7 +200,7 @@ def hold(session: DialogueSession) -> list[Order]:
     others = _otherwise_aside(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
-    return [*session.several([replace(context.readback(session), terms=terms_at_hand(session)), *others])]
+    return [*session.several([replace(context.build_readback(session), terms=terms_at_hand(session)), *others])]
 
 
 def _otherwise_aside(session: DialogueSession) -> list[Say]:
@@ -233,14 +233,14 @@ def commit(session: DialogueSession) -> list[Order]:
     if verdict.outcome is not Outcome.ACCEPT:
         return park(session)
     if session.open_draft.act is Act.CONTEXT:
-        return context.settle(session)
+        return context.set_agreed_context(session)
     draft = _replacing_what_stands(session, session.open_draft)
     settled = [one for one in _aside_of_it(session, draft) if _says_no_other(one, verdict)]
     for one in settled:
         draft = with_support(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
-    context.entered(session, session.open_draft)
+    context.update_after_commit(session, session.open_draft)
     session.close()
     session.breath.words = ()
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
@@ -285,10 +285,10 @@ def park(session: DialogueSession) -> list[Order]:
         return leave_open(session)
     session.close()
     if draft.act is Act.CONTEXT:
-        return [*context.keep(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+        return [*context.keep_context(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
-    context.leave(session, draft.reading)
+    context.forget_named_identifiers(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
@@ -319,7 +319,7 @@ def put_behind(session: DialogueSession) -> list[Order]:
         return park(session)
     besides = [*tell_next_parked(session), *in_review_besides(session)]
     session.needs_yes.add(draft.utterance_id)
-    context.leave(session, draft.reading)
+    context.forget_named_identifiers(session, draft.reading)
     session.close()
     session.next, session.next_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
@@ -473,7 +473,7 @@ def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rule
 
 def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Record the utterance as not understood and ask to repeat it."""
-    context.leave(session, heard.reading)
+    context.forget_named_identifiers(session, heard.reading)
     session.recorded.left_since |= _may_name(session, heard.reading)
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
@@ -499,7 +499,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     If it may object to the entry, that needs a yes. One that names a thing is parked by the audit.
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
-    context.leave(session, said)
+    context.forget_named_identifiers(session, said)
     told = [word.text for word in said.words if rules.language.tells(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}

@@ -138,7 +138,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NEWS: receipts.keep_news,
     Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
-    Step.NEW_SHIFT: context.end_with_shift,
+    Step.NEW_SHIFT: context.end_context_with_shift,
     Step.UNUSED: shifts.sign_off_unused,
     Step.NOBODY: shifts.leave_unasked,
     Step.ROSTER: shifts.take_roster,
@@ -443,7 +443,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
 
 def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
-    meant, stands = context.understood(session, same)
+    meant, stands = context.apply_context(session, same)
     if meant is heard.reading:
         return heard
     if meant.act is Act.CONTEXT:
@@ -451,7 +451,7 @@ def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading
         verdict = decide(once, heard.closing, session.rules.for_context, heard.known)
         return replace(heard, reading=meant, verdict=verdict)
     verdict = decide(meant, heard.closing, session.rules, heard.known)
-    unheard = same is not said or context.must_be_heard(session, meant)
+    unheard = same is not said or context.has_unheard_inherited_values(session, meant)
     if unheard and verdict.outcome is Outcome.ACCEPT:  # A value that was never spoken must be read back.
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     return replace(heard, reading=meant, verdict=verdict, stands=stands)

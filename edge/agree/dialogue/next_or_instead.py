@@ -108,7 +108,7 @@ def take_next(
     if left is None:
         left = drafting.commit(session) if agreed else drafting.put_behind(session)
     session.draft = None
-    other = replace(other, reading=context.filled(session, other.reading))
+    other = replace(other, reading=context.fill_from_context(session, other.reading))
     verdict = drafting.judged_after(session, other, heard, aloud=True)
     orders = drafting.consider(session, other, verdict, None)
     # It is agreed now, so this record ends its review.

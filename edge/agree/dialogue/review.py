@@ -43,7 +43,7 @@ def take_up_next(session: DialogueSession) -> list[Order]:
     if draft is None:
         return []
     agreed = session.next_is_own and not draft.support
-    return _ask_about(session, replace(draft, reading=context.filled(session, draft.reading)), agreed=agreed)
+    return _ask_about(session, replace(draft, reading=context.fill_from_context(session, draft.reading)), agreed=agreed)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:

@@ -67,7 +67,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     draft = session.open_draft
     if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
         return corrections.put_aside_aloud(session, heard, heard.reading)
-    part, other = context.completed(session, meant[0]), meant[1]
+    part, other = context.inherit_context(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [*drafting.revise(session, heard, named), drafting.put_next(session, heard, other, (draft.utterance_id,))]
 

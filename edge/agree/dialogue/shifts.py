@@ -83,7 +83,7 @@ def _let_begin(session: DialogueSession, who: SignOnCandidate, form: str | None)
     else:
         ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
-    ended = [] if before == name else context.end(session)
+    ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
     session.on_break = session.identifying = session.behind = None
     session.recorded.last = session.owned(session.recorded.last)
@@ -235,7 +235,7 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
 
 def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
     """Sign off; `put` are orders of the same step, whose parked utterances are counted."""
-    name, called, ended = session.operator, session.called or _called(session), context.end(session)
+    name, called, ended = session.operator, session.called or _called(session), context.end_context(session)
     session.operator = session.called = session.identifying = session.on_break = session.behind = None
     session.state = State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)

@@ -184,7 +184,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
-    told += context.take_up(session, started.context)
+    told += context.restore_context(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
@@ -212,7 +212,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True
-    context.leave(session, draft.reading)
+    context.forget_named_identifiers(session, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
