@@ -57,7 +57,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take an utterance that is no yes, no no and no command."""
     if context.is_between_entries(session):  # no number is open that it may continue
-        return corrections.leave_cancelling(session, heard)
+        return corrections.continue_without_cancelling(session, heard)
     if corrected := corrections.correct_named(session, heard):
         return corrected
     if _is_rest_of_number(session, heard):
@@ -117,7 +117,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_answer(session, heard, said)
-    return corrections.nameless(session, heard, said) or _take_value(session, heard, said)
+    return corrections.remove_denied_identifier(session, heard, said) or _take_value(session, heard, said)
 
 
 def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -125,7 +125,7 @@ def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     relation = _relate_answer_to_claim(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.thing):
         if _has_entry_of_its_own(session, said):
-            return corrections.set_aside(session, heard, said)
+            return corrections.reject_unclear_identifier(session, heard, said)
         # An identifier that was not understood does not contradict the one that was.
         said = replace(
             said, fields={one: read for one, read in said.fields.items() if one not in rules.identifying_fields}
@@ -186,14 +186,18 @@ def _begin_other_thing(
 ) -> list[Order]:
     """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
     name, draft = str(session.asked.field), session.open_draft
-    if relation is Relation.NAME and drafting.takes_back(session, heard) and corrections.may_rename(session, said):
+    if (
+        relation is Relation.NAME
+        and drafting.takes_back(session, heard)
+        and corrections.may_rename_open_claim(session, said)
+    ):
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
     if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
         return next_or_instead.ask(session, heard, said)
-    return corrections.leave_for_next(session, heard)
+    return corrections.begin_next_instead_of_answer(session, heard)
 
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -264,7 +268,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
         orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
-        return corrections.leave_for_next(session, heard)
+        return corrections.begin_next_instead_of_answer(session, heard)
     return drafting.reject_answer(session, heard)
 
 

@@ -38,15 +38,15 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A complete sentence over a held entry: it begins the next one, unless it corrects the held one."""
     relation = session.relation(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
-        return _revise_whole(session, heard)
+        return _replace_open_draft(session, heard)
     if drafting.takes_back(session, heard):
         return correct_named(session, heard) or (
             _drop_and_begin(session, heard)
-            if may_rename(session, heard.reading, whole=True)
-            else ask_if_instead(session, heard)
+            if may_rename_open_claim(session, heard.reading, whole=True)
+            else ask_if_replaces_open(session, heard)
         )
     if corrects(heard.reading.words, session.rules.language):
-        return ask_if_instead(session, heard)
+        return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
         return next_or_instead.ask(session, heard, drafting.reading_of(session, heard))
     return commit_and_begin_next(session, heard)
@@ -58,17 +58,17 @@ def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> li
     If something said over it may have been a "no", it is queued behind the next one instead.
     """
     named = session.named_again
-    left = _leave_held(session, heard.reading)
+    left = _commit_or_queue_held(session, heard.reading)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, heard)]
 
 
-def _leave_held(session: DialogueSession, said: Reading) -> list[Order]:
+def _commit_or_queue_held(session: DialogueSession, said: Reading) -> list[Order]:
     is_doubtful = session.doubted or not session.nameless <= said.fields.keys()
     return drafting.put_behind(session) if is_doubtful else drafting.commit(session)
 
 
-def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park an utterance about another thing that is no entry, and tell the operator.
 
     The open draft is left as for a next entry.
@@ -78,9 +78,9 @@ def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is None:
         left = []
     elif session.state is State.HELD:
-        left = _leave_held(session, named.reading)
+        left = _commit_or_queue_held(session, named.reading)
     else:
-        left = leave_question(session) if context.is_between_entries(session) else _leave_asked(session)
+        left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
     session.recorded.left_since = True  # a correction without identifier may apply to it
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
     return [*left, parked, *drafting.tell_parked(session, named.reading)]
@@ -100,7 +100,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
     again = said.fields.keys() < {*session.rules.identifying_fields} and said.fields.keys() <= session.thing.keys()
-    revised = _revise(session, heard, said)
+    revised = _merge_correction(session, heard, said)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
         session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
     if again and not takes_back:
@@ -109,7 +109,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return revised
 
 
-def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) -> bool:
+def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: bool = False) -> bool:
     """Whether a correction may rename the open claim without a question; True without a claim.
 
     Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
@@ -156,10 +156,10 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
     differs = session.relation(said) in {Relation.ANOTHER, Relation.NAME}
-    return ask_if_instead(session, heard) if differs and not may_rename(session, said) else []
+    return ask_if_replaces_open(session, heard) if differs and not may_rename_open_claim(session, said) else []
 
 
-def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Merge a correction into the open entry.
 
     After a number that was not understood it may belong to that one: then ask until the operator says yes.
@@ -174,11 +174,11 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     said = with_unconfirmed(
         said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
     )
-    said = with_unconfirmed(said, _of_another(draft.reading, said))
-    if not drafting.takes_back(session, heard) and _says_other(session, said):
+    said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
+    if not drafting.takes_back(session, heard) and _changes_several_fields(session, said):
         session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
     changed = with_fields(draft, said.fields, heard.utterance_id)
-    if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
+    if drafting.takes_back(session, heard) and (denied := _fields_a_no_may_deny(session, said)):
         session.needs_yes.add(draft.utterance_id)
         left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
         changed = replace(changed, reading=replace(changed.reading, fields=left))
@@ -189,7 +189,7 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
 
 
-def _says_other(session: DialogueSession, said: Reading) -> bool:
+def _changes_several_fields(session: DialogueSession, said: Reading) -> bool:
     """Whether it changes several fields: "two cases wet" over three that are crushed.
 
     Or one, if the entry's identifier came last: then the next thing's values come before its identifier, too.
@@ -197,10 +197,10 @@ def _says_other(session: DialogueSession, said: Reading) -> bool:
     known, form = values_of(without_inherited(session.open_draft.reading)), session.rules.form
     units = {field.name for field in form.fields if field.unit_of}
     changed = {name for name, value in values_of(said).items() if name in known and known[name] != value}
-    return len(changed - units - set(form.identifies)) > (0 if _was_named_last(session) else 1)
+    return len(changed - units - set(form.identifies)) > (0 if _was_identified_later(session) else 1)
 
 
-def _was_named_last(session: DialogueSession) -> bool:
+def _was_identified_later(session: DialogueSession) -> bool:
     """Whether an identifier of the open entry came in a later utterance than its first."""
     reading = session.open_draft.reading
     began = {fold(token.heard) for token in tokens(reading.words, session.rules.language)}
@@ -208,14 +208,14 @@ def _was_named_last(session: DialogueSession) -> bool:
     return any(fold(word) not in began for one in names for word in one.words)
 
 
-def _of_another(before: Reading, said: Reading) -> list[str]:
+def _fields_denying_another_value(before: Reading, said: Reading) -> list[str]:
     """The fields in which it denies a value that the entry does not have: "not twelve, thirteen" over ten."""
     known = {name: one.value for name, one in before.fields.items() if one.value is not None}
     pairs = ((name, known[name], one) for name, one in said.fields.items() if name in known and one.value is not None)
     return [name for name, value, one in pairs if one.denied and value not in one.denied]
 
 
-def _denied(session: DialogueSession, said: Reading) -> set[str]:
+def _fields_a_no_may_deny(session: DialogueSession, said: Reading) -> set[str]:
     """The optional fields whose value a "no" may deny: "no, not wet" over wet."""
     held, form = values_of(session.open_draft.reading), session.rules.form
     unclear = {name: one.runner_up for name, one in said.fields.items() if one.value is None and not one.rivals}
@@ -232,18 +232,18 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
     return bool(find_fields_among_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
 
 
-def name_of(session: DialogueSession, said: Reading) -> Reading:
+def keep_identifying_fields(session: DialogueSession, said: Reading) -> Reading:
     """The identifying fields of an utterance that is no entry."""
     named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifying_fields}
     return replace(said, fields=named)
 
 
-def of_known(session: DialogueSession, said: Reading) -> Reading:
+def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
 
     It may describe another time, so the changed fields are unconfirmed.
     """
-    named = name_of(session, said)
+    named = keep_identifying_fields(session, said)
     more = said.unrecorded.keys() - named.fields.keys()
     is_open = session.draft is not None and session.relation(named) is Relation.SAME
     if not (named.fields and more) or not (is_open or session.entry_named(named)):
@@ -254,7 +254,7 @@ def of_known(session: DialogueSession, said: Reading) -> Reading:
     )
 
 
-def of_recorded(session: DialogueSession, said: Reading) -> Reading:
+def mark_correction_of_recorded(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
     last, form = session.entry_named(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
@@ -264,28 +264,28 @@ def of_recorded(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
 
 
-def of_held(session: DialogueSession, said: Reading) -> Reading:
+def mark_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
     if session.about in OF_VALUE:
-        return _of_asked(session, said)
+        return _mark_correction_while_asked(session, said)
     wrong = session.about is About.WRONG
     read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
-    fields = _read_against(session, said, correcting=wrong)
+    fields = _read_against_open(session, said, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
 
 
-_BEHIND_LAST = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLOSE, About.REOPEN}
+_WITH_ENTRY_BEFORE = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLOSE, About.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
 
-def of_last(session: DialogueSession, said: Reading) -> Reading:
+def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
     pointing = of_last_one(said.words, rules.language)
-    is_behind = draft is None or (session.about in _BEHIND_LAST and not session.recorded.replaces_one(draft))
+    is_behind = draft is None or (session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_one(draft))
     if last is None or not pointing or not is_behind:
         return said
     entry = values_of(without_inherited(last.draft.reading))
@@ -297,7 +297,7 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
 
 
-def _of_asked(session: DialogueSession, said: Reading) -> Reading:
+def _mark_correction_while_asked(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
     name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
     is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
@@ -305,14 +305,14 @@ def _of_asked(session: DialogueSession, said: Reading) -> Reading:
     is_value = any(one.value is not None for one in said.fields.values())
     if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:
         return said
-    fields = _read_against(session, said, correcting=takes_back)
+    fields = _read_against_open(session, said, correcting=takes_back)
     objects = takes_back or any(one.value is None and one.denied for one in fields.values())
     if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
         return said
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
 
 
-def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Remove an identifier that the operator denies, "it's not 742", and ask for it; empty where none is denied."""
     fields = session.open_draft.reading.fields
     denied = {name for name, one in said.fields.items() if one.value is None and session.thing.get(name) in one.denied}
@@ -323,13 +323,13 @@ def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> 
     return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
 
 
-def _read_against(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
+def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
     """The fields that it gives, read against the open entry's own values."""
     rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
     return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
-def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it corrects a held entry although its "no" is doubtful: it begins with a number, as "fifteen units".
 
     One that begins with a label does not: "not dock C" sounds like it.
@@ -338,7 +338,7 @@ def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return bool(said.fields) and said.act is Act.AMEND and bool(begins(without_cue(said.words, language), language))
 
 
-def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
     draft, said = session.open_draft, drafting.reading_of(session, heard)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
@@ -350,11 +350,11 @@ def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
     if session.recorded.replaces_one(session.open_draft):
-        return _revise_whole(session, heard)
+        return _replace_open_draft(session, heard)
     return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
 
 
-def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether another thing after a word of correction replaces the open entry."""
     # A missing yes, or an objection, must survive the other question.
     session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.takes_back(session, heard)
@@ -378,7 +378,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
-    differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _was_named_in_the_dark(session)
+    differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
@@ -387,17 +387,17 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         verdict = drafting.judged_after(session, changed, heard)
         return [heard.noted_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
-        return set_aside(session, heard, said)
-    is_asked = not may_rename(session, said) if takes_back else session.about is About.WRONG
+        return reject_unclear_identifier(session, heard, said)
+    is_asked = not may_rename_open_claim(session, said) if takes_back else session.about is About.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_one(draft))):
-        return ask_if_instead(session, heard)
+        return ask_if_replaces_open(session, heard)
     if not differs or (takes_back and not whole):
-        return _revise_whole(session, heard) if whole else _revise(session, heard, said)
+        return _replace_open_draft(session, heard) if whole else _merge_correction(session, heard, said)
     is_name = relation is Relation.NAME and not whole
-    return next_or_instead.ask(session, heard, said) if is_name else leave_for_next(session, heard)
+    return next_or_instead.ask(session, heard, said) if is_name else begin_next_instead_of_answer(session, heard)
 
 
-def _was_named_in_the_dark(session: DialogueSession) -> bool:
+def _may_be_of_another_thing(session: DialogueSession) -> bool:
     """Whether values may be another thing's: the draft was restored after a power cut, and others are in review."""
     asked, draft = session.asked, session.open_draft
     waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
@@ -421,12 +421,16 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
     return drafting.revise(session, heard, draft)
 
 
-def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def reject_unclear_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
-    return drafting.reject_answer(session, heard) if len(said.fields) == 1 else put_aside_aloud(session, heard, said)
+    return (
+        drafting.reject_answer(session, heard)
+        if len(said.fields) == 1
+        else park_and_repeat_question(session, heard, said)
+    )
 
 
-def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     session.recorded.left_since = True
@@ -439,9 +443,9 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     if session.relation(said) is Relation.ANOTHER and session.relation(said, other) is Relation.ANOTHER:
-        return leave_for_next(session, heard)
+        return begin_next_instead_of_answer(session, heard)
     if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
-        return _revise_whole(session, heard)
+        return _replace_open_draft(session, heard)
     beside = other.utterance_id != session.open_draft.utterance_id
     if not beside or drafting.takes_back(session, heard) or session.relation(said, other) is not Relation.NONE:
         return drafting.reject_answer(session, heard)
@@ -451,42 +455,44 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     return [heard.noted_as_heeded(), parked, *session.ask(asked)]
 
 
-def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin the next entry in place of an answer: the open one is parked, or queued behind it once.
 
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
-    takes_back = drafting.takes_back(session, heard) and may_rename(session, heard.reading)
+    takes_back = drafting.takes_back(session, heard) and may_rename_open_claim(session, heard.reading)
     if takes_back and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
-    return [*_leave_asked(session), *drafting.begin_entry(session, heard)]
+    return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
 
 
-def _leave_asked(session: DialogueSession) -> list[Order]:
+def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     return drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
 
 
-def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         entry = _may_hold_entry(session, said)
-        return drafting.reject_answer(session, heard) if entry is None else put_aside_aloud(session, heard, entry)
+        return (
+            drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
+        )
     named, recorded = session.identifiers_of(values_of(said)), session.entry_named(said)
     corrected = corrects(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
-        return [*leave_question(session), *_begin_behind_no(session, heard)]
+        return [*drop_open_question(session), *_begin_after_no(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
-        return [*leave_question(session), *amendments.cancel_last(session, heard)]  # cancel the one that it names
+        return [*drop_open_question(session), *amendments.cancel_last(session, heard)]  # cancel the one that it names
     asked = amendments.find_entry_to_cancel(session)
-    orders = leave_question(session)
+    orders = drop_open_question(session)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, heard)]
     session.recorded.last = asked or session.recorded.last
     return [*orders, *amendments.correct_last(session, heard)]
 
 
-def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(read_part(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
@@ -504,7 +510,7 @@ def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
     return None
 
 
-def leave_question(session: DialogueSession) -> list[Order]:
+def drop_open_question(session: DialogueSession) -> list[Order]:
     """Drop the open question whether to cancel, or to close a trailer."""
     return drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
 

@@ -89,7 +89,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
-    Step.KEEP: corrections.keep_named,
+    Step.KEEP: corrections.park_named_utterance,
     Step.COMMIT: drafting.commit_on_yes,
     Step.DOUBT: drafting.doubt,
     Step.NOT_UNDERSTOOD: drafting.ask_to_repeat,
@@ -397,7 +397,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
     said, language = happening.reading, session.rules.language
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or corrects(said.words, language)
-    renames = amends and corrections.may_rename(session, said)
+    renames = amends and corrections.may_rename_open_claim(session, said)
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 
@@ -428,8 +428,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = session.breath.doubt_continued_count(mark_partial_recount(heard.reading, session.rules), session.rules)
-    said = corrections.of_recorded(session, corrections.of_known(session, said))
-    said = corrections.of_held(session, corrections.of_last(session, said))
+    said = corrections.mark_correction_of_recorded(session, corrections.mark_correction_of_known(session, said))
+    said = corrections.mark_correction_of_open(session, corrections.mark_correction_of_last(session, said))
     asked = None if session.question is None else session.question.field
     if (
         session.draft is not None
@@ -495,7 +495,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
 
 def _names_another(session: DialogueSession, said: Reading) -> bool:
     """Whether an utterance that is no entry surely names a thing other than the open one."""
-    least, named = session.rules.demands.uncalibrated, corrections.name_of(session, said)
+    least, named = session.rules.demands.uncalibrated, corrections.keep_identifying_fields(session, said)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
     return sure and (session.draft is None or session.relation(named) is claims.Relation.NAME)
 
@@ -519,7 +519,7 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
 
 def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and short corrections count differently."""
-    if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, heard):
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.recounts_held_entry(session, heard):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
         if courteous(heard.reading.words, session.rules.language):

@@ -31,9 +31,9 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return drafting.begin_entry(session, heard, alone=True)
     match session.about:
         case About.CANCEL | About.CLOSE:  # the last entry stays, or the trailer open
-            return [*corrections.leave_question(session), *drafting.begin_entry(session, heard)]
+            return [*corrections.drop_open_question(session), *drafting.begin_entry(session, heard)]
         case About.INSTEAD:  # it may belong to either thing, or to a third
-            return corrections.put_aside_aloud(session, heard, heard.reading)
+            return corrections.park_and_repeat_question(session, heard, heard.reading)
         case _:
             return _join(session, heard)
 
@@ -66,7 +66,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
     if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
-        return corrections.put_aside_aloud(session, heard, heard.reading)
+        return corrections.park_and_repeat_question(session, heard, heard.reading)
     part, other = context.inherit_context(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [*drafting.revise(session, heard, named), drafting.put_next(session, heard, other, (draft.utterance_id,))]
@@ -88,7 +88,7 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
                 return [*drafting.commit(session), heard.noted_as_heeded()]
             return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
-            return corrections.ask_if_instead(session, heard)
+            return corrections.ask_if_replaces_open(session, heard)
     joined = _with_label(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [heard.noted_as_heeded()]

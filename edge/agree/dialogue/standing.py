@@ -32,7 +32,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if draft is None:
         return _begin(session, heard)
     if context.is_between_entries(session):
-        return [*corrections.leave_question(session), *_begin(session, heard)]
+        return [*corrections.drop_open_question(session), *_begin(session, heard)]
     if draft.act is Act.CONTEXT:
         return _go_on(session, heard, draft)
     if session.state is State.HELD and not session.doubted:
