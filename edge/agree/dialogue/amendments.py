@@ -27,16 +27,16 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     last, named = session.recorded.last, session.entry_named(heard.reading)
     if named is None and session.was_named(heard.reading):
         return _tell_not_recorded(session, heard)
-    if named is not None and drafting.takes_back(session, heard):
+    if named is not None and drafting.is_sure_correction(session, heard):
         # Values inherited from the current context do not apply to an earlier entry.
         return correct_last(session, replace(heard, reading=without_inherited(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
     draft = _draft_replacement_of_last(
-        session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard
+        session, last, replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD), heard
     )
-    verdict = drafting.judged_after(session, draft, heard)
-    if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
+    verdict = drafting.judge_after_utterance(session, draft, heard)
+    if drafting.is_sure_correction(session, heard) and not names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
     return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
@@ -44,7 +44,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
-    said = drafting.reading_of(session, heard)
+    said = drafting.read_with_acoustic_doubts(session, heard)
     named = session.entry_named(said)
     if named is None and session.was_named(said):
         return _tell_not_recorded(session, heard)
@@ -64,7 +64,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     draft = _draft_replacement_of_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
-    verdict = drafting.judged_after(session, draft, heard)
+    verdict = drafting.judge_after_utterance(session, draft, heard)
     if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]

@@ -188,10 +188,10 @@ def _begin_other_thing(
     name, draft = str(session.asked.field), session.open_draft
     if (
         relation is Relation.NAME
-        and drafting.takes_back(session, heard)
+        and drafting.is_sure_correction(session, heard)
         and corrections.may_rename_open_claim(session, said)
     ):
-        return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+        return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
@@ -202,8 +202,8 @@ def _begin_other_thing(
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.asked.field), session.rules
-    if name not in said.fields and drafting.takes_back(session, heard):
-        return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if name not in said.fields and drafting.is_sure_correction(session, heard):
+        return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if name in said.fields and _is_doubtful_choice(session, heard, said.fields[name].value):
         said = with_unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
@@ -226,10 +226,10 @@ def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft)
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.asked.field), session.rules
     draft = context.mark_answer_as_lasting(session, draft, heard)
-    doubts = drafting.judged_after(session, draft, heard).reasons
+    doubts = drafting.judge_after_utterance(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
-    return drafting.revise(session, heard, draft)
+    return drafting.revise_draft(session, heard, draft)
 
 
 def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
@@ -262,11 +262,11 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
     named = session.identifiers_of(values_of(said))
     meant, alone = choose_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
     if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
-        return drafting.put_again(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
+        return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
         part, other = context.inherit_context(session, meant[0] if alone else said), meant[1]
-        orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))
-        return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
+        orders = drafting.revise_draft(session, heard, with_reading(draft, part, heard.utterance_id))
+        return [*orders, drafting.queue_entry(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
         return corrections.begin_next_instead_of_answer(session, heard)
     return drafting.reject_answer(session, heard)
@@ -274,7 +274,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
 
 def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    asked, bare = session.asked, has_no_values(heard.reading) and not drafting.takes_back(session, heard)
+    asked, bare = session.asked, has_no_values(heard.reading) and not drafting.is_sure_correction(session, heard)
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
     return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
@@ -287,14 +287,16 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     if proves(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
         heard_so = with_yes(draft, name, value, heard.utterance_id)
-        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value))))
+        return drafting.revise_draft(
+            session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
+        )
     if heard.reading.fields:
         return take_answer(session, heard)
     if has_correcting_word(heard.reading, rules):  # "not that location"
         return drafting.reject_answer(session, heard)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
-        return [heard.noted_as_heeded(), *drafting.park(session)]
+        return [heard.noted_as_heeded(), *drafting.park_draft(session)]
     again = proof(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
     orders = [heard.noted_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
@@ -315,27 +317,27 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
             if asked.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
-            return drafting.revise(session, heard, agreed)
+            return drafting.revise_draft(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:
             return next_or_instead.take_instead(session, heard, asked.other)
         case About.CANCEL:
             return _agree_to_cancel(session, heard)
-        case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
+        case _ if drafting.judge_after_utterance(session, draft, heard).outcome is not Outcome.ACCEPT:
             # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
-            return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
+            return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)
-            return [heard.noted_as_heeded(), *drafting.commit(session)]
+            return [heard.noted_as_heeded(), *drafting.commit_draft(session)]
 
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
     if session.recorded.standing(draft.replaces) is None:  # the inventory refused it meanwhile
-        return [heard.noted_as_heeded(), *drafting.drop(session), *amendments.give_up_refused_last(session)]
+        return [heard.noted_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
-        return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
-    orders = [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.REOPENED, told)]
+        return [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+    orders = [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
     context.begin_reopened_context(session, told, heard)
     return orders
 
@@ -349,11 +351,11 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.FIELD_RIGHT | About.REOPEN:
             return ask_for_field(session, heard)
         case About.CLOSE:
-            return [heard.noted_as_heeded(), *drafting.leave_open(session)]
+            return [heard.noted_as_heeded(), *drafting.drop_closing(session)]
         case About.INSTEAD if asked.other is not None:
             return [heard.noted_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
         case About.CANCEL:
-            return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.KEPT_AS_IT_IS)]
+            return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return ask_what_is_wrong(session, heard)
 
@@ -404,17 +406,17 @@ def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         dropped = Drop(other)  # the latest one
         return [heard.noted_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
-        return [*drafting.leave_open(session), *amendments.cancel_last(session, heard)]
+        return [*drafting.drop_closing(session), *amendments.cancel_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
-    return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
+    return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
 def drop_open_or_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
         return drop_open(session, heard)
-    return [*drafting.drop(session), *amendments.cancel_last(session, heard)]
+    return [*drafting.drop_draft(session), *amendments.cancel_last(session, heard)]
 
 
 def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -425,6 +427,6 @@ def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         case About.WRONG | About.INSTEAD | About.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, heard)
         case _ if session.recorded.in_review(session.open_draft):
-            return [heard.noted_as_heeded(), *drafting.park(session)]
+            return [heard.noted_as_heeded(), *drafting.park_draft(session)]
         case _:
             return drop_open(session, heard)

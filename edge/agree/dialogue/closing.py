@@ -54,7 +54,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
     place = trailers.asked_of(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count_commit(session, "", draft, verdict.fields)
-    return [*drafting.commit(session), *_ask_to_close(session, heard, place)]
+    return [*drafting.commit_draft(session), *_ask_to_close(session, heard, place)]
 
 
 def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
@@ -81,7 +81,7 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
         session.behind = Behind(lambda: _ask_to_close_deferred(session, heard), newcomer=False, counts=True)
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
-    return [noted, *drafting.unfinished(session, draft), *asked]
+    return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
 
 
 def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
@@ -117,7 +117,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     session.draft = with_support(session.open_draft, heard.utterance_id)
     if told.items() <= context.standing_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
-    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told)]
+    return [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
 
 
 # A closed trailer.
@@ -129,7 +129,7 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     trailer = str(told[str(session.asked.field)])
     last = session.recorded.closing_of(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
-        return drafting.revise(session, heard, draft)
+        return drafting.revise_draft(session, heard, draft)
     cancelled = Draft(
         *(heard.utterance_id, last.draft.form, heard.reading, session.who),
         act=Act.CANCEL,
@@ -137,6 +137,6 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.
-    goes_on = drafting.consider(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
+    goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [heard.noted(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]

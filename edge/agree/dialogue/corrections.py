@@ -39,7 +39,7 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     relation = session.relation(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         return _replace_open_draft(session, heard)
-    if drafting.takes_back(session, heard):
+    if drafting.is_sure_correction(session, heard):
         return correct_named(session, heard) or (
             _drop_and_begin(session, heard)
             if may_rename_open_claim(session, heard.reading, whole=True)
@@ -48,7 +48,7 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if corrects(heard.reading.words, session.rules.language):
         return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
-        return next_or_instead.ask(session, heard, drafting.reading_of(session, heard))
+        return next_or_instead.ask(session, heard, drafting.read_with_acoustic_doubts(session, heard))
     return commit_and_begin_next(session, heard)
 
 
@@ -65,7 +65,7 @@ def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> li
 
 def _commit_or_queue_held(session: DialogueSession, said: Reading) -> list[Order]:
     is_doubtful = session.doubted or not session.nameless <= said.fields.keys()
-    return drafting.put_behind(session) if is_doubtful else drafting.commit(session)
+    return drafting.queue_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
 def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -74,7 +74,7 @@ def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> lis
     The open draft is left as for a next entry.
     """
     named = replace(heard, reading=replace(heard.reading, fields=heard.reading.unrecorded, not_understood=None))
-    draft = drafting.draft_of(session, named)
+    draft = drafting.build_draft(session, named)
     if session.draft is None:
         left = []
     elif session.state is State.HELD:
@@ -88,15 +88,17 @@ def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A partial sentence over a held entry corrects it; after words that fit no field it may be talk."""
-    said = without_joining_and(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
-    relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
+    said = without_joining_and(
+        drafting.read_with_acoustic_doubts(session, heard), session.open_draft.reading, session.rules
+    )
+    relation, takes_back = session.relation(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
             return commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
-        return drafting.doubt(session, heard)
+        return drafting.doubt_held_entry(session, heard)
     if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
     again = said.fields.keys() < {*session.rules.identifying_fields} and said.fields.keys() <= session.thing.keys()
@@ -129,14 +131,14 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     is repeated, since the next utterance answers that.
     """
     another, named = session.relation(heard.reading) is Relation.ANOTHER, session.entry_named(heard.reading)
-    if not (another and drafting.takes_back(session, heard)) or named is None:
+    if not (another and drafting.is_sure_correction(session, heard)) or named is None:
         return []
     correction = replace(heard, reading=without_inherited(heard.reading))
     replaced = session.recorded.replaced_by(session.open_draft)
     if named.event_id in {replaced, session.recorded.standing(replaced)}:  # it takes back the open correction
-        return [*drafting.drop(session), *amendments.correct_last(session, correction)]
+        return [*drafting.drop_draft(session), *amendments.correct_last(session, correction)]
     if session.question is None:
-        left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+        left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.asked
     session.close()
@@ -145,10 +147,10 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     if asks:
         amended = session.draft, session.verdict, session.question, session.state
         session.draft, session.verdict, session.question = draft, verdict, question
-        left = drafting.put_behind(session)
+        left = drafting.queue_open_draft(session)
         session.draft, session.verdict, session.question, session.state = amended
         return [*left, *corrected]
-    committed = [] if session.draft is None else drafting.commit(session)
+    committed = [] if session.draft is None else drafting.commit_draft(session)
     session.draft, session.verdict = draft, verdict
     return [*corrected, *committed, *session.ask(question)]
 
@@ -175,14 +177,14 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
         said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
     )
     said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
-    if not drafting.takes_back(session, heard) and _changes_several_fields(session, said):
+    if not drafting.is_sure_correction(session, heard) and _changes_several_fields(session, said):
         session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
     changed = with_fields(draft, said.fields, heard.utterance_id)
-    if drafting.takes_back(session, heard) and (denied := _fields_a_no_may_deny(session, said)):
+    if drafting.is_sure_correction(session, heard) and (denied := _fields_a_no_may_deny(session, said)):
         session.needs_yes.add(draft.utterance_id)
         left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
         changed = replace(changed, reading=replace(changed.reading, fields=left))
-    revised = drafting.revise(session, heard, changed)
+    revised = drafting.revise_draft(session, heard, changed)
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
@@ -320,7 +322,7 @@ def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, sa
         return []
     left = {name: one for name, one in fields.items() if name not in denied}
     draft = replace(session.open_draft, reading=replace(session.open_draft.reading, fields=left))
-    return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
+    return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
 
 
 def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
@@ -340,29 +342,29 @@ def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool
 
 def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
-    draft, said = session.open_draft, drafting.reading_of(session, heard)
+    draft, said = session.open_draft, drafting.read_with_acoustic_doubts(session, heard)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
     anew = {name: one for name, one in said.fields.items() if not (one.is_taken and name in sure)}
     whole = with_reading(draft, replace(said, fields={**sure, **anew}), heard.utterance_id)
-    return drafting.revise(session, heard, whole)
+    return drafting.revise_draft(session, heard, whole)
 
 
 def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
     if session.recorded.replaces_one(session.open_draft):
         return _replace_open_draft(session, heard)
-    return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
+    return [*drafting.drop_draft(session), *drafting.begin_entry(session, heard)]
 
 
 def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether another thing after a word of correction replaces the open entry."""
     # A missing yes, or an objection, must survive the other question.
-    session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.takes_back(session, heard)
-    other = drafting.draft_of(session, heard)
+    session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.is_sure_correction(session, heard)
+    other = drafting.build_draft(session, heard)
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
-    besides = drafting.in_review_besides(session)
+    besides = drafting.tell_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
     return [heard.noted(held(heard.verdict)), parked, *besides, *session.ask(asked)]
 
@@ -372,10 +374,10 @@ def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A correction or a new sentence in place of a yes or a no."""
-    said, draft = drafting.reading_of(session, heard), session.open_draft
+    said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return _ask_for_named(session, heard, said)
-    relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
+    relation, takes_back = session.relation(said), drafting.is_sure_correction(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
@@ -384,7 +386,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         # The objection applies to the last entry; silence must not turn one record into another.
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
-        verdict = drafting.judged_after(session, changed, heard)
+        verdict = drafting.judge_after_utterance(session, changed, heard)
         return [heard.noted_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_unclear_identifier(session, heard, said)
@@ -417,8 +419,8 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
-        return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.KEPT_AS_IT_IS)]
-    return drafting.revise(session, heard, draft)
+        return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+    return drafting.revise_draft(session, heard, draft)
 
 
 def reject_unclear_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -434,12 +436,12 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     session.recorded.left_since = True
-    return [parked, *drafting.tell_parked(session, said), *drafting.put_again(session)]
+    return [parked, *drafting.tell_parked(session, said), *drafting.repeat_question(session)]
 
 
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Neither yes nor no to whether another thing is meant instead."""
-    said, other = drafting.reading_of(session, heard), session.asked.other
+    said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     if session.relation(said) is Relation.ANOTHER and session.relation(said, other) is Relation.ANOTHER:
@@ -447,7 +449,7 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
         return _replace_open_draft(session, heard)
     beside = other.utterance_id != session.open_draft.utterance_id
-    if not beside or drafting.takes_back(session, heard) or session.relation(said, other) is not Relation.NONE:
+    if not beside or drafting.is_sure_correction(session, heard) or session.relation(said, other) is not Relation.NONE:
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
     asked = replace(session.asked, other=more, fields=values_of(more.reading))
@@ -460,14 +462,14 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
 
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
-    takes_back = drafting.takes_back(session, heard) and may_rename_open_claim(session, heard.reading)
+    takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim(session, heard.reading)
     if takes_back and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
     return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
 
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
-    return drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
+    return drafting.queue_open_draft(session) if session.asked.is_of_oddness else drafting.park_draft(session)
 
 
 def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -495,9 +497,9 @@ def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard)
 def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
-    said = replace(read_part(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
+    said = replace(read_part(drafting.read_with_acoustic_doubts(session, heard), rest, session.rules), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, context.fill_from_context(session, said), session.who)
-    return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
+    return drafting.begin_draft(session, heard, draft, drafting.judge_after_utterance(session, draft, heard))
 
 
 def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
@@ -512,7 +514,7 @@ def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
 
 def drop_open_question(session: DialogueSession) -> list[Order]:
     """Drop the open question whether to cancel, or to close a trailer."""
-    return drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
+    return drafting.drop_closing(session) if session.about is About.CLOSE else drafting.drop_draft(session)
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
@@ -521,6 +523,8 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
         return next_or_instead.take_next(session, heard, other)
     session.draft = session.recorded.mending = None
     other = replace(other, reading=context.fill_from_context(session, other.reading))
-    orders = drafting.consider(session, other, drafting.judged_after(session, other, heard, aloud=True), None)
+    orders = drafting.ask_or_hold_or_commit(
+        session, other, drafting.judge_after_utterance(session, other, heard, aloud=True), None
+    )
     # The "no" may have rejected all of it, so silence must not commit it.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders

@@ -28,7 +28,7 @@ from edge.agree.terms import find_spoken_units
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
-HELP = {
+HELP_PROMPTS = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
     State.IDLE: Prompt.HELP,
     State.HELD: Prompt.HELP_HELD,
@@ -49,38 +49,40 @@ UNANSWERED = "unanswered"  # The review reason of an utterance whose question go
 # Readings and verdicts.
 
 
-def reading_of(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     """The utterance's reading; fields that its acoustics make doubtful are unconfirmed."""
     return unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules)
 
 
-def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
     cues, least = cue(said.words, session.rules.language), session.rules.demands.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
-def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard, *, aloud: bool = False) -> Verdict:
+def judge_after_utterance(
+    session: DialogueSession, draft: Draft, heard: UtteranceHeard, *, aloud: bool = False
+) -> Verdict:
     """The verdict on the draft; the entry that it corrects does not count as a double.
 
     `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
-    verdict = _judged_after(session, draft, heard)
+    verdict = _judge_unless_unusable(session, draft, heard)
     return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
 
 
-def _judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
+def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft):
         of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
-        expected = _of_count(session, last, draft, known.expected)
+        expected = _expect_recount(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
     return judged(draft, session.rules, known)
 
 
-def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
+def _expect_recount(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
     """The expected receipts to check a changed count of the same pallet against, as not yet received; else none."""
     form, values = session.rules.form, values_of(draft.reading)
     pallet, counted = form.expects.get(Expects.PALLET, ""), form.expects.get(Expects.QUANTITY, "")
@@ -102,7 +104,7 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 # The life of a draft.
 
 
-def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
+def build_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     """A draft of its own for the utterance."""
     reading = unconfirm_doubtful_fields(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
@@ -114,19 +116,19 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
 
     It is held; only with `alone` it may be committed at once, since a step commits one entry.
     """
-    draft, verdict = draft_of(session, heard), heard.verdict
+    draft, verdict = build_draft(session, heard), heard.verdict
     draft = replace(draft, reading=add_unclear_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and split_things_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
-    if apart := _put_apart(session, draft, verdict):
+    if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _without_name_that_stands(session, replace(draft, reading=context.fill_from_context(session, named)))
+    draft = _without_context_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
-        verdict = judged_after(session, draft, heard, aloud=True)
+        verdict = judge_after_utterance(session, draft, heard, aloud=True)
     waited = session.next
     if waited is None or session.relation(draft.reading, waited) is not Relation.SAME:
         return begin_draft(session, heard, draft, verdict)
@@ -138,7 +140,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
-def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
+def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
     """Park an utterance that names several things; empty where they can be asked one by one.
 
     An answer about one of them would drop the others.
@@ -153,7 +155,7 @@ def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
 
 
-def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
+def _without_context_identifier(session: DialogueSession, draft: Draft) -> Draft:
     """The draft without an identifier from the context if another was named since; then the draft needs a yes."""
     fields = draft.reading.fields
     taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_taken}
@@ -167,53 +169,64 @@ def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
-    return [heard.noted(held(verdict)), *consider(session, draft, verdict, heard)]
+    return [heard.noted(held(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
 
 
-def revise(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
     draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
-    return [heard.noted_as_heeded(), *consider(session, draft, judged_after(session, draft, heard), heard)]
+    return [
+        heard.noted_as_heeded(),
+        *ask_or_hold_or_commit(session, draft, judge_after_utterance(session, draft, heard), heard),
+    ]
 
 
-def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None) -> list[Order]:
+def ask_or_hold_or_commit(
+    session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None
+) -> list[Order]:
     """Ask the draft's next question, or hold it, or commit it without a readback if the policy allows that."""
     session.open(draft, verdict)
     terminator = session.rules.form.terminator
     of_entry = draft.act is not Act.CONTEXT and terminator is not None
     ended = not of_entry or (heard is not None and _is_terminated(session, heard.reading.words))
     question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
-    question = question or _whether_to_reopen(session, draft, verdict)
+    question = question or _build_reopen_question(session, draft, verdict)
     if question is not None:
         return session.ask(question)
     if draft.utterance_id in session.needs_yes:
         return session.ask(session.is_entry_right)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
-    told = session.settings.holds_sure or _otherwise_aside(session) or context.find_fields_for_context(session, draft)
+    told = (
+        session.settings.holds_sure
+        or _list_differing_reviews(session)
+        or context.find_fields_for_context(session, draft)
+    )
     if sure and not told:
-        return commit(session)
-    return hold(session)
+        return commit_draft(session)
+    return hold_draft(session)
 
 
-def hold(session: DialogueSession) -> list[Order]:
+def hold_draft(session: DialogueSession) -> list[Order]:
     """Read the open draft back and start its undo window; also read out what is in review for its thing."""
-    others = _otherwise_aside(session)
+    others = _list_differing_reviews(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
     return [*session.several([replace(context.build_readback(session), terms=terms_at_hand(session)), *others])]
 
 
-def _otherwise_aside(session: DialogueSession) -> list[Say]:
+def _list_differing_reviews(session: DialogueSession) -> list[Say]:
     """The prompts for drafts in review of the same thing with other values: these stay in review."""
     verdict = session.verdict
     if verdict is None:
         return []
-    waiting = [one for one in _aside_of_it(session, session.open_draft) if not _says_no_other(one, verdict)]
+    waiting = [
+        one for one in _reviews_of_same_thing(session, session.open_draft) if not _has_no_other_values(one, verdict)
+    ]
     told = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
     return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in told]
 
 
-def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
+def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
     """The question whether to reopen the entry's trailer; None where it is open, or the draft was in review before."""
     name = session.rules.form.place_field(Expects.TRAILER)
     trailer = None if name is None else verdict.fields.get(name)
@@ -227,15 +240,15 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
     return Question(About.REOPEN, name, fields={name: trailer})
 
 
-def commit(session: DialogueSession) -> list[Order]:
+def commit_draft(session: DialogueSession) -> list[Order]:
     """Commit the draft, or set the context; park it if its verdict is not ACCEPT."""
     verdict = session.verdict or judged(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
-        return park(session)
+        return park_draft(session)
     if session.open_draft.act is Act.CONTEXT:
         return context.set_agreed_context(session)
-    draft = _replacing_what_stands(session, session.open_draft)
-    settled = [one for one in _aside_of_it(session, draft) if _says_no_other(one, verdict)]
+    draft = _replace_effective_event(session, session.open_draft)
+    settled = [one for one in _reviews_of_same_thing(session, draft) if _has_no_other_values(one, verdict)]
     for one in settled:
         draft = with_support(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
@@ -247,7 +260,7 @@ def commit(session: DialogueSession) -> list[Order]:
     return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
 
 
-def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
+def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[Draft]:
     """The other drafts in review of the same thing and form, which was dictated again since."""
     needed = {one for one in session.rules.identifying_fields if session.rules.form[one].required}
     named = session.identifiers_of(values_of(draft.reading))
@@ -259,13 +272,13 @@ def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
     return [one for one, of in known if needed <= of.keys() and {**of, **named} == {**named, **of}]
 
 
-def _says_no_other(aside: Draft, verdict: Verdict) -> bool:
+def _has_no_other_values(aside: Draft, verdict: Verdict) -> bool:
     """Whether a draft in review has no other values than the entry, which then settles it."""
     said = [(name, one) for name, one in aside.reading.fields.items() if one.value is not None]
     return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
 
 
-def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
+def _replace_effective_event(session: DialogueSession, draft: Draft) -> Draft:
     """The draft, replacing the event that the inventory has: it may have refused the intended one meanwhile."""
     recorded = session.recorded
     if draft.replaces is None or draft.replaces not in recorded.turned_down:
@@ -275,14 +288,14 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
     return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
 
 
-def park(session: DialogueSession) -> list[Order]:
+def park_draft(session: DialogueSession) -> list[Order]:
     """Park the open draft in review and tell the operator.
 
     An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
     """
-    draft, values, besides = session.open_draft, session.values, in_review_besides(session)
+    draft, values, besides = session.open_draft, session.values, tell_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
-        return leave_open(session)
+        return drop_closing(session)
     session.close()
     if draft.act is Act.CONTEXT:
         return [*context.keep_context(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
@@ -295,13 +308,13 @@ def park(session: DialogueSession) -> list[Order]:
     return [kept, *tell_parked(session, draft.reading), *besides]
 
 
-def leave_open(session: DialogueSession) -> list[Order]:
+def drop_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
     told = session.settings.as_told(session.values, session.rules.form)
-    return [*drop(session), session.say(Prompt.STAYS_OPEN, told)]
+    return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
-def in_review_besides(session: DialogueSession) -> list[Order]:
+def tell_other_draft_in_review(session: DialogueSession) -> list[Order]:
     """Tell that the other draft of the open question stays in review."""
     asked, draft = session.question, session.open_draft
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
@@ -309,15 +322,15 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     return tell_parked(session, asked.other.reading)
 
 
-def put_behind(session: DialogueSession) -> list[Order]:
+def queue_open_draft(session: DialogueSession) -> list[Order]:
     """Queue the open draft behind the next one, once, and keep it in review until then.
 
     A correction, a closing, or a draft that needs a yes already, is parked.
     """
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
-        return park(session)
-    besides = [*tell_next_parked(session), *in_review_besides(session)]
+        return park_draft(session)
+    besides = [*tell_next_parked(session), *tell_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
     session.close()
@@ -325,10 +338,10 @@ def put_behind(session: DialogueSession) -> list[Order]:
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
-def let_wait(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = tell_next_parked(session)
-    return [heard.noted(held(heard.verdict)), put_next(session, heard, said), *before]
+    return [heard.noted(held(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
 def tell_next_parked(session: DialogueSession) -> list[Order]:
@@ -336,7 +349,7 @@ def tell_next_parked(session: DialogueSession) -> list[Order]:
     return [] if session.next is None else tell_parked(session, session.next.reading)
 
 
-def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
+def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
     reading = replace(said, act=Act.RECORD)
     session.next_is_own = False
@@ -374,10 +387,10 @@ def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> lis
     ):
         return []
     session.leaving, session.behind = True, behind
-    return [*unfinished(session, draft), session.put(asked)]
+    return [*name_unfinished_draft(session, draft), session.put(asked)]
 
 
-def unfinished(session: DialogueSession, draft: Draft) -> list[Say]:
+def name_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
     """The prompt that names the draft of a repeated question; empty if it has no values."""
     values = likely_values(draft.reading)
     terms = Terms(find_spoken_units(draft.reading, session.rules))
@@ -393,13 +406,13 @@ def finish_open(session: DialogueSession) -> list[Order]:
     if session.draft is None:
         return []
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
-    closed = commit(session) if sure else park(session)
+    closed = commit_draft(session) if sure else park_draft(session)
     return [replace(one, form=form) if isinstance(one, Say) else one for one in closed]
 
 
-def drop(session: DialogueSession) -> list[Order]:
+def drop_draft(session: DialogueSession) -> list[Order]:
     """Drop the draft and record it as dropped."""
-    order, besides = Drop(session.open_draft), in_review_besides(session)
+    order, besides = Drop(session.open_draft), tell_other_draft_in_review(session)
     session.scanned = (), None  # the same label may be scanned again at once
     session.close()
     return [order, *besides]
@@ -410,21 +423,24 @@ def drop(session: DialogueSession) -> list[Order]:
 
 def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
-    return [heard.noted_as_heeded(), *(session.ask(session.is_entry_right) if session.doubted else commit(session))]
+    return [
+        heard.noted_as_heeded(),
+        *(session.ask(session.is_entry_right) if session.doubted else commit_draft(session)),
+    ]
 
 
 def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
     """Commit when the undo window ends; after a doubt ask, since the words that were not understood may be a "no"."""
-    return session.ask(session.is_entry_right) if session.doubted else commit(session)
+    return session.ask(session.is_entry_right) if session.doubted else commit_draft(session)
 
 
-def put_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def doubt_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The words need a model, and none answers: they may be a "no", so silence no longer commits."""
     session.doubted = True
-    return tell_kept(session, heard)
+    return keep_until_model_answers(session, heard)
 
 
-def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The words may be a "no": ask to repeat, a second time ask whether the entry is right; silence no longer commits.
 
     The rest of a number that a pause cut completes it instead.
@@ -432,7 +448,7 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if (
         whole := complete_cut_number(session.open_draft, session.breath.words, heard.reading, session.rules)
     ) is not None:
-        return revise(session, heard, whole)
+        return revise_draft(session, heard, whole)
     if session.was_named(heard.reading) and session.relation(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
@@ -443,7 +459,7 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
 
 
-def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
+def ask_which_value(session: DialogueSession, heard: Contradicted) -> list[Order]:
     """Ask "4744, or 474?" where a second recogniser heard a value otherwise that no yes has settled.
 
     Not while the operator speaks, nor after the undo window: it is too late then.
@@ -451,16 +467,16 @@ def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
     draft = session.open_draft
     if draft.utterance_id != heard.utterance_id or session.news.interrupted:
         return []
-    fields = {name: _doubted(draft, name, *pair, session.rules) for name, pair in heard.otherwise.items()}
+    fields = {name: _add_rival(draft, name, *pair, session.rules) for name, pair in heard.otherwise.items()}
     doubted = {name: said for name, said in fields.items() if said is not None}
     draft = replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **doubted}))
     verdict = judged(draft, session.rules)
     if not doubted or verdict.outcome is not Outcome.ASK:
         return []
-    return [Sound(Earcon.QUESTION), *consider(session, draft, verdict, None)]
+    return [Sound(Earcon.QUESTION), *ask_or_hold_or_commit(session, draft, verdict, None)]
 
 
-def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
+def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
     """The field with the other value as a rival; None where it is settled or the form forbids the other."""
     said = draft.reading.fields.get(name)
     if said is None or said.value != value or agreement_mark(name, value) in {*draft.agreed, *draft.proved}:
@@ -485,7 +501,7 @@ def _may_name(session: DialogueSession, said: Reading) -> bool:
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
-def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def keep_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Keep the utterance until a model answers again, and tell the operator."""
     return [heard.noted(), session.say(Prompt.DEFERRED)]
 
@@ -507,9 +523,9 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
         session.needs_yes.add(draft.utterance_id)
     named = any(values_in(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
-        return [heard.noted_as_heeded(), *put_again(session)]
+        return [heard.noted_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)
-    return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
+    return [heard.noted_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
 def _may_count(told: Sequence[str], rules: Rules) -> bool:
@@ -519,25 +535,25 @@ def _may_count(told: Sequence[str], rules: Rules) -> bool:
     )
 
 
-def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reject_indistinct(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the question after indistinct speech, or a cancellation of another entry."""
     told = [session.say(Prompt.REPEAT)] if heard.reading.act is Act.CANCEL and heard.reading.fields else []
-    return [heard.noted_as_not_understood(), *put_again(session, told)]
+    return [heard.noted_as_not_understood(), *repeat_question(session, told)]
 
 
-def put_again(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:
+def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:
     """Repeat the question; after `MOST_TRIES` failed answers park the draft."""
     session.tries += 1
     if session.tries >= MOST_TRIES or session.question is None:
-        return [*given_up, *park(session)]
-    way_out = [Say(HELP[session.state])] if session.tries == MOST_TRIES - 1 else given_up
+        return [*given_up, *park_draft(session)]
+    way_out = [Say(HELP_PROMPTS[session.state])] if session.tries == MOST_TRIES - 1 else given_up
     return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.put_aloud()]
 
 
-def lapse(session: DialogueSession, _: object) -> list[Order]:
+def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a question: repeat it; a second time park the draft."""
     if session.lapsed or session.question is None:
         session.next_is_own = False  # the operator may not be there for its readback
-        return park(session)
+        return park_draft(session)
     session.lapsed = not session.question.unspoken
     return [session.put_aloud()]

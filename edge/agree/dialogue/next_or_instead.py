@@ -37,7 +37,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
     name = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.draft_of(session, replace(heard, reading=said))  # `said` may name it by a number alone
+    other = drafting.build_draft(session, replace(heard, reading=said))  # `said` may name it by a number alone
     if says_next(said.words, session.rules.language):
         return take_next(session, heard, other)
     asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
@@ -54,7 +54,7 @@ def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldVa
 
 def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take what follows the identifier; neither a yes nor a no answers the question."""
-    said, other = drafting.reading_of(session, heard), session.asked.other
+    said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None:
         return drafting.reject_answer(session, heard)
     language = session.rules.language
@@ -69,7 +69,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
-    to_other, takes_back = session.relation(said, other), drafting.takes_back(session, heard)
+    to_other, takes_back = session.relation(said, other), drafting.is_sure_correction(session, heard)
     fields = without_inherited(said).fields
     alone = fields.keys() <= {session.asked.field}
     if to_other in {Relation.NONE, Relation.SAME}:
@@ -85,11 +85,11 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
         session.doubted = session.doubted or repeats
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
     if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
-        told = drafting.in_review_besides(session)
+        told = drafting.tell_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
-        return [*told, *drafting.revise(session, heard, revised)]
+        return [*told, *drafting.revise_draft(session, heard, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
-        return [*drafting.park(session), *drafting.begin_entry(session, heard)]
+        return [*drafting.park_draft(session), *drafting.begin_entry(session, heard)]
     return drafting.reject_answer(session, heard)
 
 
@@ -102,15 +102,15 @@ def take_next(
 
     The context is filled in only now: a correction would not inherit it.
     """
-    stays = drafting.judged_after(session, session.open_draft, heard)
+    stays = drafting.judge_after_utterance(session, session.open_draft, heard)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
     session.question = None  # answered
     if left is None:
-        left = drafting.commit(session) if agreed else drafting.put_behind(session)
+        left = drafting.commit_draft(session) if agreed else drafting.queue_open_draft(session)
     session.draft = None
     other = replace(other, reading=context.fill_from_context(session, other.reading))
-    verdict = drafting.judged_after(session, other, heard, aloud=True)
-    orders = drafting.consider(session, other, verdict, None)
+    verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
+    orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
     return [Note(other.utterance_id, other.reading, held(verdict)), *left, *orders]
 
@@ -122,4 +122,8 @@ def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) 
         draft = with_support(draft, support)
     noted = heard.noted_as_heeded()
     meant = Note(other.utterance_id, other.reading, noted.verdict)
-    return [noted, meant, *drafting.consider(session, draft, drafting.judged_after(session, draft, heard), heard)]
+    return [
+        noted,
+        meant,
+        *drafting.ask_or_hold_or_commit(session, draft, drafting.judge_after_utterance(session, draft, heard), heard),
+    ]

@@ -64,10 +64,10 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
     verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
-    orders = drafting.consider(session, draft, verdict, None)
+    orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.is_entry_right)
-    told = drafting.unfinished(session, draft)
+    told = drafting.name_unfinished_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
     return orders if spoken else [*told, *orders]
@@ -76,15 +76,15 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.about is About.CLOSE:
-        return [*drafting.leave_open(session), *take_up_oldest(session, heard)]
+        return [*drafting.drop_closing(session), *take_up_oldest(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.note(session, heard), session.put(session.question)]
-    return [*status.note(session, heard), *drafting.hold(session)]
+    return [*status.note(session, heard), *drafting.hold_draft(session)]
 
 
 def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the open entry on the operator's request."""
-    return [heard.noted_as_heeded(), *drafting.park(session)]
+    return [heard.noted_as_heeded(), *drafting.park_draft(session)]
 
 
 OTHER = "other"  # The code of a reason without a text.
@@ -128,7 +128,7 @@ def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
     if session.next is not None and session.next.utterance_id == utterance_id:
         session.next = None
     if draft is not None and draft.utterance_id == utterance_id:
-        besides = drafting.in_review_besides(session)
+        besides = drafting.tell_other_draft_in_review(session)
         session.close()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state

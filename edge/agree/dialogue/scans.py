@@ -69,12 +69,15 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
         return corrections.park_and_repeat_question(session, heard, heard.reading)
     part, other = context.inherit_context(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
-    return [*drafting.revise(session, heard, named), drafting.put_next(session, heard, other, (draft.utterance_id,))]
+    return [
+        *drafting.revise_draft(session, heard, named),
+        drafting.queue_entry(session, heard, other, (draft.utterance_id,)),
+    ]
 
 
 def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
-    said, draft = drafting.reading_of(session, heard), session.open_draft
+    said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
@@ -85,14 +88,14 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             ):
                 # Its turn has come, with the label's fields.
                 session.next = _with_label(session.next, said, heard.utterance_id)
-                return [*drafting.commit(session), heard.noted_as_heeded()]
-            return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
+                return [*drafting.commit_draft(session), heard.noted_as_heeded()]
+            return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
             return corrections.ask_if_replaces_open(session, heard)
     joined = _with_label(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [heard.noted_as_heeded()]
-    return drafting.revise(session, heard, joined)
+    return drafting.revise_draft(session, heard, joined)
 
 
 def _with_label(draft: Draft, label: Reading, utterance_id: str) -> Draft:

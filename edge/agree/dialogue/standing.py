@@ -40,7 +40,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         said, language = heard.reading, session.rules.language
         lasts = len(said.fields) > 1 or from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
-        left = drafting.put_behind(session) if alone else drafting.commit(session)
+        left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin(session, heard)]
     if session.asked.field in heard.reading.fields and session.about in _TAKING:
         return answers.take_answer(session, replace(_as_answer(session, heard), stands=tuple(heard.reading.fields)))
@@ -62,8 +62,8 @@ def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> lis
     """Add to the open context, or change it."""
     if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
         return answers.take_answer(session, _as_answer(session, heard))
-    said = drafting.reading_of(session, _as_answer(session, heard))
-    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    said = drafting.read_with_acoustic_doubts(session, _as_answer(session, heard))
+    return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
 def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
@@ -103,10 +103,10 @@ def else_left(step: SpeechStep) -> SpeechStep:
 def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if heard.reading.act is not Act.RECORD:
-        return drafting.doubt(session, heard) if is_held else drafting.reject_answer(session, heard)
+        return drafting.doubt_held_entry(session, heard) if is_held else drafting.reject_answer(session, heard)
     if _agrees(session, heard) and not corrects(heard.reading.words, session.rules.language):
-        return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
-    waits = drafting.let_wait(session, heard, heard.reading)
+        return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
+    waits = drafting.queue_utterance(session, heard, heard.reading)
     return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
 
 

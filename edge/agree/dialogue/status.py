@@ -38,7 +38,7 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the values that were dictated in a state that accepts none, and say why."""
     if not heard.reading.fields:
         return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
-    said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
+    said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
@@ -91,7 +91,7 @@ def help_(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
         return [works.which(session)]
-    return [Say(drafting.HELP[session.state]), *asked_again(session)]
+    return [Say(drafting.HELP_PROMPTS[session.state]), *asked_again(session)]
 
 
 def asked_again(session: DialogueSession) -> list[Say]:
@@ -144,9 +144,9 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.state is State.HELD and session.doubted:
         session.question = session.is_entry_right
     elif session.state is State.HELD:
-        orders = drafting.commit(session)
+        orders = drafting.commit_draft(session)
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
-        orders = drafting.park(session)
+        orders = drafting.park_draft(session)
     session.state = State.PAUSED
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
 
@@ -165,7 +165,7 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a draft during a pause: park it, and tell the operator when he is back."""
     if session.draft is None:
         return []
-    orders = drafting.park(session)
+    orders = drafting.park_draft(session)
     session.state = State.PAUSED
     session.news.untold.extend(order for order in orders if isinstance(order, Say))
     return [order for order in orders if not isinstance(order, Say)]
@@ -213,7 +213,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True
     context.forget_named_identifiers(session, draft.reading)
-    orders = drafting.consider(session, draft, verdict, None)
+    orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
     session.needs_yes.add(draft.utterance_id)
@@ -235,6 +235,6 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
     """Park a draft of another form, since the current form cannot ask about its fields."""
     session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
-    orders = drafting.park(session)
+    orders = drafting.park_draft(session)
     session.state = session.resting
     return orders
