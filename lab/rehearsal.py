@@ -30,7 +30,7 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_steps import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Fate, Hardware, Link, PersonDecided
+from edge.agree.dialogue.events import Hardware, Link, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
@@ -225,13 +225,13 @@ class Rehearsal:
         row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
         self._keep(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
-        fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
-        return [self._talk.handle(PersonDecided(found.utterance_id, fate, entry.fields, entry))]
+        fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
+        return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
         found = self._oldest()
         self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
-        return [self._talk.handle(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields))]
+        return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
     def _do_cut(self, _: str) -> Sequence[Stepped]:
         self.close()

@@ -48,7 +48,7 @@ from edge.agent.site_catalogue import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, PersonDecided, RosterTaken
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.hear.input_keys import follow_scanner
@@ -101,9 +101,9 @@ class _OperatorNews:
     def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
         """Post the new roster to the dialogue, if there is one."""
         if self._dialogue is not None:
-            self._dialogue.post(RosterTaken(operators))
+            self._dialogue.post(RosterChanged(operators))
 
-    def announce(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
+    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
         """Pass an event to the dialogue, else to the voice output; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
-from edge.agree.dialogue.events import Deadline, Fate, Happening, PersonDecided, SpeechBegan
+from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
@@ -127,7 +127,7 @@ class DialogueDriver:
     @property
     def awaits(self) -> bool:
         """Whether a question or a readback is open. Thread-safe."""
-        return self._dialogue.open
+        return self._dialogue.is_entry_open
 
     @property
     def open_draft(self) -> tuple[State, Draft | None]:
@@ -137,7 +137,7 @@ class DialogueDriver:
     def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
         """Switch to this catalogue and these forms; False, without doing so, while a draft is open or a step runs."""
         idle = not self._turn.locked() and self._posted.empty()
-        return idle and self._dialogue.take_catalogue(catalogue, forms)
+        return idle and self._dialogue.replace_catalogue(catalogue, forms)
 
     def prompt_state(self) -> PromptState:
         """The state of the dialogue, for models."""
@@ -154,15 +154,15 @@ class DialogueDriver:
             self._carry_out(await self._executor(self._conversation.start))
             for one in await self._executor(lambda journal: journal.review.untold()):
                 fate, _, why = one.fate.partition(":")
-                about = one.utterance_id, Fate(fate), one.fields
-                await self._tell_decided(PersonDecided(*about, form=one.form, why=why or None))
+                about = one.utterance_id, OfficeDecision(fate), one.fields
+                await self._tell_decided(OfficeDecided(*about, form=one.form, why=why or None))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
         async with self._turn:
             return await self._happen(happening)
 
-    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], PersonDecided]) -> T:
+    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
         """Do `work` on the journal between two steps, then run the step for `told` of its result.
 
         Raises what `work` raises. `work` stays done where the announcement fails: if the device is stopped while its
@@ -176,7 +176,7 @@ class DialogueDriver:
                 log.warning("what a person decided is told at the next start: %s", fault)
             return done
 
-    async def _tell_decided(self, decided: PersonDecided) -> None:
+    async def _tell_decided(self, decided: OfficeDecided) -> None:
         await self._happen(decided, owed=decided.utterance_id)
 
     async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:

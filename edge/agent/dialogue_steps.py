@@ -20,7 +20,7 @@ from edge.agree.dialogue.events import (
     Committed,
     Happening,
     InventoryAnswered,
-    PersonDecided,
+    OfficeDecided,
     ShiftBegan,
     Started,
     UtteranceHeard,
@@ -114,8 +114,8 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        self._dialogue.looked_up(Lately(datetime.now().astimezone()))
-        who = kept.operator or self._dialogue.who
+        self._dialogue.set_recent_entries(Lately(datetime.now().astimezone()))
+        who = kept.operator or self._dialogue.recording_operator
         away = None if who is None else journal.shifts.on_break(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
@@ -134,7 +134,7 @@ class DialogueSteps:
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits
             entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
-            self._dialogue.looked_up(Lately(now, entries))
+            self._dialogue.set_recent_entries(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""
@@ -143,7 +143,7 @@ class DialogueSteps:
         orders = tuple(dialogue.handle(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
         changes = before != after or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, standing, changes, isinstance(happening, PersonDecided), refused)
+        return Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
 
     def shift_begun(self) -> ShiftBegan | None:
         """The event for a new shift; None where the shift is the one that the dialogue knows."""
@@ -190,7 +190,7 @@ class DialogueSteps:
             case Say(Prompt.TOTAL, _, slots):
                 return _totals(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
             case Say(Prompt.LISTENED):
-                return _listened(journal, self._dialogue.who)
+                return _listened(journal, self._dialogue.recording_operator)
             case Say(Prompt.TALLY, fields):
                 return [
                     replace(say, slots={"count": str(_recorded_today(journal, self._dialogue.rules.form.name, fields))})

@@ -37,7 +37,7 @@ from edge.agent.particulars import particulars
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
 from edge.agent.site_catalogue import catalogue_at_start
-from edge.agree.dialogue.events import Fate, PersonDecided
+from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.config import Settings
 from edge.deliver.device_events import withheld
 from edge.keep.journal import Journal
@@ -70,13 +70,13 @@ class Resolution:
 class Done:
     """A decision's result."""
 
-    told: PersonDecided
+    told: OfficeDecided
     row: OutboxRow | None  # The pending event that it made.
 
     def __str__(self) -> str:
         """As the command shows it."""
         if self.row is None:
-            return self.told.word if self.told.fate is Fate.DECLINED else "given up"
+            return self.told.journal_code if self.told.fate is OfficeDecision.DECLINED else "given up"
         values = ", ".join(f"{name} {value}" for name, value in self.told.fields.items())
         return f"is entry {self.row.sequence} ({values})"
 
@@ -90,7 +90,9 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     if asked.decision == "discard":
         found = journal.review.discard(asked.which, asked.who, asked.reason or "", partial(withheld, reason=DISCARDED))
         held = found.event_id if found.state in HELD else None
-        return Done(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields, held=held, form=found.form), None)
+        return Done(
+            OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields, held=held, form=found.form), None
+        )
     journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
@@ -105,16 +107,16 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
     fields = journal.queries.history(row.event_id).fields
     differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
-    fate = Fate.CORRECTED if differ else Fate.RECORDED
+    fate = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
     held = found.event_id if found.state in HELD else None
-    return Done(PersonDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
+    return Done(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
 def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do `work` and mark its decision as not yet announced, in one transaction."""
     with journal.orders.at_once():
         done = work(journal)
-        journal.review.owe_word(done.told.utterance_id, done.told.word)
+        journal.review.owe_word(done.told.utterance_id, done.told.journal_code)
     return done
 
 
@@ -137,8 +139,8 @@ def take_declined(journal: Journal, word: PostingDeclined) -> Done:
         raise Late(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
     history = journal.queries.history(word.entry)
     journal.review.note(history, DECLINED, word.by, word.why)
-    about = history.utterance_id, Fate.DECLINED, found.fields
-    return Done(PersonDecided(*about, form=found.form, why=word.why), None)
+    about = history.utterance_id, OfficeDecision.DECLINED, found.fields
+    return Done(OfficeDecided(*about, form=found.form, why=word.why), None)
 
 
 def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | PostingDeclined) -> Done:
@@ -166,7 +168,7 @@ class Decisions:
         executor: JournalThread,
         talking: DialogueDriver | None,
         written: Callable[[], None],
-        beside: Callable[[PersonDecided], None] = lambda _: None,
+        beside: Callable[[OfficeDecided], None] = lambda _: None,
     ) -> None:
         """`talking` announces decisions in the dialogue; `written` is called for each new pending event.
 
@@ -198,7 +200,7 @@ class Decisions:
         done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
-        if talking is None and done.told.fate is Fate.DECLINED:
+        if talking is None and done.told.fate is OfficeDecision.DECLINED:
             self._beside(done.told)
         return done
 
@@ -217,8 +219,8 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
         return None
     journal.review.note(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
-    fate = Fate.CORRECTED if order.values else Fate.RECORDED
-    return Done(PersonDecided(found.utterance_id, fate, found.fields, form=found.form), row)
+    fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
+    return Done(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
 async def take_signed(

@@ -19,7 +19,7 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, PersonDecided
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import about_field, worded
 from edge.agree.dialogue.receipts import refusal
 from edge.agree.dialogue.review import declined
@@ -240,12 +240,12 @@ class VoiceOutput:
         """Somebody holds the journal, or no longer. Not told by the dialogue, whose steps wait for it too."""
         self.happened(Hardware("storage_locked", healed=not begins))
 
-    def happened(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
+    def happened(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
         """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.news(refusal(what), Sound(Earcon.REFUSED))
-            case PersonDecided():
+            case OfficeDecided():
                 self._speaker.news(declined({}, what), Sound(Earcon.REFUSED))
             case Hardware(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))

@@ -28,7 +28,15 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, RosterTaken, SpeechBegan
+from edge.agree.dialogue.events import (
+    Contradicted,
+    Hardware,
+    Link,
+    OfficeDecided,
+    OfficeDecision,
+    RosterChanged,
+    SpeechBegan,
+)
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
@@ -108,7 +116,7 @@ class Stage:
 
     def on_roster(self, listed: str) -> None:
         self.manner = replace(self.manner, operators=_numbered(listed))
-        self._tell(lambda: self._device.handle(RosterTaken(self.manner.operators)))
+        self._tell(lambda: self._device.handle(RosterChanged(self.manner.operators)))
 
     def on_idle(self, minutes: str) -> None:
         self.manner = replace(self.manner, idle_s=float(minutes) * 60)
@@ -184,15 +192,15 @@ class Stage:
         row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
         self._events.append(check_event(row.body.encode()))
         (entry,) = self._journal.dialogue.entries(1)
-        fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
-        decided = PersonDecided(found.utterance_id, fate, entry.fields, entry)
+        fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
+        decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
         self._tell(lambda: self._device.handle(decided))
 
     def on_discards(self) -> None:
         found = self._oldest()
         assert self._journal is not None
         self._journal.review.discard(found.utterance_id, "ann", "no such pallet", lambda _: {})
-        decided = PersonDecided(found.utterance_id, Fate.DROPPED, found.fields)
+        decided = OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields)
         self._tell(lambda: self._device.handle(decided))
 
     def on_brings(self, kind: str, name: str, listed: str) -> None:

@@ -20,18 +20,18 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
-    Fate,
     Happening,
     Hardware,
     InventoryAnswered,
     Link,
-    PersonDecided,
-    RosterTaken,
+    OfficeDecided,
+    OfficeDecision,
+    RosterChanged,
     ShiftBegan,
     SpeechBegan,
     Started,
     UtteranceHeard,
-    event_of,
+    classify_event,
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
@@ -107,11 +107,11 @@ others = st.sampled_from(
     [
         SpeechBegan(),
         Deadline(),
-        PersonDecided("u1", Fate.RECORDED, {"pallet_id": "742"}),
-        PersonDecided("u2", Fate.DROPPED),
-        RosterTaken(CREW[:1]),
-        RosterTaken(CREW),
-        RosterTaken(None),
+        OfficeDecided("u1", OfficeDecision.RECORDED, {"pallet_id": "742"}),
+        OfficeDecided("u2", OfficeDecision.DROPPED),
+        RosterChanged(CREW[:1]),
+        RosterChanged(CREW),
+        RosterChanged(None),
         Link(up=False),
         Link(up=True),
         Hardware("headset_lost"),
@@ -134,7 +134,7 @@ class Walk:
         self.take(Started())
 
     def take(self, happening: Happening) -> None:
-        before, event = self.dialogue.state, event_of(happening, self.rules)
+        before, event = self.dialogue.state, classify_event(happening, self.rules)
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
         waits = self.dialogue._session.next is not None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, event_of
+from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing
 from edge.understand.proposal import proposal
@@ -18,7 +18,7 @@ def event(
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
     reading, known = proposal("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
-    return event_of(UtteranceHeard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
+    return classify_event(UtteranceHeard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
 
 
 @each_of("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
@@ -58,4 +58,4 @@ def test_a_command_that_is_not_heard_surely_is_not_acted_on(rules: Rules) -> Non
 def test_only_what_the_inventory_does_not_take_is_news(
     outcome: ReceiptOutcome, reasons: tuple[str, ...], expected: Event, rules: Rules
 ) -> None:
-    assert event_of(InventoryAnswered(Receipt("e", outcome, reasons)), rules) is expected
+    assert classify_event(InventoryAnswered(Receipt("e", outcome, reasons)), rules) is expected

@@ -37,13 +37,13 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
-    Fate,
     Happening,
     Hardware,
     InventoryAnswered,
     Link,
-    PersonDecided,
-    RosterTaken,
+    OfficeDecided,
+    OfficeDecision,
+    RosterChanged,
     ShiftBegan,
     Started,
     UtteranceHeard,
@@ -131,7 +131,7 @@ class Walk:
         self.say(f"{wording(meant, self.rules.language)} {name}".strip(), sure=sure, expected=expected)
 
     def look_up(self, *recorded: StandingEntry) -> None:
-        self.dialogue.looked_up(Lately(NOON, recorded))
+        self.dialogue.set_recent_entries(Lately(NOON, recorded))
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.handle(happening):
@@ -280,12 +280,12 @@ def checking(language: str) -> Walk:
     walk.ask(Command.SIGN_OFF)
     walk.ask(Command.SIGN_ON, "ana", sure=0.3)
     walk.ask(Act.YES)
-    walk.take(RosterTaken((Operator("op-18", spoken=("maria",)),)))
+    walk.take(RosterChanged((Operator("op-18", spoken=("maria",)),)))
     walk.ask(Command.SIGN_ON, "maria")
     walk.say(walk.rules.language.table["breaks"]["meal"][0])
     walk.ask(Command.RESUME)
     walk.take(Deadline())
-    walk.take(RosterTaken(None))
+    walk.take(RosterChanged(None))
     walk.ask(Command.SIGN_OFF)  # and nobody was signed on
     return walk
 
@@ -311,10 +311,10 @@ def wondering(language: str) -> Walk:
     walk.ask(Act.CANCEL)
     walk.dialogue.recorded.aside = InReview(2)
     fields: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
-    for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
-        walk.take(PersonDecided("u0", fate, fields))
-    walk.take(PersonDecided("u0", Fate.DROPPED))
-    walk.take(PersonDecided("u0", Fate.DECLINED, fields, why="lot_missing"))
+    for fate in (OfficeDecision.RECORDED, OfficeDecision.CORRECTED, OfficeDecision.DROPPED):
+        walk.take(OfficeDecided("u0", fate, fields))
+    walk.take(OfficeDecided("u0", OfficeDecision.DROPPED))
+    walk.take(OfficeDecided("u0", OfficeDecision.DECLINED, fields, why="lot_missing"))
     walk.ask(Command.HOW_MANY_WAITING)
     return walk
 

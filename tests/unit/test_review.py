@@ -31,7 +31,7 @@ from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agent.review_decisions import Done, Late, carry_out_signed, take_signed
 from edge.agent.review_delivery import renderer
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Fate, PersonDecided
+from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.cli.queue import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -292,7 +292,10 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
             carry_out_signed(journal, settings, replace(order, values={"dock": "Q"}))
         done = carry_out_signed(journal, settings, order)
-        assert (done.told.fate, str(done)) == (Fate.CORRECTED, "is entry 2 (pallet_id 0042, quantity 12, dock B)")
+        assert (done.told.fate, str(done)) == (
+            OfficeDecision.CORRECTED,
+            "is entry 2 (pallet_id 0042, quantity 12, dock B)",
+        )
         for late in (order, replace(order, decision="discard")):
             with pytest.raises(UnreadableInput, match="was decided before"):
                 carry_out_signed(journal, settings, late)
@@ -317,7 +320,7 @@ FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "ref
 def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     tmp_path: Path, fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    done = Done(PersonDecided("2", Fate.DROPPED, {}), None)
+    done = Done(OfficeDecided("2", OfficeDecision.DROPPED, {}), None)
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 

@@ -39,7 +39,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if drafting.is_sure_correction(session, heard) and not names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
-    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
+    return [heard.note_utterance(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
 
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -51,7 +51,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.tell_elsewhere(session) if last is None else []
-        return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
+        return [heard.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
         # It only names an entry: ask what is wrong with it.
@@ -67,25 +67,25 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     verdict = drafting.judge_after_utterance(session, draft, heard)
     if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
-        return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+        return [heard.note_utterance(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
 
 
 def _tell_not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell that the entry to be corrected was cancelled, or is in review; no other one is corrected instead."""
     named = session.identifiers_of(values_of(heard.reading))
-    return [heard.noted_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
+    return [heard.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY) -> list[Order]:
     """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
-        return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
+        return [heard.note_as_heeded(), *works.tell_elsewhere(session)]
     if session.settings.is_closing(last.draft):
         return cancel_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
-    noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
+    noted = heard.note_utterance(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, last_told(session, last, told), *session.ask(Question(About.WRONG))]
 
 
@@ -95,20 +95,20 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     last = session.entry_named(heard.reading) if named else recorded.last
     if last is None:
         if not named and (elsewhere := works.tell_elsewhere(session)):
-            return [heard.noted_as_heeded(), *elsewhere]
+            return [heard.note_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
-        return [heard.noted_as_heeded(), told]
+        return [heard.note_as_heeded(), told]
     standing = recorded.standing(last.event_id)
     if standing is None:
         recorded.last = last
-        return [heard.noted_as_heeded(), *give_up_refused_last(session)]
+        return [heard.note_as_heeded(), *give_up_refused_last(session)]
     if last.refused:
         recorded.mending = heard.utterance_id, last.event_id
     session.draft = Draft(
         heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(session.verdict)), *session.ask(build_cancel_question(session, last))]
+    return [heard.note_utterance(held(session.verdict)), *session.ask(build_cancel_question(session, last))]
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:

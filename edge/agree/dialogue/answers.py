@@ -296,10 +296,10 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
         return drafting.reject_answer(session, heard)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
-        return [heard.noted_as_heeded(), *drafting.park_draft(session)]
+        return [heard.note_as_heeded(), *drafting.park_draft(session)]
     again = proof(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
-    orders = [heard.noted_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
+    orders = [heard.note_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
     session.tries = tries
     return orders
 
@@ -327,17 +327,17 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)
-            return [heard.noted_as_heeded(), *drafting.commit_draft(session)]
+            return [heard.note_as_heeded(), *drafting.commit_draft(session)]
 
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
     if session.recorded.standing(draft.replaces) is None:  # the inventory refused it meanwhile
-        return [heard.noted_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
+        return [heard.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
-        return [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
-    orders = [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
+        return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+    orders = [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
     context.begin_reopened_context(session, told, heard)
     return orders
 
@@ -351,11 +351,11 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.FIELD_RIGHT | About.REOPEN:
             return ask_for_field(session, heard)
         case About.CLOSE:
-            return [heard.noted_as_heeded(), *drafting.drop_closing(session)]
+            return [heard.note_as_heeded(), *drafting.drop_closing(session)]
         case About.INSTEAD if asked.other is not None:
-            return [heard.noted_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
+            return [heard.note_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
         case About.CANCEL:
-            return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+            return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return ask_what_is_wrong(session, heard)
 
@@ -376,7 +376,7 @@ def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) 
     draft = session.open_draft
     session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [counted]))
     session.verdict = judged(session.draft, session.rules)
-    return [heard.noted_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
 
 
 def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -384,12 +384,12 @@ def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     if session.about is About.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
     asked = Question(About.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
-    return [heard.noted_as_heeded(), *session.ask(asked)]
+    return [heard.note_as_heeded(), *session.ask(asked)]
 
 
 def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask what is wrong with the entry that was read back."""
-    return [heard.noted_as_heeded(), *session.ask(Question(About.WRONG))]
+    return [heard.note_as_heeded(), *session.ask(Question(About.WRONG))]
 
 
 def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -402,14 +402,14 @@ def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
         if session.thing.items() & session.identifiers_of(values_of(heard.reading)).items():  # "cancel pallet 742"
             taken = next_or_instead.take_next(session, heard, other, left=[Drop(session.open_draft)])
-            return [heard.noted_as_heeded(), session.say(Prompt.DROPPED), *taken]
+            return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one
-        return [heard.noted_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
+        return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.drop_closing(session), *amendments.cancel_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
-    return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
+    return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
 def drop_open_or_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -427,6 +427,6 @@ def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         case About.WRONG | About.INSTEAD | About.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, heard)
         case _ if session.recorded.in_review(session.open_draft):
-            return [heard.noted_as_heeded(), *drafting.park_draft(session)]
+            return [heard.note_as_heeded(), *drafting.park_draft(session)]
         case _:
             return drop_open(session, heard)

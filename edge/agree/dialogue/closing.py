@@ -43,7 +43,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
     session.several([*told, *(order for order in asked if isinstance(order, Say))])
-    return [heard.noted(held(verdict)), *told, *asked]
+    return [heard.note_utterance(held(verdict)), *told, *asked]
 
 
 def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -73,7 +73,7 @@ def _ask_to_close_deferred(session: DialogueSession, heard: UtteranceHeard) -> l
 
 def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
-    noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
+    noted, draft = heard.note_as_heeded(Reason.COMMAND), session.open_draft
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
@@ -117,7 +117,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     session.draft = with_support(session.open_draft, heard.utterance_id)
     if told.items() <= context.standing_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
-    return [heard.noted_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
+    return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
 
 
 # A closed trailer.
@@ -139,4 +139,4 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     # Always held, since a step commits one entry.
     goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]
+    return [heard.note_utterance(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]

@@ -188,7 +188,7 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
-    return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+    return [heard.note_as_heeded(), *session.ask(session.is_entry_right)]
 
 
 def _changes_several_fields(session: DialogueSession, said: Reading) -> bool:
@@ -366,7 +366,7 @@ def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> lis
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.tell_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
-    return [heard.noted(held(heard.verdict)), parked, *besides, *session.ask(asked)]
+    return [heard.note_utterance(held(heard.verdict)), parked, *besides, *session.ask(asked)]
 
 
 # While a question is open: utterances that do not answer it.
@@ -387,7 +387,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
         verdict = drafting.judge_after_utterance(session, changed, heard)
-        return [heard.noted_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
+        return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_unclear_identifier(session, heard, said)
     is_asked = not may_rename_open_claim(session, said) if takes_back else session.about is About.WRONG
@@ -411,7 +411,7 @@ def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Readin
     name = None if said.fields else names_field(said, session.rules)
     if name is None:
         return drafting.reject_answer(session, heard)
-    return [heard.noted_as_heeded(), *session.ask(Question(About.FIELD, name, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, name, prompt=Prompt.ASK_FIELD))]
 
 
 def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -419,7 +419,7 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
-        return [heard.noted_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     return drafting.revise_draft(session, heard, draft)
 
 
@@ -454,7 +454,7 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     more = with_fields(other, said.fields, heard.utterance_id)
     asked = replace(session.asked, other=more, fields=values_of(more.reading))
     parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
-    return [heard.noted_as_heeded(), parked, *session.ask(asked)]
+    return [heard.note_as_heeded(), parked, *session.ask(asked)]
 
 
 def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

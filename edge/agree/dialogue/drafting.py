@@ -136,7 +136,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
         return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
-    said = Note(waited.utterance_id, waited.reading, heard.noted_as_heeded().verdict)
+    said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
@@ -169,14 +169,14 @@ def _without_context_identifier(session: DialogueSession, draft: Draft) -> Draft
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
-    return [heard.noted(held(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
+    return [heard.note_utterance(held(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
 
 
 def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
     draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
     return [
-        heard.noted_as_heeded(),
+        heard.note_as_heeded(),
         *ask_or_hold_or_commit(session, draft, judge_after_utterance(session, draft, heard), heard),
     ]
 
@@ -341,7 +341,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
 def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = tell_next_parked(session)
-    return [heard.noted(held(heard.verdict)), queue_entry(session, heard, said), *before]
+    return [heard.note_utterance(held(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
 def tell_next_parked(session: DialogueSession) -> list[Order]:
@@ -424,7 +424,7 @@ def drop_draft(session: DialogueSession) -> list[Order]:
 def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
     return [
-        heard.noted_as_heeded(),
+        heard.note_as_heeded(),
         *(session.ask(session.is_entry_right) if session.doubted else commit_draft(session)),
     ]
 
@@ -456,7 +456,7 @@ def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Or
         session.doubted = True
         return ask_to_repeat(session, heard)
     again = session.ask(session.is_entry_right)
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
 
 
 def ask_which_value(session: DialogueSession, heard: Contradicted) -> list[Order]:
@@ -491,7 +491,7 @@ def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """Record the utterance as not understood and ask to repeat it."""
     context.forget_named_identifiers(session, heard.reading)
     session.recorded.left_since |= _may_name(session, heard.reading)
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
 def _may_name(session: DialogueSession, said: Reading) -> bool:
@@ -503,7 +503,7 @@ def _may_name(session: DialogueSession, said: Reading) -> bool:
 
 def keep_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Keep the utterance until a model answers again, and tell the operator."""
-    return [heard.noted(), session.say(Prompt.DEFERRED)]
+    return [heard.note_utterance(), session.say(Prompt.DEFERRED)]
 
 
 # While a question is open.
@@ -523,9 +523,9 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
         session.needs_yes.add(draft.utterance_id)
     named = any(values_in(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
-        return [heard.noted_as_heeded(), *repeat_question(session)]
+        return [heard.note_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)
-    return [heard.noted_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
+    return [heard.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
 def _may_count(told: Sequence[str], rules: Rules) -> bool:
@@ -538,7 +538,7 @@ def _may_count(told: Sequence[str], rules: Rules) -> bool:
 def reject_indistinct(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the question after indistinct speech, or a cancellation of another entry."""
     told = [session.say(Prompt.REPEAT)] if heard.reading.act is Act.CANCEL and heard.reading.fields else []
-    return [heard.noted_as_not_understood(), *repeat_question(session, told)]
+    return [heard.note_as_not_understood(), *repeat_question(session, told)]
 
 
 def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:

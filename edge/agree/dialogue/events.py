@@ -83,18 +83,18 @@ class UtteranceHeard:
             return False
         return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
 
-    def noted(self, verdict: Verdict | None = None) -> Note:
+    def note_utterance(self, verdict: Verdict | None = None) -> Note:
         """The order to record it with a verdict; None: its own."""
         return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
 
-    def noted_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
+    def note_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
         """The order to record it as heeded: no entry of its own."""
-        return self.noted(Verdict(Outcome.HEED, (Because(why),), {}))
+        return self.note_utterance(Verdict(Outcome.HEED, (Because(why),), {}))
 
-    def noted_as_not_understood(self) -> Note:
+    def note_as_not_understood(self) -> Note:
         """The order to record it as not understood; REPEAT keeps its own verdict, and its reasons."""
         unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
-        return self.noted(None if self.verdict.outcome is Outcome.REPEAT else unclear)
+        return self.note_utterance(None if self.verdict.outcome is Outcome.REPEAT else unclear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class InventoryAnswered:
     form: str | None = None  # The form of the fields; None: the current one.
 
 
-class Fate(StrEnum):
+class OfficeDecision(StrEnum):
     """The office's decision about an utterance in review or a refused event."""
 
     RECORDED = "recorded"
@@ -144,11 +144,11 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PersonDecided:
+class OfficeDecided:
     """The office decided about an utterance in review or a refused event; the decision is on disk."""
 
     utterance_id: str
-    fate: Fate
+    fate: OfficeDecision
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The entry's; for DROPPED, those that were read."""
     entry: LastEntry | None = None  # The entry that the decision recorded.
@@ -157,7 +157,7 @@ class PersonDecided:
     why: str | None = None  # For DECLINED, the reason code.
 
     @property
-    def word(self) -> str:
+    def journal_code(self) -> str:
         """Its code in the journal until it is announced."""
         return self.fate.value if self.why is None else f"{self.fate.value}:{self.why}"
 
@@ -185,7 +185,7 @@ class ShiftBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class RosterTaken:
+class RosterChanged:
     """The roster changed."""
 
     operators: tuple[Operator, ...] | None  # None: no sign-on is needed.
@@ -216,11 +216,11 @@ Happening = (
     | Contradicted
     | Committed
     | InventoryAnswered
-    | PersonDecided
+    | OfficeDecided
     | Link
     | Hardware
     | ShiftBegan
-    | RosterTaken
+    | RosterChanged
     | Started
 )
 
@@ -230,16 +230,16 @@ _ALONE: Mapping[type, Event] = {
     Deadline: Event.DEADLINE,
     Contradicted: Event.CONTRADICTED,
     Committed: Event.COMMITTED,
-    PersonDecided: Event.DECIDED,
+    OfficeDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
-    RosterTaken: Event.ROSTER,
+    RosterChanged: Event.ROSTER,
     Link: Event.LINK,
     Hardware: Event.FAULT,
     Started: Event.STARTED,
 }
 
 
-def event_of(happening: Happening, rules: Rules) -> Event:
+def classify_event(happening: Happening, rules: Rules) -> Event:
     """The row of the table."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:

@@ -38,7 +38,7 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, event_of
+from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, classify_event
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
@@ -146,7 +146,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
 }
 """The functions of all other steps. The table passes each only the event type that it expects."""
 
-_TOLD: Mapping[type, str] = {
+_TRACED_FIELDS: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
@@ -171,13 +171,13 @@ class StepTrace:
     orders: tuple[Order, ...]
 
     def __str__(self) -> str:
-        ordered = ", ".join(map(_named, self.orders)) or "nothing"
+        ordered = ", ".join(map(_describe_order, self.orders)) or "nothing"
         return f"{self.event}: {self.before} -> {self.after}; {self.step}; ordered {ordered}"
 
 
-def _named(order: Order) -> str:
+def _describe_order(order: Order) -> str:
     name = type(order).__name__
-    return f"{name}({attrgetter(_TOLD[type(order)])(order)})" if type(order) in _TOLD else name
+    return f"{name}({attrgetter(_TRACED_FIELDS[type(order)])(order)})" if type(order) in _TRACED_FIELDS else name
 
 
 class Dialogue:
@@ -218,17 +218,17 @@ class Dialogue:
         return self._session.state
 
     @property
-    def open(self) -> bool:
+    def is_entry_open(self) -> bool:
         """Whether an entry is being agreed, or a sign-on is being confirmed."""
         return self.state in AGREEING or self.state is State.IDENTIFYING
 
-    def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
+    def replace_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
         """Replace the catalogue; False (unchanged) while a draft is open or queued.
 
         `forms` are the device's forms with their new wording; empty: unchanged.
         """
         session = self._session
-        if self.open or session.draft is not None or session.next is not None:
+        if self.is_entry_open or session.draft is not None or session.next is not None:
             return False
         session.works.forms = tuple(forms) or session.works.forms
         form = session.works.named(session.rules.form.name) or session.rules.form
@@ -276,7 +276,7 @@ class Dialogue:
         return self._session.shift
 
     @property
-    def who(self) -> str | None:
+    def recording_operator(self) -> str | None:
         """The operator to record entries under."""
         return self._session.who
 
@@ -285,7 +285,7 @@ class Dialogue:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
-    def looked_up(self, lately: Lately) -> None:
+    def set_recent_entries(self, lately: Lately) -> None:
         """Set the current entries on record, which the next event needs."""
         self._session.lately = lately
 
@@ -309,19 +309,19 @@ class Dialogue:
     def handle(self, happening: Happening) -> list[Order]:
         """Process one event; return the orders it leads to, in order."""
         session = self._session
-        arrived, happening = _with_newcomer(session, happening)
+        arrived, happening = _sign_on_newcomer(session, happening)
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
-            happening = _in_context(session, happening)
-        event = _event(session, happening)
-        step, open_before, asked = TABLE[before][event], _open(session), _asked(session)
+            happening = _read_in_context(session, happening)
+        event = _classify_happening(session, happening)
+        step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         heard = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = SPEECH_STEPS[step](session, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
-        audited = _audited(session, open_before, asked, orders, heard)
+        audited = _audit_step(session, open_before, asked, orders, heard)
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
@@ -331,16 +331,16 @@ class Dialogue:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = [*arrived, *orders, *_what_waited(session, orders)]
+        orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
-        orders += _timed(session, event, anew=changed or (acts and event is not Event.NOISE))
+        orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
         return [*orders, *(LawAlarm(one, str(trace)) for one in audited.breaches)]
 
 
-def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Orders that were queued until nothing is open: a sign-on, a queued draft, the roster, and news."""
     orders: list[Order] = []
     behind = session.behind
@@ -358,7 +358,7 @@ def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Orde
     return orders
 
 
-def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
+def _sign_on_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
     """Sign on an operator who waits behind an open entry, before an utterance about another thing: that one is his."""
     behind = session.behind
     if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
@@ -371,14 +371,14 @@ def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list
     return behind.carry_out(), replace(happening, verdict=verdict)
 
 
-def _open(session: DialogueSession) -> claims.OpenClaims:
+def _collect_open_claims(session: DialogueSession) -> claims.OpenClaims:
     """The open claims: the draft, the one its question compares it with, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims((session.draft, other, session.next), session.recorded.aside.drafts, closing)
 
 
-def _asked(session: DialogueSession) -> claims.AskedFor:
+def _asked_for(session: DialogueSession) -> claims.AskedFor:
     """The fields, or the pair of things, that the open question asks about."""
     match session.question:
         case None:
@@ -401,7 +401,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 
-def _audited(
+def _audit_step(
     session: DialogueSession,
     before: claims.OpenClaims,
     asked: claims.AskedFor,
@@ -409,7 +409,9 @@ def _audited(
     heard: claims.UtteranceFacts | None,
 ) -> claims.AuditResult:
     """The orders after the audit of claims; closes the claims that it parked."""
-    audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifying_fields)
+    audited = claims.audit(
+        before, _collect_open_claims(session), orders, heard, asked, session.rules.identifying_fields
+    )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close()
     if session.next is not None and session.next.utterance_id in audited.closed:
@@ -417,14 +419,14 @@ def _audited(
     return audited
 
 
-def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
     """The utterance, read in the context of the dialogue and decided again.
 
     A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
     end the sentence: an answer still belongs to it.
     """
     if heard.reading.scanned:
-        return _with_context(session, heard, heard.reading, heard.reading)
+        return _fill_in_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = session.breath.doubt_continued_count(mark_partial_recount(heard.reading, session.rules), session.rules)
@@ -438,10 +440,10 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     ):
         said = add_bare_identifier(said, session.draft.reading, session.rules)
     same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
-    return _with_context(session, heard, said, same)
+    return _fill_in_context(session, heard, said, same)
 
 
-def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
+def _fill_in_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
     meant, stands = context.apply_context(session, same)
     if meant is heard.reading:
@@ -466,17 +468,17 @@ _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
 """The events of "nothing" and "it's right" while the question is not what is wrong."""
 
 
-def _event(session: DialogueSession, happening: Happening) -> Event:
+def _classify_happening(session: DialogueSession, happening: Happening) -> Event:
     """The row of the table: talk that answers the question becomes UNCLEAR, and a yes before the prompt NOISE."""
-    event = event_of(happening, session.rules)
+    event = classify_event(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
-    if (bidden := _who_or_what(session, happening, event)) is not None:
+    if (bidden := _classify_sign_on_or_form(session, happening, event)) is not None:
         return bidden
     if event is Event.TRAILER_DONE and courteous(happening.reading.words, session.rules.language):
         # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
         event = event if session.state is State.IDLE and trailers.standing(session) is not None else Event.NOISE
-    event = _over_readback(session, happening, event)
+    event = _classify_over_readback(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
@@ -505,7 +507,7 @@ def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
     return all(one.confidence >= least for one in said.words) and cancels(said.words, session.rules.language)
 
 
-def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
+def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
     """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
     if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
         return Event.DOUBTED_SIGN_ON
@@ -517,7 +519,7 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
     return Event.SWITCH if works.bids_work(session, heard) else None
 
 
-def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
+def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and short corrections count differently."""
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.recounts_held_entry(session, heard):
         return Event.CORRECTION
@@ -548,12 +550,12 @@ def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *,
         orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
-def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:
+def _update_timer(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:
     """Start, extend or stop the timer: every open state has a deadline, which speech extends and noise does not.
 
     `anew` restarts it: after a change of state, or an event that involves the operator.
     """
-    timer, seconds = session.timer, _deadline(session)
+    timer, seconds = session.timer, _deadline_s(session)
     if seconds is None:
         stopping, timer.runs = timer.runs, False
         return [StopTimer()] if stopping else []
@@ -568,7 +570,7 @@ def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]
     return [StartTimer(seconds)]
 
 
-def _deadline(session: DialogueSession) -> float | None:
+def _deadline_s(session: DialogueSession) -> float | None:
     """The deadline of the current state in seconds; None: no timer."""
     state, settings = session.state, session.settings
     asks = state in AGREEING or state is State.IDENTIFYING

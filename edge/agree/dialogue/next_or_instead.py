@@ -42,7 +42,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
         return take_next(session, heard, other)
     asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
-    return [heard.noted(held(heard.verdict)), parked, *session.ask(asked)]
+    return [heard.note_utterance(held(heard.verdict)), parked, *session.ask(asked)]
 
 
 def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
@@ -62,7 +62,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if alone and says_instead(said.words, language):
         return take_instead(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
-        return [heard.noted_as_heeded(), *take_next(session, heard, with_support(other, heard.utterance_id))]
+        return [heard.note_as_heeded(), *take_next(session, heard, with_support(other, heard.utterance_id))]
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     return _goes_on(session, heard, said, other)
@@ -83,7 +83,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
         session.doubted = session.doubted or repeats
-        return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
+        return [heard.note_as_heeded(), *take_next(session, heard, goes_on)]
     if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
         told = drafting.tell_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
@@ -120,7 +120,7 @@ def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) 
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
         draft = with_support(draft, support)
-    noted = heard.noted_as_heeded()
+    noted = heard.note_as_heeded()
     meant = Note(other.utterance_id, other.reading, noted.verdict)
     return [
         noted,

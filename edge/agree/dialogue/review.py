@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
-from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
+from edge.agree.dialogue.events import OfficeDecided, OfficeDecision, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession, terms_of
@@ -84,21 +84,21 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the open entry on the operator's request."""
-    return [heard.noted_as_heeded(), *drafting.park_draft(session)]
+    return [heard.note_as_heeded(), *drafting.park_draft(session)]
 
 
 OTHER = "other"  # The code of a reason without a text.
 
-_OFFICE = {Fate.RECORDED: Prompt.OFFICE_RECORDED, Fate.CORRECTED: Prompt.OFFICE_CORRECTED}
+_OFFICE = {OfficeDecision.RECORDED: Prompt.OFFICE_RECORDED, OfficeDecision.CORRECTED: Prompt.OFFICE_CORRECTED}
 
 
-def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Order]:
+def take_decision(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
     """Close a draft in review that the office decided about, and queue the news for the operator.
 
     An entry that the system behind the inventory declined stays on record; the operator hears of it and may correct it.
     """
     recorded = session.recorded
-    if decided.fate is Fate.DECLINED:
+    if decided.fate is OfficeDecision.DECLINED:
         session.news.untold.append(declined(session.identifiers_of(decided.fields, decided.form), decided))
         return []
     if decided.entry is not None:
@@ -108,12 +108,12 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
     return _ask_no_more(session, decided.utterance_id)
 
 
-def declined(known: Mapping[str, FieldValue], told: PersonDecided) -> Say:
+def declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
     """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
     return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
 
 
-def _decision_announcement(session: DialogueSession, decided: PersonDecided) -> Say:
+def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:
     form = decided.form
     if decided.fate in _OFFICE:
         terms = Terms() if decided.entry is None else terms_of(session, decided.entry)

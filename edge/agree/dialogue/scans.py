@@ -25,7 +25,7 @@ SAME_S = 3.0
 def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take a label: it begins an entry, answers, or adds fields; a difference is asked about."""
     if _is_same_pull(session, heard):
-        return [heard.noted_as_heeded()]
+        return [heard.note_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
         return drafting.begin_entry(session, heard, alone=True)
@@ -42,7 +42,7 @@ def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Say why the label fills nothing; what is open stays."""
     session.scanned = (), None
     told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]
 
 
 def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
@@ -88,13 +88,13 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             ):
                 # Its turn has come, with the label's fields.
                 session.next = _with_label(session.next, said, heard.utterance_id)
-                return [*drafting.commit_draft(session), heard.noted_as_heeded()]
+                return [*drafting.commit_draft(session), heard.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
             return corrections.ask_if_replaces_open(session, heard)
     joined = _with_label(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:
-        return [heard.noted_as_heeded()]
+        return [heard.note_as_heeded()]
     return drafting.revise_draft(session, heard, joined)
 
 

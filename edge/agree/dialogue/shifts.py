@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken import behind_sign_on, command, presented, 
 from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
-from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
+from edge.agree.dialogue.events import RosterChanged, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import Behind, DialogueSession, Identifying
 from edge.agree.dialogue.table import State
@@ -25,7 +25,7 @@ MINUTE_S = 60
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign on the operator who is named, ask who it is, or reject the name."""
-    noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
+    noted, said = heard.note_as_heeded(Reason.COMMAND), _said(session, heard)
     candidates, _ = _candidates(session, said)
     if not candidates:
         name = render_unknown_name(said, session.rules.language)
@@ -159,7 +159,7 @@ def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
     candidates, form = _candidates(session, _said(session, heard))
     asked = Identifying(candidates, form, session.state)
-    return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
+    return [heard.note_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
 
 
 def _ask_about(session: DialogueSession, asked: Identifying) -> list[Order]:
@@ -185,21 +185,21 @@ def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     asked, session.identifying = _identifying(session), None
     if (told := _turned_away(session, asked.candidates[:1])) is not None:
         session.state = session.resting if asked.back is State.SIGNED_OFF else asked.back
-        return [heard.noted_as_heeded(), told]
-    return [heard.noted_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
+        return [heard.note_as_heeded(), told]
+    return [heard.note_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
 
 
 def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask about the next candidate, after a no."""
     asked = _identifying(session)
     if asked.candidates[1:]:
-        return [heard.noted_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
-    return [heard.noted_as_heeded(), *leave_unasked(session, heard)]
+        return [heard.note_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
+    return [heard.note_as_heeded(), *leave_unasked(session, heard)]
 
 
 def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the question, after neither a yes nor a no; give up after `MOST_TRIES`."""
-    noted = heard.noted_as_not_understood()
+    noted = heard.note_as_not_understood()
     session.tries += 1
     if session.tries >= drafting.MOST_TRIES:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), *leave_unasked(session, heard)]
@@ -219,9 +219,9 @@ def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
     if unfinished := drafting.ask_to_finish(session):
-        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
+        return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.finish_open(session)
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
+    return [heard.note_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
 
 
 def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
@@ -282,7 +282,7 @@ def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
 # Changes of the roster.
 
 
-def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
+def take_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
     """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
     session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting if session.state is State.SIGNED_OFF else session.state

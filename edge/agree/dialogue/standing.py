@@ -81,10 +81,10 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = [session.put(session.asked)] if session.state is not State.HELD else session.ask(session.is_entry_right)
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
-        return [heard.noted_as_not_understood(), session.say(Prompt.REPEAT), *asks]
+        return [heard.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(heard.utterance_id,)) for name, one in draft.reading.fields.items()}
     session.context = context.change_context(session, said, untold=tuple(said))
-    noted = heard.noted(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
+    noted = heard.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
@@ -134,7 +134,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
     session.verdict = judged(session.draft, session.rules)
-    noted = heard.noted(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
+    noted = heard.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 
 

@@ -29,15 +29,15 @@ MOST_TOLD = 3  # How many of the last entries are read out: a listener does not 
 def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Record the utterance, and do nothing else."""
     if heard.verdict.outcome is Outcome.IGNORE:
-        return [heard.noted()]
+        return [heard.note_utterance()]
     why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
-    return [heard.noted_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
+    return [heard.note_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
 
 
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the values that were dictated in a state that accepts none, and say why."""
     if not heard.reading.fields:
-        return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
+        return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
     said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
@@ -148,12 +148,12 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = drafting.park_draft(session)
     session.state = State.PAUSED
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
+    return [heard.note_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
-    noted = [heard.noted_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
+    noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
         session.state = session.resting
         asked = [] if session.works.chosen else [works.which(session)]

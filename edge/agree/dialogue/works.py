@@ -49,7 +49,7 @@ def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change to another form; what is open must be finished first, as before a sign-off."""
     bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
     form = None if bid is None else session.works.named(bid.form)
-    noted = heard.noted_as_heeded(Reason.COMMAND)
+    noted = heard.note_as_heeded(Reason.COMMAND)
     if form is None:
         said = "" if bid is None else bid.said
         unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.open, said=said)
@@ -127,7 +127,7 @@ def which(session: DialogueSession) -> Say:
 
 def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask which form to fill before anything else."""
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
 
 
 def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
@@ -160,4 +160,4 @@ def tell_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
     words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *words]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *words]
