@@ -19,7 +19,7 @@ from edge.agree.dialogue import table
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
-from edge.agree.dialogue.questions import Question, held
+from edge.agree.dialogue.questions import Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
@@ -153,7 +153,7 @@ class TypedConversation:
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )
-            self._journal.put_under_review(utterance.utterance_id, reading, held(verdict), INTERRUPTED)
+            self._journal.put_under_review(utterance.utterance_id, reading, as_held_verdict(verdict), INTERRUPTED)
         else:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 

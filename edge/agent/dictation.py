@@ -24,7 +24,7 @@ from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.questions import held
+from edge.agree.dialogue.questions import as_held_verdict
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
@@ -215,7 +215,7 @@ class Dictation:
         reading, verdict, _ = await self._judged(heard)
         row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
         if why is not None:
-            verdict = held(verdict)
+            verdict = as_held_verdict(verdict)
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
@@ -263,7 +263,7 @@ class Dictation:
             await self._converse(
                 UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, heard.began, heard.ended)
             )
-            row, verdict = None, held(verdict)
+            row, verdict = None, as_held_verdict(verdict)
             self._breaths.forget()
         else:
             said = Breath(heard.utterance, reading)

@@ -20,7 +20,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, OfficeDecided
-from edge.agree.dialogue.questions import about_field, worded
+from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import refusal
 from edge.agree.dialogue.review import declined
 from edge.audio.sound_server import playback_devices
@@ -66,7 +66,7 @@ def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
         case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
             yield Say(Prompt.READBACK, verdict.fields)
         case Outcome.ASK if verdict.ask is not None:
-            yield worded(about_field(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
+            yield render_question(build_field_question(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
         case Outcome.REPEAT:
             yield Say(Prompt.REPEAT)
         case Outcome.DEFER:

@@ -23,7 +23,7 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import as_json as headset_line
 from edge.agree.decide import Rules
-from edge.agree.dialogue.questions import judged
+from edge.agree.dialogue.questions import judge_draft
 from edge.cli.tables import OUTCOMES, STYLES, Tone, entry_json
 from edge.config import Settings
 from edge.keep.queries import Counts, KeptEntry
@@ -315,7 +315,9 @@ class AgentLines:
             if asked is None
             else {"about": asked.about, "field": asked.field, "candidates": list(asked.candidates)},
             "read": read,
-            "doubts": [str(one) for one in judged(draft, self._rules).reasons] if draft is not None and read else [],
+            "doubts": [str(one) for one in judge_draft(draft, self._rules).reasons]
+            if draft is not None and read
+            else [],
             "said": said or None,
             "number": None if stands.row is None else stands.row.sequence,
         }

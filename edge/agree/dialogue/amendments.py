@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held
+from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
@@ -67,7 +67,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     verdict = drafting.judge_after_utterance(session, draft, heard)
     if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
-        return [heard.note_utterance(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+        return [heard.note_utterance(as_held_verdict(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
 
 
@@ -108,7 +108,7 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.note_utterance(held(session.verdict)), *session.ask(build_cancel_question(session, last))]
+    return [heard.note_utterance(as_held_verdict(session.verdict)), *session.ask(build_cancel_question(session, last))]
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:

@@ -15,7 +15,7 @@ from edge.agree.dialogue import amendments, context, corrections, drafting, next
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged, proof
+from edge.agree.dialogue.questions import About, Question, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
@@ -71,7 +71,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> A
         case About.INSTEAD:
             return corrections.answer_about_other
         case About.NEXT_OR_INSTEAD:
-            return next_or_instead.answer
+            return next_or_instead.answer_next_or_instead
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
             return take_yes
         case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
@@ -103,7 +103,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         return replace(draft, reading=with_unconfirmed(draft.reading, cut))
 
     asked, draft = session.asked, doubted(session.open_draft)
-    session.draft, session.verdict = draft, judged(draft, session.rules)
+    session.draft, session.verdict = draft, judge_draft(draft, session.rules)
     if asked.other is not None:
         session.question = replace(asked, other=doubted(asked.other))
 
@@ -140,7 +140,7 @@ def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
     if not said.fields or session.asked.field in said.fields:
         return not said.fields
     counted = begins(said.words, session.rules.language) and not values_of(said)
-    unclear = session.asked.is_of_oddness and not all(map(values_in, said.fields.values()))
+    unclear = session.asked.is_about_implausible_value and not all(map(values_in, said.fields.values()))
     behind_cue = replace(said, words=without_cue(said.words, session.rules.language))
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
@@ -196,7 +196,7 @@ def _begin_other_thing(
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
     if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
-        return next_or_instead.ask(session, heard, said)
+        return next_or_instead.ask_next_or_instead(session, heard, said)
     return corrections.begin_next_instead_of_answer(session, heard)
 
 
@@ -297,7 +297,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
         return [heard.note_as_heeded(), *drafting.park_draft(session)]
-    again = proof(name, value, rules, session.challenges)
+    again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
     orders = [heard.note_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
     session.tries = tries
@@ -319,7 +319,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:
-            return next_or_instead.take_instead(session, heard, asked.other)
+            return next_or_instead.rename_open_entry(session, heard, asked.other)
         case About.CANCEL:
             return _agree_to_cancel(session, heard)
         case _ if drafting.judge_after_utterance(session, draft, heard).outcome is not Outcome.ACCEPT:
@@ -375,7 +375,7 @@ def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) 
     """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
     session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [counted]))
-    session.verdict = judged(session.draft, session.rules)
+    session.verdict = judge_draft(session.draft, session.rules)
     return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
 
 
@@ -401,7 +401,7 @@ def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return take_yes(session, heard)
     if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
         if session.thing.items() & session.identifiers_of(values_of(heard.reading)).items():  # "cancel pallet 742"
-            taken = next_or_instead.take_next(session, heard, other, left=[Drop(session.open_draft)])
+            taken = next_or_instead.begin_as_next(session, heard, other, left=[Drop(session.open_draft)])
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one
         return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]

@@ -10,7 +10,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, PlaceKind,
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held
+from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.merging import agreement_mark, with_support
 from edge.agree.readings import values_of
@@ -43,7 +43,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
     session.several([*told, *(order for order in asked if isinstance(order, Say))])
-    return [heard.note_utterance(held(verdict)), *told, *asked]
+    return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
 
 
 def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -139,4 +139,9 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     # Always held, since a step commits one entry.
     goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.note_utterance(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]
+    return [
+        heard.note_utterance(as_held_verdict(nothing)),
+        Commit(cancelled, nothing),
+        Say(Prompt.REOPENED, told),
+        *goes_on,
+    ]

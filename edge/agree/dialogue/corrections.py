@@ -14,7 +14,7 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import OF_VALUE, About, Question, held
+from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
@@ -47,8 +47,8 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         )
     if corrects(heard.reading.words, session.rules.language):
         return ask_if_replaces_open(session, heard)
-    if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
-        return next_or_instead.ask(session, heard, drafting.read_with_acoustic_doubts(session, heard))
+    if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
+        return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
     return commit_and_begin_next(session, heard)
 
 
@@ -96,7 +96,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         if relation is Relation.ANOTHER:
             return commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
-            return next_or_instead.ask(session, heard, said)
+            return next_or_instead.ask_next_or_instead(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
         return drafting.doubt_held_entry(session, heard)
     if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
@@ -120,7 +120,7 @@ def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: boo
     draft = session.draft
     if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
         return draft is None
-    alike = whole and next_or_instead.may_be_meant(session, said)
+    alike = whole and next_or_instead.may_correct_identifier(session, said)
     return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
 
 
@@ -366,7 +366,7 @@ def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> lis
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.tell_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
-    return [heard.note_utterance(held(heard.verdict)), parked, *besides, *session.ask(asked)]
+    return [heard.note_utterance(as_held_verdict(heard.verdict)), parked, *besides, *session.ask(asked)]
 
 
 # While a question is open: utterances that do not answer it.
@@ -396,7 +396,11 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if not differs or (takes_back and not whole):
         return _replace_open_draft(session, heard) if whole else _merge_correction(session, heard, said)
     is_name = relation is Relation.NAME and not whole
-    return next_or_instead.ask(session, heard, said) if is_name else begin_next_instead_of_answer(session, heard)
+    return (
+        next_or_instead.ask_next_or_instead(session, heard, said)
+        if is_name
+        else begin_next_instead_of_answer(session, heard)
+    )
 
 
 def _may_be_of_another_thing(session: DialogueSession) -> bool:
@@ -469,7 +473,9 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
 
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
-    return drafting.queue_open_draft(session) if session.asked.is_of_oddness else drafting.park_draft(session)
+    return (
+        drafting.queue_open_draft(session) if session.asked.is_about_implausible_value else drafting.park_draft(session)
+    )
 
 
 def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -520,7 +526,7 @@ def drop_open_question(session: DialogueSession) -> list[Order]:
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
     """Make `other` an entry of its own; the open one that it was compared with stays, and is finished first."""
     if other.utterance_id != session.open_draft.utterance_id:
-        return next_or_instead.take_next(session, heard, other)
+        return next_or_instead.begin_as_next(session, heard, other)
     session.draft = session.recorded.mending = None
     other = replace(other, reading=context.fill_from_context(session, other.reading))
     orders = drafting.ask_or_hold_or_commit(

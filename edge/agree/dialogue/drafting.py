@@ -16,7 +16,7 @@ from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import OF_VALUE, About, Question, held, judged, next_question
+from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict, judge_draft, next_question
 from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
@@ -79,7 +79,7 @@ def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: Uttera
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _expect_recount(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
-    return judged(draft, session.rules, known)
+    return judge_draft(draft, session.rules, known)
 
 
 def _expect_recount(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
@@ -169,7 +169,7 @@ def _without_context_identifier(session: DialogueSession, draft: Draft) -> Draft
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
-    return [heard.note_utterance(held(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
+    return [heard.note_utterance(as_held_verdict(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
 
 
 def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
@@ -242,7 +242,7 @@ def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verd
 
 def commit_draft(session: DialogueSession) -> list[Order]:
     """Commit the draft, or set the context; park it if its verdict is not ACCEPT."""
-    verdict = session.verdict or judged(session.open_draft, session.rules)
+    verdict = session.verdict or judge_draft(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return park_draft(session)
     if session.open_draft.act is Act.CONTEXT:
@@ -341,7 +341,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
 def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = tell_next_parked(session)
-    return [heard.note_utterance(held(heard.verdict)), queue_entry(session, heard, said), *before]
+    return [heard.note_utterance(as_held_verdict(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
 def tell_next_parked(session: DialogueSession) -> list[Order]:
@@ -470,7 +470,7 @@ def ask_which_value(session: DialogueSession, heard: Contradicted) -> list[Order
     fields = {name: _add_rival(draft, name, *pair, session.rules) for name, pair in heard.otherwise.items()}
     doubted = {name: said for name, said in fields.items() if said is not None}
     draft = replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **doubted}))
-    verdict = judged(draft, session.rules)
+    verdict = judge_draft(draft, session.rules)
     if not doubted or verdict.outcome is not Outcome.ASK:
         return []
     return [Sound(Earcon.QUESTION), *ask_or_hold_or_commit(session, draft, verdict, None)]

@@ -14,7 +14,7 @@ from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held
+from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
@@ -22,37 +22,37 @@ from edge.agree.readings import find_differing_identifiers, values_in, values_of
 from edge.records import Draft, Note, Outcome, Park
 
 
-def may_be_meant(session: DialogueSession, said: Reading) -> bool:
+def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
     """Whether another identifier sounds like the open entry's, so that it may correct that."""
-    now, before = _names(session, said)
+    now, before = _both_identifiers(session, said)
     return sounds_like(written(now), written(before))
 
 
-def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Ask whether another identifier is the next entry's or a correction; see `may_be_meant`.
+def ask_next_or_instead(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """Ask whether another identifier is the next entry's or a correction; see `may_correct_identifier`.
 
     Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
     needs no question.
     """
     name = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)[0]
-    at_once = session.question is not None or may_be_meant(session, said)
+    at_once = session.question is not None or may_correct_identifier(session, said)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(heard, reading=said))  # `said` may name it by a number alone
     if says_next(said.words, session.rules.language):
-        return take_next(session, heard, other)
-    asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
+        return begin_as_next(session, heard, other)
+    asked = Question(About.NEXT_OR_INSTEAD, name, _both_identifiers(session, said), other=other, unspoken=not at_once)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
-    return [heard.note_utterance(held(heard.verdict)), parked, *session.ask(asked)]
+    return [heard.note_utterance(as_held_verdict(heard.verdict)), parked, *session.ask(asked)]
 
 
-def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
+def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
     """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
     name = find_differing_identifiers(before, said, session.rules.identifying_fields)[0]
     return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
 
 
-def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take what follows the identifier; neither a yes nor a no answers the question."""
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None:
@@ -60,21 +60,21 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     language = session.rules.language
     alone = without_inherited(said).fields.keys() <= set(session.rules.identifying_fields)
     if alone and says_instead(said.words, language):
-        return take_instead(session, heard, other)
+        return rename_open_entry(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
-        return [heard.note_as_heeded(), *take_next(session, heard, with_support(other, heard.utterance_id))]
+        return [heard.note_as_heeded(), *begin_as_next(session, heard, with_support(other, heard.utterance_id))]
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
-    return _goes_on(session, heard, said, other)
+    return _take_following_values(session, heard, said, other)
 
 
-def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
+def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
     to_other, takes_back = session.relation(said, other), drafting.is_sure_correction(session, heard)
     fields = without_inherited(said).fields
     alone = fields.keys() <= {session.asked.field}
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
-            return take_instead(session, heard, other)
+            return rename_open_entry(session, heard, other)
         if takes_back or alone:
             return drafting.reject_answer(session, heard)
         session.join(said, other)
@@ -83,7 +83,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
         session.doubted = session.doubted or repeats
-        return [heard.note_as_heeded(), *take_next(session, heard, goes_on)]
+        return [heard.note_as_heeded(), *begin_as_next(session, heard, goes_on)]
     if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
         told = drafting.tell_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
@@ -93,7 +93,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
     return drafting.reject_answer(session, heard)
 
 
-def take_next(
+def begin_as_next(
     session: DialogueSession, heard: UtteranceHeard, other: Draft, left: list[Order] | None = None
 ) -> list[Order]:
     """It is the next thing: commit the open entry, or queue it behind the next one if it is doubted.
@@ -112,10 +112,10 @@ def take_next(
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
     orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
-    return [Note(other.utterance_id, other.reading, held(verdict)), *left, *orders]
+    return [Note(other.utterance_id, other.reading, as_held_verdict(verdict)), *left, *orders]
 
 
-def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
     """Rename the open entry, and read it back again."""
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):

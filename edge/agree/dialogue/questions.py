@@ -85,19 +85,19 @@ class Question:
         return _STATES[self.about]
 
     @property
-    def is_of_oddness(self) -> bool:
+    def is_about_implausible_value(self) -> bool:
         """Whether it asks about a value that was heard clearly but is implausible."""
         return self.about is About.REOPEN or (self.about is About.FIELD_RIGHT and self.why in AS_MEANT)
 
 
-def judged(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
+def judge_draft(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
     """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
     # Acoustics of one utterance do not apply to a draft of several: see `merging.unconfirm_doubtful_fields`.
     of = rules.for_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
-    left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
+    left = tuple(doubt for doubt in verdict.reasons if not _is_agreed(draft, doubt))
     values = values_of(draft.reading)
     if not left:
         return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values, confirm=Confirmation.READBACK)
@@ -112,27 +112,29 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
     `turn` selects the check digits of a place; `ended`: the form's terminator, if it has one, was spoken.
     """
     if verdict.outcome is Outcome.ASK:
-        asked = _doubt(draft, verdict, rules)
+        asked = _build_doubt_question(draft, verdict, rules)
         # The check digits on its sign also confirm that the place was heard right.
-        signed = asked.about is About.FIELD_RIGHT and asked.why not in _WHETHER and _checks(asked, rules)
-        return proof(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
-    if (place := _unproved(draft, verdict, rules)) is not None:
-        return proof(place.name, verdict.fields[place.name], rules, turn)
+        signed = (
+            asked.about is About.FIELD_RIGHT and asked.why not in _WHETHER and _check_digits_of_candidate(asked, rules)
+        )
+        return build_check_digits_question(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
+    if (place := _find_unproved_field(draft, verdict, rules)) is not None:
+        return build_check_digits_question(place.name, verdict.fields[place.name], rules, turn)
     return None if ended else Question(About.ENTRY_RIGHT, fields=verdict.fields)
 
 
-def _checks(asked: Question, rules: Rules) -> tuple[str, ...]:
+def _check_digits_of_candidate(asked: Question, rules: Rules) -> tuple[str, ...]:
     catalogue = rules.form[str(asked.field)].catalogue
     return () if catalogue is None else rules.catalogue.checks_of(catalogue, str(asked.candidates[0]))
 
 
-def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
+def build_check_digits_question(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     """The question for a place's check digits; `turn` rotates through signs with several."""
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
 
-def about_field(
+def build_field_question(
     name: str, candidates: tuple[FieldValue, ...], why: Reason | None = None, said: FieldValue | None = None
 ) -> Question:
     """The question for a field, offering one or two candidates if there are any: "15 units, or 50 units?".
@@ -144,16 +146,16 @@ def about_field(
     return Question(About.CHOICE if len(candidates) > 1 else About.FIELD_RIGHT, name, candidates, why=why)
 
 
-def worded(asked: Question) -> Say:
+def render_question(asked: Question) -> Say:
     """The question's prompt."""
     match asked.about:
         case About.FIELD:
-            return _asking(asked)
+            return _render_field_question(asked)
         case About.CHOICE | About.NEXT_OR_INSTEAD:
             prompt = asked.prompt or (Prompt.CHOOSE if asked.about is About.CHOICE else Prompt.NEXT_OR_INSTEAD)
             return Say(prompt, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
-            return _offering(asked)
+            return _render_confirmation(asked)
         case About.INSTEAD if asked.before:
             ((name, before),) = asked.before.items()
             return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(asked.fields[name], before))
@@ -163,7 +165,7 @@ def worded(asked: Question) -> Say:
             return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
 
 
-def _offering(asked: Question) -> Say:
+def _render_confirmation(asked: Question) -> Say:
     """The prompt whether a value is right, with any words that were not understood."""
     value = {str(asked.field): asked.candidates[0]}
     if asked.unexplained and asked.why not in _WHETHER:
@@ -171,7 +173,7 @@ def _offering(asked: Question) -> Say:
     return Say(_WHETHER.get(asked.why, Prompt.CONFIRM_FIELD), value)
 
 
-def _asking(asked: Question) -> Say:
+def _render_field_question(asked: Question) -> Say:
     """The prompt for a field, with the reason if a value was rejected."""
     if asked.prompt is not None:
         return Say(asked.prompt, asked.fields, asked=asked.field, candidates=asked.candidates)
@@ -205,12 +207,12 @@ _PLAIN = {
 }
 
 
-def held(verdict: Verdict) -> Verdict:
+def as_held_verdict(verdict: Verdict) -> Verdict:
     """The verdict of a draft that is not committed yet: ACCEPT becomes HOLD."""
     return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
 
-def _agreed(draft: Draft, doubt: Because) -> bool:
+def _is_agreed(draft: Draft, doubt: Because) -> bool:
     if doubt.reason is Reason.COUNT_DIFFERS:
         return doubt.field in dict(draft.counted)
     if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
@@ -219,7 +221,7 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
     return said is not None and said.value is not None and agreement_mark(doubt.field, said.value) in draft.agreed
 
 
-def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
+def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
     if field.identifier and (said is None or said.value is None or said.rivals):
@@ -233,16 +235,18 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
         pallet = rules.form.expects[Expects.PALLET]
         of = {pallet: values_of(draft.reading)[pallet]}  # the pallet may be in doubt itself, and is then asked about
         return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
-    candidates = verdict.candidates or _candidates(said, why, field, rules)
+    candidates = verdict.candidates or _list_offered_values(said, why, field, rules)
     if said is None:
-        return about_field(name, candidates, why)
-    asked = about_field(name, candidates, why, said.value)
+        return build_field_question(name, candidates, why)
+    asked = build_field_question(name, candidates, why, said.value)
     if asked.about is About.CHOICE and said.scanned:
         return replace(asked, prompt=Prompt.CHOOSE_SCANNED)
     return replace(asked, unexplained=said.unexplained)
 
 
-def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:
+def _list_offered_values(
+    said: FieldReading | None, reason: Reason, field: FormField, rules: Rules
+) -> tuple[FieldValue, ...]:
     """The one or two values that may have been meant; empty if there are more, since a list is not listened to."""
     if said is None or said.value is None or reason in UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
         return ()
@@ -255,7 +259,7 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
     return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
 
 
-def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:

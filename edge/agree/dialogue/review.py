@@ -10,7 +10,7 @@ from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, judged
+from edge.agree.dialogue.questions import About, judge_draft
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
@@ -63,7 +63,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
-    verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
+    verdict = replace(judge_draft(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.is_entry_right)

@@ -15,7 +15,7 @@ from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, worded
+from edge.agree.dialogue.questions import About, Question, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.agree.readings import values_in, values_of
@@ -383,7 +383,7 @@ class DialogueSession:
         """The order to ask a question, or repeat it, in the units that the operator used."""
         known = values_of(self.open_draft.reading)
         beside = where_expected(known, self.rules.form, self.expected)
-        say = worded(question)
+        say = render_question(question)
         if say.prompt in CONFIRMING and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
         return self.repeatable(replace(say, known=known, beside=beside, terms=_terms_of(self, question)))

@@ -11,7 +11,7 @@ from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged, next_question
+from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import unconfirm_doubtful_fields, with_fields
@@ -77,7 +77,7 @@ def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHear
 def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Set the context for later entries over a question about an entry, if its own fields leave no doubt."""
     draft = _draft(session, heard)
-    verdict = judged(draft, session.rules, NO_CIRCUMSTANCES)
+    verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = [session.put(session.asked)] if session.state is not State.HELD else session.ask(session.is_entry_right)
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
@@ -133,7 +133,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
     reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
-    session.verdict = judged(session.draft, session.rules)
+    session.verdict = judge_draft(session.draft, session.rules)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 

@@ -10,7 +10,7 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged
+from edge.agree.dialogue.questions import About, Question, judge_draft
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
@@ -207,7 +207,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return _park_of_another_form(session, draft)
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_whether(session, draft)
-    verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
+    verdict = replace(judge_draft(draft, rules), confirm=Confirmation.READBACK)
     if amendments.names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
