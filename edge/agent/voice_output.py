@@ -21,8 +21,8 @@ from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
-from edge.agree.dialogue.receipts import refusal
-from edge.agree.dialogue.review import declined
+from edge.agree.dialogue.receipts import render_refusal
+from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.hear.echo import EchoSuppressed, OwnVoice
@@ -244,9 +244,9 @@ class VoiceOutput:
         """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""
         match what:
             case InventoryAnswered():
-                self._speaker.news(refusal(what), Sound(Earcon.REFUSED))
+                self._speaker.news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
-                self._speaker.news(declined({}, what), Sound(Earcon.REFUSED))
+                self._speaker.news(render_declined({}, what), Sound(Earcon.REFUSED))
             case Hardware(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))
             case Hardware(code):

@@ -22,7 +22,7 @@ from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
-from edge.agree.dialogue.review import declined
+from edge.agree.dialogue.review import render_declined
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -182,12 +182,14 @@ def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) 
     assert {why.value for why in Why} <= names.keys()
     phrasing = Phrasing(rules.form, language)
     for why in (*Why, "something_new"):
-        say = declined({"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, {"pallet_id": "742"}, why=why))
+        say = render_declined(
+            {"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, {"pallet_id": "742"}, why=why)
+        )
         spoken = phrasing.text(say)
         assert "7 4 2" in spoken
         assert names.get(why, "something new") in spoken
 
 
 def test_in_english_it_is_said_as_people_say_it(rules: Rules) -> None:
-    say = declined({"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, why="lot_missing"))
+    say = render_declined({"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, why="lot_missing"))
     assert Phrasing(rules.form).text(say) == "pallet 7 4 2 was refused: lot missing."

@@ -107,9 +107,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.CLOSE: closing.ask_to_close_trailer,
     Step.CLOSE_NEXT: closing.commit_and_ask_to_close,
     Step.FINISH_FIRST: closing.finish_open_before_closing,
-    Step.TAKE_UP: review.take_up_oldest,
+    Step.TAKE_UP: review.ask_about_oldest_review,
     Step.TELL_OPEN: review.tell_open,
-    Step.PUT_ASIDE: review.put_aside,
+    Step.PUT_ASIDE: review.park_on_request,
     Step.SET: standing.set_context,
     Step.PAUSE: status.pause,
     Step.RESUME: status.resume,
@@ -133,10 +133,10 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.LAPSE: drafting.handle_question_timeout,
     Step.LET_GO: status.end_pause_of_draft,
     Step.LISTEN: status.fall_silent,
-    Step.REMEMBER: receipts.remember,
-    Step.COUNT: receipts.count,
-    Step.NEWS: receipts.keep_news,
-    Step.DECIDED: review.take_decision,
+    Step.REMEMBER: receipts.record_commit,
+    Step.COUNT: receipts.count_receipt,
+    Step.NEWS: receipts.queue_news,
+    Step.DECIDED: review.apply_office_decision,
     Step.ALARM: status.alarm,
     Step.NEW_SHIFT: context.end_context_with_shift,
     Step.UNUSED: shifts.sign_off_unused,
@@ -350,7 +350,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
         session.behind = None
         orders += behind.carry_out()
     if session.state is State.IDLE and session.next is not None:
-        orders += review.take_up_next(session)
+        orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:
         orders += shifts.keep_to_roster(session)
     if session.state is State.IDLE and not session.news.interrupted:
@@ -439,7 +439,7 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
         and asked not in session.rules.identifying_fields
     ):
         said = add_bare_identifier(said, session.draft.reading, session.rules)
-    same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
+    same = trailers.by_its_end(session, same_again.copy_from_entry_before(session, said), heard.known.expected)
     return _fill_in_context(session, heard, said, same)
 
 

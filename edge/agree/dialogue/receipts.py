@@ -18,7 +18,7 @@ TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 """Prompts of an entry that was refused or declined: an earcon precedes them."""
 
 
-def remember(session: DialogueSession, committed: Committed) -> list[Order]:
+def record_commit(session: DialogueSession, committed: Committed) -> list[Order]:
     """Record a commit that is on disk."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
@@ -39,7 +39,7 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
     return [Sound(Earcon.STORED)]
 
 
-def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
+def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
     """Count a receipt, and record a refusal."""
     recorded, receipt = session.recorded, answered.receipt
     recorded.owed = max(0, recorded.owed - 1)
@@ -54,18 +54,18 @@ def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
     return []
 
 
-def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
+def queue_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
     """Queue the news of a refusal, or of a lost or restored link."""
     if isinstance(happening, Link):
-        _keep_link_news(session, up=happening.up)
+        _queue_link_news(session, up=happening.up)
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # a receipt may arrive more than once
-        told = refusal(happening)
+        told = render_refusal(happening)
         session.news.untold.append(replace(told, terms=terms_on_record(session, happening.receipt.event_id)))
-    return count(session, happening)
+    return count_receipt(session, happening)
 
 
-def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
+def _queue_link_news(session: DialogueSession, *, up: bool) -> None:
     """Announce a lost link once, and once that it is back; neither if it is back before the announcement."""
     news, trouble = session.news, Say(Prompt.TROUBLE)
     if not up and not news.cut_off:
@@ -77,7 +77,7 @@ def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
     news.cut_off = not up
 
 
-def refusal(answered: InventoryAnswered) -> Say:
+def render_refusal(answered: InventoryAnswered) -> Say:
     """The prompt for a refused entry, with the first reason only."""
     receipt = answered.receipt
     prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED

@@ -18,7 +18,7 @@ from edge.records import Confirmation, Draft
 from edge.records.speech import Prompt, Say, Terms
 
 
-def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask about the oldest draft in review that was not asked about in this round.
 
     It stays in review until its entry is committed or dropped, so that no end of the question loses it. Without one,
@@ -37,7 +37,7 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [*status.note(session, heard), *_ask_about(session, draft)]
 
 
-def take_up_next(session: DialogueSession) -> list[Order]:
+def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     """Take up the queued draft, since nothing else is open."""
     draft, session.next = session.next, None
     if draft is None:
@@ -76,13 +76,13 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.about is About.CLOSE:
-        return [*drafting.drop_closing(session), *take_up_oldest(session, heard)]
+        return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.note(session, heard), session.put(session.question)]
     return [*status.note(session, heard), *drafting.hold_draft(session)]
 
 
-def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def park_on_request(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the open entry on the operator's request."""
     return [heard.note_as_heeded(), *drafting.park_draft(session)]
 
@@ -92,23 +92,23 @@ OTHER = "other"  # The code of a reason without a text.
 _OFFICE = {OfficeDecision.RECORDED: Prompt.OFFICE_RECORDED, OfficeDecision.CORRECTED: Prompt.OFFICE_CORRECTED}
 
 
-def take_decision(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
+def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
     """Close a draft in review that the office decided about, and queue the news for the operator.
 
     An entry that the system behind the inventory declined stays on record; the operator hears of it and may correct it.
     """
     recorded = session.recorded
     if decided.fate is OfficeDecision.DECLINED:
-        session.news.untold.append(declined(session.identifiers_of(decided.fields, decided.form), decided))
+        session.news.untold.append(render_declined(session.identifiers_of(decided.fields, decided.form), decided))
         return []
     if decided.entry is not None:
         recorded.entries.append(decided.entry)
     recorded.resolve(decided.held)
     session.news.untold.append(_decision_announcement(session, decided))
-    return _ask_no_more(session, decided.utterance_id)
+    return _close_decided(session, decided.utterance_id)
 
 
-def declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
+def render_declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
     """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
     return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
 
@@ -122,7 +122,7 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
     return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)
 
 
-def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
+def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, asked, state = session.draft, session.question, session.state
     if session.next is not None and session.next.utterance_id == utterance_id:

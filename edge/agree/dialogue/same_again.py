@@ -18,7 +18,7 @@ from edge.agree.readings import read_part
 from edge.records import LastEntry
 
 
-def as_before(session: DialogueSession, said: Reading) -> Reading:
+def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
 
     "Same again" copies all fields that are not given, except those of the context.
@@ -36,14 +36,14 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
         return said
     told, words = found[1:] if found is not None else again or ((), ())
     rest = read_part(said, words, rules)
-    names = [found[0]] if found is not None else _alike(session, before, rest)
+    names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
     if not names or any(name in rest.fields or name not in before.fields for name in names):
         return said
-    if words and not _stands_beside(rest, told, said, rules):
+    if words and not _is_sure_and_adjacent(rest, told, said, rules):
         return said
     sure = min(word.confidence for word in told)
     heard = tuple(word.text for word in told)
-    fields = {**rest.fields, **{name: _same(session, before, name, heard, sure) for name in names}}
+    fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
     known = {*fields, *context.standing_fields(session)}
     whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
@@ -65,7 +65,7 @@ def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | No
     return None if is_open or session.recorded.left_since else session.recorded.last
 
 
-def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
+def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
     """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
 
     While there is a context, none of its fields either: a different value in the entry before applied to that alone.
@@ -78,17 +78,17 @@ def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[s
         if field.name in before.fields
         and not ({field.name, field.unit_of} & known or field.many is not None)
         and not (field.identifier and field.required)
-        and not _is_of_one(field)
+        and not _describes_one_thing(field)
     ]
 
 
-def _is_of_one(field: FormField) -> bool:
+def _describes_one_thing(field: FormField) -> bool:
     """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
     found = field.bare or field.spoken.counts or field.spoken.answers
     return field.exception or (found and not field.required)
 
 
-def _same(
+def _copy_field(
     session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
 ) -> FieldReading:
     """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
@@ -99,7 +99,7 @@ def _same(
     return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
 
 
-def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
     """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
     if preface(rest.words, rules.form, rules.catalogue, rules.language):
         return False

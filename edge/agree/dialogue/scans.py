@@ -24,7 +24,7 @@ SAME_S = 3.0
 
 def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take a label: it begins an entry, answers, or adds fields; a difference is asked about."""
-    if _is_same_pull(session, heard):
+    if _is_repeated_scan(session, heard):
         return [heard.note_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
@@ -35,7 +35,7 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.INSTEAD:  # it may belong to either thing, or to a third
             return corrections.park_and_repeat_question(session, heard, heard.reading)
         case _:
-            return _join(session, heard)
+            return _join_label(session, heard)
 
 
 def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -55,31 +55,31 @@ def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
     return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
 
 
-def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _is_repeated_scan(session: DialogueSession, heard: UtteranceHeard) -> bool:
     words, at = session.scanned
     if words != heard.reading.words or at is None or heard.began is None:
         return False
     return heard.began - at <= SAME_S
 
 
-def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
     if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
         return corrections.park_and_repeat_question(session, heard, heard.reading)
     part, other = context.inherit_context(session, meant[0]), meant[1]
-    named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
+    named = _with_label_fields(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [
         *drafting.revise_draft(session, heard, named),
         drafting.queue_entry(session, heard, other, (draft.utterance_id,)),
     ]
 
 
-def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if session.asked.prompt is Prompt.ONE_BY_ONE:
-        return _one_of_two(session, heard, said)
+        return _choose_of_two_by_label(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
@@ -87,25 +87,25 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
                 session.next.reading, said, session.rules.identifying_fields
             ):
                 # Its turn has come, with the label's fields.
-                session.next = _with_label(session.next, said, heard.utterance_id)
+                session.next = _with_label_fields(session.next, said, heard.utterance_id)
                 return [*drafting.commit_draft(session), heard.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
             return corrections.ask_if_replaces_open(session, heard)
-    joined = _with_label(draft, said, heard.utterance_id)
+    joined = _with_label_fields(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [heard.note_as_heeded()]
     return drafting.revise_draft(session, heard, joined)
 
 
-def _with_label(draft: Draft, label: Reading, utterance_id: str) -> Draft:
+def _with_label_fields(draft: Draft, label: Reading, utterance_id: str) -> Draft:
     """The draft with the label's fields joined."""
     before = draft.reading.fields
-    joined = {name: _beside(before.get(name), one) for name, one in label.fields.items()}
+    joined = {name: _compare_with_scan(before.get(name), one) for name, one in label.fields.items()}
     return with_fields(draft, joined, utterance_id)
 
 
-def _beside(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
+def _compare_with_scan(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
     """A field after a scan: sure if equal, settled if the label has one of its rivals, else in doubt between both."""
     if before is None or before.value is None or scanned.value is None:
         return scanned
