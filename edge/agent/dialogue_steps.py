@@ -27,7 +27,7 @@ from edge.agree.dialogue.events import (
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import LawAlarm, Order
-from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, DialogueSettings, InReview
+from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.device_events import withheld
@@ -133,7 +133,7 @@ class DialogueSteps:
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits
-            entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
+            entries = journal.queries.on_record(now - LONGEST_UNLOADING, MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:

@@ -137,7 +137,7 @@ class Walk:
         before, event = self.dialogue.state, classify_event(happening, self.rules)
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
-        waits = self.dialogue._session.next is not None
+        waits = self.dialogue._session.queued_draft is not None
         orders = self.dialogue.handle(happening)
         allowed = leads(before, event)
         if waits and State.IDLE in allowed:  # its turn has come

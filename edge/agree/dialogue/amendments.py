@@ -12,7 +12,7 @@ from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
-from edge.agree.dialogue.session import DialogueSession, last_told
+from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
@@ -24,7 +24,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     """A complete sentence while nothing is open: a new entry; after a word of correction it replaces the last."""
     if not corrects(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, alone=True)
-    last, named = session.recorded.last, session.entry_named(heard.reading)
+    last, named = session.recorded.last, session.find_named_entry(heard.reading)
     if named is None and session.was_named(heard.reading):
         return _tell_not_recorded(session, heard)
     if named is not None and drafting.is_sure_correction(session, heard):
@@ -45,7 +45,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
     said = drafting.read_with_acoustic_doubts(session, heard)
-    named = session.entry_named(said)
+    named = session.find_named_entry(said)
     if named is None and session.was_named(said):
         return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
@@ -86,26 +86,31 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt
         return cancel_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, last_told(session, last, told), *session.ask(Question(About.WRONG))]
+    return [noted, read_out_entry(session, last, told), *session.ask(Question(About.WRONG))]
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
-    last = session.entry_named(heard.reading) if named else recorded.last
+    last = session.find_named_entry(heard.reading) if named else recorded.last
     if last is None:
         if not named and (elsewhere := works.tell_elsewhere(session)):
             return [heard.note_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
         return [heard.note_as_heeded(), told]
-    standing = recorded.standing(last.event_id)
+    standing = recorded.find_effective_event(last.event_id)
     if standing is None:
         recorded.last = last
         return [heard.note_as_heeded(), *give_up_refused_last(session)]
     if last.refused:
         recorded.mending = heard.utterance_id, last.event_id
     session.draft = Draft(
-        heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
+        heard.utterance_id,
+        last.draft.form,
+        heard.reading,
+        session.recording_operator,
+        act=Act.CANCEL,
+        replaces=standing,
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
     return [heard.note_utterance(as_held_verdict(session.verdict)), *session.ask(build_cancel_question(session, last))]
@@ -115,7 +120,9 @@ def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question
     """The question whether to cancel an entry; cancelling a closing reopens the trailer."""
     if session.settings.is_closing(last.draft):
         return Question(
-            About.CANCEL, fields=session.settings.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
+            About.CANCEL,
+            fields=session.settings.as_trailer_field(last.fields, session.rules.form),
+            prompt=Prompt.CONFIRM_REOPEN,
         )
     return Question(About.CANCEL, fields=last.fields)
 
@@ -130,7 +137,7 @@ def find_entry_to_cancel(session: DialogueSession) -> LastEntry | None:
 def give_up_refused_last(session: DialogueSession) -> list[Order]:
     """Give up the last entry, which the inventory refused: there is nothing to cancel."""
     recorded = session.recorded
-    recorded.resolve(None if recorded.last is None else recorded.last.event_id)
+    recorded.resolve_refusals(None if recorded.last is None else recorded.last.event_id)
     recorded.last = None
     return [session.say(Prompt.DROPPED)]
 
@@ -170,14 +177,14 @@ def _draft_replacement_of_last(
     session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard
 ) -> Draft:
     """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
-    standing = session.recorded.standing(last.event_id)
+    standing = session.recorded.find_effective_event(last.event_id)
     if last.refused:
         session.recorded.mending = heard.utterance_id, last.event_id
     return Draft(
         utterance_id=heard.utterance_id,
         form=session.rules.form.name,
         reading=reading,
-        operator=session.who,
+        operator=session.recording_operator,
         act=Act.RECORD if standing is None else Act.AMEND,
         replaces=standing,
         agreed=last.draft.agreed,

@@ -123,7 +123,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
 def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     name, rules = str(session.asked.field), session.rules
     relation = _relate_answer_to_claim(session, heard, said)
-    if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.thing):
+    if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
         if _has_entry_of_its_own(session, said):
             return corrections.reject_unclear_identifier(session, heard, said)
         # An identifier that was not understood does not contradict the one that was.
@@ -152,7 +152,7 @@ def _has_entry_of_its_own(session: DialogueSession, said: Reading) -> bool:
 
 def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
-    relation, asked = session.relation(said), session.asked
+    relation, asked = session.relate_to_claim(said), session.asked
     name = str(asked.field)
     differs = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)
     if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
@@ -212,8 +212,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         draft = keep_first_count(draft, name)  # even if it equals the first
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, heard)
-    session.join(said, draft)
-    if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
+    session.require_yes_if_partly_named(said, draft)
+    if heard.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
     if after and name in rules.identifying_fields[:1] and not values_in(draft.reading.fields.get(name)):
@@ -267,7 +267,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
         part, other = context.inherit_context(session, meant[0] if alone else said), meant[1]
         orders = drafting.revise_draft(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.queue_entry(session, heard, other, (draft.utterance_id,))]
-    if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
+    if heard.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(said) is Relation.ANOTHER:
         return corrections.begin_next_instead_of_answer(session, heard)
     return drafting.reject_answer(session, heard)
 
@@ -332,7 +332,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
-    if session.recorded.standing(draft.replaces) is None:  # the inventory refused it meanwhile
+    if session.recorded.find_effective_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [heard.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
@@ -400,7 +400,9 @@ def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.about is About.CANCEL:
         return take_yes(session, heard)
     if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
-        if session.thing.items() & session.identifiers_of(values_of(heard.reading)).items():  # "cancel pallet 742"
+        if (
+            session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
+        ):  # "cancel pallet 742"
             taken = next_or_instead.begin_as_next(session, heard, other, left=[Drop(session.open_draft)])
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one

@@ -11,7 +11,7 @@ from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
-from edge.agree.dialogue.session import Behind, DialogueSession
+from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.merging import agreement_mark, with_support
 from edge.agree.readings import values_of
 from edge.agree.received import find_missing_pallets
@@ -29,8 +29,8 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return [*status.note(session, heard), *session.several(trailers.which_place(session))]
-    if session.recorded.closing_of(place.name, session.settings, session.lately.now) is not None:
+        return [*status.note(session, heard), *session.make_repeatable_together(trailers.which_place(session))]
+    if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
         return [*status.note(session, heard), session.say(Prompt.CLOSED, trailers.as_field(session, place))]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
@@ -40,16 +40,16 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
         return drafting.ask_to_repeat(session, heard)
     told = _receipt_summary(session, place)
     verdict = _agreed_verdict({form.closes: place.name})
-    session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
+    session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
-    session.several([*told, *(order for order in asked if isinstance(order, Say))])
+    session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
     return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
 
 
 def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
-    if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
+    if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return finish_open_before_closing(session, heard)
     place = trailers.asked_of(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
@@ -74,11 +74,17 @@ def _ask_to_close_deferred(session: DialogueSession, heard: UtteranceHeard) -> l
 def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
     noted, draft = heard.note_as_heeded(Reason.COMMAND), session.open_draft
-    asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
+    asked = (
+        [session.say_question(session.question)]
+        if session.question is not None
+        else session.ask(session.is_entry_right)
+    )
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
-    if session.behind is None:  # a queued sign-on comes first
-        session.behind = Behind(lambda: _ask_to_close_deferred(session, heard), newcomer=False, counts=True)
+    if session.deferred_action is None:  # a queued sign-on comes first
+        session.deferred_action = DeferredAction(
+            lambda: _ask_to_close_deferred(session, heard), newcomer=False, counts=True
+        )
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
@@ -127,13 +133,13 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])
-    last = session.recorded.closing_of(trailer, session.settings, session.lately.now)
+    last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise_draft(session, heard, draft)
     cancelled = Draft(
-        *(heard.utterance_id, last.draft.form, heard.reading, session.who),
+        *(heard.utterance_id, last.draft.form, heard.reading, session.recording_operator),
         act=Act.CANCEL,
-        replaces=session.recorded.standing(last.event_id),
+        replaces=session.recorded.find_effective_event(last.event_id),
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.

@@ -13,7 +13,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
-from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
+from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
@@ -252,10 +252,14 @@ def _find_earlier_context(session: DialogueSession, said: Mapping[str, FieldRead
     (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
     if head not in said or (head in stands and stands[head].value == said[head].value):
         return {}
-    if recorded.closing_of(str(said[head].value), session.settings, session.lately.now) is not None:
+    if recorded.find_closing(str(said[head].value), session.settings, session.lately.now) is not None:
         return {}
-    since = session.lately.now - AT_THE_DOOR
-    own = [one for one in recorded.stand() if session.owned(one) and one.fields.get(head) == said[head].value]
+    since = session.lately.now - LONGEST_UNLOADING
+    own = [
+        one
+        for one in recorded.list_standing_entries()
+        if session.own_entry_or_none(one) and one.fields.get(head) == said[head].value
+    ]
     own = [one for one in own if one.recorded_at is not None and one.recorded_at > since]
     if not own:
         return {}
@@ -272,7 +276,7 @@ def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str,
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
     dictated = draft.act is Act.RECORD and draft.form == form.name and not form.context_identifies
-    if not dictated or recorded.in_review(draft) or recorded.replaces_one(draft):
+    if not dictated or recorded.in_review(draft) or recorded.replaces_recorded_entry(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
@@ -292,7 +296,7 @@ def change_context(
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
         kept = {}
     still = tuple(name for name in before.untold if name in kept and name not in said)
-    return StandingContext({**kept, **said}, (*still, *untold), session.who, session.shift)
+    return StandingContext({**kept, **said}, (*still, *untold), session.recording_operator, session.shift)
 
 
 def set_agreed_context(session: DialogueSession) -> list[Order]:
@@ -437,7 +441,7 @@ def restore_context(session: DialogueSession, kept: StandingContext) -> list[Ord
     session.context = kept
     if not kept:
         return []
-    if kept.operator != session.who:
+    if kept.operator != session.recording_operator:
         return end_context(session)
     values = standing_values(session)
     return [session.say(Prompt.STANDING_KEPT, values)] if values else []

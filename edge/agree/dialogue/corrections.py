@@ -36,7 +36,7 @@ from edge.records.speech import Prompt
 
 def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A complete sentence over a held entry: it begins the next one, unless it corrects the held one."""
-    relation = session.relation(heard.reading)
+    relation = session.relate_to_claim(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         return _replace_open_draft(session, heard)
     if drafting.is_sure_correction(session, heard):
@@ -64,7 +64,7 @@ def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> li
 
 
 def _commit_or_queue_held(session: DialogueSession, said: Reading) -> list[Order]:
-    is_doubtful = session.doubted or not session.nameless <= said.fields.keys()
+    is_doubtful = session.doubted or not session.denied_identifiers <= said.fields.keys()
     return drafting.queue_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
@@ -91,7 +91,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     said = without_joining_and(
         drafting.read_with_acoustic_doubts(session, heard), session.open_draft.reading, session.rules
     )
-    relation, takes_back = session.relation(said), drafting.is_sure_correction(session, heard)
+    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
             return commit_and_begin_next(session, heard)
@@ -101,10 +101,13 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt_held_entry(session, heard)
     if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
-    again = said.fields.keys() < {*session.rules.identifying_fields} and said.fields.keys() <= session.thing.keys()
+    again = (
+        said.fields.keys() < {*session.rules.identifying_fields}
+        and said.fields.keys() <= session.open_identifiers.keys()
+    )
     revised = _merge_correction(session, heard, said)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
-        session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
+        session.denied_identifiers = frozenset(name for name in said.fields if session.rules.form[name].required)
     if again and not takes_back:
         said_in = (heard.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
@@ -118,7 +121,7 @@ def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: boo
     may if its identifier sounds like the one that was read back.
     """
     draft = session.draft
-    if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
+    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.was_named(said):
         return draft is None
     alike = whole and next_or_instead.may_correct_identifier(session, said)
     return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
@@ -130,12 +133,15 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
-    another, named = session.relation(heard.reading) is Relation.ANOTHER, session.entry_named(heard.reading)
+    another, named = session.relate_to_claim(heard.reading) is Relation.ANOTHER, session.find_named_entry(heard.reading)
     if not (another and drafting.is_sure_correction(session, heard)) or named is None:
         return []
     correction = replace(heard, reading=without_inherited(heard.reading))
-    replaced = session.recorded.replaced_by(session.open_draft)
-    if named.event_id in {replaced, session.recorded.standing(replaced)}:  # it takes back the open correction
+    replaced = session.recorded.find_replaced_event(session.open_draft)
+    if named.event_id in {
+        replaced,
+        session.recorded.find_effective_event(replaced),
+    }:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_last(session, correction)]
     if session.question is None:
         left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
@@ -157,7 +163,7 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
-    differs = session.relation(said) in {Relation.ANOTHER, Relation.NAME}
+    differs = session.relate_to_claim(said) in {Relation.ANOTHER, Relation.NAME}
     return ask_if_replaces_open(session, heard) if differs and not may_rename_open_claim(session, said) else []
 
 
@@ -247,8 +253,8 @@ def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading
     """
     named = keep_identifying_fields(session, said)
     more = said.unrecorded.keys() - named.fields.keys()
-    is_open = session.draft is not None and session.relation(named) is Relation.SAME
-    if not (named.fields and more) or not (is_open or session.entry_named(named)):
+    is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
+    if not (named.fields and more) or not (is_open or session.find_named_entry(named)):
         return said
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
     return with_unconfirmed(
@@ -258,7 +264,7 @@ def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading
 
 def mark_correction_of_recorded(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
-    last, form = session.entry_named(said), session.rules.form.name
+    last, form = session.find_named_entry(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
     if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
@@ -287,7 +293,9 @@ def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
     pointing = of_last_one(said.words, rules.language)
-    is_behind = draft is None or (session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_one(draft))
+    is_behind = draft is None or (
+        session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
+    )
     if last is None or not pointing or not is_behind:
         return said
     entry = values_of(without_inherited(last.draft.reading))
@@ -317,7 +325,11 @@ def _mark_correction_while_asked(session: DialogueSession, said: Reading) -> Rea
 def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Remove an identifier that the operator denies, "it's not 742", and ask for it; empty where none is denied."""
     fields = session.open_draft.reading.fields
-    denied = {name for name, one in said.fields.items() if one.value is None and session.thing.get(name) in one.denied}
+    denied = {
+        name
+        for name, one in said.fields.items()
+        if one.value is None and session.open_identifiers.get(name) in one.denied
+    }
     if not denied:
         return []
     left = {name: one for name, one in fields.items() if name not in denied}
@@ -351,7 +363,7 @@ def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list
 
 def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
-    if session.recorded.replaces_one(session.open_draft):
+    if session.recorded.replaces_recorded_entry(session.open_draft):
         return _replace_open_draft(session, heard)
     return [*drafting.drop_draft(session), *drafting.begin_entry(session, heard)]
 
@@ -377,12 +389,12 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return _ask_for_named(session, heard, said)
-    relation, takes_back = session.relation(said), drafting.is_sure_correction(session, heard)
+    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
-    if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
+    if session.about is About.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
@@ -391,7 +403,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_unclear_identifier(session, heard, said)
     is_asked = not may_rename_open_claim(session, said) if takes_back else session.about is About.WRONG
-    if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_one(draft))):
+    if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, heard)
     if not differs or (takes_back and not whole):
         return _replace_open_draft(session, heard) if whole else _merge_correction(session, heard, said)
@@ -421,7 +433,7 @@ def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Readin
 def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator finds nothing wrong: an entry on record stays unchanged, an open one is read back again."""
     draft, last = session.open_draft, session.recorded.last
-    if last is not None and session.recorded.replaces_one(draft) and values_of(draft.reading) == last.fields:
+    if last is not None and session.recorded.replaces_recorded_entry(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
         return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     return drafting.revise_draft(session, heard, draft)
@@ -448,12 +460,16 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
-    if session.relation(said) is Relation.ANOTHER and session.relation(said, other) is Relation.ANOTHER:
+    if session.relate_to_claim(said) is Relation.ANOTHER and session.relate_to_claim(said, other) is Relation.ANOTHER:
         return begin_next_instead_of_answer(session, heard)
-    if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
+    if heard.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         return _replace_open_draft(session, heard)
     beside = other.utterance_id != session.open_draft.utterance_id
-    if not beside or drafting.is_sure_correction(session, heard) or session.relation(said, other) is not Relation.NONE:
+    if (
+        not beside
+        or drafting.is_sure_correction(session, heard)
+        or session.relate_to_claim(said, other) is not Relation.NONE
+    ):
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
     asked = replace(session.asked, other=more, fields=values_of(more.reading))
@@ -486,7 +502,7 @@ def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard)
         return (
             drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
         )
-    named, recorded = session.identifiers_of(values_of(said)), session.entry_named(said)
+    named, recorded = session.identifiers_of(values_of(said)), session.find_named_entry(said)
     corrected = corrects(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_after_no(session, heard)]
@@ -504,7 +520,12 @@ def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(read_part(drafting.read_with_acoustic_doubts(session, heard), rest, session.rules), act=Act.RECORD)
-    draft = Draft(heard.utterance_id, session.rules.form.name, context.fill_from_context(session, said), session.who)
+    draft = Draft(
+        heard.utterance_id,
+        session.rules.form.name,
+        context.fill_from_context(session, said),
+        session.recording_operator,
+    )
     return drafting.begin_draft(session, heard, draft, drafting.judge_after_utterance(session, draft, heard))
 
 

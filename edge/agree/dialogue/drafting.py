@@ -17,7 +17,7 @@ from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict, judge_draft, next_question
-from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
+from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, says_number, unconfirm_doubtful_fields, with_support
@@ -74,7 +74,7 @@ def judge_after_utterance(
 
 def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
-    if last is not None and session.recorded.replaces_one(draft):
+    if last is not None and session.recorded.replaces_recorded_entry(draft):
         of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _expect_recount(session, last, draft, known.expected)
@@ -108,7 +108,7 @@ def build_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     """A draft of its own for the utterance."""
     reading = unconfirm_doubtful_fields(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
-    return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
+    return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, stands=stands)
 
 
 def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
@@ -129,10 +129,10 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, heard, aloud=True)
-    waited = session.next
-    if waited is None or session.relation(draft.reading, waited) is not Relation.SAME:
+    waited = session.queued_draft
+    if waited is None or session.relate_to_claim(draft.reading, waited) is not Relation.SAME:
         return begin_draft(session, heard, draft, verdict)
-    session.next = None  # the operator has repeated it: it leaves the queue
+    session.queued_draft = None  # the operator has repeated it: it leaves the queue
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
         return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
@@ -211,7 +211,11 @@ def hold_draft(session: DialogueSession) -> list[Order]:
     others = _list_differing_reviews(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
-    return [*session.several([replace(context.build_readback(session), terms=terms_at_hand(session)), *others])]
+    return [
+        *session.make_repeatable_together(
+            [replace(context.build_readback(session), terms=terms_of_open_draft(session)), *others]
+        )
+    ]
 
 
 def _list_differing_reviews(session: DialogueSession) -> list[Say]:
@@ -234,7 +238,7 @@ def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verd
         return None
     if (
         agreement_mark(REOPENED, trailer) in draft.agreed
-        or session.recorded.closing_of(str(trailer), session.settings, session.lately.now) is None
+        or session.recorded.find_closing(str(trailer), session.settings, session.lately.now) is None
     ):
         return None
     return Question(About.REOPEN, name, fields={name: trailer})
@@ -284,7 +288,7 @@ def _replace_effective_event(session: DialogueSession, draft: Draft) -> Draft:
     if draft.replaces is None or draft.replaces not in recorded.turned_down:
         return draft
     recorded.mending = draft.utterance_id, draft.replaces
-    standing = recorded.standing(draft.replaces)
+    standing = recorded.find_effective_event(draft.replaces)
     return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
 
 
@@ -310,7 +314,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
 
 def drop_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
-    told = session.settings.as_told(session.values, session.rules.form)
+    told = session.settings.as_trailer_field(session.values, session.rules.form)
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
@@ -334,7 +338,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
     session.close()
-    session.next, session.next_is_own = draft, False
+    session.queued_draft, session.queued_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
@@ -346,17 +350,19 @@ def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Readi
 
 def tell_next_parked(session: DialogueSession) -> list[Order]:
     """Tell that the queued draft stays in review, since another takes its place."""
-    return [] if session.next is None else tell_parked(session, session.next.reading)
+    return [] if session.queued_draft is None else tell_parked(session, session.queued_draft.reading)
 
 
 def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
     reading = replace(said, act=Act.RECORD)
-    session.next_is_own = False
+    session.queued_is_own = False
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
     form = session.rules.form.name
-    session.next = Draft(heard.utterance_id, form, reading, session.who, support=support, stands=stands)
-    return Park(heard.utterance_id, UNANSWERED, values_of(said), session.next)
+    session.queued_draft = Draft(
+        heard.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
+    )
+    return Park(heard.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
 
 
 def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
@@ -370,7 +376,7 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
-def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> list[Order]:
+def ask_to_finish(session: DialogueSession, behind: DeferredAction | None = None) -> list[Order]:
     """Ask once to finish the open entry before a sign-off or a change of operator or form.
 
     Empty for a held entry, a cancellation or a closing, or if it was asked before.
@@ -386,8 +392,8 @@ def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> lis
         or session.leaving
     ):
         return []
-    session.leaving, session.behind = True, behind
-    return [*name_unfinished_draft(session, draft), session.put(asked)]
+    session.leaving, session.deferred_action = True, behind
+    return [*name_unfinished_draft(session, draft), session.say_question(asked)]
 
 
 def name_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
@@ -402,7 +408,7 @@ def finish_open(session: DialogueSession) -> list[Order]:
 
     The prompts keep the form that they were made for.
     """
-    session.next = None  # it stays in review, and is counted there
+    session.queued_draft = None  # it stays in review, and is counted there
     if session.draft is None:
         return []
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
@@ -449,7 +455,7 @@ def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Or
         whole := complete_cut_number(session.open_draft, session.breath.words, heard.reading, session.rules)
     ) is not None:
         return revise_draft(session, heard, whole)
-    if session.was_named(heard.reading) and session.relation(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
+    if session.was_named(heard.reading) and session.relate_to_claim(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
     if not session.doubted:
@@ -547,13 +553,13 @@ def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> l
     if session.tries >= MOST_TRIES or session.question is None:
         return [*given_up, *park_draft(session)]
     way_out = [Say(HELP_PROMPTS[session.state])] if session.tries == MOST_TRIES - 1 else given_up
-    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.put_aloud()]
+    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.say_open_question()]
 
 
 def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a question: repeat it; a second time park the draft."""
     if session.lapsed or session.question is None:
-        session.next_is_own = False  # the operator may not be there for its readback
+        session.queued_is_own = False  # the operator may not be there for its readback
         return park_draft(session)
     session.lapsed = not session.question.unspoken
-    return [session.put_aloud()]
+    return [session.say_open_question()]

@@ -62,7 +62,7 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
     Command.RESUME: lambda session, _: [  # A yes after it answers the question, which is repeated.
         Say(Prompt.LISTENING),
-        *(session.put(one) for one in (session.question,) if one is not None and not one.unspoken),
+        *(session.say_question(one) for one in (session.question,) if one is not None and not one.unspoken),
     ],
     Command.HELP: status.help_,
 }
@@ -72,7 +72,7 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Answer a query command without changing state; without a command, give help or the last entry."""
     asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
-    return [*status.note(session, heard), *session.several(ANSWERS[asked](session, heard))]
+    return [*status.note(session, heard), *session.make_repeatable_together(ANSWERS[asked](session, heard))]
 
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
@@ -207,7 +207,7 @@ class Dialogue:
             return []
         session = self._session
         session.operator = operator
-        known = work if session.works.named(work.form) else replace(work, form=None)
+        known = work if session.works.find_form(work.form) else replace(work, form=None)
         if known.form is None and operator is None:
             known = replace(known, form=session.rules.form.name)
         return works.take_up(session, known)
@@ -228,10 +228,10 @@ class Dialogue:
         `forms` are the device's forms with their new wording; empty: unchanged.
         """
         session = self._session
-        if self.is_entry_open or session.draft is not None or session.next is not None:
+        if self.is_entry_open or session.draft is not None or session.queued_draft is not None:
             return False
         session.works.forms = tuple(forms) or session.works.forms
-        form = session.works.named(session.rules.form.name) or session.rules.form
+        form = session.works.find_form(session.rules.form.name) or session.rules.form
         session.rules = replace(session.rules, catalogue=catalogue, form=form)
         return True
 
@@ -242,7 +242,7 @@ class Dialogue:
 
     def rules_of(self, form: str) -> Rules | None:
         """The rules of the named form; None if the device does not have it."""
-        found = self._session.works.named(form)
+        found = self._session.works.find_form(form)
         return None if found is None else replace(self._session.rules, form=found)
 
     @property
@@ -278,7 +278,7 @@ class Dialogue:
     @property
     def recording_operator(self) -> str | None:
         """The operator to record entries under."""
-        return self._session.who
+        return self._session.recording_operator
 
     @property
     def recorded(self) -> Recorded:
@@ -297,7 +297,7 @@ class Dialogue:
     @crew.setter
     def crew(self, operators: tuple[Operator, ...] | None) -> None:
         self._session.settings = replace(self._session.settings, operators=operators)
-        self._session.state = self._session.resting
+        self._session.state = self._session.resting_state
 
     def mark_prompted(self, at: float) -> None:
         """Record when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
@@ -343,13 +343,15 @@ class Dialogue:
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Orders that were queued until nothing is open: a sign-on, a queued draft, the roster, and news."""
     orders: list[Order] = []
-    behind = session.behind
+    behind = session.deferred_action
     commits = any(isinstance(order, Commit) for order in before)
-    is_due = behind is not None and not (commits and behind.counts) and (behind.newcomer or session.next is None)
+    is_due = (
+        behind is not None and not (commits and behind.counts) and (behind.newcomer or session.queued_draft is None)
+    )
     if behind is not None and is_due and session.state is State.IDLE:
-        session.behind = None
+        session.deferred_action = None
         orders += behind.carry_out()
-    if session.state is State.IDLE and session.next is not None:
+    if session.state is State.IDLE and session.queued_draft is not None:
         orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:
         orders += shifts.keep_to_roster(session)
@@ -360,14 +362,14 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
 
 def _sign_on_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
     """Sign on an operator who waits behind an open entry, before an utterance about another thing: that one is his."""
-    behind = session.behind
+    behind = session.deferred_action
     if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
         return [], happening
-    another = session.relation(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
+    another = session.relate_to_claim(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
     if happening.reading.act is not Act.RECORD or not another:
         return [], happening
     verdict = replace(happening.verdict, confirm=Confirmation.READBACK)
-    session.behind = None
+    session.deferred_action = None
     return behind.carry_out(), replace(happening, verdict=verdict)
 
 
@@ -375,7 +377,9 @@ def _collect_open_claims(session: DialogueSession) -> claims.OpenClaims:
     """The open claims: the draft, the one its question compares it with, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
-    return claims.collect_open_claims((session.draft, other, session.next), session.recorded.aside.drafts, closing)
+    return claims.collect_open_claims(
+        (session.draft, other, session.queued_draft), session.recorded.aside.drafts, closing
+    )
 
 
 def _asked_for(session: DialogueSession) -> claims.AskedFor:
@@ -414,8 +418,8 @@ def _audit_step(
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close()
-    if session.next is not None and session.next.utterance_id in audited.closed:
-        session.next = None
+    if session.queued_draft is not None and session.queued_draft.utterance_id in audited.closed:
+        session.queued_draft = None
     return audited
 
 
@@ -499,7 +503,7 @@ def _names_another(session: DialogueSession, said: Reading) -> bool:
     """Whether an utterance that is no entry surely names a thing other than the open one."""
     least, named = session.rules.demands.uncalibrated, corrections.keep_identifying_fields(session, said)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
-    return sure and (session.draft is None or session.relation(named) is claims.Relation.NAME)
+    return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
 
 
 def _surely_cancels(session: DialogueSession, said: Reading) -> bool:

@@ -61,7 +61,7 @@ def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> l
     alone = without_inherited(said).fields.keys() <= set(session.rules.identifying_fields)
     if alone and says_instead(said.words, language):
         return rename_open_entry(session, heard, other)
-    if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
+    if alone and says_next(said.words, language) and session.relate_to_claim(said, other) is not Relation.NAME:
         return [heard.note_as_heeded(), *begin_as_next(session, heard, with_support(other, heard.utterance_id))]
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
@@ -69,7 +69,7 @@ def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> l
 
 
 def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
-    to_other, takes_back = session.relation(said, other), drafting.is_sure_correction(session, heard)
+    to_other, takes_back = session.relate_to_claim(said, other), drafting.is_sure_correction(session, heard)
     fields = without_inherited(said).fields
     alone = fields.keys() <= {session.asked.field}
     if to_other in {Relation.NONE, Relation.SAME}:
@@ -77,14 +77,14 @@ def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said
             return rename_open_entry(session, heard, other)
         if takes_back or alone:
             return drafting.reject_answer(session, heard)
-        session.join(said, other)
+        session.require_yes_if_partly_named(said, other)
         goes_on = with_fields(other, fields, heard.utterance_id)
         known = values_of(session.open_draft.reading)
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
         session.doubted = session.doubted or repeats
         return [heard.note_as_heeded(), *begin_as_next(session, heard, goes_on)]
-    if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
+    if session.relate_to_claim(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
         told = drafting.tell_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
         return [*told, *drafting.revise_draft(session, heard, revised)]

@@ -28,14 +28,16 @@ def record_commit(session: DialogueSession, committed: Committed) -> list[Order]
     if not is_here:  # another form was chosen meanwhile
         recorded.left[entry.draft.form] = None if cancels else entry
     elif not cancels:
-        recorded.last = session.owned(entry)
-    elif recorded.last is None or recorded.standing(recorded.last.event_id) == entry.draft.replaces:
+        recorded.last = session.own_entry_or_none(entry)
+    elif recorded.last is None or recorded.find_effective_event(recorded.last.event_id) == entry.draft.replaces:
         recorded.cancelled = entry.event_id, recorded.last
         recorded.last = None
     if entry.draft.replaces is not None:
-        recorded.refused = {one for one in recorded.refused if recorded.standing(one) != entry.draft.replaces}
+        recorded.refused = {
+            one for one in recorded.refused if recorded.find_effective_event(one) != entry.draft.replaces
+        }
     if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:
-        recorded.resolve(recorded.mending[1])
+        recorded.resolve_refusals(recorded.mending[1])
     return [Sound(Earcon.STORED)]
 
 
@@ -49,8 +51,8 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     recorded.refused.add(receipt.event_id)
     recorded.turned_down[receipt.event_id] = answered.replaces
     if recorded.last is None and recorded.cancelled is not None and recorded.cancelled[0] == receipt.event_id:
-        recorded.last = session.owned(recorded.cancelled[1])  # the entry can still be cancelled
-    recorded.mark_last()
+        recorded.last = session.own_entry_or_none(recorded.cancelled[1])  # the entry can still be cancelled
+    recorded.mark_last_if_refused()
     return []
 
 
@@ -88,6 +90,6 @@ def tell_news(session: DialogueSession) -> list[Order]:
     """All queued news."""
     told: list[Order] = []
     while session.news.untold:
-        say = session.repeatable(session.news.untold.popleft())
+        say = session.make_repeatable(session.news.untold.popleft())
         told += [Sound(Earcon.REFUSED), say] if say.prompt in TURNED_DOWN else [say]
     return told

@@ -26,9 +26,12 @@ def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> 
     """
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
-        elsewhere = [form for form in session.works.open if form.name in session.recorded.aside.elsewhere]
+        elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
         told = [works.named(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
-        return [*status.note(session, heard), *session.several([*status.waiting(session, heard), *told])]
+        return [
+            *status.note(session, heard),
+            *session.make_repeatable_together([*status.waiting(session, heard), *told]),
+        ]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
         asked.clear()
@@ -39,10 +42,10 @@ def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     """Take up the queued draft, since nothing else is open."""
-    draft, session.next = session.next, None
+    draft, session.queued_draft = session.queued_draft, None
     if draft is None:
         return []
-    agreed = session.next_is_own and not draft.support
+    agreed = session.queued_is_own and not draft.support
     return _ask_about(session, replace(draft, reading=context.fill_from_context(session, draft.reading)), agreed=agreed)
 
 
@@ -59,10 +62,10 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
     if draft.act is Act.RECORD:
-        stand = (one for one in session.recorded.stand() if one.draft.form == draft.form)
+        stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
-    draft = replace(draft, reading=reading, operator=draft.operator or session.who)
+    draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
     verdict = replace(judge_draft(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
@@ -78,7 +81,7 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.about is About.CLOSE:
         return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
-        return [*status.note(session, heard), session.put(session.question)]
+        return [*status.note(session, heard), session.say_question(session.question)]
     return [*status.note(session, heard), *drafting.hold_draft(session)]
 
 
@@ -103,7 +106,7 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
         return []
     if decided.entry is not None:
         recorded.entries.append(decided.entry)
-    recorded.resolve(decided.held)
+    recorded.resolve_refusals(decided.held)
     session.news.untold.append(_decision_announcement(session, decided))
     return _close_decided(session, decided.utterance_id)
 
@@ -125,8 +128,8 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
 def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, asked, state = session.draft, session.question, session.state
-    if session.next is not None and session.next.utterance_id == utterance_id:
-        session.next = None
+    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
+        session.queued_draft = None
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.tell_other_draft_in_review(session)
         session.close()

@@ -30,8 +30,8 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     before = _entry_before(session, asked)
     found = likewise(said.words, rules.form, rules.language, asked)
     again = same_again(said.words, rules.language) if found is None and asked is None else None
-    if session.draft is not None and found is not None and found[0] in session.thing:
-        before = LastEntry("", session.draft, session.thing)  # "same location": the open entry's
+    if session.draft is not None and found is not None and found[0] in session.open_identifiers:
+        before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
     if before is None or (found is None and again is None):
         return said
     told, words = found[1:] if found is not None else again or ((), ())

@@ -83,14 +83,14 @@ def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
-            if session.next is not None and not find_differing_identifiers(
-                session.next.reading, said, session.rules.identifying_fields
+            if session.queued_draft is not None and not find_differing_identifiers(
+                session.queued_draft.reading, said, session.rules.identifying_fields
             ):
                 # Its turn has come, with the label's fields.
-                session.next = _with_label_fields(session.next, said, heard.utterance_id)
+                session.queued_draft = _with_label_fields(session.queued_draft, said, heard.utterance_id)
                 return [*drafting.commit_draft(session), heard.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
-        if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
+        if whole or len(said.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
             return corrections.ask_if_replaces_open(session, heard)
     joined = _with_label_fields(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:

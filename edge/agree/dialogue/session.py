@@ -32,7 +32,7 @@ REACTION_S = 0.4
 the rest."""
 
 
-AT_THE_DOOR = timedelta(days=1)
+LONGEST_UNLOADING = timedelta(days=1)
 """A trailer is unloaded within a day; on another day its number may be used again."""
 
 NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
@@ -51,7 +51,7 @@ class DialogueSettings:
     closing: Form | None = None  # The form of a trailer's closing entry; None: trailers cannot be closed here.
     idle_s: float | None = None  # Sign-off timeout while nothing is open, in seconds; None: never.
 
-    def called(self, operator: str) -> str:
+    def spoken_name_of(self, operator: str) -> str:
         """The first spoken name of an operator; `operator` itself if the roster has none."""
         known = (one.spoken[0] for one in self.operators or () if one.name == operator and one.spoken)
         return next(known, operator)
@@ -60,14 +60,14 @@ class DialogueSettings:
         """Whether the draft closes a trailer, or cancels its closing."""
         return draft is not None and self.closing is not None and draft.form == self.closing.name
 
-    def as_told(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
+    def as_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
         """The fields of a closing entry, under the trailer field of `form`."""
         closes, trailer = None if self.closing is None else self.closing.closes, form.place_field(Expects.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
 
 
 @dataclass(frozen=True, slots=True)
-class Identifying:
+class SignOnQuestion:
     """The candidates of a doubtful sign-on, asked about one after the other."""
 
     candidates: tuple[SignOnCandidate, ...]  # The first is being asked about.
@@ -76,7 +76,7 @@ class Identifying:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class DeferredAction:
     """A sign-on, change of form or closing of a trailer, deferred until the open entry is finished."""
 
     carry_out: Callable[[], list[Order]]
@@ -116,19 +116,23 @@ class Recorded:
     mending: tuple[str, str] | None = field(default=None, repr=False)
     """The utterance whose entry is to replace a refused event, and that event."""
 
-    def stand(self) -> list[LastEntry]:
+    def list_standing_entries(self) -> list[LastEntry]:
         """The entries that were neither replaced, cancelled nor refused, newest first."""
         taken = [one for one in self.entries if not (one.refused or one.event_id in self.turned_down)]
         replaced = {one.draft.replaces for one in taken}
         return [one for one in reversed(taken) if one.draft.act is not Act.CANCEL and one.event_id not in replaced]
 
-    def closing_of(self, trailer: str, settings: DialogueSettings, now: datetime) -> LastEntry | None:
+    def find_closing(self, trailer: str, settings: DialogueSettings, now: datetime) -> LastEntry | None:
         """The entry of any operator of this device that closed a trailer within a day; None while it is open."""
-        closings = (one for one in self.stand() if settings.is_closing(one.draft) and trailer in one.fields.values())
-        lately = (one for one in closings if one.recorded_at is None or now - one.recorded_at < AT_THE_DOOR)
+        closings = (
+            one
+            for one in self.list_standing_entries()
+            if settings.is_closing(one.draft) and trailer in one.fields.values()
+        )
+        lately = (one for one in closings if one.recorded_at is None or now - one.recorded_at < LONGEST_UNLOADING)
         return next(lately, None)
 
-    def standing(self, event_id: str | None) -> str | None:
+    def find_effective_event(self, event_id: str | None) -> str | None:
         """The event that the inventory has: from a refused one back along `turned_down`; None: it has none."""
         while event_id is not None and event_id in self.turned_down:
             event_id = self.turned_down[event_id]
@@ -138,16 +142,16 @@ class Recorded:
         """Whether the draft is already in review."""
         return any(one.utterance_id == draft.utterance_id for one in self.aside.drafts)
 
-    def replaces_one(self, draft: Draft) -> bool:
+    def replaces_recorded_entry(self, draft: Draft) -> bool:
         """Whether the draft replaces an entry on record."""
-        return self.replaced_by(draft) is not None
+        return self.find_replaced_event(draft) is not None
 
-    def replaced_by(self, draft: Draft) -> str | None:
+    def find_replaced_event(self, draft: Draft) -> str | None:
         """The event that the draft replaces; None: it is a new entry."""
         mending, refused = self.mending or (None, None)
         return draft.replaces or (refused if mending == draft.utterance_id else None)
 
-    def resolve(self, refused: str | None) -> None:
+    def resolve_refusals(self, refused: str | None) -> None:
         """Resolve a refused event and all refused events that it was to replace: corrected, or given up."""
         while refused is not None:
             self.refused.discard(refused)
@@ -160,9 +164,9 @@ class Recorded:
             self.refused.discard(event_id)
             if self.cancelled is not None and self.cancelled[0] == event_id:
                 self.last = None if self.last == self.cancelled[1] else self.last
-        self.mark_last()
+        self.mark_last_if_refused()
 
-    def mark_last(self) -> None:
+    def mark_last_if_refused(self) -> None:
         """Set the refused flag of the last entry."""
         if self.last is not None:
             self.last = replace(self.last, refused=self.last.event_id in self.turned_down)
@@ -174,7 +178,7 @@ class DeviceSpeech:
 
     again: tuple[Say, ...] = ()  # What "say again" repeats.
     latest: Say | None = None  # The last prompt.
-    put: tuple[Question | Identifying | None, Draft | None] = (None, None)  # The last question or readback.
+    put: tuple[Question | SignOnQuestion | None, Draft | None] = (None, None)  # The last question or readback.
     put_at: float | None = None  # When it began, in seconds of the driver's clock; None: unknown.
 
 
@@ -207,11 +211,11 @@ class Works:
     language: str | None = None  # The chosen language's code; None: the device's own.
 
     @property
-    def open(self) -> tuple[Form, ...]:
+    def allowed_forms(self) -> tuple[Form, ...]:
         """The forms that the operator may fill here."""
         return tuple(form for form in self.forms if self.allowed is None or form.name in self.allowed)
 
-    def named(self, form: str | None) -> Form | None:
+    def find_form(self, form: str | None) -> Form | None:
         """The form of that name; None if the device does not have it."""
         return next((one for one in self.forms if one.name == form), None)
 
@@ -233,14 +237,14 @@ class DialogueSession:
     doubted_number: bool = False  # That utterance had a number, perhaps of another thing.
     question: Question | None = None  # The open question.
     lapsed: bool = False  # The question timed out once.
-    next: Draft | None = None  # The queued draft, asked about after the open one.
-    next_is_own: bool = False  # It was an utterance of its own, and does not correct the draft.
+    queued_draft: Draft | None = None  # The queued draft, asked about after the open one.
+    queued_is_own: bool = False  # It was an utterance of its own, and does not correct the draft.
     needs_yes: set[str] = field(default_factory=set, repr=False)
     """The claims that need an explicit yes: queued behind another once, or named only by an answer."""
     named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """The held entry's identifiers, if repeated alone: the next entry's, if that has other values and none of its
     own."""
-    nameless: frozenset[str] = field(default=frozenset(), repr=False)
+    denied_identifiers: frozenset[str] = field(default=frozenset(), repr=False)
     """Required fields of the held entry set last without identifier or word of correction: perhaps the next entry's."""
     read_back: Draft | None = None  # The standing context, as last read back.
     expected: Expectations = NOTHING_EXPECTED
@@ -251,8 +255,8 @@ class DialogueSession:
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""
     context: StandingContext = NOTHING_STANDS  # Values that later entries inherit.
     shift: Shift | None = None  # The site's current shift; None: unknown.
-    identifying: Identifying | None = None  # The sign-on being confirmed.
-    behind: Behind | None = field(default=None, repr=False)
+    identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
+    deferred_action: DeferredAction | None = field(default=None, repr=False)
     leaving: bool = False  # The operator was asked to finish the entry before a sign-on, sign-off or change.
     tries: int = 0  # Failed answers to the open question.
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.
@@ -263,10 +267,10 @@ class DialogueSession:
     timer: Timer = field(default_factory=Timer)
 
     def __post_init__(self) -> None:
-        self.state = self.resting
+        self.state = self.resting_state
 
     @property
-    def resting(self) -> State:
+    def resting_state(self) -> State:
         """The state with no open entry."""
         if self.settings.operators and not self.operator:
             return State.SIGNED_OFF
@@ -278,11 +282,11 @@ class DialogueSession:
         return next((one for one in self.settings.operators or () if one.name == self.operator), None)
 
     @property
-    def who(self) -> str | None:
+    def recording_operator(self) -> str | None:
         """The operator to record entries under."""
         return self.operator or self.settings.operator
 
-    def owned(self, entry: LastEntry | None) -> LastEntry | None:
+    def own_entry_or_none(self, entry: LastEntry | None) -> LastEntry | None:
         """The entry, if it is the current operator's and of the current form, or a closing; else None.
 
         A "no" must not change another operator's entry, and the current form cannot read a correction of another
@@ -291,14 +295,18 @@ class DialogueSession:
         known = entry is not None and (
             entry.draft.form == self.rules.form.name or self.settings.is_closing(entry.draft)
         )
-        return entry if entry is not None and known and entry.draft.operator == self.who else None
+        return entry if entry is not None and known and entry.draft.operator == self.recording_operator else None
 
-    def entry_named(self, said: Reading) -> LastEntry | None:
+    def find_named_entry(self, said: Reading) -> LastEntry | None:
         """The operator's entry with all identifiers in `said`: a standing one, else a refused one; None: none."""
         named = self.identifiers_of(values_of(said))
         refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
-        known = (*self.recorded.stand(), *(replace(one, refused=True) for one in refused))
-        owned = (one for one in known if named and self.owned(one) is not None and one.draft.act is not Act.CANCEL)
+        known = (*self.recorded.list_standing_entries(), *(replace(one, refused=True) for one in refused))
+        owned = (
+            one
+            for one in known
+            if named and self.own_entry_or_none(one) is not None and one.draft.act is not Act.CANCEL
+        )
         return next((one for one in owned if named.items() <= one.fields.items()), None)
 
     def was_named(self, said: Reading) -> bool:
@@ -310,10 +318,10 @@ class DialogueSession:
 
     def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
         """The identifying values, by the current form or the named one."""
-        of = self.rules.form if form is None else self.works.named(form)
+        of = self.rules.form if form is None else self.works.find_form(form)
         return {name: values[name] for name in (() if of is None else of.identifies) if name in values}
 
-    def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
+    def relate_to_claim(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """How `said` relates to a claim; None: the open one."""
         return claims.relate_claims(
             (claim or self.open_draft).reading, said, self.rules.identifying_fields, self._needed
@@ -325,13 +333,13 @@ class DialogueSession:
         form = self.rules.form
         return [name for name in form.identifies if form[name].required]
 
-    def join(self, said: Reading, claim: Draft) -> None:
+    def require_yes_if_partly_named(self, said: Reading, claim: Draft) -> None:
         """Require a yes for the claim if `said` names it only in part: it may mean another thing."""
         if claims.is_partly_named(claim.reading, said, self._needed):
             self.needs_yes.add(claim.utterance_id)
 
     @property
-    def thing(self) -> dict[str, FieldValue]:
+    def open_identifiers(self) -> dict[str, FieldValue]:
         """The open claim's identifiers that have a value."""
         fields = self.open_draft.reading.fields
         return {name: one for name in self.rules.identifying_fields for one in values_in(fields.get(name))[:1]}
@@ -366,50 +374,50 @@ class DialogueSession:
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """Open a draft: sets its verdict and clears all doubts."""
         self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
-        self.named_again, self.nameless = {}, frozenset()
+        self.named_again, self.denied_identifiers = {}, frozenset()
 
     def ask(self, question: Question) -> list[Order]:
         """Open a question; returns the order to ask it, or none while it is unspoken."""
         self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
         self.challenges += question.about is About.PROOF
-        return [] if question.unspoken else [self.put(question)]
+        return [] if question.unspoken else [self.say_question(question)]
 
-    def put_aloud(self) -> Say:
+    def say_open_question(self) -> Say:
         """The order to ask the open question, which is no longer unspoken."""
         self.question = replace(self.asked, unspoken=False)
-        return self.put(self.question)
+        return self.say_question(self.question)
 
-    def put(self, question: Question) -> Say:
+    def say_question(self, question: Question) -> Say:
         """The order to ask a question, or repeat it, in the units that the operator used."""
         known = values_of(self.open_draft.reading)
         beside = where_expected(known, self.rules.form, self.expected)
         say = render_question(question)
         if say.prompt in CONFIRMING and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
-        return self.repeatable(replace(say, known=known, beside=beside, terms=_terms_of(self, question)))
+        return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 
     def close(self) -> None:
         """Close the draft and its question."""
         self.draft = self.verdict = self.question = None
         self.leaving = False
-        self.named_again, self.nameless = {}, frozenset()
+        self.named_again, self.denied_identifiers = {}, frozenset()
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:
         """A prompt that "say again" repeats."""
-        return self.repeatable(Say(prompt, fields or {}, slots))
+        return self.make_repeatable(Say(prompt, fields or {}, slots))
 
-    def repeatable(self, say: Say) -> Say:
+    def make_repeatable(self, say: Say) -> Say:
         """Let "say again" repeat this prompt."""
-        return self.several([say])[0]
+        return self.make_repeatable_together([say])[0]
 
-    def several(self, says: Sequence[Say]) -> Sequence[Say]:
+    def make_repeatable_together(self, says: Sequence[Say]) -> Sequence[Say]:
         """Let "say again" repeat these prompts together."""
         self.spoken.again = tuple(says)
         return says
 
 
-def _terms_of(session: DialogueSession, question: Question) -> Terms:
+def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
     """The terms of the values that the question reads out."""
     match question.about:
         case About.CANCEL:
@@ -419,7 +427,7 @@ def _terms_of(session: DialogueSession, question: Question) -> Terms:
             units = find_spoken_units(session.open_draft.reading, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case _:
-            return terms_at_hand(session)
+            return terms_of_open_draft(session)
 
 
 def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
@@ -434,20 +442,20 @@ def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
 
 def terms_of(session: DialogueSession, entry: LastEntry) -> Terms:
     """The terms of an entry, read by its own form; empty if the device does not have that."""
-    form = session.works.named(entry.draft.form)
+    form = session.works.find_form(entry.draft.form)
     return Terms() if form is None else Terms(find_spoken_units(entry.draft.reading, replace(session.rules, form=form)))
 
 
-def terms_at_hand(session: DialogueSession) -> Terms:
+def terms_of_open_draft(session: DialogueSession) -> Terms:
     """The terms of the open draft, compared with the entries on record and in review."""
     draft, waiting = session.open_draft, session.recorded.aside.drafts
     aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
     return build_terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
 
 
-def last_told(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
+def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
     """The order to read out the last entry, or with another prompt an earlier one."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt
     if session.settings.is_closing(entry.draft):
-        return Say(prompt, session.settings.as_told(entry.fields, session.rules.form))
+        return Say(prompt, session.settings.as_trailer_field(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)

@@ -10,7 +10,7 @@ from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unk
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.events import RosterChanged, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import Behind, DialogueSession, Identifying
+from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
 from edge.records import Park, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
@@ -33,8 +33,8 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
     if (turned_away := _turned_away(session, candidates)) is not None:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
-    leaves = [one.operator.name for one in candidates] != [session.who]
-    behind = Behind(lambda: _sign_on(session, said), newcomer=True)
+    leaves = [one.operator.name for one in candidates] != [session.recording_operator]
+    behind = DeferredAction(lambda: _sign_on(session, said), newcomer=True)
     if leaves and (unfinished := drafting.ask_to_finish(session, behind)):
         return [noted, *unfinished]
     return [noted, *_sign_on(session, said)]
@@ -48,7 +48,7 @@ def _sign_on(session: DialogueSession, said: str) -> list[Order]:
     if len(candidates) == 1 and candidates[0].sure:
         return [*drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [*drafting.finish_open(session), *_ask_about(session, Identifying(candidates, form, back))]
+    return [*drafting.finish_open(session), *_ask_about(session, SignOnQuestion(candidates, form, back))]
 
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
@@ -85,8 +85,8 @@ def _let_begin(session: DialogueSession, who: SignOnCandidate, form: str | None)
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
     ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
-    session.on_break = session.identifying = session.behind = None
-    session.recorded.last = session.owned(session.recorded.last)
+    session.on_break = session.identifying = session.deferred_action = None
+    session.recorded.last = session.own_entry_or_none(session.recorded.last)
     chosen = take_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # first: the greeting is in his language
     told = [order for order in chosen if not isinstance(order, Work)]
@@ -109,9 +109,9 @@ def take_rights(session: DialogueSession, form: str | None = None) -> list[Order
     works_, spoken = session.works, _spoken(session)
     works_.allowed = allowed(session)
     changes, works_.language = spoken != works_.language, spoken
-    forbidden = works_.named(form)
+    forbidden = works_.find_form(form)
     refused: list[Order] = []
-    if forbidden is not None and forbidden not in works_.open:
+    if forbidden is not None and forbidden not in works_.allowed_forms:
         refused, form = [works.named(session, Prompt.NOT_ALLOWED, forbidden)], None
     orders = works.begin(session, form)
     if changes and not orders:
@@ -158,11 +158,11 @@ def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
     candidates, form = _candidates(session, _said(session, heard))
-    asked = Identifying(candidates, form, session.state)
+    asked = SignOnQuestion(candidates, form, session.state)
     return [heard.note_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
 
 
-def _ask_about(session: DialogueSession, asked: Identifying) -> list[Order]:
+def _ask_about(session: DialogueSession, asked: SignOnQuestion) -> list[Order]:
     if session.identifying is not None:
         asked = replace(asked, back=session.identifying.back)
     session.identifying, session.state, session.tries = asked, State.IDENTIFYING, 0
@@ -174,7 +174,7 @@ def question(session: DialogueSession) -> Say:
     return session.say(Prompt.IS_IT, operator=_identifying(session).candidates[0].number_and_name)
 
 
-def _identifying(session: DialogueSession) -> Identifying:
+def _identifying(session: DialogueSession) -> SignOnQuestion:
     if session.identifying is None:
         raise ValueError(f"the dialogue is {session.state}, but asks about nobody")
     return session.identifying
@@ -184,7 +184,7 @@ def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """Sign on the candidate, after a yes."""
     asked, session.identifying = _identifying(session), None
     if (told := _turned_away(session, asked.candidates[:1])) is not None:
-        session.state = session.resting if asked.back is State.SIGNED_OFF else asked.back
+        session.state = session.resting_state if asked.back is State.SIGNED_OFF else asked.back
         return [heard.note_as_heeded(), told]
     return [heard.note_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
 
@@ -209,7 +209,7 @@ def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
     """Return to the state before the question, with no sign-on."""
     back, session.identifying = _identifying(session).back, None
-    session.state = session.resting if back is State.SIGNED_OFF else back
+    session.state = session.resting_state if back is State.SIGNED_OFF else back
     return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
 
 
@@ -236,9 +236,9 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
 def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
     """Sign off; `put` are orders of the same step, whose parked utterances are counted."""
     name, called, ended = session.operator, session.called or _called(session), context.end_context(session)
-    session.operator = session.called = session.identifying = session.on_break = session.behind = None
+    session.operator = session.called = session.identifying = session.on_break = session.deferred_action = None
     session.state = State.SIGNED_OFF
-    session.recorded.last = session.owned(session.recorded.last)
+    session.recorded.last = session.own_entry_or_none(session.recorded.last)
     if name is None:
         return [*ended, *tell_aside(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
@@ -259,7 +259,11 @@ def _called(session: DialogueSession) -> str | None:
 def come_back(session: DialogueSession) -> list[Order]:
     """End the operator's break, if there is one."""
     away, session.on_break = session.on_break, None
-    return [] if away is None or session.who is None else [Shifted(session.who, ShiftChange.BACK)]
+    return (
+        []
+        if away is None or session.recording_operator is None
+        else [Shifted(session.recording_operator, ShiftChange.BACK)]
+    )
 
 
 def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
@@ -268,7 +272,11 @@ def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
         return [session.say(Prompt.PAUSED)]
     session.on_break = reason
     told = session.say(Prompt.PAUSED_FOR, away=reason)
-    return [told] if session.who is None else [Shifted(session.who, ShiftChange.BREAK, reason), told]
+    return (
+        [told]
+        if session.recording_operator is None
+        else [Shifted(session.recording_operator, ShiftChange.BREAK, reason), told]
+    )
 
 
 def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
@@ -285,7 +293,7 @@ def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
 def take_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
     """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
     session.settings = replace(session.settings, operators=taken.operators)
-    session.state = session.resting if session.state is State.SIGNED_OFF else session.state
+    session.state = session.resting_state if session.state is State.SIGNED_OFF else session.state
     return []
 
 

@@ -55,7 +55,7 @@ def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     reading = replace(
         unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD
     )
-    return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
+    return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT)
 
 
 def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
@@ -79,7 +79,11 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     draft = _draft(session, heard)
     verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
-    asks = [session.put(session.asked)] if session.state is not State.HELD else session.ask(session.is_entry_right)
+    asks = (
+        [session.say_question(session.asked)]
+        if session.state is not State.HELD
+        else session.ask(session.is_entry_right)
+    )
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [heard.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(heard.utterance_id,)) for name, one in draft.reading.fields.items()}
@@ -107,7 +111,7 @@ def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if _agrees(session, heard) and not corrects(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
-    return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
+    return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.say_question(session.asked)])]
 
 
 def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -132,7 +136,9 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         return amendments.object_to_last(session, heard)
     fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
     reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
-    session.draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
+    session.draft = Draft(
+        heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT
+    )
     session.verdict = judge_draft(session.draft, session.rules)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]

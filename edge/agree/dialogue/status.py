@@ -11,7 +11,7 @@ from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judge_draft
-from edge.agree.dialogue.session import DialogueSession, last_told
+from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
 from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
@@ -71,10 +71,12 @@ def waiting(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     """The last entry, or the last few."""
     if is_among(FEW, heard.reading.words, session.rules.language):
-        own = [one for one in session.recorded.stand() if session.owned(one) is not None][:MOST_TOLD]
-        return [last_told(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
+        own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
+            :MOST_TOLD
+        ]
+        return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
     entry = session.recorded.last or works.latest_elsewhere(session)
-    return [Say(Prompt.NO_ENTRY) if entry is None else last_told(session, entry)]
+    return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
 
 
 def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
@@ -97,7 +99,7 @@ def help_(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 def asked_again(session: DialogueSession) -> list[Say]:
     """The open question again, after a query; empty if none is open."""
     is_open = session.question is not None and session.state in QUESTIONS
-    return [session.put(session.asked)] if is_open else []
+    return [session.say_question(session.asked)] if is_open else []
 
 
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -155,7 +157,7 @@ def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
     noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
-        session.state = session.resting
+        session.state = session.resting_state
         asked = [] if session.works.chosen else [works.which(session)]
         return [*noted, session.say(Prompt.RESUMED), *asked]
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
@@ -175,9 +177,9 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     """Restore the state after a restart; the draft needs a yes, since utterances may be lost since."""
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
-    recorded.last = session.owned(started.last)
+    recorded.last = session.own_entry_or_none(started.last)
     session.works.allowed = shifts.allowed(session)
-    session.state = session.resting
+    session.state = session.resting_state
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
     recorded.entries.extend(started.entries)
@@ -225,8 +227,10 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
-        return session.ask(Question(About.CLOSE, fields=session.settings.as_told(values, session.rules.form)))
-    if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
+        return session.ask(Question(About.CLOSE, fields=session.settings.as_trailer_field(values, session.rules.form)))
+    if recorded.last is None or recorded.find_effective_event(recorded.last.event_id) != recorded.find_effective_event(
+        draft.replaces
+    ):
         return [Drop(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
     return session.ask(amendments.build_cancel_question(session, recorded.last))
@@ -236,5 +240,5 @@ def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]
     """Park a draft of another form, since the current form cannot ask about its fields."""
     session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
     orders = drafting.park_draft(session)
-    session.state = session.resting
+    session.state = session.resting_state
     return orders

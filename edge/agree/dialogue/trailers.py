@@ -43,10 +43,10 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
         return named
     if (named := named_place(form, context.standing_values(session))) is not None:
         return named
-    for one in session.recorded.stand():
+    for one in session.recorded.list_standing_entries():
         if session.settings.is_closing(one.draft):  # what was received before belongs to the closed trailer
             return None
-        if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
+        if session.own_entry_or_none(one) is not None and (named := named_place(form, one.fields)) is not None:
             return named
     return None
 
@@ -244,8 +244,8 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
         prompt = Prompt.RECORDED_REFUSED
     elif entry.owed and session.news.cut_off:
         prompt = Prompt.RECORDED_UNSENT
-    elif entry.operator not in {None, session.who}:
-        prompt, slots = Prompt.RECORDED_BY, {"operator": session.settings.called(by)}
+    elif entry.operator not in {None, session.recording_operator}:
+        prompt, slots = Prompt.RECORDED_BY, {"operator": session.settings.spoken_name_of(by)}
     elif ago < JUST_NOW:
         prompt = Prompt.RECORDED
     elif ago < THIS_HOUR:

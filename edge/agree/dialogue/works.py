@@ -12,7 +12,7 @@ from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import Behind, DialogueSession
+from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
@@ -48,25 +48,25 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change to another form; what is open must be finished first, as before a sign-off."""
     bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
-    form = None if bid is None else session.works.named(bid.form)
+    form = None if bid is None else session.works.find_form(bid.form)
     noted = heard.note_as_heeded(Reason.COMMAND)
     if form is None:
         said = "" if bid is None else bid.said
-        unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.open, said=said)
+        unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.allowed_forms, said=said)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), unknown]
-    if form not in session.works.open:
+    if form not in session.works.allowed_forms:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), named(session, Prompt.NOT_ALLOWED, form)]
     if form is session.rules.form and session.works.chosen:
-        session.behind = None
+        session.deferred_action = None
         return [noted, named(session, Prompt.WORK, form)]
-    if unfinished := drafting.ask_to_finish(session, Behind(lambda: _fill(session, form.name), newcomer=False)):
+    if unfinished := drafting.ask_to_finish(session, DeferredAction(lambda: _fill(session, form.name), newcomer=False)):
         return [noted, *unfinished]
     return [noted, *_fill(session, form.name)]
 
 
 def _fill(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
-    closed, session.behind = drafting.finish_open(session), None
+    closed, session.deferred_action = drafting.finish_open(session), None
     taken = take_up(session, Work(form, session.works.language))
     return [*closed, *taken, named(session, Prompt.WORK, session.rules.form)]
 
@@ -77,7 +77,7 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
     Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
     """
     recorded, before, works = session.recorded, session.rules.form, session.works
-    form = before if work.form is None else works.named(work.form)
+    form = before if work.form is None else works.find_form(work.form)
     if form is None:
         raise ValueError(f"form {work.form!r} is not at hand: {', '.join(one.name for one in works.forms)}")
     language = works.own_language if work.language is None else language_named(work.language)
@@ -85,12 +85,12 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
         _tell_in_its_words(session, before)
         recorded.left[before.name] = recorded.last
     session.rules = replace(session.rules, form=form, language=language)
-    works.language, works.chosen = work.language, work.form is not None or len(works.open) == 1
+    works.language, works.chosen = work.language, work.form is not None or len(works.allowed_forms) == 1
     session.breath.words, session.scanned = (), ((), None)
     if form is not before:
-        recorded.last = session.owned(recorded.left.pop(form.name, None))
-        recorded.mark_last()
-    session.state = session.resting
+        recorded.last = session.own_entry_or_none(recorded.left.pop(form.name, None))
+        recorded.mark_last_if_refused()
+    session.state = session.resting_state
     return [work]
 
 
@@ -107,7 +107,7 @@ def _with_form(form: Form, say: Say) -> Say:
 
 def begin(session: DialogueSession, form: str | None) -> list[Order]:
     """After a sign-on, take the form that was named or is the only one, or ask."""
-    only = session.works.open[0].name if len(session.works.open) == 1 else None
+    only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
         return [*take_up(session, Work(None, session.works.language)), which(session)]
     if only is not None and session.rules.form.name == only and session.works.chosen:
@@ -117,12 +117,12 @@ def begin(session: DialogueSession, form: str | None) -> list[Order]:
 
 def named(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
     """A prompt about forms, which "say again" repeats."""
-    return session.repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
+    return session.make_repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
 
 
 def which(session: DialogueSession) -> Say:
     """The question which form to fill."""
-    return named(session, Prompt.WHICH_WORK, *session.works.open)
+    return named(session, Prompt.WHICH_WORK, *session.works.allowed_forms)
 
 
 def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -133,7 +133,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say which form is being filled, or ask for it."""
     form = session.rules.form
-    others = [one for one in session.works.open if one is not form]
+    others = [one for one in session.works.allowed_forms if one is not form]
     if session.state is State.CHOOSING_WORK:
         return [which(session)]
     return [named(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
@@ -141,17 +141,19 @@ def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
     """The operator's newest entry, if it is of another form of the device."""
-    own = (one for one in session.recorded.stand() if one.draft.operator == session.who)
+    own = (one for one in session.recorded.list_standing_entries() if one.draft.operator == session.recording_operator)
     newest = next(own, None)
     if newest is None or newest.draft.form == session.rules.form.name:
         return None
-    return None if session.works.named(newest.draft.form) is None else newest
+    return None if session.works.find_form(newest.draft.form) is None else newest
 
 
 def tell_elsewhere(session: DialogueSession) -> list[Order]:
     """Tell that the last entry is of another form, which must be chosen to change it; empty if it is not."""
     found = latest_elsewhere(session)
-    form = next((one for one in session.works.open if found is not None and one.name == found.draft.form), None)
+    form = next(
+        (one for one in session.works.allowed_forms if found is not None and one.name == found.draft.form), None
+    )
     return [] if form is None else [named(session, Prompt.OTHER_WORK, form)]
 
 
