@@ -116,8 +116,8 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.ADJUST: status.adjust_voice,
     Step.SIGN_ON: shifts.sign_on,
     Step.WHO: shifts.ask_who,
-    Step.SIGN_ON_ASKED: shifts.sign_on_asked,
-    Step.SOMEBODY_ELSE: shifts.ask_about_next,
+    Step.SIGN_ON_ASKED: shifts.sign_on_candidate,
+    Step.SOMEBODY_ELSE: shifts.ask_about_next_candidate,
     Step.WHO_AGAIN: shifts.ask_who_again,
     Step.SIGN_OFF: shifts.sign_off,
     Step.SWITCH: works.switch,
@@ -140,8 +140,8 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.ALARM: status.alarm,
     Step.NEW_SHIFT: context.end_context_with_shift,
     Step.UNUSED: shifts.sign_off_unused,
-    Step.NOBODY: shifts.leave_unasked,
-    Step.ROSTER: shifts.take_roster,
+    Step.NOBODY: shifts.abandon_sign_on,
+    Step.ROSTER: shifts.replace_roster,
     Step.RESTORE: status.restore,
 }
 """The functions of all other steps. The table passes each only the event type that it expects."""
@@ -354,7 +354,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     if session.state is State.IDLE and session.queued_draft is not None:
         orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:
-        orders += shifts.keep_to_roster(session)
+        orders += shifts.apply_roster(session)
     if session.state is State.IDLE and not session.news.interrupted:
         orders += receipts.tell_news(session)
     return orders

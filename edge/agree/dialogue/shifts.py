@@ -25,33 +25,33 @@ MINUTE_S = 60
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign on the operator who is named, ask who it is, or reject the name."""
-    noted, said = heard.note_as_heeded(Reason.COMMAND), _said(session, heard)
+    noted, said = heard.note_as_heeded(Reason.COMMAND), _words_after_sign_on(session, heard)
     candidates, _ = _candidates(session, said)
     if not candidates:
         name = render_unknown_name(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
-    if (turned_away := _turned_away(session, candidates)) is not None:
+    if (turned_away := _reject_without_rights(session, candidates)) is not None:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.recording_operator]
-    behind = DeferredAction(lambda: _sign_on(session, said), newcomer=True)
+    behind = DeferredAction(lambda: _sign_on_by_roster(session, said), newcomer=True)
     if leaves and (unfinished := drafting.ask_to_finish(session, behind)):
         return [noted, *unfinished]
-    return [noted, *_sign_on(session, said)]
+    return [noted, *_sign_on_by_roster(session, said)]
 
 
-def _sign_on(session: DialogueSession, said: str) -> list[Order]:
+def _sign_on_by_roster(session: DialogueSession, said: str) -> list[Order]:
     """Sign on the operator by the current roster, or ask if it is doubtful."""
     candidates, form = _candidates(session, said)
     if not candidates:
         return []
     if len(candidates) == 1 and candidates[0].sure:
-        return [*drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
+        return [*drafting.finish_open(session), *_begin_operator_shift(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [*drafting.finish_open(session), *_ask_about(session, SignOnQuestion(candidates, form, back))]
+    return [*drafting.finish_open(session), *_ask_about_candidates(session, SignOnQuestion(candidates, form, back))]
 
 
-def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
+def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and find_sign_on_candidates(
@@ -66,20 +66,20 @@ def _candidates(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandid
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = with_work(said, forms, language) if len(forms) > 1 else None
-    alone = () if both is not None and session.settings.operators is None else _named(session, said)
-    return (alone, None) if alone or both is None else (_named(session, both[0]), both[1])
+    alone = () if both is not None and session.settings.operators is None else _find_operators(session, said)
+    return (alone, None) if alone or both is None else (_find_operators(session, both[0]), both[1])
 
 
-def _named(session: DialogueSession, said: str) -> tuple[SignOnCandidate, ...]:
+def _find_operators(session: DialogueSession, said: str) -> tuple[SignOnCandidate, ...]:
     if session.settings.operators is None:  # without a roster, any name
         return (SignOnCandidate(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
     return find_sign_on_candidates(said, session.settings.operators, session.rules.language)
 
 
-def _let_begin(session: DialogueSession, who: SignOnCandidate, form: str | None) -> list[Order]:
+def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: str | None) -> list[Order]:
     before, name = session.operator, who.operator.name
     if before == name:
-        shifted = come_back(session)
+        shifted = end_break(session)
     else:
         ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
@@ -87,27 +87,34 @@ def _let_begin(session: DialogueSession, who: SignOnCandidate, form: str | None)
     session.operator, session.called, session.state = name, who.called, State.IDLE
     session.on_break = session.identifying = session.deferred_action = None
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
-    chosen = take_rights(session, form)
+    chosen = apply_operator_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # first: the greeting is in his language
     told = [order for order in chosen if not isinstance(order, Work)]
-    return [*shifted, *ended, *changed, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session), *told]
+    return [
+        *shifted,
+        *ended,
+        *changed,
+        session.say(Prompt.SIGNED_ON, operator=who.called),
+        *announce_refused_events(session),
+        *told,
+    ]
 
 
-def _turned_away(session: DialogueSession, candidates: tuple[SignOnCandidate, ...]) -> Say | None:
+def _reject_without_rights(session: DialogueSession, candidates: tuple[SignOnCandidate, ...]) -> Say | None:
     """The prompt that no candidate may fill a form of this device; None if one may."""
-    if any(_has_work(session, one.operator) for one in candidates):
+    if any(_may_fill_any_form(session, one.operator) for one in candidates):
         return None
     return session.say(Prompt.NO_WORK, operator=candidates[0].called)
 
 
-def _has_work(session: DialogueSession, operator: Operator) -> bool:
+def _may_fill_any_form(session: DialogueSession, operator: Operator) -> bool:
     return operator.forms is None or any(form.name in operator.forms for form in session.works.forms)
 
 
-def take_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
+def apply_operator_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
     """Set the operator's allowed forms and language; `form` is the one that he named."""
-    works_, spoken = session.works, _spoken(session)
-    works_.allowed = allowed(session)
+    works_, spoken = session.works, _operator_language(session)
+    works_.allowed = find_allowed_forms(session)
     changes, works_.language = spoken != works_.language, spoken
     forbidden = works_.find_form(form)
     refused: list[Order] = []
@@ -119,19 +126,19 @@ def take_rights(session: DialogueSession, form: str | None = None) -> list[Order
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
 
 
-def _spoken(session: DialogueSession) -> str | None:
+def _operator_language(session: DialogueSession) -> str | None:
     """The operator's language on the roster; None: the device's own."""
     language = None if session.signed_on is None else session.signed_on.language
     return None if language == session.works.own_language.code else language
 
 
-def allowed(session: DialogueSession) -> frozenset[str] | None:
+def find_allowed_forms(session: DialogueSession) -> frozenset[str] | None:
     """The forms that the roster allows the operator; None: all."""
     signed_on = session.signed_on
     return None if signed_on is None or signed_on.forms is None else frozenset(signed_on.forms)
 
 
-def held(session: DialogueSession) -> list[Order]:
+def announce_refused_events(session: DialogueSession) -> list[Order]:
     """Announce the refused events at sign-on: until they are resolved, they are not in stock."""
     if not session.recorded.refused:
         return []
@@ -147,54 +154,59 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said = heard.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
-    return session.settings.operators is not None and bool(_candidates(session, _said(session, heard))[0])
+    return session.settings.operators is not None and bool(
+        _candidates(session, _words_after_sign_on(session, heard))[0]
+    )
 
 
 def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether the words are only an operator's name or number: "it's ana"."""
-    return bool(_named(session, presented(heard.reading.words, session.rules.language)))
+    return bool(_find_operators(session, presented(heard.reading.words, session.rules.language)))
 
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
-    candidates, form = _candidates(session, _said(session, heard))
+    candidates, form = _candidates(session, _words_after_sign_on(session, heard))
     asked = SignOnQuestion(candidates, form, session.state)
-    return [heard.note_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
+    return [heard.note_as_heeded(Reason.COMMAND), *_ask_about_candidates(session, asked)]
 
 
-def _ask_about(session: DialogueSession, asked: SignOnQuestion) -> list[Order]:
+def _ask_about_candidates(session: DialogueSession, asked: SignOnQuestion) -> list[Order]:
     if session.identifying is not None:
         asked = replace(asked, back=session.identifying.back)
     session.identifying, session.state, session.tries = asked, State.IDENTIFYING, 0
-    return [question(session)]
+    return [ask_about_candidate(session)]
 
 
-def question(session: DialogueSession) -> Say:
+def ask_about_candidate(session: DialogueSession) -> Say:
     """The question whether the first candidate is meant."""
-    return session.say(Prompt.IS_IT, operator=_identifying(session).candidates[0].number_and_name)
+    return session.say(Prompt.IS_IT, operator=_open_sign_on_question(session).candidates[0].number_and_name)
 
 
-def _identifying(session: DialogueSession) -> SignOnQuestion:
+def _open_sign_on_question(session: DialogueSession) -> SignOnQuestion:
     if session.identifying is None:
         raise ValueError(f"the dialogue is {session.state}, but asks about nobody")
     return session.identifying
 
 
-def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def sign_on_candidate(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign on the candidate, after a yes."""
-    asked, session.identifying = _identifying(session), None
-    if (told := _turned_away(session, asked.candidates[:1])) is not None:
+    asked, session.identifying = _open_sign_on_question(session), None
+    if (told := _reject_without_rights(session, asked.candidates[:1])) is not None:
         session.state = session.resting_state if asked.back is State.SIGNED_OFF else asked.back
         return [heard.note_as_heeded(), told]
-    return [heard.note_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
+    return [heard.note_as_heeded(), *_begin_operator_shift(session, asked.candidates[0], asked.form)]
 
 
-def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_about_next_candidate(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask about the next candidate, after a no."""
-    asked = _identifying(session)
+    asked = _open_sign_on_question(session)
     if asked.candidates[1:]:
-        return [heard.note_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
-    return [heard.note_as_heeded(), *leave_unasked(session, heard)]
+        return [
+            heard.note_as_heeded(),
+            *_ask_about_candidates(session, replace(asked, candidates=asked.candidates[1:])),
+        ]
+    return [heard.note_as_heeded(), *abandon_sign_on(session, heard)]
 
 
 def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -202,13 +214,13 @@ def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     noted = heard.note_as_not_understood()
     session.tries += 1
     if session.tries >= drafting.MOST_TRIES:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), *leave_unasked(session, heard)]
-    return [noted, Sound(Earcon.NOT_UNDERSTOOD), question(session)]
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, heard)]
+    return [noted, Sound(Earcon.NOT_UNDERSTOOD), ask_about_candidate(session)]
 
 
-def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
+def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
     """Return to the state before the question, with no sign-on."""
-    back, session.identifying = _identifying(session).back, None
+    back, session.identifying = _open_sign_on_question(session).back, None
     session.state = session.resting_state if back is State.SIGNED_OFF else back
     return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
 
@@ -221,7 +233,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if unfinished := drafting.ask_to_finish(session):
         return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.finish_open(session)
-    return [heard.note_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
+    return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
 
 
 def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
@@ -230,33 +242,37 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
         return []
     minutes = f"{idle_s / MINUTE_S:g}"
-    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_leave(session, UNUSED)]
+    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, UNUSED)]
 
 
-def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
+def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
     """Sign off; `put` are orders of the same step, whose parked utterances are counted."""
-    name, called, ended = session.operator, session.called or _called(session), context.end_context(session)
+    name, called, ended = (
+        session.operator,
+        session.called or _operator_spoken_name(session),
+        context.end_context(session),
+    )
     session.operator = session.called = session.identifying = session.on_break = session.deferred_action = None
     session.state = State.SIGNED_OFF
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     if name is None:
-        return [*ended, *tell_aside(session, *put), session.say(Prompt.SIGNED_OFF)]
+        return [*ended, *tell_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
-    return [Shifted(name, ShiftChange.OFF, why), *ended, told, *_in_own_language(session)]
+    return [Shifted(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
 
 
-def _in_own_language(session: DialogueSession) -> list[Order]:
+def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
     return works.take_up(session, Work(session.rules.form.name)) if session.works.language is not None else []
 
 
-def _called(session: DialogueSession) -> str | None:
+def _operator_spoken_name(session: DialogueSession) -> str | None:
     """The operator's first spoken name on the roster; None if it has none."""
     return next(iter(session.signed_on.spoken), None) if session.signed_on is not None else None
 
 
-def come_back(session: DialogueSession) -> list[Order]:
+def end_break(session: DialogueSession) -> list[Order]:
     """End the operator's break, if there is one."""
     away, session.on_break = session.on_break, None
     return (
@@ -266,7 +282,7 @@ def come_back(session: DialogueSession) -> list[Order]:
     )
 
 
-def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
+def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
     """Begin a break; without a reason it is only a pause."""
     if reason is None:
         return [session.say(Prompt.PAUSED)]
@@ -279,7 +295,7 @@ def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
     )
 
 
-def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
+def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
     """The number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
@@ -290,30 +306,32 @@ def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
 # Changes of the roster.
 
 
-def take_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
+def replace_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
     """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
     session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting_state if session.state is State.SIGNED_OFF else session.state
     return []
 
 
-def keep_to_roster(session: DialogueSession) -> list[Order]:
+def apply_roster(session: DialogueSession) -> list[Order]:
     """Once nothing is open, apply the roster: sign off an operator it lacks, or change his forms and language."""
     if session.settings.operators and session.signed_on is None:
-        return _dismiss(session)
-    stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)
+        return _sign_off_unlisted(session)
+    stays = session.works.allowed == find_allowed_forms(session) and session.works.language == _operator_language(
+        session
+    )
     if session.signed_on is None or stays:
         return []
-    if not _has_work(session, session.signed_on):
+    if not _may_fill_any_form(session, session.signed_on):
         called = session.called or session.operator or ""
-        return [session.say(Prompt.NO_WORK, operator=called), *_leave(session, NOT_LISTED)]
+        return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None
-    return take_rights(session, chosen if chosen in (allowed(session) or {chosen}) else None)
+    return apply_operator_rights(session, chosen if chosen in (find_allowed_forms(session) or {chosen}) else None)
 
 
-def _dismiss(session: DialogueSession) -> list[Order]:
+def _sign_off_unlisted(session: DialogueSession) -> list[Order]:
     if session.operator is None:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]
     told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
-    return [told, *_leave(session, NOT_LISTED)]
+    return [told, *_sign_off_operator(session, NOT_LISTED)]

@@ -46,7 +46,7 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _why_away(session: DialogueSession) -> Say:
-    asks = {State.IDENTIFYING: shifts.question, State.CHOOSING_WORK: works.which}.get(session.state)
+    asks = {State.IDENTIFYING: shifts.ask_about_candidate, State.CHOOSING_WORK: works.which}.get(session.state)
     if asks is not None:
         return asks(session)
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
@@ -65,7 +65,7 @@ def waiting(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
-    return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_aside(session)]
+    return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_review_count(session)]
 
 
 def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
@@ -150,12 +150,12 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = drafting.park_draft(session)
     session.state = State.PAUSED
-    return [heard.note_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
+    return [heard.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
-    noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
+    noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
     if session.draft is None or session.question is None:
         session.state = session.resting_state
         asked = [] if session.works.chosen else [works.which(session)]
@@ -178,14 +178,14 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.own_entry_or_none(started.last)
-    session.works.allowed = shifts.allowed(session)
+    session.works.allowed = shifts.find_allowed_forms(session)
     session.state = session.resting_state
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
     recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
-    told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
+    told = shifts.announce_refused_events(session) if session.state is not State.SIGNED_OFF else []
     told += context.restore_context(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # asking about it ends the break
@@ -194,7 +194,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
         besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [*told, *besides, *shifts.come_back(session), *_take_up(session, started.draft)]
+        return [*told, *besides, *shifts.end_break(session), *_take_up(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
