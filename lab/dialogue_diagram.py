@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, leads
+from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, list_following_states
 
 _INTRODUCTION = """\
 # The dialogue
@@ -183,7 +183,7 @@ def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
     return [
         event.value
         for event in Event
-        if event not in _ANYWHERE and any(leads(state, event) & targets for state in states)
+        if event not in _ANYWHERE and any(list_following_states(state, event) & targets for state in states)
     ]
 
 
@@ -202,7 +202,7 @@ def _cell(state: State, event: Event) -> str:
     step = TABLE[state][event]
     if step is Step.NOTHING:
         return ""
-    to = [target.value for target in State if target in leads(state, event) and target is not state]
+    to = [target.value for target in State if target in list_following_states(state, event) and target is not state]
     return f"{step} ({', '.join(to)})" if to else step.value
 
 

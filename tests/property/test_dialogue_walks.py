@@ -36,7 +36,7 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import DialogueSettings
-from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
 from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
 from edge.understand.proposal import proposal
 
@@ -139,17 +139,19 @@ class Walk:
             self.heard.add(happening.utterance_id)
         waits = self.dialogue._session.queued_draft is not None
         orders = self.dialogue.handle(happening)
-        allowed = leads(before, event)
+        allowed = list_following_states(before, event)
         if waits and State.IDLE in allowed:  # its turn has come
             allowed |= QUESTIONS
         if State.IDLE in allowed and self.dialogue.operator is None:  # nobody speaks who is not on the roster
             allowed |= {State.SIGNED_OFF}
         if event is Event.UNCLEAR:
-            allowed |= leads(before, Event.DOUBTED_SIGN_ON)
+            allowed |= list_following_states(before, Event.DOUBTED_SIGN_ON)
         if event is Event.NOISE:  # talk that answers a question is none
-            allowed |= leads(before, Event.UNCLEAR)
+            allowed |= list_following_states(before, Event.UNCLEAR)
         if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
-            allowed = allowed.union(*(leads(before, one) for one in (Event.CONTEXT, Event.ENTRY, Event.PART)))
+            allowed = allowed.union(
+                *(list_following_states(before, one) for one in (Event.CONTEXT, Event.ENTRY, Event.PART))
+            )
         assert self.dialogue.state in allowed, (before, event, self.dialogue.state)
         for order in orders:
             self.see(order)

@@ -5,7 +5,7 @@ from pathlib import Path
 from dockvoice_protocol.languages import LANGUAGES
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
-from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
+from edge.agree.dialogue.table import FOLLOWING_STATES, TABLE, Event, State, Step, list_following_states
 from edge.records.speech import Prompt
 from edge.speak.wording import prompts
 from lab.dialogue_diagram import RELATIONS, page
@@ -20,14 +20,14 @@ def test_the_table_has_no_holes() -> None:
 def test_every_state_can_be_reached_and_left() -> None:
     for state in State:
         others = set(State) - {state}
-        assert any(state in leads(other, event) for other in others for event in Event)
-        assert any(leads(state, event) - {state} for event in Event)
+        assert any(state in list_following_states(other, event) for other in others for event in Event)
+        assert any(list_following_states(state, event) - {state} for event in Event)
 
 
 def test_every_step_is_taken_somewhere() -> None:
     taken = {step for row in TABLE.values() for step in row.values()}
     assert taken == set(Step)
-    assert set(LEADS) <= taken
+    assert set(FOLLOWING_STATES) <= taken
 
 
 def test_every_step_of_the_table_can_be_done() -> None:

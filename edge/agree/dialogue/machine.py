@@ -49,9 +49,9 @@ from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Par
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 ANSWERS: Mapping[Command, status.QueryHandler] = {
-    Command.SAY_AGAIN: status.again,
-    Command.HOW_MANY_WAITING: status.waiting,
-    Command.WHAT_IS_OPEN: status.waiting,  # Where no entry can be open; otherwise a step of its own takes it.
+    Command.SAY_AGAIN: status.repeat_last_prompts,
+    Command.HOW_MANY_WAITING: status.say_pending_counts,
+    Command.WHAT_IS_OPEN: status.say_pending_counts,  # Where no entry can be open; else its own step takes it.
     Command.HOW_MANY_HERE: trailers.tally,
     Command.HOW_MANY_ON_TRAILER: trailers.sums,
     Command.WHAT_IS_LEFT: trailers.left,
@@ -64,7 +64,7 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
         Say(Prompt.LISTENING),
         *(session.say_question(one) for one in (session.question,) if one is not None and not one.unspoken),
     ],
-    Command.HELP: status.help_,
+    Command.HELP: status.say_help,
 }
 """The handler that answers each query command."""
 
@@ -72,19 +72,19 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Answer a query command without changing state; without a command, give help or the last entry."""
     asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
-    return [*status.note(session, heard), *session.make_repeatable_together(ANSWERS[asked](session, heard))]
+    return [*status.record_utterance(session, heard), *session.make_repeatable_together(ANSWERS[asked](session, heard))]
 
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
-    Step.NOTE: status.note,
+    Step.NOTE: status.record_utterance,
     Step.BEGIN: amendments.begin_or_replace_last,
-    Step.NEXT: standing.else_left(corrections.begin_next),
-    Step.CORRECT: standing.else_left(corrections.correct_held),
+    Step.NEXT: standing.queue_over_open_context(corrections.begin_next),
+    Step.CORRECT: standing.queue_over_open_context(corrections.correct_held),
     Step.AMEND: amendments.correct_last,
-    Step.ANSWER: standing.else_left(answers.take_answer),
-    Step.SCAN: standing.else_left(scans.take_scan),
+    Step.ANSWER: standing.queue_over_open_context(answers.take_answer),
+    Step.SCAN: standing.queue_over_open_context(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
-    Step.PROVE: standing.else_left(answers.compare_check_digits),
+    Step.PROVE: standing.queue_over_open_context(answers.compare_check_digits),
     Step.AGREE: closing.accept_closing_question,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
@@ -102,7 +102,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TAKE_BACK: amendments.cancel_last,
     Step.DEFER: drafting.keep_until_model_answers,
     Step.PUT_OFF: drafting.doubt_until_model_answers,
-    Step.TURN_AWAY: status.turn_away,
+    Step.TURN_AWAY: status.park_unaccepted_values,
     Step.TELL: _answer_query,
     Step.CLOSE: closing.ask_to_close_trailer,
     Step.CLOSE_NEXT: closing.commit_and_ask_to_close,
@@ -111,8 +111,8 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.park_on_request,
     Step.SET: standing.set_context,
-    Step.PAUSE: status.pause,
-    Step.RESUME: status.resume,
+    Step.PAUSE: status.begin_pause,
+    Step.RESUME: status.end_pause,
     Step.ADJUST: status.adjust_voice,
     Step.SIGN_ON: shifts.sign_on,
     Step.WHO: shifts.ask_who,
@@ -132,17 +132,17 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.WHICH: drafting.ask_which_value,
     Step.LAPSE: drafting.handle_question_timeout,
     Step.LET_GO: status.end_pause_of_draft,
-    Step.LISTEN: status.fall_silent,
+    Step.LISTEN: status.stop_speaking,
     Step.REMEMBER: receipts.record_commit,
     Step.COUNT: receipts.count_receipt,
     Step.NEWS: receipts.queue_news,
     Step.DECIDED: review.apply_office_decision,
-    Step.ALARM: status.alarm,
+    Step.ALARM: status.announce_fault,
     Step.NEW_SHIFT: context.end_context_with_shift,
     Step.UNUSED: shifts.sign_off_unused,
     Step.NOBODY: shifts.abandon_sign_on,
     Step.ROSTER: shifts.replace_roster,
-    Step.RESTORE: status.restore,
+    Step.RESTORE: status.restore_after_restart,
 }
 """The functions of all other steps. The table passes each only the event type that it expects."""
 

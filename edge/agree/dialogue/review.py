@@ -29,15 +29,15 @@ def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> 
         elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
         told = [works.named(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
         return [
-            *status.note(session, heard),
-            *session.make_repeatable_together([*status.waiting(session, heard), *told]),
+            *status.record_utterance(session, heard),
+            *session.make_repeatable_together([*status.say_pending_counts(session, heard), *told]),
         ]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
         asked.clear()
     draft = next(one for one in drafts if one.utterance_id not in asked)
     asked.add(draft.utterance_id)
-    return [*status.note(session, heard), *_ask_about(session, draft)]
+    return [*status.record_utterance(session, heard), *_ask_about(session, draft)]
 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
@@ -81,8 +81,8 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.about is About.CLOSE:
         return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
-        return [*status.note(session, heard), session.say_question(session.question)]
-    return [*status.note(session, heard), *drafting.hold_draft(session)]
+        return [*status.record_utterance(session, heard), session.say_question(session.question)]
+    return [*status.record_utterance(session, heard), *drafting.hold_draft(session)]
 
 
 def park_on_request(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -22,7 +22,7 @@ from edge.records.speech import Prompt, Say
 SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
-_TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
+_ANSWERED_BY_CONTEXT = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
 """The questions that a context field may answer."""
 
 
@@ -30,43 +30,45 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
     if draft is None:
-        return _begin(session, heard)
+        return _begin_context(session, heard)
     if context.is_between_entries(session):
-        return [*corrections.drop_open_question(session), *_begin(session, heard)]
+        return [*corrections.drop_open_question(session), *_begin_context(session, heard)]
     if draft.act is Act.CONTEXT:
-        return _go_on(session, heard, draft)
+        return _change_open_context(session, heard, draft)
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
         said, language = heard.reading, session.rules.language
         lasts = len(said.fields) > 1 or from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
-        return [*left, *_begin(session, heard)]
-    if session.asked.field in heard.reading.fields and session.about in _TAKING:
-        return answers.take_answer(session, replace(_as_answer(session, heard), stands=tuple(heard.reading.fields)))
-    return _set_besides(session, heard)
+        return [*left, *_begin_context(session, heard)]
+    if session.asked.field in heard.reading.fields and session.about in _ANSWERED_BY_CONTEXT:
+        return answers.take_answer(
+            session, replace(_as_answer_to_open(session, heard), stands=tuple(heard.reading.fields))
+        )
+    return _set_over_question(session, heard)
 
 
-def _begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    return drafting.begin_draft(session, heard, _draft(session, heard), heard.verdict)
+def _begin_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    return drafting.begin_draft(session, heard, _build_context_draft(session, heard), heard.verdict)
 
 
-def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
+def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     reading = replace(
         unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD
     )
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT)
 
 
-def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it."""
     if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
-        return answers.take_answer(session, _as_answer(session, heard))
-    said = drafting.read_with_acoustic_doubts(session, _as_answer(session, heard))
+        return answers.take_answer(session, _as_answer_to_open(session, heard))
+    said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, heard))
     return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
-def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+def _as_answer_to_open(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
     words, language = heard.reading.words, session.rules.language
     lasting = from_now_on(words, language)
@@ -74,9 +76,9 @@ def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHear
     return replace(heard, reading=replace(heard.reading, words=tuple(lasting[1]) if lasting else words, act=act))
 
 
-def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Set the context for later entries over a question about an entry, if its own fields leave no doubt."""
-    draft = _draft(session, heard)
+    draft = _build_context_draft(session, heard)
     verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = (
@@ -92,29 +94,29 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
-def else_left(step: SpeechStep) -> SpeechStep:
+def queue_over_open_context(step: SpeechStep) -> SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         draft, once = session.draft, set(session.rules.form.said_once)
         if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
             return step(session, heard)
-        return _leave(session, heard)
+        return _queue_or_reject(session, heard)
 
     return set_aside_or_step
 
 
-def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if heard.reading.act is not Act.RECORD:
         return drafting.doubt_held_entry(session, heard) if is_held else drafting.reject_answer(session, heard)
-    if _agrees(session, heard) and not corrects(heard.reading.words, session.rules.language):
+    if _accepts_open_context(session, heard) and not corrects(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
     return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.say_question(session.asked)])]
 
 
-def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether an entry accepts the context that was read back before it, as silence does.
 
     After words that were not understood only a complete entry with the same context does: its readback includes that.
@@ -147,4 +149,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)
-    return [Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE), *status.asked_again(session)]
+    return [
+        Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE),
+        *status.repeat_after_query(session),
+    ]

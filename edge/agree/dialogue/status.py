@@ -26,7 +26,7 @@ MOST_TOLD = 3  # How many of the last entries are read out: a listener does not 
 # Utterances and queries.
 
 
-def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def record_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Record the utterance, and do nothing else."""
     if heard.verdict.outcome is Outcome.IGNORE:
         return [heard.note_utterance()]
@@ -34,18 +34,18 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.note_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
 
 
-def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the values that were dictated in a state that accepts none, and say why."""
     if not heard.reading.fields:
-        return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
+        return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
     said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_away(session)]
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
 
 
-def _why_away(session: DialogueSession) -> Say:
+def _say_why_unaccepted(session: DialogueSession) -> Say:
     asks = {State.IDENTIFYING: shifts.ask_about_candidate, State.CHOOSING_WORK: works.which}.get(session.state)
     if asks is not None:
         return asks(session)
@@ -55,20 +55,20 @@ def _why_away(session: DialogueSession) -> Say:
 QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
 
 
-def again(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The last prompts again, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
 
 
-def waiting(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
     return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_review_count(session)]
 
 
-def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     """The last entry, or the last few."""
     if is_among(FEW, heard.reading.words, session.rules.language):
         own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
@@ -79,7 +79,7 @@ def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
 
 
-def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     """Today's number of entries at the named place, else at that of the last entry."""
     named, entry = values_of(heard.reading), session.recorded.last
     if not named and entry is not None:
@@ -89,14 +89,14 @@ def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
 
 
-def help_(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
         return [works.which(session)]
-    return [Say(drafting.HELP_PROMPTS[session.state]), *asked_again(session)]
+    return [Say(drafting.HELP_PROMPTS[session.state]), *repeat_after_query(session)]
 
 
-def asked_again(session: DialogueSession) -> list[Say]:
+def repeat_after_query(session: DialogueSession) -> list[Say]:
     """The open question again, after a query; empty if none is open."""
     is_open = session.question is not None and session.state in QUESTIONS
     return [session.say_question(session.asked)] if is_open else []
@@ -105,10 +105,10 @@ def asked_again(session: DialogueSession) -> list[Say]:
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change the voice's volume or speed."""
     what = heard.reading.command or Command.SAY_AGAIN
-    return [*note(session, heard), Adjust(what), Say(Prompt(what.value))]
+    return [*record_utterance(session, heard), Adjust(what), Say(Prompt(what.value))]
 
 
-def fall_silent(session: DialogueSession, _: object) -> list[Order]:
+def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
     """Stop speaking, unless the prompt has priority."""
     latest = session.spoken.latest
     return [] if latest is not None and latest.priority else [Hush()]
@@ -117,7 +117,7 @@ def fall_silent(session: DialogueSession, _: object) -> list[Order]:
 # Faults.
 
 
-def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
+def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
     """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
     The operator may not have heard the readback of a held entry: ask whether it is right.
@@ -132,7 +132,7 @@ def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
 # Pauses and the restart.
 
 
-def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Pause: a held entry is committed, or asked about if doubted, and a question stays open until its timeout.
 
     A cancellation or a closing that is being asked about is dropped.
@@ -141,7 +141,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """
     reason = break_reason(heard.reading.words, session.rules.language)
     if session.state is State.PAUSED and reason in {None, session.on_break}:
-        return note(session, heard)
+        return record_utterance(session, heard)
     orders: list[Order] = []
     if session.state is State.HELD and session.doubted:
         session.question = session.is_entry_right
@@ -153,7 +153,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
 
-def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
     noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
     if session.draft is None or session.question is None:
@@ -173,7 +173,7 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
     return [order for order in orders if not isinstance(order, Say)]
 
 
-def restore(session: DialogueSession, started: Started) -> list[Order]:
+def restore_after_restart(session: DialogueSession, started: Started) -> list[Order]:
     """Restore the state after a restart; the draft needs a yes, since utterances may be lost since."""
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
@@ -194,7 +194,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
         besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [*told, *besides, *shifts.end_break(session), *_take_up(session, started.draft)]
+        return [*told, *besides, *shifts.end_break(session), *_take_up_draft(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
@@ -203,12 +203,12 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 
-def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
+def _take_up_draft(session: DialogueSession, draft: Draft) -> list[Order]:
     rules = session.rules
     if draft.form != rules.form.name and not session.settings.is_closing(draft):
         return _park_of_another_form(session, draft)
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
-        return _ask_whether(session, draft)
+        return _ask_cancel_or_close_again(session, draft)
     verdict = replace(judge_draft(draft, rules), confirm=Confirmation.READBACK)
     if amendments.names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
@@ -222,7 +222,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
 
 
-def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
+def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[Order]:
     """Ask again whether to cancel the last entry, or to close a trailer."""
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:

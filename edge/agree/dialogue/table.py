@@ -148,11 +148,11 @@ CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
 CLOSED = IDLE | CHOOSING_WORK  # The states with an operator and nothing open.
 
-UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
+WITHOUT_ENTRY_QUESTION = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
 
 STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
 
-LEADS: Mapping[Step, frozenset[State | None]] = MappingProxyType(
+FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
         Step.BEGIN: AGREEING | IDLE,
         Step.NEXT: AGREEING | IDLE,
@@ -190,15 +190,15 @@ LEADS: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.SIGN_ON: STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
         Step.WHO: frozenset({State.IDENTIFYING}),
         Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
-        Step.SOMEBODY_ELSE: UNLED | {State.IDENTIFYING},
-        Step.WHO_AGAIN: UNLED | {State.IDENTIFYING},
-        Step.NOBODY: UNLED,
+        Step.SOMEBODY_ELSE: WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
+        Step.WHO_AGAIN: WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
+        Step.NOBODY: WITHOUT_ENTRY_QUESTION,
         Step.ROSTER: STAYS | CLOSED,
         Step.SWITCH: STAYS | IDLE,
         Step.SIGN_OFF: STAYS | frozenset({State.SIGNED_OFF}),
         Step.UNUSED: STAYS | frozenset({State.SIGNED_OFF}),
         Step.ALARM: STAYS | frozenset({State.CONFIRMING}),
-        Step.RESTORE: AGREEING | UNLED,
+        Step.RESTORE: AGREEING | WITHOUT_ENTRY_QUESTION,
     }
 )
 """The states a step may lead to; a step without a row keeps the state."""
@@ -369,6 +369,6 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
 )
 
 
-def leads(state: State, event: Event) -> frozenset[State]:
+def list_following_states(state: State, event: Event) -> frozenset[State]:
     """The states that the step for `event` in `state` may lead to."""
-    return frozenset(state if one is None else one for one in LEADS.get(TABLE[state][event], STAYS))
+    return frozenset(state if one is None else one for one in FOLLOWING_STATES.get(TABLE[state][event], STAYS))

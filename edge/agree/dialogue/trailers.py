@@ -116,9 +116,9 @@ def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The announced pallets that were not received; or what the open entry still lacks."""
     form = receiving(session)
     if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
-        return status.asked_again(session)
+        return status.repeat_after_query(session)
     if not form.places_received:
-        return status.waiting(session, heard)
+        return status.say_pending_counts(session, heard)
     if (place := asked_of(session, heard)) is None:
         return which_place(session)
     fields, (numbers, aside) = as_field(session, place), put_aside_of(session, place)
@@ -143,7 +143,7 @@ def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and standing(session) is not None):
         return sums(session, heard)
-    return status.tally(session, heard)
+    return status.say_todays_tally(session, heard)
 
 
 def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
@@ -194,7 +194,7 @@ def where(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
 def last(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The last entry, or the one that is named."""
     named = session.identifiers_of(values_of(heard.reading))
-    return [_told_of(session, named, Prompt.NOT_RECORDED)] if named else status.last(session, heard)
+    return [_told_of(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
 
 
 def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
