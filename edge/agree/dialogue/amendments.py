@@ -50,7 +50,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
-        elsewhere = works.tell_elsewhere(session) if last is None else []
+        elsewhere = works.tell_last_is_of_other_form(session) if last is None else []
         return [heard.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
@@ -81,7 +81,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt
     """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
-        return [heard.note_as_heeded(), *works.tell_elsewhere(session)]
+        return [heard.note_as_heeded(), *works.tell_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
         return cancel_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
@@ -94,7 +94,7 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
     last = session.find_named_entry(heard.reading) if named else recorded.last
     if last is None:
-        if not named and (elsewhere := works.tell_elsewhere(session)):
+        if not named and (elsewhere := works.tell_last_is_of_other_form(session)):
             return [heard.note_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
         return [heard.note_as_heeded(), told]

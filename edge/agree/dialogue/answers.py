@@ -238,7 +238,7 @@ def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     value = _find_chosen_value(session, heard)
     if value is None:
         said = read_as_answer_to(str(asked.field), heard.reading, _rules_with_last_digits(session))
-        return trailers.by_its_end(session, said, heard.known.expected)
+        return trailers.expand_last_digits(session, said, heard.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
     return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
 

@@ -21,7 +21,7 @@ from edge.records.speech import Prompt, Say
 
 def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell what was received of a trailer, and ask whether to close it."""
-    return _ask_to_close(session, heard, trailers.asked_of(session, heard))
+    return _ask_to_close(session, heard, trailers.find_queried_place(session, heard))
 
 
 def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
@@ -31,10 +31,13 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if place is None or place.kind is not PlaceKind.TRAILER:
         return [
             *status.record_utterance(session, heard),
-            *session.make_repeatable_together(trailers.which_place(session)),
+            *session.make_repeatable_together(trailers.ask_which_place(session)),
         ]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
-        return [*status.record_utterance(session, heard), session.say(Prompt.CLOSED, trailers.as_field(session, place))]
+        return [
+            *status.record_utterance(session, heard),
+            session.say(Prompt.CLOSED, trailers.as_place_field(session, place)),
+        ]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
@@ -44,7 +47,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     told = _receipt_summary(session, place)
     verdict = _agreed_verdict({form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
-    asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
+    asked = session.ask(Question(About.CLOSE, fields=trailers.as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
     return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
 
@@ -54,7 +57,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return finish_open_before_closing(session, heard)
-    place = trailers.asked_of(session, heard)  # before the commit, since the draft may name it
+    place = trailers.find_queried_place(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count_commit(session, "", draft, verdict.fields)
     return [*drafting.commit_draft(session), *_ask_to_close(session, heard, place)]
@@ -95,11 +98,14 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
 
 def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Totals received for a trailer, its entries in review, and its missing pallets."""
-    numbers, aside = trailers.put_aside_of(session, place)
-    lacking = find_missing_pallets(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
+    numbers, aside = trailers.list_reviews_at_place(session, place)
+    lacking = (
+        find_missing_pallets(place, session.expected, trailers.find_receiving_form(session), session.lately.entries)
+        or ()
+    )
     gone = [one for one in lacking if one not in numbers]
-    told = trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
-    return [*trailers.sums_told(session, place), *aside, *told]
+    told = trailers.say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
+    return [*trailers.read_out_totals(session, place), *aside, *told]
 
 
 def _agreed_verdict(fields: Mapping[str, FieldValue]) -> Verdict:

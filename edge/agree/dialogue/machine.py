@@ -52,11 +52,11 @@ ANSWERS: Mapping[Command, status.QueryHandler] = {
     Command.SAY_AGAIN: status.repeat_last_prompts,
     Command.HOW_MANY_WAITING: status.say_pending_counts,
     Command.WHAT_IS_OPEN: status.say_pending_counts,  # Where no entry can be open; else its own step takes it.
-    Command.HOW_MANY_HERE: trailers.tally,
-    Command.HOW_MANY_ON_TRAILER: trailers.sums,
-    Command.WHAT_IS_LEFT: trailers.left,
-    Command.WHERE_TO: trailers.where,
-    Command.LAST_ENTRY: trailers.last,
+    Command.HOW_MANY_HERE: trailers.say_count_so_far,
+    Command.HOW_MANY_ON_TRAILER: trailers.say_totals,
+    Command.WHAT_IS_LEFT: trailers.say_missing_pallets,
+    Command.WHERE_TO: trailers.say_where_pallet_is,
+    Command.LAST_ENTRY: trailers.say_named_or_last_entry,
     Command.WHERE_AM_I: standing.describe_context,
     Command.WHICH_WORK: works.describe_work,
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
@@ -120,9 +120,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SOMEBODY_ELSE: shifts.ask_about_next_candidate,
     Step.WHO_AGAIN: shifts.ask_who_again,
     Step.SIGN_OFF: shifts.sign_off,
-    Step.SWITCH: works.switch,
-    Step.ASK_WORK: works.ask,
-    Step.NOT_HEARD_HERE: works.tell_unheard,
+    Step.SWITCH: works.switch_form,
+    Step.ASK_WORK: works.ask_form_before_anything_else,
+    Step.NOT_HEARD_HERE: works.tell_language_not_recognised,
 }
 """The function of each step that takes an utterance."""
 
@@ -210,7 +210,7 @@ class Dialogue:
         known = work if session.works.find_form(work.form) else replace(work, form=None)
         if known.form is None and operator is None:
             known = replace(known, form=session.rules.form.name)
-        return works.take_up(session, known)
+        return works.set_form_and_language(session, known)
 
     @property
     def state(self) -> State:
@@ -443,7 +443,7 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
         and asked not in session.rules.identifying_fields
     ):
         said = add_bare_identifier(said, session.draft.reading, session.rules)
-    same = trailers.by_its_end(session, same_again.copy_from_entry_before(session, said), heard.known.expected)
+    same = trailers.expand_last_digits(session, same_again.copy_from_entry_before(session, said), heard.known.expected)
     return _fill_in_context(session, heard, said, same)
 
 
@@ -481,7 +481,9 @@ def _classify_happening(session: DialogueSession, happening: Happening) -> Event
         return bidden
     if event is Event.TRAILER_DONE and courteous(happening.reading.words, session.rules.language):
         # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
-        event = event if session.state is State.IDLE and trailers.standing(session) is not None else Event.NOISE
+        event = (
+            event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
+        )
     event = _classify_over_readback(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
@@ -520,7 +522,7 @@ def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, e
     away = session.state in status.UNASKED and mentions_entry(heard.reading, session.rules)
     if event is Event.UNCLEAR and (away or _names_another(session, heard.reading)):
         return Event.NAMED
-    return Event.SWITCH if works.bids_work(session, heard) else None
+    return Event.SWITCH if works.chooses_form(session, heard) else None
 
 
 def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:

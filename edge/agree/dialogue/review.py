@@ -27,7 +27,7 @@ def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> 
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
         elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
-        told = [works.named(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
+        told = [works.say_forms(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
         return [
             *status.record_utterance(session, heard),
             *session.make_repeatable_together([*status.say_pending_counts(session, heard), *told]),

@@ -119,10 +119,10 @@ def apply_operator_rights(session: DialogueSession, form: str | None = None) -> 
     forbidden = works_.find_form(form)
     refused: list[Order] = []
     if forbidden is not None and forbidden not in works_.allowed_forms:
-        refused, form = [works.named(session, Prompt.NOT_ALLOWED, forbidden)], None
-    orders = works.begin(session, form)
+        refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
+    orders = works.begin_form(session, form)
     if changes and not orders:
-        orders = works.take_up(session, Work(session.rules.form.name, spoken))
+        orders = works.set_form_and_language(session, Work(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
 
 
@@ -264,7 +264,11 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
 def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
-    return works.take_up(session, Work(session.rules.form.name)) if session.works.language is not None else []
+    return (
+        works.set_form_and_language(session, Work(session.rules.form.name))
+        if session.works.language is not None
+        else []
+    )
 
 
 def _operator_spoken_name(session: DialogueSession) -> str | None:

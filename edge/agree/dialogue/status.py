@@ -46,7 +46,7 @@ def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> l
 
 
 def _say_why_unaccepted(session: DialogueSession) -> Say:
-    asks = {State.IDENTIFYING: shifts.ask_about_candidate, State.CHOOSING_WORK: works.which}.get(session.state)
+    asks = {State.IDENTIFYING: shifts.ask_about_candidate, State.CHOOSING_WORK: works.ask_which_form}.get(session.state)
     if asks is not None:
         return asks(session)
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
@@ -75,7 +75,7 @@ def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
             :MOST_TOLD
         ]
         return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
-    entry = session.recorded.last or works.latest_elsewhere(session)
+    entry = session.recorded.last or works.latest_entry_of_other_form(session)
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
 
 
@@ -92,7 +92,7 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
 def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
-        return [works.which(session)]
+        return [works.ask_which_form(session)]
     return [Say(drafting.HELP_PROMPTS[session.state]), *repeat_after_query(session)]
 
 
@@ -158,7 +158,7 @@ def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
     if session.draft is None or session.question is None:
         session.state = session.resting_state
-        asked = [] if session.works.chosen else [works.which(session)]
+        asked = [] if session.works.chosen else [works.ask_which_form(session)]
         return [*noted, session.say(Prompt.RESUMED), *asked]
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
@@ -199,7 +199,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
     if session.state is State.CHOOSING_WORK:
-        return [*told, works.which(session)]
+        return [*told, works.ask_which_form(session)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 

@@ -36,7 +36,7 @@ FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query
 JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def standing(session: DialogueSession) -> ReceivingPlace | None:
+def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
     """The trailer, else the door, where the operator works; None: unknown."""
     form, draft = session.rules.form, session.draft if session.state in AGREEING else None
     if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
@@ -51,40 +51,40 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
     return None
 
 
-def receiving(session: DialogueSession) -> Form:
+def find_receiving_form(session: DialogueSession) -> Form:
     """The form that receives pallets: the current one, or another of the device with expected receipts."""
     forms = (session.rules.form, *session.works.forms)
     return next((form for form in forms if Expects.PALLET in form.expects), session.rules.form)
 
 
-def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
     """The place that the utterance names, else the one where the operator works."""
-    return named_place(session.rules.form, values_of(heard.reading)) or standing(session)
+    return named_place(session.rules.form, values_of(heard.reading)) or find_current_place(session)
 
 
-def which_place(session: DialogueSession) -> list[Say]:
+def ask_which_place(session: DialogueSession) -> list[Say]:
     """The question for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
-def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
+def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
     """A place as the value of its field in the current form."""
     named = place_field(session.rules.form, place.kind)
     return {} if named is None else {named.name: place.name}
 
 
-def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
+def expand_last_digits(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
     """The reading, with the last digits of a pallet that is expected where the operator works as its full number.
 
     Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
     that may have been spoken, the announced one is taken.
     """
     name, place = session.rules.form.expects.get(Expects.PALLET), named_place(session.rules.form, values_of(said))
-    one, here = said.fields.get(str(name)), place or standing(session)
+    one, here = said.fields.get(str(name)), place or find_current_place(session)
     if said.scanned or one is None or here is None or not isinstance(one.value, str):
         return said
     if one.rivals:
-        return _announced_of(str(name), one, here, said, expected, session.rules)
+        return _choose_expected_number(str(name), one, here, said, expected, session.rules)
     if expected.lines_for_pallet(one.value):
         return said
     found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
@@ -93,7 +93,7 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
 
 
-def _announced_of(
+def _choose_expected_number(
     name: str, one: FieldReading, here: ReceivingPlace, said: Reading, expected: Expectations, rules: Rules
 ) -> Reading:
     """The reading, with the one of several likely numbers that is expected here, if no list has another of them.
@@ -112,46 +112,46 @@ def _announced_of(
 # What is missing, and totals.
 
 
-def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The announced pallets that were not received; or what the open entry still lacks."""
-    form = receiving(session)
+    form = find_receiving_form(session)
     if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
     if not form.places_received:
         return status.say_pending_counts(session, heard)
-    if (place := asked_of(session, heard)) is None:
-        return which_place(session)
-    fields, (numbers, aside) = as_field(session, place), put_aside_of(session, place)
+    if (place := find_queried_place(session, heard)) is None:
+        return ask_which_place(session)
+    fields, (numbers, aside) = as_place_field(session, place), list_reviews_at_place(session, place)
     lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [Say(Prompt.NOT_ANNOUNCED, fields)]
-    told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
+    told = say_count_and_numbers(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
     return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
-def sums(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The totals received at a place, by all operators of this device."""
-    if (place := asked_of(session, heard)) is None:
-        return which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
-    return [*sums_told(session, place), *put_aside_of(session, place)[1]]
+    if (place := find_queried_place(session, heard)) is None:
+        return ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+    return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
 
 
-def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
     if session.operator is not None and is_among(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
-    if named_place(form, named) is not None or (not named and standing(session) is not None):
-        return sums(session, heard)
+    if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
+        return say_totals(session, heard)
     return status.say_todays_tally(session, heard)
 
 
-def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
-    form = receiving(session)
+    form = find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS_RECORDED if pallet_field(form) is None else Prompt.SUMS
-    first = Say(told, as_field(session, place), {"count": str(sums.things)})
+    first = Say(told, as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
         Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
@@ -161,7 +161,7 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     return [first, *counts, *conditions, *refused]
 
 
-def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
+def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
     """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
     form, pallet = session.rules.form, session.rules.form.expects.get(Expects.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
@@ -169,15 +169,15 @@ def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
     without = len(here) - len(numbers)
     unknown = [Say(Prompt.ASIDE, slots={"count": str(without)})] if without else []
-    return numbers, [*listed(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
+    return numbers, [*say_count_and_numbers(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
 
 
-def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
+def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
     """A prompt with the count and the first few numbers; empty if there are none."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many
-    form, first = receiving(session), tuple(numbers[: status.MOST_TOLD])
+    form, first = find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
     slots = {"count": str(len(numbers))}
     return [Say(prompt, slots=slots, asked=form.expects[Expects.PALLET], candidates=first, form=form.name)]
 
@@ -185,49 +185,53 @@ def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequenc
 # One pallet.
 
 
-def where(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Where a pallet goes, or is: the one that is named, else that of the open or last entry."""
-    named = session.identifiers_of(values_of(heard.reading)) or _at_hand(session)
-    return [_told_of(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
+    named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
+    return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
-def last(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The last entry, or the one that is named."""
     named = session.identifiers_of(values_of(heard.reading))
-    return [_told_of(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
+    return (
+        [_say_what_is_known(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
+    )
 
 
-def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
+def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
     if session.draft is not None and session.state in AGREEING:
         return session.identifiers_of(values_of(session.draft.reading))
     last = session.recorded.last
     return {} if last is None else session.identifiers_of(last.fields)
 
 
-def _told_of(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
+def _say_what_is_known(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """What this device knows of one thing: from its records, from review, or from the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
-        ways = find_by_last_digits(said, _known(session, name), FEWEST_ASKED)
+        ways = find_by_last_digits(said, _list_known_numbers(session, name), FEWEST_ASKED)
         if len(ways) > 1:
             return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
         meant[name] = ways[0]
-    recorded = next((one for one in session.lately.entries if one.form == form.name and _is(one.fields, meant)), None)
+    recorded = next(
+        (one for one in session.lately.entries if one.form == form.name and _has_values(one.fields, meant)), None
+    )
     if recorded is not None:
-        return _recorded(session, recorded)
-    if any(_is(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
+        return _say_recorded(session, recorded)
+    if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
         return Say(Prompt.PARKED_ENTRY, meant)
-    return _announced(session, meant, unknown)
+    return _say_expected_receipt(session, meant, unknown)
 
 
-def _is(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bool:
+def _has_values(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bool:
     return all(fields.get(name) == value for name, value in meant.items())
 
 
-def _known(session: DialogueSession, name: str) -> Iterable[str]:
+def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
     """The numbers that a query may mean: on record, in review, or expected where the operator works."""
-    form, place = session.rules.form, standing(session)
+    form, place = session.rules.form, find_current_place(session)
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
     yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
     if name == form.expects.get(Expects.PALLET):
@@ -235,7 +239,7 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
         yield from (line.pallet for one in places for line in session.expected.lines_at(one))
 
 
-def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
+def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     """An entry on record, with its state at the inventory, its operator if another one, or its time if not now."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
     by, at = str(entry.operator), in_zone(entry.recorded_at, session.lately.now.tzinfo)
@@ -255,7 +259,7 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     return Say(prompt, entry.fields, slots, terms=last)
 
 
-def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
+def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
     pallet = session.rules.form.expects.get(Expects.PALLET)
     lines = () if pallet is None or pallet not in meant else session.expected.lines_for_pallet(str(meant[pallet]))
@@ -266,4 +270,4 @@ def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknow
     if unknown is Prompt.NOT_RECORDED:
         return Say(unknown, meant)
     place, _ = lines[0]
-    return Say(Prompt.ANNOUNCED, {**meant, **as_field(session, place)})
+    return Say(Prompt.ANNOUNCED, {**meant, **as_place_field(session, place)})

@@ -17,10 +17,10 @@ from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
-_OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
+_ACTS_WITH_OWN_MEANING = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
 
 
-def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether the whole utterance chooses a form.
 
     Never with a field value, whatever a form is called. A form's name alone, which may be talk or an answer, chooses it
@@ -30,7 +30,7 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if (
         len(session.works.forms) == 1
         or said.scanned
-        or said.act in _OTHERWISE
+        or said.act in _ACTS_WITH_OWN_MEANING
         or heard.verdict.outcome is Outcome.DEFER
     ):
         return False
@@ -45,33 +45,35 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return bid.role == "switch" or asked or (bid.role != "bid" and session.state is State.IDLE)
 
 
-def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change to another form; what is open must be finished first, as before a sign-off."""
     bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
     form = None if bid is None else session.works.find_form(bid.form)
     noted = heard.note_as_heeded(Reason.COMMAND)
     if form is None:
         said = "" if bid is None else bid.said
-        unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.allowed_forms, said=said)
+        unknown = say_forms(session, Prompt.UNKNOWN_WORK, *session.works.allowed_forms, said=said)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), unknown]
     if form not in session.works.allowed_forms:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), named(session, Prompt.NOT_ALLOWED, form)]
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), say_forms(session, Prompt.NOT_ALLOWED, form)]
     if form is session.rules.form and session.works.chosen:
         session.deferred_action = None
-        return [noted, named(session, Prompt.WORK, form)]
-    if unfinished := drafting.ask_to_finish(session, DeferredAction(lambda: _fill(session, form.name), newcomer=False)):
+        return [noted, say_forms(session, Prompt.WORK, form)]
+    if unfinished := drafting.ask_to_finish(
+        session, DeferredAction(lambda: _switch_to_form(session, form.name), newcomer=False)
+    ):
         return [noted, *unfinished]
-    return [noted, *_fill(session, form.name)]
+    return [noted, *_switch_to_form(session, form.name)]
 
 
-def _fill(session: DialogueSession, form: str) -> list[Order]:
+def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
     closed, session.deferred_action = drafting.finish_open(session), None
-    taken = take_up(session, Work(form, session.works.language))
-    return [*closed, *taken, named(session, Prompt.WORK, session.rules.form)]
+    taken = set_form_and_language(session, Work(form, session.works.language))
+    return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
 
-def take_up(session: DialogueSession, work: Work) -> list[Order]:
+def set_form_and_language(session: DialogueSession, work: Work) -> list[Order]:
     """Change to a form of the device and one of its languages; nothing may be open.
 
     Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
@@ -82,7 +84,7 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
         raise ValueError(f"form {work.form!r} is not at hand: {', '.join(one.name for one in works.forms)}")
     language = works.own_language if work.language is None else language_named(work.language)
     if form is not before:
-        _tell_in_its_words(session, before)
+        _mark_prompts_with_form(session, before)
         recorded.left[before.name] = recorded.last
     session.rules = replace(session.rules, form=form, language=language)
     works.language, works.chosen = work.language, work.form is not None or len(works.allowed_forms) == 1
@@ -94,7 +96,7 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
     return [work]
 
 
-def _tell_in_its_words(session: DialogueSession, form: Form) -> None:
+def _mark_prompts_with_form(session: DialogueSession, form: Form) -> None:
     """Mark queued news and repeatable prompts with the form that they were made for."""
     spoken, news = session.spoken, session.news
     news.untold = deque(_with_form(form, say) for say in news.untold)
@@ -105,29 +107,32 @@ def _with_form(form: Form, say: Say) -> Say:
     return replace(say, form=say.form or form.name)
 
 
-def begin(session: DialogueSession, form: str | None) -> list[Order]:
+def begin_form(session: DialogueSession, form: str | None) -> list[Order]:
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
-        return [*take_up(session, Work(None, session.works.language)), which(session)]
+        return [*set_form_and_language(session, Work(None, session.works.language)), ask_which_form(session)]
     if only is not None and session.rules.form.name == only and session.works.chosen:
         return []
-    return [*take_up(session, Work(wanted, session.works.language)), named(session, Prompt.WORK, session.rules.form)]
+    return [
+        *set_form_and_language(session, Work(wanted, session.works.language)),
+        say_forms(session, Prompt.WORK, session.rules.form),
+    ]
 
 
-def named(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
+def say_forms(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
     """A prompt about forms, which "say again" repeats."""
     return session.make_repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
 
 
-def which(session: DialogueSession) -> Say:
+def ask_which_form(session: DialogueSession) -> Say:
     """The question which form to fill."""
-    return named(session, Prompt.WHICH_WORK, *session.works.allowed_forms)
+    return say_forms(session, Prompt.WHICH_WORK, *session.works.allowed_forms)
 
 
-def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask which form to fill before anything else."""
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
+    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
 def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
@@ -135,11 +140,11 @@ def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     form = session.rules.form
     others = [one for one in session.works.allowed_forms if one is not form]
     if session.state is State.CHOOSING_WORK:
-        return [which(session)]
-    return [named(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
+        return [ask_which_form(session)]
+    return [say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
 
 
-def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
+def latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
     """The operator's newest entry, if it is of another form of the device."""
     own = (one for one in session.recorded.list_standing_entries() if one.draft.operator == session.recording_operator)
     newest = next(own, None)
@@ -148,16 +153,16 @@ def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
     return None if session.works.find_form(newest.draft.form) is None else newest
 
 
-def tell_elsewhere(session: DialogueSession) -> list[Order]:
+def tell_last_is_of_other_form(session: DialogueSession) -> list[Order]:
     """Tell that the last entry is of another form, which must be chosen to change it; empty if it is not."""
-    found = latest_elsewhere(session)
+    found = latest_entry_of_other_form(session)
     form = next(
         (one for one in session.works.allowed_forms if found is not None and one.name == found.draft.form), None
     )
-    return [] if form is None else [named(session, Prompt.OTHER_WORK, form)]
+    return [] if form is None else [say_forms(session, Prompt.OTHER_WORK, form)]
 
 
-def tell_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def tell_language_not_recognised(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell that no recogniser reads the spoken language; over a held entry it may be a "no"."""
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
