@@ -98,7 +98,7 @@ class Store:
         """Close the connections."""
         self.engine.dispose()
 
-    def answers(self) -> None:
+    def ping(self) -> None:
         """Raise Unavailable if the database does not answer."""
         with reported(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(select(1))

@@ -11,9 +11,9 @@ from dockvoice_protocol.events import Topics, encode, presence
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import Will
 from inventory.audit.audit import signer_in
-from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
-from inventory.dossier.dossier_desk import Desk, DossierWriter
+from inventory.dossier.dossier_desk import DossierStore, DossierWriter
 from inventory.forms import Forms, load_forms, roles
 from inventory.ingest.consumer import Consumer, Inbox
 from inventory.ingest.reorder_buffer import BatchSettings
@@ -65,8 +65,8 @@ def serve(settings: InventorySettings) -> None:
             reviews=store,
             statuses=store.statuses,
             dossiers=dossiers,
-            together=_together(settings, store),
-            clips=ClipDesk(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
+            batching=_batch_settings(settings, store),
+            clips=ClipReceiver(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
             outbox=store.outbox,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +84,7 @@ def _shared(topic: str, name: str | None) -> str:
     return topic if name is None else f"$share/{name}/{topic}"
 
 
-def _together(settings: InventorySettings, store: Store) -> BatchSettings:
+def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:
     ours = settings.consumer
     return BatchSettings(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
 
@@ -95,4 +95,4 @@ def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: Key
     if ours.folder is None or ours.key is None:
         return None
     of = roles(forms, ours.receipts, ours.damages)
-    return DossierWriter(Desk(store.issues, of, keys, signer_in(ours.key), ours.folder, ours.language))
+    return DossierWriter(DossierStore(store.issues, of, keys, signer_in(ours.key), ours.folder, ours.language))

@@ -30,7 +30,7 @@ log = logging.getLogger("inventory")
 TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
 
 
-class ClipDesk:
+class ClipReceiver:
     """For the consumer's thread."""
 
     def __init__(
@@ -58,28 +58,28 @@ class ClipDesk:
                 log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
                 return clip_receipt(self._clips.gone(sender.site, sender.device, said), self._now())
             case _:
-                answer = self._kept(sender, said)
+                answer = self._store_clip(sender, said)
                 self._check_space(sender, answer)
                 return clip_receipt(answer, self._now())
 
     def beat(self) -> None:
         """Called periodically: remove expired clips. Raises Unavailable."""
         if self._tidied is None:
-            self._sweep()
+            self._remove_orphans()
         if self._tidied is None or self._now() - self._tidied >= TIDY_S:
-            self._tidy()
+            self._remove_expired()
 
-    def _kept(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:
+    def _store_clip(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:
         try:
             size = said.bytes if isinstance(said, ClipOffered) else len(said.data)
             if (lacks := self._folder.lacks(size)) and not self._make_room(lacks, size):
-                return self._put_off(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
+                return self._answer_later(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
             if isinstance(said, ClipOffered):
                 answer = self._clips.offered(sender.site, sender.device, said)
             else:
                 answer = self._clips.arrived(sender.site, sender.device, said, self._folder)
         except OSError as fault:
-            return self._put_off(said.utterance_id, plainly(fault))
+            return self._answer_later(said.utterance_id, plainly(fault))
         self._told = False
         return answer
 
@@ -88,10 +88,10 @@ class ClipDesk:
         here = sum(one.kept for one in self._clips.all(ClipState.HERE))
         if here < lacks:
             return False
-        self._tidy(budget=here - lacks)
+        self._remove_expired(budget=here - lacks)
         return not self._folder.lacks(size)
 
-    def _put_off(self, utterance_id: str, why: str) -> ClipReceipt:
+    def _answer_later(self, utterance_id: str, why: str) -> ClipReceipt:
         if not self._told:
             log.warning("%s: no clip can be kept: %s; devices offer theirs again", self._folder.folder, why)
         self._told = True
@@ -100,17 +100,17 @@ class ClipDesk:
     def _check_space(self, sender: Topics, answer: ClipReceipt) -> None:
         if answer.answer is Answer.HERE:
             log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
-            self._tidy()
+            self._remove_expired()
         elif answer.answer is Answer.REJECTED:
             log.error("%s of %s: rejected: what came is not what it signed", answer.utterance_id, sender.source)
             self._remove([SignedSound(sender.site, sender.device, answer.utterance_id, "")])
 
-    def _tidy(self, budget: int | None = None) -> None:
+    def _remove_expired(self, budget: int | None = None) -> None:
         self._tidied = self._now()
         most = int(self._settings.budget_mb * MB) if budget is None else budget
         self._remove(self._clips.outlived(timedelta(days=self._settings.days), most))
 
-    def _sweep(self) -> None:
+    def _remove_orphans(self) -> None:
         """Repair what a crash left between row and file, and rows whose file was removed."""
         here = self._clips.all(ClipState.HERE)
         try:

@@ -37,7 +37,7 @@ SHOWN = 100  # Characters of a trailer's number in its file's name: file systems
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class DossierStore:
     """Writes dossiers with these settings."""
 
     issues: Issues
@@ -47,7 +47,7 @@ class Desk:
     folder: Path
     language: str
 
-    def write_owed(self, named: Iterable[At] = (), *, waiting: bool = False) -> int:
+    def write_pending(self, named: Iterable[At] = (), *, waiting: bool = False) -> int:
         """Write each pending dossier, and each whose evidence has changed; the number of failures.
 
         Each failure is logged. `named`: trailers with changed reviews; `waiting`: also check those that had open
@@ -116,7 +116,7 @@ def _put(path: Path, content: bytes) -> None:
 class DossierWriter:
     """Writes in a thread when a trailer was closed, and retries. Its methods are for the consumer's thread."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, desk: DossierStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk = desk
         self._clock = clock
         self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
@@ -154,7 +154,7 @@ class DossierWriter:
             self._due_at = None
             named, decided, self._named, self._decided = self._named, self._decided, set(), False
             self._begun = named, decided
-            self._writing = self._thread.submit(self._desk.write_owed, named, waiting=decided)
+            self._writing = self._thread.submit(self._desk.write_pending, named, waiting=decided)
 
     def stop(self) -> None:
         """Start no further write; a running one is finished."""

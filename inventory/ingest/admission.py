@@ -43,7 +43,7 @@ class Untrusted:
 KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
-def distrusted(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
+def find_distrust(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
     """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
         said = parsed(event.body)

@@ -127,12 +127,12 @@ class Batches:
     def waiting(self) -> Waiting:
         """The size and age of the reorder buffer."""
         with reported(self._engine.url), self._reads.begin() as transaction:
-            return reorder_buffer.how_much(transaction)
+            return reorder_buffer.count_held(transaction)
 
     def waiting_by_device(self) -> dict[At, WaitingOf]:
         """The same for each device with buffered events."""
         with reported(self._engine.url), self._reads.begin() as transaction:
-            return reorder_buffer.of_whom(transaction)
+            return reorder_buffer.count_held_by_device(transaction)
 
 
 def apply_all(
@@ -169,7 +169,7 @@ class _Batch:
         self._hold = hold
         self._devices = _locked(transaction, {one.at for one in given}, clock)
         self._now = clock()  # read only after the locks: the order of handling is that of receipt
-        following = reorder_buffer.following(transaction, self._next(given)) if hold else []
+        following = reorder_buffer.load_following(transaction, self._next(given)) if hold else []
         waited = [_Came(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
         for one in waited:
@@ -315,9 +315,9 @@ class _Batch:
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
     def _update_held(self) -> None:
-        reorder_buffer.keep(self._transaction, (one.event for one in self._written.held), self._now)
+        reorder_buffer.hold_events(self._transaction, (one.event for one in self._written.held), self._now)
         done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
-        reorder_buffer.forget(self._transaction, (one.event for one in done))
+        reorder_buffer.remove_held(self._transaction, (one.event for one in done))
         for one in self.every:
             if one.was_held and one.became == Held():
                 one.became = None  # still buffered: no answer
@@ -343,7 +343,7 @@ class _Batch:
             if one.became is None and not (one.was_held and self._waits_on(one)):
                 one.became = handle(self._transaction, one.event, self._clock)
                 if one.was_held:
-                    reorder_buffer.forget(self._transaction, [one.event])
+                    reorder_buffer.remove_held(self._transaction, [one.event])
 
     def _waits_on(self, one: _Came) -> bool:
         return one.event.sequence > _handled(self._transaction, one.event) + 1
@@ -449,10 +449,10 @@ def _arrivals(transaction: Connection, number: int) -> list[int]:
 
 def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
     """Remove events buffered for longer than `patience`, as early; then apply those whose turn has come."""
-    gone = reorder_buffer.long_since(transaction, clock(), patience)
-    reorder_buffer.forget(transaction, gone)
+    gone = reorder_buffer.load_expired(transaction, clock(), patience)
+    reorder_buffer.remove_held(transaction, gone)
     told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]
-    turn = [_Came(event, -1.0, was_held=True) for event in reorder_buffer.due(transaction)]
+    turn = [_Came(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
     return told + _made(_Batch(transaction, turn, clock, hold=True)) if turn else told
 
 

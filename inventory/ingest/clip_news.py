@@ -6,14 +6,14 @@ from collections import deque
 
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.mqtt import Delivered
-from inventory.ingest.ports import ClipsDesk
+from inventory.ingest.ports import ClipMessageHandler
 from inventory.ingest.receipts import CLIP
 
 
-class ClipNews:
+class ClipMessageQueue:
     """Queue of messages about recordings. Without a desk none are subscribed."""
 
-    def __init__(self, desk: ClipsDesk | None, prefix: str, largest: int) -> None:
+    def __init__(self, desk: ClipMessageHandler | None, prefix: str, largest: int) -> None:
         self._desk = desk
         self._prefix = prefix
         self._largest = largest
@@ -28,11 +28,11 @@ class ClipNews:
         """Append a device's message."""
         self._came.append(message)
 
-    def settled(self) -> None:
+    def remove_first(self) -> None:
         """Remove the first message."""
         self._came.popleft()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Clear the queue: after a lost connection the broker sends all of it again."""
         self._came.clear()
 

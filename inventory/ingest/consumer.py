@@ -22,12 +22,12 @@ from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, encode, p
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from dockvoice_protocol.systemd_notify import Notifier
 from inventory.forms import Forms
-from inventory.ingest.admission import Distrust, Untrusted, distrusted
-from inventory.ingest.clip_news import ClipNews
-from inventory.ingest.hearing import Hearing
-from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
+from inventory.ingest.admission import Distrust, Untrusted, find_distrust
+from inventory.ingest.clip_news import ClipMessageQueue
+from inventory.ingest.hearing import StatusQueue
+from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
-from inventory.ingest.receipts import PRESENCE, answer_to, outcome_text, tell_denied
+from inventory.ingest.receipts import PRESENCE, log_denied, outcome_text, receipt_for
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
@@ -68,7 +68,7 @@ Inbox = SimpleQueue[SessionEvent | Wake]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Receipt:
     """A receipt to publish: its event is committed."""
 
     to: Delivered | None
@@ -79,7 +79,7 @@ class _Answer:
 
 
 @dataclass(slots=True)
-class _PutOff:
+class _PostponedEvent:
     """An event that a trigger or constraint of the site's rejects.
 
     Later events of its device wait, other devices' do not.
@@ -98,7 +98,7 @@ class Consumer:
     def __init__(
         self,
         broker: Broker,
-        shelf: Shelf,
+        store: EventStore,
         forms: Forms,
         inbox: Inbox,
         *,
@@ -107,46 +107,46 @@ class Consumer:
         keys: KeyDirectory,
         trust_first_use: bool = False,
         largest: int = LARGEST,
-        reviews: ReviewShelf | None = None,
-        statuses: StatusShelf | None = None,
+        reviews: ReviewStore | None = None,
+        statuses: StatusStore | None = None,
         dossiers: Dossiers | None = None,
-        clips: ClipsDesk | None = None,
+        clips: ClipMessageHandler | None = None,
         outbox: OutboxTable | None = None,
-        together: BatchSettings | None = None,
+        batching: BatchSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._broker = broker
-        self._shelf = shelf
+        self._store = store
         self._forms = forms
         self._inbox = inbox
         self._prefix = prefix
         self._client_id = client_id
-        self._put_off: dict[str, _PutOff] = {}  # By topic.
+        self._postponed: dict[str, _PostponedEvent] = {}  # By topic.
         self._keys = keys
         self._trust_first_use = trust_first_use
-        self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses, clock)
+        self._statuses = StatusQueue(prefix, largest, keys, trust_first_use, statuses, clock)
         self._largest = largest
         self._reviews = reviews
         self._dossiers = dossiers
-        self._together = together
-        self._room = 0 if together is None else together.most
+        self._batching = batching
+        self._room = 0 if batching is None else batching.most
         """Receipts that may remain unsent while more events are applied."""
-        self._clip_news = ClipNews(clips, prefix, largest)
-        self._publisher = Publisher(broker, outbox, clock, partial(tell_denied, prefix, client_id))
+        self._clip_messages = ClipMessageQueue(clips, prefix, largest)
+        self._publisher = Publisher(broker, outbox, clock, partial(log_denied, prefix, client_id))
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
         self._waiting: deque[Delivered] = deque()
-        self._unsent: deque[_Answer] = deque()
+        self._unsent: deque[_Receipt] = deque()
         self._stopping = False
         self._was_connected = False
         self._started = self._heard_at = clock()
         self._retry_at = self._started
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
-        self._watchdog = Watchdog(broker, shelf, clock, self._systemd)
-        self._reorder_buffer = None if together is None else ReorderBuffer(together, clock, self._systemd)
+        self._watchdog = Watchdog(broker, store, clock, self._systemd)
+        self._reorder_buffer = None if batching is None else ReorderBuffer(batching, clock, self._systemd)
 
     def run(self) -> None:
         """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at first, Misconfigured."""
@@ -164,7 +164,7 @@ class Consumer:
         finally:
             self._systemd.stopping()
             if self._broker.connected:
-                self._say("offline")
+                self._publish_presence("offline")
             self._broker.stop(STOP_S)
 
     def stop(self) -> None:
@@ -175,25 +175,25 @@ class Consumer:
     def _listen(self) -> None:
         """Wait for the next event of the session, then receive all queued ones."""
         try:
-            self._receive(self._inbox.get(timeout=self._leisure_s()))
+            self._receive(self._inbox.get(timeout=self._wait_s()))
             while True:
                 self._receive(self._inbox.get_nowait())
         except Empty:
             return
 
-    def _leisure_s(self) -> float:
+    def _wait_s(self) -> float:
         if len(self._unsent) > self._room:
             return TURN_S
-        due = [one.retry_at for one in self._put_off.values()]
-        due += [self._retry_at] if self._waiting or self._clip_news.first or self._hearing.waiting else []
+        due = [one.retry_at for one in self._postponed.values()]
+        due += [self._retry_at] if self._waiting or self._clip_messages.first or self._statuses.has_messages else []
         return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _receive(self, news: SessionEvent | Wake) -> None:
         match news:
             case Delivered(topic) if topic.endswith("/status"):
-                self._hearing.add(news)
+                self._statuses.add(news)
             case Delivered(topic) if topic.endswith("/clips/chunks"):
-                self._clip_news.add(news)
+                self._clip_messages.add(news)
             case Delivered():
                 self._waiting.append(news)
             case Connected():
@@ -202,16 +202,16 @@ class Consumer:
                     "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
                 )
                 self._systemd.ready("connected")
-                self._say("online")
+                self._publish_presence("online")
                 self._publisher.connected()
-                self._hearing.connected()
+                self._statuses.note_connected()
             case Disconnected():
                 # The next connection redelivers them with new packet ids: these can no longer be acknowledged.
                 self._waiting.clear()
-                self._hearing.forget()
-                self._clip_news.forget()
+                self._statuses.clear()
+                self._clip_messages.clear()
                 self._unsent.clear()
-                self._put_off.clear()
+                self._postponed.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged():
@@ -221,24 +221,24 @@ class Consumer:
 
     def _work(self) -> None:
         """Send receipts and settle messages; postpone both while the broker or the database cannot take them."""
-        self._send()
+        self._send_receipts()
         if self._stopping or len(self._unsent) > self._room or self._clock() < self._retry_at:
             return
-        self._try_again()
+        self._retry_postponed()
         if len(self._unsent) > self._room:
             return
         try:
             self._publisher.work()
-            self._hearing.meet()
-            if self._hears():
+            self._statuses.enrol_new_devices()
+            if self._is_status_due():
                 self._heard_at = self._clock()  # also after an error, so that entries go first again
-                for heard in self._hearing.keep():
+                for heard in self._statuses.store_batch():
                     self._broker.acknowledge(heard)
             elif self._waiting:
                 self._settle_first()
             else:
-                self._hearing.miss()
-                self._look_after_clips()
+                self._statuses.mark_missing_offline()
+                self._handle_clip_message()
                 return
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
@@ -247,81 +247,81 @@ class Consumer:
             self._retry_s = min(self._retry_s * 2, RETRY_S[1])
             return
         self._retry_s = RETRY_S[0]
-        self._send()
+        self._send_receipts()
 
-    def _hears(self) -> bool:
+    def _is_status_due(self) -> bool:
         """Whether to store status messages: if no entry waits, or entries have gone first for HEARS_S."""
-        return self._hearing.waiting and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
+        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
 
     def _settle_first(self) -> None:
         """Settle the first waiting message, with the entries behind it in one batch. Raises Unavailable."""
-        together, entries = self._together, list[Delivered]()
-        if together is not None:
-            most = islice(self._waiting, together.most)
+        batching, entries = self._batching, list[Delivered]()
+        if batching is not None:
+            most = islice(self._waiting, batching.most)
             entries = list(takewhile(lambda one: one.topic.endswith("/entries"), most))
-        if together is not None and (len(entries) > 1 or (entries and together.hold)):
-            self._settle_together(entries, together)
+        if batching is not None and (len(entries) > 1 or (entries and batching.holds_early)):
+            self._settle_batch(entries, batching)
         else:
-            self._settle_in_turn(self._waiting[0])
+            self._settle_or_postpone(self._waiting[0])
             self._waiting.popleft()
 
-    def _settle_together(self, messages: list[Delivered], together: BatchSettings) -> None:
+    def _settle_batch(self, messages: list[Delivered], batching: BatchSettings) -> None:
         """Settle these in one transaction, and remove the settled ones from the queue. Raises Unavailable."""
-        sound = [(message, judged) for message in messages if (judged := self._sifted(message)) is not None]
+        sound = [(message, judged) for message in messages if (judged := self._validate_or_settle(message)) is not None]
         if not sound:
             return
         given = [judged.event for _, judged in sound]
-        became = together.shelf.apply_all(given, hold=together.hold)
+        became = batching.store.apply_all(given, hold=batching.holds_early)
         if became is None:
             log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
             for message, _ in sound:
-                self._settle_in_turn(message)
+                self._settle_or_postpone(message)
                 self._waiting.popleft()
             return
         for number, (event, said) in enumerate(became):
             # Events released from the reorder buffer follow; they were acknowledged to the broker on arrival.
-            self._conclude(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
+            self._handle_outcome(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
         for _ in sound:
             self._waiting.popleft()
         counted = Counter(type(one).__name__.lower() for _, one in became)
         log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
 
-    def _sifted(self, message: Delivered) -> Valid | Invalid | None:
+    def _validate_or_settle(self, message: Delivered) -> Valid | Invalid | None:
         """The validated event if it may join a batch; else settle the message, and None. Raises Unavailable."""
-        if message.topic in self._put_off:
-            self._settle_in_turn(message)
-        elif isinstance(judged := self._validated(message), DeadLetter):
-            self._put_aside(message, judged.reason)
+        if message.topic in self._postponed:
+            self._settle_or_postpone(message)
+        elif isinstance(judged := self._validate(message), DeadLetter):
+            self._keep_rejected(message, judged.reason)
             self._broker.acknowledge(message)
-        elif (stranger := self._stranger(judged.event)) is None:
+        elif (stranger := self._check_trust(judged.event)) is None:
             return judged
         else:
-            self._turn_away(message, judged, stranger)
+            self._reject_untrusted(message, judged, stranger)
         self._waiting.remove(message)
         return None
 
-    def _look_after_clips(self) -> None:
+    def _handle_clip_message(self) -> None:
         """Settle one message about a recording. Called when no other message waits. Raises Unavailable."""
-        self._clip_news.beat()
-        if (message := self._clip_news.first) is None:
+        self._clip_messages.beat()
+        if (message := self._clip_messages.first) is None:
             return
         answer: tuple[str, bytes, str] | None = None
         try:
-            answer = self._clip_news.answer(message)
+            answer = self._clip_messages.answer(message)
         except MalformedMessage as fault:
-            self._put_aside(message, str(fault))
+            self._keep_rejected(message, str(fault))
         except SiteFault as fault:  # the device resends the recording
             log.warning("a recording cannot be kept: %s", fault)
         if answer is None:
             self._broker.acknowledge(message)
         else:
-            self._unsent.append(_Answer(message, *answer))
-        self._clip_news.settled()
-        self._send()
+            self._unsent.append(_Receipt(message, *answer))
+        self._clip_messages.remove_first()
+        self._send_receipts()
 
-    def _settle_in_turn(self, message: Delivered) -> None:
+    def _settle_or_postpone(self, message: Delivered) -> None:
         """Settle it; if an event of its device is postponed, acknowledge it unanswered. Raises Unavailable."""
-        if (first := self._put_off.get(message.topic)) is not None:
+        if (first := self._postponed.get(message.topic)) is not None:
             # Unanswered, so the device resends it, and it takes no room at the broker meanwhile.
             first.behind = first.behind or message.payload != first.message.payload
             self._broker.acknowledge(message)
@@ -329,13 +329,13 @@ class Consumer:
         try:
             self._settle(message)
         except SiteFault as fault:
-            self._put_off[message.topic] = _PutOff(message, self._clock() + RETRY_S[0], RETRY_S[0])
+            self._postponed[message.topic] = _PostponedEvent(message, self._clock() + RETRY_S[0], RETRY_S[0])
             log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
             self._systemd.status(str(fault))
 
-    def _try_again(self) -> None:
+    def _retry_postponed(self) -> None:
         """Settle one postponed event, if its wait is over."""
-        for topic, one in list(self._put_off.items()):
+        for topic, one in list(self._postponed.items()):
             if self._clock() < one.retry_at:
                 continue
             try:
@@ -345,13 +345,13 @@ class Consumer:
                 one.retry_at = self._clock() + one.wait_s
                 log.warning("%s still waits, next try in %g s: %s", topic, one.wait_s, fault)
             else:
-                del self._put_off[topic]
+                del self._postponed[topic]
                 log.warning("%s: goes on", topic)
                 if one.behind:
-                    self._say("online")
+                    self._publish_presence("online")
             return
 
-    def _say(self, state: Literal["online", "offline"]) -> None:
+    def _publish_presence(self, state: Literal["online", "offline"]) -> None:
         """Publish our presence, on which devices send their pending events."""
         topic, said = Topics.consumer(self._prefix, self._client_id), presence(state, self._client_id, self._now())
         if not self._broker.publish(topic, encode(said), tag=PRESENCE, retain=True):
@@ -359,34 +359,34 @@ class Consumer:
 
     def _settle(self, message: Delivered) -> None:
         if message.topic.endswith("/reviews") and self._reviews is not None:
-            self._take_review(message, self._reviews)
+            self._handle_review(message, self._reviews)
             return
-        judged = self._validated(message)
+        judged = self._validate(message)
         match judged:
             case DeadLetter():
-                self._put_aside(message, judged.reason)
+                self._keep_rejected(message, judged.reason)
                 self._broker.acknowledge(message)
             case Valid() | Invalid():
-                if stranger := self._stranger(judged.event):
-                    self._turn_away(message, judged, stranger)
+                if stranger := self._check_trust(judged.event):
+                    self._reject_untrusted(message, judged, stranger)
                 else:
-                    self._conclude(message, judged.event, self._shelf.apply(judged.event))
+                    self._handle_outcome(message, judged.event, self._store.apply(judged.event))
 
-    def _conclude(
+    def _handle_outcome(
         self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
     ) -> None:
         """Answer an event with its outcome, and notify the writer of dossiers."""
         if not isinstance(became, Held):
-            self._answer(message, event, became, level)
+            self._queue_receipt(message, event, became, level)
         elif message is not None:
             self._broker.acknowledge(message)
         if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
             self._dossiers.applied(event.form)
 
-    def _validated(self, message: Delivered) -> Validated:
+    def _validate(self, message: Delivered) -> Validated:
         return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
 
-    def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
+    def _handle_review(self, message: Delivered, store: ReviewStore) -> None:
         """Store a device's message about an utterance under review, if its signature is trusted."""
         try:
             sender = Topics.parse(self._prefix, message.topic)
@@ -394,24 +394,24 @@ class Consumer:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
             review = read_review(message.payload, sender)
         except MalformedMessage as fault:
-            self._put_aside(message, str(fault))
+            self._keep_rejected(message, str(fault))
             self._broker.acknowledge(message)
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
         word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
         judged = Invalid(sender, replace(word, sequence=review.sequence))
-        if stranger := self._stranger(word):
-            self._turn_away(message, judged, stranger)
+        if stranger := self._check_trust(word):
+            self._reject_untrusted(message, judged, stranger)
         else:
-            became = shelf.review(review)
-            self._answer(message, judged.event, became)
+            became = store.review(review)
+            self._queue_receipt(message, judged.event, became)
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.reviewed(review)
 
-    def _stranger(self, event: Event | Unfit) -> Untrusted | None:
-        return distrusted(event, self._keys.keys_of(event.site, event.device))
+    def _check_trust(self, event: Event | Unfit) -> Untrusted | None:
+        return find_distrust(event, self._keys.keys_of(event.site, event.device))
 
-    def _turn_away(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
+    def _reject_untrusted(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
         """Answer that the event is untrusted; log it and store a copy once for each device and reason."""
         event = judged.event
         seen = (event.site, event.device, stranger.reason)
@@ -420,25 +420,25 @@ class Consumer:
                 self._mistrusted.clear()
             whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
             elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
-            self._put_aside(message, f"untrusted:{stranger.reason}{elsewhere}")
+            self._keep_rejected(message, f"untrusted:{stranger.reason}{elsewhere}")
             self._mistrusted.add(seen)
         answer = encode(untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
-        self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))
+        self._unsent.append(_Receipt(message, judged.sender.receipts, answer, event.event_id))
 
-    def _put_aside(self, message: Delivered, reason: str) -> None:
-        self._shelf.keep_rejected(message.payload, message.topic, reason)
+    def _keep_rejected(self, message: Delivered, reason: str) -> None:
+        self._store.keep_rejected(message.payload, message.topic, reason)
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
-    def _answer(
+    def _queue_receipt(
         self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
-        answer = encode(answer_to(event, became, self._now()))
+        answer = encode(receipt_for(event, became, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
-        self._unsent.append(_Answer(message, topic, answer, event.event_id))
+        self._unsent.append(_Receipt(message, topic, answer, event.event_id))
 
-    def _send(self) -> None:
+    def _send_receipts(self) -> None:
         """Publish committed receipts until the broker takes no more; the rest follows its next PUBACK."""
         while self._unsent:
             answer = self._unsent[0]
@@ -456,7 +456,7 @@ class Consumer:
             )
         self._watchdog.beat()
         if self._reorder_buffer is not None and self._broker.connected:
-            for event, said in self._reorder_buffer.given_up(self._now):
-                self._conclude(None, event, said)
+            for event, said in self._reorder_buffer.release_overdue(self._now):
+                self._handle_outcome(None, event, said)
         if self._dossiers is not None:
             self._dossiers.beat()

@@ -11,10 +11,10 @@ from itertools import islice
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, read_key
 from dockvoice_protocol.mqtt import Delivered
-from inventory.ingest.ports import StatusShelf
+from inventory.ingest.ports import StatusStore
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 
 log = logging.getLogger("inventory")
 
@@ -33,7 +33,7 @@ ALL_TOLD_S = 60.0
 again."""
 
 
-class Hearing:
+class StatusQueue:
     """Queue of status messages. Entries are handled first."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Hearing:
         largest: int,
         keys: KeyDirectory,
         trust_first_use: bool,
-        statuses: StatusShelf | None,
+        statuses: StatusStore | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prefix = prefix
@@ -60,7 +60,7 @@ class Hearing:
         self._unkept = deque[Delivered]()
 
     @property
-    def waiting(self) -> bool:
+    def has_messages(self) -> bool:
         """Whether messages are pending."""
         return bool(self._unmet or self._unkept)
 
@@ -68,52 +68,52 @@ class Hearing:
         """Append a device's status message."""
         self._unmet.append(message)
 
-    def connected(self) -> None:
+    def note_connected(self) -> None:
         """Note that the broker begins to deliver its retained messages."""
         self._connected_at = self._clock()
         self._told.clear()
 
-    def miss(self) -> None:
+    def mark_missing_offline(self) -> None:
         """Mark devices offline that were online and have no retained status any more. Raises Unavailable."""
         if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + ALL_TOLD_S:
             return
-        lost = self._statuses.missed(self._told)
+        lost = self._statuses.mark_missing_offline(self._told)
         self._connected_at = None
         if lost:
             named = ", ".join("/".join(one) for one in lost[:NAMED])
             log.warning("%d devices were linked, and the broker keeps no word of them any more: %s", len(lost), named)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Clear the queues: the broker delivers all of it again."""
         self._connected_at = None
         self._unmet.clear()
         self._unkept.clear()
 
-    def meet(self) -> None:
+    def enrol_new_devices(self) -> None:
         """Enrol devices without a known key if the site trusts at first use. Raises StorageFailed."""
         while self._unmet:
             self._enrol_at_first_use(self._unmet[0])
             self._unkept.append(self._unmet.popleft())
 
-    def keep(self) -> list[Delivered]:
+    def store_batch(self) -> list[Delivered]:
         """Store statuses; the messages to acknowledge. Raises Unavailable.
 
         Statuses are unsigned and decide nothing; the broker's access rules authenticate them. Those of devices that are
         not enrolled are dropped.
         """
         messages = list(islice(self._unkept, AT_ONCE))
-        words = self._believed([word for message in messages if (word := self._read(message)) is not None])
+        words = self._of_enrolled_devices([word for message in messages if (word := self._parse(message)) is not None])
         if self._statuses is not None and words:
             try:
                 self._statuses.record(words)
             except SiteFault:
-                self._keep_singly(words, self._statuses)
+                self._store_one_by_one(words, self._statuses)
         self._told.update((word.site, word.device) for word in words if word.state == "online")
         for _ in messages:
             self._unkept.popleft()
         return messages
 
-    def _believed(self, words: list[StatusWord]) -> list[StatusWord]:
+    def _of_enrolled_devices(self, words: list[StatusMessage]) -> list[StatusMessage]:
         """The words of enrolled devices. Others are counted, each device once."""
         ours = [
             word
@@ -132,7 +132,7 @@ class Hearing:
             )
         return ours
 
-    def _keep_singly(self, words: list[StatusWord], statuses: StatusShelf) -> None:
+    def _store_one_by_one(self, words: list[StatusMessage], statuses: StatusStore) -> None:
         """Store one by one; log and skip what the site's constraints reject, since each device repeats its status."""
         for word in words:
             try:
@@ -140,13 +140,13 @@ class Hearing:
             except SiteFault as fault:
                 log.warning("not kept of what %s/%s says of itself: %s", word.site, word.device, fault)
 
-    def _read(self, message: Delivered) -> StatusWord | None:
+    def _parse(self, message: Delivered) -> StatusMessage | None:
         try:
             if not message.payload:
-                return StatusWord.cleared(Topics.parse(self._prefix, message.topic))
+                return StatusMessage.cleared(Topics.parse(self._prefix, message.topic))
             if len(message.payload) > self._largest:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-            return StatusWord.read(message.payload, Topics.parse(self._prefix, message.topic))
+            return StatusMessage.read(message.payload, Topics.parse(self._prefix, message.topic))
         except MalformedMessage as fault:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
             return None

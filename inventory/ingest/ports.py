@@ -10,7 +10,7 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
 from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews.reviews import Review
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 
 
 class Broker(Protocol):
@@ -48,7 +48,7 @@ class Broker(Protocol):
         ...
 
 
-class ReviewShelf(Protocol):
+class ReviewStore(Protocol):
     """Stores devices' messages about reviews."""
 
     def review(self, review: Review) -> Applied | Duplicate:
@@ -56,19 +56,19 @@ class ReviewShelf(Protocol):
         ...
 
 
-class StatusShelf(Protocol):
+class StatusStore(Protocol):
     """Stores devices' statuses."""
 
-    def record(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusMessage]) -> None:
         """Store all, in this order. Raises Unavailable."""
         ...
 
-    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark online devices that are not among these offline; their names. Raises Unavailable."""
         ...
 
 
-class ClipsDesk(Protocol):
+class ClipMessageHandler(Protocol):
     """Stores recordings that devices send."""
 
     def receive(self, payload: bytes, sender: Topics) -> bytes | None:
@@ -96,7 +96,7 @@ class Dossiers(Protocol):
         ...
 
 
-class Shelf(Protocol):
+class EventStore(Protocol):
     """The part of `inventory.repository.Store` that a consumer needs."""
 
     def apply(self, event: Event | Unfit) -> Applying:
@@ -107,12 +107,12 @@ class Shelf(Protocol):
         """Store a message that cannot be answered. Raises Unavailable."""
         ...
 
-    def answers(self) -> None:
+    def ping(self) -> None:
         """Raise Unavailable if the database does not answer."""
         ...
 
 
-class BatchShelf(Protocol):
+class BatchStore(Protocol):
     """The part of the store that a consumer needs to apply events in batches."""
 
     def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:

@@ -16,7 +16,7 @@ PRESENCE = "presence"  # Tag of our presence message: no event id looks like it.
 CLIP = "clip "  # Tag prefix of messages about recordings.
 
 
-def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
+def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
     """Log which access rule of the broker is missing."""
     every = Topics.every(prefix)
     if tag == PRESENCE:
@@ -37,7 +37,7 @@ def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None
         )
 
 
-def answer_to(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
+def receipt_for(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
     """The receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):

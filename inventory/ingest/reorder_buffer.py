@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd_notify import Notifier
-from inventory.ingest.ports import BatchShelf
+from inventory.ingest.ports import BatchStore
 from inventory.records import Became, Event, Unfit, Waiting, WaitingOf
 from inventory.store import many
 from inventory.store.tables import devices, waiting
@@ -31,19 +31,19 @@ OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "i
 KEYS = ["site", "device", "sequence"]
 
 
-def keep(transaction: Connection, these: Iterable[Event | Unfit], now: datetime) -> None:
+def hold_events(transaction: Connection, these: Iterable[Event | Unfit], now: datetime) -> None:
     """Insert these events into the buffer."""
     many.add_new(transaction, waiting, [_row(one, now) for one in these])
 
 
-def forget(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
+def remove_held(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
     """Delete these events from the buffer."""
     keys = (*KEYS, "event_id")
     if rows := [{key: getattr(one, key) for key in keys} for one in these]:
         many.remove(transaction, waiting, rows)
 
 
-def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
+def load_following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
     """The buffered events of these devices from this number on; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
     found = many.among(transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}).all()
@@ -55,13 +55,13 @@ def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> 
     return [_event({**row}) for row in rows]
 
 
-def long_since(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | Unfit]:
+def load_expired(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | Unfit]:
     """The events buffered for longer than `patience`."""
     late = select(waiting).where(waiting.c.came_at < now - patience).order_by(waiting.c.came_at).limit(REACH)
     return [_event({**row}) for row in transaction.execute(late.with_for_update(skip_locked=True)).mappings()]
 
 
-def due(transaction: Connection) -> list[Event | Unfit]:
+def load_due(transaction: Connection) -> list[Event | Unfit]:
     """Buffered events whose turn has come: a consumer without a buffer applied the one before."""
     of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
     found = select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(REACH)
@@ -69,14 +69,14 @@ def due(transaction: Connection) -> list[Event | Unfit]:
     return [_event({**row}) for row in rows]
 
 
-def how_much(transaction: Connection) -> Waiting:
+def count_held(transaction: Connection) -> Waiting:
     """The number of buffered events and devices, and the oldest time of arrival."""
     number, since = transaction.execute(select(func.count(), func.min(waiting.c.came_at))).one()
     of = select(waiting.c.site, waiting.c.device).distinct().subquery()
     return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
 
 
-def of_whom(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
+def count_held_by_device(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
     """The same for each device with buffered events."""
     of = (waiting.c.site, waiting.c.device)
     counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
@@ -114,13 +114,13 @@ REPORT_S = 10.0  # Interval of logging the buffer's size.
 class BatchSettings:
     """The size of a batch, and the time limit of the reorder buffer."""
 
-    shelf: BatchShelf
+    store: BatchStore
     most: int
     patience: timedelta | None = None
     """None: an event before its turn is not buffered, and its device gets the expected number."""
 
     @property
-    def hold(self) -> bool:
+    def holds_early(self) -> bool:
         """Whether events before their turn are buffered."""
         return self.patience is not None
 
@@ -128,25 +128,25 @@ class BatchSettings:
 class ReorderBuffer:
     """Releases buffered events whose turn has come, or whose time limit is over."""
 
-    def __init__(self, together: BatchSettings, clock: Callable[[], float], systemd: Notifier) -> None:
-        self._together = together
+    def __init__(self, batching: BatchSettings, clock: Callable[[], float], systemd: Notifier) -> None:
+        self._batching = batching
         self._clock = clock
         self._systemd = systemd
         self._check_at = self._report_at = clock()
 
-    def given_up(self, now: Callable[[], datetime]) -> Iterator[Became]:
+    def release_overdue(self, now: Callable[[], datetime]) -> Iterator[Became]:
         """The released events with their outcomes. Called at every turn; an unavailable database is logged."""
-        if self._together.patience is None or self._clock() < self._check_at:
+        if self._batching.patience is None or self._clock() < self._check_at:
             return
         self._check_at = self._clock() + CHECK_S
         try:
-            yield from self._together.shelf.overdue(self._together.patience)
+            yield from self._batching.store.overdue(self._batching.patience)
             self._report(now())
         except Unavailable as fault:
             log.warning("not looked at what waits for its turn: %s", fault)
 
     def _report(self, now: datetime) -> None:
-        waiting = self._together.shelf.waiting()
+        waiting = self._batching.store.waiting()
         if waiting.since is not None and self._clock() >= self._report_at:
             self._report_at = self._clock() + REPORT_S
             age = (now - waiting.since).total_seconds()

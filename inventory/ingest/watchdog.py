@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd_notify import Notifier
-from inventory.ingest.ports import Broker, Shelf
+from inventory.ingest.ports import Broker, EventStore
 
 log = logging.getLogger("inventory")
 
@@ -18,12 +18,12 @@ PATIENCE_S = 300.0
 class Watchdog:
     """Feeds systemd's watchdog while the loop turns and no outage has lasted longer than PATIENCE_S."""
 
-    def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float], systemd: Notifier) -> None:
+    def __init__(self, broker: Broker, store: EventStore, clock: Callable[[], float], systemd: Notifier) -> None:
         self._broker = broker
-        self._shelf = shelf
+        self._store = store
         self._clock = clock
         self._systemd = systemd
-        self._next = self._broker_seen = self._shelf_seen = clock()
+        self._next = self._broker_seen = self._store_seen = clock()
 
     def beat(self) -> None:
         """Called at every turn."""
@@ -31,15 +31,15 @@ class Watchdog:
             return
         self._next = self._clock() + self._systemd.period_s
         self._check()
-        if self._clock() - min(self._broker_seen, self._shelf_seen) < PATIENCE_S:
+        if self._clock() - min(self._broker_seen, self._store_seen) < PATIENCE_S:
             self._systemd.alive()
 
     def _check(self) -> None:
         if self._broker.connected:
             self._broker_seen = self._clock()
         try:
-            self._shelf.answers()
+            self._store.ping()
         except Unavailable as fault:
             log.warning("database: %s", fault)
         else:
-            self._shelf_seen = self._clock()
+            self._store_seen = self._clock()

@@ -29,7 +29,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusWord:
+class StatusMessage:
     """A message of a device's status topic."""
 
     site: str
@@ -39,14 +39,14 @@ class StatusWord:
     body: str
 
     @classmethod
-    def read(cls, payload: bytes, topics: Topics) -> StatusWord:
+    def read(cls, payload: bytes, topics: Topics) -> StatusMessage:
         """Parse a payload. Raises MalformedMessage."""
         said = read_status(payload, topics)
         told_at = read_time(said["time"]) if "time" in said else None
         return cls(topics.site, topics.device, said["state"], told_at, payload.decode())
 
     @classmethod
-    def cleared(cls, topics: Topics) -> StatusWord:
+    def cleared(cls, topics: Topics) -> StatusMessage:
         """The status of a device whose retained status was cleared, so that nothing shows it to be online."""
         return cls(topics.site, topics.device, "offline", None, "")
 
@@ -58,12 +58,12 @@ class Statuses:
         self._engine = engine
         self._now = now
 
-    def record(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             keep(transaction, words, self._now())
 
-    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark devices offline that were online and have no retained status any more; these. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
@@ -78,7 +78,7 @@ KEYS = ["site", "device"]
 RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
-def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:
+def keep(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
     """Store status messages in this order."""
     first = {(word.site, word.device): word for word in reversed(words)}
     rows = [
@@ -99,7 +99,7 @@ def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) ->
     many.change(transaction, statuses, KEYS, list(known.values()))
 
 
-def _since(word: StatusWord, now: datetime) -> datetime:
+def _since(word: StatusMessage, now: datetime) -> datetime:
     """The time of a status.
 
     The broker repeats an "online" at each connection: use its own time, if not in the future.

@@ -43,7 +43,7 @@ from inventory.console.app import PAGES
 from inventory.console.context import COOKIE
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, kind_of
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from inventory.store.tables import devices, entries, events, refused, said
 from tests.console import Console, console, served
 from tests.console.api import token
@@ -169,7 +169,7 @@ def fill(site: Console, number: int) -> None:
                 deeds.note(transaction, deed, site.place.now(), site.place.signer)
 
 
-def _status(number: int, now: datetime) -> StatusWord:
+def _status(number: int, now: datetime) -> StatusMessage:
     microphone = {"mode": "open", "muted": False, "faults": ["clipping"] if number % 9 == 0 else []}
     work = {"form": "receive-notice", "language": "en"}
     count = {"form": "receive-notice", "language": "en", "times": 9, "recorded": 4, "lacking": [], "last": f"{now:%F}"}
@@ -179,7 +179,7 @@ def _status(number: int, now: datetime) -> StatusWord:
     }  # fmt: skip
     at = Topics("dockvoice", "north", f"dock-{number}")
     said = status("online", site=at.site, device=at.device, key=KEY.public, time=now, program="0.1.0", **told)
-    return StatusWord.read(encode(said), at)
+    return StatusMessage.read(encode(said), at)
 
 
 def _batches(now: datetime, number: int) -> Iterator[Mapping[Table, list[dict[str, Any]]]]:

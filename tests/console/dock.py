@@ -15,7 +15,7 @@ from inventory.forms import load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, kind_of
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from inventory.store.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
@@ -63,10 +63,10 @@ class Dock:
         """What it says of itself."""
         topics = Topics("dockvoice", "north", device)
         online = status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
-        self._site.store.statuses.record([StatusWord.read(payload(online | said), topics)])
+        self._site.store.statuses.record([StatusMessage.read(payload(online | said), topics)])
         if not linked:
             offline = status("offline", site="north", device=device, key=KEY.public)
-            self._site.store.statuses.record([StatusWord.read(payload(offline), topics)])
+            self._site.store.statuses.record([StatusMessage.read(payload(offline), topics)])
 
     def _send(self, event: dict[str, Any]) -> None:
         site, device = event["source"].split("/")[2::2]

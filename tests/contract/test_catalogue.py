@@ -17,7 +17,7 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue
 from inventory.site.numbering import RefusedByDevices, floors, number_sent
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload
 from tests.store import drained, publish
 
@@ -130,7 +130,7 @@ def says_that_it_has(store: Store, version: int, device: str = "dock-3") -> None
     topics = Topics("dockvoice", "north", device)
     said = status("online", site="north", device=device, key=KEY.public)
     told = {"roster": {"version": version}, "catalogue": {"docks": {"version": version}}}
-    store.statuses.record([StatusWord.read(payload(said | told), topics)])
+    store.statuses.record([StatusMessage.read(payload(said | told), topics)])
 
 
 def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: str) -> None:

@@ -24,7 +24,7 @@ from dockvoice_protocol.clips import (
 )
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
-from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import ClipState, SignedSound
 from inventory.clips.listening import ask, hear
@@ -52,8 +52,8 @@ class Office:
         self._event = event
 
     @property
-    def desk(self) -> ClipDesk:
-        return ClipDesk(self.store.clips, self.folder, self.settings, lambda: self.now)
+    def desk(self) -> ClipReceiver:
+        return ClipReceiver(self.store.clips, self.folder, self.settings, lambda: self.now)
 
     def entered(self, number: int = 1) -> SignedSound:
         """The recording of an entry of the device, which it has signed."""

@@ -19,7 +19,7 @@ from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered,
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_clip_request
 from inventory.audit import deeds
-from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
 from inventory.console import accounts, decisions
 from inventory.console.accounts import Role
@@ -181,7 +181,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
 ) -> None:
     folder = ClipFolder(tmp_path / "clips")
     site.place = replace(site.place, sounds=DeviceSounds(site.store.clips, folder, KEY, "dockvoice"))
-    desk = ClipDesk(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
+    desk = ClipReceiver(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
     said, sha256 = recorded(1), hashlib.sha256(FLAC).hexdigest()
     said["data"]["utterance"]["audio_sha256"] = sha256
     site.store.apply(event(said))

@@ -24,7 +24,7 @@ from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from inventory.store.stock import ADDS, TAKES_BACK
 from inventory.store.tables import (
     devices,
@@ -401,7 +401,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     store.lists.replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
-    store.statuses.record([StatusWord.read(payload(online), at_dock_3)])
+    store.statuses.record([StatusMessage.read(payload(online), at_dock_3)])
     attack(store, written_dossier)
     north = store.catalogue("north")
     publish(north, north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv"))

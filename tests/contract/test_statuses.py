@@ -15,7 +15,7 @@ from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.site import retiring
-from inventory.store.statuses import StatusWord, load
+from inventory.store.statuses import StatusMessage, load
 from tests.dictated import KEY, payload, recorded, reviewed, signed
 from tests.store import Read
 
@@ -28,10 +28,10 @@ def store(url: str) -> Iterator[Store]:
         yield opened
 
 
-def word(state: Any, device: str, minutes: float | None = None) -> StatusWord:
+def word(state: Any, device: str, minutes: float | None = None) -> StatusMessage:
     time = None if minutes is None else NOON + timedelta(minutes=minutes)
     said = status(state, site="north", device=device, key=KEY.public, time=time)
-    return StatusWord.read(payload(said), Topics("dockvoice", "north", device))
+    return StatusMessage.read(payload(said), Topics("dockvoice", "north", device))
 
 
 def kept(store: Store) -> list[tuple[Any, ...]]:
@@ -77,13 +77,13 @@ def test_consumers_that_hear_the_same_devices_in_other_orders_wait_for_none(stor
 
 def test_who_was_linked_and_is_told_of_no_more_is_away(store: Store) -> None:
     store.statuses.record([word("online", "dock-1", -8), word("online", "dock-2", -8), word("offline", "dock-3")])
-    assert store.statuses.missed({("north", "dock-2")}) == [("north", "dock-1")]
+    assert store.statuses.mark_missing_offline({("north", "dock-2")}) == [("north", "dock-1")]
     assert [(name, state) for name, state, *_ in kept(store)] == [
         ("dock-1", "offline"),
         ("dock-2", "online"),
         ("dock-3", "offline"),
     ]
-    assert store.statuses.missed({("north", "dock-2")}) == []
+    assert store.statuses.mark_missing_offline({("north", "dock-2")}) == []
 
 
 def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(store: Store, event: Read) -> None:
@@ -108,7 +108,7 @@ def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, eve
     store.apply(event(recorded(1)))
     store.apply(event(recorded(5)))
     said = status("online", site="north", device="dock-3", key=KEY.public) | {"backlog": {"entries": 7}}
-    store.statuses.record([StatusWord.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
+    store.statuses.record([StatusMessage.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     with store.transaction() as transaction:
         found = retiring.owed(transaction, ("north", "dock-3"))

@@ -94,9 +94,9 @@ def test_after_an_outage_the_same_store_goes_on(event: Read) -> None:
         with pytest.raises(Unavailable, match=f"127.0.0.1:{own.port}"):
             store.apply(event(recorded(2)))
         with pytest.raises(Unavailable):
-            store.answers()
+            store.ping()
         own.start()
-        store.answers()
+        store.ping()
         assert store.apply(event(recorded(2))) == Applied()
         assert store.apply(event(recorded(1))) == Duplicate()
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
 from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.console import CSRF, Console, console, send
 from tests.dictated import KEY, payload
 from tests.rows import every
@@ -32,7 +32,7 @@ def runs(site: Console, versions: dict[str, Any]) -> None:
     """A device says which versions it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"catalogue": versions} if versions else {}
-    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
+    site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

@@ -16,7 +16,7 @@ from inventory.queries import fleet
 from inventory.records import Unfit
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
-from inventory.store.statuses import Status, StatusWord, load
+from inventory.store.statuses import Status, StatusMessage, load
 from tests.console import Console, console
 from tests.dictated import KEY, identity, payload, recorded
 from tests.rows import every
@@ -40,7 +40,7 @@ def say(site: Console, state: Any = "online", device: str = "dock-3", **said: An
     topics = Topics("dockvoice", "north", device)
     time = None if state == "offline" else said.pop("time", site.place.now())
     message = status(state, site="north", device=device, key=KEY.public, time=time)
-    site.store.statuses.record([StatusWord.read(payload(message | said), topics)])
+    site.store.statuses.record([StatusMessage.read(payload(message | said), topics)])
 
 
 def kept(site: Console) -> list[Status]:
@@ -83,7 +83,7 @@ def test_what_is_no_status_or_that_of_another_is_not_kept(site: Console) -> None
 
     def refused(message: dict[str, Any]) -> None:
         with pytest.raises(MalformedMessage):
-            site.store.statuses.record([StatusWord.read(payload(message), topics)])
+            site.store.statuses.record([StatusMessage.read(payload(message), topics)])
 
     every(
         [{}, sound | {"device": "dock-4"}, sound | {"state": "on fire"}, sound | {"time": "2026-02-30T00:00:00Z"}],

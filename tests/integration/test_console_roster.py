@@ -17,7 +17,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered, Session
 from inventory.console.accounts import Role
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, served
 from tests.console.browser import barriers, browser, tab
 from tests.dictated import KEY
@@ -43,7 +43,7 @@ class Office:
     def _hear(self, event: object) -> None:
         if isinstance(event, Delivered):
             self.said.append(json.loads(event.payload))
-            self._site.store.statuses.record([StatusWord.read(event.payload, Topics("dockvoice", "hall", "dock-1"))])
+            self._site.store.statuses.record([StatusMessage.read(event.payload, Topics("dockvoice", "hall", "dock-1"))])
 
     def runs(self, version: int) -> None:
         """Wait until the device has said that it runs it."""

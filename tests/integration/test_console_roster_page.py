@@ -18,7 +18,7 @@ from inventory.console.accounts import Role
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import SiteCatalogue, Version
 from inventory.site.roster import ROSTER, kind_of
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
 from tests.rows import every
@@ -63,7 +63,7 @@ def runs(site: Console, roster: dict[str, Any]) -> None:
     """A device says which roster it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"roster": roster} if roster else {}
-    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
+    site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

@@ -13,7 +13,7 @@ from inventory.audit import deeds
 from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
 from inventory.site.site_words import Becomes, Saying, Speaking
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, send
 from tests.console.story import apply, put_aside
 from tests.dictated import KEY, payload, recorded
@@ -45,7 +45,7 @@ def counts(site: Console, *words: dict[str, Any], device: str = "dock-3") -> Non
     """A device says what it has counted."""
     said = status("online", site="north", device=device, key=KEY.public, time=site.place.now())
     told = {"unknown_words": list(words)} if words else {}
-    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", device))])
+    site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", device))])
 
 
 def waits(site: Console, heard: str = SENTENCE, number: int = 1) -> None:

@@ -20,7 +20,7 @@ from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.site.numbering import number_sent
 from inventory.store.keys import KeyDirectory
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload, recorded
 from tests.servers.mosquitto import Mosquitto
 from tests.store import Read, publish, reader
@@ -50,9 +50,9 @@ def store(tmp_path: Path, event: Read, keys: KeyDirectory) -> Iterator[Store]:
         yield opened
 
 
-def online(device: str, key: Signer) -> StatusWord:
+def online(device: str, key: Signer) -> StatusMessage:
     said = status("online", site="north", device=device, key=key.public)
-    return StatusWord.read(payload(said), Topics("dockvoice", "north", device))
+    return StatusMessage.read(payload(said), Topics("dockvoice", "north", device))
 
 
 def retire(store: Store, broker: str, *arguments: str) -> Result:

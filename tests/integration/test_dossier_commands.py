@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
 from inventory.dossier.dossier import made
-from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
+from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
@@ -129,8 +129,10 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
 
 
 @pytest.fixture
-def desk(dock: Dock, tmp_path: Path) -> Desk:
-    return Desk(dock.store.issues, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
+def desk(dock: Dock, tmp_path: Path) -> DossierStore:
+    return DossierStore(
+        dock.store.issues, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de"
+    )
 
 
 def settled(writer: DossierWriter) -> None:
@@ -144,7 +146,7 @@ def settled(writer: DossierWriter) -> None:
     until(idle, "it is still being written")
 
 
-def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: Desk, dock: Dock) -> None:
+def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: DossierStore, dock: Dock) -> None:
     scene(dock)
     for _ in range(2):
         writer = DossierWriter(desk)
@@ -159,7 +161,7 @@ def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: Desk, dock:
 
 
 def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
-    desk: Desk, dock: Dock, caplog: pytest.LogCaptureFixture
+    desk: DossierStore, dock: Dock, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, _ = scene(dock).boxes
     now = [0.0]
@@ -193,7 +195,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
 
 
 def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
-    desk: Desk, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: DossierStore, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene(dock)
 
@@ -202,15 +204,15 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr("inventory.dossier.dossier_desk.os.fsync", full)
-        assert desk.write_owed() == 1
+        assert desk.write_pending() == 1
     assert "No space left on device" in caplog.text
     assert list(desk.folder.iterdir()) == []
-    assert desk.write_owed() == 0
+    assert desk.write_pending() == 0
     assert len(list(desk.folder.iterdir())) == 1
 
 
 def test_a_database_that_is_away_is_asked_again(
-    desk: Desk, dock: Dock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    desk: DossierStore, dock: Dock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene(dock)
     dock.store.close()
@@ -256,10 +258,10 @@ def read(path: Path) -> Check:
 
 
 def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what_changed(
-    desk: Desk, dock: Dock, repository: Path
+    desk: DossierStore, dock: Dock, repository: Path
 ) -> None:
     said, decide = decided(dock)
-    assert (desk.write_owed(), desk.write_owed()) == (0, 0)
+    assert (desk.write_pending(), desk.write_pending()) == (0, 0)
     (first,) = desk.folder.iterdir()
     decide()
     now = [0.0]
@@ -297,7 +299,7 @@ def page_of(path: Path) -> str:
     return zipfile.ZipFile(path).read("index.html").decode()
 
 
-def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: Desk, dock: Dock, tmp_path: Path) -> None:
+def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, dock: Dock, tmp_path: Path) -> None:
     _, decide = decided(dock)
     for name in ("a", "b"):
         assert run(dock, "5501", "--out", tmp_path / f"{name}.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
@@ -305,12 +307,12 @@ def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: Desk, dock: Do
     decide()
     assert run(dock, "5501", "--out", tmp_path / "c.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
     assert [read(tmp_path / f"{name}.zip").dossier["issue"]["version"] for name in "ac"] == [1, 2]
-    assert desk.write_owed() == 0
+    assert desk.write_pending() == 0
     (written,) = desk.folder.iterdir()
     assert read(written).dossier["issue"] == read(tmp_path / "c.zip").dossier["issue"]
 
 
-def test_a_version_that_its_maker_altered_is_named(desk: Desk, dock: Dock) -> None:
+def test_a_version_that_its_maker_altered_is_named(desk: DossierStore, dock: Dock) -> None:
     _, decide = decided(dock)
     gathered = dock.gathered()
     (visit,) = gathered.visits()

@@ -18,7 +18,7 @@ from inventory.api.app import ENDPOINTS
 from inventory.console.app import PAGES
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.console.story import DEVICE, apply
@@ -70,7 +70,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
         for device, time, since in (("dock-3", FIRST, "2026-02-30T00:00:00Z"), ("dock-4", LAST, FIRST)):
             waits = {"backlog": {"entries": 3, "since": since}, "time": time}
             word = status("online", site="north", device=device, key=KEY.public) | waits
-            found.store.statuses.record([StatusWord.read(payload(word), Topics("dockvoice", "north", device))])
+            found.store.statuses.record([StatusMessage.read(payload(word), Topics("dockvoice", "north", device))])
         yield found
 
 

@@ -59,7 +59,7 @@ class Shelf:
 
     def apply(self, event: Event | Unfit) -> Applying:
         """Handle an event."""
-        self.answers()
+        self.ping()
         self._fuse.burn()
         became = self._tables.apply(event)
         self._note(type(became).__name__, event.sequence)
@@ -72,7 +72,7 @@ class Shelf:
         """No such message is sent."""
         raise AssertionError(f"{topic}: {reason}")
 
-    def answers(self) -> None:
+    def ping(self) -> None:
         """Raises Unavailable while the database is away."""
         if self.away:
             raise Unavailable("the database is away")
@@ -156,7 +156,7 @@ class Receiver:
             self._die()
             return
         if self._consumer._waiting or self._consumer._unsent:
-            self._turn_within(self._consumer._leisure_s())
+            self._turn_within(self._consumer._wait_s())
 
     def _die(self) -> None:
         self._alive = False

@@ -20,7 +20,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
-from inventory.ingest.ports import Broker, ClipsDesk, ReviewShelf, Shelf
+from inventory.ingest.ports import Broker, ClipMessageHandler, EventStore, ReviewStore
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews.reviews import Review
 from inventory.store.database import SiteFault
@@ -133,7 +133,7 @@ class ScriptedBroker(Broker):
         self._world.deeds.append(("stop",))
 
 
-class ScriptedReviews(ReviewShelf):
+class ScriptedReviews(ReviewStore):
     """Keeps every review."""
 
     def __init__(self, world: World) -> None:
@@ -144,7 +144,7 @@ class ScriptedReviews(ReviewShelf):
         return Applied()
 
 
-class ScriptedClips(ClipsDesk):
+class ScriptedClips(ClipMessageHandler):
     """Answers what devices say of recordings; the second recording stops the consumer."""
 
     def __init__(self, world: World) -> None:
@@ -164,7 +164,7 @@ class ScriptedClips(ClipsDesk):
         self._world.deeds.append(("beat",))
 
 
-class ScriptedShelf(Shelf):
+class ScriptedShelf(EventStore):
     """Answers as the script says; when it has ended, what is sound is applied and what is not is refused."""
 
     def __init__(self, world: World, answers: list[Applying | Exception | None]) -> None:
@@ -178,7 +178,7 @@ class ScriptedShelf(Shelf):
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self._answer("keep", payload, topic)
 
-    def answers(self) -> None:
+    def ping(self) -> None:
         self._answer("ask")
 
     def _answer(self, *deed: Any) -> Applying | None:

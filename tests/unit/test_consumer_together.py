@@ -16,19 +16,19 @@ from dockvoice_protocol.events import encode, status
 from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
-from inventory.ingest.ports import BatchShelf, Broker, Shelf, StatusShelf
+from inventory.ingest.ports import BatchStore, Broker, EventStore, StatusStore
 from inventory.ingest.reorder_buffer import BatchSettings
 from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
-from inventory.store.statuses import StatusWord
+from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, enrolled, payload, recorded, signed
 
 NOW = datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC)
 TOPIC = "dockvoice/north/{}/entries"
 
 
-class World(Broker, Shelf, BatchShelf, StatusShelf):
+class World(Broker, EventStore, BatchStore, StatusStore):
     """Broker and database at once; `deeds` is what was done, in order."""
 
     connected = welcomed = True
@@ -95,7 +95,7 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
     def _said(event: Event | Unfit) -> Applying:
         return Applied() if isinstance(event, Event) else Refused(event.reasons)
 
-    def record(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusMessage]) -> None:
         self.deeds.append(("heard", [(word.device, word.state) for word in words]))
         if self.faults:
             raise self.faults.pop(0)
@@ -104,14 +104,14 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
         if any(word.device in self.unheard for word in words):
             raise SiteFault("not on my watch")
 
-    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         self.deeds.append(("missed", sorted(heard)))
         return [("north", "dock-8")]
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self.deeds.append(("keep", payload))
 
-    def answers(self) -> None: ...
+    def ping(self) -> None: ...
 
     def overdue(self, patience: timedelta) -> list[Became]:
         if self.faults:
@@ -140,7 +140,7 @@ class Loop:
             prefix="dockvoice",
             keys=KeyDirectory(enrolled(directory / "keys", "north/dock-3", "north/dock-4")),
             statuses=self.world,
-            together=BatchSettings(self.world, most, patience),
+            batching=BatchSettings(self.world, most, patience),
             clock=lambda: self.world.s,
             now=lambda: NOW,
         )

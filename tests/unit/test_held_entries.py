@@ -27,7 +27,7 @@ from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
 from edge.records import OutboxRow
 from inventory.forms import load_forms
-from inventory.ingest.admission import distrusted
+from inventory.ingest.admission import find_distrust
 from inventory.ingest.validation import DeadLetter, validate
 from inventory.store.keys import Enrolled
 from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
@@ -279,7 +279,7 @@ def judged(journal: Journal) -> Callable[[str], str]:
         found = validate(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
         assert not isinstance(found, DeadLetter)
         key = Enrolled("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
-        stranger = distrusted(found.event, {key.keyid: key})
+        stranger = find_distrust(found.event, {key.keyid: key})
         return type(found).__name__ if stranger is None else stranger.reason
 
     return judging

@@ -44,7 +44,7 @@ class World:
     database = True
     s = 0.0
 
-    def answers(self) -> None:
+    def ping(self) -> None:
         if not self.database:
             raise Unavailable("database: gone")
 
