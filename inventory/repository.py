@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, i
 from dockvoice_protocol.events import SHOWN
 from inventory.clips.clips import ClipStore
 from inventory.dossier.issues import Issues
-from inventory.ingest.applying import handle
+from inventory.ingest.applying import handle_event
 from inventory.ingest.batch import Batches
-from inventory.queries.trail import Came, Strays, names, strays, trail
+from inventory.queries.trail import Strays, TrailEvent, count_strays, load_device_names, load_trail
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, keep
@@ -110,7 +110,7 @@ class Store:
         table of the site's own rejects this event alone.
         """
         with reported(self.engine.url), self.engine.begin() as transaction:
-            return handle(transaction, event, self._now)
+            return handle_event(transaction, event, self._now)
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""
@@ -156,17 +156,17 @@ class Store:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
-    def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
+    def load_trail(self, site: str, device: str, upto: int) -> Iterator[TrailEvent]:
         """The events of a device, in the order of their numbers, to number `upto`. Raises Unavailable."""
-        return trail(self._reads, site, device, upto)
+        return load_trail(self._reads, site, device, upto)
 
-    def strays(self, site: str, device: str, upto: int) -> Strays:
+    def count_strays(self, site: str, device: str, upto: int) -> Strays:
         """The rows under a device's name outside of its events to number `upto`. Raises Unavailable."""
-        return strays(self._reads, site, device, upto)
+        return count_strays(self._reads, site, device, upto)
 
-    def names(self) -> set[tuple[str, str]]:
+    def load_device_names(self) -> set[tuple[str, str]]:
         """Site and name of every device named in any row. Raises Unavailable."""
-        return names(self._reads)
+        return load_device_names(self._reads)
 
     def count(self) -> Counts:
         """Count the rows of the tables in one snapshot."""

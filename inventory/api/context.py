@@ -54,8 +54,8 @@ class ApiContext:
 
     def audit(self, transaction: Connection, action: str, about: str, **details: Any) -> None:
         """Write to the audit log, in the transaction that carries the action out."""
-        done = deeds.NotedDeed(self.token.who, self.address, action, about, details)
-        deeds.note(transaction, done, self.resources.now(), self.resources.signer)
+        done = deeds.UserAction(self.token.who, self.address, action, about, details)
+        deeds.record_action(transaction, done, self.resources.now(), self.resources.signer)
 
     def sites(self, wanted: str | None) -> tuple[str, ...] | None:
         """The sites to read: the wanted one, else all that the token may read (None: every one). Raises Problem."""

@@ -14,7 +14,7 @@ from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOu
 from inventory.api.parameters import Cursor, Limit, Query, Site, Text, decode_cursor, encode_cursor
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import issued
 from inventory.dossier.visits import Gathered, Visit
@@ -90,7 +90,7 @@ def make_dossier(context: ApiContext) -> Answer:
     with context.transaction() as transaction:
         issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
         made = dossier.made(
-            chosen, gathered, context.resources.keys.all(), signer_in(key), asked.language, issue=issue
+            chosen, gathered, context.resources.keys.all(), load_signer(key), asked.language, issue=issue
         ).file
         sha256 = hashlib.sha256(made).hexdigest()
         context.audit(transaction, "dossier_made", asked.trailer, site=asked.site, visit=chosen.number, sha256=sha256)

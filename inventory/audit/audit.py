@@ -40,7 +40,7 @@ from inventory.records import Progress
 from inventory.store.keys import NAME
 
 if TYPE_CHECKING:
-    from inventory.queries.trail import Came, Moved
+    from inventory.queries.trail import Moved, TrailEvent
     from inventory.repository import Store
     from inventory.store.stock import Move
 
@@ -72,7 +72,7 @@ class Report:
     found: str | None = None  # SHA-256 of the broken or first withheld event, for an acknowledgement.
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether there are events, all were checked, and every fault is acknowledged."""
         amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
         return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
@@ -80,9 +80,9 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report as JSON."""
         broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.message}
-        return {"whole": self.whole, **asdict(self), "broken": broken}
+        return {"whole": self.is_whole, **asdict(self), "broken": broken}
 
-    def lines(self) -> Iterator[str]:
+    def text_lines(self) -> Iterator[str]:
         """The report as lines of text."""
         whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
         yield f"{self.site}/{self.device}: {whose}: {self.events}"
@@ -93,9 +93,9 @@ class Report:
         for one in self.acknowledged:
             why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
             yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({why})"
-        yield from self._amiss()
+        yield from self._fault_lines()
 
-    def _amiss(self) -> Iterator[str]:
+    def _fault_lines(self) -> Iterator[str]:
         if not self.checked:
             yield (
                 "  NOT CHECKED: no key is enrolled or given, and no signature was looked at: whoever owns the database "
@@ -130,7 +130,7 @@ def verify(
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
     each event with the number of valid ones. Raises Unavailable.
     """
-    return _Audit(store, of, keys, known or KnownFaults((), {})).made(tell)
+    return _Audit(store, of, keys, known or KnownFaults((), {})).build_report(tell)
 
 
 class _Audit:
@@ -154,17 +154,19 @@ class _Audit:
         self._refused: list[int] = []
         self._found: str | None = None
 
-    def made(self, tell: Callable[[int], None]) -> Report:
+    def build_report(self, tell: Callable[[int], None]) -> Report:
         """Run the audit; the report."""
         broken = None
-        for came in self._store.trail(self._of.site, self._of.device, self._of.handled):
-            if (broken := self._followed(came)) is not None:
+        for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
+            if (broken := self._check_event(came)) is not None:
                 break
             tell(self._links.last)
         if broken is None:
-            broken = next((one for one in self._at_the_end() if not self._excused(*one)), (None, None))[0]
+            broken = next((one for one in self._find_final_faults() if not self._is_acknowledged(*one)), (None, None))[
+                0
+            ]
         known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
-        beside = self._store.strays(self._of.site, self._of.device, self._of.handled if known else 0)
+        beside = self._store.count_strays(self._of.site, self._of.device, self._of.handled if known else 0)
         return Report(
             self._of.site,
             self._of.device,
@@ -182,17 +184,19 @@ class _Audit:
             self._found,
         )
 
-    def _followed(self, came: Came) -> Broken | None:
+    def _check_event(self, came: TrailEvent) -> Broken | None:
         """The unacknowledged fault of an event; None if the chain goes on after it."""
-        chained = _chained(came, self._links.link)
-        while wrong := self._links.wrong_with(chained) or self._kept_wrong(came, chained.event):
+        chained = _as_chained(came, self._links.link)
+        while wrong := self._links.wrong_with(chained) or self._find_stored_fault(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
-            if not self._excused(broken, _found(came, self._links.link, wrong)):
+            if not self._is_acknowledged(broken, _evidence_hash(came, self._links.link, wrong)):
                 return broken
             if not self._links.excuse(wrong, chained):
                 self._collect(came)
                 return None
-        if came.withheld and not self._excused(Broken(came.sequence, Wrong.WITHHELD), _found(came, chained.previous)):
+        if came.withheld and not self._is_acknowledged(
+            Broken(came.sequence, Wrong.WITHHELD), _evidence_hash(came, chained.previous)
+        ):
             self._withheld.append(came.sequence)
         if not came.applied:
             self._refused.append(came.sequence)
@@ -200,28 +204,28 @@ class _Audit:
         self._links.grow(chained)
         return None
 
-    def _collect(self, came: Came) -> None:
+    def _collect(self, came: TrailEvent) -> None:
         self._states.add(came)
         self._stock.add(came)
 
-    def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
+    def _find_final_faults(self) -> Iterator[tuple[Broken, str]]:
         """Faults that only all events together show."""
         if self._links.last < self._of.handled:
             yield Broken(self._links.last + 1, Wrong.MISSING), sha256(f"{self._links.link}\n{self._of.handled}\n")
-        for sequence, told in self._states.wrong():
+        for sequence, told in self._states.find_faults():
             yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
 
-    def _excused(self, broken: Broken, found: str) -> bool:
+    def _is_acknowledged(self, broken: Broken, found: str) -> bool:
         known = self._known.excuses(broken, lambda: found)
         if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
             self._found = found  # of the fault that ends the audit, else of the first one withheld
         return known
 
-    def _kept_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+    def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
         """Whether the stored rows of an event match it."""
-        return self._row_wrong(came, event) or _entry_wrong(came) or self._stock.wrong_with(came)
+        return self._find_row_fault(came, event) or _find_entry_fault(came) or self._stock.find_fault(came)
 
-    def _row_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+    def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
         """Whether the event's own row matches it."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
@@ -238,7 +242,7 @@ class _States:
         self._said: dict[str, tuple[int, str]] = {}
         self._kept: dict[str, tuple[int, str]] = {}
 
-    def add(self, came: Came) -> None:
+    def add(self, came: TrailEvent) -> None:
         """Add one event."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
@@ -247,7 +251,7 @@ class _States:
             if name in data:
                 self._said[str(data[name])] = (came.sequence, state)
 
-    def wrong(self) -> Iterator[tuple[int, str]]:
+    def find_faults(self) -> Iterator[tuple[int, str]]:
         """Where the two differ: the number of the event, and both."""
         found = []
         for event_id in self._said.keys() | self._kept.keys():
@@ -264,29 +268,29 @@ class _Stock:
         self._ended: dict[str, Move | None] = {}
         """What each entry that is not current any more had added."""
 
-    def add(self, came: Came) -> None:
+    def add(self, came: TrailEvent) -> None:
         """Add one event."""
         if came.entered is not None and came.entered.state != "current":
-            self._ended[came.event_id] = _added(came)
+            self._ended[came.event_id] = _stock_added(came)
 
-    def wrong_with(self, came: Came) -> Wrong | None:
+    def find_fault(self, came: TrailEvent) -> Wrong | None:
         """Whether the rows of the event differ from what the events say."""
-        if not _is_moved(came.added, _added(came)):
+        if not _is_moved(came.added, _stock_added(came)):
             return Wrong.STOCK_ALTERED
-        named = self._named(came)
+        named = self._replaced_id(came)
         if named is not None and named not in self._ended:
             return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
         return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
 
-    def _named(self, came: Came) -> str | None:
+    def _replaced_id(self, came: TrailEvent) -> str | None:
         said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
         named = said.get("amends") or said.get("cancels")
         return None if named is None else str(named)
 
 
-def _added(came: Came) -> Move | None:
+def _stock_added(came: TrailEvent) -> Move | None:
     """The stock move that the event says its entry adds."""
     from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
@@ -306,13 +310,13 @@ def _is_moved(kept: Moved | None, said: Move | None) -> bool:
     return NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
-def devices(store: Store, name: str | None) -> list[Progress]:
+def find_devices(store: Store, name: str | None) -> list[Progress]:
     """The device called `name`, as site/device; every device named in any row, without a name.
 
     One that the table of devices lacks has handled no event. Raises UnreadableInput, Unavailable.
     """
     every = {f"{of.site}/{of.device}": of for of in store.progress()}
-    for site, device in sorted(store.names()):
+    for site, device in sorted(store.load_device_names()):
         every.setdefault(f"{site}/{device}", Progress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
     if name is None:
         return list(every.values())
@@ -322,7 +326,7 @@ def devices(store: Store, name: str | None) -> list[Progress]:
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
+class TrustedKeys:
     """The keys that may have signed."""
 
     enrolled: Mapping[tuple[str, str], Mapping[str, PublicKey]]
@@ -335,7 +339,7 @@ class Believed:
         return {**self.anyones, **self.enrolled.get((site, device), {})}
 
 
-def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Believed | None:
+def load_trusted_keys(files: Iterable[Path], directory: Path | None, ours: Path) -> TrustedKeys | None:
     """The public keys in these files and in the directory's *.pem; without any, those enrolled in `ours`.
 
     None if there is no key there either. Raises UnreadableInput.
@@ -353,7 +357,7 @@ def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Belie
             enrolled.setdefault((named["site"], named["device"]), {})[key.keyid] = key
         if named is None or named["revoked"] is None:
             awaited.add(key.keyid)
-    return Believed(enrolled, anyones, frozenset(awaited)) if enrolled or anyones else None
+    return TrustedKeys(enrolled, anyones, frozenset(awaited)) if enrolled or anyones else None
 
 
 def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
@@ -368,7 +372,7 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
         raise UnreadableInput(f"{path}: {fault}; name the file that `acknowledge` wrote") from None
 
 
-def signer_in(path: Path) -> Signer:
+def load_signer(path: Path) -> Signer:
     """The signer with the Ed25519 private key of a PEM file. Raises UnreadableInput."""
     make = "`openssl genpkey -algorithm ed25519` makes one"
     try:
@@ -394,7 +398,7 @@ def read_key(path: Path) -> PublicKey:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
 
 
-def _chained(came: Came, link: str) -> Chained:
+def _as_chained(came: TrailEvent, link: str) -> Chained:
     """The event for the chain. An invalid event names no predecessor, and gets the current link."""
     event = parsed(came.body)
     return Chained(
@@ -402,12 +406,12 @@ def _chained(came: Came, link: str) -> Chained:
         previous=str(event.get(PREVIOUS, link)),
         link=str(event.get(CHAIN)),
         event=event,
-        audio_sha256=_recording(event),
+        audio_sha256=_recording_sha256(event),
         withheld=came.withheld,
     )
 
 
-def _recording(event: Mapping[str, Any]) -> str:
+def _recording_sha256(event: Mapping[str, Any]) -> str:
     utterance = _data(event).get("utterance")
     # Without a recording the link cannot be right, which recomputing it shows.
     return str(utterance.get("audio_sha256")) if isinstance(utterance, dict) else ""
@@ -418,7 +422,7 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _entry_wrong(came: Came) -> Wrong | None:
+def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     """Whether the entry differs from its event."""
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
@@ -441,7 +445,7 @@ def _plain(value: Any) -> Any:
     return (isinstance(value, bool), value)
 
 
-def _found(came: Came, link: str, wrong: Wrong | None = None) -> str:
+def _evidence_hash(came: TrailEvent, link: str, wrong: Wrong | None = None) -> str:
     """A hash of the audited state that an acknowledgement covers."""
     body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
     moved = f"{came.added}\n{came.taken_back}\n" if wrong is Wrong.STOCK_ALTERED else ""

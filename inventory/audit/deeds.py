@@ -37,7 +37,7 @@ ANEW = timedelta(
 
 
 @dataclass(frozen=True, slots=True)
-class NotedDeed:
+class UserAction:
     """An entry of the audit log."""
 
     who: str
@@ -49,15 +49,15 @@ class NotedDeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class StoredAction:
     """A stored deed."""
 
     number: int
     at: datetime
-    deed: NotedDeed
+    deed: UserAction
 
 
-def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer | None) -> None:
+def record_action(transaction: Connection, deed: UserAction, at: datetime, signer: Signer | None) -> None:
     """Append it, in the transaction that does it."""
     alone(transaction, CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
@@ -84,33 +84,35 @@ def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer 
     transaction.execute(insert(deeds).values(row))
 
 
-def latest(transaction: Connection, limit: int, before: int | None = None) -> list[Noted]:
+def load_latest_actions(transaction: Connection, limit: int, before: int | None = None) -> list[StoredAction]:
     """The last ones, the latest first; those before a number, if given."""
     wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
-    return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
+    return _load_actions(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
 
 
-def about(transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()) -> list[Noted]:
+def load_actions_about(
+    transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()
+) -> list[StoredAction]:
     """The deeds about any of these, the oldest first; of these kinds, if given."""
     wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
-    return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
+    return _load_actions(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
 
 
-def signed_in_from(transaction: Connection, name: str) -> list[str]:
+def load_sign_in_addresses(transaction: Connection, name: str) -> list[str]:
     """The addresses of the latest sign-ins under a name."""
     wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
-    return [one.deed.address for one in _noted(transaction, wanted.limit(SIGN_INS))]
+    return [one.deed.address for one in _load_actions(transaction, wanted.limit(SIGN_INS))]
 
 
 _NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
 
 
-def _noted(transaction: Connection, wanted: Select[Any]) -> list[Noted]:
-    return [Noted(row.number, row.at, _deed(parsed(row.body))) for row in transaction.execute(wanted)]
+def _load_actions(transaction: Connection, wanted: Select[Any]) -> list[StoredAction]:
+    return [StoredAction(row.number, row.at, _parse_action(parsed(row.body))) for row in transaction.execute(wanted)]
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class ChainPosition:
     """How far the chain is verified."""
 
     number: int = 0  # The last valid row.
@@ -119,10 +121,12 @@ class Followed:
     broken: int | None = None  # The first row that was changed, removed or inserted.
 
 
-START = Followed()
+START = ChainPosition()
 
 
-def follow(transaction: Connection, key: PublicKey | None, on: Followed = START, most: int = STEP) -> Followed:
+def verify_from(
+    transaction: Connection, key: PublicKey | None, on: ChainPosition = START, most: int = STEP
+) -> ChainPosition:
     """Verify at most `most` rows from there on.
 
     With `key`, all rows that name it must be signed with it, and none after the first signed one may be unsigned.
@@ -137,19 +141,19 @@ def follow(transaction: Connection, key: PublicKey | None, on: Followed = START,
             fits = fits and key.signed(row.link, row.signature or "")
         if not fits or (on.signed and row.signature is None):
             return replace(on, broken=number)
-        on = Followed(number, row.link, on.signed or row.signature is not None)
+        on = ChainPosition(number, row.link, on.signed or row.signature is not None)
     return on
 
 
-def broken(transaction: Connection, key: PublicKey | None) -> int | None:
+def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
     """The number of the first deed that was changed, removed or inserted; None if all are valid."""
-    on = follow(transaction, key)
-    while on.broken is None and (further := follow(transaction, key, on)) != on:
+    on = verify_from(transaction, key)
+    while on.broken is None and (further := verify_from(transaction, key, on)) != on:
         on = further
     return on.broken
 
 
-def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[Noted]) -> int | None:
+def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[StoredAction]) -> int | None:
     """The same for the rows of a page, verified from the row before it."""
     if not shown:
         return None
@@ -157,11 +161,11 @@ def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence
     row = transaction.execute(select(deeds.c.link, deeds.c.signature).where(deeds.c.number == first)).one_or_none()
     if row is None and first:
         return first
-    on = START if row is None else Followed(first, row.link, row.signature is not None)
-    return follow(transaction, key, on, len(shown)).broken
+    on = START if row is None else ChainPosition(first, row.link, row.signature is not None)
+    return verify_from(transaction, key, on, len(shown)).broken
 
 
-class Following:
+class ChainVerifier:
     """One console's verification of the chain, step by step. Thread-safe."""
 
     def __init__(self) -> None:
@@ -169,15 +173,15 @@ class Following:
         self._on = START
         self._began: datetime | None = None
 
-    def further(self, transaction: Connection, key: PublicKey | None, now: datetime) -> Followed:
+    def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> ChainPosition:
         """Verify one more step; from the first row again after ANEW."""
         with self._lock:
             if self._began is None or now - self._began > ANEW:
                 self._on, self._began = START, now
             if self._on.broken is None:
-                self._on = follow(transaction, key, self._on)
+                self._on = verify_from(transaction, key, self._on)
             return self._on
 
 
-def _deed(said: Mapping[str, Any]) -> NotedDeed:
-    return NotedDeed(**{name: said[name] for name in NotedDeed.__dataclass_fields__ if name in said})
+def _parse_action(said: Mapping[str, Any]) -> UserAction:
+    return UserAction(**{name: said[name] for name in UserAction.__dataclass_fields__ if name in said})

@@ -42,16 +42,16 @@ def clips_ask(
     The device must name your public key in deliver.decisions_key. It keeps your name and your reason in its journal,
     and tells the operator who asks "who listened to me?". Say it again each time you listen, also to what is here.
     """
-    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-    from inventory.clips.listening import ask  # noqa: PLC0415 - likewise
+    from inventory.audit.audit import load_signer  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.clips.listening import request_clip  # noqa: PLC0415 - likewise
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - likewise
 
-    settings, signer = given_settings(context, config, broker=broker, database=database), signer_in(sign)
+    settings, signer = given_settings(context, config, broker=broker, database=database), load_signer(sign)
     who = whoever()
     with looking(context, config, database) as store:
         for sound in _sounds(store, which):
             publish = partial(publish_entered, settings, "clips", store.transaction)
-            clip = ask(store.clips, publish, signer, settings.prefix, sound, who, reason)
+            clip = request_clip(store.clips, publish, signer, settings.prefix, sound, who, reason)
             say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 
@@ -65,7 +65,7 @@ def clips_list(
     had signed; removed: it was here. With --json one object a line.
     """
     with looking(context, config, database) as store:
-        found = store.clips.all()
+        found = store.clips.load_clips()
     if json_lines:
         for one in found:
             say(json.dumps({**asdict(one), "changed_at": timestamp(one.changed_at)}))
@@ -90,11 +90,11 @@ def clips_save(
 ) -> None:
     """Put the sound of an utterance that is here into a file, if it still is what its device signed."""
     from inventory.clips.clip_folder import ClipFolder  # noqa: PLC0415 - as above
-    from inventory.clips.listening import hear  # noqa: PLC0415 - as above
+    from inventory.clips.listening import load_sound  # noqa: PLC0415 - as above
 
     settings = given_settings(context, config, database=database)
     with looking(context, config, database) as store:
-        heard = hear(store.clips, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
+        heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
     try:
         with plain_file.private(file, "w") as made:
             made.write(heard)
@@ -108,7 +108,7 @@ def clips_who(
 ) -> None:
     """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""
     with looking(context, config, database) as store:
-        found = [(sound, one) for sound in _sounds(store, which) for one in store.clips.listened(sound)]
+        found = [(sound, one) for sound in _sounds(store, which) for one in store.clips.load_requests(sound)]
     if json_lines:
         for sound, one in found:
             noted = None if one.noted_at is None else timestamp(one.noted_at)
@@ -125,7 +125,7 @@ def clips_who(
 
 
 def _sounds(store: Store, which: str) -> list[SignedSound]:
-    found = store.clips.sounds(which)
+    found = store.clips.find_sounds(which)
     if not found:
         raise UnreadableInput(f"{which}: is no event and no utterance here; `rows --json` and `review list` tell ids")
     return found

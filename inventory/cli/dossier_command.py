@@ -83,7 +83,7 @@ def dossier(
     content, files = dossiers.collected(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
-        signer = audit.signer_in(key)
+        signer = audit.load_signer(key)
         with looking(context, config, database) as store:
             content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
         file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file

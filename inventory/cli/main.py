@@ -121,7 +121,7 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
     """
     with looking(context, config, database) as store:
-        counts, waiting = asdict(store.count()), store.batches.waiting()
+        counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
         since = None if waiting.since is None else timestamp(waiting.since)
         say(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
@@ -177,10 +177,10 @@ def audit_verify(
     with looking(context, config, database) as store:
         reports = [
             _audited(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
-            for of in audit.devices(store, device)
+            for of in audit.find_devices(store, device)
         ]
     for report in reports:
-        say(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+        say(json.dumps(report.as_json()) if as_json else "\n".join(report.text_lines()))
     signed = {span.keyid for report in reports for span in report.spans}
     looked_at_all = not device and not any(report.broken for report in reports)
     idle = sorted(known.awaited - signed) if known is not None and looked_at_all else []
@@ -189,7 +189,7 @@ def audit_verify(
         say(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
     if not reports and not as_json:
         say("NO EVENT of any device is here")
-    if idle or not reports or not all(report.whole for report in reports):
+    if idle or not reports or not all(report.is_whole for report in reports):
         raise typer.Exit(1)
 
 
@@ -214,11 +214,11 @@ def audit_acknowledge(
     `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
     `verify --acknowledged FILE --by PUBLIC.pem`.
     """
-    signer = audit.signer_in(sign)
+    signer = audit.load_signer(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:
-        (of,) = audit.devices(store, device)
+        (of,) = audit.find_devices(store, device)
         report = _audited(store, of, _believed(context, config, key, keys), known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
@@ -236,11 +236,11 @@ def audit_acknowledge(
 
 def _believed(
     context: typer.Context, config: Path | None, key: list[Path] | None, keys: Path | None
-) -> audit.Believed | None:
-    return audit.believed(key or (), keys, given_settings(context, config).keys)
+) -> audit.TrustedKeys | None:
+    return audit.load_trusted_keys(key or (), keys, given_settings(context, config).keys)
 
 
-def _audited(store: Store, of: Progress, believed: audit.Believed | None, known: KnownFaults) -> audit.Report:
+def _audited(store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults) -> audit.Report:
     """The audit of one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
@@ -385,7 +385,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     since when; or null.
     """
     with looking(context, config, database) as store:
-        found, held = store.progress(), store.batches.waiting_by_device()
+        found, held = store.progress(), store.batches.count_waiting_by_device()
     if json_lines:
         for progress in found:
             waits = held.get((progress.site, progress.device))

@@ -116,9 +116,9 @@ def signer_of(given: Path | None) -> Signer:
     """The signer of --sign. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
         raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
-    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `--help` must not import cryptography
+    from inventory.audit.audit import load_signer  # noqa: PLC0415 - `--help` must not import cryptography
 
-    return signer_in(given)
+    return load_signer(given)
 
 
 def whole(read: Callable[[Path], T], file: Path) -> T:

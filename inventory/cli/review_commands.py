@@ -120,7 +120,7 @@ def _decide(
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
-    signer = audit.signer_in(sign)
+    signer = audit.load_signer(sign)
     values = dict(one.partition("=")[::2] for one in fields)
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from dockvoice_protocol.events import Topics, encode, presence
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import Will
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
 from inventory.dossier.dossier_desk import DossierStore, DossierWriter
@@ -95,4 +95,4 @@ def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: Key
     if ours.folder is None or ours.key is None:
         return None
     of = roles(forms, ours.receipts, ours.damages)
-    return DossierWriter(DossierStore(store.issues, of, keys, signer_in(ours.key), ours.folder, ours.language))
+    return DossierWriter(DossierStore(store.issues, of, keys, load_signer(ours.key), ours.folder, ours.language))

@@ -52,11 +52,11 @@ class ClipReceiver:
         said = read_clip(payload, sender)
         match said:
             case RequestNoted(_, request):
-                self._clips.noted(sender.site, sender.device, request)
+                self._clips.mark_request_noted(sender.site, sender.device, request)
                 return None
             case ClipGone(utterance_id, why):
                 log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
-                return clip_receipt(self._clips.gone(sender.site, sender.device, said), self._now())
+                return clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._store_clip(sender, said)
                 self._check_space(sender, answer)
@@ -75,9 +75,9 @@ class ClipReceiver:
             if (lacks := self._folder.lacks(size)) and not self._make_room(lacks, size):
                 return self._answer_later(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
             if isinstance(said, ClipOffered):
-                answer = self._clips.offered(sender.site, sender.device, said)
+                answer = self._clips.handle_offer(sender.site, sender.device, said)
             else:
-                answer = self._clips.arrived(sender.site, sender.device, said, self._folder)
+                answer = self._clips.store_chunk(sender.site, sender.device, said, self._folder)
         except OSError as fault:
             return self._answer_later(said.utterance_id, plainly(fault))
         self._told = False
@@ -85,7 +85,7 @@ class ClipReceiver:
 
     def _make_room(self, lacks: int, size: int) -> bool:
         """Remove the oldest clips until enough bytes are free."""
-        here = sum(one.kept for one in self._clips.all(ClipState.HERE))
+        here = sum(one.kept for one in self._clips.load_clips(ClipState.HERE))
         if here < lacks:
             return False
         self._remove_expired(budget=here - lacks)
@@ -108,13 +108,13 @@ class ClipReceiver:
     def _remove_expired(self, budget: int | None = None) -> None:
         self._tidied = self._now()
         most = int(self._settings.budget_mb * MB) if budget is None else budget
-        self._remove(self._clips.outlived(timedelta(days=self._settings.days), most))
+        self._remove(self._clips.mark_expired(timedelta(days=self._settings.days), most))
 
     def _remove_orphans(self) -> None:
         """Repair what a crash left between row and file, and rows whose file was removed."""
-        here = self._clips.all(ClipState.HERE)
+        here = self._clips.load_clips(ClipState.HERE)
         try:
-            self._folder.sweep([one.sound for one in (*here, *self._clips.all(ClipState.ARRIVING))])
+            self._folder.sweep([one.sound for one in (*here, *self._clips.load_clips(ClipState.ARRIVING))])
         except OSError as fault:
             log.warning("%s: %s", self._folder.folder, plainly(fault))
 

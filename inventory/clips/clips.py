@@ -78,7 +78,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListeningRequest:
     """A request to listen to a recording."""
 
     request: str
@@ -88,7 +88,7 @@ class Asked:
     noted_at: datetime | None  # When the device confirmed that its journal has it; None: not yet.
 
 
-class Files(Protocol):
+class ClipFiles(Protocol):
     """Storage of the audio."""
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
@@ -100,7 +100,7 @@ class Files(Protocol):
         ...
 
 
-def sounds(transaction: Connection, which: str) -> list[SignedSound]:
+def find_sounds(transaction: Connection, which: str) -> list[SignedSound]:
     """The recordings of an entry, by its event's id, or that of one utterance; empty if unknown."""
     of_event = transaction.execute(
         select(events.c.site, events.c.device, events.c.body).where(events.c.event_id == which)
@@ -108,63 +108,63 @@ def sounds(transaction: Connection, which: str) -> list[SignedSound]:
     if of_event is not None:
         data = json.loads(of_event.body)["data"]
         said = [data["utterance"], *data.get("support", [])]
-        return [_sound(of_event.site, of_event.device, one) for one in said]
+        return [_parse_sound(of_event.site, of_event.device, one) for one in said]
     told = select(reviews.c.site, reviews.c.device, reviews.c.body).where(reviews.c.utterance_id == which)
     entered = select(events.c.site, events.c.device, events.c.body).join(
         entries, entries.c.event_id == events.c.event_id
     )
     for query in (entered.where(entries.c.utterance_id == which).limit(1), told.limit(1)):
         for row in transaction.execute(query):
-            return [_sound(row.site, row.device, json.loads(row.body)["data"]["utterance"])]
+            return [_parse_sound(row.site, row.device, json.loads(row.body)["data"]["utterance"])]
     return []
 
 
-def _sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
+def _parse_sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
     return SignedSound(site, device, said["id"], said["audio_sha256"], said["audio_seconds"])
 
 
-def clip(transaction: Connection, sound: SignedSound) -> Clip | None:
+def load_clip(transaction: Connection, sound: SignedSound) -> Clip | None:
     """Its transfer; None if it was neither requested nor sent."""
-    row = transaction.execute(select(clips).where(*_its(sound))).mappings().one_or_none()
-    return None if row is None else _clip(row)
+    row = transaction.execute(select(clips).where(*_match_sound(sound))).mappings().one_or_none()
+    return None if row is None else _parse_clip(row)
 
 
-def known(transaction: Connection, state: ClipState | None) -> list[Clip]:
+def load_clips(transaction: Connection, state: ClipState | None) -> list[Clip]:
     """All clips, or those in this state, the newest first."""
     wanted = select(clips).order_by(clips.c.changed_at.desc(), clips.c.utterance_id)
     rows = transaction.execute(wanted if state is None else wanted.where(clips.c.state == state.value)).mappings()
-    return [_clip(row) for row in rows]
+    return [_parse_clip(row) for row in rows]
 
 
-def listened(transaction: Connection, sound: SignedSound) -> list[Asked]:
+def load_requests(transaction: Connection, sound: SignedSound) -> list[ListeningRequest]:
     """The requests to listen to it, the newest first."""
     its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
     wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
     rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
-    return [Asked(**{name: row[name] for name in Asked.__dataclass_fields__}) for row in rows]
+    return [ListeningRequest(**{name: row[name] for name in ListeningRequest.__dataclass_fields__}) for row in rows]
 
 
-def is_wanted(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
+def mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
     """Whether its device must send it, which is then recorded: it is neither stored nor in transfer."""
-    row = _locked(transaction, sound)
+    row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
             return False
         if row["state"] in COMING:
             return bool(row["changed_at"] < now - STALLED)
     anew = {"state": ClipState.ASKED.value, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
-    _put(transaction, sound, row, {**anew, "audio_sha256": sound.audio_sha256}, now)
+    _save_row(transaction, sound, row, {**anew, "audio_sha256": sound.audio_sha256}, now)
     return True
 
 
-def note_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
+def record_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
     """Store a request to listen."""
     row = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
     row |= {"request": request.request, "who": request.who, "reason": request.reason}
     transaction.execute(insert(clip_requests).values({**row, "asked_at": now}))
 
 
-def noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
+def mark_request_noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
     """Record that the device has this request in its journal."""
     its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
     unnoted = (*its, clip_requests.c.noted_at.is_(None))
@@ -172,25 +172,25 @@ def noted(transaction: Connection, site: str, device: str, request: str, now: da
     outbox.confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
 
-def gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
+def mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
     """Record why the device does not send it. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
-    row = _locked(transaction, sound)
+    row = _lock_row(transaction, sound)
     if row is not None and row["state"] in COMING:
-        _put(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
+        _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
     return ClipReceipt(said.utterance_id, Answer.NOTED)
 
 
-def offered(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
+def handle_offer(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
     """Answer a device's offer with the number of chunks stored."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
-    row = _locked(transaction, sound)
-    match _objection(transaction, sound, row):
+    row = _lock_row(transaction, sound)
+    match _find_objection(transaction, sound, row):
         case None if row is not None and (row["chunks"], row["bytes"]) == (said.chunks, said.bytes):
             return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
         case None:
             sized = {"chunks": said.chunks, "bytes": said.bytes, "have": 0, "kept": 0}
-            _put(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
+            _save_row(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
             return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
         case Answer.REJECTED:
             return _reject(transaction, sound, row, now)
@@ -198,10 +198,10 @@ def offered(transaction: Connection, site: str, device: str, said: ClipOffered, 
             return ClipReceipt(said.utterance_id, answer)
 
 
-def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
+def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
     """Why no chunk of it is wanted; None if the next one is."""
     if row is None:
-        signed = {one.audio_sha256 for one in _sounds_of(transaction, sound)}
+        signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
     same = row["audio_sha256"] == sound.audio_sha256
     if row["state"] in COMING:
@@ -209,14 +209,14 @@ def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | No
     return Answer.HERE if same and row["state"] == ClipState.HERE else Answer.UNWANTED
 
 
-def arrived(
-    transaction: Connection, site: str, device: str, said: ClipChunk, files: Files, now: datetime
+def store_chunk(
+    transaction: Connection, site: str, device: str, said: ClipChunk, files: ClipFiles, now: datetime
 ) -> ClipReceipt:
     """Store a chunk if it is the next one. Raises OSError, with nothing changed."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
-    row = _locked(transaction, sound)
+    row = _lock_row(transaction, sound)
     if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
-        objection = _objection(transaction, sound, row)
+        objection = _find_objection(transaction, sound, row)
         return ClipReceipt(said.utterance_id, objection or Answer.LATER)  # it must be offered first
     if said.number != row["have"] + 1:
         return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
@@ -224,28 +224,28 @@ def arrived(
     if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
         return _reject(transaction, sound, row, now)
     if not files.append(sound, row["kept"], said.data):
-        _put(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
+        _save_row(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
         return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
     whole = said.number == row["chunks"]
     if whole and not files.is_as_signed(sound):
         return _reject(transaction, sound, row, now)
     state = ClipState.HERE if whole else ClipState.ARRIVING
-    _put(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
+    _save_row(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
     return ClipReceipt(said.utterance_id, Answer.HERE if whole else Answer.WANTED, said.number)
 
 
-def removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
+def mark_removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
     """Record that a stored recording was removed."""
-    row = _locked(transaction, sound)
+    row = _lock_row(transaction, sound)
     if row is not None and row["state"] == ClipState.HERE:
-        _put(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
+        _save_row(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
 
 
-def outlived(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
+def mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
     """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
     staying = 0
     going: list[tuple[Clip, str]] = []
-    for one in [*known(transaction, ClipState.ARRIVING), *known(transaction, ClipState.HERE)]:
+    for one in [*load_clips(transaction, ClipState.ARRIVING), *load_clips(transaction, ClipState.HERE)]:
         staying += one.kept
         if one.changed_at < now - kept:
             going.append((one, OUTLIVED))
@@ -253,37 +253,37 @@ def outlived(transaction: Connection, now: datetime, kept: timedelta, budget: in
             going.append((one, MADE_ROOM))
     for one, why in going:
         values = {"state": ClipState.REMOVED.value, "why": why, "changed_at": now}
-        transaction.execute(update(clips).where(*_its(one.sound)).values(values))
+        transaction.execute(update(clips).where(*_match_sound(one.sound)).values(values))
     return [one.sound for one, _ in going]
 
 
 def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
-    _put(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": HASH_DIFFERS}, now)
+    _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": HASH_DIFFERS}, now)
     return ClipReceipt(sound.utterance_id, Answer.REJECTED)
 
 
-def _sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
+def _find_sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
     """The recording of this utterance in an event or a review of its device."""
-    found = sounds(transaction, sound.utterance_id)
+    found = find_sounds(transaction, sound.utterance_id)
     return [one for one in found if (one.site, one.device) == (sound.site, sound.device)]
 
 
-def _locked(transaction: Connection, sound: SignedSound) -> RowMapping | None:
-    return transaction.execute(select(clips).where(*_its(sound)).with_for_update()).mappings().one_or_none()
+def _lock_row(transaction: Connection, sound: SignedSound) -> RowMapping | None:
+    return transaction.execute(select(clips).where(*_match_sound(sound)).with_for_update()).mappings().one_or_none()
 
 
-def _put(
+def _save_row(
     transaction: Connection, sound: SignedSound, row: RowMapping | None, values: Mapping[str, Any], now: datetime
 ) -> None:
     if row is not None:
-        transaction.execute(update(clips).where(*_its(sound)).values({**values, "changed_at": now}))
+        transaction.execute(update(clips).where(*_match_sound(sound)).values({**values, "changed_at": now}))
         return
     whose = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
     anew = {"audio_sha256": sound.audio_sha256, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
     transaction.execute(insert(clips).values({**whose, **anew, **values, "changed_at": now}))
 
 
-def _its(sound: SignedSound) -> tuple[Any, ...]:
+def _match_sound(sound: SignedSound) -> tuple[Any, ...]:
     return (
         clips.c.site == sound.site,
         clips.c.device == sound.device,
@@ -291,7 +291,7 @@ def _its(sound: SignedSound) -> tuple[Any, ...]:
     )
 
 
-def _clip(row: RowMapping) -> Clip:
+def _parse_clip(row: RowMapping) -> Clip:
     return Clip(**{**{name: row[name] for name in Clip.__dataclass_fields__}, "state": ClipState(row["state"])})
 
 
@@ -302,30 +302,30 @@ class ClipStore:
         self._engine = engine
         self._now = now
 
-    def sounds(self, which: str) -> list[SignedSound]:
+    def find_sounds(self, which: str) -> list[SignedSound]:
         """The recordings of an entry, by its event's id; or that of one utterance. Raises Unavailable.
 
         The utterance comes first, then those that corrected or completed it. Empty if unknown.
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return sounds(transaction, which)
+            return find_sounds(transaction, which)
 
-    def clip(self, sound: SignedSound) -> Clip | None:
+    def load_clip(self, sound: SignedSound) -> Clip | None:
         """The transfer of a recording; None if it was never requested. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return clip(transaction, sound)
+            return load_clip(transaction, sound)
 
-    def all(self, state: ClipState | None = None) -> list[Clip]:
+    def load_clips(self, state: ClipState | None = None) -> list[Clip]:
         """The requested or received recordings, or those in this state, the newest first. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return known(transaction, state)
+            return load_clips(transaction, state)
 
-    def listened(self, sound: SignedSound) -> list[Asked]:
+    def load_requests(self, sound: SignedSound) -> list[ListeningRequest]:
         """The requests to listen to it, the newest first. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return listened(transaction, sound)
+            return load_requests(transaction, sound)
 
-    def ask(
+    def record_request(
         self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
     ) -> tuple[Clip, list[int]]:
         """Record a request to listen; `signed` makes the request, with `wanted` if the device must send the audio.
@@ -334,40 +334,40 @@ class ClipStore:
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
-            request, sending = signed(wanted=is_wanted(transaction, sound, now))
-            note_request(transaction, sound, request, now)
+            request, sending = signed(wanted=mark_asked_if_missing(transaction, sound, now))
+            record_request(transaction, sound, request, now)
             entered = outbox.enter(transaction, [sending], now, held=held)
-            asked = clip(transaction, sound)
+            asked = load_clip(transaction, sound)
         if asked is None:
             raise LookupError(f"{sound.utterance_id}: was not kept")
         return asked, entered
 
-    def noted(self, site: str, device: str, request: str) -> None:
+    def mark_request_noted(self, site: str, device: str, request: str) -> None:
         """Record that the device has this request in its journal. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            noted(transaction, site, device, request, self._now())
+            mark_request_noted(transaction, site, device, request, self._now())
 
-    def gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
+    def mark_gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
         """Record why a recording is not sent; the answer. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return gone(transaction, site, device, said, self._now())
+            return mark_gone(transaction, site, device, said, self._now())
 
-    def offered(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
+    def handle_offer(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
         """Answer an offer with the number of chunks stored. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return offered(transaction, site, device, said, self._now())
+            return handle_offer(transaction, site, device, said, self._now())
 
-    def arrived(self, site: str, device: str, said: ClipChunk, files: Files) -> ClipReceipt:
+    def store_chunk(self, site: str, device: str, said: ClipChunk, files: ClipFiles) -> ClipReceipt:
         """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return arrived(transaction, site, device, said, files, self._now())
+            return store_chunk(transaction, site, device, said, files, self._now())
 
-    def removed(self, sound: SignedSound, why: str) -> None:
+    def mark_removed(self, sound: SignedSound, why: str) -> None:
         """Record that a stored recording was removed. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            removed(transaction, sound, why, self._now())
+            mark_removed(transaction, sound, why, self._now())
 
-    def outlived(self, kept: timedelta, budget: int) -> list[SignedSound]:
+    def mark_expired(self, kept: timedelta, budget: int) -> list[SignedSound]:
         """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return outlived(transaction, self._now(), kept, budget)
+            return mark_expired(transaction, self._now(), kept, budget)

@@ -25,7 +25,7 @@ log = logging.getLogger("inventory")
 LONGEST = 200  # Most characters of a name and of a reason: the device reads both out.
 
 
-def ask(
+def request_clip(
     clips: ClipStore,
     publish: Callable[[list[int]], object] | None,
     signer: Signer,
@@ -53,7 +53,7 @@ def ask(
         its = (sound.site, sound.device, request.request, topics.clip_requests)
         return request, Message(MessageKind.CLIP_REQUEST, *its, signed_clip_request(request, signer), signer.public)
 
-    clip, entered = clips.ask(sound, signed, timedelta() if publish is None else HELD)
+    clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD)
     if publish is not None:
         try:
             publish(entered)
@@ -62,14 +62,14 @@ def ask(
     return clip
 
 
-def hear(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
+def load_sound(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
     """The audio, a FLAC file, hash checked. Raises NoSound; after a lost file, `ask` requests it again."""
-    clip = clips.clip(sound)
+    clip = clips.load_clip(sound)
     if clip is None:
         raise NoSound(f"{sound.utterance_id}: nobody has asked for it")
     try:
         return folder.read(clip)
     except NoSound:
         if clip.state is ClipState.HERE:
-            clips.removed(sound, LOST)
+            clips.mark_removed(sound, LOST)
         raise

@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round, wait_s
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
@@ -128,7 +128,7 @@ def ledger_of(
 def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
     """The signer of messages to devices; None without a key. Raises UnreadableInput."""
     key: Path | None = settings.key or inventory.console.key
-    return None if key is None else signer_in(key)
+    return None if key is None else load_signer(key)
 
 
 @dataclass(frozen=True, slots=True)

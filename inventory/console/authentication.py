@@ -118,8 +118,8 @@ def _authenticate(context: RequestContext) -> str | None:
     with context.transaction() as transaction:
         started = accounts.begin_session(transaction, named, resources.now(), context.session_length)
         context.user = accounts.find_session(transaction, started, resources.now())
-        deed = deeds.NotedDeed(named, context.address, deeds.SIGNED_IN, named)
-        deeds.note(transaction, deed, resources.now(), resources.signer)
+        deed = deeds.UserAction(named, context.address, deeds.SIGNED_IN, named)
+        deeds.record_action(transaction, deed, resources.now(), resources.signer)
     return started
 
 

@@ -138,7 +138,7 @@ def audit_deeds(
 
     public = None if key is None else audit.read_key(key)
     with opened(context, _books, reads=True) as transaction:
-        broken, latest = deeds.broken(transaction, public), deeds.latest(transaction, 1)
+        broken, latest = deeds.find_broken(transaction, public), deeds.load_latest_actions(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from inventory.audit import deeds
-from inventory.audit.deeds import Following
+from inventory.audit.deeds import ChainVerifier
 from inventory.console.accounts import Role, Session
 from inventory.console.rendering import format_time, language_names, negotiate_language, render
 from inventory.console.sounds import NoSounds, Sounds
@@ -39,7 +39,7 @@ class ConsoleResources(Resources):
     """What all requests of one console share. Used from several threads."""
 
     sounds: Sounds = field(default_factory=NoSounds)
-    following: Following = field(default_factory=Following)  # How far the audit log was verified.
+    following: ChainVerifier = field(default_factory=ChainVerifier)  # How far the audit log was verified.
 
     @property
     def encrypted(self) -> bool:
@@ -138,8 +138,8 @@ class RequestContext:
         self, transaction: Connection, action: str, about: str = "", recording: str = deeds.NO_RECORDING, **details: Any
     ) -> None:
         """Write the user's action to the audit log, in the transaction that carries it out."""
-        done = deeds.NotedDeed(self.user_name, self.address, action, about, details, recording)
-        deeds.note(transaction, done, self.resources.now(), self.resources.signer)
+        done = deeds.UserAction(self.user_name, self.address, action, about, details, recording)
+        deeds.record_action(transaction, done, self.resources.now(), self.resources.signer)
 
     def has_csrf_token(self) -> bool:
         """Whether the form, or the header of an htmx request, has the session's CSRF token."""

@@ -58,17 +58,17 @@ class DeviceSounds:
 
     def request(self, recording: SignedSound, user: str, reason: str) -> None:
         """Store the request; the service publishes it, so that no page waits for a broker."""
-        listening.ask(self._clips, None, self._signer, self._prefix, recording, user, reason)
+        listening.request_clip(self._clips, None, self._signer, self._prefix, recording, user, reason)
 
     def state(self, recording: SignedSound) -> str:
         """How far it has come."""
-        clip = self._clips.clip(recording)
+        clip = self._clips.load_clip(recording)
         return "unasked" if clip is None else str(clip.state)
 
     def load(self, recording: SignedSound) -> bytes | None:
         """The FLAC file, hash checked."""
         try:
-            return listening.hear(self._clips, self._folder, recording)
+            return listening.load_sound(self._clips, self._folder, recording)
         except NoSound as fault:
             log.info("%s", fault)
             return None

@@ -41,13 +41,13 @@ class _NotApplicable(Exception):
     """Rolls back the savepoint of an event that the tables do not allow."""
 
 
-def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
+def handle_event(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
     """Apply or refuse `event` if it is the device's next; else its earlier outcome, or the expected number."""
     device = _wait_for_turn(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
-    before = _before(transaction, event)
+    before = _earlier_outcome(transaction, event)
     decision = decide(event, device, before)
-    became = _attempt(transaction, event, decision, now) if isinstance(decision, Apply) else decision
+    became = _try_change(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
@@ -59,18 +59,18 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
         _keep_copy(transaction, event, became, now)
     if continuity.jumps(event, device.handled):
         continuity.tell_jump(transaction, event, device.handled, now)
-    _save(transaction, event, device, now)
+    _save_device(transaction, event, device, now)
     if isinstance(became, Early):
         return became
     is_late = device.handled > event.sequence or (isinstance(became, Refused) and is_out_of_turn(became.reasons))
-    latest = _latest(transaction, event, device.handled) if is_late else None
+    latest = _load_latest_body(transaction, event, device.handled) if is_late else None
     return replace(became, handled=device.handled, latest=latest)
 
 
-def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
+def _load_latest_body(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
     """The device's event of number `handled`, which proves to the device how far it has been handled."""
     for table in (events, refused):
-        its = select(table.c.body).where(*_of_device(table, event), table.c.sequence == handled)
+        its = select(table.c.body).where(*_match_device(table, event), table.c.sequence == handled)
         if (body := transaction.execute(its).scalar()) is not None:
             return parsed(body) or None
     return None
@@ -79,7 +79,7 @@ def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict
 def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> DeviceState:
     """Lock the device's row until the transaction ends, so that no other consumer handles its events."""
     # SQLite has no row locks and needs none: a writing transaction is exclusive from its beginning.
-    locked = select(devices.c.handled, devices.c.instance).where(*_of_device(devices, event)).with_for_update()
+    locked = select(devices.c.handled, devices.c.instance).where(*_match_device(devices, event)).with_for_update()
     found = transaction.execute(locked).one_or_none()
     if found is None:
         begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
@@ -88,23 +88,23 @@ def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callabl
     return DeviceState(int(found.handled), found.instance)
 
 
-def _save(transaction: Connection, event: Event | Unfit, device: DeviceState, now: datetime) -> None:
+def _save_device(transaction: Connection, event: Event | Unfit, device: DeviceState, now: datetime) -> None:
     come = 0 if continuity.jumps(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
-    its = update(devices).where(*_of_device(devices, event))
+    its = update(devices).where(*_match_device(devices, event))
     values = {"handled": device.handled, "highest": highest, "instance": device.instance, "heard_at": now}
     transaction.execute(its.values(values))
 
 
-def _before(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Refused | None:
-    applied = select(events.c.type, events.c.body).where(*_itself(events, event))
+def _earlier_outcome(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Refused | None:
+    applied = select(events.c.type, events.c.body).where(*_match_event(events, event))
     if (found := transaction.execute(applied).one_or_none()) is not None:
         return AppliedBefore(found.type, found.body)
-    reasons = transaction.execute(select(refused.c.reasons).where(*_itself(refused, event))).scalar()
+    reasons = transaction.execute(select(refused.c.reasons).where(*_match_event(refused, event))).scalar()
     return None if reasons is None else Refused(tuple(reasons))
 
 
-def _attempt(transaction: Connection, event: Event | Unfit, change: Apply, now: datetime) -> Applied | Refused:
+def _try_change(transaction: Connection, event: Event | Unfit, change: Apply, now: datetime) -> Applied | Refused:
     """Write the change within a savepoint, all or nothing; a Refused if the event cannot be stored.
 
     Other database errors are raised. After a full disk there is no savepoint to roll back to.
@@ -115,7 +115,7 @@ def _attempt(transaction: Connection, event: Event | Unfit, change: Apply, now: 
         if change is Apply.RECORD:
             transaction.execute(insert(events).values(event_row(event, ARRIVAL[transaction.dialect.name], now)))
         else:
-            filled = update(events).where(*_itself(events, event))
+            filled = update(events).where(*_match_event(events, event))
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))
         _write_entry(transaction, event, now)
         if transaction.dialect.name == "postgresql":
@@ -159,7 +159,7 @@ def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) ->
 def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
     arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
     if event.replaces is not None:
-        _end(transaction, event, event.replaces)
+        _end_entry(transaction, event, event.replaces)
     if event.fields is not None:
         transaction.execute(insert(entries).values(entry_row(event, event.fields, arrival)))
         if texts := text_rows(event, event.fields, arrival):
@@ -167,9 +167,9 @@ def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
     stock.book(transaction, event, now, arrival)
 
 
-def _end(transaction: Connection, event: Event, named: str) -> None:
+def _end_entry(transaction: Connection, event: Event, named: str) -> None:
     """Mark the named entry amended or cancelled. Its device's row is locked, and only that device may end it."""
-    its = (*_of_device(entries, event), entries.c.event_id == named)
+    its = (*_match_device(entries, event), entries.c.event_id == named)
     ended = ended_state(event, transaction.execute(select(entries.c.state).where(*its)).scalar())
     if isinstance(ended, Refused):
         raise _NotApplicable(*ended.reasons)
@@ -222,9 +222,9 @@ def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, 
         transaction.execute(insert(rejected).values(payload=event.body, topic=topic, reason=reason, received_at=now))
 
 
-def _of_device(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+def _match_device(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
     return table.c.site == event.site, table.c.device == event.device
 
 
-def _itself(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
-    return *_of_device(table, event), table.c.event_id == event.event_id
+def _match_event(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+    return *_match_device(table, event), table.c.event_id == event.event_id

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import reorder_buffer
-from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle, refused_row, text_rows
+from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import REACH
 from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import (
@@ -59,7 +59,7 @@ class _Device(DeviceState):
 
 
 @dataclass(slots=True)
-class _Came:
+class _BatchEvent:
     """An event of the batch, with its outcome."""
 
     event: Event | Unfit
@@ -74,7 +74,7 @@ class _Came:
 
 
 @dataclass(slots=True)
-class _Named:
+class _NamedEntry:
     """An entry that an event corrects."""
 
     state: str
@@ -84,12 +84,12 @@ class _Named:
 
 
 @dataclass(slots=True)
-class _Written:
+class _PendingWrites:
     """The rows to write, by kind."""
 
-    applied: list[_Came] = field(default_factory=list)
-    refused: list[tuple[_Came, Refused]] = field(default_factory=list)
-    held: list[_Came] = field(default_factory=list)
+    applied: list[_BatchEvent] = field(default_factory=list)
+    refused: list[tuple[_BatchEvent, Refused]] = field(default_factory=list)
+    held: list[_BatchEvent] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
     """New states of entries that are no longer current."""
 
@@ -119,17 +119,17 @@ class Batches:
         except SiteFault:
             return None
 
-    def overdue(self, patience: timedelta) -> list[Became]:
+    def release_overdue(self, patience: timedelta) -> list[Became]:
         """Remove events buffered for longer than `patience`, as early; apply those whose turn has come."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return overdue(transaction, self._now, patience)
+            return release_overdue(transaction, self._now, patience)
 
-    def waiting(self) -> Waiting:
+    def count_waiting(self) -> Waiting:
         """The size and age of the reorder buffer."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.count_held(transaction)
 
-    def waiting_by_device(self) -> dict[At, WaitingOf]:
+    def count_waiting_by_device(self) -> dict[At, WaitingOf]:
         """The same for each device with buffered events."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.count_held_by_device(transaction)
@@ -143,15 +143,15 @@ def apply_all(
     An error means that one of them cannot be applied in a batch: the transaction rolls back, and the caller applies
     them one by one.
     """
-    came = [_Came(event, place) for place, event in enumerate(given)]
-    return _made(_Batch(transaction, came, clock, hold=hold))
+    came = [_BatchEvent(event, place) for place, event in enumerate(given)]
+    return _run(_Batch(transaction, came, clock, hold=hold))
 
 
-def _made(batch: _Batch) -> list[Became]:
+def _run(batch: _Batch) -> list[Became]:
     batch.decide()
     batch.write()
     batch.apply_singly()
-    batch.prove()
+    batch.check_constraints()
     return [(one.event, one.became) for one in batch.every if one.became is not None]
 
 
@@ -159,7 +159,7 @@ class _Batch:
     def __init__(
         self,
         transaction: Connection,
-        given: list[_Came],
+        given: list[_BatchEvent],
         clock: Callable[[], datetime],
         *,
         hold: bool,
@@ -167,28 +167,28 @@ class _Batch:
         self._transaction = transaction
         self._clock = clock
         self._hold = hold
-        self._devices = _locked(transaction, {one.at for one in given}, clock)
+        self._devices = _lock_devices(transaction, {one.at for one in given}, clock)
         self._now = clock()  # read only after the locks: the order of handling is that of receipt
-        following = reorder_buffer.load_following(transaction, self._next(given)) if hold else []
-        waited = [_Came(event, -1.0, was_held=True) for event in following]
+        following = reorder_buffer.load_following(transaction, self._next_missing(given)) if hold else []
+        waited = [_BatchEvent(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
         for one in waited:
             self._devices[one.at].held += 1
-        self._applied, self._refused = _read(transaction, self.every)
-        self._named = _named(transaction, self.every)
-        self._look_at_links()
+        self._applied, self._refused = _load_outcomes(transaction, self.every)
+        self._named = _load_named_entries(transaction, self.every)
+        self._load_links()
         self._ruled = {site for site in _sites(self.every) if flags.speaks(transaction, site)}
-        self._written = _Written()
-        self._proofs: list[tuple[_Came, int]] = []
+        self._written = _PendingWrites()
+        self._proofs: list[tuple[_BatchEvent, int]] = []
 
-    def _look_at_links(self) -> None:
+    def _load_links(self) -> None:
         """Load the link that each device's next event continues, if that event is in the batch."""
         turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
         found = continuity.links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
         for (site, device, _), link in found.items():
             self._devices[site, device].link = link
 
-    def _next(self, given: Iterable[_Came]) -> dict[At, int]:
+    def _next_missing(self, given: Iterable[_BatchEvent]) -> dict[At, int]:
         """The first number of each device that is neither handled nor in the batch."""
         there = {(*one.at, one.event.sequence) for one in given}
         runs = {at: count(device.handled + 1) for at, device in self._devices.items()}
@@ -196,7 +196,7 @@ class _Batch:
 
     def decide(self) -> None:
         """Decide the outcome of each event, those of a device in the order of their numbers."""
-        queues: dict[At, list[_Came]] = defaultdict(list)
+        queues: dict[At, list[_BatchEvent]] = defaultdict(list)
         for one in self.every:
             queues[one.at].append(one)
         for at in sorted(queues):
@@ -205,29 +205,29 @@ class _Batch:
                 # A buffered event comes after the one that it waited for.
                 one.place = place = max(place, -1.0 if one.was_held else one.place)
                 if not device.singly:
-                    one.became = self._plainly(one, device)
+                    one.became = self._decide_plain(one, device)
                     device.singly = one.became is None
                 if not continuity.jumps(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
-    def _plainly(self, one: _Came, device: _Device) -> Applying | Held | None:
+    def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Held | None:
         """The outcome of an event; None if it needs `applying.handle`."""
-        event, before = one.event, self._before(one)
+        event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
         decision = decide(event, device, before)
         if before is not None:
-            return self._repeated(one, device, decision)
+            return self._answer_repeated(one, device, decision)
         match decision:
             case Early() if not continuity.jumps(event, device.handled):
-                return self._too_soon(one, device)
+                return self._hold_or_return_early(one, device)
             case Apply() | Refused() if device.advances(event):
                 seal = continuity.read_links(event.body)
-                return self._in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
+                return self._apply_in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
             case _:
                 return None
 
-    def _before(self, one: _Came) -> AppliedBefore | Refused | None:
+    def _earlier_outcome(self, one: _BatchEvent) -> AppliedBefore | Refused | None:
         of, before = self._applied.get(one.event.event_id, (one.at, None))
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
@@ -236,9 +236,11 @@ class _Batch:
         ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
         return continuity.continues(device.link, seal) and not ruled
 
-    def _in_turn(self, one: _Came, device: _Device, decision: Apply | Refused, seal: Links) -> Applied | Refused:
+    def _apply_in_turn(
+        self, one: _BatchEvent, device: _Device, decision: Apply | Refused, seal: Links
+    ) -> Applied | Refused:
         event = one.event
-        refusal = decision if isinstance(decision, Refused) else self._change(one)
+        refusal = decision if isinstance(decision, Refused) else self._register_change(one)
         device.advance(event)
         device.link = seal.link
         if refusal is not None:
@@ -250,7 +252,9 @@ class _Batch:
         self._applied[event.event_id] = one.at, AppliedBefore(event.type, event.body.decode())
         return Applied(device.handled)
 
-    def _repeated(self, one: _Came, device: _Device, decision: Apply | Duplicate | Refused | Early) -> Applying | None:
+    def _answer_repeated(
+        self, one: _BatchEvent, device: _Device, decision: Apply | Duplicate | Refused | Early
+    ) -> Applying | None:
         """The outcome of a repeated event; None if something must be written as well."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
             return None
@@ -260,7 +264,7 @@ class _Batch:
             self._proofs.append((one, device.handled))
         return replace(decision, handled=device.handled)
 
-    def _too_soon(self, one: _Came, device: _Device) -> Early | Held:
+    def _hold_or_return_early(self, one: _BatchEvent, device: _Device) -> Early | Held:
         event = one.event
         if one.was_held:
             return Held()
@@ -270,7 +274,7 @@ class _Batch:
         self._written.held.append(one)
         return Held()
 
-    def _change(self, one: _Came) -> Refused | None:
+    def _register_change(self, one: _BatchEvent) -> Refused | None:
         """Record the entry that the event ends and the one that it creates; a Refused if it cannot."""
         event = one.event
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
@@ -281,14 +285,14 @@ class _Batch:
                 return ended
             self._written.ended[event.replaces] = self._named[event.replaces].state = ended
         if event.fields is not None:
-            self._named[event.event_id] = _Named("current", one.at, stock.added(event, self._now, None))
+            self._named[event.event_id] = _NamedEntry("current", one.at, stock.added(event, self._now, None))
         return None
 
     def write(self) -> None:
         """Write all rows, each table in one statement."""
         transaction, written = self._transaction, self._written
         applied = sorted(written.applied, key=attrgetter("place"))
-        arrivals = _arrivals(transaction, len(applied))
+        arrivals = _draw_arrivals(transaction, len(applied))
         with many.unanswered(transaction):
             made: set[str] = {one.event.event_id for one in applied}
             # Earlier entries are ended first: a constraint of the site's may allow only one current entry of a pallet.
@@ -307,7 +311,7 @@ class _Batch:
             many.change(
                 transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
             )
-        self._prove_how_far()
+        self._attach_latest_events()
 
     def _device_row(self, at: At) -> dict[str, Any]:
         device = self._devices[at]
@@ -322,7 +326,7 @@ class _Batch:
             if one.was_held and one.became == Held():
                 one.became = None  # still buffered: no answer
 
-    def _prove_how_far(self) -> None:
+    def _attach_latest_events(self) -> None:
         """Attach the last handled event to the outcomes of devices that are behind it."""
         bodies = {(*one.at, one.event.sequence): one.event.body for one, _ in self._written.refused}
         bodies |= {(*one.at, one.event.sequence): one.event.body for one in self._written.applied}
@@ -340,15 +344,15 @@ class _Batch:
     def apply_singly(self) -> None:
         """Handle the events that the batch could not decide."""
         for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
-            if one.became is None and not (one.was_held and self._waits_on(one)):
-                one.became = handle(self._transaction, one.event, self._clock)
+            if one.became is None and not (one.was_held and self._must_wait(one)):
+                one.became = handle_event(self._transaction, one.event, self._clock)
                 if one.was_held:
                     reorder_buffer.remove_held(self._transaction, [one.event])
 
-    def _waits_on(self, one: _Came) -> bool:
-        return one.event.sequence > _handled(self._transaction, one.event) + 1
+    def _must_wait(self, one: _BatchEvent) -> bool:
+        return one.event.sequence > _load_handled(self._transaction, one.event) + 1
 
-    def prove(self) -> None:
+    def check_constraints(self) -> None:
         """Run the site's deferred constraints now."""
         if self._transaction.dialect.name == "postgresql":
             self._transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
@@ -365,7 +369,7 @@ class _Rows:
         for table in (events, entries, said, pallets, stock_moves):
             self.of[table] = []
 
-    def add(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
+    def add(self, event: Event | Unfit, arrival: int, named: Mapping[str, _NamedEntry]) -> None:
         """Add the rows of one event."""
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         self.of[events].append(event_row(event, arrival, self.now))
@@ -380,7 +384,7 @@ class _Rows:
             self.of[stock_moves].append({**move, "arrival": arrival})
 
 
-def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
+def _lock_devices(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
     """The states of these devices, their rows locked until the transaction ends.
 
     Missing rows are inserted first, and all rows are locked in the order of their names, so that two consumers cannot
@@ -400,7 +404,9 @@ _Applied = dict[str, tuple[At, AppliedBefore]]
 """Applied events by id, with their devices."""
 
 
-def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[_Applied, dict[tuple[str, str, str], Refused]]:
+def _load_outcomes(
+    transaction: Connection, every: Sequence[_BatchEvent]
+) -> tuple[_Applied, dict[tuple[str, str, str], Refused]]:
     """The stored outcomes of these events: applied, or refused."""
     if not every:
         return {}, {}
@@ -416,7 +422,7 @@ def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[_Applied, di
     return applied, {(row.site, row.device, row.event_id): Refused(tuple(row.reasons)) for row in found}
 
 
-def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]:
+def _load_named_entries(transaction: Connection, every: Iterable[_BatchEvent]) -> dict[str, _NamedEntry]:
     """The entries that events of the batch correct."""
     names = {(one.event.replaces,) for one in every if isinstance(one.event, Event) and one.event.replaces is not None}
     if not names:
@@ -429,14 +435,14 @@ def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]
         row["event_id"]: {str(name): value for name, value in row.items()}
         for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
     }
-    return {row.event_id: _Named(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
+    return {row.event_id: _NamedEntry(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
 
 
-def _sites(every: Iterable[_Came]) -> set[str]:
+def _sites(every: Iterable[_BatchEvent]) -> set[str]:
     return {one.event.site for one in every}
 
 
-def _arrivals(transaction: Connection, number: int) -> list[int]:
+def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
     """The next `number` numbers in the order of arrival."""
     if not number:
         return []
@@ -447,15 +453,15 @@ def _arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
+def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
     """Remove events buffered for longer than `patience`, as early; then apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.remove_held(transaction, gone)
-    told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]
-    turn = [_Came(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
-    return told + _made(_Batch(transaction, turn, clock, hold=True)) if turn else told
+    told: list[Became] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
+    turn = [_BatchEvent(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
+    return told + _run(_Batch(transaction, turn, clock, hold=True)) if turn else told
 
 
-def _handled(transaction: Connection, event: Event | Unfit) -> int:
+def _load_handled(transaction: Connection, event: Event | Unfit) -> int:
     its = (devices.c.site == event.site, devices.c.device == event.device)
     return int(transaction.execute(select(devices.c.handled).where(*its)).scalar_one())

@@ -119,10 +119,10 @@ class BatchStore(Protocol):
         """The outcomes of these, then those of buffered events; None: apply one by one. Raises Unavailable."""
         ...
 
-    def overdue(self, patience: timedelta) -> list[Became]:
+    def release_overdue(self, patience: timedelta) -> list[Became]:
         """The outcomes of events that left the reorder buffer. Raises Unavailable."""
         ...
 
-    def waiting(self) -> Waiting:
+    def count_waiting(self) -> Waiting:
         """The size and age of the reorder buffer. Raises Unavailable."""
         ...

@@ -140,13 +140,13 @@ class ReorderBuffer:
             return
         self._check_at = self._clock() + CHECK_S
         try:
-            yield from self._batching.store.overdue(self._batching.patience)
+            yield from self._batching.store.release_overdue(self._batching.patience)
             self._report(now())
         except Unavailable as fault:
             log.warning("not looked at what waits for its turn: %s", fault)
 
     def _report(self, now: datetime) -> None:
-        waiting = self._batching.store.waiting()
+        waiting = self._batching.store.count_waiting()
         if waiting.since is not None and self._clock() >= self._report_at:
             self._report_at = self._clock() + REPORT_S
             age = (now - waiting.since).total_seconds()

@@ -33,6 +33,7 @@ from inventory.store.tables import entries, events, refused, stock_moves
 PAGE = 1000  # Rows read in one transaction, so that a consumer does not wait long.
 
 
+# Its repr, and so its name, goes into the hash of an acknowledgement.
 @dataclass(frozen=True, slots=True)
 class Entered:
     """The row of an event's entry, as text: an altered row may hold anything."""
@@ -53,7 +54,7 @@ Moved = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class TrailEvent:
     """An event of a device."""
 
     sequence: int
@@ -108,7 +109,7 @@ _LINES = {"added": ADDS, "taken_back": TAKES_BACK}
 _MOVED = [_Written(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
 
 
-def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
+def load_trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[TrailEvent]:
     """The events of the device from the first to number `upto`. Raises Unavailable."""
     applied = (
         select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED, *_MOVED)
@@ -119,13 +120,13 @@ def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
         refused.c.site == site, refused.c.device == device, refused.c.sequence <= upto
     )
     return heapq.merge(
-        map(_applied, _paged(engine, applied, events.c.sequence)),
-        map(_refused, _paged(engine, turned_down, refused.c.sequence)),
+        map(_parse_applied, _paged(engine, applied, events.c.sequence)),
+        map(_parse_refused, _paged(engine, turned_down, refused.c.sequence)),
         key=attrgetter("sequence"),
     )
 
 
-def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
+def count_strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
     """The rows under the device's name outside of its events to number `upto`. Raises Unavailable."""
     made_of_none, moved_by_none = (
         select(func.count()).select_from(table).where(table.c.site == site, table.c.device == device, ~_stood_on(table))
@@ -159,7 +160,7 @@ def _with_moves(found: Join) -> Join:
     return found
 
 
-def names(engine: Engine) -> set[tuple[str, str]]:
+def load_device_names(engine: Engine) -> set[tuple[str, str]]:
     """Site and name of every device named in any row. Raises Unavailable."""
     every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries, stock_moves)))
     with reported(engine.url), engine.begin() as transaction:
@@ -177,18 +178,20 @@ def _paged(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[RowMapp
         last = page[-1]["sequence"]
 
 
-def _applied(row: RowMapping) -> Came:
+def _parse_applied(row: RowMapping) -> TrailEvent:
     entered = None
     if row["entered_form"] is not None:
         entered = Entered(**{name: row[f"entered_{name}"] for name in Entered.__dataclass_fields__})
     kept_back = row["type"] == WITHHELD
-    came = Came(row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered)
-    return replace(came, added=_moved(row, "added"), taken_back=_moved(row, "taken_back"))
+    came = TrailEvent(
+        row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered
+    )
+    return replace(came, added=_parse_move(row, "added"), taken_back=_parse_move(row, "taken_back"))
 
 
-def _moved(row: RowMapping, line: str) -> Moved | None:
+def _parse_move(row: RowMapping, line: str) -> Moved | None:
     return None if row[f"{line}_entry"] is None else {name: row[f"{line}_{name}"] for name in MOVED}
 
 
-def _refused(row: RowMapping) -> Came:
-    return Came(row["sequence"], row["event_id"], None, row["body"], withheld=False, applied=False, entered=None)
+def _parse_refused(row: RowMapping) -> TrailEvent:
+    return TrailEvent(row["sequence"], row["event_id"], None, row["body"], withheld=False, applied=False, entered=None)

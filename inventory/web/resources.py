@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from dockvoice_protocol.hash_chain import Signer
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.forms import Forms, Roles, roles
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
@@ -74,4 +74,4 @@ def books(settings: InventorySettings) -> Iterator[Books]:
 
 def signer_of(settings: InventorySettings) -> Signer | None:
     """The signer of decisions; None without console.key. Raises UnreadableInput."""
-    return None if settings.console.key is None else signer_in(settings.console.key)
+    return None if settings.console.key is None else load_signer(settings.console.key)

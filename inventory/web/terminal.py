@@ -52,5 +52,5 @@ def changing(context: typer.Context, opens: Opens, deed: str, about: str, **deta
     signer = signer_of(settings_of(given.config, database=given.database))
     with opened(context, opens) as transaction:
         yield transaction
-        done = deeds.NotedDeed(whoever(), "terminal", deed, about, details)
-        deeds.note(transaction, done, datetime.now(UTC), signer)
+        done = deeds.UserAction(whoever(), "terminal", deed, about, details)
+        deeds.record_action(transaction, done, datetime.now(UTC), signer)

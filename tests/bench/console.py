@@ -165,8 +165,8 @@ def fill(site: Console, number: int) -> None:
     for first in range(0, DEEDS, AT_ONCE):
         with site.place.transaction() as transaction:
             for n in range(first, first + AT_ONCE):
-                deed = deeds.NotedDeed(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
-                deeds.note(transaction, deed, site.place.now(), site.place.signer)
+                deed = deeds.UserAction(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
+                deeds.record_action(transaction, deed, site.place.now(), site.place.signer)
 
 
 def _status(number: int, now: datetime) -> StatusMessage:

@@ -27,7 +27,7 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import ClipState, SignedSound
-from inventory.clips.listening import ask, hear
+from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from inventory.settings import ClipSettings
 from inventory.store.outbox import HELD
@@ -60,7 +60,7 @@ class Office:
         event = recorded(number)
         event["data"]["utterance"]["audio_sha256"] = SHA
         self.store.apply(self._event(event))
-        (sound,) = self.store.clips.sounds(event["id"])
+        (sound,) = self.store.clips.find_sounds(event["id"])
         return sound
 
     def said(self, said: ClipMessage, sender: Topics = SENDER) -> str | None:
@@ -71,7 +71,7 @@ class Office:
 
     def asked(self, sound: SignedSound, who: str = "ana") -> bool:
         """Ask to hear it; whether the device is to send it."""
-        ask(self.store.clips, None, KEY, "dockvoice", sound, who, "pallet 742", lambda: self.now)
+        request_clip(self.store.clips, None, KEY, "dockvoice", sound, who, "pallet 742", lambda: self.now)
         return bool(json.loads(drained(self.store)[-1].body)["sound"])
 
     def come(self, sound: SignedSound, upto: int = CHUNKS) -> str | None:
@@ -82,7 +82,7 @@ class Office:
         return answer
 
     def state(self, sound: SignedSound) -> str:
-        clip = self.store.clips.clip(sound)
+        clip = self.store.clips.load_clip(sound)
         return "unknown" if clip is None else f"{clip.state} {clip.why or ''}".strip()
 
 
@@ -112,7 +112,7 @@ def test_chunks_are_kept_once_and_in_order_over_restarts_and_half_written_ones(o
     file.write_bytes(file.read_bytes() + b"half of a chunk that was cut off")
     assert office.said(offer(sound)) == "wanted 2"
     assert office.come(sound) == "here"
-    assert hear(office.store.clips, office.folder, sound) == DATA
+    assert load_sound(office.store.clips, office.folder, sound) == DATA
     assert office.said(offer(sound)) == office.said(chunk(sound, 1)) == "here"
     assert not office.asked(sound, "ben"), "it would be sent twice"
 
@@ -128,7 +128,7 @@ def test_a_folder_that_was_emptied_makes_it_begin_anew_and_what_was_here_is_aske
     (file,) = office.folder.folder.iterdir()
     file.write_bytes(DATA[:-1])
     with pytest.raises(NoSound, match="is not what the device sent"):
-        hear(office.store.clips, office.folder, sound)
+        load_sound(office.store.clips, office.folder, sound)
     assert office.state(sound) == "removed lost"
     assert office.asked(sound)
     assert office.come(sound) == "here"
@@ -210,7 +210,7 @@ def test_what_is_not_what_was_signed_is_never_taken_for_it(
     assert office.said(lie(sound)) == answer
     assert office.state(sound) == ("rejected hash_differs" if answer == "rejected" else "arriving")
     with pytest.raises(NoSound):
-        hear(office.store.clips, office.folder, sound)
+        load_sound(office.store.clips, office.folder, sound)
     assert list(office.folder.folder.iterdir()) == [] or answer == "later"
 
 
@@ -240,7 +240,7 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
         raise Unavailable("the broker is away")
 
     sound = office.entered()
-    ask(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
+    request_clip(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
     assert drained(office.store) == [], "the command may be publishing it"
     office.now += HELD
     (unsent,) = drained(office.store)
@@ -248,11 +248,11 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
     assert drained(office.store) == []
     office.store.outbox.connected()
     assert [one.id for one in drained(office.store)] == [unsent.id]
-    (asked,) = office.store.clips.listened(sound)
-    office.store.clips.noted("north", "dock-4", asked.request)
+    (asked,) = office.store.clips.load_requests(sound)
+    office.store.clips.mark_request_noted("north", "dock-4", asked.request)
     office.store.outbox.connected()
     assert [one.id for one in drained(office.store)] == [unsent.id], "another device cannot say so"
-    office.store.clips.noted("north", "dock-3", asked.request)
+    office.store.clips.mark_request_noted("north", "dock-3", asked.request)
     office.store.outbox.connected()
     assert drained(office.store) == []
     office.now += timedelta(minutes=11)
@@ -264,7 +264,7 @@ def test_who_cannot_be_told_to_the_operator_asks_for_nothing(office: Office, sai
     sound = office.entered()
     for who, reason in ((said, "pallet 742"), ("ana", said)):
         with pytest.raises(UnreadableInput, match="allowed is one line of 1 to 200"):
-            ask(office.store.clips, None, KEY, "dockvoice", sound, who, reason)
+            request_clip(office.store.clips, None, KEY, "dockvoice", sound, who, reason)
     assert office.state(sound) == "unknown"
-    assert office.store.clips.listened(sound) == []
-    assert office.store.clips.all(ClipState.ASKED) == []
+    assert office.store.clips.load_requests(sound) == []
+    assert office.store.clips.load_clips(ClipState.ASKED) == []

@@ -19,7 +19,7 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, 
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.deliver.device_events import withheld
 from inventory.audit import audit
-from inventory.clips.listening import ask
+from inventory.clips.listening import request_clip
 from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
@@ -347,10 +347,10 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
 def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     change, broken = ATTACKS[what]
     attack(store, change)
-    (of,) = [of for of in audit.devices(store, None) if of.handled]
+    (of,) = [of for of in audit.find_devices(store, None) if of.handled]
     report = audit.verify(store, of, KNOWN)
     assert report.broken == broken
-    assert not report.whole
+    assert not report.is_whole
     assert broken.wrong is Wrong.STATE_ALTERED or report.events == broken.sequence - 1
 
 
@@ -359,9 +359,9 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
 def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     change, counted = COUNTED[what]
     attack(store, change)
-    report = audit.verify(store, audit.devices(store, None)[0], KNOWN)
+    report = audit.verify(store, audit.find_devices(store, None)[0], KNOWN)
     assert {name: getattr(report, name) for name in counted} == counted
-    assert not report.whole
+    assert not report.is_whole
 
 
 @on_sqlite
@@ -407,9 +407,9 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     publish(north, north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv"))
     attack(store, lambda transaction: transaction.execute(update(outbox).values(published_at=datetime.now(UTC))))
     attack(store, flagged)
-    (sound,) = store.clips.sounds(identity(1, 1))
-    ask(store.clips, None, KEY, "dockvoice", sound, "ana", "pallet 742")
-    store.clips.noted("north", "dock-3", store.clips.listened(sound)[0].request)
+    (sound,) = store.clips.find_sounds(identity(1, 1))
+    request_clip(store.clips, None, KEY, "dockvoice", sound, "ana", "pallet 742")
+    store.clips.mark_request_noted("north", "dock-3", store.clips.load_requests(sound)[0].request)
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}
@@ -428,10 +428,10 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
             keys = [part == found[part.name] for part in table.primary_key]
             there = [part == (other if part.name == column.name else found[part.name]) for part in table.primary_key]
             attack(store, _set(table, keys, {column.name: other}))
-            if all(audit.verify(store, of, KNOWN).whole for of in audit.devices(store, None)):
+            if all(audit.verify(store, of, KNOWN).is_whole for of in audit.find_devices(store, None)):
                 overlooked.setdefault(table.name, set()).add(column.name)
             attack(store, _set(table, there, {column.name: found[column.name]}))
-    assert verify(store).whole
+    assert verify(store).is_whole
     assert overlooked == audit_page(repository, "In the inventory")
 
 
@@ -515,7 +515,7 @@ def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store:
     deliver(store, forms, again[4:])
     assert verify(store).broken == Broken(6, Wrong.MISPLACED)
     report = acknowledged(store, 6, Wrong.MISPLACED)
-    assert (report.broken, report.events, report.whole) == (None, 7, True)
+    assert (report.broken, report.events, report.is_whole) == (None, 7, True)
     attack(store, lambda transaction: transaction.execute(delete(entries).where(made_of(7))))
     assert acknowledged(store, 6, Wrong.MISPLACED).broken is not None
 
@@ -524,7 +524,7 @@ def test_a_gap_is_acknowledged(store: Store) -> None:
     attack(store, deleted(4))
     attack(store, entry(2, state="current"))
     report = acknowledged(store, 4, Wrong.MISSING)
-    assert (report.broken, report.events, report.whole) == (None, 4, True)
+    assert (report.broken, report.events, report.is_whole) == (None, 4, True)
 
 
 def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
@@ -532,7 +532,7 @@ def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
     with closing(Store.open(url)) as store:
         deliver(store, forms, [said[0], withheld(said[1], "payload format invalid"), said[2]])
         report = acknowledged(store, 2, Wrong.WITHHELD)
-        assert (report.withheld, report.whole, report.events) == ((), True, 3)
+        assert (report.withheld, report.is_whole, report.events) == ((), True, 3)
 
 
 def test_another_key_than_the_known_ones(store: Store) -> None:
@@ -550,7 +550,7 @@ def test_a_whole_copy(store: Store) -> None:
     report = audit.verify(store, store.progress()[0], KNOWN, told.append)
     spans = (Span(KEY.public.keyid, 1, 5),)
     assert report == audit.Report("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
-    assert report.whole
+    assert report.is_whole
     assert told == [1, 2, 3, 4, 5]
 
 
@@ -574,7 +574,7 @@ def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
         deliver(store, forms, [said[0], withheld(said[1], "payload format invalid"), said[2]])
         assert verify(store).broken is None
         assert verify(store).withheld == (2,)
-        assert not verify(store).whole
+        assert not verify(store).is_whole
         attack(store, body(lambda body: body.replace('"signature":"', '"signature":"0')))
         assert verify(store).broken == Broken(2, Wrong.FORGED)
 

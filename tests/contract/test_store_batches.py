@@ -233,7 +233,7 @@ def shared(url: str, clock: Clock) -> Iterator[Store]:
 
 def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(shared: Store, event: Read) -> None:
     assert outcomes(shared.batches.apply_all(plain(event, [3, 4, 2]), hold=True)) == [Held()] * 3
-    waiting = shared.batches.waiting()
+    waiting = shared.batches.count_waiting()
     assert (waiting.events, waiting.devices, waiting.since) == (3, 1, NOON)
     assert shared.progress()[0].missing == (1, 4)
     became = shared.batches.apply_all(plain(event, [1, 6]), hold=True)
@@ -244,7 +244,7 @@ def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(sh
         *((number, Applied()) for number in (2, 3, 4)),
     ]
     assert order(shared) == {AT[0]: [1, 2, 3, 4]}
-    assert shared.batches.waiting().events == 1
+    assert shared.batches.count_waiting().events == 1
 
 
 def test_a_correction_that_comes_before_its_entry_waits_for_it(shared: Store, event: Read) -> None:
@@ -263,33 +263,33 @@ def test_what_broke_its_form_waits_too(shared: Store, event: Read) -> None:
 
 def test_what_waits_in_vain_is_told_as_early_and_forgotten(shared: Store, event: Read, clock: Clock) -> None:
     shared.batches.apply_all(plain(event, [3]), hold=True)
-    assert shared.batches.overdue(timedelta(seconds=5)) == []
+    assert shared.batches.release_overdue(timedelta(seconds=5)) == []
     clock.now += timedelta(seconds=6)
-    ((one, said),) = shared.batches.overdue(timedelta(seconds=5))
+    ((one, said),) = shared.batches.release_overdue(timedelta(seconds=5))
     assert (one.sequence, said) == (3, Early(expected=1))
-    assert shared.batches.waiting().events == 0
+    assert shared.batches.count_waiting().events == 0
 
 
 def test_what_waits_is_not_forgotten_where_the_one_before_it_was_applied_by_itself(shared: Store, event: Read) -> None:
     shared.batches.apply_all(plain(event, [2]), hold=True)
     assert shared.apply(event(recorded(1))) == Applied()
-    ((one, said),) = shared.batches.overdue(timedelta(seconds=5))
+    ((one, said),) = shared.batches.release_overdue(timedelta(seconds=5))
     assert (one.sequence, said) == (2, Applied())
-    assert shared.batches.overdue(timedelta(0)) == []
+    assert shared.batches.release_overdue(timedelta(0)) == []
 
 
 def test_the_same_held_twice_is_held_once(shared: Store, event: Read) -> None:
     shared.batches.apply_all(plain(event, [2, 2]), hold=True)
     shared.batches.apply_all(plain(event, [2]), hold=True)
-    assert shared.batches.waiting().events == 1
+    assert shared.batches.count_waiting().events == 1
     assert outcomes(shared.batches.apply_all(plain(event, [1, 2]), hold=True)) == [Applied(), Applied()]
-    assert outcomes(shared.batches.overdue(timedelta(seconds=5))) == [Duplicate()]
-    assert shared.batches.waiting().events == 0
+    assert outcomes(shared.batches.release_overdue(timedelta(seconds=5))) == [Duplicate()]
+    assert shared.batches.count_waiting().events == 0
 
 
 def test_a_device_that_has_gone_far_ahead_is_told_where_to_begin(shared: Store, event: Read) -> None:
     assert outcomes(shared.batches.apply_all(plain(event, [5000]), hold=True)) == [Early(expected=1)]
-    assert shared.batches.waiting().events == 0
+    assert shared.batches.count_waiting().events == 0
 
 
 # ---- stock moves ----

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from dockvoice_protocol.errors import Unavailable
-from inventory.ingest.applying import handle
+from inventory.ingest.applying import handle_event
 from inventory.records import Applied, Counts, Duplicate
 from inventory.repository import Store
 from tests.dictated import amended, recorded
@@ -24,12 +24,12 @@ from tests.store import Read
 
 PAUSED_IN_A_TRANSACTION = """
 import pickle, sys, time
-from inventory.ingest.applying import handle
+from inventory.ingest.applying import handle_event
 from inventory.repository import Store
 
 store = Store.open(sys.argv[1])
 with store.engine.begin() as transaction:
-    handle(transaction, pickle.load(sys.stdin.buffer), store._now)
+    handle_event(transaction, pickle.load(sys.stdin.buffer), store._now)
     print("handled", flush=True)
     time.sleep(60)
 """
@@ -54,7 +54,7 @@ def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store,
 def test_a_connection_lost_in_a_transaction_applies_nothing(postgresql: PostgreSQL, event: Read) -> None:
     with postgresql.database() as url, closing(Store.open(url)) as store:
         transaction = store.engine.connect()
-        assert handle(transaction, event(recorded(1)), store._now) == Applied()
+        assert handle_event(transaction, event(recorded(1)), store._now) == Applied()
         pid = transaction.execute(text("SELECT pg_backend_pid()")).scalar_one()
         postgresql.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
         with pytest.raises(OperationalError):

@@ -118,12 +118,12 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
         assert "there is no such token" in str(command("revoke", "powerbi").exception)
         assert command("list").exit_code == 0
         with site.place.read_transaction() as transaction:
-            assert deeds.latest(transaction, 10) == [], "what was not done, and what only looks"
+            assert deeds.load_latest_actions(transaction, 10) == [], "what was not done, and what only looks"
         made = command("add", "powerbi", "--read", "north", "--days", "3").stdout.strip()
         assert "read north" in command("list").stdout
         assert command("revoke", "powerbi").stdout == "powerbi: may ask no more\n"
         with site.place.read_transaction() as transaction:
-            done = [one.deed for one in deeds.latest(transaction, 10)]
+            done = [one.deed for one in deeds.load_latest_actions(transaction, 10)]
     assert [(one.deed, one.about, one.address) for one in done] == [
         ("token_revoked", "powerbi", "terminal"),
         ("token_made", "powerbi", "terminal"),
@@ -177,7 +177,7 @@ def test_a_token_that_may_read_writes_nothing(site: Console, name: str) -> None:
         answer = program(site, other, **grants).request(method, path, json=body)
         assert answer.status_code == 403, answer.text
     with site.place.read_transaction() as transaction:
-        assert deeds.latest(transaction, 10) == []
+        assert deeds.load_latest_actions(transaction, 10) == []
 
 
 def test_every_endpoint_that_writes_is_tried_with_a_token_that_may_not() -> None:
@@ -505,8 +505,8 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert read_expected(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
         assert asking.delete(path).status_code == 404
         with site.place.read_transaction() as transaction:
-            done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.latest(transaction, 10))]
-            assert deeds.broken(transaction, KEY.public) is None
+            done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.load_latest_actions(transaction, 10))]
+            assert deeds.find_broken(transaction, KEY.public) is None
     announced = ("api:erp", "expected_published")
     assert done == [announced, announced, ("api:erp", "expected_withdrawn")]
 

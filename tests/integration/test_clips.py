@@ -34,8 +34,8 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow
 from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clips import Asked, Clip, ClipState, SignedSound
-from inventory.clips.listening import ask, hear
+from inventory.clips.clips import Clip, ClipState, ListeningRequest, SignedSound
+from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import WHOLE, Shift, shift
@@ -135,22 +135,22 @@ class Stage:
     def sound(self, entry: OutboxRow | str) -> SignedSound:
         """The recording of this entry, as the inventory knows it."""
         event_id = entry if isinstance(entry, str) else entry.event_id
-        until(lambda: bool(self.store.clips.sounds(event_id)), "the entry is not in the inventory")
-        return self.store.clips.sounds(event_id)[0]
+        until(lambda: bool(self.store.clips.find_sounds(event_id)), "the entry is not in the inventory")
+        return self.store.clips.find_sounds(event_id)[0]
 
     def ask(self, sound: SignedSound, who: str = "ana", reason: str = WHY) -> Clip:
-        return ask(self.store.clips, None, self.office, "dockvoice", sound, who, reason)
+        return request_clip(self.store.clips, None, self.office, "dockvoice", sound, who, reason)
 
     def is_(self, state: ClipState, sound: SignedSound) -> None:
         until(lambda: self.clip(sound).state is state, lambda: f"{self.clip(sound)}\n{self.inventory.log.read_text()}")
 
     def clip(self, sound: SignedSound) -> Clip:
-        found = self.store.clips.clip(sound)
+        found = self.store.clips.load_clip(sound)
         assert found is not None
         return found
 
     def heard_whole(self, sound: SignedSound) -> bool:
-        return hashlib.sha256(hear(self.store.clips, self.folder, sound)).hexdigest() == sound.audio_sha256
+        return hashlib.sha256(load_sound(self.store.clips, self.folder, sound)).hexdigest() == sound.audio_sha256
 
 
 @pytest.fixture
@@ -185,9 +185,9 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
     def work() -> None:
         row = stage.committed(10 * SECOND)
         sound = stage.sound(row)
-        assert stage.store.clips.clip(sound) is None
+        assert stage.store.clips.load_clip(sound) is None
         with pytest.raises(NoSound, match="nobody has asked"):
-            hear(stage.store.clips, stage.folder, sound)
+            load_sound(stage.store.clips, stage.folder, sound)
         assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None
         assert stage.ask(sound).state is ClipState.ASKED
         stage.is_(ClipState.HERE, sound)
@@ -197,8 +197,10 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert clip.chunks == chunks_of(clip.bytes) > 20
         assert max(len(json.dumps(said)) for said in stage.wire.of(TOPICS.clips)) < 64 * 1024
         assert stage.ask(sound, "ben", "the driver says eleven").state is ClipState.HERE
-        until(lambda: all(one.noted_at for one in stage.store.clips.listened(sound)), "the device has not noted it")
-        assert [(one.who, one.reason) for one in stage.store.clips.listened(sound)] == [
+        until(
+            lambda: all(one.noted_at for one in stage.store.clips.load_requests(sound)), "the device has not noted it"
+        )
+        assert [(one.who, one.reason) for one in stage.store.clips.load_requests(sound)] == [
             ("ben", "the driver says eleven"),
             ("ana", WHY),
         ]
@@ -311,7 +313,7 @@ def test_behind_a_cut_link_and_kills_on_both_sides_it_goes_on_where_it_was(stage
     """The device is a process of its own, which is killed as by a power cut."""
 
     def come(more: int) -> None:
-        have = stage.store.clips.clip(sound)
+        have = stage.store.clips.load_clip(sound)
         already = 0 if have is None else have.have
         until(lambda: stage.clip(sound).have >= already + more, lambda: f"{stage.clip(sound)}")
 
@@ -399,21 +401,23 @@ def test_what_is_unclear_comes_unasked_where_the_site_wants_that_and_a_listener_
     def work() -> None:
         stage.committed()
         utterance_id = parked(stage)
-        until(lambda: bool(stage.store.clips.sounds(utterance_id)), "the review is not in the inventory")
-        (sound,) = stage.store.clips.sounds(utterance_id)
-        until(lambda: stage.store.clips.clip(sound) is not None, "it does not come")
+        until(lambda: bool(stage.store.clips.find_sounds(utterance_id)), "the review is not in the inventory")
+        (sound,) = stage.store.clips.find_sounds(utterance_id)
+        until(lambda: stage.store.clips.load_clip(sound) is not None, "it does not come")
         stage.is_(ClipState.HERE, sound)
         assert stage.heard_whole(sound)
-        assert [one.utterance_id for one in stage.store.clips.all()] == [utterance_id], "an entry's sound came unasked"
+        assert [one.utterance_id for one in stage.store.clips.load_clips()] == [utterance_id], (
+            "an entry's sound came unasked"
+        )
         sent = len(stage.wire.numbers)
         stage.ask(sound)
-        until(lambda: noted(stage.store.clips.listened(sound)), "not noted")
+        until(lambda: noted(stage.store.clips.load_requests(sound)), "not noted")
         assert len(stage.wire.numbers) == sent
 
     while_running(stage.device(stage.settings(clips="unclear")), work)
 
 
-def noted(asked: list[Asked]) -> bool:
+def noted(asked: list[ListeningRequest]) -> bool:
     return bool(asked) and all(one.noted_at is not None for one in asked)
 
 
@@ -430,14 +434,14 @@ def test_what_is_not_the_recording_that_was_signed_is_rejected(stage: Stage) -> 
     offer = ClipOffered(sound.utterance_id, sound.audio_sha256, 2 * CHUNK, 2)
     pieces = [ClipChunk(sound.utterance_id, sound.audio_sha256, 2, number, data) for number in (1, 2)]
     stage.wire.say(TOPICS.clips, clip_message(offer, TOPICS.source))
-    until(lambda: stage.store.clips.clip(sound) is not None, "not taken")
+    until(lambda: stage.store.clips.load_clip(sound) is not None, "not taken")
     for piece in pieces:
         stage.wire.say(TOPICS.clips, clip_message(piece, TOPICS.source))
     stage.is_(ClipState.REJECTED, sound)
     assert stage.clip(sound).why == "hash_differs"
     until(lambda: list(stage.folder.folder.iterdir()) == [], "what was rejected is still there")
     with pytest.raises(NoSound, match="rejected, hash_differs"):
-        hear(stage.store.clips, stage.folder, sound)
+        load_sound(stage.store.clips, stage.folder, sound)
     stage.ask(sound)  # the device itself has the right one
     while_running(stage.device(), lambda: stage.is_(ClipState.HERE, sound))
 

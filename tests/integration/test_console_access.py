@@ -46,7 +46,7 @@ def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **
 
 def done(site: Console) -> list[str]:
     with site.place.transaction() as transaction:
-        return [f"{line.deed.who} {line.deed.deed}" for line in reversed(deeds.latest(transaction, 100))]
+        return [f"{line.deed.who} {line.deed.deed}" for line in reversed(deeds.load_latest_actions(transaction, 100))]
 
 
 def test_nobody_sees_a_page_without_having_signed_in(site: Console) -> None:
@@ -166,7 +166,7 @@ def test_the_address_is_what_the_proxy_wrote_last_also_in_a_line_of_its_own(tmp_
         lines = [("x-remote-user", "ana"), ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.9.8.7")]
         assert asked(site, "10.0.0.1", lines).status_code == 200
         with site.place.transaction() as transaction:
-            assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["10.9.8.7"]
+            assert [one.deed.address for one in deeds.load_latest_actions(transaction, 1)] == ["10.9.8.7"]
 
 
 def test_a_guesser_with_many_ports_or_many_addresses_of_one_line_is_one(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_an_address_is_one_however_it_is_written(tmp_path: Path) -> None:
         lines = [("x-remote-user", "ana"), ("x-forwarded-for", "[2001:DB8:0::7]:443")]
         assert asked(site, "::ffff:10.0.0.1", lines).status_code == 200
         with site.place.transaction() as transaction:
-            assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["2001:db8::7"]
+            assert [one.deed.address for one in deeds.load_latest_actions(transaction, 1)] == ["2001:db8::7"]
 
 
 def test_a_name_that_nobody_has_is_answered_as_a_wrong_password_is(site: Console) -> None:
@@ -354,14 +354,16 @@ def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(si
 def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
     with site.place.transaction() as transaction:
         for number in range(4):
-            deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
-        assert deeds.broken(transaction, KEY.public) is None
+            deeds.record_action(
+                transaction, deeds.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
+            )
+        assert deeds.find_broken(transaction, KEY.public) is None
 
     def shows(row: tuple[str, int]) -> None:
         change, where = row
         with site.engine.connect() as connection, connection.begin() as undone:
             connection.execute(text(change))
-            assert deeds.broken(connection, KEY.public) == where
+            assert deeds.find_broken(connection, KEY.public) == where
             undone.rollback()
 
     every(
@@ -386,7 +388,9 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
     lines = 2 * deeds.STEP + 50
     with site.place.transaction() as transaction:
         for number in range(lines):
-            deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
+            deeds.record_action(
+                transaction, deeds.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
+            )
 
     def does(change: str) -> None:
         with site.engine.begin() as transaction:

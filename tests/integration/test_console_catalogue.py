@@ -64,7 +64,9 @@ def test_rows_are_changed_added_removed_and_brought_back_and_all_of_it_is_on_rec
         assert len(history(site)) == 5
         assert upload(browser, b'[{"value": "C"}]', "x.json").status_code == 303
     with site.place.transaction() as transaction:
-        done = [line.deed for line in deeds.latest(transaction, 20) if line.deed.deed == "catalogue_changed"]
+        done = [
+            line.deed for line in deeds.load_latest_actions(transaction, 20) if line.deed.deed == "catalogue_changed"
+        ]
     assert [(one.who, one.about) for one in done] == [("ana", "north/docks")] * 6
 
 

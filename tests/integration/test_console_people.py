@@ -29,7 +29,7 @@ def everybody(site: Console) -> dict[str, str]:
 
 def done(site: Console) -> list[tuple[str, str]]:
     with site.place.transaction() as transaction:
-        return [(line.deed.deed, line.deed.about) for line in reversed(deeds.latest(transaction, 100))]
+        return [(line.deed.deed, line.deed.about) for line in reversed(deeds.load_latest_actions(transaction, 100))]
 
 
 def test_an_admin_lets_people_in_changes_what_they_may_and_lets_them_go(site: Console) -> None:

@@ -185,7 +185,7 @@ def test_operators_are_added_changed_taken_out_and_brought_back_and_all_of_it_is
         assert "/catalogue/north/" not in browser.get("/catalogue").text, "it is no master data"
     assert site.store.catalogue("north").kinds() == []
     with site.place.transaction() as transaction:
-        done = [line.deed for line in deeds.latest(transaction, 20) if line.deed.deed == "roster_changed"]
+        done = [line.deed for line in deeds.load_latest_actions(transaction, 20) if line.deed.deed == "roster_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north")] * 6
 
 

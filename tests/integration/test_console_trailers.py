@@ -172,7 +172,9 @@ def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, ev
             assert send(browser, "/trailers/dossier", **asked).status_code == 403
             assert "can make it" in browser.get("/trailers/north/5501").text
         with site.place.transaction() as transaction:
-            done = [line.deed for line in deeds.latest(transaction, 10) if line.deed.deed == "dossier_made"]
+            done = [
+                line.deed for line in deeds.load_latest_actions(transaction, 10) if line.deed.deed == "dossier_made"
+            ]
     assert made.headers["content-type"] == "application/zip"
     assert "SIGNATURE" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()
     assert [one.status_code for one in missing] == [404, 400, 404]  # a NUL is in no form of ours

@@ -165,7 +165,9 @@ def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_p
         assert sent.status_code == 303
         assert [one.topic for one in drained(site.store)] == ["dockvoice/north/catalogue/words/latest"]
     with site.place.transaction() as transaction:
-        done = [line.deed for line in deeds.latest(transaction, 5) if line.deed.deed == "catalogue_changed"]
+        done = [
+            line.deed for line in deeds.load_latest_actions(transaction, 5) if line.deed.deed == "catalogue_changed"
+        ]
     assert [(one.who, one.about) for one in done] == [("ana", "north/words")]
 
 

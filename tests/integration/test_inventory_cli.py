@@ -153,7 +153,7 @@ def test_gaps_tell_what_is_held_behind_them(held: str) -> None:
 
 def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
     with closing(Store.open(held, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC))) as store:
-        assert len(store.batches.overdue(timedelta(minutes=1))) == 3
+        assert len(store.batches.release_overdue(timedelta(minutes=1))) == 3
     assert json.loads(run("count", "--json", "--database", held).stdout)["waiting"]["events"] == 0
     assert "waiting" not in run("count", "--database", held).stdout
     lines = [json.loads(line) for line in run("gaps", "--json", "--database", held).stdout.splitlines()]

@@ -113,12 +113,12 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     def ping(self) -> None: ...
 
-    def overdue(self, patience: timedelta) -> list[Became]:
+    def release_overdue(self, patience: timedelta) -> list[Became]:
         if self.faults:
             raise self.faults.pop(0)
         return [self.late.pop() for _ in self.late[:]]
 
-    def waiting(self) -> Waiting:
+    def count_waiting(self) -> Waiting:
         return Waiting(3, 2, NOW - timedelta(seconds=4))
 
     def kinds(self) -> list[str]:

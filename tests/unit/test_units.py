@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.hash_chain import Signer
 from edge.config import Settings
 from edge.keep.journal import Journal
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.connect.service import alone
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton import TrytonConnection
@@ -172,7 +172,7 @@ def test_root_serves_from_no_directory_of_the_services(services: Path, etc: Path
 def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "office.key"
     file.write_bytes(_key())
-    signer_in(file)
+    load_signer(file)
 
     def refused(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(file))
@@ -181,13 +181,13 @@ def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monk
     with pytest.raises(
         UnreadableInput, match=r"office.key: may not be read by \S+, who runs this; `chown \S+: /"
     ) as told:
-        signer_in(file)
+        load_signer(file)
     assert "genpkey" not in str(told.value)
     monkeypatch.undo()
     with pytest.raises(
         UnreadableInput, match=r"none.key: no such file; `openssl genpkey -algorithm ed25519` makes one"
     ):
-        signer_in(tmp_path / "none.key")
+        load_signer(tmp_path / "none.key")
 
 
 def _key() -> bytes:

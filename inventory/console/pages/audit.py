@@ -18,8 +18,8 @@ MOST = 100  # Lines of one page.
 def page(context: RequestContext) -> Response:
     """The latest lines, or those before a number."""
     with context.read_transaction() as transaction:
-        found = deeds.latest(transaction, MOST, parameters.number(context, "before"))
-        broken = deeds.broken_among(transaction, _key(context), found)
+        found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
+        broken = deeds.find_broken_among(transaction, _key(context), found)
         verified = _verified(context, transaction, broken)
     older = found[-1].number if len(found) == MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
@@ -34,9 +34,9 @@ def part(context: RequestContext) -> Response:
 def _verified(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
     """How far the chain was verified, and its first broken line: there, or on the page."""
     resources = context.resources
-    verified = resources.following.further(transaction, _key(context), resources.now())
+    verified = resources.following.verify_next(transaction, _key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]
-    last = next(iter(deeds.latest(transaction, 1)), None)
+    last = next(iter(deeds.load_latest_actions(transaction, 1)), None)
     return {
         "verified": verified.number,
         "last": 0 if last is None else last.number,

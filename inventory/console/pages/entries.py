@@ -76,7 +76,7 @@ def entry_page(context: RequestContext) -> Response:
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = decisions_of_utterance(transaction, found.site, found.device, utterance)
         flags = of_entries(transaction, [event_id]).get(event_id, [])
-        actions = deeds.about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
+        actions = deeds.load_actions_about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
     return context.render(
         "entry.html",

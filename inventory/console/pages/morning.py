@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.instants import in_zone
 from inventory.audit import deeds
-from inventory.audit.deeds import Noted
+from inventory.audit.deeds import StoredAction
 from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, local_path
@@ -60,7 +60,7 @@ class DoubtedEntry:
 
     entry: ListedEntry
     why: tuple[Doubt, ...]
-    right: Noted | None  # The audit log's line that found it right.
+    right: StoredAction | None  # The audit log's line that found it right.
 
     @property
     def doubt(self) -> float:
@@ -135,10 +135,10 @@ def _corrections(
     return {row.event_id: (row.operator, row.before) for row in rows}
 
 
-def _found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, Noted]:
+def _found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
-    found: dict[str, Noted] = {}
-    for one in deeds.about(transaction, event_ids, (RIGHT, AGAIN)):
+    found: dict[str, StoredAction] = {}
+    for one in deeds.load_actions_about(transaction, event_ids, (RIGHT, AGAIN)):
         if one.deed.deed == RIGHT:
             found[one.deed.about] = one
         else:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from inventory.audit.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
+from inventory.audit.deeds import SIGNED_IN, UserAction, load_sign_in_addresses, record_action
 from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
@@ -36,19 +36,19 @@ def sign_in(context: RequestContext) -> Response:
         return _form(context, 403, context.text("sign_in.again"), target, name)
     network = network_of(context.address)
     with context.transaction() as transaction:
-        known = network in map(network_of, signed_in_from(transaction, name))
+        known = network in map(network_of, load_sign_in_addresses(transaction, name))
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
-            note(transaction, NotedDeed(name, context.address, "sign_in_held_up", name), now(), signer)
+            record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
             return _form(context, 429, _wait_text(context, wait), target, name)
         kept = accounts.password_hash(transaction, name)
     if not accounts.verify_password(kept, context.form.get("password", "")):
         with context.transaction() as transaction:
-            note(transaction, NotedDeed(name, context.address, "sign_in_failed", name), now(), signer)
+            record_action(transaction, UserAction(name, context.address, "sign_in_failed", name), now(), signer)
         return _form(context, 401, context.text("sign_in.wrong"), target, name)
     with context.transaction() as transaction:
         accounts.clear_attempts(transaction, name, network)
         started = accounts.begin_session(transaction, name, now(), context.session_length)
-        note(transaction, NotedDeed(name, context.address, SIGNED_IN, name), now(), signer)
+        record_action(transaction, UserAction(name, context.address, SIGNED_IN, name), now(), signer)
     response = RedirectResponse(local_path(target), 303)
     context.set_cookie(response, COOKIE, started)
     return response

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
-from inventory.audit.audit import signer_in
+from inventory.audit.audit import load_signer
 from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
@@ -82,7 +82,7 @@ def make_dossier(context: RequestContext) -> Response:
     with context.transaction() as transaction:
         issue = partial(issued, transaction, site, name, chosen, now=context.resources.now())
         keys = context.resources.keys.all()
-        made = dossier.made(chosen, gathered, keys, signer_in(key), context.language, issue=issue).file
+        made = dossier.made(chosen, gathered, keys, load_signer(key), context.language, issue=issue).file
         sha256 = hashlib.sha256(made).hexdigest()
         context.audit(transaction, "dossier_made", name, site=site, visit=chosen.number, sha256=sha256)
     file = quote(f"{site}.{name}.{chosen.number}.zip", safe="")
