@@ -35,7 +35,7 @@ from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.options import Config, FormName, State, Trace, settings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
@@ -97,7 +97,7 @@ def talk(
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
-    render = partial(recorded, site=chosen.site, device=chosen.device)
+    render = partial(entry_event, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
         forms = forms_in(chosen.forms_directory)

@@ -31,7 +31,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Endpoint
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal_thread import JournalThread
 from edge.records import Reason
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, alone
@@ -128,7 +128,7 @@ def _changes(frame: FrameType, begin: CodeType) -> int | None:
 
 async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decided]:
     told: list[DictationEvent] = []
-    render = partial(recorded, site="north", device="dock-3")
+    render = partial(entry_event, site="north", device="dock-3")
     works = alone(rules, ScriptedInterpreter())
     driver = DialogueDriver(
         Dialogue(rules, DialogueSettings()),

@@ -31,7 +31,7 @@ from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import ClipRequest, Forged, read_clip_request
 from edge.config import ClipPolicy, Settings
-from edge.deliver.clip_relay import ClipRelay, Offer, SendChunk
+from edge.deliver.clip_relay import ClipRelay, OfferClip, SendChunk
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ClipAsked, RecordingBytes
@@ -50,7 +50,7 @@ class ClipOut:
 
     tag: str
     body: bytes
-    step: Offer | SendChunk | RequestNoted
+    step: OfferClip | SendChunk | RequestNoted
     chunks: int | None  # The clip's number of chunks, in an offer; else None.
 
 
@@ -92,7 +92,7 @@ class ClipDelivery:
     def connected(self) -> None:
         """Reset after a connection came up or was lost: unacknowledged messages may be lost."""
         self._before.clear()
-        self._relay.connected()
+        self._relay.reset_in_flight()
 
     def wait_for(self, tag: str) -> None:
         """Hold all clips until the broker has acknowledged the message with this tag."""
@@ -135,7 +135,7 @@ class ClipDelivery:
         except MalformedMessage as fault:
             logger.warning("a message on the topic of receipts for clips is none: %s", fault)
             return
-        if (ended := self._relay.answered(receipt, now)) is not None:
+        if (ended := self._relay.handle_answer(receipt, now)) is not None:
             self._ended[ended] = self._gone.pop(ended, receipt.answer.value)
             if receipt.answer is Answer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
@@ -143,9 +143,9 @@ class ClipDelivery:
     def took(self, tag: str, reason_code: int) -> bool:
         """Apply the broker's PUBACK; False where the tag is no clip's."""
         self._before.discard(tag)
-        if not self._relay.carries(tag):
+        if not self._relay.is_tag_in_flight(tag):
             return False
-        self._relay.acknowledged(tag, reason_code)
+        self._relay.handle_puback(tag, reason_code)
         if reason_code >= FAILURE and not self._refused:
             self._refused = True
             logger.warning("the broker refuses clips (%d): let this device publish %s", reason_code, self._topics.clips)
@@ -154,18 +154,18 @@ class ClipDelivery:
     async def next(self, now: float) -> ClipOut | None:
         """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
         await self._refresh(now)
-        if self._relay.busy or self._before:
+        if self._relay.is_in_flight or self._before:
             return None
         if self._noted:
             noted = self._noted[0]
             return ClipOut(noted.request, clip_message(noted, self._topics.source), noted, None)
-        step = self._relay.next(now)
+        step = self._relay.next_message(now)
         if step is None:
             return None
         said = await self._desk(partial(self._said, step=step))
         chunks = said.chunks if isinstance(said, ClipOffered) else None
         if isinstance(said, ClipGone):
-            step = Offer(step.utterance_id)
+            step = OfferClip(step.utterance_id)
             self._gone[step.utterance_id] = said.why.value
         else:
             self._gone.pop(step.utterance_id, None)
@@ -174,25 +174,25 @@ class ClipDelivery:
 
     def unsent(self, out: ClipOut, now: float) -> None:
         """Schedule an offer that could not be published again."""
-        if isinstance(out.step, Offer):
-            self._relay.unsent(out.step.utterance_id, now)
+        if isinstance(out.step, OfferClip):
+            self._relay.mark_offer_unsent(out.step.utterance_id, now)
 
     def published(self, out: ClipOut) -> None:
         """Mark the message as published."""
         match out.step:
             case RequestNoted():
                 self._noted.popleft()
-                self._relay.said(out.tag)
-            case Offer(utterance_id):
-                self._relay.offered(utterance_id, out.tag, out.chunks)
+                self._relay.mark_other_sent(out.tag)
+            case OfferClip(utterance_id):
+                self._relay.mark_offered(utterance_id, out.tag, out.chunks)
             case SendChunk(utterance_id, number):
-                self._relay.sent(utterance_id, out.tag, number)
+                self._relay.mark_chunk_sent(utterance_id, out.tag, number)
 
-    def _said(self, journal: Journal, step: Offer | SendChunk) -> ClipMessage:
+    def _said(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
         utterance_id = step.utterance_id
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
             return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
-        if isinstance(step, Offer):
+        if isinstance(step, OfferClip):
             found, number = journal.clips.whole(utterance_id), None
         else:
             found, number = journal.clips.piece(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
@@ -226,4 +226,4 @@ class ClipDelivery:
         self._ended = {one: became for one, became in self._ended.items() if one not in ended}
         if due is not None:
             self._next_look = now + LOOK_S
-            self._relay.owed(one for one in due if one not in self._ended)
+            self._relay.replace_pending(one for one in due if one not in self._ended)

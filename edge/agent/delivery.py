@@ -34,7 +34,7 @@ from edge.deliver.relay import (
     Alarm,
     Command,
     DeadLetter,
-    Obstacles,
+    DeliveryAlerts,
     Publish,
     Relay,
     Reopen,
@@ -135,12 +135,12 @@ class _Status:
                 if self._conditions is not None:
                     self._conditions.mark_published(self._numbers, now)
             else:
-                self._outbox.unsent(one.key, now)
+                self._outbox.mark_unsent(one.key, now)
 
     def acknowledged(self, tag: str, reason_code: int) -> bool:
         """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
         if reason_code < FAILURE:
-            self._outbox.confirmed(tag)
+            self._outbox.remove_confirmed(tag)
         return tag.startswith(STATUS)
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
@@ -222,7 +222,7 @@ class Delivery:
                 by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
             )
         )
-        self._obstacles = Obstacles(
+        self._obstacles = DeliveryAlerts(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
         )
@@ -295,7 +295,7 @@ class Delivery:
                 await self._send_clip()
                 for obstacle in self._obstacles.check(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
-                if self._relay.agreed and self._notes.superseded is None:
+                if self._relay.is_fully_answered and self._notes.superseded is None:
                     self._agreed.set()
                 self._demand_that_it_goes_on()
                 self._beat()
@@ -383,7 +383,7 @@ class Delivery:
     def _handle(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:
             case None:
-                return self._relay.written()
+                return self._relay.handle_new_row()
             case Connected(protocol, receive_maximum):
                 self._mistrust.clear()
                 self._clips.connected()
@@ -391,11 +391,11 @@ class Delivery:
                     self._reviews.connected()
                 self._announce("online")
                 self._publish(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
-                return self._relay.connected(receive_maximum)
+                return self._relay.handle_connect(receive_maximum)
             case Disconnected(why):
                 self._clips.connected()
                 self._publish(LinkChanged(False, why))
-                return self._relay.disconnected()
+                return self._relay.handle_disconnect()
             case Acknowledged(tag, reason_code):
                 return self._acknowledged(tag, reason_code)
             case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
@@ -414,8 +414,8 @@ class Delivery:
             self._reviews.acknowledged(tag, reason_code)
             return []
         if reason_code < FAILURE and self._relay.waits_for_receipts:
-            self._obstacles.acknowledged(tag)
-        return self._relay.acknowledged(tag, reason_code)
+            self._obstacles.note_puback(tag)
+        return self._relay.handle_puback(tag, reason_code)
 
     def _dispatch(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
@@ -457,7 +457,7 @@ class Delivery:
                 'deliver.settle = "broker", but an inventory that sends receipts has been at this broker: only they '
                 'settle from here on; set deliver.settle = "receipt", or clear its retained message where it is gone'
             )
-        return self._relay.invited(self._now) if is_there and not retained else []
+        return self._relay.publish_all_pending(self._now) if is_there and not retained else []
 
     def _answer(self, payload: bytes) -> list[Command]:
         try:
@@ -466,17 +466,17 @@ class Delivery:
             # The event stays pending and is sent again, which brings a valid receipt.
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
             return []
-        self._obstacles.answered()
+        self._obstacles.note_answer()
         self._ends_at = None
         if isinstance(answer, events.Early):
-            return self._relay.early(answer, self._now)
+            return self._relay.handle_early(answer, self._now)
         if isinstance(answer, events.Distrusted):
             self._mistrusted(answer.reason)
             return []
         if self._reviews is not None and self._reviews.carries(answer.event_id):
             self._reviews.confirmed(answer.event_id)
             return []
-        return self._relay.receipt(answer)
+        return self._relay.handle_receipt(answer)
 
     def _mistrusted(self, reason: str) -> None:
         """Log each reason once per connection: the event stays pending, and is sent again until the key is enrolled."""
@@ -501,7 +501,7 @@ class Delivery:
                     if self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=kind):
                         self._clips.wait_for(row.event_id)
                     else:
-                        self._relay.unsent(row.event_id, self._now)
+                        self._relay.mark_unsent(row.event_id, self._now)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
@@ -518,10 +518,10 @@ class Delivery:
         match wanted:
             case WantRows(at_most):
                 rows = await self._desk(lambda journal: journal.outbox.due(at_most))
-                return self._relay.offered(rows, self._now)
+                return self._relay.add_rows(rows, self._now)
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
-                return self._relay.asked(last, self._now)
+                return self._relay.check_last_row(last, self._now)
 
 
 def _way(settings: Settings) -> Mqtt:

@@ -30,7 +30,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
@@ -179,7 +179,7 @@ class DialogueSteps:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
-            journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
+            journal.review.put_right(mended, partial(withheld_event, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
     def _filled(self, journal: Journal, say: Say) -> list[Say]:

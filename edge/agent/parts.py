@@ -39,7 +39,7 @@ from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
@@ -357,7 +357,7 @@ def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Cal
         named = {"site": settings.site, "device": settings.device}
         catalogue = parts.catalogue if works is None else works.present.rules.catalogue
         beyond = beside(entry.form, catalogue)(entry)
-        return recorded(entry, minted, **named, clock_believed=believed, particulars=beyond)
+        return entry_event(entry, minted, **named, clock_believed=believed, particulars=beyond)
 
     return render
 

@@ -21,7 +21,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import recorded, withheld
+from edge.deliver.device_events import entry_event, withheld_event
 from edge.keep.codec import reading_of
 from edge.keep.evidence import another_id
 from edge.keep.journal import Journal
@@ -62,7 +62,7 @@ class DeviceIdentity:
     def event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
         """Make the event of this device's entry."""
         named = {"site": self.site, "device": self.device}
-        return recorded(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
+        return entry_event(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
 
 
 def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
@@ -162,13 +162,17 @@ def _entered_again(
         return device.event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
-        origin.review.reentered(found, owed.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
+        origin.review.reentered(
+            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED)
+        )
 
     row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
     if found.review is not None:
-        origin.review.discard(which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld, reason=REENTERED))
+        origin.review.discard(
+            which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld_event, reason=REENTERED)
+        )
     elif origin is not journal:
-        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
+        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED))
     return row
 
 

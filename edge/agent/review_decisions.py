@@ -39,7 +39,7 @@ from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accep
 from edge.agent.site_catalogue import catalogue_at_start
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.config import Settings
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
@@ -88,7 +88,9 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     """
     waits_in = origin or journal
     if asked.decision == "discard":
-        found = journal.review.discard(asked.which, asked.who, asked.reason or "", partial(withheld, reason=DISCARDED))
+        found = journal.review.discard(
+            asked.which, asked.who, asked.reason or "", partial(withheld_event, reason=DISCARDED)
+        )
         held = found.event_id if found.state in HELD else None
         return Done(
             OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields, held=held, form=found.form), None

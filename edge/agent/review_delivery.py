@@ -22,8 +22,8 @@ from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import review
-from edge.deliver.relay import PendingRow, outbox_of
+from edge.deliver.device_events import review_event
+from edge.deliver.relay import PendingRow, make_row_outbox
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone
@@ -48,7 +48,7 @@ def renderer(
             if reading is None or change.why is None or rules is None
             else decide(reading, Closing.PAUSE, rules).reasons
         )
-        return review(change, minted, doubts, site=site, device=device)
+        return review_event(change, minted, doubts, site=site, device=device)
 
     return render
 
@@ -77,7 +77,7 @@ class ReviewDelivery:
         self._desk = desk
         self._render = render
         self._by_receipt = by_receipt
-        self._outbox = outbox_of(patience_s)
+        self._outbox = make_row_outbox(patience_s)
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True
@@ -106,7 +106,7 @@ class ReviewDelivery:
 
     def unsent(self, event_id: str, now: float) -> None:
         """Schedule an event that could not be published again."""
-        self._outbox.unsent(event_id, now)
+        self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> Looked | None:
         """Store confirmations and new changes; the events to publish now. None within LOOK_S and on a full disk."""
@@ -138,7 +138,7 @@ class ReviewDelivery:
         rows = {row.event_id: row for row in owed}
         for one in self._outbox.pending:
             if one.key not in rows:
-                self._outbox.confirmed(one.key)
+                self._outbox.remove_confirmed(one.key)
         for row in rows.values():
             self._outbox.add(PendingRow.from_row(row, now))
         return (one.row for one in self._outbox.take_due(now))

@@ -14,7 +14,7 @@ from functools import partial
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -137,7 +137,7 @@ class Settlement:
 
     async def _withhold(self, event_id: str, reason: str) -> None:
         def withhold(journal: Journal) -> bool:
-            return journal.outbox.dead_letter(event_id, reason, partial(withheld, reason=reason))
+            return journal.outbox.dead_letter(event_id, reason, partial(withheld_event, reason=reason))
 
         if await self._executor(withhold):
             logger.error(

@@ -104,7 +104,7 @@ def _audit_erase(
     person, is not erased but named: exit code 75. The inventory's own copy is not touched. Stop the agent first: one
     process writes a journal.
     """
-    from edge.deliver.device_events import withheld
+    from edge.deliver.device_events import withheld_event
 
     if sum(given is not None for given in (operator, entry, before)) != 1:
         raise typer.BadParameter("give one of --operator, --entry and --before")
@@ -112,7 +112,7 @@ def _audit_erase(
         raise typer.BadParameter(
             "found nothing; give the operator's name, as `dockvoice queue list` shows it, or an id"
         )
-    who, tombstone = login(), partial(withheld, reason="erased")
+    who, tombstone = login(), partial(withheld_event, reason="erased")
     with Journal.open(settings(config, state=state).state) as journal:
         erasing = journal.erasing
         if operator is not None:

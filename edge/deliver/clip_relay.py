@@ -22,7 +22,7 @@ _MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferClip:
     """Offer this clip, or report why it does not come."""
 
     utterance_id: str
@@ -37,7 +37,7 @@ class SendChunk:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Open(Pending):
+class _PendingClip(Pending):
     """A clip to be offered; `attempts` counts the offers since its last progress."""
 
     due: float = -math.inf
@@ -54,37 +54,37 @@ class ClipRelay:
     def __init__(self, patience_s: float) -> None:
         """`patience_s` is the first wait for an answer before a clip is offered again."""
         self._backoff = Backoff(patience_s, _MOST_DOUBLINGS)
-        self._open: Outbox[_Open] = Outbox(CHUNKS, self._backoff)
+        self._open: Outbox[_PendingClip] = Outbox(CHUNKS, self._backoff)
         self._busy: str | None = None
         self._offering: str | None = None  # The utterance of the offer in flight.
 
     @property
-    def busy(self) -> bool:
+    def is_in_flight(self) -> bool:
         """Whether a message of a clip is in flight."""
         return self._busy is not None
 
-    def connected(self) -> None:
+    def reset_in_flight(self) -> None:
         """A connection came up, or was lost: nothing is in flight, and each clip is offered anew."""
         self._busy = self._offering = None
         keys = [one.key for one in self._open.pending]
         self._open.clear()
-        self.owed(keys)
+        self.replace_pending(keys)
 
-    def owed(self, utterance_ids: Iterable[str]) -> None:
+    def replace_pending(self, utterance_ids: Iterable[str]) -> None:
         """Replace the pending clips, the oldest first."""
         known = {one.key: one for one in self._open.pending}
         self._open.clear()
         for order, key in enumerate(utterance_ids):
-            one = known.get(key) or _Open(key=key, order=order)
+            one = known.get(key) or _PendingClip(key=key, order=order)
             one.order = order
             self._open.add(one)
 
-    def next(self, now: float) -> Offer | SendChunk | None:
+    def next_message(self, now: float) -> OfferClip | SendChunk | None:
         """What to publish now; None where nothing is due, or a message is in flight.
 
-        An offer is an attempt: where it cannot be published, call `unsent`.
+        An offer is an attempt: where it cannot be published, call `mark_offer_unsent`.
         """
-        if self.busy:
+        if self.is_in_flight:
             return None
         pending = self._open.pending
         for one in pending:
@@ -94,33 +94,33 @@ class ClipRelay:
                 return SendChunk(one.key, one.sent + 1)
         if any(one.agreed for one in pending):
             return None  # one clip at a time
-        return next((Offer(one.key) for one in self._open.take_due(now)), None)
+        return next((OfferClip(one.key) for one in self._open.take_due(now)), None)
 
-    def unsent(self, utterance_id: str, now: float) -> None:
+    def mark_offer_unsent(self, utterance_id: str, now: float) -> None:
         """The offer could not be published."""
-        self._open.unsent(utterance_id, now)
+        self._open.mark_unsent(utterance_id, now)
 
-    def offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
+    def mark_offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
         """The offer is in flight; `chunks` is None for a clip that does not come."""
         if (one := self._open.get(utterance_id)) is not None:
             one.chunks, one.agreed = chunks, False
         self._busy, self._offering = tag, utterance_id
 
-    def sent(self, utterance_id: str, tag: str, number: int) -> None:
+    def mark_chunk_sent(self, utterance_id: str, tag: str, number: int) -> None:
         """The chunk is in flight."""
         if (one := self._open.get(utterance_id)) is not None:
             one.sent = number
         self._busy = tag
 
-    def said(self, tag: str) -> None:
+    def mark_other_sent(self, tag: str) -> None:
         """Another message about clips, without an answer, is in flight."""
         self._busy = tag
 
-    def carries(self, tag: str) -> bool:
+    def is_tag_in_flight(self, tag: str) -> bool:
         """Whether the message with this tag is in flight."""
         return tag == self._busy
 
-    def acknowledged(self, tag: str, reason_code: int) -> None:
+    def handle_puback(self, tag: str, reason_code: int) -> None:
         """The broker's PUBACK. A refused message is offered again after its back-off."""
         if tag != self._busy:
             return
@@ -131,14 +131,14 @@ class ClipRelay:
         elif offered is not None:
             offered.taken = True
 
-    def answered(self, receipt: ClipReceipt, now: float) -> str | None:
+    def handle_answer(self, receipt: ClipReceipt, now: float) -> str | None:
         """The inventory's answer; the utterance whose clip is finished by it, if one is."""
         one = self._open.get(receipt.utterance_id)
         if one is None or not one.taken:
             return None
         match receipt.answer:
             case ending if ending in ENDING:
-                self._open.confirmed(receipt.utterance_id)
+                self._open.remove_confirmed(receipt.utterance_id)
                 return receipt.utterance_id
             case Answer.WANTED if one.chunks is not None:
                 if not one.agreed:

@@ -33,7 +33,7 @@ WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a wit
 _NONE_BESIDE = Particulars()
 
 
-def recorded(
+def entry_event(
     entry: Entry,
     minted: Minted,
     *,
@@ -50,10 +50,10 @@ def recorded(
     kind, schema = _KINDS[entry.act]
     doubtful = {} if clock_believed else {CLOCK: UNSYNCHRONISED}
     about = (kind, schema, entry.form, entry.recorded_at)
-    return {**doubtful, **_envelope(minted, site, device, *about), "data": _data(entry, particulars)}
+    return {**doubtful, **_event_envelope(minted, site, device, *about), "data": _entry_data(entry, particulars)}
 
 
-def _envelope(
+def _event_envelope(
     minted: Minted, site: str, device: str, kind: str, schema: str, form: str, time: datetime
 ) -> dict[str, Any]:
     """The members of every event of a device."""
@@ -80,11 +80,11 @@ _KINDS = {
 """Type and `dataschema` of the event of an entry, by its act."""
 
 
-def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
+def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     named = {Act.AMEND: "amends", Act.CANCEL: "cancels"}.get(entry.act)
     replaces = {} if named is None else {named: entry.replaces}
-    utterance = _utterance(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
-    support = {"support": [_utterance(one) for one in entry.support]} if entry.support else {}
+    utterance = _utterance_members(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
+    support = {"support": [_utterance_members(one) for one in entry.support]} if entry.support else {}
     said = {**replaces, "form": entry.form, "operator": entry.operator, "utterance": utterance, **support}
     if entry.act is Act.CANCEL:
         return said
@@ -93,7 +93,7 @@ def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
         **said,
         "fields": dict(entry.fields),
         **({"counted_first": dict(entry.counted)} if entry.counted else {}),
-        **_beside(beside),
+        **_optional_members(beside),
         "reading": {
             "interpreter": reading.interpreter,
             "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
@@ -102,7 +102,7 @@ def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     }
 
 
-def _beside(particulars: Particulars) -> dict[str, Any]:
+def _optional_members(particulars: Particulars) -> dict[str, Any]:
     """The optional fields, omitted where they are unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
@@ -120,7 +120,7 @@ def _beside(particulars: Particulars) -> dict[str, Any]:
     return said
 
 
-def _utterance(recording: Recording) -> dict[str, Any]:
+def _utterance_members(recording: Recording) -> dict[str, Any]:
     return {
         "id": recording.utterance_id,
         "audio_sha256": recording.audio_sha256,
@@ -128,7 +128,7 @@ def _utterance(recording: Recording) -> dict[str, Any]:
     }
 
 
-def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The replacement of an event that no broker accepts, so that its number is not missing for ever.
 
     Id, number and seal are those of `event`: it counts as that event, and the chain has no gap. `reason` is a code.
@@ -138,7 +138,7 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
 
 
-def review(
+def review_event(
     change: ReviewChange, minted: Minted, doubts: Iterable[Because], *, site: str, device: str
 ) -> dict[str, Any]:
     """The event about an utterance under review, with its fields and doubts, or about the decision."""
@@ -149,17 +149,21 @@ def review(
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
             "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
-            **({} if change.reading is None else {"readings": [_read(one) for one in _opinions(change.reading)]}),
+            **(
+                {}
+                if change.reading is None
+                else {"readings": [_candidate_values(one) for one in _all_opinions(change.reading)]}
+            ),
         }
     else:
         waits = {"by": "office" if change.by_office else "operator"}
     return {
-        **_envelope(minted, site, device, REVIEW, REVIEW_DATA, change.form, datetime.now(UTC)),
+        **_event_envelope(minted, site, device, REVIEW, REVIEW_DATA, change.form, datetime.now(UTC)),
         "data": {
             "state": str(change.state),
             "form": change.form,
             "operator": change.operator,
-            "utterance": _utterance(change.recording),
+            "utterance": _utterance_members(change.recording),
             "fields": dict(change.fields),
             **waits,
             **({} if change.event_id is None else {"event_id": change.event_id}),
@@ -167,11 +171,11 @@ def review(
     }
 
 
-def _opinions(reading: Reading) -> tuple[Reading, ...]:
+def _all_opinions(reading: Reading) -> tuple[Reading, ...]:
     return reading.opinions or (reading,)
 
 
-def _read(reading: Reading) -> dict[str, Any]:
+def _candidate_values(reading: Reading) -> dict[str, Any]:
     """The values that one interpreter read of each field, the likeliest first."""
     given = {
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]

@@ -40,7 +40,7 @@ class RecoveryStep(Enum):
     REOPEN = auto()  # Make all from the expected number on pending again.
 
 
-class CatchingUp:
+class GapRecovery:
     """Handles the inventory's gaps. Times are monotonic seconds."""
 
     def __init__(self, receipt_timeout_s: float) -> None:
@@ -60,28 +60,28 @@ class CatchingUp:
         self._sent_again_from = 0
         self._doubted_at = None
 
-    def settled(self, sequence: int) -> None:
+    def note_handled(self, sequence: int) -> None:
         """The inventory has handled this number: earlier reports are stale."""
         self._doubted_at = None
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def early(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
+    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
         """The step for `answer`; `owed` are the first pending numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
             return RecoveryStep.NOTHING
         if expected in owed:
-            return self._lost_on_the_way(expected)
-        return self._lost_by_the_inventory(expected, max(owed), now)
+            return self._step_for_lost_in_transit(expected)
+        return self._step_for_lost_by_inventory(expected, max(owed), now)
 
-    def _lost_on_the_way(self, expected: int) -> RecoveryStep:
+    def _step_for_lost_in_transit(self, expected: int) -> RecoveryStep:
         if expected <= self._sent_again_from:
             return RecoveryStep.NOTHING
         self._sent_again_from = expected
         return RecoveryStep.SEND_AGAIN
 
-    def _lost_by_the_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
+    def _step_for_lost_by_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
         if self._doubted_at is None:
             self._doubted_at = now
             return RecoveryStep.ASK
@@ -102,39 +102,39 @@ MOST_REFUSALS = 4
 """Refusals of an event's content before it is set aside: with growing waits more than two minutes, enough to correct
 the broker's settings."""
 
-MOST_ASIDE = 16
+MOST_DEAD_LETTERS = 16
 """Limit of refused events that let later ones pass. When more follow one another, and the broker accepts nothing in
 between, the events are not the cause: an alarm is raised, and nothing is set aside."""
 
-TAKEN_IN_VAIN = 8
+MOST_LOST_PUBLICATIONS = 8
 """Accepted publications of the event that the inventory lacks, while later ones arrive, before it is set aside: with
 growing waits a quarter of an hour. With MQTT 3.1.1 mosquitto drops what is too large without an error."""
 
-LINK_PATIENCE_S = 3.0
+NO_LINK_ALERT_S = 3.0
 """Time without a connection before an alert: a broker's restart or a dead spot takes less."""
 
-TAKEN_UNANSWERED = 3
+UNANSWERED_BEFORE_ALERT = 3
 """Accepted publications of one event before the lack of a receipt is an alert: with growing waits more than 60 s, in
 which an inventory can restart."""
 
-NEVER_ARRIVES = "taken by the broker, but it never arrives"  # The reason in that case.
+NEVER_ARRIVES_REASON = "taken by the broker, but it never arrives"  # The reason in that case.
 
 
 @dataclass(frozen=True, slots=True)
 class WantRows:
-    """Read the oldest unsettled rows from the journal, this many at most, and call `offered` with them."""
+    """Read the oldest unsettled rows from the journal, this many at most, and call `add_rows` with them."""
 
     at_most: int
 
 
 @dataclass(frozen=True, slots=True)
 class WantLast:
-    """Read the last row of the journal, which is settled, and call `asked` with it."""
+    """Read the last row of the journal, which is settled, and call `check_last_row` with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish the row, tagged with its event id; where there is no room for it, call `unsent`."""
+    """Publish the row, tagged with its event id; where there is no room for it, call `mark_unsent`."""
 
     row: OutboxRow
 
@@ -194,7 +194,7 @@ class PendingRow(Pending):
         return cls(key=row.event_id, order=row.sequence, due=now, row=row)
 
 
-def outbox_of(receipt_timeout_s: float) -> Outbox[PendingRow]:
+def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
     """The schedule of rows with receipts."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
@@ -207,19 +207,19 @@ class _Refusals:
         self._taken = 0  # How many events the broker took in all.
         self._alarmed: set[int] = set()
 
-    def took_one(self) -> None:
+    def note_accepted(self) -> None:
         """The broker accepted an event: later refusals raise a new alarm."""
         self._taken += 1
         self._alarmed.clear()
 
-    def alarm(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
+    def raise_alarm_once(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
         """The alarm for this answer, unless it was raised already."""
         if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
         return [Alarm(reason_code, meant)]
 
-    def of_itself(self, debt: PendingRow) -> bool:
+    def count_content_refusal(self, debt: PendingRow) -> bool:
         """Count a refusal of the event's content; whether to set it aside, since others are accepted."""
         if not debt.refusals:
             debt.taken_before = self._taken
@@ -235,18 +235,18 @@ class Relay:
         self._settings = settings
         self._settle_by = settings.settle
         self._limit = 0  # Rows in flight at most: 0 without a connection.
-        self._debts = outbox_of(settings.receipt_timeout_s)
+        self._debts = make_row_outbox(settings.receipt_timeout_s)
         self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
         self._drained = False  # Whether the journal has offered all of its rows.
-        self._catching_up = CatchingUp(settings.receipt_timeout_s)
+        self._catching_up = GapRecovery(settings.receipt_timeout_s)
         self._refusals = _Refusals()
 
     @property
-    def agreed(self) -> bool:
+    def is_fully_answered(self) -> bool:
         """Whether the inventory has answered, on this connection, for all rows of the journal."""
-        return self._limit > 0 and self._asked and self._drained and not len(self._waiting)
+        return self._limit > 0 and self._asked and self._drained and not len(self._schedule)
 
     @property
     def waits_for_receipts(self) -> bool:
@@ -257,69 +257,69 @@ class Relay:
         """An inventory sends receipts: from now on a PUBACK settles nothing."""
         self._settle_by = config.SettleBy.RECEIPT
 
-    def connected(self, receive_maximum: int) -> list[Command]:
+    def handle_connect(self, receive_maximum: int) -> list[Command]:
         """Publish all unsettled rows: the broker accepts `receive_maximum` unacknowledged messages."""
-        self._forget()
+        self._clear_schedule()
         self._limit = min(self._settings.window, receive_maximum)
         self._asked = not self.waits_for_receipts
         self._catching_up.connected()
         return [WantRows(self._window)]
 
-    def disconnected(self) -> list[Command]:
+    def handle_disconnect(self) -> list[Command]:
         """The broker is gone. Clear the schedule: only the journal knows what is pending."""
-        self._forget()
+        self._clear_schedule()
         self._limit = 0
         return []
 
-    def written(self) -> list[Command]:
+    def handle_new_row(self) -> list[Command]:
         """The journal has a new row."""
         self._drained = False
-        return self._ask()
+        return self._request_rows()
 
-    def offered(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
+    def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
         """The oldest unsettled rows of the journal, as WantRows asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
             return [WantLast()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
-        for row in new[: self._room]:
+        for row in new[: self._free_slots]:
             self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
         if len(self._debts):
             self._asked = True
             self._question.clear()
         return self.tick(now)
 
-    def asked(self, last: OutboxRow | None, now: float) -> list[Command]:
+    def check_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
         """The last row of the journal, as WantLast asked for it; None while there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
         return self.tick(now)
 
-    def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
+    def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         """The broker's PUBACK; `ANSWERS` has each code."""
         if reason_code >= FAILURE:
-            return self._refused(event_id, reason_code)
-        self._refusals.took_one()
+            return self._handle_refusal(event_id, reason_code)
+        self._refusals.note_accepted()
         if not self.waits_for_receipts:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
-        self._debts.acknowledged(event_id)
+        self._debts.note_puback(event_id)
         if (debt := self._debts.get(event_id)) is not None:
             debt.taken += 1
         return [Sent(event_id)]
 
-    def receipt(self, receipt: Receipt) -> list[Command]:
+    def handle_receipt(self, receipt: Receipt) -> list[Command]:
         """The inventory's answer: applied, duplicate or refused; also for a row that is not scheduled."""
-        if (debt := self._waiting.get(receipt.event_id)) is not None:
-            self._catching_up.settled(debt.order)
+        if (debt := self._schedule.get(receipt.event_id)) is not None:
+            self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
-    def early(self, answer: Early, now: float) -> list[Command]:
+    def handle_early(self, answer: Early, now: float) -> list[Command]:
         """The inventory lacks an earlier event. Nothing is settled."""
-        owed = {debt.order: debt for debt in self._waiting.pending}
-        match self._catching_up.early(answer, owed, now):
+        owed = {debt.order: debt for debt in self._schedule.pending}
+        match self._catching_up.choose_step(answer, owed, now):
             case RecoveryStep.SEND_AGAIN:
                 for sequence, debt in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
@@ -331,15 +331,15 @@ class Relay:
                 oldest.due = min(oldest.due, now + self._catching_up.wait_s)
                 return []
             case RecoveryStep.REOPEN:
-                self._forget()
+                self._clear_schedule()
                 return [Reopen(answer.expected), WantRows(self._window)]
             case RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
-                if swallowed is None or swallowed.taken < TAKEN_IN_VAIN:
+                if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
                     return []
-                return self._set_aside(swallowed, NEVER_ARRIVES)
+                return self._dead_letter(swallowed, NEVER_ARRIVES_REASON)
 
-    def invited(self, now: float) -> list[Command]:
+    def publish_all_pending(self, now: float) -> list[Command]:
         """An inventory came online: publish all pending rows at once."""
         if not (self._limit and self.waits_for_receipts):
             return []
@@ -357,57 +357,64 @@ class Relay:
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
         """
-        return [Publish(debt.row) for debt in self._waiting.take_due(now)]
+        return [Publish(debt.row) for debt in self._schedule.take_due(now)]
 
-    def unsent(self, event_id: str, now: float) -> None:
+    def mark_unsent(self, event_id: str, now: float) -> None:
         """The row could not be published: the broker's window is full. That is no attempt."""
-        self._waiting.unsent(event_id, now)
+        self._schedule.mark_unsent(event_id, now)
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until `tick` has work; None while nothing is in flight."""
-        return self._waiting.due_in_s(now)
+        return self._schedule.due_in_s(now)
 
     @property
-    def _waiting(self) -> Outbox[PendingRow]:
+    def _schedule(self) -> Outbox[PendingRow]:
         return self._debts if len(self._debts) else self._question
 
     @property
     def _window(self) -> int:
         # Rows refused for their content do not count: the result of the next row shows the cause.
-        return self._limit + min(len(self._refusals.suspects), MOST_ASIDE) if self._limit else 0
+        return self._limit + min(len(self._refusals.suspects), MOST_DEAD_LETTERS) if self._limit else 0
 
     @property
-    def _room(self) -> int:
+    def _free_slots(self) -> int:
         return max(0, self._window - len(self._debts))
 
-    def _forget(self) -> None:
+    def _clear_schedule(self) -> None:
         self._debts.clear()
         self._question.clear()
 
-    def _ask(self) -> list[Command]:
-        return [WantRows(self._window)] if self._room and not self._drained else []
+    def _request_rows(self) -> list[Command]:
+        return [WantRows(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
-        self._debts.confirmed(event_id)
-        self._question.confirmed(event_id)
+        self._debts.remove_confirmed(event_id)
+        self._question.remove_confirmed(event_id)
         self._refusals.suspects.pop(event_id, None)
-        return [Settle(event_id, receipt), *self._ask()]
+        return [Settle(event_id, receipt), *self._request_rows()]
 
-    def _refused(self, event_id: str, reason_code: int) -> list[Command]:
+    def _handle_refusal(self, event_id: str, reason_code: int) -> list[Command]:
         meant = meaning(reason_code)
-        alarm = self._refusals.alarm(reason_code, meant)
+        alarm = self._refusals.raise_alarm_once(reason_code, meant)
         debt = self._debts.get(event_id)
         if debt is None or meant.consequence is not Consequence.DEAD_LETTER:
             return alarm
-        return [*alarm, *(self._set_aside(debt, meant.name) if self._refusals.of_itself(debt) else self._ask())]
+        return [
+            *alarm,
+            *(
+                self._dead_letter(debt, meant.name)
+                if self._refusals.count_content_refusal(debt)
+                else self._request_rows()
+            ),
+        ]
 
-    def _set_aside(self, debt: PendingRow, reason: str) -> list[Command]:
-        self._debts.confirmed(debt.key)
+    def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
+        self._debts.remove_confirmed(debt.key)
         self._refusals.suspects.pop(debt.key, None)
         return [DeadLetter(debt.key, reason), WantRows(self._window)]
 
 
-class Obstacles:
+class DeliveryAlerts:
     """Delivery alerts: what keeps entries from the inventory and needs a person, each reported once.
 
     Either there is no connection, and the session knows why; or there is one, and no receipts come: with MQTT 3.1.1 a
@@ -428,24 +435,24 @@ class Obstacles:
         if trouble is None:
             self._since = None
             self._told.clear()
-            return self._silence()
+            return self._unanswered_alerts()
         self._since = now if self._since is None else self._since
-        if trouble in self._told or now - self._since < LINK_PATIENCE_S:
+        if trouble in self._told or now - self._since < NO_LINK_ALERT_S:
             return []
         self._told.add(trouble)
         return [trouble]
 
-    def acknowledged(self, event_id: str) -> None:
+    def note_puback(self, event_id: str) -> None:
         """The broker acknowledged the event."""
         self._taken[event_id] = self._taken.get(event_id, 0) + 1
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """The inventory answered, whatever it said."""
         self._taken.clear()
         self._told_unanswered = False
 
-    def _silence(self) -> list[str]:
-        if self._told_unanswered or max(self._taken.values(), default=0) < TAKEN_UNANSWERED:
+    def _unanswered_alerts(self) -> list[str]:
+        if self._told_unanswered or max(self._taken.values(), default=0) < UNANSWERED_BEFORE_ALERT:
             return []
         self._told_unanswered = True
         return [self._unanswered]

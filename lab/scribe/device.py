@@ -17,7 +17,7 @@ from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records.speech import Prompt, Say
 from lab.typed_conversation import TypedConversation
@@ -112,7 +112,7 @@ class DeviceAtHand:
         self._directory = directory
         self._mouth = mouth
         self._settings = settings or DialogueSettings()
-        self._render = partial(recorded, site=SITE, device=DEVICE)
+        self._render = partial(entry_event, site=SITE, device=DEVICE)
         self.expected = NOTHING_EXPECTED
         """The current expected list."""
         self.journal, self._talk = self._on()

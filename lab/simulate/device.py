@@ -22,7 +22,7 @@ from dockvoice_protocol.events import EARLY, UNTRUSTED, Early, Topics, encode, s
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, sealed
 from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
 from edge.records import Entry, Minted, OutboxRow
 from lab.simulate.ledger import AnswerHeard, DeviceLedger, SaidEntry
@@ -126,19 +126,19 @@ class SimulatedDevice:
         quantity = 0 if act is Act.CANCEL else chance.randint(1, MOST)
         self.ledger.said.append(SaidEntry(str(uuid_utils.uuid7()), act, replaces, quantity, owed_at_start, now))
         self._standing = 0 if act is Act.CANCEL else len(self.ledger)
-        return self._do(self._relay.written(), now)
+        return self._do(self._relay.handle_new_row(), now)
 
     def connected(self, receive_maximum: int, now: float) -> list[OutboxRow]:
         """The broker took it, and its subscriptions."""
-        return self._do(self._relay.connected(receive_maximum), now)
+        return self._do(self._relay.handle_connect(receive_maximum), now)
 
     def disconnected(self, now: float) -> None:
         """Its link is gone."""
-        self._do(self._relay.disconnected(), now)
+        self._do(self._relay.handle_disconnect(), now)
 
     def invited(self, now: float) -> list[OutboxRow]:
         """An inventory says that it is there."""
-        return self._do(self._relay.invited(now), now)
+        return self._do(self._relay.publish_all_pending(now), now)
 
     def tick(self, now: float) -> list[OutboxRow]:
         """Time has passed."""
@@ -147,7 +147,7 @@ class SimulatedDevice:
 
     def unsent(self, row: OutboxRow, now: float) -> None:
         """The broker session had no room for the row."""
-        self._relay.unsent(row.event_id, now)
+        self._relay.mark_unsent(row.event_id, now)
 
     def sent(self, row: OutboxRow, now: float) -> None:
         """It was published."""
@@ -161,7 +161,7 @@ class SimulatedDevice:
         if row is not None:
             said = self.ledger.entry(row.sequence)
             said.taken_at = said.taken_at or now
-        return self._do(self._relay.acknowledged(event_id, reason_code), now)
+        return self._do(self._relay.handle_puback(event_id, reason_code), now)
 
     def answered(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
         """The inventory's answer to an event: the entry, if this is its first final answer; the next rows to publish.
@@ -184,7 +184,7 @@ class SimulatedDevice:
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
-            return None, self._do(self._relay.early(early, now), now)
+            return None, self._do(self._relay.handle_early(early, now), now)
         if answer.outcome == UNTRUSTED:
             self.reasons[answer.reasons[0].partition(":")[0]] += 1
             return None, []
@@ -192,7 +192,7 @@ class SimulatedDevice:
         if answer.outcome == ReceiptOutcome.REFUSED and first:
             self.reasons.update(answer.reasons)
         receipt = Receipt(answer.event_id, ReceiptOutcome(answer.outcome), answer.reasons, message.get("handled", 0))
-        rows = self._do(self._relay.receipt(receipt), now)
+        rows = self._do(self._relay.handle_receipt(receipt), now)
         return (self.ledger.entry(answer.sequence) if first and not fault else None), rows
 
     def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
@@ -204,9 +204,9 @@ class SimulatedDevice:
                 case Publish(row):
                     rows.append(row)
                 case WantRows(at_most):
-                    waiting.extend(self._relay.offered(self._oldest(at_most), now))
+                    waiting.extend(self._relay.add_rows(self._oldest(at_most), now))
                 case WantLast():
-                    waiting.extend(self._relay.asked(self._last, now))
+                    waiting.extend(self._relay.check_last_row(self._last, now))
                 case Settle(event_id):
                     self._owed.pop(event_id, None)
                 case Reopen() | DeadLetter() | Alarm() as trouble:
@@ -241,7 +241,7 @@ class SimulatedDevice:
             named,
         )
         minted = Minted(said.event_id, sequence, self._link, self._instance)
-        event = recorded(entry, minted, site=self.topics.site, device=self.name)
+        event = entry_event(entry, minted, site=self.topics.site, device=self.name)
         whole = sealed(event, self._link, sound, READING_TEXT, self.signer)
         self._link = whole[CHAIN]
         return OutboxRow(said.event_id, sequence, encode(whole).decode())

@@ -135,22 +135,22 @@ class Outbox(Generic[_P]):
             one.attempts += 1
         return sorted(due, key=lambda one: one.refusals > 0)
 
-    def unsent(self, key: str, now: float) -> None:
+    def mark_unsent(self, key: str, now: float) -> None:
         """The message could not be published, since the broker has no room: that is no attempt."""
         if (one := self._pending.get(key)) is not None:
             one.due, one.attempts = now + ROOM_S, max(0, one.attempts - 1)
 
-    def acknowledged(self, key: str) -> None:
+    def note_puback(self, key: str) -> None:
         """The broker took the message: it is pending until it is confirmed."""
         if (one := self._pending.get(key)) is not None:
             one.refusals = 0
 
-    def refused(self, key: str) -> None:
+    def mark_refused(self, key: str) -> None:
         """The broker refused the message: it goes again when its wait is over."""
         if (one := self._pending.get(key)) is not None:
             one.refusals += 1
 
-    def confirmed(self, key: str) -> _P | None:
+    def remove_confirmed(self, key: str) -> _P | None:
         """The message arrived, or is not to be published any more: it is pending no longer."""
         return self._pending.pop(key, None)
 

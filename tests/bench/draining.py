@@ -20,7 +20,7 @@ import psutil
 from dockvoice_protocol.config import Mqtt
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted
 from tests.servers.inventory import RunningInventory
@@ -37,7 +37,7 @@ SITE, DEVICE = "bench", "dock-1"
 
 def as_said(entry: Entry) -> Callable[[Minted], dict[str, Any]]:
     """Makes the event of an entry, as the agent does."""
-    return lambda minted: recorded(entry, minted, site=SITE, device=DEVICE)
+    return lambda minted: entry_event(entry, minted, site=SITE, device=DEVICE)
 
 
 def drained(journal: Path) -> dict[str, float]:

@@ -17,7 +17,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import WITHHELD, Topics, status
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from inventory.audit import audit
 from inventory.clips.listening import request_clip
 from inventory.forms import Forms, load_forms
@@ -333,7 +333,7 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
             lambda transaction: transaction.execute(
                 update(events)
                 .where(at(4))
-                .values(type=WITHHELD, body=payload(withheld(sealed(SAID)[3], "too large")).decode())
+                .values(type=WITHHELD, body=payload(withheld_event(sealed(SAID)[3], "too large")).decode())
             ),
         ),
         {"withheld": (4,)},
@@ -530,7 +530,7 @@ def test_a_gap_is_acknowledged(store: Store) -> None:
 def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
     said = sealed([recorded(1), recorded(2), recorded(3)])
     with closing(Store.open(url)) as store:
-        deliver(store, forms, [said[0], withheld(said[1], "payload format invalid"), said[2]])
+        deliver(store, forms, [said[0], withheld_event(said[1], "payload format invalid"), said[2]])
         report = acknowledged(store, 2, Wrong.WITHHELD)
         assert (report.withheld, report.is_whole, report.events) == ((), True, 3)
 
@@ -571,7 +571,7 @@ def test_each_device_has_its_own_chain(store: Store, forms: Forms) -> None:
 def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
     said = sealed([recorded(1), recorded(2), recorded(3)])
     with closing(Store.open(url)) as store:
-        deliver(store, forms, [said[0], withheld(said[1], "payload format invalid"), said[2]])
+        deliver(store, forms, [said[0], withheld_event(said[1], "payload format invalid"), said[2]])
         assert verify(store).broken is None
         assert verify(store).withheld == (2,)
         assert not verify(store).is_whole

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
 from inventory.repository import Store
 from inventory.store.tables import events, metadata, rejected, stock_moves, versions
@@ -113,7 +113,7 @@ class Sayings:
             [6, 2, 1],
         )[0]
         if chance.random() < 0.1:
-            message = withheld(message, "packet too large")
+            message = withheld_event(message, "packet too large")
         event = self._read(message)
         return replace(event, instance=f"{self.instances[at]}-{at[1]}") if chance.random() < 0.7 else event
 

@@ -9,7 +9,7 @@ from datetime import UTC
 from functools import partial
 from time import monotonic, sleep
 
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
 from inventory.repository import Store
 from tests.dictated import amended, cancelled, identity, recorded
@@ -120,14 +120,14 @@ def test_no_device_can_refuse_in_advance_what_another_will_send(store: Store, ev
 
 
 def test_a_withheld_entry_takes_its_turn_and_makes_no_row(store: Store, event: Read) -> None:
-    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Applied()
-    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Duplicate()
+    assert store.apply(event(withheld_event(recorded(1), "packet too large"))) == Applied()
+    assert store.apply(event(withheld_event(recorded(1), "packet too large"))) == Duplicate()
     assert store.apply(event(recorded(2))) == Applied()
     assert [row.sequence for row in store.rows()] == [2]
 
 
 def test_a_withheld_entry_that_follows_after_all_is_applied_late(store: Store, event: Read) -> None:
-    for message in (recorded(1), withheld(amended(2, 1, quantity=15), "packet too large"), recorded(3)):
+    for message in (recorded(1), withheld_event(amended(2, 1, quantity=15), "packet too large"), recorded(3)):
         store.apply(event(message))
     assert store.apply(event(amended(2, 1, quantity=15))) == Applied()
     assert store.apply(event(amended(2, 1, quantity=15))) == Duplicate()
@@ -135,7 +135,7 @@ def test_a_withheld_entry_that_follows_after_all_is_applied_late(store: Store, e
 
 
 def test_a_withheld_entry_that_follows_too_late_changes_nothing(store: Store, event: Read) -> None:
-    for message in (recorded(1), withheld(amended(2, 1), "packet too large"), cancelled(3, 1)):
+    for message in (recorded(1), withheld_event(amended(2, 1), "packet too large"), cancelled(3, 1)):
         store.apply(event(message))
     assert store.apply(event(amended(2, 1))) == Refused(("already_cancelled",))
     assert store.count().cancelled == 1
@@ -143,7 +143,7 @@ def test_a_withheld_entry_that_follows_too_late_changes_nothing(store: Store, ev
 
 def test_what_was_said_in_full_outweighs_that_it_is_withheld(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
-    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Duplicate()
+    assert store.apply(event(withheld_event(recorded(1), "packet too large"))) == Duplicate()
     assert len(store.rows()) == 1
 
 

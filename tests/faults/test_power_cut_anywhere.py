@@ -15,7 +15,7 @@ import pytest
 
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue.table import State
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from lab.typed_conversation import TypedConversation
 from tests.playbook.script import DOES, lines
@@ -54,7 +54,7 @@ def left_alone(image: Path, stage: Stage) -> None:
     """Start from `image`, and let every deadline pass in silence."""
     with Journal.open(image) as journal:
         opened, committed = journal.dialogue.kept().draft, journal.trail.last_sequence()
-        render = partial(recorded, site="north", device="dock-3")
+        render = partial(entry_event, site="north", device="dock-3")
         device = TypedConversation(stage.rules, journal, render, lambda: 0.0, stage.manner, forms=stage.forms)
         work = journal.dialogue.kept().work
         device.start()

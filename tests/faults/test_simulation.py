@@ -51,24 +51,24 @@ def test_a_seed_says_everything() -> None:
 class SettlesAtPuback(Relay):
     """Takes the broker's word for it."""
 
-    def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
+    def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         if reason_code < FAILURE:
             return self._settle(event_id, None)
-        return super().acknowledged(event_id, reason_code)
+        return super().handle_puback(event_id, reason_code)
 
 
 class TakesRefusalsForSuccess(Relay):
     """A PUBACK is a PUBACK, whatever it says: what paho's `on_publish` suggests."""
 
-    def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
+    def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         return self._settle(event_id, None)
 
 
 class SkipsARow(Relay):
     """Overlooks the third event, whenever it is offered."""
 
-    def offered(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        return super().offered([row for row in rows if row.sequence != 3], now)
+    def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
+        return super().add_rows([row for row in rows if row.sequence != 3], now)
 
 
 class StaysInFlight(Relay):
@@ -81,7 +81,7 @@ class StaysInFlight(Relay):
                 debt.due = math.inf
         return sent
 
-    def _forget(self) -> None:
+    def _clear_schedule(self) -> None:
         """Not even after a reconnect."""
 
 

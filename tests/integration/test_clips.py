@@ -28,7 +28,7 @@ from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import renderer
 from edge.config import Deliver, Keep, Settings
 from edge.deliver.clip_relay import AHEAD
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -50,7 +50,7 @@ TOPICS = Topics("dockvoice", "hall", "dock-1")
 SECOND = 16_000  # Samples.
 MINUTE = 60 * SECOND
 WHY = "pallet 742"
-render = partial(recorded, site="hall", device="dock-1")
+render = partial(entry_event, site="hall", device="dock-1")
 
 
 class Wire:

@@ -24,7 +24,7 @@ from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import DecisionStored, Delivery, DeliveryEvent, EntryRefused, OrderReceived
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -39,7 +39,7 @@ PATIENCE_S = 60.0
 RESEND_S = 1.0
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 TOPICS = Topics("dockvoice", "hall", "dock-1")
-render = partial(recorded, site="hall", device="dock-1")
+render = partial(entry_event, site="hall", device="dock-1")
 
 
 @pytest.fixture

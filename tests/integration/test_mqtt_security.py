@@ -26,7 +26,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt import Session
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from inventory.store.keys import KeyDirectory
@@ -145,7 +145,7 @@ CASES: dict[str, Callable[[Pki], Case]] = {
 
 
 def commit(desk: JournalThread, entries: int) -> None:
-    render = partial(recorded, site="hall", device="dock-1")
+    render = partial(entry_event, site="hall", device="dock-1")
 
     def one(journal: Journal, number: int) -> None:
         said = utterance(number)

@@ -17,7 +17,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Misconfigured
 from edge.agent.delivery import Reconciled, reconcile
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -50,7 +50,7 @@ def settings(broker: Mosquitto, settle: SettleBy = SettleBy.RECEIPT) -> Settings
 
 def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
     """So many entries are dictated."""
-    render = partial(recorded, site="hall", device="dock-1")
+    render = partial(entry_event, site="hall", device="dock-1")
 
     def work(number: int, journal: Journal) -> None:
         said = utterance(number)

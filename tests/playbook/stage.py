@@ -40,7 +40,7 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
 from edge.records import Acoustics, Closing, Outcome, Shift, Work
@@ -303,7 +303,7 @@ class Stage:
     def _device(self) -> TypedConversation:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
-            render = partial(recorded, site="north", device="dock-3")
+            render = partial(entry_event, site="north", device="dock-3")
             forms = self.forms
             self._talk = TypedConversation(
                 *(self.rules, self._journal, render, lambda: self._now, self.manner),

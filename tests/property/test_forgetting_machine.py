@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import audit
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
@@ -40,7 +40,7 @@ class ForgettingMachine(RuleBasedStateMachine):
     def commit(self) -> None:
         said = utterance(len(self.event_ids))
         meant = entry(said, self.journal.begin(said))
-        row = self.journal.commit(meant, ACCEPT, partial(recorded, meant, site="hall", device="dock-1"))
+        row = self.journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1"))
         self.event_ids.append(row.event_id)
         assert row.sequence == len(self.event_ids)
 

@@ -67,14 +67,14 @@ class Line(RuleBasedStateMachine):
         attempts = self.owed[key].attempts
         match word:
             case "acknowledged":
-                self.outbox.acknowledged(key)
+                self.outbox.note_puback(key)
             case "refused":
-                self.outbox.refused(key)
+                self.outbox.mark_refused(key)
             case "confirmed":
-                assert self.outbox.confirmed(key) is self.owed.pop(key)
+                assert self.outbox.remove_confirmed(key) is self.owed.pop(key)
             case _:
                 if attempts:
-                    self.outbox.unsent(key, self.now)
+                    self.outbox.mark_unsent(key, self.now)
                     self.not_before[key] = self.owed[key].due
                     assert self.owed[key].attempts == attempts - 1, "no attempt"
 

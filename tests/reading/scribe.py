@@ -40,7 +40,7 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import DialogueSettings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records import Closing, Outcome, Reason
 from lab.typed_conversation import TypedConversation
@@ -212,7 +212,7 @@ def conversed(lines: Sequence[str], under: Rules, directory: Path) -> str:
 
     with Journal.open(directory) as journal:
         talk = TypedConversation(
-            under, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, DialogueSettings()
+            under, journal, partial(entry_event, site="north", device="dock-3"), lambda: 0.0, DialogueSettings()
         )
         take(talk.start())
         for line in lines:

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
     MOST_REFUSALS,
-    NEVER_ARRIVES,
+    NEVER_ARRIVES_REASON,
     Alarm,
     Command,
     DeadLetter,
@@ -104,9 +104,9 @@ class Line:
         for command in commands:
             match command:
                 case WantRows(at_most):
-                    self.carry_out(self.relay.offered(self.due(at_most), self.now))
+                    self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
                 case WantLast():
-                    self.carry_out(self.relay.asked(self.last(), self.now))
+                    self.carry_out(self.relay.check_last_row(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)
                 case Settle() | Reopen() | DeadLetter():
@@ -138,7 +138,7 @@ class Line:
             case DeadLetter(event_id, reason):
                 (number,) = [row.sequence for row in self.written if row.event_id == event_id]
                 assert number != self.poisoned or self.refused[event_id] >= MOST_REFUSALS
-                assert self.refused[event_id] >= MOST_REFUSALS or reason == NEVER_ARRIVES, (
+                assert self.refused[event_id] >= MOST_REFUSALS or reason == NEVER_ARRIVES_REASON, (
                     "it was not the event's fault"
                 )
                 self.written[number - 1] = replace(self.written[number - 1], body=TOMBSTONE)
@@ -156,11 +156,11 @@ class Line:
 
     def write(self) -> None:
         self.written.append(self.minted(len(self.written) + 1))
-        self.carry_out(self.relay.written())
+        self.carry_out(self.relay.handle_new_row())
 
     def connect(self) -> None:
         self.up = True
-        self.carry_out(self.relay.connected(self.receive_maximum))
+        self.carry_out(self.relay.handle_connect(self.receive_maximum))
 
     def disconnect(self, reaches_the_broker: bool) -> None:
         self.up = False
@@ -169,7 +169,7 @@ class Line:
         self.at_broker.clear()
         self.sent_now.clear()
         self.aside &= self.refused.keys()
-        self.carry_out(self.relay.disconnected())
+        self.carry_out(self.relay.handle_disconnect())
 
     def puback(self, index: int, code: int) -> None:
         row = self.at_broker.pop(index)
@@ -182,7 +182,7 @@ class Line:
         elif meaning(code).consequence is Consequence.DEAD_LETTER:
             self.refused[row.event_id] += 1
             self.aside.add(row.event_id)
-        self.carry_out(self.relay.acknowledged(row.event_id, code))
+        self.carry_out(self.relay.handle_puback(row.event_id, code))
         if poisoned and self.hangs_up:
             self.disconnect(reaches_the_broker=False)
 
@@ -198,9 +198,9 @@ class Line:
     def reach_the_device(self, index: int, doubled: bool) -> None:
         answer = taken(self.to_device, index, doubled)
         if isinstance(answer, Early):
-            self.carry_out(self.relay.early(answer, self.now))
+            self.carry_out(self.relay.handle_early(answer, self.now))
         else:
-            self.carry_out(self.relay.receipt(answer))
+            self.carry_out(self.relay.handle_receipt(answer))
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

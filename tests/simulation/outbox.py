@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.storage import DiskFull
@@ -258,7 +258,7 @@ class RealOutbox:
 
         def render(minted: Minted) -> dict[str, Any]:
             self._numbers[minted.event_id] = minted.sequence
-            return recorded(meant, minted, site=site, device=device)
+            return entry_event(meant, minted, site=site, device=device)
 
         with self._about("said", journal.trail.last_sequence() + 1):
             journal.commit(meant, ACCEPT, render)

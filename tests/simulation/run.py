@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge.deliver.relay import MOST_REFUSALS, NEVER_ARRIVES, Relay
+from edge.deliver.relay import MOST_REFUSALS, NEVER_ARRIVES_REASON, Relay
 from tests.simulation.broker import Broker
 from tests.simulation.device import Device, settings
 from tests.simulation.events import Kind, Saying
@@ -259,7 +259,7 @@ class _Run:
     def _excuse(self, number: int) -> bool:
         """Whether the event deserved to be set aside: it was refused often enough, or swallowed."""
         event_id, reason = self._device.outbox.dead[number]
-        return reason == NEVER_ARRIVES or self._broker.refusals[event_id] >= MOST_REFUSALS
+        return reason == NEVER_ARRIVES_REASON or self._broker.refusals[event_id] >= MOST_REFUSALS
 
     def _in_order(self, fates: dict[int, str]) -> bool:
         """What was set aside may arrive later all the same, and then takes its place."""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, UnreadableInput
 from dockvoice_protocol.hash_chain import GENESIS, sealed, vouched
-from edge.deliver.device_events import withheld
+from edge.deliver.device_events import withheld_event
 from inventory.cli.main import commands
 from inventory.ingest.admission import find_distrust
 from inventory.records import Unfit
@@ -42,7 +42,7 @@ def altered(body: bytes, **members: Any) -> bytes:
 
 def tombstone(number: int = 1) -> dict[str, Any]:
     whole = json.loads(signed(recorded(number)))
-    return withheld(whole, "too_large")
+    return withheld_event(whole, "too_large")
 
 
 GOOD = signed(recorded(1))

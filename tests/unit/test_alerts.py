@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from edge.deliver.relay import LINK_PATIENCE_S, TAKEN_UNANSWERED, Obstacles
+from edge.deliver.relay import NO_LINK_ALERT_S, UNANSWERED_BEFORE_ALERT, DeliveryAlerts
 
 SILENCE = "no receipts come"
 LONG = 1000.0
 
 
 def test_a_connection_that_is_soon_back_is_not_told() -> None:
-    obstacles = Obstacles(SILENCE)
+    obstacles = DeliveryAlerts(SILENCE)
     assert obstacles.check("gone", 0.0) == []
-    assert obstacles.check("gone", LINK_PATIENCE_S - 0.1) == []
-    assert obstacles.check(None, LINK_PATIENCE_S) == []
-    assert obstacles.check("gone", LINK_PATIENCE_S + 1) == []
+    assert obstacles.check("gone", NO_LINK_ALERT_S - 0.1) == []
+    assert obstacles.check(None, NO_LINK_ALERT_S) == []
+    assert obstacles.check("gone", NO_LINK_ALERT_S + 1) == []
 
 
 def test_a_trouble_is_told_once_and_another_one_at_once() -> None:
-    obstacles = Obstacles(SILENCE)
+    obstacles = DeliveryAlerts(SILENCE)
     obstacles.check("refused", 0.0)
     told = [obstacles.check(trouble, LONG) for trouble in ("refused", "refused", "wrong password", "refused")]
     assert told == [["refused"], [], ["wrong password"], []]
 
 
 def test_what_comes_back_after_a_connection_is_told_again() -> None:
-    obstacles = Obstacles(SILENCE)
+    obstacles = DeliveryAlerts(SILENCE)
     for began in (0.0, LONG):
         assert obstacles.check("refused", began) == []
-        assert obstacles.check("refused", began + LINK_PATIENCE_S) == ["refused"]
-        assert obstacles.check(None, began + LINK_PATIENCE_S + 1) == []
+        assert obstacles.check("refused", began + NO_LINK_ALERT_S) == ["refused"]
+        assert obstacles.check(None, began + NO_LINK_ALERT_S + 1) == []
 
 
 def test_an_event_taken_again_and_again_without_an_answer_is_told_once_until_one_comes() -> None:
-    obstacles = Obstacles(SILENCE)
-    for _ in range(TAKEN_UNANSWERED):
+    obstacles = DeliveryAlerts(SILENCE)
+    for _ in range(UNANSWERED_BEFORE_ALERT):
         assert obstacles.check(None, 0.0) == []
-        obstacles.acknowledged("one")
+        obstacles.note_puback("one")
     assert [obstacles.check(None, 0.0), obstacles.check(None, 0.0)] == [[SILENCE], []]
-    obstacles.answered()
-    for _ in range(TAKEN_UNANSWERED):
-        obstacles.acknowledged("one")
+    obstacles.note_answer()
+    for _ in range(UNANSWERED_BEFORE_ALERT):
+        obstacles.note_puback("one")
     assert obstacles.check(None, 0.0) == [SILENCE]
 
 
 def test_many_events_taken_once_are_no_silence() -> None:
-    obstacles = Obstacles(SILENCE)
+    obstacles = DeliveryAlerts(SILENCE)
     for number in range(100):
-        obstacles.acknowledged(str(number))
+        obstacles.note_puback(str(number))
     assert obstacles.check(None, LONG) == []

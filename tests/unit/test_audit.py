@@ -16,7 +16,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.hash_chain import Broken, Span, Wrong
 from dockvoice_protocol.records import ShiftChange, Shifted
-from edge.deliver.device_events import recorded, review, withheld
+from edge.deliver.device_events import entry_event, review_event, withheld_event
 from edge.keep import audit, device_key, entry_log
 from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure, removal, review_removal
@@ -58,7 +58,7 @@ def commit(journal: Journal, count: int) -> None:
         journal.conclude(answer.utterance_id, READ, ASK)
         support = Recording(answer.utterance_id, answered.sha256, answered.seconds)
         meant = replace(entry(said, journal.begin(said)), support=(support,))
-        journal.commit(meant, ACCEPT, partial(recorded, meant, site="hall", device="dock-1"))
+        journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1"))
 
 
 def sql(*statements: str, table: str = "", at: int = AT) -> Attack:
@@ -322,14 +322,14 @@ def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> 
 
 def reviewed(journal: Journal) -> None:
     """Three utterances are put aside, and a person decides about the first: four events tell of it."""
-    told = partial(review, doubts=(), site="hall", device="dock-1")
+    told = partial(review_event, doubts=(), site="hall", device="dock-1")
     for number in range(100, 103):
         said = utterance(number)
         journal.begin(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
     journal.write_reviews(told)
     journal.review.discard(
-        journal.review.under_review()[0].utterance_id, "a clerk", "said twice", partial(withheld, reason="x")
+        journal.review.under_review()[0].utterance_id, "a clerk", "said twice", partial(withheld_event, reason="x")
     )
     journal.write_reviews(told)
 

@@ -26,7 +26,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryA
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.config import Endpoint, Settings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
@@ -38,7 +38,7 @@ from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alo
 from tests.sayings import utterance
 from tests.waiting import until
 
-render = partial(recorded, site="north", device="dock-3")
+render = partial(entry_event, site="north", device="dock-3")
 WHOLE = "pallet seven four two twelve units dock b"
 OTHER = "pallet nine one one five units dock a"
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40

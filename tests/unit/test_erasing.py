@@ -19,7 +19,7 @@ from dockvoice_protocol.events import check_event, encode
 from dockvoice_protocol.hash_chain import Broken, Wrong, is_word_of
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
 from edge.cli.audit import commands
-from edge.deliver.device_events import recorded, withheld
+from edge.deliver.device_events import entry_event, withheld_event
 from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.database import JOURNAL
@@ -39,7 +39,7 @@ SPOKEN = Reading(
     {"pallet_id": FieldReading("9876543210123", ("Wurzelbrunft",), 0.98)},
 )
 FIELDS: dict[str, FieldValue] = {"pallet_id": "9876543210123", "quantity": 12, "dock": "B"}
-erased_by = partial(withheld, reason="erased")
+erased_by = partial(withheld_event, reason="erased")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def dictate(journal: Journal, number: int, operator: str) -> OutboxRow:
         meant = replace(meant, fields=FIELDS, reading=SPOKEN)
     journal.readings.answered(said.utterance_id, "a model", "late", meant.reading, None)
     verdict: Verdict = replace(ACCEPT, fields=meant.fields)
-    return journal.commit(meant, verdict, partial(recorded, meant, site="hall", device="dock-1"))
+    return journal.commit(meant, verdict, partial(entry_event, meant, site="hall", device="dock-1"))
 
 
 def found(directory: Path) -> list[str]:

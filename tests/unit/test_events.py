@@ -30,7 +30,7 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
-from edge.deliver.device_events import WITHHELD_DATA, recorded, withheld
+from edge.deliver.device_events import WITHHELD_DATA, entry_event, withheld_event
 from edge.records import Entry, Minted
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
@@ -68,7 +68,7 @@ MINTED = Minted(EVENT_ID, 17, "0" * 64, INSTANCE)
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    return {**recorded(entry(), MINTED, site="north", device="dock-3"), **seal(17), **changes}
+    return {**entry_event(entry(), MINTED, site="north", device="dock-3"), **seal(17), **changes}
 
 
 NOT_MESSAGES = {
@@ -265,7 +265,7 @@ def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object)
 
 def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_entry() -> None:
     whole = event(chain="f" * 64)
-    instead = withheld(whole, "packet too large")
+    instead = withheld_event(whole, "packet too large")
     assert check_event(encode(instead)) == instead
     changed = {"type": WITHHELD, "dataschema": WITHHELD_DATA, "data": instead["data"]}
     assert instead == {**whole, **changed}
@@ -325,10 +325,10 @@ def test_topics_are_read_back() -> None:
 
 
 def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
-    doubtful = recorded(entry(), MINTED, site="north", device="dock-3", clock_believed=False) | seal(17)
+    doubtful = entry_event(entry(), MINTED, site="north", device="dock-3", clock_believed=False) | seal(17)
     assert {name: doubtful[name] for name in doubtful.keys() - event().keys()} == {"clock": "unsynchronised"}
     assert check_event(encode(doubtful)) == doubtful
-    assert withheld(doubtful, "too_large")["clock"] == "unsynchronised"
+    assert withheld_event(doubtful, "too_large")["clock"] == "unsynchronised"
     with pytest.raises(MalformedMessage, match="/clock: found str, which breaks the rule const"):
         check_event(encode(event(clock="fine")))
 

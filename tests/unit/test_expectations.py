@@ -28,7 +28,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, find_objections
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.codec import draft_json, draft_of
 from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
 from edge.records.speech import Prompt, Say
@@ -351,7 +351,7 @@ def test_both_counts_are_in_the_event() -> None:
     utterance = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
     entry = Entry(utterance, FORM.name, fields, None, reading=draft.reading, counted=draft.counted, **moment)
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
-    data = check_event(encode(recorded(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
+    data = check_event(encode(entry_event(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
     assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from dockvoice_protocol.hash_chain import Broken, Wrong
 from edge.config import Keep
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
@@ -24,7 +24,7 @@ from edge.keep.retention import Reserve
 from edge.keep.signed import NotDone
 from tests.sayings import ACCEPT, ASK, MUMBLED, database, entry, utterance
 
-render = partial(recorded, site="hall", device="dock-1")
+render = partial(entry_event, site="hall", device="dock-1")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from edge.agent.review import DeviceIdentity, Person, accept
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
-from edge.deliver.device_events import recorded, withheld
+from edge.deliver.device_events import entry_event, withheld_event
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
@@ -35,7 +35,7 @@ from tests.shipped import ROOT
 
 DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
 KIM = Person("kim", "the inventory had it wrong")
-WITHHOLD = partial(withheld, reason="discarded")
+WITHHOLD = partial(withheld_event, reason="discarded")
 NO_ROOM = Keep(budget_mb=1, alarm_free_mb=10**6, stop_free_mb=1, reserve_mb=0)
 """A disk that is always too full: everything goes that may."""
 
@@ -50,7 +50,7 @@ def dictate(journal: Journal, number: int = 0, *, at: str = "dock-b", **changed:
     said = utterance(number)
     meant = replace(entry(said, journal.begin(said)), **changed)
     verdict = replace(ACCEPT, fields=meant.fields)
-    return journal.commit(meant, verdict, lambda minted: recorded(meant, minted, site="north", device=at))
+    return journal.commit(meant, verdict, lambda minted: entry_event(meant, minted, site="north", device=at))
 
 
 def refuse(journal: Journal, row: OutboxRow, *reasons: str) -> None:
@@ -169,7 +169,7 @@ class TestEnteredOnceMore:
         said = utterance(0)
         meant = entry(said, journal.begin(said))
         old = journal.commit(
-            meant, ACCEPT, lambda minted: recorded(meant, minted, site="n", device="d", clock_believed=False)
+            meant, ACCEPT, lambda minted: entry_event(meant, minted, site="n", device="d", clock_believed=False)
         )
         refuse(journal, old)
         new = json.loads(accept(journal, "1", {}, rules, KIM, DEVICE).body)

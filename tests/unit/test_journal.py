@@ -23,7 +23,7 @@ from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.app import Agent
 from edge.agent.parts import Parts
 from edge.config import Settings, Speak
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -338,7 +338,7 @@ def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_c
         with Journal.open(directory) as journal:
             said = utterance()
             meant = entry(said, journal.begin(said))
-            row = journal.commit(meant, ACCEPT, lambda minted: recorded(meant, minted, site="s", device="d"))
+            row = journal.commit(meant, ACCEPT, lambda minted: entry_event(meant, minted, site="s", device="d"))
             return str(json.loads(row.body)["instance"])
 
     first = life(tmp_path / "state")

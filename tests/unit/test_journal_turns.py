@@ -17,7 +17,7 @@ import pytest
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import check_event
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.records import (
@@ -42,7 +42,7 @@ from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
-render = partial(recorded, site="north", device="dock-3")
+render = partial(entry_event, site="north", device="dock-3")
 
 
 @pytest.fixture

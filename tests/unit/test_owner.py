@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import Topics
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
 
@@ -26,7 +26,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def commit(journal: Journal) -> str:
     said = utterance(journal.trail.last_sequence())
     meant = entry(said, journal.begin(said))
-    return journal.commit(meant, ACCEPT, partial(recorded, meant, site="hall", device="dock-1")).event_id
+    return journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1")).event_id
 
 
 @pytest.mark.parametrize(("site", "device"), [("hall", "dock-2"), ("yard", "dock-1")])

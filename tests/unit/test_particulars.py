@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
 from edge.agent.particulars import particulars
 from edge.config import Settings
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.records import Entry, Minted, Particulars, SiteTime
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
@@ -155,7 +155,7 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
     named: dict[str, Any] = {"site": "north", "device": "dock-3", "particulars": beside}
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     for act in (Act.RECORD, Act.AMEND):
-        event = recorded(replace(entry, act=act, replaces=minted.event_id), minted, **named)
+        event = entry_event(replace(entry, act=act, replaces=minted.event_id), minted, **named)
         data = check_event(encode(event | seal(1)))["data"]
         assert data["fields"] == fields
         assert data["converted"] == {"quantity": {"quantity": 48, "uom": "EA", "factor": 12}}
@@ -180,8 +180,8 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
     entry, beside = of(repository, tmp_path, fields)
     assert beside == Particulars()
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
-    event = recorded(entry, minted, site="north", device="dock-3", particulars=beside)
-    assert event == recorded(entry, minted, site="north", device="dock-3")
+    event = entry_event(entry, minted, site="north", device="dock-3", particulars=beside)
+    assert event == entry_event(entry, minted, site="north", device="dock-3")
     assert event["type"] == RECORDED in SCHEMAS
 
 

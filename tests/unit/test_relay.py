@@ -9,10 +9,10 @@ from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, Consequence, Sil
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
-    MOST_ASIDE,
+    MOST_DEAD_LETTERS,
+    MOST_LOST_PUBLICATIONS,
     MOST_REFUSALS,
-    NEVER_ARRIVES,
-    TAKEN_IN_VAIN,
+    NEVER_ARRIVES_REASON,
     Alarm,
     Command,
     DeadLetter,
@@ -42,7 +42,7 @@ def rows(*sequences: int) -> list[OutboxRow]:
 def relay(*, settle: SettleBy = SettleBy.RECEIPT, window: int = 3, receive_maximum: int | None = 20) -> Relay:
     made = Relay(Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S))
     if receive_maximum is not None:
-        made.connected(receive_maximum)
+        made.handle_connect(receive_maximum)
     return made
 
 
@@ -87,8 +87,8 @@ def test_every_answer_is_known_with_its_consequence() -> None:
 @each_of("settle", SettleBy)
 def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_waits(settle: SettleBy, code: int) -> None:
     machine = relay(settle=settle)
-    machine.offered(rows(1), now=0)
-    alarm = machine.acknowledged("event-1", code)
+    machine.add_rows(rows(1), now=0)
+    alarm = machine.handle_puback("event-1", code)
     assert alarm[0] == Alarm(code, meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
@@ -98,152 +98,152 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         assert machine.tick(now + wait - 0.001) == []
         now += wait
         assert published(machine.tick(now)) == [1]
-        assert Alarm(code, meaning(code)) not in machine.acknowledged("event-1", code)
+        assert Alarm(code, meaning(code)) not in machine.handle_puback("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
 
 def test_another_alarm_comes_after_a_success_in_between() -> None:
     machine = relay()
-    assert machine.acknowledged("event-1", 135) != []
-    assert machine.acknowledged("event-1", 135) == []
-    assert machine.acknowledged("event-1", 0) == [Sent("event-1")]
-    assert machine.acknowledged("event-1", 135) != []
+    assert machine.handle_puback("event-1", 135) != []
+    assert machine.handle_puback("event-1", 135) == []
+    assert machine.handle_puback("event-1", 0) == [Sent("event-1")]
+    assert machine.handle_puback("event-1", 135) != []
 
 
 def test_nothing_is_published_without_a_connection() -> None:
     machine = relay(receive_maximum=None)
-    assert machine.written() == []
-    assert machine.offered(rows(1, 2), now=0) == []
+    assert machine.handle_new_row() == []
+    assert machine.add_rows(rows(1, 2), now=0) == []
     assert machine.tick(1000) == []
     assert machine.due_in_s(0) is None
 
 
 def test_what_is_not_answered_in_time_goes_again() -> None:
     machine = relay()
-    assert published(machine.offered(rows(1, 2), now=5)) == [1, 2]
-    machine.acknowledged("event-1", 0)
+    assert published(machine.add_rows(rows(1, 2), now=5)) == [1, 2]
+    machine.handle_puback("event-1", 0)
     assert machine.due_in_s(5) == TIMEOUT_S
     assert machine.tick(5 + TIMEOUT_S - 0.1) == []
-    machine.receipt(answer(2))
+    machine.handle_receipt(answer(2))
     assert published(machine.tick(5 + TIMEOUT_S)) == [1]
 
 
 def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", 0)
-    assert machine.disconnected() == []
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", 0)
+    assert machine.handle_disconnect() == []
     assert machine.due_in_s(0) is None
     assert machine.tick(1000) == []
-    assert machine.connected(20) == [WantRows(3)]
-    assert published(machine.offered(rows(1, 2), now=1)) == [1, 2]
+    assert machine.handle_connect(20) == [WantRows(3)]
+    assert published(machine.add_rows(rows(1, 2), now=1)) == [1, 2]
 
 
 def test_a_second_connection_without_a_farewell_to_the_first_starts_anew_too() -> None:
     machine = relay()
-    machine.offered(rows(1), now=0)
-    machine.connected(20)
-    assert published(machine.offered(rows(1), now=1)) == [1]
+    machine.add_rows(rows(1), now=0)
+    machine.handle_connect(20)
+    assert published(machine.add_rows(rows(1), now=1)) == [1]
 
 
 @each_of(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
 def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_maximum: int, limit: int) -> None:
     machine = relay(window=window, receive_maximum=None)
-    assert machine.connected(receive_maximum) == [WantRows(limit)]
-    assert published(machine.offered(rows(1, 2, 3, 4, 5), now=0)) == [1, 2, 3, 4, 5][:limit]
-    assert machine.written() == []
+    assert machine.handle_connect(receive_maximum) == [WantRows(limit)]
+    assert published(machine.add_rows(rows(1, 2, 3, 4, 5), now=0)) == [1, 2, 3, 4, 5][:limit]
+    assert machine.handle_new_row() == []
 
 
 def test_room_is_filled_as_soon_as_there_is_some() -> None:
     machine = relay()
-    machine.offered(rows(1, 2, 3), now=0)
-    assert machine.receipt(answer(2)) == [Settle("event-2", answer(2)), WantRows(3)]
-    assert published(machine.offered(rows(1, 3, 4), now=0)) == [4]
+    machine.add_rows(rows(1, 2, 3), now=0)
+    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), WantRows(3)]
+    assert published(machine.add_rows(rows(1, 3, 4), now=0)) == [4]
 
 
 def test_a_journal_that_had_no_more_is_asked_only_when_it_has() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    assert machine.receipt(answer(1)) == [Settle("event-1", answer(1))]
-    assert machine.written() == [WantRows(3)]
-    assert published(machine.offered(rows(2, 3), now=0)) == [3]
+    machine.add_rows(rows(1, 2), now=0)
+    assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
+    assert machine.handle_new_row() == [WantRows(3)]
+    assert published(machine.add_rows(rows(2, 3), now=0)) == [3]
 
 
 def test_rows_go_in_the_order_of_their_sequence() -> None:
     machine = relay(window=9)
-    assert published(machine.offered(rows(3, 1, 2), now=0)) == [1, 2, 3]
+    assert published(machine.add_rows(rows(3, 1, 2), now=0)) == [1, 2, 3]
     assert published(machine.tick(TIMEOUT_S)) == [1, 2, 3]
 
 
 @each_of("outcome", ReceiptOutcome)
 def test_any_receipt_settles_with_what_it_says(outcome: ReceiptOutcome) -> None:
     machine = relay()
-    machine.offered(rows(1), now=0)
-    assert machine.receipt(answer(1, outcome)) == [Settle("event-1", answer(1, outcome))]
+    machine.add_rows(rows(1), now=0)
+    assert machine.handle_receipt(answer(1, outcome)) == [Settle("event-1", answer(1, outcome))]
     assert machine.due_in_s(0) is None
 
 
 def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
     machine = relay(receive_maximum=None)
-    assert machine.receipt(answer(1)) == [Settle("event-1", answer(1))]
+    assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
 
 
 @each_of("code", [0, 16])
 def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
     for settle, command in ((SettleBy.RECEIPT, Sent("event-1")), (SettleBy.BROKER, Settle("event-1", None))):
         machine = relay(settle=settle)
-        machine.offered(rows(1), now=0)
-        assert machine.acknowledged("event-1", code) == [command]
+        machine.add_rows(rows(1), now=0)
+        assert machine.handle_puback("event-1", code) == [command]
         assert (machine.due_in_s(0) is None) == (settle is SettleBy.BROKER)
 
 
 def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
     """Row 1, refused once, is refused as often as it may be; what the relay wants at the last time."""
     for _ in range(MOST_REFUSALS - 2):
-        assert DeadLetter not in map(type, machine.acknowledged("event-1", code))
-    return machine.acknowledged("event-1", code)
+        assert DeadLetter not in map(type, machine.handle_puback("event-1", code))
+    return machine.handle_puback("event-1", code)
 
 
 @each_of("code", ITS_OWN_FAULT)
 def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(code: int) -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", code)
-    machine.acknowledged("event-2", 0)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", code)
+    machine.handle_puback("event-2", 0)
     assert refused_until_it_is_enough(machine, code)[-2:] == [DeadLetter("event-1", meaning(code).name), WantRows(3)]
-    assert published(machine.offered(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
+    assert published(machine.add_rows(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
 
 @each_of("code", ITS_OWN_FAULT)
 def test_a_broker_that_refuses_everything_makes_no_dead_letters(code: int) -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", code)
-    machine.acknowledged("event-2", code)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", code)
+    machine.handle_puback("event-2", code)
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, code))
 
 
 def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", 151)
-    machine.acknowledged("event-2", 0)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", 151)
+    machine.handle_puback("event-2", 0)
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, 151))
 
 
 def test_what_is_taken_at_last_is_no_dead_letter() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
+    machine.add_rows(rows(1, 2), now=0)
     for code in [153] * (MOST_REFUSALS - 1) + [0, 153]:
-        assert DeadLetter not in map(type, machine.acknowledged("event-1", code))
-        machine.acknowledged("event-2", 0)
+        assert DeadLetter not in map(type, machine.handle_puback("event-1", code))
+        machine.handle_puback("event-2", 0)
 
 
 def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
     machine = relay(window=1)
-    machine.offered(rows(1), now=0)
-    assert machine.acknowledged("event-1", 153)[-1] == WantRows(2)
-    assert published(machine.offered(rows(1, 2), now=0)) == [2]
+    machine.add_rows(rows(1), now=0)
+    assert machine.handle_puback("event-1", 153)[-1] == WantRows(2)
+    assert published(machine.add_rows(rows(1, 2), now=0)) == [2]
 
 
 TOO_LARGE = 149
@@ -251,30 +251,30 @@ TOO_LARGE = 149
 
 def hung_up_over(machine: Relay, event_id: str) -> list[Command]:
     """The broker ends the connection over a packet too large, and takes the next one."""
-    found = machine.acknowledged(event_id, TOO_LARGE)
-    machine.disconnected()
-    assert machine.offered(rows(1, 2), now=0) == [], "nothing goes without a connection"
-    machine.connected(20)
+    found = machine.handle_puback(event_id, TOO_LARGE)
+    machine.handle_disconnect()
+    assert machine.add_rows(rows(1, 2), now=0) == [], "nothing goes without a connection"
+    machine.handle_connect(20)
     return found
 
 
 def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
     machine = relay(window=1)
-    machine.offered(rows(1), now=0)
-    machine.acknowledged("event-1", TOO_LARGE)
-    machine.disconnected()
-    assert machine.connected(20) == [WantRows(2)]
-    assert published(machine.offered(rows(1, 2), now=1)) == [2]
+    machine.add_rows(rows(1), now=0)
+    machine.handle_puback("event-1", TOO_LARGE)
+    machine.handle_disconnect()
+    assert machine.handle_connect(20) == [WantRows(2)]
+    assert published(machine.add_rows(rows(1, 2), now=1)) == [2]
     assert machine.due_in_s(1) == TIMEOUT_S - 1
 
 
 def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
     machine, now = relay(), 0.0
-    machine.offered(rows(1), now)
+    machine.add_rows(rows(1), now)
     for _ in range(MOST_REFUSALS - 1):
         assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
-        machine.offered(rows(1, 2), now)
-        machine.acknowledged("event-2", 0)
+        machine.add_rows(rows(1, 2), now)
+        machine.handle_puback("event-2", 0)
         now += machine.due_in_s(now) or 0
         machine.tick(now)
     assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
@@ -283,30 +283,30 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
 def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
     machine = relay()
     for _ in range(2 * MOST_REFUSALS):
-        machine.offered(rows(1, 2), now=0)
+        machine.add_rows(rows(1, 2), now=0)
         assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
         assert DeadLetter not in map(type, hung_up_over(machine, "event-2"))
 
 
 def test_an_answer_that_something_is_lacking_does_not_hurry_what_the_broker_hangs_up_over() -> None:
     machine = relay()
-    machine.offered(rows(1, 2, 3), now=0)
-    machine.acknowledged("event-1", TOO_LARGE)
-    machine.acknowledged("event-2", 0)
-    assert published(machine.early(early(2, expected=1), now=1)) == [2, 3]
+    machine.add_rows(rows(1, 2, 3), now=0)
+    machine.handle_puback("event-1", TOO_LARGE)
+    machine.handle_puback("event-2", 0)
+    assert published(machine.handle_early(early(2, expected=1), now=1)) == [2, 3]
 
 
 def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
     machine = relay(window=2)
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", TOO_LARGE)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", TOO_LARGE)
     assert published(machine.tick(TIMEOUT_S)) == [2, 1], "a broker may take one at a time"
 
 
 def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_try() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.unsent("event-2", now=0)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.mark_unsent("event-2", now=0)
     assert machine.due_in_s(0) == ROOM_S
     assert published(machine.tick(ROOM_S)) == [2]
     assert machine.due_in_s(ROOM_S) == TIMEOUT_S - ROOM_S
@@ -317,37 +317,37 @@ def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_tr
 def all_refused(machine: Relay, count: int) -> None:
     """In a window of one, one event after another."""
     for sequence in range(1, count + 1):
-        machine.offered(rows(*range(1, sequence + 1)), now=0)
-        machine.acknowledged(f"event-{sequence}", TOO_LARGE)
+        machine.add_rows(rows(*range(1, sequence + 1)), now=0)
+        machine.handle_puback(f"event-{sequence}", TOO_LARGE)
 
 
 def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_ASIDE)
-    assert published(machine.offered(rows(*range(1, MOST_ASIDE + 2)), now=0)) == [MOST_ASIDE + 1]
-    machine.acknowledged(f"event-{MOST_ASIDE + 1}", 0)
+    all_refused(machine, MOST_DEAD_LETTERS)
+    assert published(machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 2)), now=0)) == [MOST_DEAD_LETTERS + 1]
+    machine.handle_puback(f"event-{MOST_DEAD_LETTERS + 1}", 0)
     assert DeadLetter("event-1", meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_ASIDE + 1)
-    assert machine.offered(rows(*range(1, MOST_ASIDE + 3)), now=0) == []
+    all_refused(machine, MOST_DEAD_LETTERS + 1)
+    assert machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 3)), now=0) == []
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
-    assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().acknowledged("event-1", TOO_LARGE)
+    assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
 
 def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:
     machine = relay(window=5)
-    machine.offered(rows(1, 2, 3, 4, 5), now=0)
-    machine.receipt(answer(1))
-    assert published(machine.early(early(3, expected=2), now=1)) == [2, 3, 4, 5]
+    machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
+    machine.handle_receipt(answer(1))
+    assert published(machine.handle_early(early(3, expected=2), now=1)) == [2, 3, 4, 5]
 
 
 def test_sixteen_answers_that_lack_the_same_make_one_run() -> None:
     machine = relay(window=16)
-    machine.offered(rows(*range(1, 17)), now=0)
-    runs = [machine.early(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
+    machine.add_rows(rows(*range(1, 17)), now=0)
+    runs = [machine.handle_early(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
     assert published(runs[0]) == list(range(1, 17))
     assert runs[1:] == [[]] * 14
     assert machine.tick(1 + TIMEOUT_S - 0.1) == []
@@ -356,72 +356,72 @@ def test_sixteen_answers_that_lack_the_same_make_one_run() -> None:
 
 def test_a_second_loss_makes_a_second_run() -> None:
     machine = relay(window=5)
-    machine.offered(rows(1, 2, 3, 4, 5), now=0)
-    machine.early(early(3, expected=2), now=1)
+    machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
+    machine.handle_early(early(3, expected=2), now=1)
     for sequence in (1, 2, 3):
-        machine.receipt(answer(sequence))
-    assert published(machine.early(early(5, expected=4), now=2)) == [4, 5]
+        machine.handle_receipt(answer(sequence))
+    assert published(machine.handle_early(early(5, expected=4), now=2)) == [4, 5]
 
 
 def test_an_inventory_that_contradicts_itself_starts_no_storm() -> None:
     machine = relay(window=5)
-    machine.offered(rows(1, 2, 3, 4, 5), now=0)
+    machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
     answers = [early(5, expected) for expected in (4, 2, 4, 1, 3, 4, 2, 1)]
-    assert sum(len(machine.early(one, now=1)) for one in answers) == 2
+    assert sum(len(machine.handle_early(one, now=1)) for one in answers) == 2
 
 
 @each_of("expected", [3, 4, 9])
 def test_an_answer_that_makes_no_sense_changes_nothing(expected: int) -> None:
     machine = relay()
-    machine.offered(rows(1, 2, 3), now=0)
-    assert machine.early(early(3, expected), now=1) == []
+    machine.add_rows(rows(1, 2, 3), now=0)
+    assert machine.handle_early(early(3, expected), now=1) == []
 
 
 def test_an_answer_to_what_is_settled_by_now_changes_nothing() -> None:
     machine = relay()
-    machine.offered(rows(6), now=0)
-    machine.receipt(answer(6))
-    assert machine.early(early(6, expected=5), now=100) == []
+    machine.add_rows(rows(6), now=0)
+    machine.handle_receipt(answer(6))
+    assert machine.handle_early(early(6, expected=5), now=100) == []
 
 
 def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says_so_twice() -> None:
     machine = relay()
-    machine.offered(rows(7, 8), now=0)
-    assert machine.early(early(7, expected=3), now=1) == []
-    assert machine.early(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
+    machine.add_rows(rows(7, 8), now=0)
+    assert machine.handle_early(early(7, expected=3), now=1) == []
+    assert machine.handle_early(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
     assert published(machine.tick(TIMEOUT_S)) == [7, 8]
-    assert machine.early(early(7, expected=3), now=TIMEOUT_S) == []
-    assert machine.early(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
-    assert published(machine.offered(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
+    assert machine.handle_early(early(7, expected=3), now=TIMEOUT_S) == []
+    assert machine.handle_early(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
+    assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
 
 
 def test_a_receipt_in_between_shows_that_the_answer_was_old() -> None:
     machine = relay()
-    machine.offered(rows(7, 8, 9), now=0)
-    machine.early(early(7, expected=3), now=1)
-    machine.receipt(answer(7))
-    assert machine.early(early(8, expected=3), now=100) == []
+    machine.add_rows(rows(7, 8, 9), now=0)
+    machine.handle_early(early(7, expected=3), now=1)
+    machine.handle_receipt(answer(7))
+    assert machine.handle_early(early(8, expected=3), now=100) == []
 
 
 def test_a_new_connection_doubts_anew() -> None:
     machine = relay()
-    machine.offered(rows(7), now=0)
-    machine.early(early(7, expected=3), now=1)
-    machine.disconnected()
-    machine.connected(20)
-    machine.offered(rows(7), now=90)
-    assert machine.early(early(7, expected=3), now=100) == []
+    machine.add_rows(rows(7), now=0)
+    machine.handle_early(early(7, expected=3), now=1)
+    machine.handle_disconnect()
+    machine.handle_connect(20)
+    machine.add_rows(rows(7), now=90)
+    assert machine.handle_early(early(7, expected=3), now=100) == []
 
 
 def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely() -> None:
     machine, now, reopened = relay(), 0.0, []
-    machine.offered(rows(1, 2), now=now)
+    machine.add_rows(rows(1, 2), now=now)
     while now < 24 * 3600:
-        machine.receipt(answer(1))
-        machine.offered(rows(2), now=now)
-        if Reopen(1) in machine.early(early(2, expected=1), now=now):
+        machine.handle_receipt(answer(1))
+        machine.add_rows(rows(2), now=now)
+        if Reopen(1) in machine.handle_early(early(2, expected=1), now=now):
             reopened.append(now)
-            machine.offered(rows(1, 2), now=now)
+            machine.add_rows(rows(1, 2), now=now)
         now += 10
         machine.tick(now)
     gaps = [later - sooner for sooner, later in pairwise(reopened)]
@@ -432,107 +432,110 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
 def test_what_helped_is_done_as_quickly_the_next_time() -> None:
     machine = relay()
     for start in (0.0, 1000.0):
-        machine.connected(20)
-        machine.offered(rows(3), now=start)
-        machine.early(early(3, expected=1), now=start)
-        assert machine.early(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
-        machine.offered(rows(1, 2, 3), now=start)
+        machine.handle_connect(20)
+        machine.add_rows(rows(3), now=start)
+        machine.handle_early(early(3, expected=1), now=start)
+        assert machine.handle_early(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        machine.add_rows(rows(1, 2, 3), now=start)
         for sequence in (1, 2, 3):
-            machine.receipt(answer(sequence))
+            machine.handle_receipt(answer(sequence))
 
 
 def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
-    assert machine.offered([], now=0) == [WantLast()]
-    assert not machine.agreed
-    assert published(machine.asked(row(9), now=0)) == [9]
+    assert machine.add_rows([], now=0) == [WantLast()]
+    assert not machine.is_fully_answered
+    assert published(machine.check_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
-    assert not machine.agreed
-    assert machine.receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
+    assert not machine.is_fully_answered
+    assert machine.handle_receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
         "event-9", answer(9, ReceiptOutcome.DUPLICATE)
     )
-    assert machine.agreed
-    assert machine.offered([], now=1) == []
+    assert machine.is_fully_answered
+    assert machine.add_rows([], now=1) == []
 
 
 def test_a_journal_without_events_agrees_with_every_inventory() -> None:
     machine = relay()
-    machine.offered([], now=0)
-    assert machine.asked(None, now=0) == []
-    assert machine.agreed
+    machine.add_rows([], now=0)
+    assert machine.check_last_row(None, now=0) == []
+    assert machine.is_fully_answered
 
 
 def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     machine = relay()
-    machine.offered([], now=0)
-    machine.asked(row(9), now=0)
-    assert machine.early(early(9, expected=4), now=1) == []
+    machine.add_rows([], now=0)
+    machine.check_last_row(row(9), now=0)
+    assert machine.handle_early(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.tick(1 + TIMEOUT_S)) == [9]
-    assert machine.early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
-    assert published(machine.offered(rows(4, 5, 6), now=30)) == [4, 5, 6]
+    assert machine.handle_early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
     machine = relay(window=1)
-    machine.offered([], now=0)
-    machine.asked(row(9), now=0)
-    assert machine.written() == [WantRows(1)]
-    assert published(machine.offered(rows(10), now=1)) == [10]
+    machine.add_rows([], now=0)
+    machine.check_last_row(row(9), now=0)
+    assert machine.handle_new_row() == [WantRows(1)]
+    assert published(machine.add_rows(rows(10), now=1)) == [10]
 
 
 def test_where_there_are_no_receipts_nothing_is_asked() -> None:
     machine = relay(settle=SettleBy.BROKER)
-    assert machine.offered([], now=0) == []
+    assert machine.add_rows([], now=0) == []
 
 
 def test_where_an_inventory_shows_that_sends_receipts_the_brokers_word_settles_nothing_more() -> None:
     machine = relay(settle=SettleBy.BROKER)
-    machine.offered(rows(1, 2), now=0)
-    assert machine.acknowledged("event-1", 0) == [Settle("event-1", None)]
+    machine.add_rows(rows(1, 2), now=0)
+    assert machine.handle_puback("event-1", 0) == [Settle("event-1", None)]
     machine.wait_for_receipts()
-    assert machine.acknowledged("event-2", 0) == [Sent("event-2")]
-    assert machine.receipt(answer(2)) == [Settle("event-2", answer(2))]
+    assert machine.handle_puback("event-2", 0) == [Sent("event-2")]
+    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2))]
 
 
 def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", 0)
-    machine.early(early(2, expected=1), now=0)
-    for _ in range(TAKEN_IN_VAIN - 1):
-        machine.acknowledged("event-1", 0)
-        assert machine.early(early(2, expected=1), now=0) == []
-    machine.acknowledged("event-1", 0)
-    assert machine.early(early(2, expected=1), now=0) == [DeadLetter("event-1", NEVER_ARRIVES), WantRows(3)]
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", 0)
+    machine.handle_early(early(2, expected=1), now=0)
+    for _ in range(MOST_LOST_PUBLICATIONS - 1):
+        machine.handle_puback("event-1", 0)
+        assert machine.handle_early(early(2, expected=1), now=0) == []
+    machine.handle_puback("event-1", 0)
+    assert machine.handle_early(early(2, expected=1), now=0) == [
+        DeadLetter("event-1", NEVER_ARRIVES_REASON),
+        WantRows(3),
+    ]
 
 
 def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
+    machine.add_rows(rows(1, 2), now=0)
     assert machine.tick(5.0) == []
-    assert published(machine.invited(5.0)) == [1, 2]
+    assert published(machine.publish_all_pending(5.0)) == [1, 2]
     assert machine.due_in_s(5.0) == TIMEOUT_S, "and the waits begin anew"
 
 
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
     machine = relay()
-    assert machine.offered([], now=0) == [WantLast()]
-    machine.asked(row(7), now=0)
-    machine.receipt(answer(7))
-    assert machine.agreed
-    assert machine.invited(9.0) == [WantRows(3)]
-    assert not machine.agreed
-    assert machine.offered([], now=9.0) == [WantLast()]
+    assert machine.add_rows([], now=0) == [WantLast()]
+    machine.check_last_row(row(7), now=0)
+    machine.handle_receipt(answer(7))
+    assert machine.is_fully_answered
+    assert machine.publish_all_pending(9.0) == [WantRows(3)]
+    assert not machine.is_fully_answered
+    assert machine.add_rows([], now=9.0) == [WantLast()]
 
 
 @each_of("made", [relay(receive_maximum=None), relay(settle=SettleBy.BROKER)])
 def test_without_a_connection_or_receipts_it_is_no_news(made: Relay) -> None:
-    assert made.invited(1.0) == []
+    assert made.publish_all_pending(1.0) == []
 
 
 def test_a_suspect_keeps_to_its_waits_when_an_inventory_comes_back() -> None:
     machine = relay()
-    machine.offered(rows(1, 2), now=0)
-    machine.acknowledged("event-1", PACKET_TOO_LARGE)
-    assert published(machine.invited(1.0)) == [2]
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", PACKET_TOO_LARGE)
+    assert published(machine.publish_all_pending(1.0)) == [2]

@@ -18,7 +18,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.scans import SAME_S
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
-from edge.deliver.device_events import recorded
+from edge.deliver.device_events import entry_event
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -46,7 +46,9 @@ class Desk:
         self._phrasing = Phrasing(form)
         catalogue = Catalogue({}) if form is LABELS else shipped.catalogue()
         rules = Rules(form, catalogue)
-        self.talk = TypedConversation(rules, journal, partial(recorded, site="s", device="d"), lambda: self.now, manner)
+        self.talk = TypedConversation(
+            rules, journal, partial(entry_event, site="s", device="d"), lambda: self.now, manner
+        )
         self.orders: list[object] = []
         self.events: list[tuple[str, dict[str, object]]] = []
         self._took(self.talk.start())
