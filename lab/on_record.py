@@ -17,7 +17,7 @@ from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.events import Decided
 from edge.agent.typed_input import UNSPOKEN
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import JournalReader
 from edge.ports import Interpreter
 from lab.retuning import ON_RECORD, KeptClip
@@ -76,7 +76,7 @@ def said_on_record(
         entry = entries.get(said.utterance_id)
         if entry is None or said.source in UNSPOKEN or said.language is not None:
             continue
-        reading, acoustics = asyncio.run(reads.attend().finish(said)), measured(said.segment)
+        reading, acoustics = asyncio.run(reads.attend().finish(said)), measure_acoustics(said.segment)
         verdict = decide(reading, said.segment.closing, rules, Circumstances(acoustics))
         clip = Clip(
             audio=Path(said.utterance_id),

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
 from dockvoice_protocol.records import Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
 from lab.evaluate import Scored
@@ -91,7 +91,7 @@ def without_sound(scored: Scored, name: str) -> KeptClip:
     for one in scored.result.heard:
         segment = one.utterance.segment
         quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
-        decided.append((replace(one, utterance=quiet), measured(segment)))
+        decided.append((replace(one, utterance=quiet), measure_acoustics(segment)))
     return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
 
 

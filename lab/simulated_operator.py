@@ -23,7 +23,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -72,7 +72,7 @@ class Exchange:
     def hear(self, heard: Decided) -> None:
         """The device's answer to an utterance."""
         segment = heard.utterance.segment
-        known = Circumstances(measured(segment))
+        known = Circumstances(measure_acoustics(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
         self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
 

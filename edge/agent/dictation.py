@@ -26,7 +26,7 @@ from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.questions import as_held_verdict
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING
@@ -239,7 +239,7 @@ class Dictation:
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
         reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), at.rules)
-        sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
+        sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
         known = Circumstances(sound, await self._recent(heard), expected)
@@ -290,7 +290,9 @@ class Dictation:
         reading = await self._at.readers.interpreter.attend().finish(whole)
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
-        together = decide(reading, whole.segment.closing, rules, Circumstances(measured(whole.segment), recent))
+        together = decide(
+            reading, whole.segment.closing, rules, Circumstances(measure_acoustics(whole.segment), recent)
+        )
         amends = on_record is None or on_record.may_become(together.fields, rules)
         if together.outcome is not Outcome.ACCEPT or not amends:
             return said.reading, verdict, alone

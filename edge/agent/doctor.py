@@ -28,7 +28,7 @@ from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
 from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.agent.site_catalogue import catalogue_at_start, published_at_start, under
 from edge.config import Engine, Settings
-from edge.hear.capture import microphones
+from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
@@ -140,7 +140,7 @@ def asked(settings: Settings) -> list[NamedModel]:
 
 async def _microphone(settings: Settings) -> Iterable[Finding]:
     try:
-        found = await asyncio.to_thread(microphones)
+        found = await asyncio.to_thread(microphone_labels)
     except Unavailable as fault:
         return [Finding("microphone", Severity.WARNING, str(fault), "without one, only recordings can be heard")]
     wanted = settings.hear.device

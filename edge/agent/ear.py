@@ -17,7 +17,7 @@ from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
 from edge.agent.typed_input import UNSPOKEN
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
-from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, Opened, Paused, Shut
+from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, GateShut, Opened, Paused
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
@@ -40,26 +40,26 @@ def listen(
     following, shut = 0, True
     try:
         for frame in _let_through(source.frames(), gate):
-            if isinstance(frame, Shut):
+            if isinstance(frame, GateShut):
                 shut = True
-                yield from endpointing.shut()
+                yield from endpointing.close_at_gate()
                 continue
             if frame.start != following:
                 scorer.reset()
                 # Frames that the gate held back are not missing.
-                yield from () if shut else endpointing.lose(frame.start - following)
+                yield from () if shut else endpointing.note_lost_samples(frame.start - following)
             shut = False
             following = frame.end
             yield from endpointing.process(frame, scorer.is_speech(frame))
     except DockvoiceError:
-        yield from endpointing.end(Closing.BROKEN_OFF)
+        yield from endpointing.end_source(Closing.BROKEN_OFF)
         raise
-    yield from endpointing.end(ended)
+    yield from endpointing.end_source(ended)
 
 
-def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | Shut]:
+def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | GateShut]:
     for frame in frames:
-        yield from (frame,) if gate is None else gate.process(frame)
+        yield from (frame,) if gate is None else gate.filter_frame(frame)
 
 
 STOP_NOTICED_S = 0.1
@@ -186,7 +186,7 @@ class Ear:
                     attention.hear(pcm)
                 case Paused():
                     paused, thinks = watched.samples, time.perf_counter()
-                    endpointing.expect(attention.expect())
+                    endpointing.set_expectation(attention.expect())
                     thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))

@@ -372,7 +372,7 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
         return None
     word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
-    return lambda segment: phrase.meant(segment, word.spotted(segment.pcm), awaited=awaits())
+    return lambda segment: phrase.cut_wake_phrase(segment, word.spotted(segment.pcm), awaited=awaits())
 
 
 async def budget(settings: Settings, executor: JournalThread) -> Budget:

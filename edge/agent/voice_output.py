@@ -25,7 +25,7 @@ from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.echo import EchoSuppressed, OwnVoice
+from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
@@ -101,9 +101,9 @@ class VoiceOutput:
         self._forms = forms
         self._blink = blink
         self._told: dict[tuple[Prompt, str], float] = {}
-        self._own = OwnVoice()
+        self._own = EchoDetector()
         self._phrasing = Phrasing(form, language, self._forms)
-        self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.played)
+        self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.note_played)
         self._phrases = phrases(settings, clients)
         self._phrases_in = {language: self._phrases}
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)

@@ -31,8 +31,8 @@ from edge.audio.portaudio import portaudio
 from edge.audio.sound_server import Routing, SoundServer
 from edge.cli.options import AsJson, Config, FormName, settings
 from edge.config import Settings
-from edge.hear.acoustics import advice
-from edge.hear.capture import InputDevice, NotOpened, device_named, devices, unopened
+from edge.hear.acoustics import measure_and_advise
+from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_input_devices, not_opened_message
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
@@ -145,10 +145,10 @@ commands = typer.Typer(no_args_is_help=True, help="The sound devices, their leve
 def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
     """Show the devices one can listen to, and which one the settings choose."""
     wanted = settings(config).hear.device
-    found = devices()
+    found = list_input_devices()
     try:
-        chosen: int | None = device_named(wanted)["index"]
-    except NotOpened:
+        chosen: int | None = find_device(wanted)["index"]
+    except DeviceNotOpened:
         chosen = None
     if as_json:
         for one in found:
@@ -243,7 +243,7 @@ class _Tested:
 
     def as_json(self) -> dict[str, Any]:
         """As a line for programs."""
-        heard, todo = advice(self.segment)
+        heard, todo = measure_and_advise(self.segment)
         return {
             "transcript": self.reading.transcript,
             "interpreter": self.reading.interpreter,
@@ -262,7 +262,7 @@ class _Tested:
 
     def print_report(self, parts: Parts) -> None:
         """Print the result as text."""
-        heard, todo = advice(self.segment)
+        heard, todo = measure_and_advise(self.segment)
         line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
         table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)
         for asked in parts.form.fields:
@@ -313,10 +313,10 @@ def _sources() -> list[str]:
 def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
     hear, watch = given.hear, given.watch
     try:
-        device_named(hear.device)
-    except NotOpened as why:
+        find_device(hear.device)
+    except DeviceNotOpened as why:
         named = "the default microphone" if hear.device is None else f"hear.device = {hear.device!r}"
-        raise Unavailable(f"{named}: {unopened(why)}") from None
+        raise Unavailable(f"{named}: {not_opened_message(why)}") from None
     return Microphone(
         hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, gated_s=watch.gated_zeros_s, source=hear.source
     )

@@ -15,7 +15,7 @@ from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 _FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
-_STRETCH = SAMPLE_RATE // 20
+_PITCH_WINDOW = SAMPLE_RATE // 20
 """50 ms: the window for the pitch, at least three periods of the deepest voice."""
 
 _HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
@@ -27,9 +27,9 @@ _DEEPEST_HZ, _HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to
 
 _PERIODIC = 0.6  # Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do.
 
-_ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
+_PEAK_SHARE = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
 
-_APART = 1.4
+_SECOND_VOICE_RATIO = 1.4
 """A second voice differs by this factor from the median pitch; one voice varies by a third at most."""
 
 _OCTAVE = (1.85, 2.15)
@@ -41,10 +41,10 @@ _QUIETEST = 1e-12  # Lower bound of power, so that digital silence has a logarit
 _Floats = NDArray[np.float64]
 
 
-def measured(segment: Segment) -> Acoustics:
+def measure_acoustics(segment: Segment) -> Acoustics:
     """The acoustics of an utterance. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
-    speech = _between(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
+    speech = _slice_samples(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
     around = np.concatenate(
         (sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :])
     )
@@ -52,17 +52,17 @@ def measured(segment: Segment) -> Acoustics:
     return Acoustics(
         snr_db=float(10 * np.log10(max(loud - quiet, _QUIETEST) / max(quiet, _QUIETEST))),
         level_db=float(10 * np.log10(max(loud, _QUIETEST))),
-        clipped=_clipped(speech),
+        clipped=_clipped_share(speech),
         speech_seconds=len(speech) / SAMPLE_RATE,
-        second_voice=_second_voice(speech),
+        second_voice=_second_voice_share(speech),
     )
 
 
-def _between(sound: _Floats, start: int, end: int) -> _Floats:
+def _slice_samples(sound: _Floats, start: int, end: int) -> _Floats:
     return sound[max(0, start) : max(0, end)]
 
 
-def _powers(sound: _Floats) -> _Floats:
+def _frame_powers(sound: _Floats) -> _Floats:
     """The power of each frame, 1 for a square wave at full scale."""
     whole = len(sound) // _FRAME * _FRAME
     frames = sound[:whole].reshape(-1, _FRAME) / FULL_SCALE
@@ -72,56 +72,56 @@ def _powers(sound: _Floats) -> _Floats:
 
 def _voice_power(speech: _Floats) -> float:
     """The power of the louder half of the frames: the quieter half are pauses and consonants."""
-    powers = np.sort(_powers(speech))
+    powers = np.sort(_frame_powers(speech))
     return float(np.mean(powers[len(powers) // 2 :])) if len(powers) else 0.0
 
 
 def _background_power(around: _Floats, speech: _Floats) -> float:
     """The power of the quieter half of the background, or of the pauses where there is none."""
-    powers = np.sort(_powers(around))
+    powers = np.sort(_frame_powers(around))
     outside = float(np.mean(powers[: max(1, len(powers) // 2)])) if len(powers) else None
-    inside = _powers(speech)
+    inside = _frame_powers(speech)
     pauses = float(np.quantile(inside, 0.05)) if len(inside) else 0.0
     return pauses if outside is None else outside
 
 
-def _clipped(speech: _Floats) -> float:
+def _clipped_share(speech: _Floats) -> float:
     return float(np.mean(np.abs(speech) >= _OVERRUN)) if len(speech) else 0.0
 
 
-def _second_voice(speech: _Floats) -> float:
+def _second_voice_share(speech: _Floats) -> float:
     """The share of voiced windows whose pitch differs from most others, 0 to 1."""
     pitches = _pitches(speech)
     if len(pitches) < _FEWEST_PITCHES:
         return 0.0
     ratios = pitches / np.median(pitches)
     ratios = np.maximum(ratios, 1 / ratios)
-    other = (ratios > _APART) & ~((ratios > _OCTAVE[0]) & (ratios < _OCTAVE[1]))
+    other = (ratios > _SECOND_VOICE_RATIO) & ~((ratios > _OCTAVE[0]) & (ratios < _OCTAVE[1]))
     return float(np.mean(other))
 
 
 def _pitches(speech: _Floats) -> _Floats:
     """The pitch of each voiced window, Hz, by autocorrelation."""
-    if len(speech) < _STRETCH:
+    if len(speech) < _PITCH_WINDOW:
         return np.empty(0)
-    stretches = np.lib.stride_tricks.sliding_window_view(speech, _STRETCH)[::_HOP]
+    stretches = np.lib.stride_tricks.sliding_window_view(speech, _PITCH_WINDOW)[::_HOP]
     stretches = stretches - stretches.mean(axis=1, keepdims=True)
-    spectra = np.fft.rfft(stretches, 2 * _STRETCH)
-    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :_STRETCH]
+    spectra = np.fft.rfft(stretches, 2 * _PITCH_WINDOW)
+    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :_PITCH_WINDOW]
     shortest, longest = int(SAMPLE_RATE / _HIGHEST_HZ), int(SAMPLE_RATE / _DEEPEST_HZ)
     # Longer shifts overlap less: without the correction, deep voices would seem less periodic.
-    overlap = (_STRETCH - np.arange(shortest, longest)) / _STRETCH
+    overlap = (_PITCH_WINDOW - np.arange(shortest, longest)) / _PITCH_WINDOW
     periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], _QUIETEST)
     voiced = periodic[periodic.max(axis=1) >= _PERIODIC]
-    pitches: _Floats = SAMPLE_RATE / (shortest + _first_peak(voiced))
+    pitches: _Floats = SAMPLE_RATE / (shortest + _first_peak_index(voiced))
     return pitches
 
 
-def _first_peak(periodic: _Floats) -> NDArray[np.int64]:
+def _first_peak_index(periodic: _Floats) -> NDArray[np.int64]:
     """The first position near each row's maximum. Every multiple of a period is a peak too."""
     inner = periodic[:, 1:-1]
     peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
-    high = peaks & (inner >= _ABOUT_AS_HIGH * periodic.max(axis=1, keepdims=True))
+    high = peaks & (inner >= _PEAK_SHARE * periodic.max(axis=1, keepdims=True))
     first: NDArray[np.int64] = np.where(high.any(axis=1), 1 + high.argmax(axis=1), periodic.argmax(axis=1))
     return first
 
@@ -130,9 +130,9 @@ _CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
 _OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 
-def advice(segment: Segment) -> tuple[Acoustics, list[str]]:
+def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
     """An utterance's acoustics, and advice; an empty list without any."""
-    heard = measured(segment)
+    heard = measure_acoustics(segment)
     judged = (
         (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),
         (heard.level_db > LOUD_DB, "very loud: turn the gain down a little"),

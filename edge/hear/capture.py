@@ -70,7 +70,7 @@ class LossWatch:
         self._usual = self._smallest = float("inf")
         self._window_end = 0.0
 
-    def lost(self, piece: Piece) -> int:
+    def count_lost_samples(self, piece: Piece) -> int:
         """The samples, at the device's rate, that are missing before this piece."""
         lag = piece.arrived - piece.end / self._rate
         if piece.arrived < self._window_end:
@@ -81,7 +81,7 @@ class LossWatch:
         return round(more * self._rate) if more > self.TOLERANCE_S else 0
 
 
-class NotOpened(Exception):
+class DeviceNotOpened(Exception):
     """The device cannot be opened now: PortAudio's message in one line."""
 
 
@@ -99,12 +99,12 @@ class Stream:
 
     @classmethod
     def open(cls, found: Mapping[str, Any]) -> Self:
-        """Open a device as `device_named` found it. Raises NotOpened."""
+        """Open a device as `find_device` found it. Raises DeviceNotOpened."""
         library = portaudio()
         try:
             demand_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
-            raise NotOpened(_line(fault)) from None
+            raise DeviceNotOpened(_one_line_message(fault)) from None
         rate, channels = _format(library, found)
         stream = cls(rate, channels)
         try:
@@ -121,7 +121,7 @@ class Stream:
                 start(library, made)
                 stream._device = made
         except library.PortAudioError as fault:
-            raise NotOpened(_line(fault)) from None
+            raise DeviceNotOpened(_one_line_message(fault)) from None
         return stream
 
     def on_sound(self, sound: Any, samples: int, _time: Any, status: Any) -> None:
@@ -152,17 +152,17 @@ class InputDevice:
     is_default: bool
 
 
-def device_named(device: str | int | None) -> Mapping[str, Any]:
-    """PortAudio's entry for the device of that name or number, None its default. Raises NotOpened, Unavailable."""
+def find_device(device: str | int | None) -> Mapping[str, Any]:
+    """PortAudio's entry of the device of that name or number, None its default. Raises DeviceNotOpened, Unavailable."""
     library = portaudio()
     try:
         found: Mapping[str, Any] = library.query_devices(device, "input")
     except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
-        raise NotOpened(_line(fault)) from None
+        raise DeviceNotOpened(_one_line_message(fault)) from None
     return found
 
 
-def devices() -> list[InputDevice]:
+def list_input_devices() -> list[InputDevice]:
     """The input devices. Raises Unavailable."""
     library = portaudio()
     default = library.default.device[0]
@@ -179,14 +179,14 @@ def devices() -> list[InputDevice]:
     ]
 
 
-def microphones() -> list[str]:
+def microphone_labels() -> list[str]:
     """The input devices as `number name`; either may be set. Raises Unavailable."""
-    return [f"{one.index} {one.name}" for one in devices()]
+    return [f"{one.index} {one.name}" for one in list_input_devices()]
 
 
-def unopened(why: NotOpened) -> str:
+def not_opened_message(why: DeviceNotOpened) -> str:
     """The message for a microphone that cannot be opened, with the alternatives. Raises Unavailable."""
-    others = f"there are: {', '.join(found)}" if (found := microphones()) else "there is none: connect one"
+    others = f"there are: {', '.join(found)}" if (found := microphone_labels()) else "there is none: connect one"
     return f"cannot be opened ({why}); {others}"
 
 
@@ -200,5 +200,5 @@ def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
     return own, int(found["max_input_channels"])
 
 
-def _line(fault: Exception) -> str:
+def _one_line_message(fault: Exception) -> str:
     return " ".join(str(fault).split())

@@ -41,11 +41,11 @@ def _claim(what: str, told: str) -> Iterator[None]:
         except OSError as fault:
             if fault.errno != errno.EADDRINUSE:
                 raise
-            raise AlreadyRunning(f"{told} by process {_holder(address)}") from None
+            raise AlreadyRunning(f"{told} by process {_holding_process(address)}") from None
         yield
 
 
-def _holder(address: str) -> str:
+def _holding_process(address: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         try:
             asking.settimeout(1)

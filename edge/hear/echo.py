@@ -20,19 +20,19 @@ from edge.records import SAMPLE_RATE, Frame
 
 _STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
 
-_LATEST = 40
+_MAX_DELAY_STEPS = 40
 """Maximum delay of leakage in steps, 400 ms: the buffers of a Bluetooth headset both ways, with reserve."""
 
-_EARLIEST = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
+_EARLY_STEPS = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
 
-_COMPARED = 50
+_COMPARED_STEPS = 50
 """Compared steps, half a second: two or three syllables, a rhythm that nobody else speaks at the same time."""
 
-_ALIKE = 0.85
+_LEAKAGE_CORRELATION = 0.85
 """Correlation of levels that counts as leakage. Leakage in a room with some noise has 0.9 and more. Two different
 voices reach 0.7 at the best delay in one of some hundred half seconds."""
 
-_TELLING = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
+_PLAYED_SHARE = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
 _USUAL_DB = -14.0  # The leakage to be expected before anything is known: an earpiece worn loosely, turned up.
 _LEAST_DB, _MOST_DB = -45.0, 6.0
 """Less cannot be told from nothing; more is no leakage but a loudspeaker next to the microphone, or a loop back."""
@@ -40,16 +40,16 @@ _LEAST_DB, _MOST_DB = -45.0, 6.0
 _MARGIN_DB = 6.0
 """Louder than the expected leakage by this much is another voice: rooms and resamplers raise single steps."""
 
-_LEARNED = 0.3  # How far the expectation goes, at each look, to what was found.
-_PLAYED = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
+_LEARNING_RATE = 0.3  # How far the expectation goes, at each look, to what was found.
+_PLAYED_RMS = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
 
-_REMEMBERED = 4 * (_LATEST + _COMPARED)
+_STORED_STEPS = 4 * (_MAX_DELAY_STEPS + _COMPARED_STEPS)
 """Stored steps of played sound: 3.6 s, so that a late frame still finds them."""
 
 _Powers = NDArray[np.float64]
 
 
-class Clocked:
+class SampleClock:
     """Maps sample indices of a stream to the time at the microphone or the speaker, from the times of handing over.
 
     A sample can be handed over late, but never early: the smallest delay gives the offset of count and clock.
@@ -73,100 +73,105 @@ class Clocked:
         return self._offset + sample / SAMPLE_RATE
 
 
-class OwnVoice:
+class EchoDetector:
     """Stores what is played, and detects it in what is heard.
 
-    `played` may be called from one thread and `is_own` from another: only one writes, and the step that is being
-    written is not among those that the other reads.
+    `note_played` may be called from one thread and `learn_and_check_own` from another: only one writes, and the step
+    that is being written is not among those that the other reads.
     """
 
     def __init__(self) -> None:
         self.leakage_db = _USUAL_DB
         """How strong the speaker is in the microphone, as far as is known: their samples compared, in dB."""
-        self._played: _Powers = np.zeros(_REMEMBERED)
+        self._played: _Powers = np.zeros(_STORED_STEPS)
         self._newest = 0
-        self._heard: deque[float] = deque(maxlen=_COMPARED)
+        self._heard: deque[float] = deque(maxlen=_COMPARED_STEPS)
         self._delay: int | None = None
 
-    def played(self, at: float, pcm: bytes) -> None:
-        """The speaker plays this from `at` on, in seconds by the clock of `is_own`."""
+    def note_played(self, at: float, pcm: bytes) -> None:
+        """The speaker plays this from `at` on, in seconds by the clock of `learn_and_check_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_powers(pcm)):
-            self._note(step + number, power)
+            self._store_level(step + number, power)
 
-    def is_own(self, frame: Frame, at: float) -> bool:
+    def learn_and_check_own(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
         powers = _powers(frame.pcm)
         self._heard.extend(powers)
-        reference = self._reference(round(at * SAMPLE_RATE / _STEP))
-        if reference.max() < _PLAYED**2:
+        reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
+        if reference.max() < _PLAYED_RMS**2:
             return False
-        alike = self._compared(reference)
-        expected = self._expected(reference, len(powers))
+        alike = self._match_and_learn(reference)
+        expected = self._expected_leakage_power(reference, len(powers))
         return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
-    def _note(self, step: int, power: float) -> None:
+    def _store_level(self, step: int, power: float) -> None:
         """Blocks have jitter: a skipped step gets the level of the one after it."""
-        if step <= self._newest - _REMEMBERED:
+        if step <= self._newest - _STORED_STEPS:
             return
-        for missed in range(max(self._newest + 1, step - _REMEMBERED), step):
-            self._played[missed % _REMEMBERED] = power if step - missed <= _EARLIEST else 0.0
+        for missed in range(max(self._newest + 1, step - _STORED_STEPS), step):
+            self._played[missed % _STORED_STEPS] = power if step - missed <= _EARLY_STEPS else 0.0
         if step <= self._newest:
-            power = max(power, self._played[step % _REMEMBERED])
-        self._played[step % _REMEMBERED] = power
+            power = max(power, self._played[step % _STORED_STEPS])
+        self._played[step % _STORED_STEPS] = power
         self._newest = max(self._newest, step)
 
-    def _reference(self, now: int) -> _Powers:
+    def _played_levels(self, now: int) -> _Powers:
         """What was played until EARLIEST steps after `now`, the newest last; silence where nothing was noted."""
-        wanted = np.arange(now - _LATEST - _COMPARED, now + _EARLIEST + 1)
+        wanted = np.arange(now - _MAX_DELAY_STEPS - _COMPARED_STEPS, now + _EARLY_STEPS + 1)
         newest = self._newest
-        known = (wanted <= newest) & (wanted > newest - _REMEMBERED)
-        return np.where(known, self._played[wanted % _REMEMBERED], 0.0)
+        known = (wanted <= newest) & (wanted > newest - _STORED_STEPS)
+        return np.where(known, self._played[wanted % _STORED_STEPS], 0.0)
 
-    def _expected(self, reference: _Powers, steps: int) -> float:
+    def _expected_leakage_power(self, reference: _Powers, steps: int) -> float:
         """The maximum power of leakage in what was just heard: at the known delay, else at any."""
         if self._delay is None:
-            near = reference[-(_LATEST + _EARLIEST + steps) :]
+            near = reference[-(_MAX_DELAY_STEPS + _EARLY_STEPS + steps) :]
         else:
             end = len(reference) - self._delay
-            near = reference[max(0, end - steps - 2 * _EARLIEST) : end + _EARLIEST]
+            near = reference[max(0, end - steps - 2 * _EARLY_STEPS) : end + _EARLY_STEPS]
         return float(near.max(initial=0.0) * 10 ** (self.leakage_db / 10))
 
-    def _compared(self, reference: _Powers) -> bool:
+    def _match_and_learn(self, reference: _Powers) -> bool:
         """Whether the last half second matches what was played; if so, learns delay and strength."""
-        if len(self._heard) < _COMPARED:
+        if len(self._heard) < _COMPARED_STEPS:
             return False
         heard = np.sqrt(np.array(self._heard))
-        windows = np.sqrt(sliding_window_view(reference, _COMPARED))[::-1]  # from the latest played to the earliest
+        windows = np.sqrt(sliding_window_view(reference, _COMPARED_STEPS))[
+            ::-1
+        ]  # from the latest played to the earliest
         if self._delay is not None:
-            windows = windows[max(0, self._delay - _EARLIEST) : self._delay + _EARLIEST + 1]
+            windows = windows[max(0, self._delay - _EARLY_STEPS) : self._delay + _EARLY_STEPS + 1]
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
-        if likeness[best] >= _ALIKE and self._is_possible(heard, windows[best]):
+        if likeness[best] >= _LEAKAGE_CORRELATION and self._is_loud_enough_to_leak(heard, windows[best]):
             self._learn_leakage(heard, windows[best])
-            self._delay = best if self._delay is None else max(0, self._delay - _EARLIEST) + best
+            self._delay = best if self._delay is None else max(0, self._delay - _EARLY_STEPS) + best
             return True
-        self._unlearn(heard, windows)
+        self._lower_leakage(heard, windows)
         return False
 
-    def _is_possible(self, heard: _Powers, played: _Powers) -> bool:
+    def _is_loud_enough_to_leak(self, heard: _Powers, played: _Powers) -> bool:
         """Whether its strength allows leakage: a single tone rises and falls like any syllable."""
-        return bool((played > _PLAYED).mean() >= _TELLING) or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
+        return (
+            bool((played > _PLAYED_RMS).mean() >= _PLAYED_SHARE)
+            or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
+        )
 
     def _learn_leakage(self, heard: _Powers, played: _Powers) -> None:
-        self._move_to(_swing_db(heard, played))
+        self._move_leakage_to(_swing_db(heard, played))
 
-    def _unlearn(self, heard: _Powers, windows: _Powers) -> None:
+    def _lower_leakage(self, heard: _Powers, windows: _Powers) -> None:
         """The level heard while much was played is an upper bound of the leakage."""
         least = float(windows.mean(axis=1).min())
-        if least < _PLAYED:
+        if least < _PLAYED_RMS:
             return
         bound = 20 * np.log10(max(float(heard.mean()), 1.0) / least)
         if bound < self.leakage_db:
-            self._move_to(bound)
+            self._move_leakage_to(bound)
 
-    def _move_to(self, found_db: float) -> None:
-        moved = self.leakage_db + _LEARNED * (found_db - self.leakage_db)
+    def _move_leakage_to(self, found_db: float) -> None:
+        moved = self.leakage_db + _LEARNING_RATE * (found_db - self.leakage_db)
         self.leakage_db = min(max(moved, _LEAST_DB), _MOST_DB)
 
 
@@ -178,7 +183,7 @@ class EchoSuppressed(SpeechScorer):
     def __init__(
         self,
         scorer: SpeechScorer,
-        own: OwnVoice,
+        own: EchoDetector,
         clock: Callable[[], float],
         spoken_over: Callable[[], None] = lambda: None,
     ) -> None:
@@ -187,13 +192,13 @@ class EchoSuppressed(SpeechScorer):
         self._own = own
         self._clock = clock
         self._spoken_over = spoken_over
-        self._clocked = Clocked()
+        self._clocked = SampleClock()
         self._speech = 0
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
         speech = self._scorer.is_speech(frame)  # asked of every frame: its windows must have no gaps
-        own = self._own.is_own(frame, self._clocked.at(frame.end, self._clock()))
+        own = self._own.learn_and_check_own(frame, self._clocked.at(frame.end, self._clock()))
         self._speech = self._speech + 1 if speech and not own else 0
         if self._speech == self.ONSET:
             self._spoken_over()
@@ -202,7 +207,7 @@ class EchoSuppressed(SpeechScorer):
     def reset(self) -> None:
         """Reset the state."""
         self._scorer.reset()
-        self._clocked = Clocked()
+        self._clocked = SampleClock()
         self._speech = 0
 
 

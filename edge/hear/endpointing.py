@@ -4,10 +4,10 @@
       ▲                  │                                 ▲                      │
       └─────silence──────┘                                 └────────speech────────┘
 
-How long a pause ends the turn depends on the words so far: the consumer may answer `Paused` with `expect`; without an
-answer it is hangover_ms. An utterance that reaches maximum_ms is closed, and another opens at once where speech goes
-on. Speech that continues after that, after a loss, or after a gate that shut for a moment, is broken off too: of "one
-hundred and | twelve units" the second half has another meaning than the whole.
+How long a pause ends the turn depends on the words so far: the consumer may answer `Paused` with `set_expectation`;
+without an answer it is hangover_ms. An utterance that reaches maximum_ms is closed, and another opens at once where
+speech goes on. Speech that continues after that, after a loss, or after a gate that shut for a moment, is broken off
+too: of "one hundred and | twelve units" the second half has another meaning than the whole.
 
 The gate (mute, push to talk, wake phrase) is set from other threads, one flag at a time; the next frame reads it.
 """
@@ -28,7 +28,7 @@ TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" decays below a detector's threshold, and recognisers need
 a little silence to end their last word. After it the utterance is complete, if it was the end."""
 
-_WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
+_SHORTEST_WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _EndpointState(Enum):
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenUtterance:
     """The open utterance."""
 
     frames: list[Frame]
@@ -94,7 +94,7 @@ class _Open:
         """Its length without the pre-roll, which does not count for the maximum."""
         return self.end - self.speech_start
 
-    def grow(self, frame: Frame, speech: bool) -> None:
+    def append_frame(self, frame: Frame, speech: bool) -> None:
         self.frames.append(frame)
         if speech:
             self.speech_end = frame.end
@@ -105,20 +105,20 @@ class Endpointing:
     """Cuts utterances out of one source. Frames must come in order and without gaps."""
 
     def __init__(self, settings: Endpoint) -> None:
-        self._onset = _samples(settings.onset_ms)
+        self._onset = _ms_to_samples(settings.onset_ms)
         self._patience = {
-            Expectation.FINISHED: _samples(min(settings.finished_ms, settings.hangover_ms)),
-            Expectation.EITHER: _samples(settings.hangover_ms),
-            Expectation.MORE: _samples(max(settings.unfinished_ms, settings.hangover_ms)),
+            Expectation.FINISHED: _ms_to_samples(min(settings.finished_ms, settings.hangover_ms)),
+            Expectation.EITHER: _ms_to_samples(settings.hangover_ms),
+            Expectation.MORE: _ms_to_samples(max(settings.unfinished_ms, settings.hangover_ms)),
         }
         self._expectation = Expectation.EITHER
-        self._minimum = _samples(settings.minimum_speech_ms)
-        self._maximum = _samples(settings.maximum_ms)
-        self._preroll = _samples(settings.preroll_ms)
+        self._minimum = _ms_to_samples(settings.minimum_speech_ms)
+        self._maximum = _ms_to_samples(settings.maximum_ms)
+        self._preroll = _ms_to_samples(settings.preroll_ms)
         self._state = _EndpointState.QUIET
         self._recent: deque[Frame] = deque()
         self._speech_start = 0
-        self._open: _Open | None = None
+        self._open: _OpenUtterance | None = None
         self._lost = False
         self._torn_until = 0
         """Speech that begins before this sample continues what was cut off."""
@@ -126,27 +126,27 @@ class Endpointing:
     def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Process one frame, scored as speech or not; return the events it causes."""
         if self._open is None:
-            return self._wait(frame, speech)
+            return self._await_speech(frame, speech)
         if self._open.samples >= self._maximum:
             self._torn_until = self._open.speech_end + self._patience[Expectation.EITHER]
-            return (*self._close(self._open, Closing.TOO_LONG), *self._go_on(frame, speech))
-        return self._follow(self._open, frame, speech)
+            return (*self._close_utterance(self._open, Closing.TOO_LONG), *self._resume_utterance(frame, speech))
+        return self._extend_utterance(self._open, frame, speech)
 
-    def expect(self, expectation: Expectation) -> None:
+    def set_expectation(self, expectation: Expectation) -> None:
         """Set the expectation for the pause of `Paused`. Holds until speech continues."""
         self._expectation = expectation
 
-    def lose(self, samples: int) -> tuple[EarEvent, ...]:
+    def note_lost_samples(self, samples: int) -> tuple[EarEvent, ...]:
         """Samples are missing before the next frame: the open utterance closes, and may continue behind the gap.
 
         Without an open utterance speech may have begun in the gap, if it is long enough for a word.
         """
-        lost = self._open is not None or self._state is _EndpointState.STARTING or samples >= _WORD
-        events = self.end(Closing.BROKEN_OFF)
+        lost = self._open is not None or self._state is _EndpointState.STARTING or samples >= _SHORTEST_WORD
+        events = self.end_source(Closing.BROKEN_OFF)
         self._lost = lost
         return events
 
-    def shut(self) -> tuple[EarEvent, ...]:
+    def close_at_gate(self) -> tuple[EarEvent, ...]:
         """The gate shuts: the open utterance closes, as finished unless it is in the middle of speech.
 
         Speech that begins within the length of a pause afterwards continues it.
@@ -155,16 +155,16 @@ class Endpointing:
         if self._state is not _EndpointState.QUIET:
             speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
             self._torn_until = speech_end + self._patience[Expectation.MORE if speaking else self._expectation]
-        return self.end(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
+        return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
-    def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
+    def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """The source has ended: the open utterance closes, and the state is reset."""
-        events = () if self._open is None else self._close(self._open, closing)
+        events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
         return events
 
-    def _wait(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+    def _await_speech(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         if self._lost:
             self._lost, self._torn_until = False, frame.start + self._patience[Expectation.EITHER]
         self._recent.append(frame)
@@ -173,53 +173,53 @@ class Endpointing:
         elif self._state is _EndpointState.QUIET:
             self._state, self._speech_start = _EndpointState.STARTING, frame.start
         if self._state is _EndpointState.STARTING and frame.end - self._speech_start >= self._onset:
-            return self._begin(self._speech_start, frame.end - self._speech_start)
-        self._forget(self._speech_start if self._state is _EndpointState.STARTING else frame.end)
+            return self._open_utterance(self._speech_start, frame.end - self._speech_start)
+        self._drop_old_frames(self._speech_start if self._state is _EndpointState.STARTING else frame.end)
         return ()
 
-    def _forget(self, wanted: int) -> None:
+    def _drop_old_frames(self, wanted: int) -> None:
         """Drop all but the pre-roll before the sample `wanted`."""
         while self._recent and self._recent[0].end <= wanted - self._preroll:
             self._recent.popleft()
 
-    def _begin(self, speech_start: int, speech_samples: int) -> tuple[EarEvent, ...]:
+    def _open_utterance(self, speech_start: int, speech_samples: int) -> tuple[EarEvent, ...]:
         frames = list(self._recent)
         self._recent.clear()
         self._state = _EndpointState.SPEAKING
         torn = speech_start < self._torn_until
-        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
+        self._open = _OpenUtterance(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
         self._expectation = Expectation.EITHER
-        return (Opened(_pcm(frames)),)
+        return (Opened(_join_pcm(frames)),)
 
-    def _go_on(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+    def _resume_utterance(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """The frame after a hard end. Continued speech is no click, however short: no onset, no minimum."""
         if not speech:
-            return self._wait(frame, speech)
+            return self._await_speech(frame, speech)
         self._recent.append(frame)
-        self._forget(frame.start)
-        return self._begin(frame.start, self._minimum)
+        self._drop_old_frames(frame.start)
+        return self._open_utterance(frame.start, self._minimum)
 
-    def _follow(self, utterance: _Open, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
-        utterance.grow(frame, speech)
+    def _extend_utterance(self, utterance: _OpenUtterance, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        utterance.append_frame(frame, speech)
         if speech:
             self._state, self._expectation = _EndpointState.SPEAKING, Expectation.EITHER
         else:
             self._state = _EndpointState.HANGOVER
-        told = self._progress(utterance)
+        told = self._report_progress(utterance)
         if frame.end - utterance.speech_end >= self._patience[self._expectation]:
-            return (*told, *self._close(utterance, Closing.PAUSE))
+            return (*told, *self._close_utterance(utterance, Closing.PAUSE))
         return told
 
-    def _progress(self, utterance: _Open) -> tuple[EarEvent, ...]:
+    def _report_progress(self, utterance: _OpenUtterance) -> tuple[EarEvent, ...]:
         """Report sound that is certainly part of the utterance; a long pause counts only once speech follows it."""
-        paused_until = utterance.speech_end + _samples(TAIL_MS)
+        paused_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)
-        told = (Continued(_pcm(sure)),) if sure else ()
+        told = (Continued(_join_pcm(sure)),) if sure else ()
         return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
 
-    def _close(self, utterance: _Open, closing: Closing) -> tuple[EarEvent, ...]:
-        kept_until = utterance.speech_end + _samples(TAIL_MS)
+    def _close_utterance(self, utterance: _OpenUtterance, closing: Closing) -> tuple[EarEvent, ...]:
+        kept_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])
@@ -234,17 +234,17 @@ class Endpointing:
                     speech_end=utterance.speech_end,
                     closed=utterance.end,
                     closing=closing if closing is Closing.TOO_LONG or not utterance.torn else Closing.BROKEN_OFF,
-                    pcm=_pcm(kept),
+                    pcm=_join_pcm(kept),
                 )
             ),
         )
 
 
-def _samples(milliseconds: int) -> int:
+def _ms_to_samples(milliseconds: int) -> int:
     return milliseconds * SAMPLE_RATE // 1000
 
 
-def _pcm(frames: list[Frame]) -> bytes:
+def _join_pcm(frames: list[Frame]) -> bytes:
     return b"".join(frame.pcm for frame in frames)
 
 
@@ -254,13 +254,13 @@ LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is 
 HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
-_STUCK = Noticed(
+_STUCK_KEY_FAULT = Noticed(
     FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class GateShut:
     """The gate is shut from here on."""
 
 
@@ -280,19 +280,19 @@ class Gate:
         self._held_since: int | None = None
         self._stuck = False
 
-    def process(self, frame: Frame) -> list[Frame | Shut]:
-        """Pass the next frame on, with those shortly before it when the gate opens; `Shut` when it closes."""
-        self._watch_key(frame)
-        if self._lets_through(frame):
+    def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
+        """Pass the next frame on, with those shortly before it when the gate opens; `GateShut` when it closes."""
+        self._follow_talk_key(frame)
+        if self._update_and_is_open(frame):
             heard = [*self._recent, frame]
             self._recent.clear()
             self._open = True
             return list(heard)
         was_open, self._open = self._open, False
-        self._remember(frame)
-        return [Shut()] if was_open else []
+        self._keep_recent(frame)
+        return [GateShut()] if was_open else []
 
-    def _watch_key(self, frame: Frame) -> None:
+    def _follow_talk_key(self, frame: Frame) -> None:
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:
@@ -300,9 +300,9 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(_STUCK if self._stuck else Over(FaultKind.KEY_STUCK))
+            self._tell(_STUCK_KEY_FAULT if self._stuck else Over(FaultKind.KEY_STUCK))
 
-    def _lets_through(self, frame: Frame) -> bool:
+    def _update_and_is_open(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:
             self._until = 0
             return not self.muted
@@ -310,7 +310,7 @@ class Gate:
             self._until = frame.start + TAIL
         return frame.start < self._until
 
-    def _remember(self, frame: Frame) -> None:
+    def _keep_recent(self, frame: Frame) -> None:
         """Keep the frames before a late talk key; none while muted."""
         if self.muted:
             self._recent.clear()
@@ -328,7 +328,7 @@ class WakePhrase:
         self._window = round(window_s * SAMPLE_RATE)
         self._until = 0
 
-    def meant(self, segment: Segment, phrase_end: int | None, *, awaited: bool = False) -> Segment | None:
+    def cut_wake_phrase(self, segment: Segment, phrase_end: int | None, *, awaited: bool = False) -> Segment | None:
         """The utterance without the phrase; None where it is not for the device, or only the phrase.
 
         `phrase_end` is the sample index within the segment's sound where the phrase ends. An `awaited` utterance needs

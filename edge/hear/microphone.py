@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import Unavailable
 from edge.audio.pcm import FRAME_SAMPLES, Framing, floats, sound_level
 from edge.audio.portaudio import look_anew
 from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
-from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
+from edge.hear.capture import DeviceNotOpened, LossWatch, Piece, Stream, find_device, not_opened_message
 from edge.hear.device_lock import is_card, microphone_claim, source_claim
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
@@ -180,7 +180,7 @@ class Microphone:
         unheard = 0
         self._health.opened(stream.rate)
         for piece in self._pieces(stream):
-            missing = piece.start - expected + watch.lost(piece)
+            missing = piece.start - expected + watch.count_lost_samples(piece)
             expected = piece.end
             lost = bool(missing) or piece.overflowed
             if not self._is_well(piece, stream, lost=lost):
@@ -201,10 +201,10 @@ class Microphone:
         self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
         try:
             self._open()
-        except NotOpened as why:
+        except DeviceNotOpened as why:
             if not self._patient:
-                raise Unavailable(f"{self._label}: {unopened(why)}") from None
-            self._tell_all(self._health.absent(unopened(why)))
+                raise Unavailable(f"{self._label}: {not_opened_message(why)}") from None
+            self._tell_all(self._health.absent(not_opened_message(why)))
 
     def _open_again(self) -> None:
         self._heartbeat()
@@ -215,7 +215,7 @@ class Microphone:
             self._server.resume(self._health.wanted)
         try:
             self._open()
-        except NotOpened:
+        except DeviceNotOpened:
             if not self._health.faults:  # it went while it was closed
                 self._stopped()
             self._closing.wait(REOPEN_EVERY_S)
@@ -244,7 +244,7 @@ class Microphone:
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
 
     def _open(self) -> None:
-        found = device_named(self._device)
+        found = find_device(self._device)
         if not self._name:
             self._name = str(found["name"])
             self._claim()

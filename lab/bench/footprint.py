@@ -70,7 +70,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((Gated, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
     "reader": tuple((vosk, name) for name in ("most_likely", "read", "breathed", "expected", "preface", "proposed")),
-    "measures of the sound": ((Loudness, "accept"), (concluding, "measured")),
+    "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }
 """The functions timed for each part. A nested call counts for the outermost of them."""

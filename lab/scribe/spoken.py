@@ -23,7 +23,7 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble, dictation, hear_all
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE
@@ -150,7 +150,7 @@ class Aloud:
         for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
-            yield talk.hear(heard.reading, segment.closing, measured(segment))
+            yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
 
     def is_misheard(self, pallet: str) -> bool:
         """Whether there is no such pallet on the trailer: the line is then about the one that he means."""

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.languages import LANGUAGES
-from edge.hear.echo import Clocked, OwnVoice
+from edge.hear.echo import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.mixer import earcon
@@ -123,17 +123,17 @@ def test_a_headset_that_leaks_nothing_is_found_to_leak_nothing() -> None:
 
 
 def test_with_a_played_sound_that_is_not_known_any_more_nothing_is_the_devices_own() -> None:
-    own = OwnVoice()
+    own = EchoDetector()
     loud = Frame(0, np.full(320, 1000, dtype=np.int16).tobytes())
-    own.played(0.0, loud.pcm * 10)
-    assert own.is_own(Frame(0, bytes(640)), 0.1)
-    assert not own.is_own(loud, 60.0)
-    own.played(30.0, loud.pcm)
-    assert not own.is_own(loud, 60.0)
+    own.note_played(0.0, loud.pcm * 10)
+    assert own.learn_and_check_own(Frame(0, bytes(640)), 0.1)
+    assert not own.learn_and_check_own(loud, 60.0)
+    own.note_played(30.0, loud.pcm)
+    assert not own.learn_and_check_own(loud, 60.0)
 
 
 def test_a_stream_is_timed_by_what_came_soonest() -> None:
-    clocked = Clocked()
+    clocked = SampleClock()
     assert clocked.at(0, 10.0) == 10.0
     assert clocked.at(16_000, 11.3) == pytest.approx(11.0, abs=0.01)
     assert clocked.at(32_000, 12.0) == pytest.approx(12.0, abs=0.01)
@@ -141,7 +141,7 @@ def test_a_stream_is_timed_by_what_came_soonest() -> None:
 
 
 def test_two_clocks_that_drift_apart_do_not_lose_each_other() -> None:
-    clocked = Clocked()
+    clocked = SampleClock()
     for second in range(1000):
         assert clocked.at(second * 16_000, second * 1.0002) == pytest.approx(second * 1.0002, abs=0.001)
 

@@ -134,7 +134,7 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
     sound = np.arange(len(scores) * 320).astype("<u2").tobytes()
     machine = Endpointing(endpoint)
     fed, kept_until = b"", 0
-    for event in [*_events(machine, scores, sound), *machine.end()]:
+    for event in [*_events(machine, scores, sound), *machine.end_source()]:
         if isinstance(event, Opened):
             fed = event.pcm
         elif isinstance(event, Continued):
@@ -160,7 +160,7 @@ def test_speech_that_opens_and_is_long_enough_lies_within_some_utterance(
 ) -> None:
     scores = [speech for speech, length in speech_runs for _ in range(length)]
     machine = Endpointing(endpoint)
-    events = [*_events(machine, scores, bytes(640 * len(scores))), *machine.end()]
+    events = [*_events(machine, scores, bytes(640 * len(scores))), *machine.end_source()]
     kept = [(e.segment.start, e.segment.speech_end) for e in events if isinstance(e, Closed)]
     enough = max(endpoint.onset_ms, endpoint.minimum_speech_ms) // 20 + 1
     for begin, length in _speech(scores):

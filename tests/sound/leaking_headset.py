@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.echo import EchoSuppressed, OwnVoice
+from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
 from edge.ports import Source
@@ -37,7 +37,7 @@ class Leaking(Source):
     live: bool = True
     now: float = 0.0
     playing: Playing = field(default_factory=Playing)
-    own: OwnVoice = field(default_factory=OwnVoice)
+    own: EchoDetector = field(default_factory=EchoDetector)
     said_at: list[float] = field(default_factory=list)
     """When the operator began, each time."""
     stopped_at: list[float] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Leaking(Source):
                     self.playing.add(phrase, device)
                     self.playing.end(phrase)
                 out = self.playing.render(FRAME)
-                self.own.played(number / SAMPLE_RATE, out.tobytes())
+                self.own.note_played(number / SAMPLE_RATE, out.tobytes())
                 delayed = np.concatenate([delayed, out])
                 heard = delayed[:FRAME] * 10 ** (self.leakage_db / 20)
                 delayed = delayed[FRAME:]

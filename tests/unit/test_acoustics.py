@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.hear.acoustics import measured
+from edge.hear.acoustics import measure_acoustics
 from edge.records import SAMPLE_RATE, Acoustics, Closing, Segment
 from tests.rows import each_of
 
@@ -32,7 +32,7 @@ def segment(speech: Sound, *, noise: float = 0.0, around_s: float = 0.3) -> Segm
 
 
 def of(speech: Sound, noise: float = 0.0) -> Acoustics:
-    return measured(segment(speech, noise=noise))
+    return measure_acoustics(segment(speech, noise=noise))
 
 
 def test_an_utterance_without_any_sound_is_measured_too() -> None:
@@ -42,9 +42,9 @@ def test_an_utterance_without_any_sound_is_measured_too() -> None:
 
 
 def test_an_utterance_without_speech_or_surroundings_is_measured_too() -> None:
-    empty = measured(Segment(0, 0, 0, 0, Closing.BROKEN_OFF, b""))
+    empty = measure_acoustics(Segment(0, 0, 0, 0, Closing.BROKEN_OFF, b""))
     assert empty.speech_seconds == 0
-    alone = measured(segment(voice(120, 1.0), around_s=0.0))
+    alone = measure_acoustics(segment(voice(120, 1.0), around_s=0.0))
     assert np.isfinite(alone.snr_db)
 
 

@@ -9,7 +9,7 @@ import soxr
 
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.acoustics import advice
+from edge.hear.acoustics import measure_and_advise
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
@@ -31,7 +31,7 @@ def changed(said: Segment, gain_db: float = 0, noise: float = 0) -> Segment:
 
 
 def todo(segment: Segment) -> str:
-    return "; ".join(advice(segment)[1])
+    return "; ".join(measure_and_advise(segment)[1])
 
 
 def test_there_is_nothing_to_be_done_about_good_sound(said: Segment) -> None:

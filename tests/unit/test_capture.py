@@ -15,7 +15,7 @@ import pytest
 from dockvoice_protocol.errors import AlreadyRunning, Unavailable
 from edge.audio.sound_server import Gone, Routing
 from edge.hear import capture, microphone
-from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
+from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphone_labels
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Frame
@@ -132,13 +132,13 @@ def test_a_device_that_opens_a_moment_after_it_came_is_no_reason_for_a_fresh_sta
 
 
 def test_where_there_is_none_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "microphones", list)
-    told = capture.unopened(capture.NotOpened("no default"))
+    monkeypatch.setattr(capture, "microphone_labels", list)
+    told = capture.not_opened_message(capture.DeviceNotOpened("no default"))
     assert told == "cannot be opened (no default); there is none: connect one"
 
 
 def test_only_devices_that_can_be_listened_to_are_listed(portaudio: FakePortAudio) -> None:
-    assert microphones() == ["1 headset"]
+    assert microphone_labels() == ["1 headset"]
 
 
 def test_why_a_device_cannot_be_opened_is_told_in_one_line(portaudio: FakePortAudio) -> None:
@@ -390,7 +390,7 @@ def test_a_hand_off_keeps_the_newest() -> None:
 def lost(pieces: list[Piece]) -> list[tuple[int, int]]:
     """Which pieces found something missing, and how much of it."""
     watch = LossWatch(16_000)
-    return [(one.start // 320, missing) for one in pieces if (missing := watch.lost(one))]
+    return [(one.start // 320, missing) for one in pieces if (missing := watch.count_lost_samples(one))]
 
 
 def test_sound_on_time_has_no_loss() -> None:

@@ -26,7 +26,7 @@ def numbers(pcm: bytes) -> list[int]:
 def hear(line: str, *, end: bool = True, **settings: int) -> list[EarEvent]:
     machine = Endpointing(Endpoint(**(QUICK | settings)))
     events = [event for i, sound in enumerate(line) for event in machine.process(frame(i), sound == "#")]
-    return [*events, *machine.end()] if end else events
+    return [*events, *machine.end_source()] if end else events
 
 
 def segments(events: list[EarEvent]) -> list[Segment]:
@@ -138,8 +138,8 @@ def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(befor
     machine = Endpointing(Endpoint(**QUICK))
     for number, sound in enumerate(before):
         machine.process(frame(number), sound == "#")
-    machine.end()
-    assert machine.end() == ()
+    machine.end_source()
+    assert machine.end_source() == ()
     first, second = frame(len(before) + 1), frame(len(before) + 2)
     assert machine.process(first, speech=True) == ()
     assert machine.process(second, speech=True) == (Opened(first.pcm + second.pcm),)
@@ -186,7 +186,7 @@ def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarE
     for number, sound in enumerate(line):
         now = machine.process(frame(number), sound == "#")
         if Paused() in now:
-            machine.expect(expectation)
+            machine.set_expectation(expectation)
         events += now
     return events
 
@@ -208,10 +208,10 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
     for number, sound in enumerate(line):
         now = machine.process(frame(number), sound == "#")
         if Paused() in now and not events:
-            machine.expect(Expectation.FINISHED)
+            machine.set_expectation(Expectation.FINISHED)
             events += now
     assert events
-    assert machine.end() != ()  # still open after 480 ms
+    assert machine.end_source() != ()  # still open after 480 ms
 
 
 def test_patience_never_makes_the_usual_pause_longer_where_finished_nor_shorter_where_not() -> None:

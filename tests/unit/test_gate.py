@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.hear.endpointing import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
+from edge.hear.endpointing import HELD_AT_MOST, LEAD, TAIL, Gate, GateShut, WakePhrase
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Closing, Frame, Segment
 from tests.rows import each_of
@@ -15,9 +15,9 @@ FRAME = 320
 def heard(gate: Gate, first: int, frames: int) -> list[int | None]:
     """The numbers of the frames that come through from `first` on; None where the gate shuts."""
     through = [
-        one for number in range(first, first + frames) for one in gate.process(Frame(number * FRAME, bytes(640)))
+        one for number in range(first, first + frames) for one in gate.filter_frame(Frame(number * FRAME, bytes(640)))
     ]
-    return [None if isinstance(one, Shut) else one.start // FRAME for one in through]
+    return [None if isinstance(one, GateShut) else one.start // FRAME for one in through]
 
 
 def test_an_open_gate_lets_everything_through() -> None:
@@ -101,12 +101,12 @@ def later(seconds: float) -> Segment:
 
 def test_without_the_phrase_an_utterance_is_not_for_us() -> None:
     wake = WakePhrase(8)
-    assert wake.meant(SEGMENT, None) is None
-    assert wake.meant(later(100), None) is None
+    assert wake.cut_wake_phrase(SEGMENT, None) is None
+    assert wake.cut_wake_phrase(later(100), None) is None
 
 
 def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:
-    meant = WakePhrase(8).meant(SEGMENT, 12_000)
+    meant = WakePhrase(8).cut_wake_phrase(SEGMENT, 12_000)
     assert meant is not None
     assert (meant.start, meant.speech_start, meant.speech_end) == (13_000, 13_000, 30_000)
     assert len(meant.pcm) == 2 * 20_000
@@ -114,18 +114,18 @@ def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:
 
 def test_shortly_after_an_utterance_no_phrase_is_needed() -> None:
     wake = WakePhrase(8)
-    wake.meant(SEGMENT, 12_000)
-    assert wake.meant(later(9), None) == later(9)  # it began 8 s after the first one closed at the latest
-    assert wake.meant(later(30), None) is None
+    wake.cut_wake_phrase(SEGMENT, 12_000)
+    assert wake.cut_wake_phrase(later(9), None) == later(9)  # it began 8 s after the first one closed at the latest
+    assert wake.cut_wake_phrase(later(30), None) is None
 
 
 def test_what_is_awaited_needs_no_phrase() -> None:
     wake = WakePhrase(0)
-    assert wake.meant(SEGMENT, None, awaited=True) == SEGMENT
-    assert wake.meant(later(100), None) is None
+    assert wake.cut_wake_phrase(SEGMENT, None, awaited=True) == SEGMENT
+    assert wake.cut_wake_phrase(later(100), None) is None
 
 
 def test_the_phrase_alone_opens_the_ear_for_what_follows() -> None:
     wake = WakePhrase(8)
-    assert wake.meant(SEGMENT, 29_500) is None
-    assert wake.meant(later(5), None) == later(5)
+    assert wake.cut_wake_phrase(SEGMENT, 29_500) is None
+    assert wake.cut_wake_phrase(later(5), None) == later(5)
