@@ -141,7 +141,7 @@ class Rehearsal:
     def result(self) -> Json:
         """The result of the whole conversation."""
         kept = [self._journal.queries.history(one) for one in self._lines]
-        entries = self._journal.queries.on_record(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
+        entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
         waiting = self._journal.review.under_review()
         drafts = {
             one.utterance_id: one

@@ -106,7 +106,7 @@ class TypedConversation:
 
     def start(self) -> Stepped:
         """Resume open work from the journal; unread typed utterances go to review."""
-        for utterance in list(self._journal.queries.unread()):
+        for utterance in list(self._journal.queries.unread_utterances()):
             rules = self._dialogue.rules_of(utterance.form)
             if utterance.typed is not None and rules is not None:
                 self._take_up(utterance, rules)
@@ -137,7 +137,7 @@ class TypedConversation:
 
     def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        recent = self._journal.queries.standing(self.rules.form.name, since)
+        recent = self._journal.queries.fields_of_standing(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id

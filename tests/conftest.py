@@ -22,7 +22,7 @@ from xdist.remote import Producer
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.agree.decide import Rules
-from edge.keep.database import JournalDatabase, applied
+from edge.keep.database import JournalDatabase, applied_migrations
 from edge.keep.storage import refusals
 from tests import shipped
 from tests.servers.ports import held_port
@@ -183,9 +183,9 @@ def _tables_made_once() -> Iterator[None]:
     made = sqlite3.connect(":memory:", check_same_thread=False)  # a journal is opened in a thread of its own
 
     def migrate_or_copy(journal: JournalDatabase) -> None:
-        if applied(journal._db):
+        if applied_migrations(journal._db):
             migrate(journal)
-        elif applied(made):
+        elif applied_migrations(made):
             with refusals(journal.path):
                 made.backup(journal._db)
         else:

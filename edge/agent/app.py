@@ -321,7 +321,7 @@ class Agent:
             for watch in watching:
                 watch.cancel()
         await self._executor(lambda journal: journal.successor.demand_none())
-        return await self._executor(lambda journal: journal.outbox.unsettled())
+        return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks, besides dictation and delivery."""

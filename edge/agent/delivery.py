@@ -158,7 +158,9 @@ class _Status:
         if fares is None:
             return False
         if fares.is_to_look(now):
-            entries, oldest = await desk(lambda journal: (journal.outbox.unsettled(), journal.outbox.oldest()))
+            entries, oldest = await desk(
+                lambda journal: (journal.outbox.count_unsettled(), journal.outbox.oldest_pending())
+            )
             fares.owes(entries, oldest, now)
         self._numbers = fares.known(now)
         return fares.is_news(self._numbers, now)
@@ -352,7 +354,7 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
-        unsettled = await self._desk(lambda journal: journal.outbox.unsettled())
+        unsettled = await self._desk(lambda journal: journal.outbox.count_unsettled())
         return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.trouble)
 
     @property

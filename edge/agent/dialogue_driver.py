@@ -152,7 +152,7 @@ class DialogueDriver:
         self._loop = asyncio.get_running_loop()
         async with self._turn:
             self._carry_out(await self._executor(self._conversation.start))
-            for one in await self._executor(lambda journal: journal.review.untold()):
+            for one in await self._executor(lambda journal: journal.review.unannounced_decisions()):
                 fate, _, why = one.fate.partition(":")
                 about = one.utterance_id, OfficeDecision(fate), one.fields
                 await self._tell_decided(OfficeDecided(*about, form=one.form, why=why or None))
@@ -293,4 +293,4 @@ class DialogueDriver:
 
 
 def _note_told(journal: Journal, one: str) -> None:
-    journal.review.word_given(one)
+    journal.review.mark_announced(one)

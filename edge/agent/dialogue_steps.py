@@ -106,17 +106,17 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Resume the dialogue in the state that the journal has."""
-        kept = journal.dialogue.kept()
+        kept = journal.dialogue.load_state()
         work = self._dialogue.resume(kept.work, kept.operator)
         self._dialogue.recorded.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held()}
-        turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
-        owed = journal.outbox.unsettled()
+        turned_down = held if last is None else held | journal.dialogue.refused_chain(last.event_id)
+        owed = journal.outbox.count_unsettled()
         self._dialogue.set_recent_entries(Lately(datetime.now().astimezone()))
         who = kept.operator or self._dialogue.recording_operator
-        away = None if who is None else journal.shifts.on_break(who)
+        away = None if who is None else journal.shifts.load_break_reason(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
         stepped = self.record(journal, self.plan(started))
@@ -125,15 +125,15 @@ class DialogueSteps:
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.rules.form.name, MOST_ASKED)
         elsewhere = (form for form in journal.review.forms() if form != self._dialogue.rules.form.name)
-        return InReview(journal.review.how_many(), tuple(drafts), tuple(elsewhere))
+        return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
         """Load what the dialogue needs from the journal before it handles an event."""
-        self._dialogue.recorded.owed = journal.outbox.unsettled()
+        self._dialogue.recorded.owed = journal.outbox.count_unsettled()
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits
-            entries = journal.queries.on_record(now - LONGEST_UNLOADING, MOST_IN_A_DAY) if asks else ()
+            entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:
@@ -201,7 +201,7 @@ class DialogueSteps:
 
 def _totals(journal: Journal, operator: str) -> list[Say]:
     """The totals of the ending shift: entries, rejected ones, this operator's drafts under review and, if more, all."""
-    totals = journal.shifts.totals(operator)
+    totals = journal.shifts.last_shift_totals(operator)
     if totals is None:  # its beginning is past the retention period and removed
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
@@ -216,7 +216,7 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
         told.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
     if totals.aside:
         told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
-    waiting = journal.review.how_many()
+    waiting = journal.review.count_under_review()
     return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
 
 

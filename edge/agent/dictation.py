@@ -126,7 +126,7 @@ class Dictation:
         with a dialogue every entry does. An utterance for a form that is not loaded stays unread until an agent runs
         with that form: read with another form, it would be misunderstood.
         """
-        unread = await self._executor(lambda journal: list(journal.queries.unread()))
+        unread = await self._executor(lambda journal: list(journal.queries.unread_utterances()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
         ours = [utterance for utterance in earlier if utterance.form in self._works.forms]
         for form in sorted({utterance.form for utterance in earlier} - self._works.forms.keys()):
@@ -306,7 +306,7 @@ class Dictation:
         if not heard.live:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._at.rules.demands.double_count_minutes)
-        return await self._executor(lambda journal: journal.queries.standing(heard.utterance.form, since))
+        return await self._executor(lambda journal: journal.queries.fields_of_standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Store the verdict or the entry. While the disk is full, a live utterance waits, stored without a verdict."""

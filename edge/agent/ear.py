@@ -232,7 +232,11 @@ class Ear:
     def _keep(self, said: _ClosedSegment, hand_over: HandOver) -> None:
         source, segment, work = said.source, said.segment, said.work
         # Only a recording can be played again; a microphone need not wait for the query.
-        kept = None if source.live else self._executor.now(lambda journal: journal.queries.known(source.name, segment))
+        kept = (
+            None
+            if source.live
+            else self._executor.now(lambda journal: journal.queries.find_utterance(source.name, segment))
+        )
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return

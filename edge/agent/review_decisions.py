@@ -118,7 +118,7 @@ def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do `work` and mark its decision as not yet announced, in one transaction."""
     with journal.orders.at_once():
         done = work(journal)
-        journal.review.owe_word(done.told.utterance_id, done.told.journal_code)
+        journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
     return done
 
 
@@ -137,10 +137,10 @@ def take_declined(journal: Journal, word: PostingDeclined) -> Done:
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")
-    if journal.queries.replaced(word.entry):
+    if journal.queries.is_replaced(word.entry):
         raise Late(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
     history = journal.queries.history(word.entry)
-    journal.review.note(history, DECLINED, word.by, word.why)
+    journal.review.store_decision(history, DECLINED, word.by, word.why)
     about = history.utterance_id, OfficeDecision.DECLINED, found.fields
     return Done(OfficeDecided(*about, form=found.form, why=word.why), None)
 
@@ -213,13 +213,13 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
     The log lacks the person and the reason, which are stored here. The reading's name, REVIEWED, shows that it was a
     review.
     """
-    if journal.review_log.told_last(order.utterance_id) != order.review:
+    if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
     found = journal.queries.history(order.utterance_id)
     reader = (found.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
     if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEWED):
         return None
-    journal.review.note(found, "accept", order.who, order.reason)
+    journal.review.store_decision(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
     fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
     return Done(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)

@@ -119,9 +119,9 @@ class ReviewDelivery:
             if confirmed:
                 journal.review_log.settle(confirmed)
             if begins:
-                journal.review_log.owe_what_is_open()
+                journal.review_log.mark_open_reviews_pending()
             journal.write_reviews(self._render)
-            return journal.review.how_many(), journal.review_log.due(WINDOW), journal.orders.not_done()
+            return journal.review.count_under_review(), journal.review_log.due(WINDOW), journal.orders.not_done()
 
         try:
             waiting, due, not_done = await self._desk(work)

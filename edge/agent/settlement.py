@@ -57,7 +57,7 @@ class Settlement:
 
     async def refresh(self) -> None:
         """See whether anything is owed."""
-        if await self._executor(lambda journal: journal.outbox.unsettled()) == 0:
+        if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
     async def note(self, outcome: Outcome) -> None:
@@ -71,7 +71,7 @@ class Settlement:
     async def _note(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
-                if not await self._executor(lambda journal: journal.outbox.sent(event_id)):
+                if not await self._executor(lambda journal: journal.outbox.mark_sent(event_id)):
                     logger.info("the broker took %s, %s", event_id, UNKNOWN)
             case Settle(event_id, receipt):
                 await self._settle(event_id, receipt)
@@ -162,6 +162,6 @@ class _Struck:
 
 
 def _struck_off(journal: Journal, event_id: str, receipt: Receipt | None) -> _Struck:
-    was_owed = journal.outbox.owes(event_id)
+    was_owed = journal.outbox.is_event_pending(event_id)
     is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last()
-    return _Struck(was_owed, is_ours, journal.outbox.unsettled(), 0 if newest is None else newest.sequence)
+    return _Struck(was_owed, is_ours, journal.outbox.count_unsettled(), 0 if newest is None else newest.sequence)

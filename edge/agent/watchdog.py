@@ -155,7 +155,7 @@ class Supervisor:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(WATCH_EVERY_S):
-                    await self._executor(lambda journal: journal.outbox.unsettled())
+                    await self._executor(lambda journal: journal.outbox.count_unsettled())
                     break
             if self._executor.locked is not None:
                 if not is_told:

@@ -23,7 +23,7 @@ from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.cli.options import AsJson, Config, State, login, settings
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
-from edge.keep.bundle import export, of_trailer
+from edge.keep.bundle import event_ids_of_trailer, export
 from edge.keep.codec import now
 from edge.keep.journal import Journal
 
@@ -168,7 +168,7 @@ def _audit_export(
         trail = journal.trail
         events = trail.events() if not event_ids else [_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         if trailer is not None:
-            wanted = of_trailer(trail, trailer)
+            wanted = event_ids_of_trailer(trail, trailer)
             if not wanted:
                 raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
             events = (one for one in trail.events() if one.event_id in wanted)

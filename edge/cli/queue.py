@@ -182,7 +182,7 @@ def _queue_stand(
     Stop the agent first: one process writes a journal.
     """
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.stand(which, login(), reason)
+        journal.review.clear_flag(which, login(), reason)
     line(f"{which}: stands")
 
 
@@ -255,7 +255,7 @@ def _queue_reconcile(
 def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        owed = journal.outbox.unsettled()
+        owed = journal.outbox.count_unsettled()
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
 
 

@@ -98,13 +98,13 @@ class AuditTrail:
         """
         last = after
         while page := self._db.rows(f"{_TRAIL} WHERE a.sequence > ? ORDER BY a.sequence LIMIT {_PAGE}", last):
-            yield from map(_trailed, page)
+            yield from map(_parse_trailed, page)
             last = page[-1]["sequence"]
 
     def event(self, event_id: str) -> Trailed | None:
         """One event; None if it was not committed here."""
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
-        return _trailed(found[0]) if found else None
+        return _parse_trailed(found[0]) if found else None
 
     def link(self, sequence: int) -> str | None:
         """The link of the event of this number; None where it is not here."""
@@ -143,11 +143,11 @@ class AuditTrail:
             return {**self.keys(), own.keyid: own}
         return self.keys()
 
-    def reviews(self, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
+    def verify_review_events(self, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
         """The number of valid review events, and the first faulty one."""
         return verify_reviews(self._db, keys)
 
-    def recorded(self, audio_path: str) -> Path:
+    def recording_path(self, audio_path: str) -> Path:
         """The path of this recording: on a full disk it may stay among the new ones until the next start."""
         path = self.directory / audio_path
         new = self.directory / EVIDENCE / NEW / path.name
@@ -158,7 +158,7 @@ class AuditTrail:
         found = self._db.rows(_SUPPORT, utterance_id)
         return found[0] if found else None
 
-    def tables(self, sequence: int) -> Rows:
+    def immutable_rows(self, sequence: int) -> Rows:
         """The immutable rows of this entry, by table."""
         return {table: row for table, sql in _LOGGED.items() for row in self._db.rows(sql, sequence)}
 
@@ -220,12 +220,12 @@ def verify(
     of valid ones. Works beside the process that writes: events committed meanwhile may be left out. Raises
     StorageFailed where the disk cannot be read.
     """
-    reviews, review_broken = trail.reviews(trail.keys_with_current() if keys is None else keys)
+    reviews, review_broken = trail.verify_review_events(trail.keys_with_current() if keys is None else keys)
     keys = trail.keys() if keys is None else keys
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
-    made = _Audit(trail, keys, anchor).made(tell)
+    made = _Audit(trail, keys, anchor).run_audit(tell)
     return replace(made, reviews=reviews, review_broken=review_broken)
 
 
@@ -243,7 +243,7 @@ class _Audit:
         self._erased: list[Span] = []
         self._removed = 0
 
-    def made(self, tell: Callable[[int], None]) -> AuditReport:
+    def run_audit(self, tell: Callable[[int], None]) -> AuditReport:
         """The report."""
         if self._trail.first_sequence() < 1:
             return self._report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
@@ -251,13 +251,13 @@ class _Audit:
         for trailed in self._trail.events(after=self._anchor.sequence):
             if trailed.sequence > newest:
                 break
-            if (broken := self._followed(trailed)) is not None:
-                return self._report(broken, self._found(trailed, broken.wrong))
+            if (broken := self._find_unacknowledged_fault(trailed)) is not None:
+                return self._report(broken, self._fault_content_hash(trailed, broken.wrong))
             tell(self._links.last)
         ahead = self._log.uncommitted(self._links.last)
         # The writer commits one at a time; earlier ones may have been committed since the last read.
         alone = len(ahead) == 1 and newest <= self._links.last
-        follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.tables(ahead[0] - 1)))
+        follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.immutable_rows(ahead[0] - 1)))
         newest = max([newest, *ahead])
         broken = Broken(ahead[0], Wrong.UNCOMMITTED) if follows else Broken(self._links.last + 1, Wrong.MISSING)
         found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
@@ -265,11 +265,11 @@ class _Audit:
             return self._report(None, None)
         return self._report(broken, found)
 
-    def _followed(self, trailed: Trailed) -> Broken | None:
+    def _find_unacknowledged_fault(self, trailed: Trailed) -> Broken | None:
         """The event's fault that is not acknowledged; None where the chain continues behind it."""
-        while wrong := self._wrong(trailed):
+        while wrong := self._event_fault(trailed):
             broken = Broken(self._links.last + 1, wrong)
-            if not self._known.excuses(broken, partial(self._found, trailed, wrong)):
+            if not self._known.excuses(broken, partial(self._fault_content_hash, trailed, wrong)):
                 return broken
             if not self._links.excuse(wrong, trailed):
                 return None
@@ -290,7 +290,7 @@ class _Audit:
 
     def _grow(self, trailed: Trailed) -> None:
         self._links.grow(trailed)
-        self._removed += not self._trail.recorded(trailed.audio_path).exists()
+        self._removed += not self._trail.recording_path(trailed.audio_path).exists()
         if trailed.event_sha256 is None:
             return
         by, at = str(trailed.event[ERASED]["by"]), trailed.sequence
@@ -298,16 +298,16 @@ class _Audit:
             at = self._erased.pop().first
         self._erased.append(Span(by, at, trailed.sequence))
 
-    def _wrong(self, trailed: Trailed) -> Wrong | None:
+    def _event_fault(self, trailed: Trailed) -> Wrong | None:
         return (
             self._links.wrong_with(trailed)
-            or _row_wrong(trailed)
-            or (self._erasure_wrong(trailed) if trailed.event_sha256 else _content_wrong(trailed))
-            or self._recordings_wrong(trailed)
+            or _row_fault(trailed)
+            or (self._erasure_fault(trailed) if trailed.event_sha256 else _content_fault(trailed))
+            or self._recordings_fault(trailed)
             or self._log.wrong(trailed.sequence)
         )
 
-    def _erasure_wrong(self, trailed: Trailed) -> Wrong | None:
+    def _erasure_fault(self, trailed: Trailed) -> Wrong | None:
         told, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
@@ -315,20 +315,20 @@ class _Audit:
         signed = key is not None and key.signed(statement, str(told.get("signature")))
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
-    def _recordings_wrong(self, trailed: Trailed) -> Wrong | None:
+    def _recordings_fault(self, trailed: Trailed) -> Wrong | None:
         """The fault of the entry's recording, or of the supporting ones."""
-        wrong = self._recording_wrong(trailed.row, trailed.audio_sha256)
-        for named in _supporting(trailed.event):
+        wrong = self._recording_fault(trailed.row, trailed.audio_sha256)
+        for named in _supporting_recordings(trailed.event):
             row = self._trail.recording(str(named.get("id")))
             wrong = wrong or (
-                Wrong.RECORDING_MISSING if row is None else self._recording_wrong(row, str(named.get("audio_sha256")))
+                Wrong.RECORDING_MISSING if row is None else self._recording_fault(row, str(named.get("audio_sha256")))
             )
         return wrong
 
-    def _recording_wrong(self, row: Row, audio_sha256: str) -> Wrong | None:
-        path = self._trail.recorded(row["audio_path"])
+    def _recording_fault(self, row: Row, audio_sha256: str) -> Wrong | None:
+        path = self._trail.recording_path(row["audio_path"])
         with refusals(path):
-            found = _digest(path)
+            found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
         if row["audio_removed_at"] is not None and not self._removal_holds(row, audio_sha256):
@@ -344,13 +344,13 @@ class _Audit:
         signed = key is not None and key.signed(statement, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
-    def _found(self, trailed: Trailed, wrong: Wrong) -> str:
+    def _fault_content_hash(self, trailed: Trailed, wrong: Wrong) -> str:
         """A hash of the faulty content that an acknowledgement covers."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
-        path = self._trail.recorded(trailed.audio_path)
+        path = self._trail.recording_path(trailed.audio_path)
         if wrong is Wrong.RECORDING_ALTERED:
-            parts.append(_digest(path) or "")
+            parts.append(_file_sha256(path) or "")
         return hash_chain.sha256("\n".join(parts))
 
 
@@ -379,7 +379,7 @@ class _SecondCopy:
 
     def wrong(self, sequence: int) -> Wrong | None:
         """The fault of this event's line."""
-        said, kept = self.lines(sequence), self._trail.tables(sequence)
+        said, kept = self.lines(sequence), self._trail.immutable_rows(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
             return Wrong.LOG_ALTERED
         same = all({name: said[0][table].get(name) for name in row} == row for table, row in kept.items())
@@ -390,12 +390,12 @@ class _SecondCopy:
         self.lines(last)
         ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
         deadline = time.monotonic() + _COMMITTING_S
-        while ahead and not self._trail.tables(ahead[-1]) and time.monotonic() < deadline:
+        while ahead and not self._trail.immutable_rows(ahead[-1]) and time.monotonic() < deadline:
             time.sleep(_COMMITTING_S / 20)
-        return [one for one in ahead if not self._trail.tables(one)]
+        return [one for one in ahead if not self._trail.immutable_rows(one)]
 
 
-def _row_wrong(trailed: Trailed) -> Wrong | None:
+def _row_fault(trailed: Trailed) -> Wrong | None:
     """Whether the event's columns match its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
@@ -410,11 +410,11 @@ def _keyid(raw: str) -> str | None:
         return None
 
 
-def _content_wrong(trailed: Trailed) -> Wrong | None:
+def _content_fault(trailed: Trailed) -> Wrong | None:
     """Whether entry and reading match the event."""
     if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
         return Wrong.READING_ALTERED
-    said = _said(trailed.event)
+    said = _entry_row(trailed.event)
     kept = {name: trailed.row[name] for name in _ENTRY}
     return (
         None if said is None or said == {**kept, "recorded_at": _moment(kept["recorded_at"])} else Wrong.ENTRY_ALTERED
@@ -429,7 +429,7 @@ def _moment(stored: str) -> str:
         return stored
 
 
-def _said(event: Mapping[str, Any]) -> Row | None:
+def _entry_row(event: Mapping[str, Any]) -> Row | None:
     """The entry in an event, as a row; None without one."""
     data = event.get("data")
     if not isinstance(data, dict) or "form" not in data:
@@ -444,18 +444,18 @@ def _said(event: Mapping[str, Any]) -> Row | None:
         "recorded_at": event["time"],
         "act": act,
         "replaces": data.get("amends", data.get("cancels")),
-        "support": to_json([one["id"] for one in _supporting(event)]),
+        "support": to_json([one["id"] for one in _supporting_recordings(event)]),
     }
 
 
-def _supporting(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The further recordings of an event."""
     data = event.get("data")
     support = event.get("support", data.get("support", []) if isinstance(data, dict) else [])
     return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []
 
 
-def _digest(path: Path) -> str | None:
+def _file_sha256(path: Path) -> str | None:
     """The SHA-256 of a file; None without one."""
     try:
         with path.open("rb") as file:
@@ -464,7 +464,7 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _trailed(row: Row) -> Trailed:
+def _parse_trailed(row: Row) -> Trailed:
     event = hash_chain.parsed(row["body"])
     told = event.get(ERASED)
     return Trailed(

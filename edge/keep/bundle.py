@@ -57,7 +57,7 @@ def export(
         raise
 
 
-def of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
+def event_ids_of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
     """The events of all entries of a trailer, with their amendments and cancellations."""
     roots: dict[str, str] = {}
     wanted: set[str] = set()
@@ -93,7 +93,7 @@ def _add(bundle: ZipFile, trailed: Trailed, trail: AuditTrail) -> bool:
     bundle.writestr(f"{folder}/reading.json", trailed.reading or "")
     for support in trailed.event["data"].get("support", ()):
         if (kept := trail.recording(support["id"])) is not None:
-            _record(bundle, f"{folder}/support/{support['id']}.flac", trail.recorded(kept["audio_path"]))
+            _record(bundle, f"{folder}/support/{support['id']}.flac", trail.recording_path(kept["audio_path"]))
     return _record(bundle, f"{folder}/audio.flac", trail.directory / trailed.audio_path)
 
 

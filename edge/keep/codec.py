@@ -43,7 +43,7 @@ def now() -> str:
 
 def reading_json(reading: Reading) -> str:
     """Encode a reading with its usage and its opinions."""
-    return to_json(_written(reading))
+    return to_json(_reading_members(reading))
 
 
 def reading_of(stored: Mapping[str, Any]) -> Reading:
@@ -71,7 +71,9 @@ def draft_json(draft: Draft | None) -> str | None:
         return None
     # Omitted where empty, as in most drafts.
     exclude = {"reading", *(name for name in ("counted", "stands") if not getattr(draft, name))}
-    return to_json({**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _written(draft.reading)})
+    return to_json(
+        {**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _reading_members(draft.reading)}
+    )
 
 
 def draft_of(stored: str | None) -> Draft | None:
@@ -86,7 +88,7 @@ def context_json(context: StandingContext) -> str | None:
     """Encode the standing context, with a list of all utterances that it rests on; None where it is empty."""
     if not context:
         return None
-    fields = {name: _field_written(_FIELD.dump_python(one, mode="json")) for name, one in context.fields.items()}
+    fields = {name: _field_members(_FIELD.dump_python(one, mode="json")) for name, one in context.fields.items()}
     by = list(dict.fromkeys(utterance for one in context.fields.values() for utterance in one.said_in))
     return to_json(
         {
@@ -114,16 +116,16 @@ def receipt_json(receipt: Receipt | None) -> str | None:
     return None if receipt is None else to_json({"outcome": receipt.outcome.value, "reasons": list(receipt.reasons)})
 
 
-def _written(reading: Reading) -> dict[str, Any]:
+def _reading_members(reading: Reading) -> dict[str, Any]:
     # `deferrable` and `unrecorded` are transient. The fields may be a Mapping that is no dict.
     whole = replace(reading, fields=dict(reading.fields), opinions=())
     written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable", "unrecorded"})
     for field in written["fields"].values():
-        _field_written(field)
-    return {**written, "opinions": [_written(opinion) for opinion in reading.opinions]}
+        _field_members(field)
+    return {**written, "opinions": [_reading_members(opinion) for opinion in reading.opinions]}
 
 
-def _field_written(field: dict[str, Any]) -> dict[str, Any]:
+def _field_members(field: dict[str, Any]) -> dict[str, Any]:
     """Omit the optional members that are empty."""
     for name in ("scanned", "said_in", "by_end", "denied", "unexplained"):
         if not field[name]:

@@ -164,7 +164,7 @@ class JournalDatabase:
 
     def migrate(self) -> None:
         """Apply the pending migrations. Raises StorageFailed."""
-        if not _pending(self._db):
+        if not _pending_migrations(self._db):
             return
         from sqlite_utils import Database  # noqa: PLC0415 - see above
 
@@ -188,7 +188,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
     with refusals(path):
         # For the owner only, like the recordings; SQLite gives the files beside it the same mode.
         path.touch(mode=0o600)
-        db = _connected(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        db = _configure_connection(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
         try:
             if (mode := _pragma(db, "journal_mode=WAL")) != "wal":
                 raise StorageFailed(f"{path}: its disk allows no write-ahead log (got {mode}); use a local disk")
@@ -217,10 +217,10 @@ def open_for_reading(path: Path) -> JournalDatabase:
         raise none
     with refusals(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
-        db = _connected(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
+        db = _configure_connection(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
             _refuse_others(db, path)
-            if _pending(db):
+            if _pending_migrations(db):
                 raise Outdated(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
             return JournalDatabase(db, path)
         except FileNotFoundError:  # it was removed meanwhile
@@ -256,7 +256,7 @@ def migrations() -> Migrations:
     return made
 
 
-def applied(db: sqlite3.Connection) -> list[str]:
+def applied_migrations(db: sqlite3.Connection) -> list[str]:
     """The applied migrations in their order."""
     noted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
     if db.execute(noted).fetchone() is None:
@@ -289,7 +289,7 @@ def _change(script: Path) -> Callable[[Database], None]:
 
 def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
     """Raise Misconfigured for a journal of a newer program, or of one that was never released."""
-    made = applied(db)
+    made = applied_migrations(db)
     if not (unknown := [name for name in made if name not in _CHANGES]):
         return
     if made[0] not in _CHANGES:
@@ -303,13 +303,13 @@ def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
     )
 
 
-def _pending(db: sqlite3.Connection) -> list[str]:
+def _pending_migrations(db: sqlite3.Connection) -> list[str]:
     """The migrations to be applied, in order."""
-    made = applied(db)
+    made = applied_migrations(db)
     return [name for name in _CHANGES if name not in made]
 
 
-def _connected(db: sqlite3.Connection) -> sqlite3.Connection:
+def _configure_connection(db: sqlite3.Connection) -> sqlite3.Connection:
     db.execute("PRAGMA recursive_triggers=ON")  # what a REPLACE deletes is counted, too
     db.execute("PRAGMA foreign_keys=ON")
     db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")

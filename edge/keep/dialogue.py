@@ -56,7 +56,7 @@ class DialogueRecord:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def kept(self) -> _KeptDialogue:
+    def load_state(self) -> _KeptDialogue:
         """The state after the last turn."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
@@ -75,7 +75,7 @@ class DialogueRecord:
         """The latest entries, cancellations too, the oldest first."""
         return [_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
-    def turned_down(self, event_id: str) -> dict[str, str | None]:
+    def refused_chain(self, event_id: str) -> dict[str, str | None]:
         """The refused events among this event and those it replaces, each with the event that it replaces."""
         return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
 
@@ -83,13 +83,13 @@ class DialogueRecord:
         """Those of the events that the inventory accepted or has not answered yet."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 
-    def keep(self, draft: Draft | None, operator: str | None, context: StandingContext) -> None:
+    def save_state(self, draft: Draft | None, operator: str | None, context: StandingContext) -> None:
         """Store the state after a turn. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
         # After the draft, which may contain it: updating the draft releases the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
-    def keep_work(self, work: Work) -> None:
+    def save_work(self, work: Work) -> None:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
@@ -152,20 +152,20 @@ class Shifts:
             [now(), step.operator, step.change, step.reason],
         )
 
-    def on_break(self, operator: str) -> str | None:
+    def load_break_reason(self, operator: str) -> str | None:
         """Why the operator is on a break; None where there is none."""
         for row in self._db.rows("SELECT * FROM shifts WHERE operator = ? ORDER BY id DESC LIMIT 1", operator):
             return row["reason"] if row["change"] == ShiftChange.BREAK else None
         return None
 
-    def totals(self, operator: str) -> _Totals | None:
+    def last_shift_totals(self, operator: str) -> _Totals | None:
         """The totals of the operator's last shift; None without one."""
         wanted = "SELECT at, entries FROM shifts WHERE operator = ? AND change = 'on' ORDER BY id DESC LIMIT 1"
         for began in self._db.rows(wanted, operator):
             since = self._db.rows(_COMMITTED, began["entries"])
             aside = self._db.rows(_ASIDE, began["at"], operator)[0]["n"]
             turned_down = sum(row["state"] in HELD and row["operator"] == operator for row in since)
-            return _Totals(_standing(since, operator), aside, turned_down)
+            return _Totals(_count_standing(since, operator), aside, turned_down)
         return None
 
     def spans(self, limit: int) -> list[WorkSpan]:
@@ -188,7 +188,7 @@ class Shifts:
         return sorted([*done, *open_.values()], key=lambda span: span.began, reverse=True)[:limit]
 
 
-def _standing(rows: list[Row], operator: str) -> dict[str, int]:
+def _count_standing(rows: list[Row], operator: str) -> dict[str, int]:
     """The operator's standing entries by form, without refused ones."""
     root: dict[str, str] = {}
     form: dict[str, str] = {}

@@ -33,7 +33,7 @@ class Entries:
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         """Store a verdict that makes no entry; raises as `Journal.conclude` does."""
-        if self._owed(utterance_id) is not None:
+        if self._committed_event(utterance_id) is not None:
             raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
         self._decide(utterance_id, reading, verdict)
 
@@ -49,12 +49,12 @@ class Entries:
 
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Number, seal and store an entry with its pending event; raises as `Journal.commit` does."""
-        if (owed := self._owed(entry.utterance_id)) is not None:
+        if (owed := self._committed_event(entry.utterance_id)) is not None:
             return owed
         self._decide(entry.utterance_id, entry.reading, verdict)
         if self._queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
-        minted = self._minted()
+        minted = self._mint()
         reading = codec.reading_json(entry.reading)
         event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
@@ -87,7 +87,7 @@ class Entries:
         if not changed.rowcount:
             raise LookupError(f"{utterance_id}: no such utterance was begun here")
 
-    def _owed(self, utterance_id: str) -> OutboxRow | None:
+    def _committed_event(self, utterance_id: str) -> OutboxRow | None:
         """The event of an utterance that is committed already."""
         found = self._db.rows(
             "SELECT o.event_id, o.sequence, o.body FROM entries e JOIN outbox o USING (event_id) "
@@ -96,7 +96,7 @@ class Entries:
         )
         return OutboxRow(**found[0]) if found else None
 
-    def _minted(self) -> Minted:
+    def _mint(self) -> Minted:
         last = self._db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.instance())

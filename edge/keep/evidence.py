@@ -54,10 +54,10 @@ def describe(utterance: Utterance) -> dict[str, str | int]:
     }
 
 
-def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int | None]:
+def utterance_row(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int | None]:
     """The row of `utterances` before the verdict."""
     is_new = recording.path.parent.name == NEW
-    path = place(utterance) if is_new else recording.path.relative_to(directory)
+    path = final_path(utterance) if is_new else recording.path.relative_to(directory)
     return {
         **describe(utterance),
         _LANGUAGE: utterance.language,
@@ -68,7 +68,7 @@ def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[
     }
 
 
-def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
+def parse_utterance(description: dict[str, Any], pcm: bytes) -> Utterance:
     """Parse the utterance in a file's comment. Raises KeyError, TypeError or ValueError."""
     return Utterance(
         utterance_id=description["utterance_id"],
@@ -96,7 +96,7 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
     ValueError when there is no sound.
     """
     flac = _encode(utterance)
-    final = directory / place(utterance)
+    final = directory / final_path(utterance)
     path = directory / EVIDENCE / NEW / final.name if is_new else final
     with refusals(path):
         make_directory(path.parent)
@@ -106,7 +106,7 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
     return Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
 
 
-def place(utterance: Utterance) -> Path:
+def final_path(utterance: Utterance) -> Path:
     """The recording's final path, relative to the state directory."""
     return Path(EVIDENCE) / f"{in_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
 
@@ -144,7 +144,7 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
     comment, pcm = _decode(path, flac)
     told = json.loads(comment)
-    return recall({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
+    return parse_utterance({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
@@ -153,23 +153,23 @@ def recover(path: Path) -> tuple[Utterance, Evidence]:
         flac = path.read_bytes()
     comment, pcm = _decode(path, flac)
     try:
-        utterance = recall(json.loads(comment), pcm)
+        utterance = parse_utterance(json.loads(comment), pcm)
     except (KeyError, TypeError, ValueError):
         raise StorageFailed(f"{path}: does not say whose sound it is; move it out of {EVIDENCE}") from None
     return utterance, Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
 
 
-def recordings(directory: Path) -> list[Path]:
+def list_recordings(directory: Path) -> list[Path]:
     """All recordings below the state directory, oldest day first."""
     return sorted((directory / EVIDENCE).glob("*/*.flac"))
 
 
-def new(directory: Path) -> list[Path]:
+def list_new(directory: Path) -> list[Path]:
     """The recordings without a row, in the order in which they were made."""
     return sorted((directory / EVIDENCE / NEW).glob("*.flac"))
 
 
-def of_new(directory: Path, utterance_id: str) -> Evidence | None:
+def load_new(directory: Path, utterance_id: str) -> Evidence | None:
     """A recording without a row, if it is complete."""
     path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
     return recover(path)[1] if path.exists() else None
@@ -192,7 +192,7 @@ def sync_removed(directory: Path, removed: Iterable[Path]) -> None:
         sync_directory(directory / EVIDENCE)
 
 
-def sweep(directory: Path) -> None:
+def remove_partial_files(directory: Path) -> None:
     """Remove partial files after a crash: they were never acknowledged."""
     for leftover in (directory / EVIDENCE / NEW).glob(f"*{PARTIAL}"):
         leftover.unlink()

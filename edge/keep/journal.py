@@ -115,7 +115,7 @@ class _Successor:
                 self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
     def _misconfigured(self, why: str) -> Misconfigured:
-        directory, owed = self._path.parent, self._outbox.unsettled()
+        directory, owed = self._path.parent, self._outbox.count_unsettled()
         # The inventory may have these: entered again, they would count twice.
         first = f"let `dockvoice queue reconcile` ask about the {owed} that are still owed, then " if owed else ""
         return Misconfigured(
@@ -315,7 +315,7 @@ class Journal(JournalReader):
         `noted` records that where the entry was held, inside the transaction if that is this journal. Raises as
         `commit` does: the entry stays held.
         """
-        row = evidence.columns(self.directory, said, recording)
+        row = evidence.utterance_row(self.directory, said, recording)
         with self._db.writing():
             self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
             owed = self._entries.commit(entry, verdict, render)
@@ -331,7 +331,7 @@ class Journal(JournalReader):
         """
         found = self.review.utterance(entry.utterance_id)
         with self._db.writing():
-            self.review.note(found, "accept", who, reason)
+            self.review.store_decision(found, "accept", who, reason)
             self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             # An open question about it is obsolete.
             self.dialogue.forget(found.utterance_id)
@@ -366,8 +366,8 @@ class Journal(JournalReader):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
                     case Work():
-                        self.dialogue.keep_work(order)
-            self.dialogue.keep(draft, operator, context)
+                        self.dialogue.save_work(order)
+            self.dialogue.save_state(draft, operator, context)
         return owed
 
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
@@ -382,8 +382,8 @@ class Journal(JournalReader):
     def _adopt(self) -> None:
         """Insert a row for each recording that a crash left without one."""
         with refusals(self.directory):
-            evidence.sweep(self.directory)
-            found = evidence.new(self.directory)
+            evidence.remove_partial_files(self.directory)
+            found = evidence.list_new(self.directory)
         for path in found:
             try:
                 utterance, recording = evidence.recover(path)
@@ -397,10 +397,10 @@ class Journal(JournalReader):
 
     def _keep(self, utterance: Utterance, recording: Evidence) -> None:
         with self._db.writing():
-            self._db.insert("utterances", evidence.columns(self.directory, utterance, recording))
+            self._db.insert("utterances", evidence.utterance_row(self.directory, utterance, recording))
 
     def _in_place(self, utterance: Utterance, recording: Evidence) -> Evidence:
-        path = self.directory / evidence.place(utterance)
+        path = self.directory / evidence.final_path(utterance)
         evidence.put_in_place(recording.path, path)
         return replace(recording, path=path)
 

@@ -80,7 +80,7 @@ class JournalThread:
                 continue
             if row.cancel():
                 return self._kept_for_later(utterance, self.locked)
-            if (recording := evidence.of_new(self._directory, utterance.utterance_id)) is not None:
+            if (recording := evidence.load_new(self._directory, utterance.utterance_id)) is not None:
                 row.add_done_callback(self._noted)
                 return recording
         return row.result()

@@ -56,19 +56,19 @@ class Outbox:
         For a dead letter its tombstone: the inventory applies a device's events in order, and must not wait for it.
         """
         found = self._db.rows(f"{_ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
-        return [self._published(row) for row in found]
+        return [self._parse_row(row) for row in found]
 
     def last(self) -> OutboxRow | None:
         """The latest event as `due` gives it, pending or settled; None before the first."""
         found = self._db.rows(f"{_ROW} ORDER BY sequence DESC LIMIT 1")
-        return self._published(found[0]) if found else None
+        return self._parse_row(found[0]) if found else None
 
-    def unsettled(self) -> int:
+    def count_unsettled(self) -> int:
         """The number of pending events."""
         found = self._db.rows("SELECT n FROM tally WHERE what = 'owed'")
         return int(found[0]["n"]) if found else 0
 
-    def oldest(self) -> tuple[str, datetime] | None:
+    def oldest_pending(self) -> tuple[str, datetime] | None:
         """The oldest pending event, and when its entry was recorded; None without any."""
         found = self._db.rows(
             "SELECT event_id, recorded_at FROM outbox JOIN entries USING (event_id) "
@@ -76,12 +76,12 @@ class Outbox:
         )
         return (found[0]["event_id"], datetime.fromisoformat(found[0]["recorded_at"])) if found else None
 
-    def how_many_sent(self) -> int:
+    def count_sent(self) -> int:
         """The number of pending events with a PUBACK."""
         sent = "SELECT count(*) AS n FROM outbox WHERE settled_at IS NULL AND attempts > 0"
         return int(self._db.rows(sent)[0]["n"])
 
-    def owes(self, event_id: str) -> bool:
+    def is_event_pending(self, event_id: str) -> bool:
         """Whether this event is pending; false for an unknown one."""
         return bool(self._db.rows("SELECT 1 FROM outbox WHERE event_id = ? AND settled_at IS NULL", event_id))
 
@@ -97,12 +97,12 @@ class Outbox:
         if owner != source:
             path = self._db.path
             raise Misconfigured(
-                f"{path}: is that of {owner}, {self.unsettled()} of its entries not confirmed "
+                f"{path}: is that of {owner}, {self.count_unsettled()} of its entries not confirmed "
                 f"yet, and the settings name {source}; set site and device back, wait until `dockvoice queue "
                 f"unsettled` says 0, then move {path.parent} aside and keep it: a new name begins with a new journal"
             )
 
-    def sent(self, event_id: str) -> bool:
+    def mark_sent(self, event_id: str) -> bool:
         """Count a PUBACK. The event stays pending. False for an unknown event."""
         with self._db.writing():
             changed = self._db.execute(
@@ -146,7 +146,7 @@ class Outbox:
                 )
             return bool(found)
 
-    def _published(self, row: Row) -> OutboxRow:
+    def _parse_row(self, row: Row) -> OutboxRow:
         body = row["body"] if row["tombstone"] is None else row["tombstone"]
         if row["tombstone"] is not None and self._signer is not None:
             body = to_json(hash_chain.vouched(json.loads(body), self._signer))

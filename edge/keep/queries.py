@@ -159,7 +159,7 @@ class Queries:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def known(self, source: str, segment: Segment) -> KeptUtterance | None:
+    def find_utterance(self, source: str, segment: Segment) -> KeptUtterance | None:
         """The stored utterance of the same speech, when a recording is replayed; None for a microphone.
 
         The same recording with overlapping speech. Pre-roll does not count: it may reach into the utterance before.
@@ -179,7 +179,7 @@ class Queries:
         found = self._db.rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
         return kept_utterance(found[0]) if found else None
 
-    def unread(self) -> Iterator[Utterance]:
+    def unread_utterances(self) -> Iterator[Utterance]:
         """Utterances without a verdict in the order of their rows, with sound, to be read again after a crash.
 
         The clock may have been set between two utterances, so rows give the order. An unreadable recording is logged
@@ -263,12 +263,12 @@ class Queries:
         found = self._db.rows(f"{ENTRY} WHERE e.event_id = ?", event_id)
         return kept_entry(found[0]) if found else None
 
-    def replaced(self, event_id: str) -> bool:
+    def is_replaced(self, event_id: str) -> bool:
         """Whether an entry was corrected or cancelled by one that was not refused."""
         query = "SELECT 1 FROM entries e JOIN outbox o USING (event_id) WHERE e.replaces = ? AND o.state != 'refused'"
         return bool(self._db.rows(query, event_id))
 
-    def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
+    def fields_of_standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of entries recorded after `since`, neither replaced nor refused."""
         return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
 
@@ -279,7 +279,7 @@ class Queries:
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
         return [one for one in lately if one.event_id not in gone]
 
-    def on_record(self, since: datetime, limit: int) -> tuple[StandingEntry, ...]:
+    def standing_entries_since(self, since: datetime, limit: int) -> tuple[StandingEntry, ...]:
         """The entries recorded after `since` that stand, the newest first, among the last `limit`.
 
         Refused entries that wait for a person are included and marked, with the entries that they were to amend.

@@ -86,7 +86,7 @@ def _refuse_lost(directory: Path) -> None:
             raise Damaged(f"{path}: was found damaged while the agent worked")
         if path.exists() and path.stat().st_size:
             return
-        if evidence.recordings(directory) or (directory / ENTRIES).exists():
+        if evidence.list_recordings(directory) or (directory / ENTRIES).exists():
             raise Damaged(
                 f"{path}: is missing, but the recordings it names are there; restore it from a copy, "
                 f"or, to begin anew, move {directory} aside and keep it"
@@ -249,7 +249,7 @@ def _close_what_led_to_them(db: JournalDatabase) -> None:
 
 def _review(directory: Path, db: JournalDatabase) -> int:
     """Put utterances without entry and verdict under review; how many."""
-    for path in evidence.recordings(directory):
+    for path in evidence.list_recordings(directory):
         if not _known(db, path.stem):
             _keep_for_review(directory, db, path)
     _close_what_led_to_them(db)
@@ -271,7 +271,7 @@ def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
         log.warning("not known to the journal, and cannot be read: %s", fault)
     else:
         if not _known(db, utterance.utterance_id):
-            db.insert("utterances", evidence.columns(directory, utterance, recording))
+            db.insert("utterances", evidence.utterance_row(directory, utterance, recording))
 
 
 def _known(db: JournalDatabase, utterance_id: str) -> bool:

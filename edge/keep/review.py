@@ -82,7 +82,7 @@ class Review:
         """The utterances under review, oldest first."""
         return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
 
-    def how_many(self) -> int:
+    def count_under_review(self) -> int:
         """The number of utterances under review."""
         return int(self._db.rows("SELECT count(*) AS n FROM utterances WHERE review IS NOT NULL")[0]["n"])
 
@@ -142,7 +142,7 @@ class Review:
             )
         _demand_at_rest(which, found)
         with self._db.writing():
-            self.note(found, "retry", who, found.review)  # the reason is cleared below
+            self.store_decision(found, "retry", who, found.review)  # the reason is cleared below
             if found.review:
                 self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             else:
@@ -160,7 +160,7 @@ class Review:
         """
         found = self._waiting(which)
         with self._db.writing():
-            self.note(found, "discard", who, reason)
+            self.store_decision(found, "discard", who, reason)
             if found.review:
                 self._db.execute(
                     "UPDATE utterances SET outcome = ?, reasons = '[]', fields = '{}', review = NULL "
@@ -177,14 +177,14 @@ class Review:
             for event_id in event_ids:
                 found = self._queries.history(event_id)
                 if found.state in HELD:
-                    self.note(found, "discard", "operator", PUT_RIGHT)
+                    self.store_decision(found, "discard", "operator", PUT_RIGHT)
                     self._end(found, withhold, None)
 
     def reentered(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
         """Record that a held entry was entered again as this event. Call inside the transaction that makes it."""
-        self.note(found, "accept", who, reason)
+        self.store_decision(found, "accept", who, reason)
         self._end(found, withhold, event_id)
 
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
@@ -201,34 +201,34 @@ class Review:
             [reentered, tombstone, found.event_id],
         )
 
-    def stand(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
+    def clear_flag(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
         """Clear the flag of an entry. Raises UnreadableInput for an entry without one."""
         found = self._queries.history(which)
         if found.flag is None:
             raise UnreadableInput(f"{which}: carries no flag; `dockvoice queue list --held` shows what does")
         with self._db.writing():
-            self.note(found, "stand", who, reason)
+            self.store_decision(found, "stand", who, reason)
             self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [found.utterance_id])
         return found
 
-    def owe_word(self, utterance_id: str, of: str) -> None:
+    def mark_unannounced(self, utterance_id: str, of: str) -> None:
         """Mark the latest decision as not yet announced. Call inside its transaction."""
         self._db.execute(
             "UPDATE decisions SET untold = ? WHERE id = (SELECT max(id) FROM decisions WHERE subject = ?)",
             [of, utterance_id],
         )
 
-    def word_given(self, utterance_id: str) -> None:
+    def mark_announced(self, utterance_id: str) -> None:
         """Mark the decisions as announced."""
         with self._db.writing():
             self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
 
-    def untold(self) -> list[_Untold]:
+    def unannounced_decisions(self) -> list[_Untold]:
         """The decisions that are not announced, the oldest first."""
         found = self._db.rows(_UNTOLD)
         return [_Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
 
-    def note(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
+    def store_decision(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Store a decision. Call inside its transaction."""
         self._db.insert(
             "decisions",
@@ -290,7 +290,7 @@ class ReviewLog:
         )
         return found[0]["event_id"] if found else None
 
-    def told_last(self, utterance_id: str) -> str | None:
+    def last_event_id(self, utterance_id: str) -> str | None:
         """The latest event of this utterance; None without one."""
         found = self._db.rows("SELECT event_id FROM reviews WHERE utterance_id = ? AND latest", utterance_id)
         return found[0]["event_id"] if found else None
@@ -311,7 +311,7 @@ class ReviewLog:
                 [now(), to_json(list(event_ids))],
             )
 
-    def owe_what_is_open(self) -> None:
+    def mark_open_reviews_pending(self) -> None:
         """Make the open reviews pending again: the inventory may have been restored from a backup."""
         with self._db.writing():
             self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")

@@ -174,7 +174,7 @@ class Door:
     async def settle(self, within_s: float) -> int:
         """Wait at most `within_s` for the inventory's receipts; the number of events still pending."""
         await self._delivery.drain(within_s)
-        return await self._executor(lambda journal: journal.outbox.unsettled())
+        return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     async def put_aside(self) -> list[str]:
         """The utterances that wait for a person, the oldest first."""

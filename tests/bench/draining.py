@@ -73,7 +73,7 @@ async def deliver(settings: Settings, desk: JournalThread) -> None:
 
 
 async def _look(desk: JournalThread) -> int:
-    owed = await desk(lambda journal: journal.outbox.unsettled())
+    owed = await desk(lambda journal: journal.outbox.count_unsettled())
     print(json.dumps({"at": time.monotonic(), "owed": owed, "rss": psutil.Process().memory_info().rss}), flush=True)
     return owed
 

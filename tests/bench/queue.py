@@ -136,7 +136,7 @@ def working(*journals: Journal) -> list[dict[str, float]]:
 def asking(journal: Journal) -> dict[str, float]:
     """What the questions cost that are asked all the time."""
     questions: dict[str, Callable[[], object]] = {
-        "unsettled": journal.outbox.unsettled,
+        "unsettled": journal.outbox.count_unsettled,
         "due(16)": partial(journal.outbox.due, 16),
         "entries(20)": partial(journal.queries.entries, 20),
         "counts": journal.queries.counts,

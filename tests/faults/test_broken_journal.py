@@ -145,7 +145,7 @@ def test_every_entry_keeps_its_event_and_its_number(device: Device, damage: Call
 def test_what_led_to_no_entry_is_never_read_as_if_it_were_new(device: Device, damage: Callable[[Path], None]) -> None:
     damage(device.journal)
     with Journal.open(device.directory) as journal:
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
         counts = journal.queries.counts()
         assert counts.heard == ENTRIES + len(device.asked)
         assert counts.accepted == ENTRIES
@@ -220,7 +220,7 @@ class TestTheLogOfSqliteIsGone:
 
     def test_an_utterance_whose_verdict_is_lost_is_put_under_review(self, device: Device) -> None:
         with Journal.open(device.directory) as journal:
-            assert list(journal.queries.unread()) == []
+            assert list(journal.queries.unread_utterances()) == []
             (reviewed,) = journal.review.under_review()
             assert reviewed.utterance_id in device.asked
             assert journal.queries.counts().asked == len(device.asked) - 1
@@ -236,7 +236,7 @@ def test_a_kill_between_the_second_copy_and_the_commit_enters_the_entry_once(dev
     kept.path.rename(device.directory / "evidence" / "new" / kept.path.name)
     with Journal.open(device.directory) as journal:
         assert journal.outbox.due(100)[-1] == row
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
         assert journal.review.under_review() == []
         assert journal.commit(entry(said, kept), ACCEPT, render) == row
 
@@ -314,7 +314,7 @@ def test_a_kill_within_the_rebuilding_is_made_good_by_the_next_start(
             row.event_id for row in device.rows
         ]
         assert audit.verify(journal.trail).broken is None
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
         assert journal.queries.counts().heard == ENTRIES + len(device.asked)
     assert [name for name in device.aside() if name.endswith(".db")], "the broken file is not kept"
 

@@ -82,7 +82,7 @@ def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
         assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
         assert audit.verify(journal.trail).broken is None
         named = {journal.directory / one.audio_path for one in journal.queries.histories()}
-    assert set(evidence.recordings(directory)) == named
+    assert set(evidence.list_recordings(directory)) == named
     assert not list(directory.rglob(f"*{PARTIAL}"))
 
 
@@ -129,7 +129,9 @@ def offered(desk: JournalThread, number: int) -> OutboxRow | None:
 
 def concluded(journal: Journal) -> list[OutboxRow]:
     """What was begun on the full disk and refused at its commit."""
-    return [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in journal.queries.unread()]
+    return [
+        journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in journal.queries.unread_utterances()
+    ]
 
 
 def settle(journal: Journal, row: OutboxRow) -> None:
@@ -266,7 +268,7 @@ def sudden(directory: Path) -> None:
     run_agent(directory, witness, Operator([fill_up, give, lambda: witness.count(Decided) >= 2]))
     assert all(one.verdict.outcome is Outcome.ACCEPT for one in witness.told if isinstance(one, Decided))
     with Journal.inspect(directory) as journal:
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
     demand_sound(directory, witness.rows)
 
 

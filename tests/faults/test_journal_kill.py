@@ -53,7 +53,7 @@ def live(directory: Path) -> None:
     """Keep and commit until killed, acknowledging each step as soon as the journal does."""
     acknowledge("awake", str(os.getpid()))
     with Journal.open(directory) as journal:
-        for said in journal.queries.unread():
+        for said in journal.queries.unread_utterances():
             acknowledge("committed", journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
         for number in count():
             said = utterance(number)
@@ -185,11 +185,13 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
 
     with Journal.open(tmp_path) as journal:
         assert audit.verify(journal.trail).broken is None
-        for said in journal.queries.unread():
+        for said in journal.queries.unread_utterances():
             assert said.segment.pcm == sound(said.utterance_id)
         counts = journal.queries.counts()
         assert (
-            counts.heard == len(list(tmp_path.rglob("*.flac"))) == counts.accepted + len(list(journal.queries.unread()))
+            counts.heard
+            == len(list(tmp_path.rglob("*.flac")))
+            == counts.accepted + len(list(journal.queries.unread_utterances()))
         )
         # The last kill may have fallen between the second copy and the commit: then opening it added that entry.
         assert counts.accepted == len(journal.outbox.due(1_000_000)) in (len(due), len(due) + 1)

@@ -239,4 +239,4 @@ def test_the_same_tool_call_twice_makes_one_record(tmp_path: Path) -> None:
             return render(identity)
 
         assert journal.commit(meant, ACCEPT, rendered) == journal.commit(meant, ACCEPT, rendered)
-        assert (journal.outbox.unsettled(), len(minted)) == (1, 1)
+        assert (journal.outbox.count_unsettled(), len(minted)) == (1, 1)

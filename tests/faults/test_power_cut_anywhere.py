@@ -53,10 +53,10 @@ def test_what_was_open_when_the_power_was_cut_is_asked_and_then_kept_for_a_perso
 def left_alone(image: Path, stage: Stage) -> None:
     """Start from `image`, and let every deadline pass in silence."""
     with Journal.open(image) as journal:
-        opened, committed = journal.dialogue.kept().draft, journal.trail.last_sequence()
+        opened, committed = journal.dialogue.load_state().draft, journal.trail.last_sequence()
         render = partial(entry_event, site="north", device="dock-3")
         device = TypedConversation(stage.rules, journal, render, lambda: 0.0, stage.manner, forms=stage.forms)
-        work = journal.dialogue.kept().work
+        work = journal.dialogue.load_state().work
         device.start()
         assert work is None or work.form in {None, device.rules.form.name}, "another form is filled than was chosen"
         assert device.state is not State.HELD, "what was held would be committed in silence"
@@ -65,7 +65,7 @@ def left_alone(image: Path, stage: Stage) -> None:
                 device.expire()
         assert device.due is None, "it would ask for ever"
         assert journal.trail.last_sequence() == committed, "silence made an entry"
-        assert list(journal.queries.unread()) == [], "what was said is forgotten"
+        assert list(journal.queries.unread_utterances()) == [], "what was said is forgotten"
         # Of a closing that was not agreed to nothing is kept: the trailer stays open.
         if opened is not None and opened.act is Act.RECORD and not stage.manner.is_closing(opened):
             waiting = [kept.utterance_id for kept in journal.review.under_review()]

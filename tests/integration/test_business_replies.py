@@ -93,7 +93,7 @@ class Shift:
         await self.agent.type(text)
 
     async def is_settled(self) -> None:
-        owed = partial(self._desk.now, lambda journal: journal.outbox.unsettled())
+        owed = partial(self._desk.now, lambda journal: journal.outbox.count_unsettled())
         await asyncio.to_thread(until, lambda: owed() == 0, lambda: f"{owed()} are still owed")
 
     async def hears(self, text: str) -> None:

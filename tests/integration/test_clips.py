@@ -354,7 +354,7 @@ def delivering(state: Path, port: int, key: Path) -> subprocess.Popen[bytes]:
 def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
     def work() -> None:
         removed, damaged = (stage.sound(stage.committed()) for _ in range(2))
-        until(lambda: stage.desk.now(lambda journal: journal.outbox.unsettled()) == 0, "not settled")
+        until(lambda: stage.desk.now(lambda journal: journal.outbox.count_unsettled()) == 0, "not settled")
         stage.desk.now(lambda journal: journal.retention.remove([removed.utterance_id]))
         (path,) = (stage.directory / "state" / "evidence").glob(f"*/{damaged.utterance_id}.flac")
         path.write_bytes(path.read_bytes()[:-1])

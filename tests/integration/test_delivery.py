@@ -172,7 +172,7 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
 
     def meanwhile() -> None:
         until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
-        assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
+        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
 
     delivering(delivery(desk, broker), meanwhile)
@@ -209,7 +209,7 @@ def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broke
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
@@ -259,7 +259,7 @@ def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, brok
     for number in range(40):
         committed(desk, number)
     delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
-    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize("state", ["online", "offline"])
@@ -271,7 +271,7 @@ def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not
 
     def meanwhile() -> None:
         far_end.wait_for_entries(len(rows))
-        assert desk.now(lambda journal: journal.outbox.unsettled()) == len(rows)
+        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == len(rows)
         for row in rows:
             far_end.say(answer(row))
 
@@ -308,7 +308,7 @@ def test_what_is_written_while_it_runs_goes_out_at_once(
             running.cancel()
 
     asyncio.run(both())
-    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_the_device_says_that_it_is_there_and_that_it_goes(
@@ -446,9 +446,9 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
         far_end.wait_for_entries(1)
         far_end.say(encode(untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
-        assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
+        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0

@@ -66,7 +66,7 @@ def test_a_power_cut_meanwhile_loses_none_of_it(tmp_path: Path, lock: sqlite3.Co
             _killed(desk)
         lock.execute("ROLLBACK")
     with Journal.open(tmp_path) as journal:
-        assert {one.utterance_id for one in journal.queries.unread()} == set(said)
+        assert {one.utterance_id for one in journal.queries.unread_utterances()} == set(said)
 
 
 def _killed(desk: JournalThread) -> None:

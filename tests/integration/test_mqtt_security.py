@@ -220,14 +220,14 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
             time.sleep(WATCHED_S)  # nothing else may happen
             tried = broker.log.count("New connection") - tries
             played.tries_a_second = tried / (time.monotonic() - began)
-            played.kept = desk.now(lambda journal: journal.outbox.unsettled())
+            played.kept = desk.now(lambda journal: journal.outbox.count_unsettled())
         played.alarms = played.alarms[:]
         with Mosquitto(directory / "right", port, **case.right):
             until(
-                lambda: desk.now(lambda journal: journal.outbox.unsettled()) == 0,
+                lambda: desk.now(lambda journal: journal.outbox.count_unsettled()) == 0,
                 lambda: f"not delivered when mended: {alarms.by_thread}",
             )
-        played.owed = desk.now(lambda journal: journal.outbox.unsettled())
+        played.owed = desk.now(lambda journal: journal.outbox.count_unsettled())
 
     with JournalThread(directory / "state") as desk:
         commit(desk, ENTRIES)
@@ -265,7 +265,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
 ) -> None:
     def meanwhile() -> None:
         until(lambda: bool(told), "no alarm")
-        assert desk.now(lambda journal: journal.outbox.unsettled()) == ENTRIES
+        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == ENTRIES
 
     denying: dict[str, Any] = {"users": {"dock-1": SECRET}, "access": "topic read #\n"}
     told = alarms.here
@@ -306,12 +306,17 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         delivering(
             delivery(desk, broker.port, SettleBy.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm")
         )
-        assert (len(told), desk.now(lambda journal: journal.outbox.unsettled()), running.rows()) == (1, ENTRIES, [])
+        assert (len(told), desk.now(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
+            1,
+            ENTRIES,
+            [],
+        )
         assert "the broker refuses events: not authorized (135)" in told[0]
         delivering(
             delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True)),
             lambda: until(
-                lambda: desk.now(lambda journal: journal.outbox.unsettled()) == 0, lambda: f"not delivered: {told}"
+                lambda: desk.now(lambda journal: journal.outbox.count_unsettled()) == 0,
+                lambda: f"not delivered: {told}",
             ),
         )
         assert [row["sequence"] for row in running.rows()] == list(range(1, ENTRIES + 1))

@@ -145,8 +145,8 @@ def test_retrying_a_letter_and_an_utterance(state: Path) -> None:
     assert told(state, "list", "--held") == []
     assert run(state, "list", "--held").stdout == "nothing waits for a person\n"
     with Journal.inspect(state) as journal:
-        assert journal.outbox.unsettled() == 3
-        assert len(list(journal.queries.unread())) == 1
+        assert journal.outbox.count_unsettled() == 3
+        assert len(list(journal.queries.unread_utterances())) == 1
 
 
 def test_who_gave_up_what_and_why_is_kept(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

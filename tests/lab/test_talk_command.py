@@ -83,7 +83,7 @@ def test_a_conversation_is_taken_up_again_in_its_directory(tmp_path: Path) -> No
     told = typed("yes", state=tmp_path).stdout
     assert "Before the interruption: pallet 7 4 2" in told
     with Journal.inspect(tmp_path) as journal:
-        assert journal.outbox.unsettled() == 1
+        assert journal.outbox.count_unsettled() == 1
 
 
 def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch
     assert isinstance(refused.exception, Misconfigured)
     assert "the settings name /sites/site/devices/another" in str(refused.exception)
     with Journal.inspect(tmp_path) as journal:
-        assert (journal.queries.counts().heard, journal.outbox.unsettled()) == (2, 1)
+        assert (journal.queries.counts().heard, journal.outbox.count_unsettled()) == (2, 1)
 
 
 def test_a_byte_that_is_no_text_is_no_end_of_it(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_byte_that_is_no_text_is_no_end_of_it(tmp_path: Path) -> None:
     told = CliRunner().invoke(commands, ["--state", str(tmp_path)], input=b"\n".join(asked))
     assert told.exit_code == 0, told.exception
     with Journal.inspect(tmp_path) as journal:
-        assert journal.outbox.unsettled() == 1
+        assert journal.outbox.count_unsettled() == 1
 
 
 def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
@@ -113,7 +113,11 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
     with Journal.inspect(tmp_path) as journal:
         [review] = journal.review.under_review()
         assert dict(review.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-        assert (list(journal.queries.unread()), journal.queries.counts().heard, journal.outbox.unsettled()) == (
+        assert (
+            list(journal.queries.unread_utterances()),
+            journal.queries.counts().heard,
+            journal.outbox.count_unsettled(),
+        ) == (
             [],
             2,
             0,

@@ -109,7 +109,7 @@ def test_every_utterance_heard_before_a_kill_is_applied_exactly_once(
         assert device.heard() == utterances
         with Journal.inspect(device.state) as journal:
             entries = journal.queries.entries(limit=100)
-            assert journal.outbox.unsettled() == 0
+            assert journal.outbox.count_unsettled() == 0
         assert sorted(entry.sequence for entry in entries) == list(range(1, len(entries) + 1))
     rows = inventory.rows()
     applied = {device.name: said([row for row in rows if row["device"] == device.name]) for device in killed}

@@ -89,7 +89,7 @@ def test_what_was_typed_or_scanned_before_a_kill_is_recorded_exactly_once(how: s
         file = settings(directory, besides)
         kept = typed_and_killed(file, lines, chance.randrange(1, SENTENCES + 1), chance.uniform(0, LONGEST_S))
         with Journal.open(directory) as journal:
-            unread.append(len(list(journal.queries.unread())))
+            unread.append(len(list(journal.queries.unread_utterances())))
         for _ in range(2):
             concluded(file)
         with Journal.inspect(directory) as journal:
@@ -97,7 +97,7 @@ def test_what_was_typed_or_scanned_before_a_kill_is_recorded_exactly_once(how: s
                 str(entry.fields["pallet_id" if how == "typed" else "pallet"])
                 for entry in journal.queries.entries(limit=100)
             )
-            assert list(journal.queries.unread()) == []
+            assert list(journal.queries.unread_utterances()) == []
         assert set(entries.values()) == {1}
         assert set(pallets[:kept]) <= set(entries) <= set(pallets), f"killed when {kept} were told to be on disk"
     print(f"{KILLS} kills, with {unread} sentences on disk and not decided; lost 0, doubled 0")

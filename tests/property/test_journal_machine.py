@@ -91,7 +91,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(saying=sayings)
     def send(self, saying: Said) -> None:
         if row := self.events.get(saying[0].utterance_id):
-            self.journal.outbox.sent(row.event_id)
+            self.journal.outbox.mark_sent(row.event_id)
 
     @rule(target=sayings)
     def reopen(self) -> MultipleResults[Said]:
@@ -103,7 +103,7 @@ class JournalMachine(RuleBasedStateMachine):
     def owed_is_committed_and_not_settled(self) -> None:
         owed = [row for row in self.events.values() if row.event_id not in self.settled]
         assert self.journal.outbox.due(1000) == sorted(owed, key=lambda row: row.sequence)
-        assert self.journal.outbox.unsettled() == len(owed)
+        assert self.journal.outbox.count_unsettled() == len(owed)
 
     @invariant()
     def the_chain_is_whole_and_without_gaps(self) -> None:
@@ -114,7 +114,7 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def unread_is_what_has_no_verdict(self) -> None:
         unread = [said for utterance_id, said in self.heard.items() if utterance_id not in self.verdicts]
-        assert list(self.journal.queries.unread()) == unread
+        assert list(self.journal.queries.unread_utterances()) == unread
 
     @invariant()
     def counts_agree(self) -> None:

@@ -164,7 +164,7 @@ class FaultsOverAnOutbox(Faults):
     def the_outbox_owes_what_the_model_owes(self) -> None:
         owed = [row.event_id for row in self.line.owed]
         assert [row.event_id for row in self.line.journal.outbox.due(1000)] == owed
-        assert self.line.journal.outbox.unsettled() == len(owed)
+        assert self.line.journal.outbox.count_unsettled() == len(owed)
 
     def teardown(self) -> None:
         try:

@@ -270,14 +270,14 @@ class RealOutbox:
         return self._journal.outbox.last()
 
     def unsettled(self) -> int:
-        return self._journal.outbox.unsettled()
+        return self._journal.outbox.count_unsettled()
 
     def owes(self, event_id: str) -> bool:
-        return self._journal.outbox.owes(event_id)
+        return self._journal.outbox.is_event_pending(event_id)
 
     def sent(self, event_id: str) -> None:
         with self._about("sent", self._numbers[event_id]):
-            self._journal.outbox.sent(event_id)
+            self._journal.outbox.mark_sent(event_id)
 
     def settle(self, event_id: str, receipt: Receipt | None) -> bool:
         with self._about("settled", self._numbers[event_id]):

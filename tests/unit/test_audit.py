@@ -441,7 +441,7 @@ def one_row_each(journal: Journal) -> None:
     """A row in the tables that entries alone leave empty, and everything removed that may be."""
     which = next(journal.queries.histories())
     journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
-    journal.review.note(which, "stand", "a clerk", None)
+    journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
     journal.orders.count(NotDone.LATE)
     journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))

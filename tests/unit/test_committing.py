@@ -68,7 +68,7 @@ class TestConcluding:
         assert kept is not None
         assert kept.verdict == ASK
         assert kept.fields == ASK.fields
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
 
     def test_the_reading_is_kept_with_its_words(self, journal: Journal) -> None:
         said = utterance()
@@ -130,7 +130,7 @@ class TestCommitting:
         for fault, rendering in ((KeyError, broken), (ValueError, unwritable)):
             with pytest.raises(fault):
                 journal.commit(entry(said, kept), ACCEPT, rendering)
-        assert list(journal.queries.unread()) == [said]
+        assert list(journal.queries.unread_utterances()) == [said]
         assert committed(journal, utterance(1)).sequence == 1
 
     def test_what_never_began(self, journal: Journal, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ class TestCommitting:
         journal.begin(said)
         with pytest.raises(ValueError, match="another recording"):
             journal.commit(entry(said, journal.begin(other)), ACCEPT, render)
-        assert len(list(journal.queries.unread())) == 2
+        assert len(list(journal.queries.unread_utterances())) == 2
 
     def test_what_is_not_accepted(self, journal: Journal) -> None:
         said = utterance()
@@ -216,17 +216,17 @@ class TestOwing:
         rows = [committed(journal, utterance(number)) for number in range(5)]
         journal.outbox.settle(rows[1].event_id, None)
         assert journal.outbox.due(3) == [rows[0], rows[2], rows[3]]
-        assert journal.outbox.unsettled() == 4
+        assert journal.outbox.count_unsettled() == 4
 
     def test_sent_leaves_it_owed(self, journal: Journal) -> None:
         row = committed(journal, utterance())
-        journal.outbox.sent(row.event_id)
-        journal.outbox.sent(row.event_id)
+        journal.outbox.mark_sent(row.event_id)
+        journal.outbox.mark_sent(row.event_id)
         assert journal.outbox.due(1) == [row]
         assert journal.queries.entries(1)[0].attempts == 2
 
     def test_an_event_of_nobody(self, journal: Journal) -> None:
-        assert journal.outbox.sent("stranger") is False
+        assert journal.outbox.mark_sent("stranger") is False
         assert journal.outbox.settle("stranger", Receipt("stranger", ReceiptOutcome.APPLIED)) is False
 
     def test_the_first_settlement_stands(self, journal: Journal) -> None:
@@ -235,7 +235,7 @@ class TestOwing:
         assert journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
         assert journal.outbox.settle(row.event_id, None)
         assert (journal.queries.counts().applied, journal.queries.counts().duplicate) == (1, 0)
-        assert journal.outbox.unsettled() == 0
+        assert journal.outbox.count_unsettled() == 0
 
     def test_a_refusal_is_settled_and_says_why(self, journal: Journal) -> None:
         row = committed(journal, utterance())

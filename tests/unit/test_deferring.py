@@ -170,7 +170,7 @@ def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stoc
     with bench.look() as journal:
         assert [one.utterance_id for one in journal.review.under_review()] == ids
         assert {one.event_id for one in journal.review.under_review()} == {None}
-        assert (journal.outbox.unsettled(), journal.queries.counts().deferred) == (0, 3)
+        assert (journal.outbox.count_unsettled(), journal.queries.counts().deferred) == (0, 3)
         found = journal.queries.history(ids[0])
     assert found.review == "deferred"
     assert found.fields == FIELDS
@@ -274,7 +274,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
         journal.review.discard(ids[1], "kim", "said again at once", dict)
         assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
         assert journal.review.under_review() == []
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
 
 
 # ---- late answers ----
@@ -328,12 +328,12 @@ def test_a_late_answer_that_contradicts_flags_the_entry_and_changes_nothing(
 def test_a_flag_is_taken_away_by_a_person_who_looked(bench: Bench, accepted: str) -> None:
     bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged()))
     with Journal.open(bench.directory) as journal:
-        journal.review.stand("1", "kim", "the label says 007")
+        journal.review.clear_flag("1", "kim", "the label says 007")
         assert journal.review.flagged() == []
         (decision,) = journal.queries.history("1").decisions
         assert (decision.decision, decision.who) == ("stand", "kim")
         with pytest.raises(UnreadableInput, match="carries no flag"):
-            journal.review.stand("1", "kim", None)
+            journal.review.clear_flag("1", "kim", None)
 
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)

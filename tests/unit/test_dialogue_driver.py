@@ -285,7 +285,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         await bench.conversing.happen(UtteranceHeard(said.utterance_id, reading, decide(reading, Closing.PAUSE, rules)))
         assert desk.refused == 2
         assert bench.said == [Prompt.READBACK]
-        assert (await desk(lambda journal: journal.dialogue.kept())).draft is not None
+        assert (await desk(lambda journal: journal.dialogue.load_state())).draft is not None
 
     with FullAtFirst(tmp_path) as desk:
         asyncio.run(play(desk))

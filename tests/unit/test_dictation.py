@@ -110,7 +110,7 @@ def bench(tmp_path: Path, form: Form, catalogue: Catalogue) -> Bench:
 def unread(bench: Bench) -> Callable[[], list[Utterance]]:
     def look() -> list[Utterance]:
         with Journal.inspect(bench.directory) as journal:
-            return list(journal.queries.unread())
+            return list(journal.queries.unread_utterances())
 
     return look
 
@@ -182,7 +182,7 @@ def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(b
     assert under_review(bench) == [(said.utterance_id, WHOLE)]
     assert bench.decided[-1].row is None
     with Journal.open(bench.directory) as journal:
-        assert journal.outbox.unsettled() == 0
+        assert journal.outbox.count_unsettled() == 0
         journal.review.retry(said.utterance_id, "kim")
     bench.resume(reading(WHOLE), converse=nobody_is_there)
     assert under_review(bench) == []
@@ -222,7 +222,10 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
     bench.resume(*[reading(WHOLE)] * len(unread()))
     # The fault may fall between its verdict and the word of it; where it had none yet, a person has it now.
     with Journal.inspect(bench.directory) as journal:
-        assert (journal.queries.counts().heard, journal.queries.counts().repeat + journal.review.how_many()) == (1, 1)
+        assert (
+            journal.queries.counts().heard,
+            journal.queries.counts().repeat + journal.review.count_under_review(),
+        ) == (1, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -369,7 +372,7 @@ def test_what_is_not_accepted_owes_nothing(bench: Bench, read: Reading, outcome:
     (one,) = bench.decided
     assert (one.verdict.outcome, one.row) == (outcome, None)
     with Journal.inspect(bench.directory) as journal:
-        assert journal.outbox.unsettled() == 0
+        assert journal.outbox.count_unsettled() == 0
 
 
 def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:

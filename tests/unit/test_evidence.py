@@ -45,7 +45,7 @@ def test_what_fails_half_way_leaves_no_file(tmp_path: Path) -> None:
 def test_a_recording_that_is_gone(tmp_path: Path) -> None:
     said = utterance()
     kept = evidence.write(tmp_path, said)
-    row = evidence.columns(tmp_path, said, kept)
+    row = evidence.utterance_row(tmp_path, said, kept)
     kept.path.unlink()
     with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
         evidence.read(kept.path, row)
@@ -60,7 +60,7 @@ def test_one_changed_bit_is_noticed(tmp_path: Path) -> None:
     content[-100] ^= 1
     kept.path.write_bytes(content)
     with pytest.raises(StorageFailed, match="is not the recording that was written"):
-        evidence.read(kept.path, evidence.columns(tmp_path, said, kept))
+        evidence.read(kept.path, evidence.utterance_row(tmp_path, said, kept))
 
 
 def test_a_cut_off_file_does_not_pass_for_a_shorter_utterance(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_its_new_name_is_durable_before_the_next_recording_makes_the_loss_of_the
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = utterance()
-    kept, final = evidence.write(tmp_path, said), tmp_path / evidence.place(said)
+    kept, final = evidence.write(tmp_path, said), tmp_path / evidence.final_path(said)
     synced: list[tuple[str, bool]] = []
 
     def fsync(descriptor: int) -> None:
@@ -125,12 +125,12 @@ def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
     assert late.day == 21
     said = replace(utterance(), heard_at=late)
     kept = evidence.write(tmp_path, said)
-    assert evidence.new(tmp_path) == [kept.path]
-    final = tmp_path / evidence.place(said)
+    assert evidence.list_new(tmp_path) == [kept.path]
+    final = tmp_path / evidence.final_path(said)
     for _ in range(2):  # a crash may come between the moving and the word that it was done
         evidence.put_in_place(kept.path, final)
         assert final == tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
-        assert evidence.recordings(tmp_path) == [final]
+        assert evidence.list_recordings(tmp_path) == [final]
 
 
 def test_it_is_a_flac_file_any_program_can_play(tmp_path: Path) -> None:
@@ -151,13 +151,13 @@ def test_sweeping_removes_only_what_is_half_written(tmp_path: Path) -> None:
     kept = evidence.write(tmp_path, utterance())
     half = kept.path.with_name("half.flac.partial")
     half.write_bytes(b"fLaC")
-    evidence.sweep(tmp_path)
+    evidence.remove_partial_files(tmp_path)
     assert list(kept.path.parent.iterdir()) == [kept.path]
 
 
 def test_sweeping_before_anything_was_heard(tmp_path: Path) -> None:
-    evidence.sweep(tmp_path)
-    assert evidence.recordings(tmp_path) == []
+    evidence.remove_partial_files(tmp_path)
+    assert evidence.list_recordings(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["", "Palette 742, zwölf Stück\n\x00", "x" * 100_000])
@@ -165,7 +165,7 @@ def test_what_was_typed_is_in_the_file_and_proved_by_it(tmp_path: Path, text: st
     said = replace(utterance(source="keyboard"), typed=text)
     kept = evidence.write(tmp_path, said)
     assert evidence.recover(kept.path) == (said, kept)
-    assert evidence.read(kept.path, evidence.columns(tmp_path, said, kept)) == said
+    assert evidence.read(kept.path, evidence.utterance_row(tmp_path, said, kept)) == said
 
 
 def test_times_keep_their_microseconds(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recor
     settled(journal, 2)
     assert journal.retention.forget(100) == 2
     assert [journal.queries.kept(said.utterance_id) is None for said in mumbled] == [True, False]
-    assert journal.queries.known(played.source, played.segment) is not None
+    assert journal.queries.find_utterance(played.source, played.segment) is not None
 
 
 def test_what_models_answered_goes_with_its_utterance(journal: Journal) -> None:

@@ -195,7 +195,7 @@ class TestEnteredOnceMore:
         monkeypatch.undo()
         journal.close()
         with Journal.open(journal.directory) as again:
-            assert list(again.queries.unread()) == []
+            assert list(again.queries.unread_utterances()) == []
             assert accept(again, "1", {}, rules, KIM, DEVICE).sequence == 2
 
 

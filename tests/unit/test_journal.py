@@ -163,23 +163,23 @@ class TestHearing:
         said = utterance()
         evidence.write(tmp_path, said)
         with Journal.open(tmp_path) as journal:
-            assert list(journal.queries.unread()) == [said]
+            assert list(journal.queries.unread_utterances()) == [said]
             assert journal.queries.counts().heard == 1
 
     def test_what_a_full_disk_refuses_leaves_nothing_since_it_will_be_said_again(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal, full(journal):
             refused = {said.utterance_id for said in map(utterance, range(100)) if not begun(journal, said)}
         assert refused
-        assert refused.isdisjoint(path.stem for path in evidence.recordings(tmp_path))
+        assert refused.isdisjoint(path.stem for path in evidence.list_recordings(tmp_path))
         with Journal.open(tmp_path) as journal:
-            assert refused.isdisjoint(said.utterance_id for said in journal.queries.unread())
+            assert refused.isdisjoint(said.utterance_id for said in journal.queries.unread_utterances())
 
     def test_a_kill_between_the_row_and_the_moving_of_its_recording(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
             kept = journal.begin(said := utterance())
         kept.path.rename(tmp_path / "evidence" / "new" / kept.path.name)
         with Journal.open(tmp_path) as journal:
-            assert list(journal.queries.unread()) == [said]
+            assert list(journal.queries.unread_utterances()) == [said]
         assert kept.path.exists()
 
     def test_a_copy_of_a_recording_is_not_a_second_utterance(self, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ class TestHearing:
         broken = foreign.with_name("broken.flac")
         broken.write_bytes(b"fLaC")
         with Journal.open(tmp_path) as journal:
-            assert len(list(journal.queries.unread())) == 1
+            assert len(list(journal.queries.unread_utterances())) == 1
         assert f"{foreign}: does not say whose sound it is" in caplog.text
         assert f"{broken}: is not a FLAC file" in caplog.text
         assert foreign.exists()
@@ -213,7 +213,7 @@ class TestHearing:
         path = journal.begin(changed).path
         path.write_bytes(path.read_bytes() + b"!")
         journal.begin(good)
-        assert list(journal.queries.unread()) == [good]
+        assert list(journal.queries.unread_utterances()) == [good]
         assert f"{lost.utterance_id}.flac: No such file" in caplog.text
         assert f"{changed.utterance_id}.flac: is not the recording that was written" in caplog.text
 
@@ -235,7 +235,7 @@ class TestHearing:
         first, second = utterance(5), utterance(3)  # between the two, the clock was set back
         journal.begin(first)
         journal.begin(second)
-        assert list(journal.queries.unread()) == [first, second]
+        assert list(journal.queries.unread_utterances()) == [first, second]
 
 
 class TestKnowing:
@@ -261,7 +261,7 @@ class TestKnowing:
         self, journal: Journal, said: Utterance, speech: tuple[int, int], known: bool
     ) -> None:
         segment = Segment(0, *speech, 50_000, said.segment.closing, b"\0\0" * 40_000)
-        found = journal.queries.known(RECORDING, segment)
+        found = journal.queries.find_utterance(RECORDING, segment)
         assert (found is not None) is known
         if found is not None:
             assert (found.utterance_id, found.verdict, found.event_id) == (said.utterance_id, None, None)
@@ -269,8 +269,8 @@ class TestKnowing:
     def test_another_recording_and_a_microphone_are_new(self, journal: Journal, said: Utterance) -> None:
         live = utterance(1)
         journal.begin(live)
-        assert journal.queries.known("sha256:" + "b" * 64, said.segment) is None
-        assert journal.queries.known("microphone", live.segment) is None
+        assert journal.queries.find_utterance("sha256:" + "b" * 64, said.segment) is None
+        assert journal.queries.find_utterance("microphone", live.segment) is None
 
 
 class TestTelling:
@@ -289,7 +289,11 @@ class TestTelling:
 
     def test_an_empty_journal(self, journal: Journal) -> None:
         assert journal.queries.counts() == Counts(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        assert (journal.queries.entries(5), journal.outbox.due(5), list(journal.queries.unread())) == ([], [], [])
+        assert (journal.queries.entries(5), journal.outbox.due(5), list(journal.queries.unread_utterances())) == (
+            [],
+            [],
+            [],
+        )
         assert journal.queries.kept("nobody") is None
         assert audit.verify(journal.trail).broken is None
 

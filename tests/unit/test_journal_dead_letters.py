@@ -50,7 +50,7 @@ class TestADeadLetter:
         text = withheld_text(sent)
         assert journal.public_key.signed(text, sent.pop("withheldsignature"))
         assert sent == {"id": rows[1].event_id, "sequence": 2, "withheld": TOO_LARGE}
-        assert journal.outbox.unsettled() == 3
+        assert journal.outbox.count_unsettled() == 3
 
     def test_its_receipt_settles_the_debt_and_it_stays_a_dead_letter(
         self, journal: Journal, rows: list[OutboxRow]
@@ -127,7 +127,7 @@ class TestDiscarding:
         assert "withheld" in journal.outbox.due(10)[1].body
         applied(journal, rows[1])
         assert journal.queries.history("2").state is OutboxState.DISCARDED
-        assert journal.outbox.unsettled() == 2
+        assert journal.outbox.count_unsettled() == 2
 
     def test_only_once(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
@@ -145,17 +145,21 @@ class TestUnderReview:
         return said
 
     def test_it_is_not_read(self, journal: Journal, said: Utterance) -> None:
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
         assert [one.utterance_id for one in journal.review.under_review()] == [said.utterance_id]
 
     def test_retrying_lets_it_be_read(self, journal: Journal, said: Utterance) -> None:
         journal.review.retry(said.utterance_id, "kim")
-        assert list(journal.queries.unread()) == [said]
+        assert list(journal.queries.unread_utterances()) == [said]
         assert journal.review.under_review() == []
 
     def test_discarding_keeps_it_and_owes_nothing(self, journal: Journal, said: Utterance) -> None:
         journal.review.discard(said.utterance_id, "kim", "said again", tombstone)
-        assert (list(journal.queries.unread()), journal.review.under_review(), journal.outbox.due(10)) == ([], [], [])
+        assert (list(journal.queries.unread_utterances()), journal.review.under_review(), journal.outbox.due(10)) == (
+            [],
+            [],
+            [],
+        )
         assert journal.queries.counts().ignored == 1
         assert journal.queries.history(said.utterance_id).decisions[0].reason == "said again"
 

@@ -85,7 +85,11 @@ def evidence(journal: Journal) -> dict[str, str]:
 
 
 def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
-    assert (journal.dialogue.kept().draft, journal.dialogue.kept().operator, journal.dialogue.last_entry()) == (
+    assert (
+        journal.dialogue.load_state().draft,
+        journal.dialogue.load_state().operator,
+        journal.dialogue.last_entry(),
+    ) == (
         None,
         None,
         None,
@@ -96,11 +100,11 @@ def test_what_is_held_is_there_after_a_restart_and_is_not_read_again(journal: Jo
     pending = held(journal, 1, said(journal, 2))
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert again.dialogue.kept().draft == pending
-        assert again.dialogue.kept().operator == "op-17"
-        assert list(again.queries.unread()) == []
+        assert again.dialogue.load_state().draft == pending
+        assert again.dialogue.load_state().operator == "op-17"
+        assert list(again.queries.unread_utterances()) == []
         assert again.queries.counts().heard == 2
-        assert (again.queries.counts().accepted, again.outbox.unsettled()) == (0, 0)
+        assert (again.queries.counts().accepted, again.outbox.count_unsettled()) == (0, 0)
 
 
 def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal: Journal) -> None:
@@ -121,7 +125,7 @@ def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> No
     kept = journal.queries.kept(pending.utterance_id)
     assert kept is not None
     assert kept.verdict == TAKEN_BACK
-    assert journal.outbox.unsettled() == 0
+    assert journal.outbox.count_unsettled() == 0
 
 
 def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
@@ -176,11 +180,11 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     first = commit(journal, held(journal, 1))
     second = commit(journal, draft(said(journal, 2), act=Act.AMEND, replaces=first.event_id))
     third = commit(journal, draft(said(journal, 3), act=Act.AMEND, replaces=second.event_id))
-    assert journal.dialogue.turned_down(third.event_id) == {}
+    assert journal.dialogue.refused_chain(third.event_id) == {}
     journal.outbox.settle(second.event_id, Receipt(second.event_id, ReceiptOutcome.REFUSED, ("invalid:/quantity",)))
-    assert journal.dialogue.turned_down(third.event_id) == {second.event_id: first.event_id}
+    assert journal.dialogue.refused_chain(third.event_id) == {second.event_id: first.event_id}
     journal.outbox.dead_letter(third.event_id, "packet_too_large", lambda event: event)
-    assert journal.dialogue.turned_down(third.event_id) == {
+    assert journal.dialogue.refused_chain(third.event_id) == {
         third.event_id: second.event_id,
         second.event_id: first.event_id,
     }
@@ -205,9 +209,9 @@ def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: 
     journal.turn([parked], None, "op-17", render)
     assert [kept.utterance_id for kept in journal.review.under_review()] == [pending.utterance_id]
     assert journal.queries.history(pending.utterance_id).fields == {"pallet_id": "007"}
-    assert list(journal.queries.unread()) == []
+    assert list(journal.queries.unread_utterances()) == []
     journal.review.retry(pending.utterance_id, "a person")
-    assert [one.utterance_id for one in journal.queries.unread()] == [pending.utterance_id]
+    assert [one.utterance_id for one in journal.queries.unread_utterances()] == [pending.utterance_id]
 
 
 def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal) -> None:
@@ -215,10 +219,10 @@ def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal
     parked = (Park(pending.utterance_id, "unanswered", {}), Park(other.utterance_id, "unanswered", {}))
     journal.turn(parked, pending, "op-17", render)
     for accepted in (draft(other), pending):
-        assert journal.dialogue.kept().draft == pending
+        assert journal.dialogue.load_state().draft == pending
         entry = journal.queries.entry_of(accepted, ACCEPT)
         journal.accept(entry, ACCEPT, "kim", None, partial(render, entry))
-    assert (journal.dialogue.kept().draft, journal.dialogue.kept().operator) == (None, "op-17")
+    assert (journal.dialogue.load_state().draft, journal.dialogue.load_state().operator) == (None, "op-17")
 
 
 def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
@@ -226,9 +230,9 @@ def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
     unknown = Note("nobody-said-this", READ, HEEDED)
     with pytest.raises(LookupError):
         journal.turn([unknown, agreed(pending)], None, "op-18", render)
-    assert journal.dialogue.kept().draft == pending
-    assert journal.dialogue.kept().operator == "op-17"
-    assert journal.outbox.unsettled() == 0
+    assert journal.dialogue.load_state().draft == pending
+    assert journal.dialogue.load_state().operator == "op-17"
+    assert journal.outbox.count_unsettled() == 0
 
 
 def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(tmp_path: Path) -> None:
@@ -243,8 +247,8 @@ def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(t
     (tmp_path / "journal.db").write_bytes(before_the_commit)
     with Journal.open(tmp_path) as journal:
         assert journal.outbox.due(10) == [committed]
-        assert journal.dialogue.kept().draft is None
-        assert list(journal.queries.unread()) == [], "what it rests on makes no second entry"
+        assert journal.dialogue.load_state().draft is None
+        assert list(journal.queries.unread_utterances()) == [], "what it rests on makes no second entry"
         assert set(evidence(journal).values()) == {"needed"}
 
 
@@ -274,7 +278,7 @@ def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: P
         last = rebuilt.dialogue.last_entry()
         assert last is not None
         assert (last.draft.act, last.draft.replaces, last.fields["quantity"]) == (Act.AMEND, first.event_id, 15)
-        assert rebuilt.dialogue.kept().draft is None
+        assert rebuilt.dialogue.load_state().draft is None
         assert len(rebuilt.review.under_review()) == 1
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         (support,) = db.execute("SELECT support FROM entries WHERE sequence = 1").fetchone()
@@ -290,12 +294,18 @@ def test_what_stands_is_what_nothing_replaced_and_nobody_refused(journal: Journa
     commit(journal, replace(held(journal, 5), act=Act.CANCEL, replaces=second.event_id))
     journal.outbox.settle(third.event_id, Receipt(third.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
     before = NOON - timedelta(minutes=1)
-    assert [fields["pallet_id"] for fields in journal.queries.standing("pallet-move", before)] == ["750", "743"]
+    assert [fields["pallet_id"] for fields in journal.queries.fields_of_standing("pallet-move", before)] == [
+        "750",
+        "743",
+    ]
     refused = commit(journal, replace(held(journal, 6), act=Act.AMEND, replaces=fourth.event_id), pallet_id="760")
     journal.outbox.settle(refused.event_id, Receipt(refused.event_id, ReceiptOutcome.REFUSED, ("invalid:/dock",)))
-    assert [fields["pallet_id"] for fields in journal.queries.standing("pallet-move", before)] == ["750", "743"]
-    assert journal.queries.standing("stock-count", before) == ()
-    assert journal.queries.standing("pallet-move", datetime.now(UTC)) == ()
+    assert [fields["pallet_id"] for fields in journal.queries.fields_of_standing("pallet-move", before)] == [
+        "750",
+        "743",
+    ]
+    assert journal.queries.fields_of_standing("stock-count", before) == ()
+    assert journal.queries.fields_of_standing("pallet-move", datetime.now(UTC)) == ()
 
 
 def test_what_somebody_else_has_recorded_is_refused_to_whoever_corrects_it(journal: Journal) -> None:
@@ -339,9 +349,9 @@ def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) 
     journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert again.dialogue.kept().context == context
+        assert again.dialogue.load_state().context == context
         again.turn([], None, "op-17", render)
-        assert again.dialogue.kept().context == NOTHING_STANDS
+        assert again.dialogue.load_state().context == NOTHING_STANDS
 
 
 def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal: Journal) -> None:
@@ -406,5 +416,5 @@ def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> 
     journal.outbox.settle(taking(journal, 2, context).event_id, None)
     erased = journal.erasing.operator("op-17", "a clerk", dict)
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
-    kept = journal.dialogue.kept()
+    kept = journal.dialogue.load_state()
     assert (kept.operator, kept.context) == (None, NOTHING_STANDS)

@@ -34,7 +34,7 @@ def test_events_of_these_numbers_are_owed_again_as_it_was_sent(journal: Journal)
         settled(journal, row)
     assert journal.outbox.reopen(3, 9) == 2
     assert journal.outbox.due(9) == rows[2:]
-    assert (journal.outbox.unsettled(), journal.queries.counts().applied) == (2, 2)
+    assert (journal.outbox.count_unsettled(), journal.queries.counts().applied) == (2, 2)
 
 
 def test_others_stay_settled(journal: Journal) -> None:
@@ -59,7 +59,7 @@ def test_it_is_settled_again_by_the_next_receipt(journal: Journal) -> None:
     settled(journal, row)
     journal.outbox.reopen(1, 1)
     settled(journal, row, ReceiptOutcome.DUPLICATE)
-    assert (journal.outbox.unsettled(), journal.queries.counts().duplicate, journal.queries.counts().applied) == (
+    assert (journal.outbox.count_unsettled(), journal.queries.counts().duplicate, journal.queries.counts().applied) == (
         0,
         1,
         0,
@@ -70,7 +70,7 @@ def test_a_number_that_was_never_given_reopens_nothing(journal: Journal) -> None
     (row,) = committed(journal, 1)
     settled(journal, row)
     assert journal.outbox.reopen(2, 9) == 0
-    assert journal.outbox.unsettled() == 0
+    assert journal.outbox.count_unsettled() == 0
 
 
 def test_the_last_event_is_known_settled_or_not(journal: Journal) -> None:

@@ -73,7 +73,7 @@ class Desk:
 
     @property
     def parked(self) -> int:
-        return self.journal.review.how_many()
+        return self.journal.review.count_under_review()
 
 
 @pytest.fixture
@@ -350,10 +350,10 @@ def bench(tmp_path: Path, rules: Rules) -> Bench:
 def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal, tmp_path: Path) -> None:
     sent = f"{PALLET}37024\x1d"
     journal.begin(scanned_utterance("pallet-move", sent, "Tester 1900"))
-    [unread] = journal.queries.unread()
+    [unread] = journal.queries.unread_utterances()
     assert (unread.source, unread.typed, unread.device) == (SCANNER, sent, "Tester 1900")
     assert sent not in repr(unread)
-    [flac] = evidence.recordings(tmp_path)
+    [flac] = evidence.list_recordings(tmp_path)
     alone, _ = evidence.recover(flac)
     assert (alone.typed, alone.device) == (sent, "Tester 1900")
 

@@ -73,7 +73,7 @@ def test_what_comes_for_an_event_that_made_room_meanwhile_changes_nothing(
 ) -> None:
     event_id = forgotten(desk)
     note(desk, late(event_id))
-    assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
     assert TURNED_DOWN == []
 
 

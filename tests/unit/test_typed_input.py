@@ -80,7 +80,7 @@ WHOLE = "Pallet 742, twelve units, dock B."
 def test_what_is_typed_is_on_disk_before_anything_reads_it(bench: Bench) -> None:
     type_and_go_down(bench, WHOLE)
     with Journal.inspect(bench.directory) as journal:
-        [unread] = journal.queries.unread()
+        [unread] = journal.queries.unread_utterances()
     assert (unread.source, unread.typed) == (KEYBOARD, WHOLE)
     assert WHOLE not in repr(unread)
 
@@ -130,7 +130,7 @@ def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybod
         assert found is not None
         assert found.source == KEYBOARD
         assert dict(found.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-        assert list(journal.queries.unread()) == []
+        assert list(journal.queries.unread_utterances()) == []
 
 
 @pytest.mark.parametrize("broken", ["caf\udce9", "\ud83d"])
@@ -154,7 +154,7 @@ def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> N
         "typed: found a line of 65537 bytes, allowed are 65536; nothing of it is kept: type it as sentences"
     )
     with Journal.inspect(bench.directory) as journal:
-        assert [utterance.typed for utterance in journal.queries.unread()] == [fits]
+        assert [utterance.typed for utterance in journal.queries.unread_utterances()] == [fits]
 
 
 def test_a_typed_sentence_is_asked_about_like_a_spoken_one(bench: Bench) -> None:

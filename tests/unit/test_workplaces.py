@@ -190,7 +190,7 @@ def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_pa
     run(parts_of(tmp_path), play)
     with Journal.open(tmp_path) as journal:
         (waits,) = journal.review.under_review()
-        (unread,) = journal.queries.unread()
+        (unread,) = journal.queries.unread_utterances()
     assert (waits.form, dict(waits.fields)) == ("stock-count", {"item": "B714", "quantity": 14, "location": "A01"})
     assert unread.form == "temperature", "no form at hand: it waits for an agent that has it"
 

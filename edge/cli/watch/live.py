@@ -62,7 +62,9 @@ async def tell_changes(
 
 def _kept(journal: Journal) -> Kept:
     found = journal.queries
-    return Kept(found.counts(), journal.outbox.how_many_sent(), journal.review.how_many(), found.entries(_LATEST))
+    return Kept(
+        found.counts(), journal.outbox.count_sent(), journal.review.count_under_review(), found.entries(_LATEST)
+    )
 
 
 class Viewer:

@@ -128,7 +128,7 @@ def _inherit(former: Device, heir: Device, state: Path) -> None:
 
 def _unsettled(device: Device) -> int:
     with Journal.inspect(device.state) as journal:
-        return journal.outbox.unsettled()
+        return journal.outbox.count_unsettled()
 
 
 def removed(run: Run) -> Tally:
@@ -192,7 +192,7 @@ def _life(device: Device) -> None:
 
 def _owes_nothing(device: Device) -> bool:
     with Journal.inspect(device.state) as journal:
-        return journal.outbox.unsettled() == 0 and journal.queries.counts().applied >= len(device.noted.kept)
+        return journal.outbox.count_unsettled() == 0 and journal.queries.counts().applied >= len(device.noted.kept)
 
 
 def _counted(rows: list[dict[str, Any]], devices: Mapping[str, Noted]) -> Tally:
