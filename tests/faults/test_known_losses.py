@@ -68,12 +68,12 @@ class Scene:
         """Wait until it holds; how long that took."""
         start = self.loop.time()
         while not condition():
-            assert self.loop.time() - start < PATIENCE_S, f"applied {self.applied}, owed {self.outbox.unsettled()}"
+            assert self.loop.time() - start < PATIENCE_S, f"applied {self.applied}, owed {self.outbox.count_unsettled()}"
             self.wait(0.5)
         return self.loop.time() - start
 
     def settled(self) -> bool:
-        return self.outbox.unsettled() == 0
+        return self.outbox.count_unsettled() == 0
 
     @property
     def applied(self) -> list[int]:
@@ -98,7 +98,7 @@ def test_a_row_is_not_deleted_before_it_is_sent(scene: Scene) -> None:
     scene.broker.passable = False
     scene.say(1, 2, 3)
     scene.wait(30)
-    assert scene.outbox.unsettled() == 3
+    assert scene.outbox.count_unsettled() == 3
     scene.fuse.end_after(1)
     scene.say(4)
     assert not scene.device.alive, "nor does it live in the memory of the process"

@@ -63,7 +63,7 @@ class Outbox(Protocol):
         """What became of each event, by its number: `waiting`, `settled`, `refused` or `dead`."""
         ...
 
-    def unsettled(self) -> int:
+    def count_unsettled(self) -> int:
         """How many events are owed."""
         ...
 
@@ -124,13 +124,13 @@ class ModelOutbox:
     def last(self) -> OutboxRow | None:
         return list(self._rows.values())[-1].row if self._rows else None
 
-    def unsettled(self) -> int:
+    def count_unsettled(self) -> int:
         return sum(not known.settled for known in self._rows.values())
 
-    def owes(self, event_id: str) -> bool:
+    def is_event_pending(self, event_id: str) -> bool:
         return event_id in self._rows and not self._rows[event_id].settled
 
-    def sent(self, event_id: str) -> None:
+    def mark_sent(self, event_id: str) -> None:
         self._commit("sent", self._rows[event_id].row.sequence, lambda: None)
 
     def settle(self, event_id: str, receipt: Receipt | None) -> bool:
@@ -269,13 +269,13 @@ class RealOutbox:
     def last(self) -> OutboxRow | None:
         return self._journal.outbox.last()
 
-    def unsettled(self) -> int:
+    def count_unsettled(self) -> int:
         return self._journal.outbox.count_unsettled()
 
-    def owes(self, event_id: str) -> bool:
+    def is_event_pending(self, event_id: str) -> bool:
         return self._journal.outbox.is_event_pending(event_id)
 
-    def sent(self, event_id: str) -> None:
+    def mark_sent(self, event_id: str) -> None:
         with self._about("sent", self._numbers[event_id]):
             self._journal.outbox.mark_sent(event_id)
 

@@ -242,7 +242,7 @@ class _Run:
         assert not self._broken, f"an error nobody expected: {self._broken}"
         if not self._device.alive:
             return "the device has not started again"  # and nobody else may look into its journal
-        if owed := self._device.outbox.unsettled():
+        if owed := self._device.outbox.count_unsettled():
             return f"{owed} events are still owed"
         fates = self._device.outbox.fates()
         expected, rows = [], dict(self._tables.rows())
