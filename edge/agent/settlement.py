@@ -1,7 +1,7 @@
-"""Outbox settlement: what became of each event is put into the journal: sent, settled, owed again, set aside.
+"""Outbox settlement: stores each event's outcome in the journal: sent, settled, pending again, dead letter.
 
-Apart from what decides it (`deliver.relay`) and what drives that (`delivery`): a disk that is full for a while keeps an
-outcome from being noted, and then the event stays owed until there is room.
+Separate from the decision (`deliver.relay`) and the loop that drives it (`delivery`): on a full disk the outcome is
+retried until there is space, and the event stays pending.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ from edge.keep.journal_thread import JournalThread
 logger = logging.getLogger(__name__)
 
 REOPENED_AT_ONCE = 10_000
-"""So many events are owed again in one transaction: about 150 ms, in which the journal can keep nothing else."""
+"""Limit of events reopened in one transaction: about 150 ms, during which the journal is blocked."""
 
 OVERTAKEN = {
     "sequence_reused": "its numbers were used before",
     "another_instance": "another journal of this device has gone on since",
 }
-"""The inventory's reasons for refusals that one event of the device after another will meet, and what they mean."""
+"""The inventory's reasons for rejections that every further event would meet too, and their meanings."""
 
-UNKNOWN = "which this device never sent, or has removed since to make room"  # What is answered so late changes nothing.
+UNKNOWN = "which this device never sent, or has removed since to make room"  # Such an answer changes nothing.
 
-UNDELIVERABLE = "undeliverable"  # What the operator is told of a dead letter; what the broker said is in the log.
+UNDELIVERABLE = "undeliverable"  # A dead letter's reason for the operator; the log has the broker's.
 Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that change the journal.
 
 
 class Settlement:
-    """Notes outcomes in one journal, one at a time."""
+    """Stores outcomes in one journal, one at a time."""
 
     def __init__(
         self, executor: JournalThread, heartbeat: Callable[[], None], turned_down: Callable[[Receipt], None]
     ) -> None:
-        """`heartbeat` is called before each wait for room on the disk.
+        """`heartbeat` is called before each wait for disk space.
 
-        `turned_down` hears, once, what the inventory does not take, and what will never reach it.
+        `turned_down` is called once for each rejected event and each dead letter.
         """
         self._executor = executor
         self._heartbeat = heartbeat
         self._turned_down = turned_down
-        self.nothing_owed = asyncio.Event()  # Set while every event that was written is settled.
-        self.sent_again = 0  # How many settled events the inventory turned out to lack.
-        self._is_doubted = False  # Whether it was told that somebody claims that without proof.
+        self.nothing_owed = asyncio.Event()  # Set while no event is pending.
+        self.sent_again = 0  # Settled events that the inventory lacked.
+        self._is_doubted = False  # Whether an overtaking without proof was logged.
         self.superseded: Misconfigured | None = None
-        """What is wrong with a journal that is an older copy, or beside a copy: it must use up no more numbers."""
+        """The error for a journal that is an older copy, or used beside a copy: it must use no more numbers."""
 
     async def refresh(self) -> None:
-        """See whether anything is owed."""
+        """Set `nothing_owed` if no event is pending."""
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
     async def note(self, outcome: Outcome) -> None:
-        """Note it; on a full disk as soon as there is room, for until then the event stays owed.
+        """Store an outcome; on a full disk retry until there is space.
 
-        Nothing else is delivered meanwhile.
+        The event stays pending and delivery is blocked meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
         await self._executor.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._heartbeat())
@@ -87,7 +87,7 @@ class Settlement:
         elif receipt is not None and receipt.turned_down:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
             logger.warning("the inventory %s %s: %s", does, event_id, ", ".join(receipt.reasons))
-            if struck.was_owed:  # the same answer comes again, to the question at each connection
+            if struck.was_owed:  # the inventory repeats the answer at each connection
                 self._turned_down(receipt)
         if struck.unsettled == 0:
             self.nothing_owed.set()
@@ -124,7 +124,7 @@ class Settlement:
             )
         newest = await self._executor(lambda journal: journal.outbox.last())
         reopened = 0
-        # From the end, so that a crash in between leaves no gap behind which nothing is owed.
+        # From the end, so that after a crash the pending events still reach to the newest.
         for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
             lowest = max(first, last - REOPENED_AT_ONCE + 1)
             reopened += await self._executor(partial(_reopened, first=lowest, last=last))
@@ -153,10 +153,10 @@ def _reopened(journal: Journal, first: int, last: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Struck:
-    """What was found when an event was struck off."""
+    """The result of settling an event."""
 
     was_owed: bool
-    is_ours: bool
+    is_ours: bool  # Whether the journal has the event.
     unsettled: int
     newest: int  # The last number of the journal.
 

@@ -1,7 +1,6 @@
-"""What the inventory publishes to a site, as it arrives: checked, kept over restarts, the latest version at hand.
+"""The inventory's signed publications to a site: verified on arrival, stored in the journal, the latest version current.
 
-Lists of expected receipts, for whoever decides; the roster, for whoever lets operators sign on; master data in
-`site_catalogue`.
+Lists of expected receipts and the roster are here; master data is in `site_catalogue`.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ from edge.keep.signed import ListResult, SignedLists
 
 logger = logging.getLogger(__name__)
 
-ROSTER = "roster"  # As the journal names it: a site has one.
+ROSTER = "roster"  # The roster's key in the journal; a site has one.
 
 DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
-"""What stands between the name of a device and the last level of its topics."""
+"""Topic levels between a device's name and the last level of its topics."""
 
 
 class Versioned(Protocol):
-    """What is published, one version in the place of the other."""
+    """A publication whose newer version replaces the older."""
 
     @property
     def version(self) -> int:
-        """Higher each time."""
+        """Higher with each publication."""
 
     @property
     def withdrawn(self) -> bool:
-        """Whether there is none any more."""
+        """Whether it withdraws the publication."""
 
 
 One = TypeVar("One", bound=Versioned)
@@ -52,28 +51,28 @@ One = TypeVar("One", bound=Versioned)
 
 @dataclass(frozen=True, slots=True)
 class Published(Generic[One]):
-    """What of one kind is published to a site: where, and how it is read and kept."""
+    """One kind of publication: its topics, parser and table."""
 
-    kind: str  # What one of them is called in the log.
-    topics: str  # The filter that is to be subscribed to.
-    carries: Callable[[str], bool]  # Whether one may come on this topic.
-    about: Callable[[str], str]  # What is published on a topic, as the journal names it; raises MalformedMessage.
-    read: Callable[[bytes, str, PublicKey], One]  # The message about that; raises MalformedMessage, Forged.
-    lists: Callable[[JournalReader], SignedLists]  # Where they are kept.
+    kind: str  # Its name in the log.
+    topics: str  # The topic filter to subscribe to.
+    carries: Callable[[str], bool]  # Whether a topic is one of these.
+    about: Callable[[str], str]  # The subject of a topic, its key in the journal; raises MalformedMessage.
+    read: Callable[[bytes, str, PublicKey], One]  # Verifies and parses a payload; raises MalformedMessage, Forged.
+    lists: Callable[[JournalReader], SignedLists]  # The table that stores them.
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one was not taken."""
+    """Why a message was refused."""
 
-    reason: str  # old, forged, malformed, or what whoever looked at it says.
-    about: str | None = None  # What it was about, where its topic says so.
-    version: int | None = None  # Of what was refused, where it was signed.
-    told: str | None = None  # What is wrong with it, for a person.
+    reason: str  # old, forged, malformed, or the reason of NotAdmitted.
+    about: str | None = None  # The subject, where its topic names one.
+    version: int | None = None  # The refused version, where the signature is valid.
+    told: str | None = None  # The details, for a person.
 
 
 class NotAdmitted(Exception):
-    """It is signed, and this device cannot work with it."""
+    """The signature is valid, but this device cannot use the content."""
 
     def __init__(self, reason: str, told: str) -> None:
         super().__init__(told)
@@ -81,11 +80,11 @@ class NotAdmitted(Exception):
 
 
 async def _admit_all(_about: str, _one: object) -> None:
-    """Nothing speaks against any."""
+    """Admit every message."""
 
 
 class SignedInbox(Generic[One]):
-    """What of one kind this device has taken. Belongs to the loop."""
+    """Receives one kind of publication, and has the latest of each. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -100,12 +99,12 @@ class SignedInbox(Generic[One]):
         admit: Callable[[str, One], Awaitable[None]] = _admit_all,
         floor: Callable[[str], int] = lambda _: 0,
     ) -> None:
-        """`key` is whose word is taken; without one none is. `heartbeat` is called while one waits for room.
+        """`key` verifies messages; None refuses all. `heartbeat` is called while a message waits for disk space.
 
-        Of what is published about something, `floor` is the lowest version that is taken.
+        `floor` returns a subject's lowest accepted version.
 
-        `took` hears which is the latest now, `refused` why one was not taken. `admit` looks at one that is signed and
-        newer before it is kept, and raises NotAdmitted.
+        `took` is called with each new version, `refused` with each refusal. `admit` checks a newer signed version
+        before it is stored, and raises NotAdmitted.
         """
         self._published = published
         self._site = site
@@ -121,12 +120,12 @@ class SignedInbox(Generic[One]):
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What is to be subscribed to."""
+        """The topics to subscribe to; none without a key."""
         return () if self._key is None else (self._published.topics,)
 
     async def receive(self, message: Delivered) -> None:
-        """Keep it, if it is one; else say in the log why not. When this returns the broker may forget it."""
-        if self._key is None:  # a subscription that the broker remembers from when the settings named a key
+        """Store a message, or log why it is refused. The caller acknowledges it afterwards."""
+        if self._key is None:  # the broker still has the subscription from when the settings had a key
             return
         kind, where, about = self._published.kind, in_one_line(message.topic), None
         try:
@@ -183,7 +182,7 @@ class SignedInbox(Generic[One]):
             self._took(about, one)
 
     def _kept_from(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
-        """What an earlier run has taken; once more only what the key signed, which may be another one since."""
+        """The stored messages, verified again, since the key or the floor may have changed."""
         found = {}
         for about, body in self._published.lists(journal).bodies(self._site):
             try:
@@ -191,7 +190,7 @@ class SignedInbox(Generic[One]):
                 if one.version < (floor := self._floor(about)):
                     raise MalformedMessage(f"/version: {one.version} is below {floor}, where deliver.floors begins")
                 found[about] = one
-            except ValueError as fault:  # MalformedMessage, or a name that somebody wrote into the file
+            except ValueError as fault:  # MalformedMessage, or an invalid name in an edited journal
                 logger.warning(
                     "%s: the %s that is kept is set aside: %s", in_one_line(about), self._published.kind, fault
                 )
@@ -199,12 +198,12 @@ class SignedInbox(Generic[One]):
 
 
 class ExpectedReceipts:
-    """What is expected, as far as this device knows. Belongs to the loop; `at_hand` may be asked from any thread."""
+    """The lists of expected receipts. Use it in the event loop only; `at_hand` is thread-safe."""
 
     def __init__(
         self, settings: Settings, key: PublicKey | None, executor: JournalThread, heartbeat: Callable[[], None]
     ) -> None:
-        """As the inbox it comes to."""
+        """Parameters as of SignedInbox."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.expected(prefix, site, "")
 
@@ -215,7 +214,7 @@ class ExpectedReceipts:
         lists = Published(
             "list of expected receipts",
             Topics.expected(prefix, site),
-            # The topics of a device that is named "expected" begin so too: a level less deep, or those of its clips.
+            # A device named "expected" has topics with the same prefix: one level shorter, or those of its clips.
             carries=lambda topic: (
                 topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in DEVICE_LEVELS
             ),
@@ -228,7 +227,7 @@ class ExpectedReceipts:
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def current(self) -> Expectations:
-        """What is expected now."""
+        """The current lists."""
         return self._at_hand
 
     def _took(self, about: str, one: ExpectedList) -> None:
@@ -237,7 +236,7 @@ class ExpectedReceipts:
 
 
 class SiteCrew:
-    """Who may sign on, as far as this device knows: those of the settings while no roster is there."""
+    """The operators that may sign on: the roster's, or those of the settings where there is none."""
 
     def __init__(
         self,
@@ -247,7 +246,7 @@ class SiteCrew:
         heartbeat: Callable[[], None],
         changed: Callable[[tuple[Operator, ...] | None], None],
     ) -> None:
-        """`changed` hears who may sign on from now on."""
+        """`changed` is called with the new operators."""
         topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
         roster = Published(
             ROSTER,
@@ -266,12 +265,12 @@ class SiteCrew:
         )
 
     def operators(self) -> tuple[Operator, ...] | None:
-        """Who may sign on; None: nobody needs to."""
+        """The operators that may sign on; None: no sign-on is needed."""
         one = self.inbox.latest.get(ROSTER)
         return self._settled if one is None or one.withdrawn else one.operators
 
     def status(self) -> dict[str, Any] | None:
-        """Which roster is in force, and why the last one that came was not taken: no name, and no number."""
+        """The current roster's version, and why a later one was refused; without operators' names and numbers."""
         one = self.inbox.latest.get(ROSTER)
         known: dict[str, Any] = {} if one is None else {"version": one.version}
         return known | ({} if self._refusal is None else {"refused": self._refusal}) or None
@@ -286,7 +285,7 @@ class SiteCrew:
 
 
 def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
-    """Who may sign on, before an agent has opened the journal; None: nobody needs to. Raises Misconfigured."""
+    """The operators at the start, from the journal read-only; None: no sign-on is needed. Raises Misconfigured."""
     key, settled = pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
     if key is None:
         return settled
@@ -300,6 +299,6 @@ def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
 
 
 def names_of(operators: Iterable[Operator] | None) -> tuple[str, ...]:
-    """All that they sign on with, numbers and names."""
+    """All words that they sign on with, numbers and names."""
     said = (name for one in operators or () for name in (one.number or "", *one.spoken))
     return tuple(dict.fromkeys(filter(None, said)))

@@ -1,7 +1,7 @@
-"""The site's master data on the device: what was published for it, looked at, kept, and put in force between entries.
+"""The site's master data on the device: published versions are validated, stored, and activated between entries.
 
-What the inventory published wins over the files beside the settings, kind by kind. One that a form at hand cannot be
-filled with is not taken: the device goes on with what it has, and says why on its status topic.
+A published kind overrides the file of that kind beside the settings. A version that breaks a loaded form is refused:
+the device keeps the current one, and reports the reason on its status topic.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ from edge.keep.journal_thread import JournalThread
 
 logger = logging.getLogger(__name__)
 
-BREAKS_FORM = "breaks_form"  # Why master data are not taken with which a form at hand could not be filled.
+BREAKS_FORM = "breaks_form"  # Reason for refusing master data with which a loaded form cannot be filled.
 
-LONGEST = 300  # Characters of what the status topic tells a person.
+LONGEST = 300  # Limit of characters of a refusal's details on the status topic.
 
-MOST_KINDS = 200  # That the status topic tells of; the journal keeps as many.
+MOST_KINDS = 200  # Limit of kinds on the status topic; the journal has the same.
 
-LOOK_S = 0.1  # How often it is seen whether what a form is to be filled with has been looked at.
+LOOK_S = 0.1  # Poll interval, with a heartbeat, while new data is validated in a thread.
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal(Generic[Made]):
-    """Who works with the master data."""
+    """How new master data is activated."""
 
     make: Callable[[tuple[MasterData, ...]], Made]
-    """Makes of what is published what will be worked with, in a thread; raises Misconfigured where it cannot."""
-    ready: Callable[[Made], None]  # Hears of that once it is kept.
-    in_force: Callable[[], Mapping[str, int]]  # The version of each kind that is worked with.
+    """Prepares the published data for use, in a thread; raises Misconfigured where it is unusable."""
+    ready: Callable[[Made], None]  # Called with the prepared data once it is stored.
+    in_force: Callable[[], Mapping[str, int]]  # The active version of each kind.
     unheard: Callable[[], Sequence[str]] = tuple
-    """The published words in force that this device's recogniser does not know: they are understood where typed."""
+    """The active published words that are missing in the device's recogniser; typed, they are understood."""
 
 
 KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
-"""Nobody does: what comes is kept for who will."""
+"""Stores master data without activating it; the next agent does."""
 
 
 class SiteCatalogue(Generic[Made]):
-    """What is published for the site, as far as this device has taken it. Belongs to the loop."""
+    """Receives and activates the site's master data. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -68,13 +68,13 @@ class SiteCatalogue(Generic[Made]):
         heartbeat: Callable[[], None],
         renewal: Renewal[Made],
     ) -> None:
-        """As the inbox it comes to."""
+        """Parameters as of SignedInbox; `renewal` activates new data."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.catalogue(prefix, site, "")[: -len("/latest")]
         published = Published(
             "catalogue",
             Topics.catalogue(prefix, site),
-            # The topics of a device that is named "catalogue" begin so too, and are a level less deep.
+            # A device named "catalogue" has topics with the same prefix, one level shorter.
             carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
             about=lambda topic: kind_of(prefix, site, topic),
             read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
@@ -97,7 +97,7 @@ class SiteCatalogue(Generic[Made]):
         )
 
     def status(self) -> dict[str, Any] | None:
-        """Of each kind which version is in force, which waits for a restart, and why the last one was not taken."""
+        """For each kind, the active version, the one that needs a restart, and why the last one was refused."""
         runs = self._renewal.in_force()
         kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:MOST_KINDS]
         told = {kind: self._status_of(kind, runs.get(kind)) for kind in kinds}
@@ -117,7 +117,7 @@ class SiteCatalogue(Generic[Made]):
         return said
 
     async def _admit(self, kind: str, one: MasterData) -> None:
-        """See that the device can work with it, together with what else it has; keep what was made of it at hand."""
+        """Validate new data together with the other current kinds, and keep the result for `ready`."""
         published = tuple({**self.inbox.latest, kind: one}.values())
 
         def attempt() -> Made | Misconfigured:
@@ -128,7 +128,7 @@ class SiteCatalogue(Generic[Made]):
 
         async with asyncio.TaskGroup() as group:
             trying = group.create_task(asyncio.to_thread(attempt))
-            while not trying.done():  # a grammar that is new takes a second of a processor, and more on a small box
+            while not trying.done():  # compiling a new grammar takes a second, more on a small device
                 self._heartbeat()
                 await asyncio.wait([trying], timeout=LOOK_S)
         if isinstance(made := trying.result(), Misconfigured):
@@ -148,7 +148,7 @@ class SiteCatalogue(Generic[Made]):
 
 
 def published_at_start(settings: Settings) -> tuple[MasterData, ...]:
-    """What this device has taken, before an agent has opened the journal. Raises Misconfigured."""
+    """The stored master data at the start, from the journal read-only. Raises Misconfigured."""
     key = pinned_key(settings.deliver.decisions_key)
     if key is None:
         return ()
@@ -163,22 +163,22 @@ def published_at_start(settings: Settings) -> tuple[MasterData, ...]:
 
 
 def _floor(settings: Settings, kind: str) -> int:
-    """The lowest version of a kind that is taken."""
+    """The lowest accepted version of a kind."""
     return settings.deliver.floor(f"catalogue/{kind}")
 
 
 def _read(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
     try:
         return read_master(body.encode(), site, kind, key)
-    except MalformedMessage:  # another key's, since: the inbox says so
+    except MalformedMessage:  # signed with a former key; the inbox logs it
         return None
 
 
 def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalogue:
-    """What these forms are filled with: the files beside the settings, under what the inventory published.
+    """The catalogue for these forms: the files beside the settings, overridden by the published data.
 
-    Where that cannot be, since a form was changed on this device, the files alone: a device that did not start could be
-    sent nothing better. Raises Misconfigured for files that cannot be used.
+    Where the published data breaks a form that was changed on this device, the files alone: a device that does not
+    start could not receive better data. Raises Misconfigured for unusable files.
     """
     files = Catalogue.load(settings.catalogue_directory)
     if not (published := published_at_start(settings)):
@@ -193,7 +193,7 @@ def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalo
 
 
 def under(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
-    """The files under what is published. Raises Misconfigured where one of the forms could not be filled with it."""
+    """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.under(published)
     teach(forms, catalogue)
     return catalogue

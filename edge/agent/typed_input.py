@@ -1,9 +1,9 @@
-"""Typed and scanned input in the place of speech: its reading, and an utterance that says that nobody spoke.
+"""Typed and scanned input: its reading, and its utterance, which has no speech.
 
-The source of such an utterance is the keyboard, and so is the interpreter of its reading, which every event names.
-In the place of a recording it has a tenth of a second of digital silence, and beside it, in the same file, what was
-typed: so it is on disk before anything reads it, and can be read again after a crash. What was scanned is kept
-likewise, key by key as it came, with the name of the scanner; source and interpreter are the scanner.
+The source of a typed utterance and the interpreter of its reading, which every event names, are both the keyboard. Its
+recording is a tenth of a second of digital silence, with the typed text in the same file: so it is stored before it is
+read, and can be read again after a crash. A scan is stored likewise, key by key as received, with the scanner's name;
+its source and interpreter are the scanner.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.proposal import proposal
 
-KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.
+KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
-UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # The sources of what nobody said: their sound tells nothing.
+UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # Sources without speech: their sound has no meaning.
 
 SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
 LONGEST_LINE_BYTES = 64 * 1024
-"""A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
+"""Limit of a typed line: far beyond any entry, and below 16 MiB, the limit of a FLAC metadata block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Readers:
     """The readers of stored utterances, by their source."""
 
     rules: Rules
-    interpreter: Interpreter  # Of what was said.
-    typed_in: Language | None = None
+    interpreter: Interpreter  # For speech.
+    typed_in: Language | None = None  # A second language for typed text.
     sending: Sending = AS_DELIVERED
-    recogniser: Interpreter | None = None  # The device's own, where the interpreter asks others besides.
+    recogniser: Interpreter | None = None  # The device's own one for this form and language.
 
     def attend(self, utterance: Utterance) -> Attention:
         """A fresh `Attention` that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
@@ -53,28 +53,28 @@ class Readers:
         return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)
 
     async def _unspoken(self, utterance: Utterance) -> Reading:
-        """What was typed or scanned, read."""
+        """Parse typed text or a scan."""
         if utterance.source == SCANNER:
             return scanned(utterance, self.rules, self.sending)
         return typed(utterance.typed or "", self.rules, self.typed_in)
 
 
 def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:
-    """What the scanner sent, read. The two digits of a year are counted from the day of the scan."""
+    """Parse a scan. Two-digit years are relative to the day of the scan."""
     today = in_zone(utterance.heard_at, None).date()
     return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
 
 
 def sending(scan: Scan) -> Sending:
-    """What the settings say that the scanner sends."""
+    """The scanner's format in the settings."""
     return Sending(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
 def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
-    """What a typed line says, in words or figures.
+    """Read a typed line, in words or figures.
 
-    `besides` is another language than the one that is spoken in which it may be typed: that of the device's own words.
-    What says more in it is read in it; what takes something back in either is no entry in any.
+    `besides` is a second language for typed text: the device's own. The language that explains more of the line wins; a
+    line that takes something back in either is no entry in any.
     """
     readings = [_read(text, rules, rules.language)]
     if besides is None or besides is rules.language:
@@ -84,7 +84,7 @@ def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
     if any(takes_back(words, language) for language in (rules.language, besides)):
         readings = [reading for reading in readings if not reading.fields] or readings
     best = max(readings, key=_says)
-    # The dialogue knows the cues of the spoken language alone: it would take a whole correction for the next entry.
+    # The dialogue knows only the spoken language's cues: it would take a complete correction for the next entry.
     unknown = best is readings[-1] and best.act is Act.RECORD and corrects(words, besides)
     return _unclear(best) if unknown else best
 
@@ -93,7 +93,7 @@ def _read(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
     words = transcribed(text, form, catalogue, language)
     reading = proposal(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
-    # Whoever types means the device: nothing of it is talk, but for what says nothing at all.
+    # Typed text is always meant for the device: only a line without any content is talk.
     talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
     return _unclear(reading) if talk else reading
 
@@ -103,23 +103,23 @@ def _unclear(reading: Reading) -> Reading:
 
 
 def _says(reading: Reading) -> int:
-    """How much of it is understood: the fields that have a value, or a command."""
+    """How much is understood: 1 plus the number of fields with a value, or 0."""
     if reading.not_understood is not None:
         return 0
     return 1 + sum(said.value is not None for said in reading.fields.values())
 
 
 def pressed(asked: Act | Command, language: Language) -> str:
-    """What a key types that stands for a command, or for yes, no or cancel: the words for it."""
+    """The words that a key types for a command, yes, no or cancel."""
     return wording(Asked(Act.COMMAND, asked) if isinstance(asked, Command) else Asked(asked), language)
 
 
 def typed_utterance(
     form: str, text: str | None = None, closing: Closing = Closing.PAUSE, language: str | None = None
 ) -> Utterance:
-    """The utterance that typing `text` takes the place of; None where what is read of it comes from elsewhere.
+    """Make the utterance for typed text, which becomes its `typed`; None where its reading comes from elsewhere.
 
-    What is to be read is its `typed`. Raises UnreadableInput for a line that is too long.
+    Raises UnreadableInput for a line that is too long.
     """
     samples = len(SILENCE) // SAMPLE_BYTES
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
@@ -128,12 +128,12 @@ def typed_utterance(
 
 
 def scanned_utterance(form: str, scan: str, device: str, language: str | None = None) -> Utterance:
-    """The utterance of one scan, by the scanner of this name."""
+    """Make the utterance for a scan of the scanner named `device`."""
     return replace(typed_utterance(form, scan, language=language), source=SCANNER, device=device)
 
 
 def _line(text: str) -> str:
-    """The line as text that can be kept: half a character, or a byte that was none, shows as U+FFFD."""
+    """The line as valid UTF-8: lone surrogates and invalid bytes become U+FFFD. Raises UnreadableInput if too long."""
     line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if (found := len(line.encode())) > LONGEST_LINE_BYTES:
         raise UnreadableInput(

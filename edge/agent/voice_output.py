@@ -1,8 +1,8 @@
-"""Voice output: settings become a speaker, events become earcons and readbacks; and whether the operator hears them.
+"""Voice output: makes the speaker from the settings, turns events into earcons and readbacks, detects audibility.
 
-A headset may be switched on long after the device: until then each utterance is recorded, or not, by itself, and from
-then on entries are agreed with the operator. Once they are, they stay so. A speaker that vanishes is waited for: what
-is asked meanwhile goes to a person, unanswered.
+A headset may be switched on long after the device: until then one utterance is one entry, and from then on entries are
+agreed with the operator for good. A speaker that vanishes is reopened once it is back: questions asked meanwhile go to
+review, unanswered.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from edge.speak.wording import Phrasing
 logger = logging.getLogger(__name__)
 
 LOOKING_S = 5.0
-"""Who is to be heard waits no longer to know whether there is a speaker: it takes a tenth of a second, or for ever."""
+"""Timeout for finding a speaker: it takes a tenth of a second, or for ever."""
 
-LOOK_EVERY_S = 1.0  # How often it is looked whether a speaker has appeared: 5 ms of a processor each time.
+LOOK_EVERY_S = 1.0  # Poll interval for a new speaker; each poll takes 5 ms of a processor.
 
 AGAIN_S = 30.0
-"""A fault that comes and goes is put into words once in so long; each time its sound is heard. A voice that failed is
-asked again after the same while."""
+"""Shortest interval between prompts for the same recurring fault; its earcon plays each time. Also the retry interval
+of a voice that failed."""
 
 
 SOUNDS = {
@@ -52,13 +52,13 @@ SOUNDS = {
     Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
     Outcome.DEFER: Earcon.HEARD,
 }
-"""What is heard at once. Noise and talk are answered with silence."""
+"""The earcon for each outcome. Noise and talk are ignored silently."""
 
 
 def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
-    """The reply to a verdict where nobody holds a conversation: a sound, and what is said after it.
+    """The reply to a verdict without a dialogue: an earcon and a prompt.
 
-    `always`: entries heard surely are read back too.
+    `always`: certain entries are read back too.
     """
     if verdict.outcome in SOUNDS:
         yield Sound(SOUNDS[verdict.outcome])
@@ -80,7 +80,7 @@ async def _not_at_all() -> bool:
 
 
 class VoiceOutput:
-    """The voice of one agent. Everything but `deaf_to_itself` belongs to the loop."""
+    """The voice of one agent. Use it in the event loop only, except `deaf_to_itself`."""
 
     def __init__(
         self,
@@ -90,10 +90,10 @@ class VoiceOutput:
         blink: Callable[[], Awaitable[bool]] = _not_at_all,
         forms: Mapping[str, Form] = {},
     ) -> None:
-        """`form` is filled at the beginning; of the others of `forms` something may be told too.
+        """`form` is the first form; prompts may also be about the other `forms`.
 
-        `clients` are the connections that the settings name, for a voice of a service. `blink` lets sound cards be seen
-        that are new, as soon as nobody speaks; whether it did.
+        `clients` are the connections in the settings, for a service's voice. `blink` interrupts the microphone, unless
+        an utterance is in progress, so that new sound cards are detected; it returns whether it did.
         """
         language = settings.language.value
         self._settings = settings
@@ -109,22 +109,22 @@ class VoiceOutput:
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
         self.lack: str | None = None
-        """What the speaker lacked at the start, and what to do; None where there was one, or nothing is known yet."""
+        """Why there was no speaker at the start, with the remedy; None where there was one, and before the first try."""
         self._cut_off = False
         self._mute_since = float("-inf")
 
     def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
-        """The detector of speech that does not hear this voice; who speaks over it silences it."""
+        """Wrap the speech detector so that it ignores this voice; speech over the voice silences it."""
         return EchoSuppressed(scorer, self._own, time.monotonic, self._spoken_over)
 
     def _spoken_over(self) -> None:
-        """Called in the ear's thread, too."""
+        """Silence the voice and note that it was cut off. Also called in the ear's thread."""
         if self._loudspeaker.hush():
             self._cut_off = True
 
     async def run(self) -> None:
         """Speak until cancelled, whenever there is a speaker."""
-        lookout = Lookout(await asyncio.to_thread(playback_devices))  # before PortAudio is loaded, and looks for itself
+        lookout = Lookout(await asyncio.to_thread(playback_devices))  # before PortAudio is loaded and lists devices
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
@@ -139,7 +139,7 @@ class VoiceOutput:
                 await self._until_open(lookout)
 
     async def _until_open(self, lookout: Lookout) -> None:
-        """Return when there is a speaker, and it takes sound."""
+        """Return once a speaker is open."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
             if lookout.try_now(await asyncio.to_thread(playback_devices), time.monotonic()):
@@ -159,11 +159,11 @@ class VoiceOutput:
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether the settings take for granted that a speaker will be there."""
+        """Whether the settings require a speaker."""
         return self._settings.enabled is True
 
     async def is_heard(self) -> bool:
-        """Whether words can be heard now: there is a speaker, and a voice."""
+        """Whether prompts are audible now: there is a speaker and a voice; False after LOOKING_S seconds."""
         try:
             return await asyncio.wait_for(self._found(), LOOKING_S)
         except TimeoutError:
@@ -174,35 +174,35 @@ class VoiceOutput:
         return await self._loudspeaker.is_heard() and await self.has_voice()
 
     async def has_voice(self) -> bool:
-        """Whether there is a voice: of a service, or of this machine. One that failed is asked again after a while."""
+        """Whether there is a voice, a service's or this machine's. A failure is cached for AGAIN_S seconds."""
         if time.monotonic() - self._mute_since < AGAIN_S:
             return False
         try:
             await self._phrases.sound(self._phrasing.constant()[0], self._settings.rate)
-        except DockvoiceError:  # told by the speaker, which prepares what it will say
+        except DockvoiceError:  # logged by the speaker, which prepares its prompts
             self._mute_since = time.monotonic()
             return False
         return True
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is being said."""
+        """Whether the device says nothing now."""
         return self._loudspeaker.quiet
 
     def was_cut_off(self) -> bool:
-        """Whether somebody spoke over what was being said, since this was asked last."""
+        """Whether speech cut the voice off since the last call; the call resets it."""
         cut, self._cut_off = self._cut_off, False
         return cut
 
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
-        """Do what a dialogue wants heard, but for a fault that comes and goes. Returns at once."""
+        """Queue an order of the dialogue, except repeated prompts for the same fault. Returns at once."""
         if isinstance(order, Hush):
             self._spoken_over()
         elif not (isinstance(order, Say) and self._was_told(order)):
             self._speaker.order(order)
 
     def _was_told(self, say: Say) -> bool:
-        """Whether the same fault, or the end of it, was told a short while ago."""
+        """Whether the same prompt for a fault, or its end, was spoken less than AGAIN_S seconds ago."""
         if say.prompt not in {Prompt.FAULT, Prompt.HEALED}:
             return False
         told, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
@@ -212,7 +212,7 @@ class VoiceOutput:
         return False
 
     def take_up(self, form: Form, language: str | None) -> None:
-        """Speak of this form from now on, in this language; None: that of the settings."""
+        """Switch prompts to this form and language; None: the language of the settings."""
         spoken = language or self._settings.language.value
         self._phrasing = Phrasing(form, spoken, self._forms)
         if spoken not in self._phrases_in:
@@ -221,7 +221,7 @@ class VoiceOutput:
         self._speaker.speak_as(self._phrases, self._phrasing)
 
     def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
-        """Something about dictation; `agreed`: the dialogue answers what was said."""
+        """Announce an event of dictation; `agreed`: the dialogue replies to verdicts."""
         match told:
             case Decided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
                 self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
@@ -237,11 +237,11 @@ class VoiceOutput:
                 pass
 
     def locked(self, begins: bool) -> None:
-        """Somebody holds the journal, or no longer. Not told by the dialogue, whose steps wait for it too."""
+        """Announce that another program has locked the journal, or not any more. The dialogue's steps are blocked then."""
         self.happened(Hardware("storage_locked", healed=not begins))
 
     def happened(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
-        """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""
+        """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.news(render_refusal(what), Sound(Earcon.REFUSED))
@@ -255,7 +255,7 @@ class VoiceOutput:
 
 
 def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> Phrases:
-    """The voice that the settings ask for; behind one of a service, espeak stands in. `spoken` in another language."""
+    """The voice in the settings; espeak is the fallback of a service's. `spoken` selects another language."""
     language = spoken or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
         return Phrases(EspeakVoice, language)
@@ -275,9 +275,9 @@ def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
 
 
 LISTEN_FOR_SPEAKER_EVERY_S = 1.5
-"""How often it is looked. What two looks in a row found counts: a plug makes contact several times."""
+"""Poll interval for a speaker. Two equal results in a row count, to debounce a plug."""
 
-LONGEST_S = 60.0  # Where somebody, or noise, is heard all the time, a quiet moment to begin is waited for no longer.
+LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
 
 UNHEARD = "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
 LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
@@ -287,7 +287,7 @@ LOST = "speaker: there is none any more; what is asked is not heard, and goes to
 
 
 class AudibilityMonitor:
-    """The operator of one agent, as far as he can be reached by sound. Belongs to the loop."""
+    """Tracks whether the operator can hear the device, and begins the dialogue once he can. In the event loop only."""
 
     def __init__(
         self,
@@ -296,9 +296,9 @@ class AudibilityMonitor:
         conversing: DialogueDriver | None,
         tell: Callable[[bool], None],
     ) -> None:
-        """`tell` hears whether the device is heard: at the start, and whenever that changes.
+        """`tell` is called at the start and at each change with whether the device is audible.
 
-        `conversing` is taken up by itself where that depends on being heard; None where it does not.
+        `conversing` is the dialogue to begin once the device is audible; None where it does not depend on that.
         """
         self._speaking = speaking
         self._dictation = dictation
@@ -308,7 +308,7 @@ class AudibilityMonitor:
         self._since = 0.0
 
     async def find_out(self) -> None:
-        """Nothing is asked of an operator who cannot hear it, nor before he can."""
+        """Determine audibility at the start; without it, suspend the dialogue, unless the settings require a speaker."""
         self._heard = await self._speaking.is_heard()
         self._tell(self._heard)
         if self._heard:
@@ -319,7 +319,7 @@ class AudibilityMonitor:
         logger.warning(UNHEARD, self._speaking.lack or LACK, "" if self._dictation.converses else ALONE)
 
     async def run(self) -> None:
-        """Tell when it changes, and begin to agree on entries once that can be done; until cancelled."""
+        """Publish changes and begin the dialogue once the device is audible, until cancelled."""
         seen, begun = self._heard, self._dictation.converses
         while True:
             await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
@@ -338,13 +338,13 @@ class AudibilityMonitor:
         self._tell(heard)
 
     def _is_quiet(self, conversing: DialogueDriver) -> bool:
-        """Whether nobody speaks, and nothing of an earlier run is open: that was asked when nobody heard it."""
+        """Whether no speech is in progress (for at most LONGEST_S) and no question of an earlier run is open."""
         if conversing.awaits:
             return False
         return not self._dictation.attentive or time.monotonic() - self._since > LONGEST_S
 
     async def _begin(self) -> None:
-        """Take up the conversation where the journal stands now, not where it stood when the agent was started."""
+        """Resume the dialogue from the journal's current state, not the one at the agent's start."""
         if self._conversing is not None:
             await self._conversing.start()
         self._speaking.order(Sound(Earcon.HEARD))

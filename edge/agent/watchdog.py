@@ -1,6 +1,6 @@
-"""The watchdog: heartbeats of the parts, room on the disk, and a journal that is checked.
+"""The watchdog: monitors heartbeats, disk space, the clock and the journal.
 
-Nothing here hears or delivers. It looks, tells systemd, and stops recording before the disk is full.
+It pings systemd, and stops recording before the disk is full.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from edge.keep.retention import MB
 
 
 class Heartbeats:
-    """Each part of an agent beats here while it is well. May be called from any thread.
+    """Heartbeats of an agent's parts. Thread-safe.
 
-    All are taken to be well when it is first told or asked anything.
+    All timers start at the first call of `beat` or `stalled`.
     """
 
     def __init__(self, limits: Mapping[str, float], now: Callable[[], float] = time.monotonic) -> None:
-        """`limits`: for each part the longest time between two beats, in seconds."""
+        """`limits`: each part's longest time between two beats, in seconds."""
         self._limits = dict(limits)
         self._now = now
         self._beaten: dict[str, float] = {}
 
     def beat(self, part: str) -> None:
-        """`part` got on. Raises KeyError for a part that has no limit: nobody would notice when it stops."""
+        """Record a heartbeat. Raises KeyError for a part without a limit: its stall would go unnoticed."""
         if part not in self._limits:
             raise KeyError(f"{part}: no such part; there are {', '.join(self._limits)}")
         now = self._now()
@@ -42,7 +42,7 @@ class Heartbeats:
         self._beaten[part] = now
 
     def stalled(self) -> tuple[str, ...]:
-        """The parts that went longer than their limit without a beat, each as `ear for 7.2 s`; empty: all is well."""
+        """The parts whose last beat is older than their limit, each as `ear for 7.2 s`; empty: all is well."""
         now = self._now()
         self._begin(now)
         since = {part: now - beaten for part, beaten in self._beaten.items()}
@@ -52,19 +52,19 @@ class Heartbeats:
         self._beaten = self._beaten or dict.fromkeys(self._limits, now)
 
 
-RETURN = 1.25  # How much more than its threshold must be free before a level is left for a better one.
+RETURN = 1.25  # Hysteresis: a level improves once this multiple of its threshold is free.
 
 
 class DiskLevel(IntEnum):
-    """How much room there is; the higher, the worse."""
+    """The level of free space; the higher, the worse."""
 
     AMPLE = 0
-    LOW = 1  # Time to make room.
-    OUT = 2  # Nothing more may be recorded: what is left is for bringing to an end what was said.
+    LOW = 1  # Recordings are removed.
+    OUT = 2  # Recording stops: the rest is reserved for concluding recorded utterances.
 
 
 class DiskWatch:
-    """Follows the free space of one disk."""
+    """Tracks the level of one disk's free space."""
 
     def __init__(self, *, alarm_free: float, stop_free: float) -> None:
         """Both in bytes; `alarm_free` is the larger one."""
@@ -87,21 +87,21 @@ class DiskWatch:
 logger = logging.getLogger(__name__)
 
 IN_PLACE_EVERY_S = 0.5
-"""How often it is looked whether the journal is still where it was: a second is how long nobody may speak in vain."""
+"""Poll interval for the journal's path: speech is lost for less than a second when it is removed."""
 
-WATCH_EVERY_S = 1.0  # How often the agent looks at its own health: a small part of any watchdog's period.
-DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less time is met by the reserve.
+WATCH_EVERY_S = 1.0  # Interval of the health check: a small part of any watchdog's period.
+DISK_EVERY_S = 2.0  # Poll interval of free space; the reserve covers a disk that fills faster.
 
 LATE_S = 10.0
-"""A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
+"""Limit between heartbeats of loop, journal, relay and ear: each takes milliseconds when well."""
 
 
 SYNCHRONISED_S = 600.0
-"""A time server answers within minutes of a start; who has none by then is told that age does not count."""
+"""A time server answers within minutes of a start; after this time without one a warning says that age is ignored."""
 
 
 class Supervisor:
-    """The tasks beside dictation and delivery that look after both."""
+    """Background tasks that monitor dictation and delivery."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Supervisor:
         dictation: Dictation,
         has_free: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`has_free` hears how many bytes the journal's disk has left, each time that it is looked at."""
+        """`has_free` is called with the free bytes of the journal's disk at each poll."""
         self._settings = settings
         self._executor = executor
         self._heartbeats = heartbeats
@@ -121,21 +121,21 @@ class Supervisor:
         self._clock = clock
         self._dictation = dictation
         self._has_free = has_free
-        self._doubted_since: float | None = None  # From when on nobody has vouched for the clock.
-        self._age_waits = False  # Whether it was said that nothing is removed for its age.
+        self._doubted_since: float | None = None  # Since when the clock is not trusted; None while it is.
+        self._age_waits = False  # Whether the warning that age is ignored was logged.
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
     async def watch(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
-        """Ping systemd's watchdog only while every part is well: never a service that is active and deaf.
+        """Ping systemd's watchdog only while every part beats, so that a deaf service is restarted.
 
-        `is_deaf_rightly`: before the first frame the microphone itself watches; after the last nobody need.
-        `tell_locked` hears that another program holds the journal locked, and that it does so no more.
+        `is_deaf_rightly`: whether frames are not expected (before the first the microphone itself watches, after the
+        last none come). `tell_locked` is called when another program locks the journal, and when it unlocks it.
         """
         due = 0.0
         while True:
             self._heartbeats.beat("loop")
-            self._clock.believed()  # a step shows between two looks
+            self._clock.believed()  # each call detects steps since the last
             await self._journal_answers(tell_locked)
             self._heartbeats.beat("journal")
             if is_deaf_rightly():
@@ -150,7 +150,9 @@ class Supervisor:
             await asyncio.sleep(WATCH_EVERY_S)
 
     async def _journal_answers(self, tell_locked: Callable[[bool], None]) -> None:
-        """Wait for the journal. That another program holds it locked is no fault that a restart would mend."""
+        """Wait for the journal's executor. While another program locks the journal, all parts count as well: a
+        restart would not unlock it.
+        """
         is_told = False
         while True:
             with suppress(TimeoutError):
@@ -169,13 +171,13 @@ class Supervisor:
             tell_locked(False)
 
     async def see_that_it_is_there(self) -> None:
-        """End with StorageFailed where the state directory is removed, or replaced, under a running agent."""
+        """Raise StorageFailed once the state directory is removed or replaced."""
         while True:
             await self._executor(lambda journal: journal.demand_in_place())
             await asyncio.sleep(IN_PLACE_EVERY_S)
 
     async def make_room(self) -> None:
-        """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
+        """Free space in time, stop recording before the disk is full, and resume it when there is space."""
         while True:
             believed = self._clock.believed()
             self._tell_of_clock(believed=believed)
@@ -214,6 +216,6 @@ class Supervisor:
                 logger.warning("%s: enough again", left)
 
     async def check(self) -> None:
-        """Check a journal so large that it would have held up the start."""
+        """Check a journal that was too large to be checked at the start."""
         if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

@@ -1,8 +1,7 @@
-"""Workplaces: all that depends on the form that is filled and on the language that is spoken, one for each pair.
+"""Workplaces: the readers and rules that depend on form and language, one workplace for each pair.
 
-One running agent changes both: the dialogue says to what, and everybody else asks here for what was at hand when an
-utterance was said. What takes long to make, a recogniser's grammar, is made when it is first listened with, or before
-that in the background.
+The dialogue changes both at run time; all other parts look up the workplace of an utterance here. Recognisers, whose
+grammars are slow to compile, are created at first use, or before that in the background.
 """
 
 from __future__ import annotations
@@ -25,40 +24,40 @@ from edge.understand.panel import Panel
 class Workplace:
     """One form in one language."""
 
-    work: Work  # Of the form, and of the language as it was asked for.
-    readers: Readers  # Who reads what is said, typed and scanned, and by which rules.
-    panel: Panel | None = None  # Who reads what is said once more, where models beyond this device are asked.
+    work: Work  # The form, and the language as requested; None: the device's own.
+    readers: Readers  # For speech, typed text and scans, with the rules.
+    panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
 
     @property
     def rules(self) -> Rules:
-        """What it takes to be sure."""
+        """The rules of this form in this language."""
         return self.readers.rules
 
 
 class AtFirstUse(Interpreter):
-    """A recogniser that is made when it is first listened with. Any thread may be the first; another one waits."""
+    """A recogniser created at first use. Thread-safe: other threads wait for the first."""
 
     def __init__(self, name: str, make: Callable[[], Interpreter]) -> None:
-        """`name` is that of what `make` makes."""
+        """`name` is the name of the recogniser that `make` returns."""
         self.name = name
         self._make = make
         self._making = Lock()
         self._made: Interpreter | None = None
 
     def prepare(self) -> Interpreter:
-        """Make it, if it is not made yet. Raises Misconfigured where a word of the form cannot be heard."""
+        """Create it, unless it exists. Raises Misconfigured where a word of the form is not in its vocabulary."""
         with self._making:
             if self._made is None:
                 self._made = self._make()
             return self._made
 
     def attend(self) -> Attention:
-        """Begin to listen."""
+        """Create it if necessary, and begin to listen."""
         return self.prepare().attend()
 
 
 class Unheard(Interpreter):
-    """Stands where no recogniser hears a language: an ear for another one would only make words of its own of it."""
+    """The interpreter of a language without a recogniser: one for another language would invent words."""
 
     name = "none"
 
@@ -70,12 +69,12 @@ class Unheard(Interpreter):
         return WholeUtterance(self._read)
 
     async def _read(self, _: Utterance) -> Reading:
-        """That there was sound, and nobody who hears the language."""
+        """A reading that says UNHEARD_LANGUAGE."""
         return Reading(self.name, self._form.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
 
 
 class Workplaces:
-    """Those of one agent. `present` may be asked in any thread; only the loop changes it."""
+    """The workplaces of one agent. Reading is thread-safe; only the loop changes `present`."""
 
     def __init__(
         self,
@@ -83,22 +82,22 @@ class Workplaces:
         make: Callable[[Form, str | None], Workplace] | None = None,
         forms: Iterable[Form] = (),
     ) -> None:
-        """`start` is where it begins; `make` makes another, of one of `forms`, those at hand. Without it none is."""
+        """`start` is the first one; `make` makes one for another form of `forms`, or language; None: there is only one."""
         self._present = start
         self._make = make
         own = start.rules.form
         self.forms: Mapping[str, Form] = {form.name: form for form in (*forms, own)}
-        """Those at hand, by name."""
+        """The loaded forms, by name."""
         self._made = {start.work: start}
         self._making = Lock()
 
     @property
     def present(self) -> Workplace:
-        """What is done now."""
+        """The current workplace."""
         return self._present
 
     def at(self, form: str, language: str | None = None) -> Workplace:
-        """That of a form at hand, in a language; None: the device's own. Raises LookupError for another form."""
+        """The workplace of a loaded form in a language; None: the device's own. Raises LookupError for another form."""
         work = Work(form, language)
         with self._making:
             if (made := self._made.get(work)) is not None:
@@ -108,7 +107,7 @@ class Workplaces:
             return self._made.setdefault(work, self._make(self.forms[form], language))
 
     def of_utterance(self, utterance: Utterance) -> Workplace:
-        """The workplace in which it was said. Raises LookupError if its form is no longer at hand."""
+        """The workplace of an utterance. Raises LookupError if its form is not loaded."""
         return self.at(utterance.form, utterance.language)
 
     def attention(self, utterance: Utterance) -> Attention:
@@ -116,22 +115,22 @@ class Workplaces:
         return self.of_utterance(utterance).readers.attend(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
-        """Those by which it was read, where it was said in the device's own language, which a witness hears."""
+        """The rules of an utterance in the device's own language, which the witness supports; None for another."""
         return self.of_utterance(utterance).rules if utterance.language is None else None
 
     def rules_of(self, form: str) -> Rules | None:
-        """Those of a form at hand; None for another."""
+        """The rules of a loaded form; None for another."""
         return self.at(form).rules if form in self.forms else None
 
     def take_up(self, work: Work) -> Workplace:
-        """This is done from now on; where its form is not chosen yet, that which was filled until now."""
+        """Make this the current workplace; without a form in `work`, the current form stays."""
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
 
     def prepared_as(self, other: Workplaces) -> Workplaces:
-        """These others, with all that is made here made there too, and ready. Takes seconds, in any thread.
+        """Create in `other` the recognisers of all workplaces that exist here; returns it. Takes seconds, in any thread.
 
-        Raises Misconfigured where a word cannot be heard.
+        Raises Misconfigured where a word is not in the vocabulary.
         """
         for work in tuple(self._made):
             if work.form is not None and isinstance(
@@ -141,24 +140,24 @@ class Workplaces:
         return other
 
     def become(self, other: Workplaces) -> None:
-        """What was made there takes the place of what was made here, between two utterances."""
+        """Take over the other's workplaces, between two utterances."""
         work = self._present.work
         with self._making:
             self._made, self._make, self.forms = other._made, other._make, other.forms
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
 
     async def prepare(self) -> None:
-        """Make what is still to be made of the forms at hand, one after the other, beside what is said meanwhile.
+        """Create the missing recognisers of the loaded forms in the background, one after the other.
 
-        A form whose grammar is kept takes a quarter of a second, and one that is new a second of a processor. Raises
-        Misconfigured where a word of a form cannot be heard.
+        A form with a cached grammar takes a quarter of a second, a new one a second of a processor. Raises
+        Misconfigured where a word of a form is not in the vocabulary.
         """
         for form in self.forms:
             if isinstance(reader := self.at(form).readers.recogniser, AtFirstUse):
                 await asyncio.to_thread(reader.prepare)
 
     def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:
-        """All panels, also those of these further languages."""
+        """The panels of all loaded forms, in the device's own language and these further ones."""
         for form in self.forms:
             for language in (None, *languages):
                 if (panel := self.at(form, language).panel) is not None:
