@@ -1,4 +1,4 @@
-"""The inventory's signed publications to a site: verified on arrival, stored in the journal, the latest version current.
+"""The inventory's signed publications to a site: verified on arrival and stored; the latest version is current.
 
 Lists of expected receipts and the roster are here; master data is in `site_catalogue`.
 """

@@ -109,7 +109,7 @@ class VoiceOutput:
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
         self.lack: str | None = None
-        """Why there was no speaker at the start, with the remedy; None where there was one, and before the first try."""
+        """Why there was no speaker at the start, with the remedy; None where there was one, and before the try."""
         self._cut_off = False
         self._mute_since = float("-inf")
 
@@ -237,7 +237,7 @@ class VoiceOutput:
                 pass
 
     def locked(self, begins: bool) -> None:
-        """Announce that another program has locked the journal, or not any more. The dialogue's steps are blocked then."""
+        """Announce that another program locks or unlocks the journal. The dialogue cannot: its steps wait for it."""
         self.happened(Hardware("storage_locked", healed=not begins))
 
     def happened(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
@@ -308,7 +308,10 @@ class AudibilityMonitor:
         self._since = 0.0
 
     async def find_out(self) -> None:
-        """Determine audibility at the start; without it, suspend the dialogue, unless the settings require a speaker."""
+        """Determine audibility at the start; without it, suspend a dialogue that depends on it.
+
+        The dialogue stays where the settings require a speaker and there is a voice.
+        """
         self._heard = await self._speaking.is_heard()
         self._tell(self._heard)
         if self._heard:

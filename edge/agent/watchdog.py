@@ -150,9 +150,7 @@ class Supervisor:
             await asyncio.sleep(WATCH_EVERY_S)
 
     async def _journal_answers(self, tell_locked: Callable[[bool], None]) -> None:
-        """Wait for the journal's executor. While another program locks the journal, all parts count as well: a
-        restart would not unlock it.
-        """
+        """Wait for the journal; while another program has it locked, ping systemd: a restart would not help."""
         is_told = False
         while True:
             with suppress(TimeoutError):

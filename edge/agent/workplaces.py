@@ -82,7 +82,7 @@ class Workplaces:
         make: Callable[[Form, str | None], Workplace] | None = None,
         forms: Iterable[Form] = (),
     ) -> None:
-        """`start` is the first one; `make` makes one for another form of `forms`, or language; None: there is only one."""
+        """`start` is the first one; `make` makes one for another form of `forms`, or language; None: no other."""
         self._present = start
         self._make = make
         own = start.rules.form
@@ -128,9 +128,9 @@ class Workplaces:
         return self._present
 
     def prepared_as(self, other: Workplaces) -> Workplaces:
-        """Create in `other` the recognisers of all workplaces that exist here; returns it. Takes seconds, in any thread.
+        """Create in `other` the recognisers of all workplaces that exist here, and return it. Thread-safe.
 
-        Raises Misconfigured where a word is not in the vocabulary.
+        Takes seconds. Raises Misconfigured where a word is not in the vocabulary.
         """
         for work in tuple(self._made):
             if work.form is not None and isinstance(

@@ -1,1 +1,1 @@
-"""Utterances become readings. A reading is a proposal and never a decision."""
+"""Interpreters turn utterances into readings. A reading is a proposal, never a decision."""

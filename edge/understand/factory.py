@@ -1,4 +1,4 @@
-"""Interpreters and transcribers made of the settings, and the panel of them."""
+"""Makes interpreters, transcribers and the panel from the settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BY_MODEL: Mapping[TranscriberKind, Callable[[str, Expected], TranscriberWire]] 
     TranscriberKind.MISTRAL: MistralWire,
     TranscriberKind.DEEPGRAM: DeepgramWire,
 }
-"""Those that need to know nothing of the client."""
+"""The wires that need only the model's name and the expectations, nothing of the client."""
 
 
 def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
@@ -50,7 +50,7 @@ def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> Tr
 
 
 def transcriber(name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str) -> Transcriber:
-    """The transcriber that the settings call `name`, for `language`. Raises Misconfigured for another name."""
+    """The transcriber of this name in the settings, for `language`. Raises Misconfigured for an unknown name."""
     wanted = _wanted("transcriber", name, settings.understand.transcribers)
     expected = Expected(language)
     if wanted.hints:
@@ -68,18 +68,18 @@ def _wanted(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an interpreter is made for, and with."""
+    """The common arguments of all interpreters."""
 
     settings: Settings
     form: Form
     catalogue: Catalogue
-    clients: Mapping[str, Client]  # The connections; each is shared by all that name it.
-    context: Situation = Context  # Tells the state of the conversation at the moment an utterance is read.
-    spoken: ReplySink = nowhere  # Is given each spoken reply, where one is asked for.
+    clients: Mapping[str, Client]  # The connections by name, shared by all interpreters.
+    context: Situation = Context  # Returns the dialogue's state when an utterance is read.
+    spoken: ReplySink = nowhere  # Called with each spoken reply, where the settings request one.
 
 
 def interpreter(name: str, surroundings: Surroundings) -> Interpreter:
-    """The interpreter that the settings call `name`. Raises Misconfigured where it, or what it needs, is not set up."""
+    """The interpreter of this name in the settings. Raises Misconfigured where it, or a setting of it, is missing."""
     settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
     wanted = _wanted("interpreter", name, settings.understand.interpreters)
     if missing := wanted.missing:
@@ -107,18 +107,18 @@ def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelRea
 
 
 def _ears(wanted: Understand, name: str) -> str:
-    """The model that hears the sound, by the settings: of a cascade, that of its transcriber."""
+    """The model that processes the sound: a cascade's is its transcriber's."""
     one = wanted.interpreters[name]
     writer = wanted.transcribers.get(str(one.transcriber))
     client = one.client if writer is None else writer.client
     model = one.model if writer is None else writer.model or writer.kind
     kind = wanted.clients[client].kind if client in wanted.clients else None
-    # An Azure deployment's name does not tell its model; the same name twice is the same model.
+    # An Azure deployment's name does not identify its model; the same name twice is the same model.
     return f"{client}/{model}" if kind in OWN_NAMES or model is None else family(model)
 
 
 def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
-    """The panel for a form. Raises Misconfigured where an interpreter lacks what it needs.
+    """The panel for a form. Raises Misconfigured where an interpreter lacks a setting, or the second repeats a model.
 
     `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
     """

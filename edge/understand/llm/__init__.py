@@ -1,1 +1,1 @@
-"""An audio or text model is asked with the form's tools, and its answer is not believed blindly."""
+"""Audio and text models: called with the form's tools, their answers validated."""

@@ -1,4 +1,4 @@
-"""Chunks of long utterances: cut at pauses into WAV files for a service, and their readings joined."""
+"""Splits long utterances at pauses into WAV files for a service, and joins their readings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
 _STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
-_PAUSE = 10  # Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word.
+_PAUSE = 10  # Steps of a pause: 200 ms, longer than any stop inside a word.
 
 _SEARCHED = 0.5
-"""How much of the limit, from its end backwards, is searched for a pause: people pause within any half minute."""
+"""The share of the limit, from its end backwards, searched for a pause: speech pauses within any half minute."""
 
 
 def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
@@ -31,7 +31,7 @@ def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def pieces(pcm: bytes, limit_s: float) -> list[bytes]:
-    """The sound in pieces of at most `limit_s` seconds that together are all of it, cut in pauses."""
+    """Split the sound at pauses into pieces of at most `limit_s` seconds, without loss."""
     limit = int(limit_s * SAMPLE_RATE) * SAMPLE_BYTES
     found = []
     while len(pcm) > limit:
@@ -42,7 +42,7 @@ def pieces(pcm: bytes, limit_s: float) -> list[bytes]:
 
 
 def _pause(pcm: bytes) -> int:
-    """The byte in the middle of the quietest stretch of what is searched."""
+    """The byte offset of the middle of the quietest pause in the searched part."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     first = int(len(samples) * (1 - _SEARCHED)) // _STEP
     steps = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)[first:]
@@ -52,9 +52,9 @@ def _pause(pcm: bytes) -> int:
 
 
 def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
-    """One reading of several pieces. It says so: the pieces' own readings are its opinions, each named as a piece.
+    """Join the readings of several pieces; these are its opinions, each named as a piece.
 
-    Only dictation is joined: a correction in so long an utterance is asked for again.
+    Only dictation is joined: a correction in such a long utterance is not understood, and must be repeated.
     """
     numbered = tuple(
         replace(reading, interpreter=f"{name} (piece {number} of {len(readings)})")
@@ -72,7 +72,7 @@ def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> 
 
 
 def _joined(pieces: Sequence[Mapping[str, FieldReading]]) -> Mapping[str, FieldReading]:
-    """Every field that any piece has. One that two pieces have differently has rivals, and so is asked for."""
+    """The union of all pieces' fields. A field with different values gets rivals, and so a question."""
     names = dict.fromkeys(name for fields in pieces for name in fields)
     return {name: _one([fields[name] for fields in pieces if name in fields]) for name in names}
 
@@ -87,7 +87,7 @@ def _one(said: Sequence[FieldReading]) -> FieldReading:
 
 
 def _one_after_another(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator[Word]:
-    """The words of all pieces, at their times in the whole."""
+    """The words of all pieces, with times in the whole sound."""
     at = 0.0
     for reading, part in zip(readings, parts, strict=True):
         for word in reading.words:

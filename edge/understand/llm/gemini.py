@@ -22,12 +22,12 @@ from edge.understand.remote.failures import AnswerFault
 
 _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})
-"""Gemini made a call that it could not write down itself."""
+"""Finish reasons for a call that Gemini itself could not encode."""
 
 
 _WITH_BUDGET = "gemini-2"
 _BUDGETS = {Thinking.NONE: 0, Thinking.MINIMAL: 1024, Thinking.LOW: 1024, Thinking.MEDIUM: 8192, Thinking.HIGH: 24_576}
-"""Tokens of thought, as Google translates such words: 1K, 8K, 24K (https://ai.google.dev/gemini-api/docs/openai)."""
+"""Thinking budgets in tokens, by Google's mapping of levels: 1K, 8K, 24K (https://ai.google.dev/gemini-api/docs/openai)."""
 
 
 class _Shape(BaseModel):
@@ -78,20 +78,20 @@ class _Response(_Shape):
 
 
 class GeminiWire:
-    """How a Gemini model is asked and understood."""
+    """Encodes requests to a Gemini model and decodes its answers."""
 
     def __init__(self, settings: InterpreterSettings) -> None:
         self._settings = settings
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """Where it is asked."""
+        """The URL path of the request."""
         if self._settings.streaming:
             return client.gemini_path(self.model, "streamGenerateContent") + "?alt=sse"
         return client.gemini_path(self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request."""
+        """The request's JSON body."""
         functions = [_declaration(tool["function"]) for tool in question.tools]
         names = [function["name"] for function in functions]
         said: dict[str, Any] = (
@@ -119,13 +119,13 @@ class GeminiWire:
         return {"generationConfig": limits} if limits else {}
 
     def _thinking(self, wanted: Thinking) -> dict[str, Any]:
-        """Gemini 2.5 has a budget in tokens. Later ones have levels, of which none means no thinking at all."""
+        """Gemini 2.5 takes a budget in tokens. Later models take levels, none of which turns thinking off."""
         if self.model.startswith(_WITH_BUDGET):
             return {"thinkingBudget": _BUDGETS[wanted]}
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if self._settings.streaming:
             events = [as_shaped(_Response, event) for event in answer.events()]
             if not events:

@@ -1,4 +1,4 @@
-"""A language model as an interpreter: one utterance, one request, one reading, and not believed blindly."""
+"""A language model as an interpreter: one utterance, one request, one validated reading."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from edge.understand.remote.failures import AnswerFault, Failure, Garbled
 from edge.understand.remote.served_models import Answerer
 
 ReplySink = Callable[[str, bytes], None]
-"""Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""
+"""Called with an utterance's id and the model's spoken reply to it, a WAV file."""
 
 
 def nowhere(_: str, __: bytes) -> None:
-    """Discards a spoken reply."""
+    """Discard a spoken reply."""
 
 
 class ModelReader:
-    """A model behind a client, reading for one form."""
+    """Reads utterances for one form with a model behind a client."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class ModelReader:
         context: Situation = Context,
         spoken: ReplySink = nowhere,
     ) -> None:
-        """`context` tells the state of the conversation; `spoken` is given each spoken reply."""
+        """`context` returns the dialogue's state; `spoken` is called with each spoken reply."""
         self._client = client
         kind = client.settings.kind
         self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_WIRE else ChatWire(settings, kind)
@@ -60,9 +60,9 @@ class ModelReader:
         self._terms = CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
-        """Read sound as PCM, or a transcript. Raises a Failure when no reading comes in time.
+        """Read PCM sound or a transcript. Raises a Failure without a reading in time.
 
-        `utterance_id` goes along with a spoken reply, and nowhere else.
+        `utterance_id` is only passed on with a spoken reply.
         """
         question = ModelQuestion(self._prompt.text(self._context()), self._tools, said)
         path, body = self._wire.path(self._client), self._wire.body(question)
@@ -109,11 +109,11 @@ class ModelReader:
         )
 
 
-_SHORTEST_S = 0.1  # Less sound than this the services refuse, and no word is so short.
+_SHORTEST_S = 0.1  # Services refuse shorter sound, and no word is shorter.
 
 
 class AudioLlm(Interpreter):
-    """Reads utterances with one model. Nothing is done ahead: a request is one piece of sound."""
+    """Reads utterances with one model, only once they are closed: a request is one piece of sound."""
 
     def __init__(self, settings: InterpreterSettings, reader: ModelReader) -> None:
         self.name = reader.name
@@ -125,9 +125,9 @@ class AudioLlm(Interpreter):
         return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
-        """The reading; of sound that is too long for the model, made of the readings of its pieces.
+        """Read an utterance; sound that is too long for the model is split, and the readings joined.
 
-        Silence is not sent: models hear whole sentences in it. Raises a Failure when there is no reading.
+        Silence is not sent: models hallucinate whole sentences in it. Raises a Failure without a reading.
         """
         pcm = utterance.segment.pcm
         if len(pcm) < _SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):

@@ -1,7 +1,7 @@
 """OpenAI's Chat Completions: the wire that OpenAI, Azure, vLLM, llama-server and Ollama share.
 
-Sound goes along as base64 WAV (`input_audio`), the answer comes as a tool call, at once or as server-sent events. No
-structured outputs: audio models refuse them. Format: https://platform.openai.com/docs/api-reference/chat.
+Sound is sent as base64 WAV (`input_audio`); the answer is a tool call, whole or as server-sent events. No structured
+outputs: audio models refuse them. Format: https://platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 
 SAID = "What the worker said, as a transcript:\n"
-"""Before a text, so that no model takes it for an instruction of ours."""
+"""Prefix of a transcript, so that a model does not treat it as an instruction."""
 
-_STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which the stream does not state.
+_STREAMED_RATE = 24_000  # Samples per second of streamed speech (`pcm16`); the stream does not state it.
 
 _ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
 
 
 class _Function(BaseModel):
     name: str = ""
-    arguments: str | dict[str, Any] | None = ""  # Ollama gives an object where OpenAI gives its text.
+    arguments: str | dict[str, Any] | None = ""  # OpenAI sends JSON text, Ollama an object.
 
 
 class _ToolCall(BaseModel):
@@ -71,20 +71,20 @@ class _Completion(BaseModel):
 
 
 class ChatWire:
-    """How a model in this shape is asked and understood."""
+    """Encodes requests in this format and decodes the answers."""
 
     def __init__(self, settings: InterpreterSettings, whose: ClientKind = ClientKind.OPENAI) -> None:
-        """`whose` service it is: some want, or know, other words for the same."""
+        """`whose` is the kind of service: some use other parameter names."""
         self._settings = settings
         self._whose = whose
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """Where it is asked."""
+        """The URL path of the request."""
         return client.openai_path("chat/completions", self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request."""
+        """The request's JSON body."""
         return {
             "model": self.model,
             "messages": self._messages(question),
@@ -97,7 +97,7 @@ class ChatWire:
         }
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if not self._settings.streaming:
             events = [as_shaped(_Completion, answer.json())]
             choices = events[0].choices
@@ -124,7 +124,7 @@ class ChatWire:
         return whole if self._whose is ClientKind.MISTRAL else {"data": whole, "format": "wav"}
 
     def _limits(self) -> dict[str, Any]:
-        """OpenAI has given up `max_tokens` for a name that only newer servers of its shape know."""
+        """OpenAI has replaced `max_tokens` by a name that only newer compatible servers know."""
         is_openai = self._whose in {ClientKind.OPENAI, ClientKind.AZURE_OPENAI}
         most, thinking = self._settings.max_tokens, self._settings.thinking
         return {
@@ -135,20 +135,20 @@ class ChatWire:
     def _streaming(self) -> dict[str, Any]:
         if not self._settings.streaming:
             return {}
-        # Mistral reports the usage of a stream always, and has no such field.
+        # Mistral always reports a stream's usage, and has no such parameter.
         told = {} if self._whose is ClientKind.MISTRAL else {"stream_options": {"include_usage": True}}
         return {"stream": True, **told}
 
     def _modalities(self, question: ModelQuestion) -> dict[str, Any]:
         if self._settings.voice is None or isinstance(question.said, str):
             return {}
-        # Streams carry speech as bare samples only.
+        # Streams send speech only as raw samples.
         sound = "pcm16" if self._settings.streaming else "wav"
         return {"modalities": ["text", "audio"], "audio": {"voice": self._settings.voice, "format": sound}}
 
 
 def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
-    """A stream's pieces as the message they make. Raises Refused where the stream ended before the answer did."""
+    """Join a stream's pieces into one message. Raises Refused where the stream ended before the answer did."""
     pieces = [choice for choices in events for choice in choices]
     if not pieces:
         raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
@@ -167,7 +167,7 @@ def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
 def _spoken(deltas: Sequence[_Message]) -> bytes:
     """The speech in a stream as a WAV file; empty where there is none."""
     pieces = [delta.audio for delta in deltas if delta.audio]
-    # Some cut one text of base64 into pieces, others encode each piece.
+    # Some servers split one base64 text into pieces, others encode each piece.
     whole = _sound(_Audio(data="".join(piece.data for piece in pieces)))
     samples = whole or b"".join(_sound(piece) for piece in pieces)
     return wav(samples, _STREAMED_RATE) if samples else b""
@@ -177,7 +177,7 @@ def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
     calls: dict[int, _ToolCall] = {}
     for piece in pieces:
         before = calls.setdefault(piece.index, _ToolCall(function=_Function())).function
-        if isinstance(piece.function.arguments, dict):  # a server that gives the whole object in one piece
+        if isinstance(piece.function.arguments, dict):  # some servers send the whole object in one piece
             whole: str | dict[str, Any] = piece.function.arguments
         else:
             whole = str(before.arguments or "") + (piece.function.arguments or "")
@@ -212,7 +212,7 @@ def _tokens(usage: _Usage | None) -> Tokens:
 
 
 def _sound(audio: _Audio | None) -> bytes:
-    """The spoken reply; one that cannot be decoded is none, since nothing rests on it."""
+    """Decode the spoken reply; an invalid one counts as none, since nothing depends on it."""
     try:
         return base64.b64decode(audio.data, validate=True) if audio else b""
     except binascii.Error:

@@ -1,7 +1,7 @@
-"""The prompt of a model: instructions, the catalogues' hints, and the state of the conversation.
+"""The prompt of a model: instructions, the catalogues' hints, and the dialogue's state.
 
-Everything in it may come back as if it had been heard. So it holds no digit, no number in words and no record, and
-`Leaks` recognises its sentences in what a model claims to have heard.
+A model may return any part of it as if it had been heard. So it contains no digit, no number word and no record, and
+`Leaks` detects its sentences in the words that a model claims to have heard.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, Reading
 from edge.records import Outcome, Verdict
 
-TURNS = 6  # The last turns in the prompt: corrections reach back one or two.
+TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
 
 HINTS = 1_200
-"""Characters of catalogue values in all: about 400 tokens. A list that does not fit is left out as a whole: half of one
-would turn the model away from the other half."""
+"""Limit of characters of all catalogue values: about 400 tokens. A list that does not fit is omitted as a whole: half a
+list would bias the model against the other half."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialogueTurn:
-    """One exchange: what the operator did, and what the device did about it."""
+    """One turn: the operator's act, and the device's question after it."""
 
     act: Act
-    fields: tuple[str, ...] = ()  # The fields named.
-    asked: str | None = None  # The field the device then asked for; None where it had no question.
+    fields: tuple[str, ...] = ()  # The fields in the operator's utterance.
+    asked: str | None = None  # The field of the device's question; None without one.
 
 
 @dataclass(frozen=True, slots=True)
 class PromptState:
-    """The state of the open entry when an utterance begins."""
+    """The dialogue's state when an utterance begins."""
 
-    pending: tuple[str, ...] = ()  # The fields that are known of the entry at hand; empty: none is at hand.
-    asked: str | None = None  # The field the device has just asked for.
-    confirming: bool = False  # The device has just asked a question that is answered with yes or no.
-    last: bool = False  # An entry was recorded a moment ago, and can still be corrected or taken back.
-    standing: tuple[str, ...] = ()  # The fields that were said once for all entries.
+    pending: tuple[str, ...] = ()  # The open draft's fields with a value; empty without a draft.
+    asked: str | None = None  # The field of the open question.
+    confirming: bool = False  # The open question is answered with yes or no.
+    last: bool = False  # The last entry can still be corrected or cancelled.
+    standing: tuple[str, ...] = ()  # The fields whose values apply to all following entries.
 
     def awaited(self, form: Form) -> tuple[str, ...]:
-        """The fields still missing: the one that was asked for, else all that are not known."""
+        """The fields that the utterance may hold: the one asked for, else all missing required ones."""
         if self.asked is not None or self.confirming:
             return () if self.asked is None else (self.asked,)
         known = {*self.pending, *self.standing}
@@ -55,34 +55,34 @@ class PromptState:
 
 @dataclass(frozen=True, slots=True)
 class Context(PromptState):
-    """The state of the conversation when the operator spoke."""
+    """The dialogue's state with its latest turns."""
 
     turns: tuple[DialogueTurn, ...] = ()  # The oldest first.
 
 
-Situation = Callable[[], Context]  # Tells the state of the conversation, at the moment an utterance is read.
+Situation = Callable[[], Context]  # Returns the dialogue's state when an utterance is read.
 
 
 class Past:
-    """What went before, as the conversation goes on: a `Situation`."""
+    """Tracks the dialogue's turns and state: a `Situation`."""
 
     def __init__(self) -> None:
         self._state = Context()
         self._prompt_state: Callable[[], PromptState] | None = None
 
     def __call__(self) -> Context:
-        """The state of the conversation now."""
+        """The current state."""
         if self._prompt_state is None:
             return self._state
         now = self._prompt_state()
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
     def follow(self, state: Callable[[], PromptState]) -> None:
-        """Take the open entry from the dialogue, where there is one."""
+        """Read the state from the dialogue from now on."""
         self._prompt_state = state
 
     def decided(self, reading: Reading, verdict: Verdict) -> None:
-        """An utterance was decided on. What was no dictation leaves the conversation where it was."""
+        """Add a decided utterance; an ignored one changes nothing."""
         if verdict.outcome is Outcome.IGNORE:
             return
         asked = verdict.ask if self._prompt_state is None else self._prompt_state().asked
@@ -96,15 +96,15 @@ class Past:
 
 
 def context_sentences(context: Context, form: Form) -> str:
-    """The context of the dialogue as sentences for the prompt; empty if there is none."""
+    """The context as sentences for the prompt; empty if there is none."""
     turns = (_turn(turn, form) for turn in context.turns[-TURNS:])
     return "\n".join([*turns, *_state(context, form)])
 
 
 def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
-    """The known values of fields that are spoken as names, such as docks, within the budget; else empty.
+    """The catalogue values of fields spoken as names, such as docks, within HINTS characters.
 
-    Codes and numbers are left out: a model needs no list to spell them, and they would pass for what was said.
+    Codes and numbers are omitted: a model can spell them without a list, and would return them as heard.
     """
     lines: list[str] = []
     for field in form.fields:
@@ -136,28 +136,29 @@ def _turn(turn: DialogueTurn, form: Form) -> str:
 
 
 def _titles(names: tuple[str, ...], form: Form) -> str:
-    """The fields' titles. A name that the form does not have is left out: so nothing but titles can get in here."""
+    """The fields' titles. Names that the form does not have are dropped, so that only titles reach the prompt."""
     return ", ".join(field.title.lower() for field in form.fields if field.name in names)
 
 
 LONGEST = 12_000
-"""Characters of prompt and tools together: some four thousand tokens, so that with ninety seconds of sound, at most
-three thousand tokens, all stays well below the sixteen thousand at which the audio models begin to lose the thread."""
+"""Limit of characters of prompt and tools together: some four thousand tokens. With ninety seconds of sound, at most
+three thousand tokens, this is well below the sixteen thousand at which audio models become unreliable."""
 
 _RUN = 6
-"""Words in a row that a dictation does not share with the prompt by chance; phrases of a form have four at most."""
+"""Length of a word sequence that dictation does not share with the prompt by chance; a form's phrases have at most
+four."""
 
 
 def instructions() -> Template:
-    """The reviewed file."""
+    """The template in prompt.md."""
     return Template(resources.files(__package__).joinpath("prompt.md").read_text(encoding="utf-8"))
 
 
 class ModelPrompt:
-    """The prompt for one form, to go along with tools of so many characters."""
+    """The prompt for one form; `tools` is the number of characters of the tools sent with it."""
 
     def __init__(self, form: Form, catalogue: Catalogue, tools: int = 0) -> None:
-        """Raises Misconfigured where the form has so many fields that no model would keep them in mind."""
+        """Raises Misconfigured where form and tools exceed LONGEST."""
         self._form = form
         self._template = instructions()
         self._hints = _catalogue_hints(form, catalogue)
@@ -166,7 +167,7 @@ class ModelPrompt:
             raise Misconfigured(f"form {form.name!r}: is too large for a model; part it into several forms")
 
     def text(self, context: Context) -> str:
-        """The whole of it, for one utterance: without the hints, and then without the past, where it is too long."""
+        """The prompt for one utterance. If it is too long, the hints are omitted first, then the context."""
         situation = context_sentences(context, self._form)
         texts = (self._written(*parts) for parts in ((self._hints, situation), ("", situation), ("", "")))
         return next(text for text in texts if len(text) <= self._room)
@@ -180,13 +181,13 @@ class ModelPrompt:
 
 
 class Leaks:
-    """Recognises the prompt and the tools' descriptions in what a model says that it heard."""
+    """Detects sentences of the prompt and of the tools' descriptions in a model's answer."""
 
     def __init__(self, prompt: str, tools: list[dict[str, Any]]) -> None:
         self._runs = {run for text in (prompt, *_descriptions(tools)) for run in _runs(text)}
 
     def in_any(self, texts: Iterable[str]) -> bool:
-        """Does one of the texts hold a piece of it?"""
+        """Whether one of the texts contains a sequence of _RUN words from them."""
         return any(run in self._runs for text in texts for run in _runs(text))
 
 

@@ -1,11 +1,11 @@
-"""The tools a model answers with, and the readings of its calls: one tool for each act of an operator. Pure.
+"""The tools that a model calls, one for each act of an operator, and the readings made from its calls. Pure.
 
-The shape is OpenAI's function tool, which the other providers' clients translate. No text here may hold a record that
-could pass for a real one: models shown an example return it for noise.
+The format is OpenAI's function tool, which other providers' wires translate. No text here may contain an example
+record: models return it for noise.
 
-A model gives a value and the words it heard. Our own parser reads the words, digit by digit, and what it reads is the
-value; the model's is only compared. So a model cannot make up an identifier without making up its words too, and a
-number where a string belongs ("0742" as 742) changes nothing: the words decide.
+A model returns a value and the words that it heard. Our own parser reads the words, digit by digit, and its result is
+the value; the model's value is only compared with it. So a model cannot invent an identifier without inventing its
+words too, and a wrong type ("0742" as 742) has no effect.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _REASONS = {
 
 
 def _tool_name(form: Form) -> str:
-    """What the form's tool is called: function names allow no more than letters, digits, `_` and `-`."""
+    """The name of the form's tool; function names allow only letters, digits, `_` and `-`."""
     return f"record_{form.name.replace('-', '_')}"
 
 
 def tool_definition(form: Form) -> dict[str, Any]:
-    """The form as a function tool: each field with a value that may be null, and the words heard for it."""
+    """The form as a function tool: each field has a nullable value, and the words heard for it."""
     return _function(
         _tool_name(form),
         f"Write down what the operator dictated for the form '{form.title}'. {form.description} Give only what was "
@@ -55,7 +55,7 @@ def tool_definition(form: Form) -> dict[str, Any]:
 
 
 def tools(form: Form) -> list[dict[str, Any]]:
-    """Every tool that goes along with an utterance for the form."""
+    """All tools that are sent with an utterance for the form."""
     heard = {"type": "string", "description": "The words that say so, as they were spoken."}
     answer = {"type": "string", "enum": [_YES, _NO], "description": "What the operator answered."}
     return [
@@ -76,7 +76,7 @@ def tools(form: Form) -> list[dict[str, Any]]:
 
 
 def not_understood_tool() -> dict[str, Any]:
-    """The tool to decline with: for noise, silence, or talk that is no dictation."""
+    """The tool for noise, silence, and talk that is no dictation."""
     heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
     what = "Call this, and nothing else, where the recording holds no dictation."
     return _function(_NOT_UNDERSTOOD, what, {"reason": _one_of(_REASONS), "heard": heard})
@@ -133,24 +133,24 @@ def _limits(field: FormField) -> dict[str, Any]:
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-"""A number as a model may write it in quotes."""
+"""A number as a model may write it as a string."""
 
-_LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
+_LONGEST_HEARD = 600  # Limit of characters of the words for one field: half a minute of fast speech.
 
 
 @dataclass(frozen=True, slots=True)
 class CallTerms:
-    """On which terms a model's call is read."""
+    """The parameters for reading a model's call."""
 
     interpreter: str
     form: Form
     catalogue: Catalogue
     language: str
-    confidence: float  # How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own.
+    confidence: float  # Confidence of a field that only the model has read, 0 to 1; models return none.
 
 
 def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """What the call proposes, for sound of so many seconds. Raises Refused."""
+    """The reading that a call proposes, for sound of `seconds` length. Raises Refused."""
     if made.tool == _NOT_UNDERSTOOD:
         return _declined(made, terms, seconds)
     if made.tool == _CANCEL:
@@ -178,14 +178,14 @@ def _dictated(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Rea
         for name, (value, words) in claims.items()
         if value is not None or words
     }
-    # A model that gives the whole sentence for each field has heard it once.
+    # A sentence that a model repeats for each field was heard once.
     said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
     nothing = None if fields else NotUnderstood.NOT_DICTATION
     return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), fields, nothing, act)
 
 
 def _claim(given: Any) -> tuple[Any, str]:
-    """A field's value as the model gave it, and the words it gave for it; a bare value has no words to bear it out."""
+    """A field's value and its words, as the model returned them; a bare value has no words, and is not accepted."""
     if isinstance(given, list):
         raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
@@ -204,7 +204,7 @@ def _checked(given: Any, words: str, field: FormField, terms: CallTerms) -> Fiel
 
 
 def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
-    """What the words say of the field: as they are, or behind its label, which models leave out."""
+    """Parse the words for the field: as they are, else after its label, which models omit."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
         found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
@@ -214,7 +214,7 @@ def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | Non
 
 
 def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
-    """Is the model's value the one that its words say? Its type may be wrong, its digits may not."""
+    """Whether the model's value equals the parsed one. The type may differ, the digits may not."""
     if isinstance(meant, tuple):
         told = given if isinstance(given, list) else []
         return len(told) == len(meant) and all(_same(*pair, field.item) for pair in zip(told, meant, strict=True))
@@ -231,7 +231,7 @@ def _same_number(given: Any, meant: float) -> bool:
 
 def _same_text(given: Any, meant: str, field: FormField) -> bool:
     match given:
-        case int():  # leading zeros are lost in a number; the words have them
+        case int():  # a number loses leading zeros; the words have them
             return re.fullmatch("[0-9]+", meant) is not None and given == int(meant)
         case str():
             plain, wanted = (re.sub(r"[\s-]", "", text).upper() for text in (given, meant))
@@ -249,7 +249,7 @@ def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: 
 
 
 def _declined(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """However it was worded, the model has declined. Only "no words", and none given, is silence."""
+    """A declining call; only "no words" without any words is silence, everything else is not dictation."""
     said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
     reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
@@ -268,7 +268,7 @@ def _heard_words(given: Any) -> str:
 
 
 def _texts(given: Any) -> list[str]:
-    """Words, or a list of words; null is none."""
+    """A text, or a list of texts; null is an empty list. Raises Refused."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
         raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
@@ -283,6 +283,6 @@ def _words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
 
 
 def _plain(words: str) -> list[str]:
-    """Words in small letters without marks around them, as a recogniser writes them."""
+    """Lower-case words without punctuation around them, as a recogniser writes them."""
     printed = "".join(letter for letter in words.lower() if letter.isprintable() or letter.isspace())
     return [plain for word in printed.split() if (plain := word.strip(".,;:!?\"'()[]{}<>*#"))]

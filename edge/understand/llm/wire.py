@@ -1,8 +1,8 @@
-"""The wire protocol of a language model: what is asked and answered, and the tool call in it, parsed. Pure.
+"""The wire protocol of a language model: request, answer, and parsing of the tool call. Pure.
 
-A `ModelWire` is a vendor's request format. Address and key are the client's: so one wire serves OpenAI, Azure and
-self-hosted servers. In a call, only what has one meaning is repaired: the same call twice, a
-call written as text, JSON inside a code fence or written as a string, a tool's name with its namespace.
+A `ModelWire` is a vendor's request format. Address and key belong to the client, so that one wire serves OpenAI, Azure
+and self-hosted servers. Only unambiguous faults of a call are repaired: the same call twice, a call written as text,
+JSON inside a code fence or in a string, a tool's name with its namespace.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import LIMITS, AnswerFault
 
-_LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
-_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # How models frame code.
+_LONGEST_ARGUMENTS = 20_000  # Limit of characters; twenty fields, each with a long sentence, take a fifth of it.
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # A Markdown code fence.
 
 
 class Refused(Exception):
-    """The answer is no reading."""
+    """The answer makes no valid reading."""
 
     def __init__(self, fault: AnswerFault, told: str) -> None:
         super().__init__(told)
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Ending(StrEnum):
-    """How a model ended its answer, in the words of every vendor brought together."""
+    """How an answer ended, normalised over all vendors."""
 
     WHOLE = "whole"
     TRUNCATED = "truncated"
@@ -42,26 +42,26 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """An answer, in the shape that all vendors have in common."""
+    """An answer, normalised over all vendors."""
 
     calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
-    """Names and arguments of the calls: JSON as text, or an object already."""
+    """Names and arguments of the calls: JSON text, or an object."""
     text: str = field(default="", repr=False)
     ending: Ending = Ending.WHOLE
-    spoken: bytes = field(default=b"", repr=False)  # The spoken reply, where one was asked for.
-    model: str | None = None  # The model that answered, where the answer names it.
+    spoken: bytes = field(default=b"", repr=False)  # The spoken reply; empty without one.
+    model: str | None = None  # The model that answered; None where the answer does not name it.
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool that was offered."""
+    """A call of an offered tool."""
 
     tool: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
 def call(returned: Returned, offered: Collection[str]) -> ToolCall:
-    """The one call that was made. Raises Refused."""
+    """The one call in an answer. Raises Refused."""
     match returned.ending:
         case Ending.TRUNCATED:
             raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
@@ -77,7 +77,7 @@ def call(returned: Returned, offered: Collection[str]) -> ToolCall:
 
 
 def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
-    tool = name.removeprefix("functions.")  # OpenAI's models sometimes give the namespace along
+    tool = name.removeprefix("functions.")  # OpenAI's models sometimes add the namespace
     if tool not in offered:
         raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
     meant = _object(arguments) if isinstance(arguments, str) else arguments
@@ -99,7 +99,7 @@ def _object(text: str) -> Any:
 
 
 def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
-    """The call that stands in the text in place of being made: open models do so, with `name` and `arguments`."""
+    """A call written as text, as open models do, with `name` and `arguments` or `parameters`."""
     if not text.strip():
         raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
     try:
@@ -116,16 +116,16 @@ def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestion:
-    """One utterance, and how it is to be read."""
+    """One utterance with its prompt and tools."""
 
     prompt: str = field(repr=False)
-    tools: list[dict[str, Any]] = field(repr=False)  # In OpenAI's shape; wires of other vendors translate.
+    tools: list[dict[str, Any]] = field(repr=False)  # In OpenAI's format; other vendors' wires translate.
     said: bytes | str = field(repr=False)  # The sound as PCM, or its transcript.
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What an answer took, as the service counted it."""
+    """The tokens of a request and its answer, as the service counted them."""
 
     text_in: int = 0
     audio_in: int = 0
@@ -133,26 +133,26 @@ class Tokens:
 
 
 class ModelWire(Protocol):
-    """How one kind of service is asked, and how it answers."""
+    """Encodes requests to one kind of service, and decodes its answers."""
 
     model: str
 
     def path(self, client: Client) -> str:
-        """Where the model is asked."""
+        """The URL path of the request."""
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request, as JSON."""
+        """The request's JSON body."""
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def as_shaped(shape: type[M], found: Any) -> M:
-    """What was found, as the service documents it; keys we do not use are not looked at. Raises Refused."""
+    """Validate an answer against the documented shape; other keys are ignored. Raises Refused."""
     try:
         return shape.model_validate(found, strict=True)
-    except ValidationError:  # with what was found in its message
+    except ValidationError:  # its message would quote the answer
         raise Refused(AnswerFault.WRONG_SHAPE, "it has not the shape that the service documents") from None

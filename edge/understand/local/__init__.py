@@ -1,1 +1,1 @@
-"""Recognisers on the device: their weights, how they listen, how likely they are right."""
+"""On-device recognisers: weights, incremental recognition, calibrated confidence."""

@@ -1,10 +1,9 @@
 """Confidence of a reading: n-best alternatives merged, and their shares calibrated to probabilities. Pure.
 
-What else it may have been tells as much as the share: a value from which a sound may have been lost (60 for 16) is
-wrong far more often than one in which that sound was heard, at the same share. So there is a curve for each kind of
-rival; on voices that they were not fitted on, these told more than one for all (`lab/bench/calibration.py` prints
-both).
-The form is Platt's: Platt, "Probabilistic outputs for support vector machines", 1999.
+The kind of rival predicts errors as well as the share does: at the same share, a value from which a sound may be
+missing (60 for 16) is wrong far more often than one with that sound. So each kind of rival has its own curve; on voices
+not used for the fit, these predicted better than a single curve (`lab/bench/calibration.py` prints both). The form is
+Platt's: Platt, "Probabilistic outputs for support vector machines", 1999.
 """
 
 from __future__ import annotations
@@ -26,35 +25,36 @@ _Fields = Mapping[str, FieldReading]
 _FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
 
 TEMPERATURE = 0.7
-"""By how much scores count: alternatives that differ by so much are apart by a factor of e. On the dev set, shares made
-so tell right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
+"""Softmax temperature of the scores: alternatives that differ by this have shares that differ by a factor of e. On the
+dev set this value separates right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
 
 _SENSELESS = 3.0
-"""By how much an alternative is set back for each field whose words make no value, in units of scores: with the
-temperature, to one part in 70. On the dev set 2, 3 and 4 did alike. Words beyond the grammar set nothing back, since
-then something else was said; nor does a field that is not there, since people do leave one out."""
+"""Score penalty of an alternative for each field whose words make no value; with the temperature, a factor of 70. On
+the dev set 2, 3 and 4 had the same effect. No penalty for words beyond the grammar, which are other speech, and for a
+missing field, since people do leave one out."""
 
 _LEFT_OUT = 0.1
-"""The share from which a field that the likeliest meaning is without is in doubt: "crushed" where "rush" was heard."""
+"""Share from which a field is doubtful that the likeliest meaning lacks: "crushed" where "rush" was heard."""
 
 _STRANGE = 4.0
-"""What an alternative gains that has a word which is no figure in the place of one: "full" for the "four" of "pallet
-full three eight six". Scores rest on the form's own sentences, which have hardly any other words. So a word that nobody
-foresaw puts the figure in doubt that was heard for it, and never takes its place. Of a third of the dev set and the
-accents, 171 right, none more is asked about; at 5 one."""
+"""Score bonus of an alternative with a non-number word in the place of a number word: "full" for the "four" of "pallet
+full three eight six". The language model consists of the form's sentences, which have hardly any other words. So an
+unexpected word makes the number word doubtful, but never replaces it. Of a third of the dev set and the accents, 171
+right, it adds no question; at 5 it adds one."""
 
 _LITTLE = 2
-"""Letters of words that gain nothing: sentences have them, and a figure in a hurry sounds like one, "eight" like "a",
-"two" like "do". With them 4 of 69 clips with foreign accents were asked about that were right, without them none."""
+"""Words of at most this many letters get no bonus: sentences have them, and a number word in fast speech sounds like
+one, "eight" like "a", "two" like "do". With them 4 of 69 right clips with foreign accents got a question, without them
+none."""
 
-REACH = 6.0  # Alternatives further behind the first than this hold less than one part in 5,000 and are not read.
+REACH = 6.0  # Alternatives with a score further below the first have a share below 1/5,000, and are not read.
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One way to hear an utterance."""
+    """One hypothesis for an utterance."""
 
-    score: float  # A log-likelihood: only differences within one hearing mean something.
+    score: float  # A log-likelihood: only differences within one hearing are meaningful.
     words: tuple[Word, ...]
 
 
@@ -74,8 +74,8 @@ def most_likely(
 ) -> tuple[tuple[Word, ...], _Fields]:
     """The words and fields of the likeliest meaning, each field with its share as confidence.
 
-    Each hearing counts alike, and lists at least one alternative, the likeliest first. `allows` tells whether a field
-    may hold a value.
+    All hearings have the same weight; each has at least one alternative, the likeliest first. `allows` returns whether
+    a field may have a value.
     """
     each = [_read(hearing, len(hearings), read, allows) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
@@ -91,7 +91,7 @@ def most_likely(
 
 
 def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
-    """The fields that the likeliest meaning is without, and others that are likely have: each in doubt."""
+    """The fields that the likeliest meaning lacks and other likely ones have, each without a value but a runner-up."""
     others = {name: field for one in reversed(candidates) for name, field in one.fields.items()}
     weighed = {name: _weighed(name, field, candidates) for name, field in others.items() if name not in best.fields}
     return {
@@ -123,7 +123,7 @@ def _read(
 
 
 def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
-    """One hearing's candidates with their shares against the `words`; a strange word gains by the sound."""
+    """One hearing's candidates with new shares; those with a strange word for a number in `words` get the bonus."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
     gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
     if not any(gains):
@@ -133,7 +133,7 @@ def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list
 
 
 def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
-    """Whether a word that can be no figure stands where figures are, given by their middles in seconds."""
+    """Whether a non-number word covers the middle of a number word, `figures`, in seconds."""
     return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
 
 
@@ -143,7 +143,7 @@ def _is_foreign(word: str) -> bool:
 
 
 def near(hearing: Sequence[Alternative]) -> list[Alternative]:
-    """The alternatives of a hearing that are read."""
+    """The alternatives of a hearing within REACH of the first."""
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
 
 
@@ -152,7 +152,7 @@ def _set_back(fields: _Fields, allows: Callable[[str, FieldValue], bool]) -> flo
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
-    """Words for a field that give it no value, not even a doubtful one, or one that it may not hold."""
+    """Whether a field's words make no value, not even a doubtful one, or one that is not allowed."""
     if field.value is None:
         return field.runner_up is None and UNKNOWN not in field.words
     return not allows(name, field.value)
@@ -165,7 +165,7 @@ def _softmax(scores: Sequence[float]) -> list[float]:
 
 
 def _weighed(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -> FieldReading:
-    """The field with its share as confidence, and the likeliest other value, if there is one."""
+    """The field with its share as confidence, and the likeliest other value as runner-up, if there is one."""
     shares = _shares_of(name, candidates)
     confidence = min(1.0, shares.pop(field.value, 0.0))
     others = {value: share for value, share in shares.items() if value is not None}
@@ -174,7 +174,7 @@ def _weighed(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -
 
 
 def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue | None, float]:
-    """The share of each value of a field. What may mean several is theirs in proportion to what else they have."""
+    """The share of each value of a field. Ambiguous candidates are divided in proportion to the clear shares."""
     shares: dict[FieldValue | None, float] = {}
     either: list[tuple[float, tuple[FieldValue | None, ...]]] = []
     for candidate in candidates:
@@ -194,7 +194,7 @@ def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue |
 
 
 def _sure(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
-    """The word, with the share of alternatives that have it at its place as confidence; each hearing counts alike."""
+    """The word with, as confidence, the share of alternatives that have it at its place, averaged over the hearings."""
     return replace(word, confidence=min(1.0, sum(_share_with(word, one) for one in hearings) / len(hearings)))
 
 
@@ -208,18 +208,18 @@ def _share_with(word: Word, hearing: Sequence[Alternative]) -> float:
 
 
 _CERTAIN = 0.999
-"""Shares beyond are counted as this: a few hundred readings cannot tell one error in a thousand from none."""
+"""Upper limit of shares: a few hundred readings cannot distinguish one error in a thousand from none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The logarithm of the odds of being right, as a line over that of the share. Rises where `slope` does."""
+    """The log odds of being right as a linear function of the log odds of the share."""
 
     offset: float
     slope: float
 
     def probability(self, share: float) -> float:
-        """How likely a value of this share is right, 0 to 1."""
+        """The probability, 0 to 1, that a value of this share is right."""
         return 1 / (1 + math.exp(-(self.offset + self.slope * log_odds(share))))
 
     def share(self, probability: float) -> float:
@@ -228,7 +228,7 @@ class Curve:
 
 
 def log_odds(share: float, certain: float = _CERTAIN) -> float:
-    """The logarithm of the odds, held within what can be told apart."""
+    """The log odds, with the share clamped to 1 - `certain` .. `certain`."""
     held = min(max(share, 1 - certain), certain)
     return math.log(held / (1 - held))
 
@@ -245,14 +245,14 @@ VOSK: Mapping[Rival, Curve] = MappingProxyType(
     }
 )
 """Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
-repository's own set in made noise; where there is no rival, or one zero more, of the dev set and of the library's first
+repository's own set in synthetic noise; without a rival, or with one zero more, on the dev set and the library's first
 set, clean and at 20 dB. `python -m lab.bench.calibration DETAILS...` fits them."""
 
 
 def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Curve]:
-    """The shipped curves, with those of a site in their place that were fitted with these weights.
+    """The shipped curves, overridden by a site's own that were fitted with these weights.
 
-    Raises Misconfigured for a kind that there is not.
+    Raises Misconfigured for an unknown kind.
     """
     if unknown := own.keys() - {rival.value for rival in Rival}:
         raise Misconfigured(

@@ -1,8 +1,7 @@
-"""On-device recognisers made of the settings, and the cache of the sentences that their language models are made of.
+"""Makes on-device recognisers from the settings, and caches the sentences for their language models.
 
-A cache file's name is a hash of all that its sentences are made of: form, catalogue, the operators' names, the code
-that samples, and Python, whose `random` it uses. A file that is damaged, or cannot be written, only means that
-sentences are sampled again.
+A cache file's name is a hash of all inputs of its sentences: form, catalogue, the operators' names, the sampling code,
+and the version of Python, whose `random` it uses. Without a usable file the sentences are sampled again.
 """
 
 from __future__ import annotations
@@ -50,14 +49,13 @@ def recogniser(
     names: Sequence[str] = (),
     language: Language | None = None,
 ) -> Interpreter:
-    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
+    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are installed, else pocketsphinx.
 
-    `language` is that which is spoken; None: the device's own. Of another, `weights_of` must find weights.
+    `language` is the spoken one; None: the device's own. For another, `weights_of` must find weights.
 
-    With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` tells what it is
-    to wait for; `at_hand` are the forms whose names it is to hear, where there are several, `names` what operators
-    sign on with.
-    Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
+    With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` returns the fields
+    to wait for; `at_hand` are the forms whose names it must know, if several; `names` are the operators' for signing
+    on. Raises Misconfigured where the weights are unknown or not installed, or do not know a word of the form.
     """
     wanted = settings.understand
     works = work_phrases(at_hand) if converses and at_hand else ()
@@ -96,9 +94,9 @@ def _lacking(settings: Settings, spoken: Language) -> Misconfigured:
 
 
 def ears(settings: Settings) -> str:
-    """The name of the recogniser that is made of the settings, which is not loaded for it.
+    """The name of the settings' recogniser, without loading it.
 
-    Raises Misconfigured where what it takes is not here, saying how to get it.
+    Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
     wanted, spoken = settings.understand, own_language(settings)
     if wanted.engine is not Engine.POCKETSPHINX and (weights := weights_of(settings, spoken)) is not None:
@@ -109,18 +107,18 @@ def ears(settings: Settings) -> str:
 
 
 def unheard(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
-    """Those of the words published that the device's own recogniser does not hear, in the language that it hears."""
+    """The published words in the device's own language that are not in its recogniser's vocabulary."""
     own = own_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
     weights = None if settings.understand.engine is Engine.POCKETSPHINX else weights_of(settings, own)
-    if weights is None:  # what stands in hears the words of the form's file alone
+    if weights is None:  # pocketsphinx knows only the words of the form's file
         return said
     knows = vosk_knows(weights) if said else all
     return tuple(one for one in said if not knows(one))
 
 
 def own_language(settings: Settings) -> Language:
-    """The language that the device's own recogniser hears: that of its weights. Raises Misconfigured."""
+    """The language of the device's own recogniser, by its weights. Raises Misconfigured."""
     if settings.understand.engine is Engine.POCKETSPHINX:
         return ENGLISH
     model = _vosk_model(settings.understand.model)
@@ -131,7 +129,7 @@ def own_language(settings: Settings) -> Language:
 
 
 def weights_of(settings: Settings, language: Language) -> Path | None:
-    """Vosk's weights for a language: those that the settings name, else any that are here. None where none are."""
+    """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
     listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
@@ -140,7 +138,7 @@ def weights_of(settings: Settings, language: Language) -> Path | None:
 
 
 def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
-    """The names that the recogniser can hear: numbers, and those whose words are in the weights' vocabulary."""
+    """The names that the recogniser can know: numbers, and those whose words are in the weights' vocabulary."""
     lower = [name.lower() for name in names]
     if all(map(str.isdecimal, lower)):
         return tuple(lower)
@@ -149,7 +147,7 @@ def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bo
 
 
 def vosk_weights(settings: Settings) -> Path:
-    """Where vosk's weights are. Raises Misconfigured where they are not here."""
+    """The directory of vosk's weights. Raises Misconfigured where they are not installed."""
     model = _vosk_model(settings.understand.model)
     weights = located(model, settings.models)
     if weights is None:
@@ -167,7 +165,7 @@ def _vosk_model(name: str) -> Model:
     return model
 
 
-KEPT = 32  # Files at most, half a megabyte each: those of all devices of a machine, and of forms that are being tried.
+KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine, and for forms under development.
 
 logger = logging.getLogger(__name__)
 
@@ -175,11 +173,11 @@ logger = logging.getLogger(__name__)
 def cached_sentences(
     directory: Path, form: Form, catalogue: Catalogue, names: Sequence[str] | None, works: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """What a recogniser is to expect for a form; with `names`, those of operators, the conversation's words as well.
+    """The sentences that a recogniser expects for a form; with the operators' `names`, also those of the dialogue.
 
-    `works` are the ways to name the forms at hand.
+    `works` are the phrases that name the loaded forms.
 
-    Kept in `directory`. Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
+    Cached in `directory`. Raises Misconfigured where the form or its catalogue has a value that cannot be spoken.
     """
     kept = directory / _cache_name(form, catalogue, names, works)
     if (found := _read_cached(kept)) is not None:
@@ -209,12 +207,12 @@ def _read_cached(path: Path) -> tuple[str, ...] | None:
         logger.info("%s: is damaged; its sentences are sampled anew", path)
         return None
     with suppress(OSError):
-        os.utime(path)  # those that were not used for longest are removed first
+        os.utime(path)  # the least recently used files are removed first
     return tuple(json.loads(content))
 
 
 def _write_cached(path: Path, made: Sequence[str]) -> None:
-    """Write a whole file or none, and remove old ones. For its owner only: catalogues and names are a site's own."""
+    """Write the file atomically, and remove old ones. Readable by its owner only: it has names and catalogue values."""
     content = json.dumps(made).encode()
     part = path.with_suffix(f".{os.getpid()}")
     try:
