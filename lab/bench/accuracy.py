@@ -21,7 +21,7 @@ TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
 
 
 def main() -> None:
-    """Write the page anew; exits with 1 where it has no place for the figures, or where there are none."""
+    """Rewrite the page; exits with 1 where it has no place for the figures, or where there are none."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

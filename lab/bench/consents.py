@@ -33,7 +33,7 @@ ALIKE = (
     "less", "nest", "test", "west", "rest", "best",
     "now", "know", "nor", "note", "new", "low", "go", "so", "oh", "nine", "knows", "gnome", "dough", "though",
 )  # fmt: skip
-"""Sounds of "yes" and "no" are in them."""
+"""Words that sound like "yes" and "no"."""
 
 ANSWERS = {"yes": Act.YES, "no": Act.NO}
 
@@ -41,7 +41,7 @@ VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 
 def main() -> None:
-    """Let them be said, and print what was understood."""
+    """Synthesise the words, and print which were understood as answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def common(number: int, seed: int) -> Sequence[str]:
-    """So many of the common words, none of which is an answer."""
+    """A random sample of the common words, without answers."""
     lines = map(str.strip, WORDS.read_text(encoding="utf-8").splitlines())
     words = [line for line in lines if line and not line.startswith("#") and line not in ("yes", "no", "yeah", "nope")]
     return Random(seed).sample(words, min(number, len(words)))  # noqa: S311 - chance, not secrecy
@@ -69,14 +69,14 @@ def common(number: int, seed: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Answerable:
-    """The device's ear, in a conversation."""
+    """The device's recogniser in a conversation."""
 
     interpreter: Interpreter
     form: str
-    sure: float  # From here on a word of an answer is heeded.
+    sure: float  # Least confidence of each word of an answer.
 
     def answer(self, word: str, voice: str) -> Act | None:
-        """The yes or no that is understood where a voice says this word alone; None where none is."""
+        """The yes or no that is understood when a voice says this word alone, or None."""
         pcm, _ = soundfile.read(said_by(voice, word), dtype="int16")
         reading, _, _ = asyncio.run(read(self.interpreter, self.form, pcm.tobytes()))
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)

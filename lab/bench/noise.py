@@ -1,8 +1,8 @@
-"""The noises of a dock, made from a seed by `lab.noises`, into a file.
+"""Writes a dock noise, generated from a seed by `lab.noises`, to a file.
 
     python -m lab.bench.noise KIND SECONDS OUT.wav --seed N
 
-The same kind, length and seed give the same samples, so that noise need not be stored to be measured against.
+The same kind, length and seed give the same samples, so that noise need not be stored for reproducible measurements.
 """
 
 from __future__ import annotations
