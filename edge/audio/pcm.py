@@ -95,7 +95,7 @@ class SoundLevel:
 
     @property
     def peak_db(self) -> float:
-        """In dBFS."""
+        """The peak level in dBFS."""
         return decibels((self.peak / FULL_SCALE) ** 2)
 
 

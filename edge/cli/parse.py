@@ -109,7 +109,7 @@ class _Explanation:
 
     @property
     def values(self) -> Mapping[str, str]:
-        """What it says of each field, as people read it; in doubt, no value."""
+        """Each field's value as text; a doubtful one with its runner-up and `, in doubt`."""
         return {name: _value_text(one) for name, one in self.fields.items()}
 
 

@@ -226,7 +226,7 @@ def flagged_line(flagged: Flagged) -> str:
 
 
 def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
-    """A deferred utterance as a JSON line."""
+    """A deferred utterance as a dict, for a JSON line."""
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 

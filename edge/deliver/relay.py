@@ -52,7 +52,7 @@ class GapRecovery:
 
     @property
     def wait_s(self) -> float:
-        """How long a report of confirmed events as missing may be stale."""
+        """Seconds until a report that confirmed events are missing counts: until then it may be stale."""
         return self._timeout_s * 2.0 ** min(self._reopenings, _MOST_REOPENING_DOUBLINGS)
 
     def connected(self) -> None:

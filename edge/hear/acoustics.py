@@ -131,7 +131,7 @@ _OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 
 def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
-    """An utterance's acoustics, and advice; an empty list without any."""
+    """An utterance's acoustics, and sentences of advice; the list may be empty."""
     heard = measure_acoustics(segment)
     judged = (
         (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),

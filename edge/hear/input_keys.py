@@ -311,7 +311,7 @@ class Keys:
         return SEPARATOR if way == self._separator else UNREADABLE
 
     def _by_number(self, number: str) -> str:
-        """The character of a number on the keypad, of those that a label can have."""
+        """The character whose code was typed on the keypad with Alt held; UNREADABLE where no label can have it."""
         if len(number) > _LONGEST_NUMBER:
             return UNREADABLE
         if number and int(number) == ord(SEPARATOR):

@@ -189,7 +189,7 @@ class Shifts:
 
 
 def _count_standing(rows: list[Row], operator: str) -> dict[str, int]:
-    """The operator's standing entries by form, without refused ones."""
+    """The number of the operator's standing entries by form, without refused ones."""
     root: dict[str, str] = {}
     form: dict[str, str] = {}
     for row in rows:

@@ -90,7 +90,7 @@ def kinds(context: ApiContext) -> Answer:
 
 
 def one_kind(context: ApiContext) -> Answer:
-    """The latest version of one."""
+    """Answer with the latest version of a kind of master data; Problem `unknown` without one."""
     with context.read_transaction() as transaction:
         found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
     if found is None:

@@ -51,7 +51,7 @@ class Notice:
 
 
 def received(posting: Posting) -> Notice:
-    """The receipt or correction."""
+    """Build the notice of a posting: a receipt, or a correction where it amends another posting."""
     deed = Deed.RECEIPT if posting.amends is None else Deed.CORRECTION
     return Notice(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
 

@@ -68,7 +68,9 @@ class Scene:
         """Wait until it holds; how long that took."""
         start = self.loop.time()
         while not condition():
-            assert self.loop.time() - start < PATIENCE_S, f"applied {self.applied}, owed {self.outbox.count_unsettled()}"
+            assert self.loop.time() - start < PATIENCE_S, (
+                f"applied {self.applied}, owed {self.outbox.count_unsettled()}"
+            )
             self.wait(0.5)
         return self.loop.time() - start
 

@@ -221,7 +221,7 @@ class GoogleWire(TranscriberWire):
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"
 
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC, in base64 as JSON wants it."""
+        """The request: the recognition settings, and the sound as FLAC in base64."""
         config = {
             "model": self.model,
             "languageCodes": [self.expected.regional],
