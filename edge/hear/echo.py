@@ -196,7 +196,7 @@ class EchoSuppressed(SpeechScorer):
         self._speech = 0
 
     def is_speech(self, frame: Frame) -> bool:
-        """Whether the next frame is speech and not the device's own voice; calls `spoken_over` at the ONSET-th in a row."""
+        """Whether the next frame is speech and not the device's own voice; `spoken_over` is called at the ONSET-th."""
         speech = self._scorer.is_speech(frame)  # asked of every frame: its windows must have no gaps
         own = self._own.learn_and_check_own(frame, self._clocked.at(frame.end, self._clock()))
         self._speech = self._speech + 1 if speech and not own else 0
