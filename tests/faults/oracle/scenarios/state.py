@@ -18,8 +18,9 @@ from edge.agree.decide import Rules
 from edge.keep.journal import Journal
 from tests import shipped
 from tests.faults.oracle.device import Device
-from tests.faults.oracle.ledger import Noted, Tally, count
+from tests.faults.oracle.ledger import Noted, Tally, count, fields
 from tests.faults.oracle.run import Run
+from tests.faults.oracle.speaker import number_in
 from tests.faults.oracle.stage import Stage
 from tests.waiting import until
 
@@ -116,12 +117,16 @@ def _copy(device: Device, to: Path) -> None:
 
 
 def _inherit(former: Device, heir: Device, state: Path) -> None:
-    """A person enters what a journal that was overtaken holds under a new name."""
+    """A person enters under a new name what an overtaken journal holds, and what its agent stored but did not read."""
     assert _unsettled(former) == 0, f"nobody knows what became of some of it:\n{former.log}"
     with Journal.open(former.state) as origin, Journal.open(state) as journal:
         named = DeviceIdentity("site", "new", None, clock_believed=True)
         for held in origin.review.held():
             accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
+        for unread in origin.review.under_review():  # Stored just before the agent ended: a person listens to it.
+            recording = origin.again(origin.queries.history(unread.utterance_id)).segment.pcm
+            heard = fields(number_in(recording))
+            accept(journal, unread.utterance_id, heard, _rules(), BY_HAND, named, origin=origin)
     heir.speak(0, settle_s=DRAINED_S)
     assert heir.wait() == 0, heir.log
 
