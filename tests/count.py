@@ -45,7 +45,7 @@ MECHANISMS = {
     "expected lists": "expected.enter",
     "catalogue and roster": "catalogue_publishing.publish_roster",
     "ERP postings": "engine.PostingLoop",
-    "dossiers": "dossier_desk.Desk",
+    "dossiers": "dossier_desk.DossierStore",
 }
 """What is owed until it is confirmed, and what sends it: a module's last name, and a class or function in it."""
 OUTBOX = "dockvoice_protocol.outbox"

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import pytest
+from typing_extensions import override
 
 from dockvoice_protocol.outbox import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
@@ -51,6 +52,7 @@ def test_a_seed_says_everything() -> None:
 class SettlesAtPuback(Relay):
     """Takes the broker's word for it."""
 
+    @override
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         if reason_code < FAILURE:
             return self._settle(event_id, None)
@@ -60,6 +62,7 @@ class SettlesAtPuback(Relay):
 class TakesRefusalsForSuccess(Relay):
     """A PUBACK is a PUBACK, whatever it says: what paho's `on_publish` suggests."""
 
+    @override
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         return self._settle(event_id, None)
 
@@ -67,6 +70,7 @@ class TakesRefusalsForSuccess(Relay):
 class SkipsARow(Relay):
     """Overlooks the third event, whenever it is offered."""
 
+    @override
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
         return super().add_rows([row for row in rows if row.sequence != 3], now)
 
@@ -74,6 +78,7 @@ class SkipsARow(Relay):
 class StaysInFlight(Relay):
     """What was sent once is on the way for ever."""
 
+    @override
     def tick(self, now: float) -> list[Command]:
         sent = super().tick(now)
         for command in sent:
@@ -81,6 +86,7 @@ class StaysInFlight(Relay):
                 debt.due = math.inf
         return sent
 
+    @override
     def _clear_schedule(self) -> None:
         """Not even after a reconnect."""
 

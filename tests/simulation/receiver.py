@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from typing_extensions import override
+
 from dockvoice_protocol.config import shipped
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics
@@ -39,10 +41,12 @@ def judged(payload: bytes, topic: str) -> Validated:
 
 
 class _Consumer(Consumer):
-    def _validated(self, message: Delivered) -> Validated:
+    @override
+    def _validate(self, message: Delivered) -> Validated:
         return judged(message.payload, message.topic)
 
-    def _stranger(self, event: Event | Unfit) -> None:
+    @override
+    def _check_trust(self, event: Event | Unfit) -> None:
         """No devices but the simulated ones are there, and what signing takes would be most of a run's time."""
 
 
