@@ -309,7 +309,7 @@ def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
 
 
 def nudged(some: Sequence[Read]) -> Curves:
-    """The shipped curves, shrunk towards this site's results: each in proportion to its number of readings."""
+    """Curves fitted on these readings, shrunk towards the shipped ones; the shipped curve where a rival has none."""
     of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
     return {rival: fit(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()}
 

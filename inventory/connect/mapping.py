@@ -12,7 +12,10 @@ from inventory.connect.ports import Declined, Posting, Unset, Why
 
 
 def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
-    """The item, its good and its damaged quantity. Raises Declined where one is missing, or both are zero."""
+    """The item, its good and its damaged quantity, 0 where none was said.
+
+    Raises Declined where the item or the good quantity is missing, one quantity is negative, or both are zero.
+    """
     if posting.item is None:
         raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
     if posting.quantity is None:

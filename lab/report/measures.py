@@ -92,7 +92,7 @@ def marks(lines: Iterable[Line]) -> Counter[Mark]:
 
 
 def percentile(values: Sequence[float], hundredths: int) -> float:
-    """The nearest-rank percentile of `values`; there must be at least one."""
+    """The percentile `hundredths` (1 to 99) of one or more `values`, interpolated linearly between ranks."""
     return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[hundredths - 1]
 
 

@@ -58,7 +58,7 @@ def _words(text: str) -> list[str]:
 
 
 def _halved(phrase: str) -> str:
-    """A phrase said over and over, once: "Thank you. Thank you." is no other thing than one of them."""
+    """A phrase that is only repeated, once: "thank you thank you" becomes "thank you"."""
     words = phrase.split()
     for size in range(1, len(words) // 2 + 1):
         times, rest = divmod(len(words), size)
