@@ -3,8 +3,7 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 CACHE   := .cache
-# Python compiles what is imported as it is, on whichever processor is free; pip would compile all of it, on one.
-PIP     := $(BIN)/pip install --quiet --quiet --use-pep517 --no-compile
+INSTALL := .ci/python-packages $(VENV)
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
@@ -186,13 +185,13 @@ PROJECTS := pyproject.toml protocol/pyproject.toml inventory/pyproject.toml lab/
 $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable ./protocol --editable . --editable './inventory[console]' --editable './lab[demo]'
+	@$(INSTALL) --editable ./protocol --editable . --editable './inventory[console]' --editable './lab[demo]'
 	@touch $@
 
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable ./protocol --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
+	@$(INSTALL) --editable ./protocol --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 # Programs that nobody here wrote: validators of JSON Schema, AsyncAPI and OpenAPI, and clients of MQTT. Some eight seconds;
