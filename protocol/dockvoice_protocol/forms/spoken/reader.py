@@ -200,11 +200,14 @@ _PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}"
 
 _DASHES = re.compile("[-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}/]")
 _APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
-_QUOTES = "\"'()[]{}<>\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}" + (
+_QUOTES = "\"'()[]{}\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}" + (
     "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
     "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + _APOSTROPHE
 )
 """Marks around words, without a meaning: "#742" is number 742."""
+_COMPARED = frozenset("<>~\N{ALMOST EQUAL TO}\N{LESS-THAN OR EQUAL TO}\N{GREATER-THAN OR EQUAL TO}\N{PLUS-MINUS SIGN}")
+_UNKNOWN = " unk "
+"""In the place of a sign that changes the number beside it: "<12", "12\N{SUPERSCRIPT TWO}". Nothing explains it."""
 _SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 """Spaces that join: with one of them, "1 200" is one number."""
 _NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
@@ -288,7 +291,7 @@ def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
 
 def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     """Words in lower case, and a mark for each pause."""
-    text = "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in text)
+    text = "".join(map(_plain, text))
     text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{_SPACES}](?=[0-9]{{3}})", "", text))
     if language.thousands == " ":  # decimals only: whole numbers are left to the grammar, which knows other readings
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
@@ -296,6 +299,13 @@ def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
     for chunk in text.lower().split():
         yield from _chunk(chunk, language, known)
+
+
+def _plain(sign: str) -> str:
+    """The sign with digits of all scripts as ASCII; a comparison or a small figure is a word that nothing explains."""
+    if sign in _COMPARED or (sign.isdigit() and not sign.isdecimal()):
+        return _UNKNOWN
+    return str(unicodedata.digit(sign)) if sign.isdecimal() and not sign.isascii() else sign
 
 
 def _joined(match: re.Match[str]) -> str:

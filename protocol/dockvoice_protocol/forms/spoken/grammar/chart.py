@@ -9,13 +9,14 @@ In an answer, and beside a value without label or unit, only a few words are val
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.account import Account
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
-from dockvoice_protocol.forms.spoken.grammar.lexicon import SLOT, Role
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
@@ -27,6 +28,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
+from dockvoice_protocol.forms.spoken.grammar.remarks import Remarks
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
@@ -35,117 +37,15 @@ from dockvoice_protocol.records import FieldValue
 
 _NAMED = 2
 """Words of a remark ("from order 9981") from which on its figures are certainly its own."""
-_LONGEST_DATE = 7
-"""Words: "the third of may twenty twenty seven"."""
-_HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
-_MOST_GROUPS = 6
-"""Groups of a code without a field: more than any label has."""
-
-
-class _Remarks:
-    """The remarks in one utterance."""
-
-    def __init__(self, spans: Spans) -> None:
-        self._spans = spans
-        self._numbers = spans.numbers
-        self._tokens, self._words = spans.tokens, spans.words
-        self._known: dict[int, set[int]] = {}
-        self._has_months = not spans.language.months.isdisjoint(spans.words)
-
-    def ends(self, at: int) -> set[int]:
-        """The possible ends of remarks that begin at a token."""
-        if (known := self._known.get(at)) is None:
-            begun = self._spans.lexicon.asides.get(self._words[at], ())
-            known = {end for aside in begun for end in self._rest(aside, at + 1)}
-            for slot, remarks in self._spans.lexicon.slotted.items():
-                for end in self._slot(slot, at):
-                    rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
-                    known |= {stop for rest in rests for stop in self._rest(rest, end + 1)}
-                    known |= {end} if "" in remarks else set()
-            self._known[at] = known
-        return known
-
-    def _rest(self, aside: Phrase, at: int) -> set[int]:
-        """The possible ends of the words of `aside` from `at` on."""
-        reached = {at}
-        for word in aside:
-            if word.startswith(SLOT):
-                reached = {end for here in reached for end in self._slot(word, here)}
-            else:
-                reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
-        return {end for end in reached if ends_word(self._tokens, end)}
-
-    def _slot(self, slot: str, at: int) -> set[int]:
-        """The possible ends of a slot's content that begins at `at`."""
-        if at >= len(self._words):
-            return set()
-        match slot:
-            case "{word}":
-                return {at + 1}
-            case "{date}":
-                return self._dates(at) if self._has_months else set()
-            case "{number}":
-                return set(self._numbers.ends(at))
-            case "{time}":
-                return self._times(at)
-            case _:
-                return self._codes(at)
-
-    def _times(self, at: int) -> set[int]:
-        """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
-        clock = {at + 1} if ":" in self._words[at] else set()
-        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
-        if hundreds and self._is_hundred(at + 1):
-            return clock  # "It's one hundred and forty-four cases" is no time.
-        ends = set(self._numbers.ends(at))
-        return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
-
-    def _is_hundred(self, at: int) -> bool:
-        """Whether the word at a token is a "hundred"."""
-        return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
-
-    def _codes(self, at: int) -> set[int]:
-        """The ends of a code without a field: groups of digits, and letters, without a pause."""
-        found = set(self._numbers.ends(at))
-        for _ in range(_MOST_GROUPS):
-            further = {
-                more
-                for end in found or {at}
-                if end == at or self._spans.goes_straight_on(end)
-                for more in self._further(end)
-            }
-            if further <= found:
-                break
-            found = found | further
-        # A single letter is no code, but may be the next value: "dock, boy, order D".
-        return {end for end in found if end > at + 1 or self._numbers.begins(at)}
-
-    def _further(self, at: int) -> Iterator[int]:
-        yield from (group.end for group in self._numbers.digit_groups(at))
-        yield from (end for end, _, _ in self._spans.letters(at))
-
-    def _dates(self, at: int) -> set[int]:
-        """The ends of a date: numbers and links, with the name of a month."""
-        found: set[int] = set()
-        named = False
-        for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
-            word = self._words[here]
-            counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
-            named = named or (word in self._spans.language.months and not counts)
-            if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
-                found |= {here + 1} if named else set()
-            elif not self._spans.lexicon.joins(word):
-                break
-        return found
 
 
 class _UnmatchedWords:
     """Parser steps over words without a field."""
 
-    def __init__(self, spans: Spans, queue: PathQueue) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue, remarks: Remarks) -> None:
         self._spans = spans
         self._numbers = spans.numbers
-        self._remarks = _Remarks(spans)
+        self._remarks = remarks
         self._queue = queue
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
@@ -357,14 +257,17 @@ class _Growth:
     def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
+        self._remarks = Remarks(spans)
         self._tokens = spans.tokens
         self._queue = PathQueue(spans.words, spans.language.misheard)
         self._speller = Speller(spans, self._queue)
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
-        self._unmatched = _UnmatchedWords(spans, self._queue)
-        self._answers = _AnswerCheck(spans, answers=asked is not None or bool(held) or correcting)
+        self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
+        answers = asked is not None or bool(held) or correcting
+        self._answers = _AnswerCheck(spans, answers=answers)
+        self._account = Account(spans, self._remarks, held, answers=answers)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
@@ -426,7 +329,7 @@ class _Growth:
             path = path.telling(
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return path._replace(events=self._answers.judged(path.events))
+        return self._account.of(path._replace(events=self._answers.judged(path.events)))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -124,7 +124,7 @@ class UnitCounts:
         sounds = self._language.homophones.get(self._words[at])
         if sounds is not None and not found:
             (meant,) = self._language.numerals.counts([sounds], 0)[:1]
-            found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
+            found.append((at + 1, meant.value, weights.HOMOPHONE, "bs"))
         return found
 
     def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[_UnitCount]:

@@ -318,7 +318,8 @@ class Lexicon:
 def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Codes without the leading zeros of their parts, and the values that each may mean.
 
-    Prefixes of other values are excluded, since the end may be lost, and so are digits alone, which may be a count.
+    Prefixes of other values are excluded, since the end may be lost, and so are digits alone, which may be a count, and
+    characters of one value that part in several ways: "A123" is A-12-03, but A-01-23 if the catalogue lacks it.
     """
     parted = {value: "".join(" " if one in SEPARATORS else one for one in value).split() for value in sorted(values)}
     whole = {"".join(parts) for parts in parted.values()}
@@ -329,7 +330,19 @@ def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
         for said in {"".join(way) for way in ways} - begun:
             if not said.isdigit():
                 found[said] = (*found.get(said, ()), value)
-    return found
+    widths = {value: [len(part) for part in parts] for value, parts in parted.items()}
+    return {
+        said: fit
+        for said, fit in found.items()
+        if said in whole or len(fit) > 1 or _partings(said, widths[fit[0]]) == 1
+    }
+
+
+def _partings(said: str, widths: Sequence[int]) -> int:
+    """In how many ways the characters part into parts of at most these widths."""
+    if not widths:
+        return not said
+    return sum(_partings(said[size:], widths[1:]) for size in range(1, min(widths[0], len(said)) + 1))
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -416,6 +416,8 @@ class _MeaningBuilder:
 
     def _mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
+        if "d" in event.marks and self._form[name].identifier:
+            self.fields.clear()  # Another thing: "scratch that, pallet 743".
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():

@@ -367,9 +367,9 @@ class SmallWords:
 
     def _behind(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
-            measured = path.field is not None and self._fields[path.field].spoken.measures
+            measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
-                # "Ten kilos each" is the weight of one piece.
+                # "Ten kilos each" is of one piece.
                 path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._queue.go(path, match.end, weights.LINK)
 

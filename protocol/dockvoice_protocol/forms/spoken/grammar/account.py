@@ -1,0 +1,192 @@
+"""The account of every word of an explanation.
+
+The chart lets many words pass between values: openings, links, remarks, cues. The account checks that each of them is
+harmless where it stands. A word is explained if it belongs to an event (a value, a label, a unit, a cue of a correction)
+or to a phrase that is known as a whole in this place: before an entry, between two values, or behind. Between two pauses
+one phrase of each kind may stand, beside particles ("and", "please"): two harmless phrases can have a meaning of their
+own together ("is" and "full", "I've got" and "to move"). Every other word becomes an unexplained one, which puts the
+value beside it in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
+from dockvoice_protocol.forms.spoken.grammar.remarks import Remarks
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
+from dockvoice_protocol.records import FieldValue
+
+_NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+_REMARK = frozenset({Role.TAIL})
+_LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
+_OPENING = frozenset({Role.OPENING, Role.BEGINNING})
+_OF_MARK = {
+    "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
+    "o": frozenset({Role.CHOICE, Role.RANGE}),
+    "n": frozenset({Role.CONTRAST, Role.ELSEWHERE, Role.CUE}),
+    "c": frozenset({Role.CONTRAST, Role.CUE}),
+}
+"""Roles of the words that announce what a mention is marked as."""
+_NOTHING, _REMARKED, _LED, _ANNOUNCED = range(4)
+"""What a gap has held since the last pause, in this order: particles only, a remark, a phrase that leads to the next
+value, and one that announces as what it is said."""
+
+
+class Account:
+    """Accounts for the words of one utterance."""
+
+    def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str], *, answers: bool) -> None:
+        """Create the account.
+
+        Args:
+            spans: The words.
+            remarks: Their remarks.
+            held: The fields that a correction may refer to without a mention.
+            answers: Whether the utterance answers a question or corrects a held entry.
+        """
+        self._spans = spans
+        self._remarks = remarks
+        self._held = frozenset(held)
+        words = spans.language.words
+        self._particles = words["particles"]
+        answering = (*words["before_answers"], *words["behind_answers"]) if answers else ()
+        self._known_phrases = (*words["between_counts"], *words["each"], *answering)
+
+    def of(self, path: Path) -> Path:
+        """The path with an event for each word that nothing explains."""
+        events = tuple(map(self._marked, path.events))
+        found = list(events)
+        for more in (*map(_event, self._strange(path.cue, events)), *self._unbound(events)):
+            at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
+            found.insert(at, more)
+        return path._replace(events=tuple(found))
+
+    def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
+        """The event, marked `d` where its cue drops all that was said: "scratch that"."""
+        drops = "c" in event.marks and self._said(*event.cue) in self._spans.language.words["drops"]
+        return event._replace(marks=marked(event.marks, "d")) if drops else event
+
+    def _said(self, begin: int, end: int) -> tuple[str, ...]:
+        return tuple(self._spans.words[begin:end])
+
+    # Words.
+
+    def _strange(self, cue: tuple[int, int], events: tuple[ExplanationEvent, ...]) -> Iterator[int]:
+        """The tokens that neither an event, nor the last cue, nor a phrase in its place explains."""
+        explained = {at for one in events for span in ((one.start, one.end), one.cue) for at in range(*span)}
+        explained.update(range(*cue))
+        naming = [one for one in events if one.happens in _NAMING]
+        begin = 0
+        while begin < self._spans.size:
+            end = begin
+            while end < self._spans.size and end not in explained:
+                end += 1
+            if end > begin:
+                leads = any(one.start == end for one in events)
+                yield from self._unexplained(begin, end, naming, leads=leads)
+            begin = end + 1
+
+    def _unexplained(self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool) -> tuple[int, ...]:
+        """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
+        before = [one for one in naming if one.end <= begin]
+        behind = next((one for one in naming if one.start >= end), None)
+        left = self._fewest(begin, end, before, behind, leads=leads)
+        if before and self._is_word(before[-1], begin):
+            clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
+            named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
+            harmless = ((self._spans.form.terminator,), *(() if named else self._particles))
+            words = [at for at in range(begin, clause) if (self._spans.words[at],) not in harmless]
+            return tuple(sorted({*left, *words}))
+        return left
+
+    def _fewest(
+        self, begin: int, end: int, before: list[ExplanationEvent], behind: ExplanationEvent | None, *, leads: bool
+    ) -> tuple[int, ...]:
+        counted = bool(before) and self._spans.fields[str(before[-1].field)].spoken.is_number
+        remark = _REMARK | {Role.BEHIND} if counted else _REMARK
+        lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
+        lead = lead if before else lead | _OPENING
+        announcing = frozenset().union(*(_OF_MARK.get(mark, ()) for mark in behind.marks)) if behind else frozenset()
+        best: dict[tuple[int, int], tuple[int, ...]] = {(begin, _NOTHING): ()}
+        for at in range(begin, end):
+            for held in range(_ANNOUNCED + 1):
+                if (left := best.get((at, held))) is None:
+                    continue
+                now = _NOTHING if self._spans.tokens[at].pause >= COMMA else held
+                steps = [(at + 1, now, (*left, at)), *((stop, now, left) for stop in self._particles_at(at))]
+                if now < _REMARKED:
+                    steps += ((stop, _REMARKED, left) for stop in self._known(at, remark))
+                if now < _LED:
+                    steps += ((stop, _LED, left) for stop in self._known(at, lead))
+                    steps += ((stop, _LED, left) for stop in self._labels(at, behind))
+                steps += ((stop, _ANNOUNCED, left) for stop in self._matched(at, announcing))
+                for stop, so_held, so_left in steps:
+                    if stop <= end and len(best.get((stop, so_held), range(end + 1))) > len(so_left):
+                        best[stop, so_held] = so_left
+        return min((left for (at, _), left in best.items() if at == end), key=len)
+
+    def _particles_at(self, at: int) -> Iterator[int]:
+        yield from (at + len(one) for one in self._particles if self._said(at, at + len(one)) == one)
+
+    def _known(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
+        """The ends of phrases of these roles at a token, and of remarks and answers."""
+        yield from self._matched(at, roles)
+        yield from self._remarks.ends(at)
+        yield from (at + len(one) for one in self._known_phrases if self._said(at, at + len(one)) == one)
+
+    def _matched(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
+        yield from (match.end for match in self._spans.matches[at] if match.role in roles)
+
+    def _labels(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
+        """The ends of a label that is said once more: "pallet, uh, pallet 742"."""
+        if behind is not None:
+            labels = (match for match in self._spans.matches[at] if match.role is Role.LABEL)
+            yield from (match.end for match in labels if match.field == behind.field)
+
+    def _is_word(self, mention: ExplanationEvent, end: int) -> bool:
+        """Whether a letter may be a word of the words directly behind it: "dock be careful"."""
+        if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_letter:
+            return False
+        word = self._spans.words[end - 1]
+        sounds = word in self._spans.language.alphabet.names or (word,) in self._particles
+        return sounds and mention.end == end and not self._spans.tokens[end].pause
+
+    # Cues.
+
+    def _unbound(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+        """Cues and withdrawn numbers that may belong to a value before them: "12 units, 11 actually, dock B"."""
+        for at, event in enumerate(events):
+            before = [one for one in events[:at] if one.happens is Happens.MENTION]
+            if event.happens is Happens.SLIP and self._may_correct(event, before, events[at + 1 :]):
+                yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
+            if event.happens is Happens.MENTION and self._is_unbound(event, before):
+                yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
+
+    def _may_correct(
+        self, slip: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
+    ) -> bool:
+        """Whether a withdrawn number may replace a value before it, whose field is not mentioned next."""
+        corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
+        return any(self._fits(one, slip.value) for one in before if one.field != corrected)
+
+    def _fits(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
+        """Whether a bare value may be another value of a mentioned field."""
+        field = self._spans.fields[str(mention.field)]
+        if field.spoken.spelt:
+            return field.item.is_usual(str(value)) and len(str(value)) == len(str(mention.value))
+        return field.types(value) if value is not None else False
+
+    def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
+        """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
+        if self._said(*event.cue) not in self._spans.language.words["rejections"] or event.field in self._held:
+            return False
+        others = [one for one in before if one.end <= event.cue[0]]
+        return bool(others) and all(one.field != event.field for one in others)
+
+
+def _event(at: int) -> ExplanationEvent:
+    """The event of an unexplained word, which is known, and so no part of the number before it."""
+    return ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
