@@ -1,8 +1,8 @@
 """The account of every word of an explanation.
 
 The chart lets many words pass between values: openings, links, remarks, cues. The account checks that each of them is
-harmless where it stands. A word is explained if it belongs to an event (a value, a label, a unit, a cue of a correction)
-or to a phrase that is known as a whole in this place: before an entry, between two values, or behind. Between two pauses
+harmless where it stands. A word is explained if it belongs to an event (a value, a label, a unit, a correction's cue)
+or to a phrase known as a whole in this place: before an entry, between two values, or behind. Between two pauses
 one phrase of each kind may stand, beside particles ("and", "please"): two harmless phrases can have a meaning of their
 own together ("is" and "full", "I've got" and "to move"). Every other word becomes an unexplained one, which puts the
 value beside it in doubt.
