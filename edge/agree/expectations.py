@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Expects, Form
-from dockvoice_protocol.records import (
-    Converted,
-    ExpectedLine,
-    ExpectedList,
-    FieldValue,
-    PlaceKind,
-    ReceivingPlace,
-    exact,
-)
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
+from dockvoice_protocol.trailer_count import Factors, exact
 from edge.records import Reason
 
 PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
@@ -133,24 +127,17 @@ def _count_differs(
     Unknown, so False: several lines, no unit, or no conversion of the expected unit.
     """
     unit = form.unit_in(counted, values)
-    came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]
-    counts = [exact(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(lines) != 1 or len(counts) != len(came):
+    came = [exact(values[counted]), exact(values.get(form.expects.get(Expects.DAMAGED, ""), 0))]
+    counts = [one for one in came if one is not None]
+    if len(lines) != 1 or len(counts) != len(came) or unit is None:
         return False
-    (line,), quantity = lines, float(sum(counts))
-    if unit is None or unit == line.uom:
-        return unit is not None and exact(quantity) != exact(line.quantity)
-    name = form.expects.get(Expects.ITEM)
+    (line,), known, name = lines, Factors(), form.expects.get(Expects.ITEM)
     of = None if name is None else form[name].catalogue
-    said, announced = (
-        None if factor is None else factor.times(number)
-        for number, factor in (
-            (quantity, catalogue.factor(of, line.item, unit)),
-            (line.quantity, catalogue.factor(of, line.item, line.uom)),
-        )
-    )
-    return announced is not None and (said is None or _quantities_differ(said, announced))
-
-
-def _quantities_differ(said: Converted, announced: Converted) -> bool:
-    return said.uom == announced.uom and exact(said.quantity) != exact(announced.quantity)
+    for one in {str(unit), line.uom}:
+        if (factor := catalogue.factor(of, line.item, one)) is not None:
+            known.learn(line.item, one, factor.base, Fraction(factor.factor))
+    announced = {line.uom: exact(line.quantity) or Fraction(0)}
+    if difference := known.difference(line.item, {str(unit): sum(counts, Fraction(0))}, announced):
+        return any(difference.values())
+    # In another base unit nothing can be compared.
+    return known.factor(line.item, line.uom) is not None and known.factor(line.item, str(unit)) is None

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from dockvoice_protocol.forms.model import Expects, Form, FormField
-from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace, exact
+from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace
+from dockvoice_protocol.trailer_count import REFUSED, exact, find_missing, item_of, number, sum_units
 from edge.agree.expectations import PLACES, Expectations
 from edge.records import StandingEntry
-
-REFUSED = "refused"
-"""The value of a condition field for goods that were not taken in: counted as a condition, and left out of the sums."""
 
 MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
 
@@ -86,10 +83,8 @@ def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectati
     item, pallet = (form.expects.get(part) for part in (Expects.ITEM, Expects.PALLET))
     if item is None:
         return None
-    if item in fields:
-        return fields[item]
-    announced = {line.item for _, line in expected.lines_for_pallet(str(fields.get(str(pallet))))}
-    return next(iter(announced)) if len(announced) == 1 else None
+    lines = expected.lines_for_pallet(str(fields.get(str(pallet))))
+    return item_of(fields.get(item), {line.item for _, line in lines})
 
 
 def _counts(
@@ -103,27 +98,25 @@ def _counts(
     if main is None:
         return
     unit = form.unit_field(main.name)
-    of_unit: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
-    for fields in group:
-        of_unit.setdefault(form.unit_in(main.name, fields), []).append(fields)
+    codes = [form.unit_in(main.name, fields) or "" for fields in group]
     named = {} if item is None else {form.expects[Expects.ITEM]: item}
-    for code, entries in of_unit.items():
-        said = {one.name: [fields[one.name] for fields in entries if one.name in fields] for one in counted}
-        sums = {
-            name: _sum_exactly(values) for name, values in said.items() if values and (name == main.name or any(values))
-        }
-        if sums:
-            yield {**named, **sums, **({} if unit is None or code is None else {unit.name: code})}
+    totals = {
+        one.name: sum_units(
+            {str(code): count}
+            for code, fields in zip(codes, group, strict=True)
+            if (count := exact(fields.get(one.name))) is not None
+        )
+        for one in counted
+    }
+    for code in dict.fromkeys(codes):
+        sums = {name: units.get(str(code)) for name, units in totals.items()}
+        told = {name: number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
+        if told:
+            yield {**named, **told, **({} if unit is None or not code else {unit.name: code})}
 
 
 def _is_summable(field: FormField, quantity: str | None) -> bool:
     return field.spoken.counts or (field.spoken.measures and field.name == quantity)
-
-
-def _sum_exactly(values: Iterable[FieldValue]) -> int | float:
-    """The exact decimal sum: as doubles, 0.1 + 0.2 is not 0.3."""
-    total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
-    return int(total) if total == total.to_integral_value() else float(total)
 
 
 def _count_conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
@@ -152,9 +145,9 @@ def find_missing_pallets(
     lines, pallet = expected.lines_at(place), form.expects.get(Expects.PALLET)
     if not lines or pallet is None:
         return None
-    here = {one.fields.get(pallet) for one in entries if one.form == form.name and not one.refused}
-    owed = dict.fromkeys(line.pallet for line in lines if not line.received)
-    return tuple(one for one in owed if one not in here)
+    # By pallet, as the inventory marks the lines: an entry of one item counts for all items of its pallet.
+    here = {(str(one.fields.get(pallet)), None) for one in entries if one.form == form.name and not one.refused}
+    return tuple(dict.fromkeys(line.pallet for line in find_missing(lines, here)))
 
 
 def find_by_last_digits(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:

@@ -116,10 +116,10 @@ def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
         totals = ReceiptTotals(gathered.trailer, EntryHistory(visit.said, roles), lists)
-        lines = totals.lines()
-        one.announced = {line["pallet"] for line in lines if line["expected"]}
-        one.missing = {line["pallet"] for line in lines if line["status"] == "missing"}
-        one.beyond = {line["pallet"] for line in lines if line["status"] == "not_announced"}
-        one.received = totals.received
+        lines = totals.count.lines
+        one.announced = {line.pallet for line in lines if line.expected}
+        one.missing = {line.pallet for line in lines if line.status == "missing"}
+        one.beyond = {line.pallet for line in lines if line.status == "not_announced"}
+        one.received = totals.count.received
         one.entries, one.closed = len(totals.standing), visit.closing is not None
         one.last = max((said.moment for said in visit.said), default=one.last)

@@ -13,13 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from dockvoice_protocol.records import FieldValue, exact
+from dockvoice_protocol.trailer_count import REFUSED
 from inventory.records import Event
 from inventory.store.tables import stock_moves
 
 COUNTED = "quantity"
 """The field with the quantity."""
-
-REFUSED = "refused"  # The exception of a pallet that was not accepted: it adds nothing.
 
 OF_WHAT = {
     "pallet": ("pallet_id", "pallet"),
