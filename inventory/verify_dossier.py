@@ -1,8 +1,8 @@
-"""Check the dossier of a trailer: python verify_dossier.py DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
+"""Check the dossier of a trailer: python verify_dossier.pyz DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
 
-Needs Python 3.11 and `pip install cryptography rfc8785`, nothing of Dockvoice. KEYID is the id of the inventory's key,
-as its owner tells it to you: what another key signed is not believed. Further ids are those of the devices and of the
-office that signs lists; where any is given, no other may have signed in there.
+Needs Python 3.11 and nothing else: `make verifier` packs this module and what it imports into docs/verify_dossier.pyz.
+KEYID is the id of the inventory's key, as its owner tells it to you: what another key signed is not believed. Further
+ids are those of the devices and of the office that signs lists; where any is given, no other may have signed in there.
 
     --trailer SITE/NAME    it must be of this trailer
     --not-before MOMENT    it must rest on what came up to this moment, or later: an older one is not the latest
@@ -29,9 +29,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import rfc8785
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from dockvoice_protocol import ed25519
 from dockvoice_protocol.trailer_count import (
     STATUSES,
     CountedEntry,
@@ -200,10 +199,9 @@ def has_signed(key: bytes, text: str, signature: str) -> bool:
     """Whether the signature of the text is valid for this key; a signature has one spelling."""
     try:
         made = bytes.fromhex(signature)
-        Ed25519PublicKey.from_public_bytes(key).verify(made, text.encode())
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError):
         return False
-    return made.hex() == signature
+    return made.hex() == signature and ed25519.has_signed(key, text.encode(), made)
 
 
 def seal_fault(event: Json, key: bytes | None) -> str | None:
@@ -958,7 +956,3 @@ def main(arguments: list[str]) -> int:
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
     print("\n".join(map(printable, shown)))  # noqa: T201
     return 1 if found.faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,9 @@ INVENTORY = Signer(_INVENTORY_KEY)
 INVENTORY_PEM = _INVENTORY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
+
+VERIFIER = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "docs" / "verify_dossier.pyz"))
+"""As a third party runs it, who has nothing of this program, and of Python the standard library alone."""
 
 _TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
 _PALLET = _TEXT | {"title": "Pallet", "x-languages": {"de": {"labels": ["palette"]}}}
