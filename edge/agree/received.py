@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dockvoice_protocol.forms.model import Expects, Form, FormField
+from dockvoice_protocol.field_roles import FieldRole
+from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace
 from dockvoice_protocol.trailer_count import REFUSED, exact, find_missing, item_of, number, sum_units
-from edge.agree.expectations import PLACES, Expectations
+from edge.agree.expectations import Expectations
 from edge.records import StandingEntry
 
 MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
@@ -29,34 +30,20 @@ class Sums:
     """By condition field and value, the number of entries."""
 
 
-def place_field(form: Form, kind: PlaceKind) -> FormField | None:
-    """The form's field for a trailer, or a door; None if it has none."""
-    name = next((form.place_field(part) for part, other in PLACES.items() if other is kind), None)
-    return None if name is None else form[name]
-
-
-def pallet_field(form: Form) -> str | None:
-    """The field that names a pallet; None for a form about the trailer itself, such as its temperatures."""
-    first = next(iter(form.identifies), None)
-    places = {form.place_field(part) for part in PLACES}
-    return form.expects.get(Expects.PALLET) or (None if first in places else first)
-
-
 def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace | None:
     """The trailer, else the door, that the values name."""
     for kind in (PlaceKind.TRAILER, PlaceKind.DOOR):
-        named = place_field(form, kind)
-        if named is not None and named.name in values:
-            return ReceivingPlace(kind, str(values[named.name]))
+        if (name := form.roles.get(FieldRole(kind))) is not None and name in values:
+            return ReceivingPlace(kind, str(values[name]))
     return None
 
 
 def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace) -> tuple[StandingEntry, ...]:
     """The form's entries at a place, including refused ones."""
-    named = place_field(form, place.kind)
-    if named is None:
+    name = form.roles.get(FieldRole(place.kind))
+    if name is None:
         return ()
-    return tuple(one for one in entries if one.form == form.name and one.fields.get(named.name) == place.name)
+    return tuple(one for one in entries if one.form == form.name and one.fields.get(name) == place.name)
 
 
 def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
@@ -69,7 +56,7 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     for fields, item in zip(stand, items, strict=True):
         groups.setdefault(item if by_item else None, []).append(fields)
     counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
-    pallet = pallet_field(form)
+    pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
     return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
 
@@ -80,7 +67,7 @@ def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
 
 def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
     """The item that an entry names, or the only one expected on its pallet; else None."""
-    item, pallet = (form.expects.get(part) for part in (Expects.ITEM, Expects.PALLET))
+    item, pallet = (form.expects.get(part) for part in (FieldRole.ITEM, FieldRole.PALLET))
     if item is None:
         return None
     lines = expected.lines_for_pallet(str(fields.get(str(pallet))))
@@ -91,7 +78,7 @@ def _counts(
     item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
 ) -> Iterable[dict[str, FieldValue]]:
     """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""
-    quantity = form.expects.get(Expects.QUANTITY)
+    quantity = form.expects.get(FieldRole.QUANTITY)
     # Measurements, such as temperatures, do not add up.
     counted = [one for one in form.fields if one.many is None and _is_summable(one, quantity)]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
@@ -99,7 +86,7 @@ def _counts(
         return
     unit = form.unit_field(main.name)
     codes = [form.unit_in(main.name, fields) or "" for fields in group]
-    named = {} if item is None else {form.expects[Expects.ITEM]: item}
+    named = {} if item is None else {form.expects[FieldRole.ITEM]: item}
     totals = {
         one.name: sum_units(
             {str(code): count}
@@ -142,7 +129,7 @@ def find_missing_pallets(
 
     None if nothing is expected there. An entry of this device counts at whichever place it was recorded.
     """
-    lines, pallet = expected.lines_at(place), form.expects.get(Expects.PALLET)
+    lines, pallet = expected.lines_at(place), form.expects.get(FieldRole.PALLET)
     if not lines or pallet is None:
         return None
     # By pallet, as the inventory marks the lines: an entry of one item counts for all items of its pallet.

@@ -16,7 +16,7 @@ from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
-from inventory.forms import Roles, trailer_fields
+from inventory.forms import Roles, fields_with
 from inventory.records import Progress
 from inventory.reviews.reviews import Review
 from inventory.reviews.reviews import load as load_reviews
@@ -202,7 +202,7 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
     )
-    its = (texts.c.value.in_(trailers), texts.c.field.in_(trailer_fields(roles)))
+    its = (texts.c.value.in_(trailers), texts.c.field.in_(fields_with(roles, "trailer")))
     new = list(transaction.execute(wanted.where(entries.c.event_id.in_(select(texts.c.event_id).where(*its)))))
     found: dict[str, Any] = {}
     while new:
@@ -231,7 +231,7 @@ def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> d
 
 
 def _names(trailer: str, roles: Roles) -> Any:
-    return or_(*(entries.c.fields[name].as_string() == trailer for name in trailer_fields(roles)))
+    return or_(*(entries.c.fields[name].as_string() == trailer for name in fields_with(roles, "trailer")))
 
 
 _EVENT = select(
@@ -246,7 +246,7 @@ _EVENT = select(
 
 
 def _is_said(site: str, trailer: str, roles: Roles) -> Any:
-    its = (texts.c.value == trailer, texts.c.site == site, texts.c.field.in_(trailer_fields(roles)))
+    its = (texts.c.value == trailer, texts.c.site == site, texts.c.field.in_(fields_with(roles, "trailer")))
     named = select(texts.c.event_id).where(*its)
     return entries.c.event_id.in_(named)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
 from inventory.dossier.visits import glance, shown
-from inventory.forms import Roles, trailer_fields
+from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
@@ -52,7 +52,7 @@ def latest(
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
     """At most `most` trailers named by entries, the latest first; those before a cursor, of these sites."""
-    names = trailer_fields(roles)
+    names = fields_with(roles, "trailer")
     last = func.max(said.c.arrival)
     query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
     if named is not None:
@@ -85,7 +85,7 @@ def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> 
 
 def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Keep trailers without entries, or without entries since they were closed and announced again."""
-    its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
+    its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
     again = {}

@@ -20,8 +20,11 @@ from inventory.store.tables import stock_moves
 COUNTED = "quantity"
 """The field with the quantity."""
 
+PALLET_FIELDS, TRAILER_FIELDS = ("pallet_id", "pallet"), ("trailer",)
+"""Names, not roles, here and below: an audit computes moves again from events, which do not carry their form."""
+
 OF_WHAT = {
-    "pallet": ("pallet_id", "pallet"),
+    "pallet": PALLET_FIELDS,
     "item": ("item",),
     "unit": ("uom", "unit"),
     "lot": ("lot",),

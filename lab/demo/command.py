@@ -272,7 +272,7 @@ def verified(dossier: Path, key_id: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         verifier = Path(folder) / "verify_dossier.pyz"
         verifier.write_bytes(built())
-        command = [sys.executable, verifier, dossier, key_id, "--trailer", f"demo/{TRAILER}"]
+        command = [sys.executable, str(verifier), str(dossier), key_id, "--trailer", f"demo/{TRAILER}"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 
