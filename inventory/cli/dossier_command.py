@@ -116,10 +116,10 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 def _visit(of: Gathered, named: str | None) -> Visit:
     """The visit of this number or day; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
-    from inventory.dossier.visits import shown  # noqa: PLC0415
+    from inventory.dossier.visits import choose  # noqa: PLC0415
 
     visits = of.visits()
-    latest = shown(visits, of)
+    latest = choose(visits, of)
     if latest is None:
         raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
     if named is None:

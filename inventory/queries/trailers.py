@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import glance, shown
+from inventory.dossier.visits import choose, glance
 from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
@@ -111,7 +111,7 @@ def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
 def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Count the visit that each trailer's page shows, as that page does."""
     for at, gathered in glance(transaction, of, roles).items():
-        visit = shown(gathered.visits(), gathered)
+        visit = choose(gathered.visits(), gathered)
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
