@@ -38,8 +38,8 @@ from dockvoice_protocol.trailer_count import (
     Line,
     TrailerCount,
     Units,
+    as_number,
     has_number,
-    number,
     sum_units,
 )
 
@@ -580,7 +580,7 @@ def _line_json(line: Line) -> Json:
 
 def _as_json(units: Units) -> Json:
     # A quantity without an exact number is text: 7/12.
-    return {unit: number(one) if has_number(one) else str(one) for unit, one in sorted(units.items())}
+    return {unit: as_number(one) if has_number(one) else str(one) for unit, one in sorted(units.items())}
 
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:

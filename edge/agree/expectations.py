@@ -13,7 +13,7 @@ from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
-from dockvoice_protocol.trailer_count import Factors, exact
+from dockvoice_protocol.trailer_count import Factors, as_fraction
 from edge.records import Reason
 
 
@@ -123,7 +123,7 @@ def _count_differs(
     Unknown, so False: several lines, no unit, or no conversion of the expected unit.
     """
     unit = form.unit_in(counted, values)
-    came = [exact(values[counted]), exact(values.get(form.expects.get(FieldRole.DAMAGED, ""), 0))]
+    came = [as_fraction(values[counted]), as_fraction(values.get(form.expects.get(FieldRole.DAMAGED, ""), 0))]
     counts = [one for one in came if one is not None]
     if len(lines) != 1 or len(counts) != len(came) or unit is None:
         return False
@@ -132,7 +132,7 @@ def _count_differs(
     for one in {str(unit), line.uom}:
         if (factor := catalogue.factor(of, line.item, one)) is not None:
             known.learn(line.item, one, factor.base, Fraction(factor.factor))
-    announced = {line.uom: exact(line.quantity) or Fraction(0)}
+    announced = {line.uom: as_fraction(line.quantity) or Fraction(0)}
     if difference := known.difference(line.item, {str(unit): sum(counts, Fraction(0))}, announced):
         return any(difference.values())
     # In another base unit nothing can be compared.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace
-from dockvoice_protocol.trailer_count import REFUSED, exact, find_missing, item_of, number, sum_units
+from dockvoice_protocol.trailer_count import REFUSED, as_fraction, as_number, find_missing, item_of, sum_units
 from edge.agree.expectations import Expectations
 from edge.records import StandingEntry
 
@@ -91,13 +91,13 @@ def _counts(
         one.name: sum_units(
             {str(code): count}
             for code, fields in zip(codes, group, strict=True)
-            if (count := exact(fields.get(one.name))) is not None
+            if (count := as_fraction(fields.get(one.name))) is not None
         )
         for one in counted
     }
     for code in dict.fromkeys(codes):
         sums = {name: units.get(str(code)) for name, units in totals.items()}
-        told = {name: number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
+        told = {name: as_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
         if told:
             yield {**named, **told, **({} if unit is None or not code else {unit.name: code})}
 

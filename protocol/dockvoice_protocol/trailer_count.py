@@ -54,12 +54,12 @@ class CountedEntry:
     converted: Mapping[str, Any] | None = None  # The quantity in the item's base unit: `uom` and `factor`.
 
 
-def exact(value: object) -> Fraction | None:
+def as_fraction(value: object) -> Fraction | None:
     """The exact number; None for other values."""
     return Fraction(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def number(value: Fraction) -> int | float:
+def as_number(value: Fraction) -> int | float:
     """The number for JSON: an integer where it is whole, else the nearest double."""
     return value.numerator if value.denominator == 1 else float(value)
 
@@ -188,7 +188,7 @@ class TrailerCount:
         for one in announced or ():
             line = self._line(one.pallet, one.item)
             line.notices.add(one.notice)
-            line.add("expected", {one.uom: exact(one.quantity) or Fraction(0)})
+            line.add("expected", {one.uom: as_fraction(one.quantity) or Fraction(0)})
             if one.item not in (items := self._items.setdefault(one.pallet, [])):
                 items.append(one.item)
         named = {self._add(entry, str(entry.values["pallet"])) for entry in entries if _is_of_pallet(entry)}
@@ -229,7 +229,12 @@ class TrailerCount:
         for name, role in (("damaged", "damaged"), ("said_short", "short"), ("said_over", "over")):
             line.add(name, _units(entry, role))
         unit, known = values.get("uom"), entry.converted
-        if line.item is not None and unit is not None and known is not None and (factor := exact(known["factor"])):
+        if (
+            line.item is not None
+            and unit is not None
+            and known is not None
+            and (factor := as_fraction(known["factor"]))
+        ):
             self._factors.learn(line.item, str(unit), str(known["uom"]), factor)
 
     def _compare(self, line: Line, *, is_missing: bool) -> None:
@@ -261,5 +266,5 @@ def _is_of_pallet(entry: CountedEntry) -> bool:
 
 
 def _units(entry: CountedEntry, role: str) -> Units:
-    quantity, unit = exact(entry.values.get(role)), entry.values.get("uom")
+    quantity, unit = as_fraction(entry.values.get(role)), entry.values.get("uom")
     return {} if quantity is None else {"" if unit is None else str(unit): quantity}
