@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test ready nightly oracle soak mutation accuracy library beside count style check format system-demo system-test system-office system-debian debian models clean
+.PHONY: help demo quick test ready nightly oracle soak mutation accuracy library beside count verifier style check format system-demo system-test system-office system-debian debian models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
@@ -130,6 +130,9 @@ beside: models  ## From the last word to the decision, beside pipecat, livekit a
 
 count: | $(BIN)/python  ## How large it is, and how coupled, beside where it began and its goals; ARGS=--help tells how
 	@$(BIN)/python -m tests.count $(ARGS)
+
+verifier: | $(BIN)/python  ## docs/verify_dossier.pyz, which checks dossiers by the standard library alone
+	@$(BIN)/python -m inventory.dossier.verifier docs/verify_dossier.pyz
 
 style: $(CACHE)/test.stamp
 	$(BIN)/ruff check

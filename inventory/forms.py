@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.field_roles import FieldRole, expects_receipts, role_faults, roles_of
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.records import exact
 
@@ -36,9 +37,9 @@ _DATES = FormatChecker(["date"])  # JSON Schema 2020-12 does not validate `forma
 
 
 def load_forms(directory: Path) -> Forms:
-    """Load every form of `directory`. `x-voice`, which describes speech, is ignored here.
+    """Load every form of `directory`. Of `x-voice`, which describes speech, only the roles are read.
 
-    Raises Misconfigured if there is no form, or if a file is not a JSON Schema.
+    Raises Misconfigured if there is no form, if a file is not a JSON Schema, or if a role is wrong.
     """
     files = sorted(directory.glob(f"*{SUFFIX}"))
     if not files:
@@ -58,6 +59,8 @@ def _validator(path: Path) -> Validator:
         raise Misconfigured(f"{path}: is not JSON in UTF-8: {fault}") from None
     except SchemaError as fault:
         raise Misconfigured(f"{path}: is not a JSON Schema 2020-12: {fault.json_path}: {fault.message}") from None
+    if faults := [*role_faults(schema)]:
+        raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
     return _Exactly(schema, format_checker=_DATES)
 
 
@@ -83,20 +86,6 @@ def _worded(fault: ValidationError) -> str:
     return f"{pointer}: breaks {fault.validator}" + (f" {value}" if isinstance(value, str | int | float) else "")
 
 
-CALLED = {
-    "pallet": ("pallet_id", "pallet"),
-    "item": ("item",),
-    "quantity": ("quantity",),
-    "lot": ("lot",),
-    "expiry": ("expiry", "best_before"),
-    "damaged": ("damaged",),
-    "short": ("short",),
-    "over": ("over",),
-    "exception": ("exception", "condition"),
-    "trailer": ("trailer",),
-}
-"""Names of a role's field if the form's `x-voice.expects` names no other (docs/dossier.md)."""
-
 Roles = dict[str, dict[str, Any]]
 """By form: its kind, the field of each role, and the title of each field by language."""
 
@@ -104,7 +93,7 @@ Roles = dict[str, dict[str, Any]]
 def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
     """The roles of each form. `receipts` and `damages`: forms whose entries are receipts, and reports of damage.
 
-    A form that has pallets and counts against expected lists is a receipt, named or not.
+    A form that counts against expected lists (`x-voice.expects`) is a receipt, named or not.
     """
     return {name: _form_roles(name, form.schema, receipts, damages) for name, form in forms.items()}
 
@@ -112,19 +101,14 @@ def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str]
 def _form_roles(name: str, schema: object, receipts: Collection[str], damages: Collection[str]) -> dict[str, Any]:
     said = schema if isinstance(schema, Mapping) else {}  # `true` is a schema too
     voice, properties = said.get("x-voice", {}), said.get("properties", {})
-    expects = voice.get("expects", {})
     titles = {field: _titles(field, one) for field, one in properties.items()}
     if "closes" in voice:
         return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}, "titles": titles}
-    fields = {role: str(expects[role]) for role in CALLED if role in expects}
-    for role, names in CALLED.items():
-        there = [one for one in names if one in properties]
-        if role not in fields and there:
-            fields[role] = there[0]
+    fields = {str(role): field for role, field in roles_of(said).items()}
     units = [field for field, of in properties.items() if _counts(of) == fields.get("quantity", "")]
     if units:
         fields["uom"] = units[0]
-    is_receipt = name in receipts or {"pallet", "quantity"} <= {*expects}
+    is_receipt = name in receipts or (expects_receipts(said) and "quantity" in fields)
     kind = "receipt" if is_receipt else "damage" if name in damages else "other"
     return {"kind": kind, "fields": fields, "titles": titles}
 
@@ -144,21 +128,16 @@ def _counts(field: object) -> str | None:
 
 
 def pallet_fields(directory: Path) -> dict[str, str]:
-    """The pallet field of each form whose entries are receipts."""
-    found = {}
-    for name, form in load_forms(directory).items():
-        schema = form.schema if isinstance(form.schema, Mapping) else {}  # `true` is a schema too
-        expects = schema.get("x-voice", {}).get("expects", {})
-        if "pallet" in expects:
-            found[name] = str(expects["pallet"])
+    """The pallet field of each form that is compared with expected lists."""
+    schemas = {name: form.schema for name, form in load_forms(directory).items()}
+    found = {name: roles_of(one)[FieldRole.PALLET] for name, one in schemas.items() if expects_receipts(one)}
     if not found:
         raise UnreadableInput(
-            f"{directory}: no form says which of its fields is the pallet; set x-voice.expects in one "
-            "(schemas/README.md)"
+            f"{directory}: no form is compared with expected lists; set x-voice.expects in one (schemas/README.md)"
         )
     return found
 
 
-def trailer_fields(of: Roles) -> list[str]:
-    """Every name of the trailer field in any form."""
-    return sorted({str(one["fields"]["trailer"]) for one in of.values() if "trailer" in one["fields"]} | {"trailer"})
+def fields_with(of: Roles, role: str) -> list[str]:
+    """Every name that a role's field has in any form, and the role's own."""
+    return sorted({str(one["fields"][role]) for one in of.values() if role in one["fields"]} | {role})

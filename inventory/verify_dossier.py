@@ -1,8 +1,8 @@
-"""Check the dossier of a trailer: python verify_dossier.py DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
+"""Check the dossier of a trailer: python verify_dossier.pyz DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
 
-Needs Python 3.11 and `pip install cryptography rfc8785`, nothing of Dockvoice. KEYID is the id of the inventory's key,
-as its owner tells it to you: what another key signed is not believed. Further ids are those of the devices and of the
-office that signs lists; where any is given, no other may have signed in there.
+Needs Python 3.11 and nothing else: `make verifier` packs this module and what it imports into docs/verify_dossier.pyz.
+KEYID is the id of the inventory's key, as its owner tells it to you: what another key signed is not believed. Further
+ids are those of the devices and of the office that signs lists; where any is given, no other may have signed in there.
 
     --trailer SITE/NAME    it must be of this trailer
     --not-before MOMENT    it must rest on what came up to this moment, or later: an older one is not the latest
@@ -24,15 +24,24 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import rfc8785
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from dockvoice_protocol import ed25519
+from dockvoice_protocol.trailer_count import (
+    STATUSES,
+    CountedEntry,
+    ExpectedLine,
+    Line,
+    TrailerCount,
+    Units,
+    as_number,
+    has_number,
+    sum_units,
+)
 
 FORMAT = "dockvoice.dossier.v1"
 """The format's name, and the prefix of its signed text, so that no signature of another text is valid for it."""
@@ -53,8 +62,6 @@ PIECE = 1_000_000  # Bytes read at once.
 
 LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
 
-DIGITS = 15  # Digits that every JSON reader preserves in a number.
-
 RECORDED_WITHIN = timedelta(minutes=10)
 """A closing recorded this soon after its last utterance counts from its recording; one decided later, from its last
 utterance: in ten minutes no trailer leaves and returns, and no question of a device stays open as long. An id made this
@@ -63,7 +70,6 @@ long before its event was recorded was not made with it, and its time is not use
 LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
 
 Json = dict[str, Any]
-Units = dict[str, Fraction]  # Quantity by unit code; "" without a unit.
 
 
 class Tampered(Exception):
@@ -193,10 +199,9 @@ def has_signed(key: bytes, text: str, signature: str) -> bool:
     """Whether the signature of the text is valid for this key; a signature has one spelling."""
     try:
         made = bytes.fromhex(signature)
-        Ed25519PublicKey.from_public_bytes(key).verify(made, text.encode())
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError):
         return False
-    return made.hex() == signature
+    return made.hex() == signature and ed25519.has_signed(key, text.encode(), made)
 
 
 def seal_fault(event: Json, key: bytes | None) -> str | None:
@@ -388,10 +393,9 @@ class EntryHistory:
             if before is not None and before.source == one.source and before.number < one.number:
                 self.replaced_by.setdefault(before.id, one)
 
-    def role(self, one: Said, role: str) -> str | None:
-        """The field of its form with this role."""
-        of = self.forms.get(one.form)
-        found: str | None = (TRAILER_ALONE if of is None else of.get("fields", TRAILER_ALONE)).get(role)
+    def roles(self, one: Said) -> dict[str, str]:
+        """The fields of its form by role."""
+        found: dict[str, str] = self.forms.get(one.form, {}).get("fields", TRAILER_ALONE)
         return found
 
     def kind(self, one: Said) -> str:
@@ -400,12 +404,18 @@ class EntryHistory:
 
     def value(self, one: Said, role: str) -> Any:
         """The value of the field with this role; None if there is none."""
-        name = self.role(one, role)
+        name = self.roles(one).get(role)
         return None if name is None else one.data.get("fields", {}).get(name)
+
+    def counted(self, one: Said) -> CountedEntry:
+        """A current entry, for the count of its trailer."""
+        roles = self.roles(one)
+        values = {role: self.value(one, role) for role in roles}
+        return CountedEntry(one.id, self.kind(one), values, one.data.get("converted", {}).get(roles.get("quantity")))
 
     def trailer(self, one: Said) -> str | None:
         """The trailer of its entry."""
-        name = self.role(one, "trailer") or "trailer"
+        name = self.roles(one).get("trailer", "trailer")
         found = one.data.get("context", {}).get(name, one.data.get("fields", {}).get(name))
         return None if found is None else str(found)
 
@@ -437,118 +447,6 @@ class EntryHistory:
 # Figures
 
 
-@dataclass
-class Line:
-    """The announced and received quantities of one item on one pallet."""
-
-    pallet: str
-    item: str | None
-    notices: set[str] = field(default_factory=set)
-    expected: Units = field(default_factory=dict)
-    good: Units = field(default_factory=dict)
-    damaged: Units = field(default_factory=dict)
-    refused: Units = field(default_factory=dict)
-    said_short: Units = field(default_factory=dict)
-    said_over: Units = field(default_factory=dict)
-    damage_reported: Units = field(default_factory=dict)
-    entries: list[Said] = field(default_factory=list)
-    seen: bool = False  # An entry without a quantity names the pallet: it is not missing.
-    uncounted: bool = False  # A receipt has no quantity.
-    ambiguous: bool = False  # A receipt of the pallet names none of its items.
-    by_notice: bool = False  # The item comes from the notice, since no entry names it.
-    details: dict[str, set[str]] = field(default_factory=dict)  # Lots and other details, by role.
-
-    @property
-    def present(self) -> Units:
-        """All received quantities, in any condition."""
-        return _sum([self.good, self.damaged, self.refused])
-
-
-def _sum(parts: Iterable[Units]) -> Units:
-    total: Units = {}
-    for part in parts:
-        for unit, quantity in part.items():
-            total[unit] = total[unit] + quantity if unit in total else quantity
-    return total
-
-
-def _exact(value: Any) -> Fraction | None:
-    """The exact number; None for other values."""
-    return Fraction(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _plain(value: Fraction) -> int | float | None:
-    """The number for JSON; None if it has no exact form within DIGITS."""
-    if value.denominator == 1:
-        return value.numerator
-    quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    exact = Fraction(quotient) == value and len(quotient.normalize().as_tuple().digits) <= DIGITS
-    return float(quotient) if exact else None
-
-
-def _as_json(units: Units) -> Json:
-    # A quantity without an exact number is text: 7/12.
-    numbers = ((unit, quantity, _plain(quantity)) for unit, quantity in sorted(units.items()))
-    return {unit: str(quantity) if number is None else number for unit, quantity, number in numbers}
-
-
-def _read(told: Json) -> Units:
-    return {unit: Fraction(str(quantity)) for unit, quantity in told.items()}
-
-
-class Factors:
-    """Conversion factors of items' units, learnt from entries; contradictory ones are unknown."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], set[tuple[str, Fraction]]] = {}
-
-    def learn(self, item: str, unit: str, base: str, factor: Fraction) -> None:
-        """Add the conversion of one entry."""
-        self._known.setdefault((item, unit), set()).add((base, factor))
-        self._known.setdefault((item, base), set()).add((base, Fraction(1)))
-
-    def factor(self, item: str, unit: str) -> tuple[str, Fraction] | None:
-        """The base unit, and the size of this unit in it."""
-        found = self._known.get((item, unit), set())
-        return next(iter(found)) if len(found) == 1 else None
-
-    def in_base(self, item: str | None, units: Units) -> tuple[str, Fraction] | None:
-        """The sum in the base unit; None if a factor is unknown."""
-        if item is None or not units:
-            return None
-        parts = [(self.factor(item, unit), quantity) for unit, quantity in units.items()]
-        known = [(one[0], one[1] * quantity) for one, quantity in parts if one is not None]
-        bases = {base for base, _ in known}
-        return (
-            (bases.pop(), sum((q for _, q in known), Fraction(0)))
-            if len(known) == len(parts) and len(bases) == 1
-            else None
-        )
-
-    def difference(self, line: Line) -> tuple[str, Fraction] | None:
-        """Received minus announced, in the announced unit if possible; None: not comparable."""
-        present, expected = line.present, line.expected
-        if len({*present, *expected}) == 1 and present and "" not in present:
-            ((unit, announced),) = expected.items()
-            return unit, present[unit] - announced
-        ours, theirs = self.in_base(line.item, present), self.in_base(line.item, expected)
-        if ours is None or theirs is None or ours[0] != theirs[0]:
-            return None
-        more = ours[1] - theirs[1]
-        if len(expected) == 1:
-            (unit,) = expected
-            factor = self.factor(str(line.item), unit)
-            if factor is not None and factor[1] and _plain(more / factor[1]) is not None:
-                return unit, more / factor[1]
-        return ours[0], more
-
-
-DETAILS = ("lot", "expiry", "exception")
-"""Roles of fields shown with a line as entered."""
-
-REFUSED = "refused"  # The exception of a pallet that was not accepted.
-
-
 class ReceiptTotals:
     """The figures of one visit, calculated from its events and its lists alone."""
 
@@ -577,9 +475,11 @@ class ReceiptTotals:
         self.standing = [
             one for one in self.current if self.story.stands(one) and self.story.trailer(one) == self.trailer
         ]
-        self.announced = self._announced()
-        self._factors = Factors()
-        self._lines: dict[tuple[str, str | None], Line] = {}
+        announced = self._announced()
+        self.count = TrailerCount(
+            None if announced is None else [_expected_line(one) for one in announced],
+            (self.story.counted(one) for one in self.standing),
+        )
 
     @classmethod
     def from_dossier(cls, dossier: Json, contents: Mapping[str, bytes]) -> "ReceiptTotals":
@@ -592,26 +492,7 @@ class ReceiptTotals:
 
     def as_json(self) -> Json:
         """The lines and the figures, as in dossier.json."""
-        lines = self.lines()
-        return {"lines": lines, "figures": self._figures(lines)}
-
-    def lines(self) -> list[Json]:
-        """The result for each item on each pallet. To be called once."""
-        for one in self.announced or ():
-            line = self._line(str(one["pallet"]), str(one["item"]))
-            line.notices.add(str(one["notice"]))
-            line.expected = _sum([line.expected, {str(one["uom"]): _exact(one["quantity"]) or Fraction(0)}])
-        for said in self.standing:
-            self._add(said)
-        return [
-            self._line_told(line) for _, line in sorted(self._lines.items(), key=lambda at: (at[0][0], at[0][1] or ""))
-        ]
-
-    @property
-    def received(self) -> set[str]:
-        """The pallets with a current receipt."""
-        receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
-        return {pallet for one in receipts if (pallet := self._pallet(one)) is not None}
+        return {"lines": [_line_json(line) for line in self.count.lines], "figures": self._figures()}
 
     def _announced(self) -> list[Json] | None:
         """The lines of the list that receipts are compared with: the latest one; None without a list.
@@ -629,109 +510,28 @@ class ReceiptTotals:
     def _begun(self, lines: list[Json], by: datetime) -> bool:
         pallets = {str(line["pallet"]) for line in lines}
         receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
-        return any(self._pallet(one) in pallets and self.story.root(one).said_at <= by for one in receipts)
-
-    def _pallet(self, said: Said) -> str | None:
-        value = self.story.value(said, "pallet")
-        return None if value is None else str(value)
-
-    def _line(self, pallet: str, item: str | None) -> Line:
-        return self._lines.setdefault((pallet, item), Line(pallet, item))
-
-    def _add(self, said: Said) -> None:
-        """Count one current entry."""
-        kind, pallet = self.story.kind(said), self._pallet(said)
-        if pallet is None or kind == "closing":
-            return
-        announced = sorted({str(one["item"]) for one in self.announced or () if str(one["pallet"]) == pallet})
-        named = self.story.value(said, "item")
-        item = str(named) if named is not None else announced[0] if len(announced) == 1 else None
-        if kind == "receipt":
-            self._count(self._line(pallet, item), said, by_notice=named is None and item is not None)
-            for other in announced if item is None else ():
-                self._line(pallet, other).ambiguous = self._line(pallet, None).ambiguous = True
-            return
-        if kind == "damage":
-            line = self._line(pallet, item)
-            line.damage_reported = _sum([line.damage_reported, self._units(said, "quantity")])
-        for other in announced if item is None else {item} & {*announced}:
-            self._line(pallet, other).seen = True
-
-    def _units(self, said: Said, role: str) -> Units:
-        quantity = _exact(self.story.value(said, role))
-        unit = self.story.value(said, "uom")
-        return {} if quantity is None else {"" if unit is None else str(unit): quantity}
-
-    def _count(self, line: Line, said: Said, *, by_notice: bool) -> None:
-        line.entries.append(said)
-        line.by_notice = line.by_notice or by_notice
-        for role in DETAILS:
-            if (value := self.story.value(said, role)) is not None:
-                line.details.setdefault(role, set()).add(str(value))
-        counted = self._units(said, "quantity")
-        line.uncounted = line.uncounted or not counted
-        turned_down = self.story.value(said, "exception") == REFUSED
-        taken = "refused" if turned_down else "good"
-        setattr(line, taken, _sum([getattr(line, taken), counted]))
-        for name, role in (("damaged", "damaged"), ("said_short", "short"), ("said_over", "over")):
-            setattr(line, name, _sum([getattr(line, name), self._units(said, role)]))
-        converted = said.data.get("converted", {}).get(self.story.role(said, "quantity"))
-        unit, factor = self.story.value(said, "uom"), None if converted is None else _exact(converted["factor"])
-        if line.item is not None and unit is not None and converted is not None and factor is not None:
-            self._factors.learn(line.item, str(unit), str(converted["uom"]), factor)
-
-    def _status(self, line: Line, difference: Fraction | None) -> str:
-        if not line.entries:
-            seen = "uncounted" if line.seen or not line.expected else "missing"
-            return "not_comparable" if line.ambiguous else seen
-        known = (
-            ("uncounted", line.uncounted),
-            ("not_comparable", line.ambiguous),
-            ("without_notice", self.announced is None),
-            ("not_announced", not line.expected),
-            ("not_comparable", difference is None),
-            ("as_expected", difference == 0),
-            ("over", difference is not None and difference > 0),
-            ("short", True),
+        return any(
+            str(self.story.value(one, "pallet")) in pallets and self.story.root(one).said_at <= by for one in receipts
         )
-        return next(status for status, holds in known if holds)
 
-    def _line_told(self, line: Line) -> Json:
-        found = self._factors.difference(line) if line.expected and line.entries else None
-        status = self._status(line, None if found is None else found[1])
-        base = self._factors.in_base(line.item, line.present)
-        return {
-            "pallet": line.pallet,
-            "item": line.item,
-            "item_by_notice": line.by_notice,
-            "notices": sorted(line.notices),
-            **{
-                name: _as_json(getattr(line, name))
-                for name in ("expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported")
-            },
-            "base": {} if base is None else _as_json({base[0]: base[1]}),
-            "difference": _as_json({found[0]: found[1]}) if found is not None and status in COMPARED else {},
-            "status": status,
-            "details": {role: sorted(values) for role, values in sorted(line.details.items())},
-            "entries": [one.id for one in line.entries],
-        }
+    def _figures(self) -> Json:
+        lines = self.count.lines
 
-    def _figures(self, lines: list[Json]) -> Json:
         def total(name: str, *statuses: str) -> Json:
-            return _as_json(_sum(_read(line[name]) for line in lines if line["status"] in (statuses or STATUSES)))
+            return _as_json(sum_units(getattr(line, name) for line in lines if line.status in (statuses or STATUSES)))
 
         def differing(status: str) -> Json:
-            told = [_read(line["difference"]) for line in lines if line["status"] == status]
-            return _as_json(_sum({unit: abs(quantity) for unit, quantity in one.items()} for one in told))
+            found = (line.difference for line in lines if line.status == status)
+            return _as_json(sum_units({unit: abs(more) for unit, more in one.items()} for one in found))
 
-        beyond = _sum(_read(total(name, "not_announced")) for name in ("good", "damaged", "refused"))
+        beyond = (line for line in lines if line.status == "not_announced")
         is_open = [one["data"]["state"] == "open" for one in self.reviews]
         return {
             "pallets": {
-                "expected": len({line["pallet"] for line in lines if line["expected"]}),
-                "received": len(self.received),
+                "expected": len({line.pallet for line in lines if line.expected}),
+                "received": len(self.count.received),
             },
-            "lines": {status: sum(line["status"] == status for line in lines) for status in STATUSES},
+            "lines": {status: sum(line.status == status for line in lines) for status in STATUSES},
             "expected": total("expected"),
             "good": total("good"),
             "damaged": total("damaged"),
@@ -742,7 +542,7 @@ class ReceiptTotals:
             "over": differing("over"),
             "short": differing("short"),
             "missing": total("expected", "missing"),
-            "not_announced": _as_json(beyond),
+            "not_announced": _as_json(sum_units(line.present for line in beyond)),
             "entries": {
                 "standing": len(self.standing),
                 "amended": sum("amends" in one.data for one in self.current),
@@ -754,13 +554,33 @@ class ReceiptTotals:
         }
 
 
-STATUSES = (
-    "as_expected", "over", "short", "missing", "uncounted", "not_comparable", "not_announced", "without_notice",
-)  # fmt: skip
-"""The possible results of a line."""
+def _expected_line(one: Json) -> ExpectedLine:
+    notice, pallet, item, uom = (str(one[name]) for name in ("notice", "pallet", "item", "uom"))
+    return ExpectedLine(notice, pallet, item, one["quantity"], uom, lot_needed=False)
 
-COMPARED = ("as_expected", "over", "short")
-"""Results from comparing a quantity with a notice."""
+
+LINE_QUANTITIES = (
+    "expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported", "base", "difference",
+)  # fmt: skip
+"""The quantities of a line in dossier.json."""
+
+
+def _line_json(line: Line) -> Json:
+    return {
+        "pallet": line.pallet,
+        "item": line.item,
+        "item_by_notice": line.by_notice,
+        "notices": sorted(line.notices),
+        **{name: _as_json(getattr(line, name)) for name in LINE_QUANTITIES},
+        "status": line.status,
+        "details": {role: sorted(values) for role, values in sorted(line.details.items())},
+        "entries": line.entries,
+    }
+
+
+def _as_json(units: Units) -> Json:
+    # A quantity without an exact number is text: 7/12.
+    return {unit: as_number(one) if has_number(one) else str(one) for unit, one in sorted(units.items())}
 
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
@@ -1136,7 +956,3 @@ def main(arguments: list[str]) -> int:
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
     print("\n".join(map(printable, shown)))  # noqa: T201
     return 1 if found.faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,19 +38,30 @@ INVENTORY_PEM = _INVENTORY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, 
 OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
-_TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
-_PALLET = _TEXT | {"title": "Pallet", "x-languages": {"de": {"labels": ["palette"]}}}
-_COUNTED = {"pallet_id": _PALLET, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
-_BESIDE = {"lot": _TEXT, "damaged": _COUNT, "short": _COUNT, "over": _COUNT, "exception": _TEXT, "trailer": _TEXT}
+VERIFIER = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "docs" / "verify_dossier.pyz"))
+"""As a third party runs it, who has nothing of this program, and of Python the standard library alone."""
+
+_TEXT = {"type": "string"}
+_TEXTS, _COUNTS = ("item", "lot", "exception", "trailer"), ("quantity", "damaged", "short", "over")
+_PALLET = _TEXT | {"title": "Pallet", "x-voice": {"role": "pallet"}, "x-languages": {"de": {"labels": ["palette"]}}}
+_FIELDS: dict[str, Any] = {
+    "pallet_id": _PALLET,
+    "uom": _TEXT | {"x-voice": {"of": "quantity"}},
+    **{role: _TEXT | {"x-voice": {"role": role}} for role in _TEXTS},
+    **{role: {"type": "integer", "minimum": 0, "x-voice": {"role": role}} for role in _COUNTS},
+}
+
+
+def _form(*fields: str, **voice: Any) -> dict[str, Any]:
+    return {"properties": {name: _FIELDS[name] for name in fields}, "x-voice": voice}
+
+
 FORMS: dict[str, dict[str, Any]] = {
-    "receive-notice": {
-        "properties": {**_COUNTED, **_BESIDE},
-        "x-voice": {"expects": {"pallet": "pallet_id", "item": "item", "quantity": "quantity", "trailer": "trailer"}},
-    },
-    "receive": {"properties": {**_COUNTED, **_BESIDE}},
-    "damage": {"properties": {**_COUNTED, "trailer": _TEXT}},
-    "unload": {"properties": {"pallet_id": _TEXT, "trailer": _TEXT}},
-    "close-trailer": {"properties": {"trailer": _TEXT}, "x-voice": {"closes": "trailer"}},
+    "receive-notice": _form(*_FIELDS, expects=True),
+    "receive": _form(*_FIELDS),
+    "damage": _form("pallet_id", "quantity", "uom", "item", "trailer"),
+    "unload": _form("pallet_id", "trailer"),
+    "close-trailer": _form("trailer", closes="trailer"),
 }
 """As the shipped ones name their fields, and no more of each than a dossier looks at."""
 

@@ -7,23 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from fractions import Fraction
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import Expects, Form
-from dockvoice_protocol.records import (
-    Converted,
-    ExpectedLine,
-    ExpectedList,
-    FieldValue,
-    PlaceKind,
-    ReceivingPlace,
-    exact,
-)
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
+from dockvoice_protocol.trailer_count import Factors, as_fraction
 from edge.records import Reason
-
-PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
-"""By role of a form's field, the kind of place in the lists."""
 
 
 class Expectations:
@@ -69,19 +60,19 @@ def find_objections(
 
     For a pallet at the wrong place only that is asked: its count has no line to compare with.
     """
-    named = form.expects.get(Expects.PALLET)
+    named = form.expects.get(FieldRole.PALLET)
     pallet = None if named is None else values.get(named)
     if named is None or pallet is None or not expected.places:
         return {}
     if (reason := _object_to_place(str(pallet), _list_named_places(values, form), expected)) is not None:
         return {named: reason}
     lines, asked = _lines_for_count(str(pallet), values, form, expected), {}
-    item = form.expects.get(Expects.ITEM)
+    item = form.expects.get(FieldRole.ITEM)
     if item is not None and item in values and not lines and expected.lines_for_pallet(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
     if item is not None and item not in values and len({line.item for line in lines}) > 1:
         asked[item] = Reason.FIELD_MISSING  # the count alone does not tell the item
-    lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
+    lot, counted = form.expects.get(FieldRole.LOT), form.expects.get(FieldRole.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING
     if counted is not None and counted in values and _count_differs(counted, lines, values, form, catalogue):
@@ -91,15 +82,14 @@ def find_objections(
 
 def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
     """The form's field and value of the place where the pallet is expected and not received; empty if there is none."""
-    fields = {kind: form.place_field(part) for part, kind in PLACES.items()}
-    lines = expected.lines_for_pallet(str(values.get(form.expects.get(Expects.PALLET, ""))))
-    announced = ((fields[place.kind], place.name) for place, line in lines if not line.received)
+    lines = expected.lines_for_pallet(str(values.get(form.expects.get(FieldRole.PALLET, ""))))
+    announced = ((form.roles.get(FieldRole(place.kind)), place.name) for place, line in lines if not line.received)
     return next(({field: name} for field, name in announced if field is not None), {})
 
 
 def _list_named_places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:
     """The places that the values name."""
-    named = {kind: values.get(form.expects.get(part, "")) for part, kind in PLACES.items()}
+    named = {kind: values.get(form.expects.get(FieldRole(kind), "")) for kind in PlaceKind}
     return {ReceivingPlace(kind, str(name)) for kind, name in named.items() if name is not None}
 
 
@@ -120,7 +110,7 @@ def _lines_for_count(
     pallet: str, values: Mapping[str, FieldValue], form: Form, expected: Expectations
 ) -> tuple[ExpectedLine, ...]:
     """The lines that a count belongs to: those of its item, where the form has an item field."""
-    item = values.get(form.expects.get(Expects.ITEM, ""))
+    item = values.get(form.expects.get(FieldRole.ITEM, ""))
     lines = tuple(line for _, line in expected.lines_for_pallet(pallet))
     return lines if item is None else tuple(line for line in lines if line.item == item)
 
@@ -133,24 +123,17 @@ def _count_differs(
     Unknown, so False: several lines, no unit, or no conversion of the expected unit.
     """
     unit = form.unit_in(counted, values)
-    came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]
-    counts = [exact(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(lines) != 1 or len(counts) != len(came):
+    came = [as_fraction(values[counted]), as_fraction(values.get(form.expects.get(FieldRole.DAMAGED, ""), 0))]
+    counts = [one for one in came if one is not None]
+    if len(lines) != 1 or len(counts) != len(came) or unit is None:
         return False
-    (line,), quantity = lines, float(sum(counts))
-    if unit is None or unit == line.uom:
-        return unit is not None and exact(quantity) != exact(line.quantity)
-    name = form.expects.get(Expects.ITEM)
+    (line,), known, name = lines, Factors(), form.expects.get(FieldRole.ITEM)
     of = None if name is None else form[name].catalogue
-    said, announced = (
-        None if factor is None else factor.times(number)
-        for number, factor in (
-            (quantity, catalogue.factor(of, line.item, unit)),
-            (line.quantity, catalogue.factor(of, line.item, line.uom)),
-        )
-    )
-    return announced is not None and (said is None or _quantities_differ(said, announced))
-
-
-def _quantities_differ(said: Converted, announced: Converted) -> bool:
-    return said.uom == announced.uom and exact(said.quantity) != exact(announced.quantity)
+    for one in {str(unit), line.uom}:
+        if (factor := catalogue.factor(of, line.item, one)) is not None:
+            known.learn(line.item, one, factor.base, Fraction(factor.factor))
+    announced = {line.uom: as_fraction(line.quantity) or Fraction(0)}
+    if difference := known.difference(line.item, {str(unit): sum(counts, Fraction(0))}, announced):
+        return any(difference.values())
+    # In another base unit nothing can be compared.
+    return known.factor(line.item, line.uom) is not None and known.factor(line.item, str(unit)) is None

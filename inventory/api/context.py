@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -40,17 +40,13 @@ class ApiContext:
     query: tuple[tuple[str, str], ...]
     if_match: str | None
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """One database transaction. Raises Unavailable, which the middleware answers."""
-        with self.resources.transaction() as transaction:
-            yield transaction
+        return self.resources.transaction()
 
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
+    def read_transaction(self) -> AbstractContextManager[Connection]:
         """One read-only transaction, which blocks no consumer. Raises Unavailable."""
-        with self.resources.read_transaction() as transaction:
-            yield transaction
+        return self.resources.read_transaction()
 
     def audit(self, transaction: Connection, action: str, about: str, **details: Any) -> None:
         """Write to the audit log, in the transaction that carries the action out."""

@@ -107,11 +107,7 @@ def _visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered,
 
 def _chosen(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: TrailerQuery = context.parameters
-    if asked.visit is not None:
-        chosen = next((one for one in found if one.number == asked.visit), None)
-    else:
-        chosen = visits.shown(found, gathered)
-    if chosen is None:
+    if (chosen := visits.choose(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
 

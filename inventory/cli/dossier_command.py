@@ -58,7 +58,7 @@ def dossier(
 
     A visit lasts from its first notice, or its first entry behind the closing before, to the entry that closes the
     trailer; until then it is still open. Recordings are people's voices: they go in only from the bundles that you name
-    (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.py.
+    (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.pyz.
     """
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.dossier.dossier import clips_in  # noqa: PLC0415
@@ -116,10 +116,10 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 def _visit(of: Gathered, named: str | None) -> Visit:
     """The visit of this number or day; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
-    from inventory.dossier.visits import shown  # noqa: PLC0415
+    from inventory.dossier.visits import choose  # noqa: PLC0415
 
     visits = of.visits()
-    latest = shown(visits, of)
+    latest = choose(visits, of)
     if latest is None:
         raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
     if named is None:

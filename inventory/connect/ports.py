@@ -37,8 +37,8 @@ class Posting:
     recorded_at: datetime
     form: str
     fields: Mapping[str, FieldValue] = field(repr=False)  # All fields, as recorded.
-    # The fields by role (`inventory.forms.CALLED`); None without such a field, or if it was left empty. Nothing here is
-    # guessed: a connector that needs a missing value declines the posting.
+    # The fields by role (`field_roles`); None without such a field, or if it was left empty. Nothing here is guessed: a
+    # connector that needs a missing value declines the posting.
     pallet: str | None
     item: str | None
     quantity: Decimal | None = field(repr=False)  # Undamaged, in `unit`; never converted.

@@ -17,9 +17,6 @@ from inventory.connect.ports import Posting
 from inventory.forms import Roles
 from inventory.store.tables import announced, entries, events
 
-PLACES = ("dock", "door", "location", "to_location", "place")
-"""Names of a place field; the first that the form has is used."""
-
 
 def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
     """The posting of an event's entry."""
@@ -32,7 +29,7 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
     named = roles.get(row.form, {}).get("fields", {})
 
     def field(role: str) -> Any:
-        return fields.get(named.get(role, role))
+        return fields.get(named.get(role))
 
     pallet, trailer = _text(field("pallet")), _text(field("trailer"))
     return Posting(
@@ -53,9 +50,9 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
         expiry=_text(field("expiry")),
         damaged=_number(field("damaged")),
         exception=_text(field("exception")),
-        place=next((_text(fields[name]) for name in PLACES if fields.get(name) is not None), None),
+        place=_text(field("door")) or _text(field("location")),
         trailer=trailer,
-        order=_text(fields.get("order")),
+        order=_text(field("order")),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -99,17 +99,13 @@ class RequestContext:
         """The client's address."""
         return client_address(self.resources.settings.console, self.request)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """One database transaction. Raises Unavailable, which the middleware answers."""
-        with self.resources.transaction() as transaction:
-            yield transaction
+        return self.resources.transaction()
 
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
+    def read_transaction(self) -> AbstractContextManager[Connection]:
         """One read-only transaction, which blocks no consumer. Raises Unavailable."""
-        with self.resources.read_transaction() as transaction:
-            yield transaction
+        return self.resources.read_transaction()
 
     def text(self, key: str, /, **values: object) -> str:
         """A text in the user's language, formatted."""

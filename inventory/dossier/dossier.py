@@ -1,4 +1,4 @@
-"""The dossier of a trailer: everything of one visit in one signed file, which inventory/verify_dossier.py checks.
+"""The dossier of a trailer: everything of one visit in one signed file, which docs/verify_dossier.pyz checks.
 
     dossier.json              expected and received quantities, and the files of evidence with their SHA-256
     SIGNATURE                 of dossier.json, by the inventory's key
@@ -47,7 +47,7 @@ from inventory.verify_dossier import (
 
 TOLD = (
     "What a trailer brought, signed by the inventory: index.html is for people, dossier.json for programs.\n"
-    "Unpack the file to listen to the recordings from index.html. inventory/verify_dossier.py of Dockvoice, which you\n"
+    "Unpack the file to listen to the recordings from index.html. docs/verify_dossier.pyz of Dockvoice, which you\n"
     "should have from elsewhere than this file, checks all of it; docs/dossier.md says how to do it by other means.\n"
 )
 """The README of each dossier."""

@@ -23,7 +23,7 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At, Issues
 from inventory.dossier.visits import Gathered, Visit
-from inventory.forms import Roles, trailer_fields
+from inventory.forms import Roles, fields_with
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory
 
@@ -134,7 +134,7 @@ class DossierWriter:
 
     def reviewed(self, review: Review) -> None:
         """Schedule a write after a changed review."""
-        names = trailer_fields(self._desk.roles)
+        names = fields_with(self._desk.roles, "trailer")
         self._named |= {(review.site, str(review.fields[name])) for name in names if name in review.fields}
         self._decided = True
         self._due(LOOK_S)

@@ -9,8 +9,8 @@ from typing import Any
 
 from dockvoice_protocol.instants import in_zone, shown, zone_named
 from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.trailer_count import DETAILS
 from inventory.verify_dossier import (
-    DETAILS,
     EntryHistory,
     Json,
     Said,

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
-from inventory.forms import Roles, trailer_fields
+from inventory.forms import Roles, fields_with
 from inventory.records import data_of
 from inventory.store.database import in_one, reading
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
@@ -111,7 +111,7 @@ def note_looked(transaction: Connection, arrival: int) -> None:
 
 def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
     """The trailers named by later events, and by the entries that those amend or cancel."""
-    names = trailer_fields(roles)
+    names = fields_with(roles, "trailer")
     found: set[At] = set()
     replaced: set[str] = set()
     since = select(events.c.site, events.c.event_id, events.c.body).where(events.c.arrival > arrival)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, false, or_, select
+from sqlalchemy import Connection, Select, and_, false, or_, select
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import AMENDED, CANCELLED
@@ -16,12 +16,12 @@ from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
-from inventory.forms import Roles, trailer_fields
+from inventory.forms import Roles, fields_with
 from inventory.records import Progress
 from inventory.reviews.reviews import Review
 from inventory.reviews.reviews import load as load_reviews
-from inventory.site.expected import Announced, published, published_at
-from inventory.store.tables import devices, dossiers, entries, events, refused
+from inventory.site.expected import Announced, published_at
+from inventory.store.tables import announced, devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
 from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
 
@@ -123,8 +123,10 @@ class Gathered:
         return visits
 
 
-def shown(found: list[Visit], of: Gathered) -> Visit | None:
-    """The default visit: the latest with a current entry, else the latest with any entry, else the latest."""
+def choose(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
+    """The visit of this number; without one, the latest with a current entry, else with any entry, else the latest."""
+    if number is not None:
+        return next((one for one in found if one.number == number), None)
     story = of.story
     standing = [
         one for one in found if any(story.stands(said) and story.trailer(said) == of.trailer for said in one.said)
@@ -143,9 +145,10 @@ def _put_aside_at(review: Review) -> datetime:
 
 def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     """The sites with data of a trailer."""
-    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+    place = str(ReceivingPlace(PlaceKind.TRAILER, trailer))
     found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
-    return sorted(found | {one.expected.site for one in published(transaction, place)})
+    listed = select(announced.c.site).where(announced.c.place == place).distinct()
+    return sorted(found.union(transaction.execute(listed).scalars()))
 
 
 def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
@@ -154,12 +157,11 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     `to_look_at`: for display, not for evidence. Then entries are found by the search index, which no audit verifies,
     instead of reading every entry.
     """
-    names = _is_said(site, trailer, roles) if to_look_at else (entries.c.site == site) & _names(trailer, roles)
-    rows = _rows(transaction, site, names)
+    is_said = entries.c.event_id.in_(_saying({trailer}, roles).where(texts.c.site == site))
+    rows = _rows(transaction, site, is_said if to_look_at else (entries.c.site == site) & _names(trailer, roles))
     every = EntryHistory([_said(row, site) for row in rows], roles)
     story = EntryHistory(every.of_trailer(trailer), roles)
-    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
-    lists = [_listed(one) for one in published(transaction, place) if one.expected.site == site]
+    lists = _lists_of(transaction, [(site, trailer)])[site, trailer]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
     known = [
         Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
@@ -202,8 +204,7 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
     )
-    its = (texts.c.value.in_(trailers), texts.c.field.in_(trailer_fields(roles)))
-    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(select(texts.c.event_id).where(*its)))))
+    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(_saying(trailers, roles)))))
     found: dict[str, Any] = {}
     while new:
         found.update((row.event_id, row) for row in new)
@@ -231,7 +232,7 @@ def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> d
 
 
 def _names(trailer: str, roles: Roles) -> Any:
-    return or_(*(entries.c.fields[name].as_string() == trailer for name in trailer_fields(roles)))
+    return or_(*(entries.c.fields[name].as_string() == trailer for name in fields_with(roles, "trailer")))
 
 
 _EVENT = select(
@@ -245,10 +246,10 @@ _EVENT = select(
 )
 
 
-def _is_said(site: str, trailer: str, roles: Roles) -> Any:
-    its = (texts.c.value == trailer, texts.c.site == site, texts.c.field.in_(trailer_fields(roles)))
-    named = select(texts.c.event_id).where(*its)
-    return entries.c.event_id.in_(named)
+def _saying(trailers: Collection[str], roles: Roles) -> Select[Any]:
+    """The events of entries that name one of these, by the search index."""
+    its = (texts.c.value.in_(trailers), texts.c.field.in_(fields_with(roles, "trailer")))
+    return select(texts.c.event_id).where(*its)
 
 
 def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:

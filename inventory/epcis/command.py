@@ -76,18 +76,19 @@ def export(
     from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
     from inventory.epcis.history import happened, opened  # noqa: PLC0415
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
-    from inventory.forms import fields_of, load_forms  # noqa: PLC0415
+    from inventory.forms import fields_of, load_forms, roles  # noqa: PLC0415
 
     names, settings = load_mapping(mapping), given_settings(context, config, database=database)
-    forms = {name: fields_of(form) for name, form in load_forms(settings.forms).items()}
-    if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(forms)]:
+    forms = load_forms(settings.forms)
+    known_fields = {name: fields_of(form) for name, form in forms.items()}
+    if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(known_fields)]:
         raise ManyFaults("; ".join(faults), faults)
     if site is not None and site not in names.sites:
         raise typer.BadParameter(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
     refusals = _Refusals(as_json)
-    making = Export(names, datetime.now(UTC), refusals.count)
+    making = Export(names, roles(forms), datetime.now(UTC), refusals.count)
     for file in known or ():
         making.learn(_events(file))
     with opened(settings.database_url) as engine, _written(out) as sink:

@@ -18,6 +18,7 @@ from inventory.epcis.check import Checker
 from inventory.epcis.history import Happened, History, Retold
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import EpcisEvent, Lack, Unexported
+from inventory.forms import Roles
 
 
 @dataclass(slots=True)
@@ -40,11 +41,11 @@ Refused = Callable[[Happened, Unexported], None]
 class Export:
     """One export."""
 
-    def __init__(self, mapping: EpcisMapping, now: datetime, refused: Refused) -> None:
+    def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: Refused) -> None:
         """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
         self._told: dict[str, str] = {}
-        self._history = History(mapping, self._told)
+        self._history = History(mapping, roles, self._told)
         self._checker = Checker(mapping.zones)
         self._now = now
         self._refused = refused

@@ -24,6 +24,7 @@ from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
+from inventory.forms import Roles
 from inventory.reviews.flags import FlagState
 from inventory.store.database import connect, parse, prepare, reading, reported
 from inventory.store.tables import entries, events, flags
@@ -68,13 +69,14 @@ class _Standing:
 class History:
     """Translates all events of a database, in the order of arrival."""
 
-    def __init__(self, mapping: EpcisMapping, told: Mapping[str, str]) -> None:
+    def __init__(self, mapping: EpcisMapping, roles: Roles, told: Mapping[str, str]) -> None:
         """Remembers only entries that are replaced later, until then.
 
         `told` are the events of earlier documents by their eventID, as JSON: an error declaration must repeat what
         partners have, whatever the mapping is now.
         """
         self._mapping = mapping
+        self._roles = roles
         self._told = told
         self._standing: dict[str, _Standing] = {}
 
@@ -100,7 +102,8 @@ class History:
     def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Retold:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
-        new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
+        roles = self._roles.get(data["form"], {}).get("fields", {})
+        new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping)
         before = {} if old is None else old.parts
         told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
         parts = {

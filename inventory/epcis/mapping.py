@@ -122,7 +122,6 @@ class FormNamed(Section):
     read_point: str | None = None
     location: str | None = None
     unit: str | None = Field(None, min_length=1)
-    fields: dict[Literal["pallet", "item", "quantity", "uom", "lot", "damaged"], str] = Field({})
     exceptions: dict[str, dict[str, Annotated[Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
 
 
@@ -163,7 +162,6 @@ class EpcisMapping(Section):
         for name, fields in known.items():
             form = self.forms[name]
             named = {"read_point": form.read_point, "location": None if form.location == SITE else form.location}
-            named |= {f"fields.{role}": field for role, field in form.fields.items()}
             named |= {f"exceptions.{field}": field for field in form.exceptions}
             for key, field in named.items():
                 if field is not None and field not in fields:

@@ -23,7 +23,6 @@ from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import SSCC, Key, KeyKind, NoKey, checked, suffix
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
-from inventory.forms import CALLED
 
 EpcisEvent = dict[str, Any]  # An event as JSON.
 
@@ -79,6 +78,7 @@ class EntrySaid:
     site: str
     form: str
     fields: Mapping[str, Any]
+    roles: Mapping[str, str]  # The form's fields by role.
     when: Occasion
 
 
@@ -170,8 +170,7 @@ def offset(site: SiteNamed, moment: datetime) -> str:
 def _why(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> EpcisEvent:
     """Business step and disposition, by the form and by the entry's exceptions."""
     step, disposition = form.step, form.disposition
-    fields = [*form.exceptions, *(one for one in CALLED["exception"] if one not in form.exceptions)]
-    for field in fields:
+    for field in dict.fromkeys([*form.exceptions, said.roles.get("exception", "exception")]):
         value = said.fields.get(field)
         if value is None:
             continue
@@ -236,18 +235,18 @@ def _number(field: str, number: str) -> str:
 def _what(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
     """The observed objects, by part."""
     if form.kind == "pallet":
-        return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet(said, mapping, form)]}}
+        return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet(said, mapping)]}}
     if form.kind == "goods":
         return {part: {"type": "ObjectEvent", "quantityList": [one]} for part, one in _goods(said, mapping, form)}
-    pallet = _pallet(said, mapping, form)
+    pallet = _pallet(said, mapping)
     return {
         part: {"type": "AggregationEvent", "parentID": pallet, "childQuantityList": [one]}
         for part, one in _goods(said, mapping, form)
     }
 
 
-def _pallet(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> str:
-    field, value = _field(said, form, "pallet")
+def _pallet(said: EntrySaid, mapping: EpcisMapping) -> str:
+    field, value = _field(said, "pallet")
     if value is None:
         raise _Unnamed(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
     try:
@@ -260,13 +259,13 @@ def _pallet(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> str:
 
 def _goods(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[tuple[str, EpcisEvent]]:
     """Classes and quantities, good and damaged apart; at least one of both."""
-    item_field, item = _field(said, form, "item")
+    item_field, item = _field(said, "item")
     if item is None:
         raise _Unnamed(Lack.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")
     units = mapping.items.get(_text(item))
     if units is None:
         raise _Unnamed(Lack.ITEM, f"{item_field}: {_shown(item)} has no GTIN in the mapping; add [items.{_text(item)}]")
-    unit_field, said_unit = _field(said, form, "uom")
+    unit_field, said_unit = _field(said, "uom")
     unit = form.unit if said_unit is None else _text(said_unit)
     if unit is None:
         raise _Unnamed(Lack.UNIT, f"{unit_field}: no unit was said; set unit in [forms.{said.form}] to what is counted")
@@ -277,8 +276,8 @@ def _goods(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[
             f"{unit_field}: {_shown(item)} has no GTIN for {unit} in the mapping, which has {known}: a case and what "
             f"is in it have each their own; add {unit} to [items.{_text(item)}]",
         )
-    key = _class(said, form, units[unit])
-    amounts = [(MAIN, *_field(said, form, "quantity")), (DAMAGED, *_field(said, form, "damaged"))]
+    key = _class(said, units[unit])
+    amounts = [(MAIN, *_field(said, "quantity")), (DAMAGED, *_field(said, "damaged"))]
     counted = [(part, field, value) for part, field, value in amounts if value is not None and value != 0]
     if not counted:
         told = "none was counted" if any(value is not None for _, _, value in amounts) else "no quantity was said"
@@ -290,8 +289,8 @@ def _goods(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[
         yield part, {"epcClass": epc_class, **_quantity(field, value, unit)}
 
 
-def _class(said: EntrySaid, form: FormNamed, gtin: str) -> Key:
-    field, lot = _field(said, form, "lot")
+def _class(said: EntrySaid, gtin: str) -> Key:
+    field, lot = _field(said, "lot")
     if lot is None:
         return Key(KeyKind.CLASS, gtin)
     try:
@@ -319,13 +318,10 @@ def _address(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
         raise _Unnamed(lack, f"{field}: {fault}; {repair}") from None
 
 
-_USUAL: Mapping[str, tuple[str, ...]] = {**CALLED, "uom": ("uom",)}
-
-
-def _field(said: EntrySaid, form: FormNamed, role: Any) -> tuple[str, Any]:
+def _field(said: EntrySaid, role: str) -> tuple[str, Any]:
     """The form's field with this role, and its value."""
-    names = (form.fields[role],) if role in form.fields else _USUAL[role]
-    return next(((name, said.fields[name]) for name in names if said.fields.get(name) is not None), (names[0], None))
+    name = said.roles.get(role, role)
+    return name, said.fields.get(name)
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from dockvoice_protocol.records import FieldValue
-from inventory.forms import Roles
+from inventory.forms import Roles, fields_with
 from inventory.reviews.flags import Flag, of_entries
 from inventory.store.tables import devices, entries, said
 
@@ -80,7 +80,7 @@ def latest(
     named = {"trailer": wanted.trailer, "pallet": wanted.pallet}
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
-        query = query.where(entries.c.event_id.in_(_saying(value, fields_of(roles, role))))
+        query = query.where(entries.c.event_id.in_(_saying(value, fields_with(roles, role))))
     # Few entries name a pallet or trailer: look them up and sort, instead of following the index of all entries.
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
@@ -90,11 +90,6 @@ def latest(
         ListedEntry(**row, replaced_by=after.get(row["event_id"]), flags=against.get(row["event_id"], ()))
         for row in rows
     ]
-
-
-def fields_of(roles: Roles, role: str) -> list[str]:
-    """Every name that a role's field has in any form."""
-    return sorted({str(one["fields"][role]) for one in roles.values() if role in one["fields"]} | {role})
 
 
 def _saying(value: str, fields: list[str]) -> Select[Any]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import glance, shown
-from inventory.forms import Roles, trailer_fields
+from inventory.dossier.visits import choose, glance
+from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
@@ -52,7 +52,7 @@ def latest(
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
     """At most `most` trailers named by entries, the latest first; those before a cursor, of these sites."""
-    names = trailer_fields(roles)
+    names = fields_with(roles, "trailer")
     last = func.max(said.c.arrival)
     query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
     if named is not None:
@@ -85,7 +85,7 @@ def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> 
 
 def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Keep trailers without entries, or without entries since they were closed and announced again."""
-    its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
+    its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
     again = {}
@@ -111,15 +111,15 @@ def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
 def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Count the visit that each trailer's page shows, as that page does."""
     for at, gathered in glance(transaction, of, roles).items():
-        visit = shown(gathered.visits(), gathered)
+        visit = choose(gathered.visits(), gathered)
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
         totals = ReceiptTotals(gathered.trailer, EntryHistory(visit.said, roles), lists)
-        lines = totals.lines()
-        one.announced = {line["pallet"] for line in lines if line["expected"]}
-        one.missing = {line["pallet"] for line in lines if line["status"] == "missing"}
-        one.beyond = {line["pallet"] for line in lines if line["status"] == "not_announced"}
-        one.received = totals.received
+        lines = totals.count.lines
+        one.announced = {line.pallet for line in lines if line.expected}
+        one.missing = {line.pallet for line in lines if line.status == "missing"}
+        one.beyond = {line.pallet for line in lines if line.status == "not_announced"}
+        one.received = totals.count.received
         one.entries, one.closed = len(totals.standing), visit.closing is not None
         one.last = max((said.moment for said in visit.said), default=one.last)

@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, u
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, alternatives
-from inventory.forms import CALLED
 from inventory.records import Event
 from inventory.reviews.continuity import OF_DEVICE
 from inventory.site.master_kinds import DUPLICATE, STOCK
+from inventory.store.stock import PALLET_FIELDS, TRAILER_FIELDS
 from inventory.store.tables import catalogue, entries, flags, pallets
 
 RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
@@ -135,10 +135,10 @@ def check(transaction: Connection, event: Event, now: datetime) -> None:
 
 def named(event: Event, now: datetime) -> dict[str, Any] | None:
     """The row by which rules find an entry; None if it names no pallet."""
-    if (pallet := _text(event, CALLED["pallet"])) is None:
+    if (pallet := _text(event, PALLET_FIELDS)) is None:
         return None
     of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
-    return {**of, "pallet": pallet, "trailer": _text(event, CALLED["trailer"]), "came_at": now}
+    return {**of, "pallet": pallet, "trailer": _text(event, TRAILER_FIELDS), "came_at": now}
 
 
 def speaks(transaction: Connection, site: str) -> bool:

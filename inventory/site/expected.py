@@ -130,12 +130,6 @@ def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: Pu
     transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
 
 
-def published(transaction: Connection, place: ReceivingPlace) -> list[Announced]:
-    """Every published list of a place of this name, at any site, the oldest first."""
-    wanted = select(announced).where(announced.c.place == str(place)).order_by(announced.c.site, announced.c.version)
-    return [Announced(_list(row), row.written_at, row.body, row.public_key) for row in transaction.execute(wanted)]
-
-
 def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[Announced]:
     """Every published list of these places, each with its site, the oldest first."""
     sites, names = {site for site, _ in places}, {name for _, name in places}

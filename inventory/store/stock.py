@@ -13,16 +13,18 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from dockvoice_protocol.records import FieldValue, exact
+from dockvoice_protocol.trailer_count import REFUSED
 from inventory.records import Event
 from inventory.store.tables import stock_moves
 
 COUNTED = "quantity"
 """The field with the quantity."""
 
-REFUSED = "refused"  # The exception of a pallet that was not accepted: it adds nothing.
+PALLET_FIELDS, TRAILER_FIELDS = ("pallet_id", "pallet"), ("trailer",)
+"""Names, not roles, here and below: an audit computes moves again from events, which do not carry their form."""
 
 OF_WHAT = {
-    "pallet": ("pallet_id", "pallet"),
+    "pallet": PALLET_FIELDS,
     "item": ("item",),
     "unit": ("uom", "unit"),
     "lot": ("lot",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -32,17 +32,13 @@ class Resources:
     signer: Signer | None
     now: Callable[[], datetime]
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """One database transaction. Raises Unavailable."""
-        with self.books.open() as transaction:
-            yield transaction
+        return self.books.open()
 
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
+    def read_transaction(self) -> AbstractContextManager[Connection]:
         """One read-only transaction. Raises Unavailable."""
-        with self.books.read() as transaction:
-            yield transaction
+        return self.books.read()
 
     def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
         """The master data of a site, used within this transaction, or each call in its own."""

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from inventory.epcis.export import Export
 from inventory.epcis.history import Happened
 from inventory.epcis.mapping import EpcisMapping, load_mapping
+from inventory.forms import Roles, load_forms, roles
 from tests.dictated import identity, payload
 from tests.sharing import ROOT
 
@@ -46,6 +47,11 @@ SAID: Mapping[str, Mapping[str, Any]] = {
 @cache
 def mapping() -> EpcisMapping:
     return load_mapping(MAPPING)
+
+
+@cache
+def forms_roles() -> Roles:
+    return roles(load_forms(ROOT / "schemas" / "forms"))
 
 
 def mapped(**changed: Any) -> EpcisMapping:
@@ -111,7 +117,12 @@ def exported(
 ) -> tuple[dict[str, Any], list[tuple[int, str, str]], Export]:
     """The document, what was refused (number, code, reason), and the export itself."""
     refused: list[tuple[int, str, str]] = []
-    making = Export(names or mapping(), NOW, lambda one, why: refused.append((one.sequence, why.code.value, why.told)))
+    making = Export(
+        names or mapping(),
+        forms_roles(),
+        NOW,
+        lambda one, why: refused.append((one.sequence, why.code.value, why.told)),
+    )
     for earlier in known:
         making.learn(events(earlier))
     document: dict[str, Any] = json.loads("".join(making.lines(came)))

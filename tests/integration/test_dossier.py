@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.processes.command import DOCKVOICE, dockvoice
 from tests.processes.starting import run
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
-from tests.trailer import INVENTORY, INVENTORY_PEM, Box, Clock, Dock, write_forms
+from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Box, Clock, Dock, write_forms
 from tests.waiting import until
 
 
@@ -55,7 +54,7 @@ def test_a_closed_trailer_becomes_a_file_that_holds(
 
 def checked(repository: Path, made: Path, *keyids: str) -> list[str]:
     """What an insurer sees, who has the script and nothing of this program."""
-    script = [sys.executable, "-I", str(repository / "inventory" / "verify_dossier.py"), str(made), *keyids]
+    script = [*VERIFIER, str(made), *keyids]
     found = subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
     assert found.returncode == 0, found.stdout
     return found.stdout.splitlines()

@@ -6,7 +6,6 @@ import errno
 import json
 import logging
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from inventory.store.keys import KeyDirectory
 from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
-from tests.trailer import INVENTORY, INVENTORY_PEM, Dock, line, scene
+from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Dock, line, scene
 from tests.waiting import until
 
 KEYID = INVENTORY.public.keyid
@@ -276,7 +275,7 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     assert len(after["changed"]["other"]) == 1
     assert after["changed"]["figures"]["missing"] == {"before": {"CS": 30}, "now": {}}
     shown = subprocess.run(
-        [sys.executable, "-I", repository / "inventory" / "verify_dossier.py", second, KEYID],
+        [*VERIFIER, second, KEYID],
         capture_output=True,
         text=True,
         check=True,

@@ -19,10 +19,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
-from dockvoice_protocol import hash_chain
+from dockvoice_protocol import ed25519, hash_chain
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import Clips
 from inventory.dossier.dossier_page import LANGUAGES, page
+from inventory.dossier.verifier import built
 from inventory.forms import Forms, load_forms
 from inventory.verify_dossier import (
     CONTENT,
@@ -41,7 +42,7 @@ from inventory.verify_dossier import (
 from inventory.words import load
 from tests.dictated import payload
 from tests.rows import every
-from tests.trailer import INVENTORY, MORNING, OFFICE, Unstored, in_pieces, line, scene, write_forms
+from tests.trailer import INVENTORY, MORNING, OFFICE, VERIFIER, Unstored, in_pieces, line, scene, write_forms
 
 KEYID = INVENTORY.public.keyid
 STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x66" * 32))
@@ -329,7 +330,7 @@ def test_a_whole_one_holds_and_says_so(whole: bytes, repository: Path, tmp_path:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         # Isolated: it has nothing of this program to import; 600 MB: a small file needs no large buffer.
         limited = ["bash", "-c", 'ulimit -v 600000; exec "$@"', "bash"]
-        script = [*limited, sys.executable, "-I", str(repository / "inventory" / "verify_dossier.py"), *arguments]
+        script = [*limited, *VERIFIER, *arguments]
         return subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
 
     good = run(str(tmp_path / "d.zip"), KEYID, device, office, "--trailer", "north/5501", "--not-before", "2026-11-20")
@@ -360,6 +361,35 @@ def test_a_whole_one_holds_and_says_so(whole: bytes, repository: Path, tmp_path:
     ):
         found = run(*arguments)
         assert (found.returncode, told in found.stdout + found.stderr) == (code, True), found
+
+
+def test_the_verifier_beside_the_docs_is_the_one_that_is_built(repository: Path) -> None:
+    ours, theirs = (
+        {name: one for name, one in bundle.items() if not name.startswith("rfc8785/")}  # of the version installed here
+        for bundle in (members(built()), members((repository / "docs" / "verify_dossier.pyz").read_bytes()))
+    )
+    assert ours == theirs, "run `make verifier`"
+
+
+def members(of: bytes) -> Files:
+    bundle = zipfile.ZipFile(io.BytesIO(of))
+    return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+def test_a_signature_is_verified_alike_with_and_without_a_package() -> None:
+    key, said = INVENTORY.public.raw, b"a"
+    good = bytes.fromhex(INVENTORY.sign("a"))
+    scalar = int.from_bytes(good[32:], "little")
+    low = (bytes(32), (1).to_bytes(32, "little"), (ed25519.P + 1).to_bytes(32, "little"), b"\xec" + b"\xff" * 31)
+    tried = [
+        *[(key, said, good), (key, b"b", good), (STRANGER.public.raw, said, good), (key[:31], said, good)],
+        *[(key, said, good[:63]), (key, said, good[:32] + (scalar + ed25519.L).to_bytes(32, "little"))],
+        *[(key, said, bytes([*good[:at], good[at] ^ 1, *good[at + 1 :]])) for at in range(0, 64, 9)],
+        *[(bytes([*key[:at], key[at] ^ 128, *key[at + 1 :]]), said, good) for at in range(0, 32, 3)],
+        *[(one, said, other + bytes(32)) for one in low for other in low],  # points of small order, spelt in two ways
+    ]
+    assert ed25519.holds(*tried[0])
+    assert [ed25519.holds(*one) for one in tried] == [ed25519.has_signed(*one) for one in tried]
 
 
 def test_the_same_inputs_give_the_same_bytes(whole: bytes, dock: Unstored) -> None:

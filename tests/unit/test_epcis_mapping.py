@@ -109,7 +109,7 @@ def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_
     forms = {name: fields_of(form) for name, form in load_forms(ROOT / "schemas" / "forms").items()}
     assert [*mapping().unknown_fields(forms)] == []
     receive = mapping().forms["receive"].model_dump()
-    wrong = {"read_point": "dor", "location": "sites", "fields": {"lot": "batch"}, "exceptions": {"excepton": {}}}
+    wrong = {"read_point": "dor", "location": "sites", "exceptions": {"excepton": {}}}
     typed = mapped(
         forms={**mapping().model_dump()["forms"], "receive": receive | wrong},
         transactions=[{"field": "ordr", "type": "po", "gln": "9521321000018"}],
@@ -118,7 +118,6 @@ def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_
     assert [one.partition(":")[0] for one in found] == [
         "forms.receive.read_point",
         "forms.receive.location",
-        "forms.receive.fields.lot",
         "forms.receive.exceptions.excepton",
         "transactions.0.field",
     ]

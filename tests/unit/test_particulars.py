@@ -107,7 +107,9 @@ def written(repository: Path, directory: Path, *changes: Change) -> Path:
     }
     document["properties"]["uom"]["x-voice"]["item"] = "item"
     document["x-voice"]["context"] = ["trailer"]
-    document["x-voice"]["expects"] = {"pallet": "location", "quantity": "quantity"}
+    document["properties"]["location"]["x-voice"]["role"] = "pallet"
+    document["properties"]["quantity"]["x-voice"]["role"] = "quantity"
+    document["x-voice"]["expects"] = True
     for change in changes:
         change(document)
     (directory / path.name).write_text(json.dumps(document), encoding="utf-8")
@@ -119,11 +121,21 @@ def written(repository: Path, directory: Path, *changes: Change) -> Path:
     [
         (lambda form: form["x-voice"].update(context=["lorry"]), "#/x-voice/context: 'lorry' is no field"),
         (
-            lambda form: form["x-voice"].update(expects={"pallet": "palette"}),
-            "#/x-voice/expects/pallet: 'palette' is no field",
+            lambda form: form["properties"]["location"]["x-voice"].update(role="lot"),
+            "#/x-voice/expects: is set, and no field has the role pallet",
         ),
-        (lambda form: form["x-voice"].update(expects={"item": "item"}), "'pallet' is a required property"),
-        (lambda form: form["x-voice"]["expects"].update(colour="lot"), "keyword 'colour' is not supported"),
+        (
+            lambda form: form["properties"]["lot"]["x-voice"].update(role="colour"),
+            "#/properties/lot/x-voice/role: found 'colour', allowed for this type: pallet, item, lot",
+        ),
+        (
+            lambda form: form["properties"]["quantity"]["x-voice"].update(role="lot"),
+            "#/properties/quantity/x-voice/role: found 'lot', allowed for this type: quantity, damaged, short, over",
+        ),
+        (
+            lambda form: form["properties"]["lot"]["x-voice"].update(role="pallet"),
+            "#/properties/lot/x-voice/role: found 'pallet', which is the role of location",
+        ),
         (
             lambda form: form["properties"]["uom"]["x-voice"].update(item="lot"),
             "#/properties/uom/x-voice/item: 'lot' is no field with a 'catalogue'; fields that have: item",

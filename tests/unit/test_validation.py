@@ -287,6 +287,13 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
         load_forms(tmp_path)
 
 
+def test_a_role_that_there_is_not_is_named(tmp_path: Path) -> None:
+    form = {"properties": {"bay": {"type": "string", "x-voice": {"role": "dok"}}}}
+    (tmp_path / "goods-in.schema.json").write_text(json.dumps(form))
+    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: #/properties/bay/x-voice/role: found 'dok'"):
+        load_forms(tmp_path)
+
+
 def test_a_directory_without_forms_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="holds no form"):
         load_forms(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Expects
 from dockvoice_protocol.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
 from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
@@ -246,7 +245,7 @@ def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
 def _rules_with_last_digits(session: DialogueSession) -> Rules:
     """The rules that also read identifiers by their last digits, where any are announced."""
     rules = session.rules
-    announced = Expects.PALLET in rules.form.expects and session.expected.places
+    announced = rules.form.expects and session.expected.places
     return replace(rules, form=rules.form.by_end) if announced else rules
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Expects
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
@@ -26,7 +26,7 @@ def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
     form = session.settings.closing
-    if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
+    if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
         return [

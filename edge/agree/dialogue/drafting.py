@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Expects
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
@@ -85,7 +85,7 @@ def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: Uttera
 def _expect_recount(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
     """The expected receipts to check a changed count of the same pallet against, as not yet received; else none."""
     form, values = session.rules.form, values_of(draft.reading)
-    pallet, counted = form.expects.get(Expects.PALLET, ""), form.expects.get(Expects.QUANTITY, "")
+    pallet, counted = form.expects.get(FieldRole.PALLET, ""), form.expects.get(FieldRole.QUANTITY, "")
     same = last.fields.get(pallet) == values.get(pallet)
     if pallet not in values or not same or last.fields.get(counted) == values.get(counted):
         return NOTHING_EXPECTED
@@ -232,7 +232,7 @@ def _list_differing_reviews(session: DialogueSession) -> list[Say]:
 
 def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
     """The question whether to reopen the entry's trailer; None where it is open, or the draft was in review before."""
-    name = session.rules.form.place_field(Expects.TRAILER)
+    name = session.rules.form.roles.get(FieldRole.TRAILER)
     trailer = None if name is None else verdict.fields.get(name)
     if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.in_review(draft):
         return None

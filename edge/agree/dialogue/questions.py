@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dockvoice_protocol.forms.model import Expects, FormField
+from dockvoice_protocol.field_roles import FieldRole
+from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken import holds_check
 from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
@@ -232,7 +233,7 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
             offered = tuple(value for value in named if value is not None)
             return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     if why is Reason.COUNT_DIFFERS:
-        pallet = rules.form.expects[Expects.PALLET]
+        pallet = rules.form.expects[FieldRole.PALLET]
         of = {pallet: values_of(draft.reading)[pallet]}  # the pallet may be in doubt itself, and is then asked about
         return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _list_offered_values(said, why, field, rules)

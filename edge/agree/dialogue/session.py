@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from dockvoice_protocol.forms.model import Expects, Form
+from dockvoice_protocol.field_roles import FieldRole
+from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
 from edge.agree.crew import SignOnCandidate
@@ -62,7 +63,7 @@ class DialogueSettings:
 
     def as_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
         """The fields of a closing entry, under the trailer field of `form`."""
-        closes, trailer = None if self.closing is None else self.closing.closes, form.place_field(Expects.TRAILER)
+        closes, trailer = None if self.closing is None else self.closing.closes, form.roles.get(FieldRole.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from dockvoice_protocol.forms.model import Expects, Form
+from dockvoice_protocol.field_roles import FieldRole
+from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_among
 from dockvoice_protocol.instants import in_zone
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace
@@ -24,8 +25,6 @@ from edge.agree.received import (
     find_by_last_digits,
     find_missing_pallets,
     named_place,
-    pallet_field,
-    place_field,
     sum_entries,
 )
 from edge.records import StandingEntry
@@ -54,7 +53,7 @@ def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
 def find_receiving_form(session: DialogueSession) -> Form:
     """The form that receives pallets: the current one, or another of the device with expected receipts."""
     forms = (session.rules.form, *session.works.forms)
-    return next((form for form in forms if Expects.PALLET in form.expects), session.rules.form)
+    return next((form for form in forms if form.expects), session.rules.form)
 
 
 def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
@@ -69,8 +68,8 @@ def ask_which_place(session: DialogueSession) -> list[Say]:
 
 def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
     """A place as the value of its field in the current form."""
-    named = place_field(session.rules.form, place.kind)
-    return {} if named is None else {named.name: place.name}
+    name = session.rules.form.roles.get(FieldRole(place.kind))
+    return {} if name is None else {name: place.name}
 
 
 def expand_last_digits(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
@@ -79,7 +78,7 @@ def expand_last_digits(session: DialogueSession, said: Reading, expected: Expect
     Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
     that may have been spoken, the announced one is taken.
     """
-    name, place = session.rules.form.expects.get(Expects.PALLET), named_place(session.rules.form, values_of(said))
+    name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or find_current_place(session)
     if said.scanned or one is None or here is None or not isinstance(one.value, str):
         return said
@@ -150,7 +149,7 @@ def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say
     """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
-    told = Prompt.SUMS_RECORDED if pallet_field(form) is None else Prompt.SUMS
+    told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
     first = Say(told, as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
@@ -163,7 +162,7 @@ def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say
 
 def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
     """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
-    form, pallet = session.rules.form, session.rules.form.expects.get(Expects.PALLET)
+    form, pallet = session.rules.form, session.rules.form.expects.get(FieldRole.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
     here = [one for one in values if named_place(form, one) in {None, place}]
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
@@ -179,7 +178,7 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
     prompt = few if len(numbers) <= status.MOST_TOLD else many
     form, first = find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
     slots = {"count": str(len(numbers))}
-    return [Say(prompt, slots=slots, asked=form.expects[Expects.PALLET], candidates=first, form=form.name)]
+    return [Say(prompt, slots=slots, asked=form.expects[FieldRole.PALLET], candidates=first, form=form.name)]
 
 
 # One pallet.
@@ -234,7 +233,7 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
     form, place = session.rules.form, find_current_place(session)
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
     yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
-    if name == form.expects.get(Expects.PALLET):
+    if name == form.expects.get(FieldRole.PALLET):
         places = session.expected.places if place is None else (place,)
         yield from (line.pallet for one in places for line in session.expected.lines_at(one))
 
@@ -261,7 +260,7 @@ def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 
 def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
-    pallet = session.rules.form.expects.get(Expects.PALLET)
+    pallet = session.rules.form.expects.get(FieldRole.PALLET)
     lines = () if pallet is None or pallet not in meant else session.expected.lines_for_pallet(str(meant[pallet]))
     if not lines:
         return Say(unknown, meant)

@@ -53,7 +53,7 @@ def trailer_page(context: RequestContext) -> Response:
     """One visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _visits(context, site, name, to_look_at=True)
-    chosen = _chosen(gathered, found, parameters.number(context, "visit"))
+    chosen = None if gathered is None else visits.choose(found, gathered, parameters.number(context, "visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), context.language)
@@ -76,7 +76,7 @@ def make_dossier(context: RequestContext) -> Response:
     if key is None:
         return context.refuse("trailers.no_key", 409)
     gathered, found = _visits(context, site, name)
-    chosen = _chosen(gathered, found, parameters.integer(number))
+    chosen = None if gathered is None else visits.choose(found, gathered, parameters.integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:
@@ -97,13 +97,6 @@ def _visits(
     with context.read_transaction() as transaction:
         gathered = visits.gather(transaction, site, name, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
-
-
-def _chosen(gathered: Gathered | None, found: list[Visit], number: int | None) -> Visit | None:
-    """The visit of a number; without one, the one that is shown first."""
-    if number is not None or gathered is None:
-        return next((one for one in found if one.number == number), None)
-    return visits.shown(found, gathered)
 
 
 ROUTES = (

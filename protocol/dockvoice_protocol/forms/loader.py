@@ -16,13 +16,13 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import ManyFaults, Misconfigured, plainly
+from dockvoice_protocol.field_roles import expects_receipts, role_faults, roles_of
 from dockvoice_protocol.forms import metaschema
 from dockvoice_protocol.forms.model import (
     KILOGRAM,
     NET_WEIGHT,
     OWN_LANGUAGE,
     DayOrder,
-    Expects,
     Form,
     FormField,
     Gs1,
@@ -91,7 +91,7 @@ def form_of(schema: Any, name: str, where: str) -> Form:
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
     if faults:
         raise ManyFaults(f"{where}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
-    voice = schema["x-voice"]
+    voice, roles = schema["x-voice"], roles_of(schema)
     return Form(
         name=voice["name"],
         title=schema["title"],
@@ -104,7 +104,8 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         identifies=_identifies(schema),
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
-        expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
+        roles=MappingProxyType(roles),
+        expects=MappingProxyType(roles if expects_receipts(schema) else {}),
         called=MappingProxyType(dict(_of_languages("called", schema))),
         undone=MappingProxyType(dict(_of_languages("undone", schema))),
         openings=MappingProxyType(dict(_of_languages("openings", schema))),
@@ -247,6 +248,7 @@ def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
 def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expected: str) -> Iterator[str]:
     """Contradictions between the valid `fields` of a document and its form; `expected`: the name of its file."""
     yield from _form_contradictions(schema, expected)
+    yield from role_faults(schema)
     yield from _unidentified(fields, schema)
     yield from _words_shared(fields)
     yield from _opening_faults(fields, schema)
@@ -270,10 +272,8 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
     if isinstance(readback := voice.get("readback"), str):
         yield from _unreadable(readback, set(known), "#/x-voice/readback")
-    expects = voice.get("expects")
     lists = {part: voice[part] for part in ("identifies", "context") if isinstance(voice.get(part), list)}
     named = [(part, one) for part, listed in lists.items() for one in listed]
-    named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
     closes = voice.get("closes")
     named += [("closes", closes)] if isinstance(closes, str) else []
     if isinstance(closes, str) and closes in known and required != [closes]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from dockvoice_protocol.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Expects, Gs1
+from dockvoice_protocol.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Gs1
 from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
 from dockvoice_protocol.json_schema import SchemaValidator
@@ -98,6 +98,7 @@ def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[
             "spoken": {"enum": [kind.name for kind in spoken]},
             "ask": _TEXT,
             "readback": _TEXT,
+            "role": _TEXT,
             **more,
         },
     )
@@ -277,7 +278,7 @@ _FORM = {
                     "identifies": _all_of({"type": "string"}),
                     "context": _all_of({"type": "string"}),
                     "closes": {"type": "string"},
-                    "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
+                    "expects": {"type": "boolean"},
                 },
             ),
             "x-languages": _object(

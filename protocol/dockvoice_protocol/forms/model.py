@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.pattern import Shape
 from dockvoice_protocol.records import FieldValue, exact, plain
@@ -43,18 +44,6 @@ class Partial(StrEnum):
 
     END = "end"  # Its last day, as on labels: "best before end of June".
     NONE = "none"  # No date.
-
-
-class Expects(StrEnum):
-    """A column of the list of expected receipts, to which a form maps a field."""
-
-    PALLET = "pallet"
-    ITEM = "item"
-    QUANTITY = "quantity"
-    DAMAGED = "damaged"  # Received in addition to the quantity, not a part of it.
-    LOT = "lot"
-    TRAILER = "trailer"
-    DOOR = "door"
 
 
 class Spoken:
@@ -417,8 +406,10 @@ class Form:
     identifies: tuple[str, ...] = ()
     """The fields that identify the thing of an entry: another value of one means another thing."""
     context: tuple[str, ...] = ()  # The fields of an entry's context, such as trailer and order.
-    expects: Mapping[Expects, str] = field(default_factory=dict)
-    """The fields that are compared with the lists of expected receipts, by column."""
+    roles: Mapping[FieldRole, str] = field(default_factory=dict)
+    """The field of each role."""
+    expects: Mapping[FieldRole, str] = field(default_factory=dict)
+    """The same of a form that is compared with the lists of expected receipts; empty for any other."""
     closes: str | None = None  # The field with the trailer that an entry closes; None: the form closes none.
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the work by language; the device says the first."""
@@ -488,12 +479,7 @@ class Form:
     @cached_property
     def places_received(self) -> tuple[str, ...]:
         """The fields with the trailer and the door of a receipt, the trailer first."""
-        named = (self.place_field(part) for part in (Expects.TRAILER, Expects.DOOR))
-        return tuple(name for name in named if name is not None)
-
-    def place_field(self, part: Expects) -> str | None:
-        """The field with the trailer or the door: from `expects`, else the context field of that name."""
-        return self.expects.get(part) or next((name for name in self.context if name == part.value), None)
+        return tuple(self.roles[one] for one in (FieldRole.TRAILER, FieldRole.DOOR) if one in self.roles)
 
     @cached_property
     def by_end(self) -> Form:

@@ -26,7 +26,6 @@ from dockvoice_protocol.records.site import (
     LOUD_DB,
     NOISY_DB,
     QUIET_DB,
-    ExpectedLine,
     ExpectedList,
     Operator,
     PlaceKind,
@@ -38,3 +37,4 @@ from dockvoice_protocol.records.site import (
     Shifted,
     operators_of,
 )
+from dockvoice_protocol.trailer_count import ExpectedLine

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dockvoice_protocol.trailer_count import ExpectedLine
+
 
 class PlaceKind(StrEnum):
     """What a list is for."""
@@ -25,20 +27,6 @@ class ReceivingPlace:
     def __str__(self) -> str:
         """As in topics and on the command line: `trailer/5501`."""
         return f"{self.kind}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedLine:
-    """One item on one pallet."""
-
-    notice: str  # The number of the notice or the order.
-    pallet: str
-    item: str
-    quantity: int | float = field(repr=False)
-    """Never shown to the counting operator: a count must be independent of the expected figure."""
-    uom: str  # The unit's code.
-    lot_needed: bool
-    received: bool = False  # By any device, as far as the inventory had heard when it published the list.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""The stand-alone verifier of dossiers: a zipapp of the modules that it needs, which any Python from 3.11 on runs.
+
+`make verifier` writes docs/verify_dossier.pyz with `python -m inventory.dossier.verifier FILE`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rfc8785
+
+import dockvoice_protocol
+import inventory
+from inventory.verify_dossier import packed
+
+MAIN = b"import sys\n\nfrom inventory.verify_dossier import main\n\nsys.exit(main(sys.argv[1:]))\n"
+
+OURS = (inventory, "verify_dossier"), (dockvoice_protocol, "ed25519", "trailer_count")
+THEIRS = ((rfc8785, "_impl"),)
+"""Packages, and what the verifier imports of them; each needs the standard library alone."""
+
+
+def built() -> bytes:
+    """The zipapp; equal modules give equal bytes."""
+    files = {"__main__.py": MAIN}
+    for package, *modules in (*OURS, *THEIRS):
+        folder = Path(str(package.__file__)).parent
+        for name in ("__init__", *modules):
+            files[f"{package.__name__}/{name}.py"] = (folder / f"{name}.py").read_bytes()
+    return packed(files)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(built())
