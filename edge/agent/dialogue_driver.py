@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
-from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan
+from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
@@ -26,7 +26,7 @@ from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Verdict, Work
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
 
@@ -161,6 +161,12 @@ class DialogueDriver:
         """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
         async with self._turn:
             return await self._happen(happening)
+
+    async def hear(self, said: UtteranceHeard) -> Verdict:
+        """Run the step for an utterance; the dialogue's verdict on it. Raises StorageFailed."""
+        async with self._turn:
+            await self._happen(said)
+            return self._dialogue.verdict
 
     async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
         """Do `work` on the journal between two steps, then run the step for `told` of its result.
