@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dockvoice_protocol.forms.spoken import corrects, preface, read
+from dockvoice_protocol.forms.spoken import corrects, read, understood
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
@@ -37,7 +37,9 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
 
 def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
-    return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+    if said.preface is not None:
+        return bool(said.preface)
+    return bool(understood(said.words, rules.form, rules.catalogue, rules.language).preface)
 
 
 PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})

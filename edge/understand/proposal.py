@@ -24,11 +24,11 @@ from dockvoice_protocol.forms.spoken import (
     corrects,
     exception,
     murmurs,
-    preface,
     read,
     says_next,
     sets_right,
     takes_back,
+    understood,
     without_cue,
 )
 from dockvoice_protocol.forms.spoken.commands import Asked
@@ -36,7 +36,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, lexicon, preface_of, understood
+from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
@@ -62,23 +62,36 @@ def proposal(
     Unknown words before the first field that lasted no longer than `noise_s` are left out; 0: all count.
     """
     meant = understood(words, form, catalogue, language)
-    rest = _without_breath(words, meant, language, noise_s)
-    fields = meant.fields if rest is words else read(rest, form, catalogue, language)
-    before = preface_of(meant, words, language, longer_than_s=noise_s)
+    fields = _read_without_breath(words, meant, form, catalogue, language, noise_s)
+    before = meant.preface_words(longer_than_s=noise_s)
     return proposed(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
-def breathed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> Sequence[Word]:
-    """The words of a sentence without the breath before it that was written down as words."""
-    return _without_breath(words, understood(words, form, catalogue, language), language, NOISE_S)
+def read_without_breath(
+    words: Sequence[Word], form: Form, catalogue: Catalogue, explained: Explained | None = None
+) -> Mapping[str, FieldReading]:
+    """The fields of an English sentence, without the breath before it that was written down as words.
+
+    `explained` is as for `understood`.
+    """
+    meant = understood(words, form, catalogue, explained=explained)
+    return _read_without_breath(words, meant, form, catalogue, ENGLISH, NOISE_S, explained)
 
 
-def _without_breath(words: Sequence[Word], meant: Meaning, language: Language, noise_s: float) -> Sequence[Word]:
-    before = preface_of(meant, words, language)
-    if not before or preface_of(meant, words, language, longer_than_s=noise_s):
-        return words
+def _read_without_breath(
+    words: Sequence[Word],
+    meant: Meaning,
+    form: Form,
+    catalogue: Catalogue,
+    language: Language,
+    noise_s: float,
+    explained: Explained | None = None,
+) -> Mapping[str, FieldReading]:
+    before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
-    return words[len(before) :] if first == before else words
+    if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
+        return meant.fields
+    return understood(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
 def proposed(
@@ -90,23 +103,36 @@ def proposed(
     language: Language = ENGLISH,
     *,
     preface: Sequence[str],
-    meant: Meaning | None = None,
+    meant: Meaning,
 ) -> Reading:
     """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
 
-    `meant` is what the words say as they stand; None: they are read for that.
+    `meant` is what the words say as they stand.
 
     A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
     entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
     ending four two" is to be said again.
     """
+    reading = _proposed(interpreter, form, catalogue, words, fields, language, preface, meant)
+    return replace(reading, preface=meant.preface_words())
+
+
+def _proposed(
+    interpreter: str,
+    form: Form,
+    catalogue: Catalogue,
+    words: Sequence[Word],
+    fields: Mapping[str, FieldReading],
+    language: Language,
+    preface: Sequence[str],
+    meant: Meaning,
+) -> Reading:
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
     if (entry := _asked_of(words, form, catalogue, language)) is not None:
         return replace(entry, interpreter=interpreter)
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
-    meant = meant or understood(words, form, catalogue, language)
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
         return _asked(interpreter, form, catalogue, words, meant, language)
     if astray:
@@ -153,7 +179,7 @@ def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language:
     asked = names[0] if order not in {LEFT, DONE} else None
     fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
-    if fields and sure and not preface(named, form, catalogue, language):
+    if fields and sure and not understood(named, form, catalogue, language).preface_words():
         return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order == WHERE

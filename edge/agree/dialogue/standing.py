@@ -73,7 +73,8 @@ def _as_answer_to_open(session: DialogueSession, heard: UtteranceHeard) -> Utter
     words, language = heard.reading.words, session.rules.language
     lasting = from_now_on(words, language)
     act = Act.AMEND if corrects(words, language) else Act.RECORD
-    return replace(heard, reading=replace(heard.reading, words=tuple(lasting[1]) if lasting else words, act=act))
+    said = replace(heard.reading, words=tuple(lasting[1]), preface=None) if lasting else heard.reading
+    return replace(heard, reading=replace(said, act=act))
 
 
 def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
