@@ -187,9 +187,15 @@ class DialogueDriver:
 
     async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
         """`owed` is an utterance whose decision is pending in the journal until it is announced."""
-        if (began := self._conversation.shift_begun()) is not None:
-            await self._step(began)
-        row = await self._step(happening)
+        row, began = None, self._conversation.shift_begun()
+        for one in (happening,) if began is None else (began, happening):
+            await self._executor(partial(self._conversation.look_up, happening=one))
+            planned = self._conversation.plan(one)
+            record = partial(self._executor, partial(self._conversation.record, planned=planned))
+            stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._refused)
+            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
+            self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
+            row = stepped.row
         self._untold += [] if owed is None else [owed]
         # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
         while self._untold and self._gave_word:
@@ -197,21 +203,6 @@ class DialogueDriver:
             del self._untold[0]
         self._gave_word = False
         return row
-
-    async def _step(self, happening: Happening) -> OutboxRow | None:
-        await self._executor(lambda journal: self._conversation.look_up(journal, happening))
-        if refused := frozenset(self._dialogue.recorded.turned_down):
-            self._dialogue.recorded.mark_accepted(
-                await self._executor(lambda journal: journal.dialogue.accepted_or_pending(refused))
-            )
-        planned = self._conversation.plan(happening)
-        record = partial(self._conversation.record, planned=planned)
-        stepped = await self._executor.when_there_is_room(
-            lambda: self._executor(record), "the conversation waits", self._refused
-        )
-        self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
-        self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
-        return stepped.row
 
     def post(self, happening: Happening) -> None:
         """Queue an event; it runs after all earlier ones."""

@@ -236,13 +236,17 @@ class Dictation:
 
     async def _read(self, heard: Attended) -> tuple[Reading, Circumstances]:
         at = self._works.of_utterance(heard.utterance)
+        converses = heard.live and self.converses
         if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
-        reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), at.rules)
+        reading = await heard.attention.finish(heard.utterance)
+        if converses:
+            self._breaths.forget()  # the dialogue joins what follows itself
+        reading = self._torn.read(heard.utterance, reading, at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
-        expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
+        expected = self._expected() if converses else NOTHING_EXPECTED
         recent: tuple[Mapping[str, FieldValue], ...] = ()
         if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
             since = heard.utterance.heard_at - timedelta(minutes=at.rules.demands.double_count_minutes)
@@ -265,8 +269,7 @@ class Dictation:
         closing, row, replaces = heard.utterance.segment.closing, None, None
         if self._converse is not None and not self._alone and heard.live:
             which = heard.utterance.utterance_id
-            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, heard.began, heard.ended))
-            self._breaths.forget()
+            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.spoken))
         else:
             said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
             reading, verdict, draft = await self._taken_together(heard, said, verdict, known)
