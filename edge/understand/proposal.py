@@ -61,37 +61,27 @@ def proposal(
 
     Unknown words before the first field that lasted no longer than `noise_s` are left out; 0: all count.
     """
-    meant = understood(words, form, catalogue, language)
-    fields = _read_without_breath(words, meant, form, catalogue, language, noise_s)
+    meant, fields = read_without_breath(words, form, catalogue, language, noise_s=noise_s)
     before = meant.preface_words(longer_than_s=noise_s)
     return proposed(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
 def read_without_breath(
-    words: Sequence[Word], form: Form, catalogue: Catalogue, explained: Explained | None = None
-) -> Mapping[str, FieldReading]:
-    """The fields of an English sentence, without the breath before it that was written down as words.
-
-    `explained` is as for `understood`.
-    """
-    meant = understood(words, form, catalogue, explained=explained)
-    return _read_without_breath(words, meant, form, catalogue, ENGLISH, NOISE_S, explained)
-
-
-def _read_without_breath(
     words: Sequence[Word],
-    meant: Meaning,
     form: Form,
     catalogue: Catalogue,
-    language: Language,
-    noise_s: float,
+    language: Language = ENGLISH,
+    *,
+    noise_s: float = NOISE_S,
     explained: Explained | None = None,
-) -> Mapping[str, FieldReading]:
+) -> tuple[Meaning, Mapping[str, FieldReading]]:
+    """The meaning of a sentence, and its fields without the breath before it that was written down as words."""
+    meant = understood(words, form, catalogue, language, explained=explained)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
     if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
-        return meant.fields
-    return understood(words[len(before) :], form, catalogue, language, explained=explained).fields
+        return meant, meant.fields
+    return meant, understood(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
 def proposed(
@@ -105,47 +95,31 @@ def proposed(
     preface: Sequence[str],
     meant: Meaning,
 ) -> Reading:
-    """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
-
-    `meant` is what the words say as they stand.
+    """The reading of `words`, which mean `meant` and were read to `fields`, with a `preface` of words before them.
 
     A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
     entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
     ending four two" is to be said again.
     """
-    reading = _proposed(interpreter, form, catalogue, words, fields, language, preface, meant)
-    return replace(reading, preface=meant.preface_words())
-
-
-def _proposed(
-    interpreter: str,
-    form: Form,
-    catalogue: Catalogue,
-    words: Sequence[Word],
-    fields: Mapping[str, FieldReading],
-    language: Language,
-    preface: Sequence[str],
-    meant: Meaning,
-) -> Reading:
+    said = Reading(interpreter, form.name, tuple(words), {}, preface=meant.preface_words())
     if all(word.text == UNKNOWN for word in words):
-        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    if (entry := _asked_of(words, form, catalogue, language)) is not None:
-        return replace(entry, interpreter=interpreter)
+        return replace(said, not_understood=NotUnderstood.NO_WORDS)
+    if (entry := _asked_of(said, form, catalogue, language)) is not None:
+        return entry
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
-        return _asked(interpreter, form, catalogue, words, meant, language)
+        return _asked(said, form, catalogue, meant, language)
     if astray:
-        return Reading(interpreter, form.name, tuple(words), _with_unconfirmed(fields, form.identifies or fields))
+        return replace(said, fields=_with_unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
-    if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
+    if correction and not any(one.value is not None or one.runner_up is not None for one in fields.values()):
         # "No, not dock D" says nothing of what is right.
-        return _asked(interpreter, form, catalogue, words, meant, language)
+        return _asked(said, form, catalogue, meant, language)
     # A whole sentence stands for itself, however it begins.
-    act = Act.AMEND if correction else Act.RECORD
-    return Reading(interpreter, form.name, tuple(words), fields, act=act)
+    return replace(said, fields=fields, act=Act.AMEND if correction else Act.RECORD)
 
 
 def _with_unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
@@ -160,17 +134,17 @@ def _cue_is_value(
     return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
-def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
     """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
-    whole = command(words, language)
+    whole = command(said.words, language)
     if whole is not None and (whole == TALLY or (whole.command and Trait.OF_TRAILER in whole.command.traits)):
-        return Reading("", form.name, tuple(words), {}, act=whole.act, command=whole.command)
-    if (said := about(words, language, form.undone.get(language.code, ()))) is None:
+        return replace(said, act=whole.act, command=whole.command)
+    if (asks := about(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
-    order, named = said
+    order, named = asks
     names = [field.name for field in form.fields if _may_name(order, field, form)]
     if not names:
         return None
@@ -180,10 +154,10 @@ def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language:
     fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
     if fields and sure and not understood(named, form, catalogue, language).preface_words():
-        return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
+        return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order == WHERE
-    return Reading("", form.name, tuple(words), {}, NotUnderstood.NOT_DICTATION) if doubtful else None
+    return replace(said, not_understood=NotUnderstood.NOT_DICTATION) if doubtful else None
 
 
 def _may_name(order: Asked, field: FormField, form: Form) -> bool:
@@ -194,28 +168,27 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
     return field.is_place or stands if order == TALLY else field.name in form.identifies
 
 
-def _asked(
-    interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], meant: Meaning, language: Language
-) -> Reading:
-    """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
+def _asked(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:
+    """The reading of words that name no field: an exception of the form, a command, or nothing for the device."""
+    words = said.words
     if exceptional := exception(words, form, language):
-        return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
+        return replace(said, fields=exceptional, act=Act.AMEND)
     ends = [word.text for word in words] == [form.terminator]  # ends a sentence, whatever it says elsewhere
-    if (said := command(words, language)) is not None and not ends:
-        return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
+    if (asks := command(words, language)) is not None and not ends:
+        return replace(said, act=asks.act, command=asks.command)
     nothing = murmurs(words, language) and not says_next(words, language) and not ends
     talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
     if talk:
-        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.TALK)
-    return _unrecorded(interpreter, form, meant, tuple(words))
+        return replace(said, not_understood=NotUnderstood.TALK)
+    return _unrecorded(said, form, meant)
 
 
-def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:
+def _unrecorded(said: Reading, form: Form, meant: Meaning) -> Reading:
     """The reading of an utterance that is no entry, with its sure fields: of a denial, the identifiers alone."""
     named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
-    said = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
-    return Reading(interpreter, form.name, words, {}, NotUnderstood.NOT_DICTATION, unrecorded=said)
+    known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    return replace(said, not_understood=NotUnderstood.NOT_DICTATION, unrecorded=known)
 
 
 def _is_one(said: FieldReading) -> bool:

@@ -148,7 +148,8 @@ def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
 
     def weigh() -> object:
         explained = Explained()
-        return most_likely(hearings, lambda words: read_without_breath(words, form, catalogue, explained), allows)
+        known = form, catalogue
+        return most_likely(hearings, lambda words: read_without_breath(words, *known, explained=explained)[1], allows)
 
     return weigh
 

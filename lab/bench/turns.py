@@ -159,7 +159,7 @@ def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]],
 def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
     form, catalogue = rules.form, rules.catalogue
-    fields = read_without_breath(words, form, catalogue)
+    _, fields = read_without_breath(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
     known = all(catalogue.knows(form[name].catalogue, value) for name, value in values.items())
     whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)

@@ -135,7 +135,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return field.allows(value) and self._catalogue.knows(field.catalogue, value)
 
     def _read(self, words: Sequence[Word], explained: Explained | None = None) -> Mapping[str, FieldReading]:
-        return read_without_breath(words, self._form, self._catalogue, explained)
+        return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):
