@@ -199,7 +199,7 @@ class DialogueDriver:
         self._untold += [] if owed is None else [owed]
         # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
         while self._untold and self._gave_word:
-            await self._executor(partial(_note_told, one=self._untold[0]))
+            await self._executor(lambda journal: journal.review.mark_announced(self._untold[0]))
             del self._untold[0]
         self._gave_word = False
         return row
@@ -287,7 +287,3 @@ class DialogueDriver:
             self._dialogue.mark_prompted(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step
-
-
-def _note_told(journal: Journal, one: str) -> None:
-    journal.review.mark_announced(one)
