@@ -74,7 +74,7 @@ class Exchange:
         segment = heard.utterance.segment
         known = Circumstances(measure_acoustics(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
-        self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
+        self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
 
     def leave(self) -> None:
         """Commit the held entry at once, without its timeout: the next sentence commits it as well."""

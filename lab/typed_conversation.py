@@ -141,9 +141,8 @@ class TypedConversation:
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
-        verdict = decide(reading, closing, self.rules, known)
         began = self._clock() if reading.scanned else None
-        return self.handle(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
+        return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
     def _take_up(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude an utterance that was typed before the program was killed."""

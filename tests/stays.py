@@ -22,7 +22,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken import reader
+from dockvoice_protocol.forms.spoken import understood
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
@@ -51,8 +51,7 @@ How it is counted:
   stays            the stretches of calls of one module, one behind the other
   returns          those of them that are in a module that had one before
   decisions        calls of edge.agree.decide.decide
-  grammar          times that the grammar was asked what words mean, and times that it read them for that: the rest
-                   came from its cache"""
+  parses           times that the grammar parsed words"""
 
 
 @dataclass
@@ -61,8 +60,7 @@ class Way:
 
     calls: list[tuple[int, str, str]] = field(default_factory=list)
     """Changes of module above it, the module, and the function, in the order of the calls."""
-    asked: int = 0  # How often the grammar was asked what words mean.
-    read: int = 0  # How often it had to read them for that.
+    parses: int = 0  # How often the grammar parsed words.
 
     def modules(self, depth: int) -> list[str]:
         """The modules that were stayed in."""
@@ -83,6 +81,7 @@ def _followed(way: Way, begin: CodeType) -> Iterator[None]:
     seen: set[FrameType] = set()  # A coroutine that goes on is no call; frames are held, so that none comes again.
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
+        way.parses += event == "call" and frame.f_code is understood.__code__
         if event != "call" or frame in seen or not _module(frame).startswith(PACKAGES):
             return
         seen.add(frame)
@@ -143,18 +142,16 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
     )
     listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.happen
+        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.hear
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once
         way.calls.clear()
+        way.parses = 0
         await dictation.type(SAID)
         await dictation.hear([])
-        reader._understood.cache_clear()
         with _followed(way, Dictation._conclude.__code__):
             await dictation.conclude()
-        cache = reader._understood.cache_info()
-        way.asked, way.read = cache.hits + cache.misses, cache.misses
     return [one for one in told if isinstance(one, Decided)]
 
 
@@ -188,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{'stays':12}{len(way.modules(options.depth)):4}")
     print(f"{'returns':12}{way.returns(options.depth):4}")
     print(f"{'decisions':12}{way.times('edge.agree.decide', 'decide'):4}")
-    print(f"{'grammar':12}{way.asked:4} {way.read:4}")
+    print(f"{'parses':12}{way.parses:4}")
 
 
 if __name__ == "__main__":

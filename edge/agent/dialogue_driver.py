@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
-from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan
+from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
@@ -26,7 +26,7 @@ from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Verdict, Work
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
 
@@ -162,6 +162,12 @@ class DialogueDriver:
         async with self._turn:
             return await self._happen(happening)
 
+    async def hear(self, said: UtteranceHeard) -> Verdict:
+        """Run the step for an utterance; the dialogue's verdict on it. Raises StorageFailed."""
+        async with self._turn:
+            await self._happen(said)
+            return self._dialogue.verdict
+
     async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
         """Do `work` on the journal between two steps, then run the step for `told` of its result.
 
@@ -181,31 +187,22 @@ class DialogueDriver:
 
     async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
         """`owed` is an utterance whose decision is pending in the journal until it is announced."""
-        if (began := self._conversation.shift_begun()) is not None:
-            await self._step(began)
-        row = await self._step(happening)
+        row, began = None, self._conversation.shift_begun()
+        for one in (happening,) if began is None else (began, happening):
+            await self._executor(partial(self._conversation.look_up, happening=one))
+            planned = self._conversation.plan(one)
+            record = partial(self._executor, partial(self._conversation.record, planned=planned))
+            stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._refused)
+            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
+            self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
+            row = stepped.row
         self._untold += [] if owed is None else [owed]
         # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
         while self._untold and self._gave_word:
-            await self._executor(partial(_note_told, one=self._untold[0]))
+            await self._executor(lambda journal: journal.review.mark_announced(self._untold[0]))
             del self._untold[0]
         self._gave_word = False
         return row
-
-    async def _step(self, happening: Happening) -> OutboxRow | None:
-        await self._executor(lambda journal: self._conversation.look_up(journal, happening))
-        if refused := frozenset(self._dialogue.recorded.turned_down):
-            self._dialogue.recorded.mark_accepted(
-                await self._executor(lambda journal: journal.dialogue.accepted_or_pending(refused))
-            )
-        planned = self._conversation.plan(happening)
-        record = partial(self._conversation.record, planned=planned)
-        stepped = await self._executor.when_there_is_room(
-            lambda: self._executor(record), "the conversation waits", self._refused
-        )
-        self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
-        self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
-        return stepped.row
 
     def post(self, happening: Happening) -> None:
         """Queue an event; it runs after all earlier ones."""
@@ -290,7 +287,3 @@ class DialogueDriver:
             self._dialogue.mark_prompted(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step
-
-
-def _note_told(journal: Journal, one: str) -> None:
-    journal.review.mark_announced(one)

@@ -129,7 +129,10 @@ class DialogueSteps:
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
         """Load what the dialogue needs from the journal before it handles an event."""
-        self._dialogue.recorded.owed = journal.outbox.count_unsettled()
+        recorded = self._dialogue.recorded
+        recorded.owed = journal.outbox.count_unsettled()
+        if refused := frozenset(recorded.turned_down):
+            recorded.mark_accepted(journal.dialogue.accepted_or_pending(refused))
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits

@@ -75,13 +75,13 @@ class Dictation:
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
-        converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
+        converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     ) -> None:
         """`works` has the interpreters and rules. `render` makes an entry's event, `tell` is called with each event.
 
-        `converse` passes a live utterance to the dialogue; without it, one utterance is one entry. `expected` returns
-        the current lists of expected receipts.
+        `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
+        `expected` returns the current lists of expected receipts.
         """
         self._listening = listening
         self._works = works
@@ -212,7 +212,8 @@ class Dictation:
 
     async def _take_up(self, heard: Attended) -> None:
         """Conclude an utterance of an earlier run, or put it under review."""
-        reading, verdict, _ = await self._judged(heard)
+        reading, known = await self._read(heard)
+        verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
         row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
         if why is not None:
             verdict = as_held_verdict(verdict)
@@ -233,17 +234,25 @@ class Dictation:
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
-    async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
+    async def _read(self, heard: Attended) -> tuple[Reading, Circumstances]:
         at = self._works.of_utterance(heard.utterance)
+        converses = heard.live and self.converses
         if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
-        reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), at.rules)
+        reading = await heard.attention.finish(heard.utterance)
+        if converses:
+            self._breaths.forget()  # the dialogue joins what follows itself
+        reading = self._torn.read(heard.utterance, reading, at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
-        expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
-        known = Circumstances(sound, await self._recent(heard), expected)
-        return reading, decide(reading, heard.utterance.segment.closing, at.rules, known), known
+        expected = self._expected() if converses else NOTHING_EXPECTED
+        recent: tuple[Mapping[str, FieldValue], ...] = ()
+        if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
+            since = heard.utterance.heard_at - timedelta(minutes=at.rules.demands.double_count_minutes)
+            form = heard.utterance.form
+            recent = await self._executor(lambda journal: journal.queries.fields_of_standing(form, since))
+        return reading, Circumstances(sound, recent, expected)
 
     async def _as_of_now(self, heard: Attended) -> Attended:
         """Move an utterance to the form and language that became active while it was queued."""
@@ -256,17 +265,13 @@ class Dictation:
 
     async def _conclude(self, attended: Attended) -> None:
         heard = await self._as_of_now(attended)
-        reading, verdict, known = await self._judged(heard)
-        replaces = None
+        reading, known = await self._read(heard)
+        closing, row, replaces = heard.utterance.segment.closing, None, None
         if self._converse is not None and not self._alone and heard.live:
-            closing = heard.utterance.segment.closing
-            await self._converse(
-                UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, heard.began, heard.ended)
-            )
-            row, verdict = None, as_held_verdict(verdict)
-            self._breaths.forget()
+            which = heard.utterance.utterance_id
+            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.spoken))
         else:
-            said = Breath(heard.utterance, reading)
+            said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
             reading, verdict, draft = await self._taken_together(heard, said, verdict, known)
             row, replaces = await self._recorded(heard, reading, verdict, draft), draft.replaces
             if row is None:
@@ -300,13 +305,6 @@ class Dictation:
         if on_record is not None:
             draft = replace(draft, act=Act.AMEND, replaces=on_record.event_id)
         return reading, together, draft
-
-    async def _recent(self, heard: Attended) -> tuple[Mapping[str, FieldValue], ...]:
-        """The fields of recent entries, to detect double counts; empty for a recording, which is of another time."""
-        if not heard.live:
-            return ()
-        since = heard.utterance.heard_at - timedelta(minutes=self._at.rules.demands.double_count_minutes)
-        return await self._executor(lambda journal: journal.queries.fields_of_standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Store the verdict or the entry. While the disk is full, a live utterance waits, stored without a verdict."""

@@ -78,20 +78,13 @@ class Attended:
     concluded: Future[None] = field(default_factory=Future)  # Set once it is concluded.
 
     @property
-    def began(self) -> float:
-        """When its speech began, on the clock of `closed_at`."""
-        return self._time_of(self.utterance.segment.speech_start)
-
-    @property
-    def ended(self) -> float:
-        """When its speech ended, on the clock of `closed_at`."""
-        return self._time_of(self.utterance.segment.speech_end)
-
-    def _time_of(self, sample: int) -> float:
-        """The time of a sample; typed and scanned input has only one time, `closed_at`."""
+    def spoken(self) -> tuple[float, float]:
+        """When its speech began and ended, on the clock of `closed_at`: that itself for typed and scanned input."""
         if self.utterance.source in UNSPOKEN:
-            return self.closed_at
-        return self.closed_at - (self.utterance.segment.closed - sample) / SAMPLE_RATE
+            return self.closed_at, self.closed_at
+        said = self.utterance.segment
+        closed = self.closed_at - said.closed / SAMPLE_RATE
+        return closed + said.speech_start / SAMPLE_RATE, closed + said.speech_end / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,7 +335,7 @@ def dictation(
         operator=settings.operator,
         render=renderer(parts, clock or Clock(), works),
         tell=tell,
-        converse=None if conversing is None else conversing.happen,
+        converse=None if conversing is None else conversing.hear,
         expected=expected,
     )
 

@@ -95,7 +95,8 @@ def _read(text: str, rules: Rules, language: Language) -> Reading:
     reading = proposal(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
     # Typed text is always meant for the device: only a line without any content is talk.
     talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
-    return _unclear(reading) if talk else reading
+    reading = _unclear(reading) if talk else reading
+    return reading if language is rules.language else replace(reading, preface=None)
 
 
 def _unclear(reading: Reading) -> Reading:

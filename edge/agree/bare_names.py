@@ -42,7 +42,7 @@ def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
         least = min(word.confidence for word in words)
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
         fields = rest.fields if value in values_in(claim.fields.get(name)) else {name: bare, **rest.fields}
-        return replace(rest, words=said.words, fields=fields)
+        return replace(rest, words=said.words, preface=said.preface, fields=fields)
     return said
 
 

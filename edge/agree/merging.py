@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import corrects, read, read_given, without_cue
+from dockvoice_protocol.forms.spoken import corrects, read, understood, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
@@ -141,8 +141,8 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
 def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which the value of one field settles the others that its words left open with it."""
-    known = rules.form, rules.catalogue, rules.language
-    as_read, likely = read(said.words, *known), read_given(name, value, said.words, *known)
+    meant = understood(said.words, rules.form, rules.catalogue, rules.language)
+    as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
         other: likely[other].value
         for other, one in said.fields.items()
@@ -155,11 +155,11 @@ def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -
 
 def excludes_rivals(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the value excludes its rivals: one number heard in two ways, not two numbers."""
-    known = rules.form, rules.catalogue, rules.language
-    as_read = read(said.words, *known).get(name)
+    meant = understood(said.words, rules.form, rules.catalogue, rules.language)
+    as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
         return True  # the rivals come from other words
-    likely = read_given(name, value, said.words, *known).get(name)
+    likely = meant.given(name, value, rules.form).get(name)
     return likely is not None and likely.value == value and not likely.rivals
 
 

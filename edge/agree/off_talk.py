@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dockvoice_protocol.forms.spoken import corrects, preface, read
+from dockvoice_protocol.forms.spoken import corrects, read, understood
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
@@ -37,7 +37,9 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
 
 def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
-    return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+    if said.preface is not None:
+        return bool(said.preface)
+    return bool(understood(said.words, rules.form, rules.catalogue, rules.language).preface)
 
 
 PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
@@ -111,7 +113,8 @@ def is_off_talk(said: Reading, rules: Rules) -> bool:
         return bool(said.words)
     asks = _begins_with_question(matches)
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
-    meant = any(_is_about_entry(match, asks=asks) for _, match in matches) or _has_objection(heard, rules)
+    meant = any(one.role in FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
+    meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
     told = [token.text for token in heard if language.tells(token.text)]
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
@@ -131,14 +134,6 @@ def mentions_entry(said: Reading, rules: Rules) -> bool:
     heard, matches = _matches(said, rules)
     named = any(match.role in {Role.LABEL, *TAKING_BACK} for _, match in matches)
     return (named or corrects(said.words, rules.language)) and any(rules.language.tells(one.text) for one in heard)
-
-
-def _is_about_entry(match: Match, *, asks: bool) -> bool:
-    return match.role in FOR_THE_FORM or _may_take_entry_back(match, asks=asks)
-
-
-def _has_objection(heard: Sequence[Token], rules: Rules) -> bool:
-    return any(_begins_a_phrase(heard, at, rules.language.words["objections"]) for at in range(len(heard)))
 
 
 def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:

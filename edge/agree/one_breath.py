@@ -92,7 +92,7 @@ def _split_at_and(said: Reading, rules: Rules) -> Iterator[Two]:
         return
     words, each = _remove_word_each(said.words, rules)
     named = [_is_number_or_label(word, rules) for word in words]
-    for link in (at for at, word in enumerate(words) if _is_link_word(word, rules)):
+    for link in (at for at, word in enumerate(words) if (_normalized(word),) in rules.language.words["joins"]):
         for start in _positions_of_identifier(range(link - 1, -1, -1), named):
             for last in _positions_of_identifier(range(link + 1, len(words)), named):
                 before, behind = words[:start], words[last + 1 :]
@@ -101,7 +101,9 @@ def _split_at_and(said: Reading, rules: Rules) -> Iterator[Two]:
                     for one in (words[start:link], words[link + 1 : last + 1])
                 )
                 if _shared_values(first, rules) == _shared_values(second, rules):
-                    counts = [] if each else [one.name for one in rules.form.fields if _is_number_field(one)]
+                    counts = (
+                        [] if each else [one.name for one in rules.form.fields if one.kind in {"integer", "number"}]
+                    )
                     yield _with_doubtful(first, counts), _with_doubtful(second, counts)
 
 
@@ -131,10 +133,6 @@ def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, 
 def _is_number_or_label(word: Word, rules: Rules) -> bool:
     told = _normalized(word)
     return rules.language.tells(told) or _find_label(told, rules) is not None
-
-
-def _is_link_word(word: Word, rules: Rules) -> bool:
-    return (_normalized(word),) in rules.language.words["joins"]
 
 
 def _with_singular_label(
@@ -167,10 +165,6 @@ def _list_labels(field: FormField, rules: Rules) -> list[str]:
 
 def _shared_values(part: Reading, rules: Rules) -> dict[str, object]:
     return {name: one.value for name, one in part.fields.items() if not rules.form[name].identifier}
-
-
-def _is_number_field(field: FormField) -> bool:
-    return field.kind in {"integer", "number"}
 
 
 def _with_doubtful(part: Reading, names: Sequence[str]) -> Reading:

@@ -114,13 +114,10 @@ def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acousti
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = rivalry(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in MISHEARD else Reason.FIELD_UNSURE
-    least = Demand(_minimum_for_rival(rival, policy) if said.calibrated else policy.uncalibrated, reason)
+    minimum = policy.alike if rival is Rival.ALIKE else policy.minimum
+    least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))
-
-
-def _minimum_for_rival(rival: Rival, policy: Policy) -> float:
-    return policy.alike if rival is Rival.ALIKE else policy.minimum
 
 
 def _list_acoustic_demands(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:

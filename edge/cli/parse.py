@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import meaning
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import lexicon, understood
@@ -125,8 +125,8 @@ class _Parse:
 
 def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """The parse of a sentence."""
-    heard = tokens(words, language)
     found = understood(words, form, catalogue, language)
+    heard = found.tokens
     known = lexicon(form, catalogue, language)
     matches = [known.matches(heard, at) for at in range(len(heard))]
     told: dict[tuple[object, ...], _Explanation] = {}

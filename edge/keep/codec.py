@@ -117,9 +117,9 @@ def receipt_json(receipt: Receipt | None) -> str | None:
 
 
 def _reading_members(reading: Reading) -> dict[str, Any]:
-    # `deferrable` and `unrecorded` are transient. The fields may be a Mapping that is no dict.
+    # `deferrable`, `unrecorded` and `preface` are transient. The fields may be a Mapping that is no dict.
     whole = replace(reading, fields=dict(reading.fields), opinions=())
-    written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable", "unrecorded"})
+    written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable", "unrecorded", "preface"})
     for field in written["fields"].values():
         _field_members(field)
     return {**written, "opinions": [_reading_members(opinion) for opinion in reading.opinions]}

@@ -24,11 +24,11 @@ from dockvoice_protocol.forms.spoken import (
     corrects,
     exception,
     murmurs,
-    preface,
     read,
     says_next,
     sets_right,
     takes_back,
+    understood,
     without_cue,
 )
 from dockvoice_protocol.forms.spoken.commands import Asked
@@ -36,7 +36,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, lexicon, preface_of, understood
+from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
@@ -61,24 +61,27 @@ def proposal(
 
     Unknown words before the first field that lasted no longer than `noise_s` are left out; 0: all count.
     """
-    meant = understood(words, form, catalogue, language)
-    rest = _without_breath(words, meant, language, noise_s)
-    fields = meant.fields if rest is words else read(rest, form, catalogue, language)
-    before = preface_of(meant, words, language, longer_than_s=noise_s)
+    meant, fields = read_without_breath(words, form, catalogue, language, noise_s=noise_s)
+    before = meant.preface_words(longer_than_s=noise_s)
     return proposed(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
-def breathed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> Sequence[Word]:
-    """The words of a sentence without the breath before it that was written down as words."""
-    return _without_breath(words, understood(words, form, catalogue, language), language, NOISE_S)
-
-
-def _without_breath(words: Sequence[Word], meant: Meaning, language: Language, noise_s: float) -> Sequence[Word]:
-    before = preface_of(meant, words, language)
-    if not before or preface_of(meant, words, language, longer_than_s=noise_s):
-        return words
+def read_without_breath(
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language = ENGLISH,
+    *,
+    noise_s: float = NOISE_S,
+    explained: Explained | None = None,
+) -> tuple[Meaning, Mapping[str, FieldReading]]:
+    """The meaning of a sentence, and its fields without the breath before it that was written down as words."""
+    meant = understood(words, form, catalogue, language, explained=explained)
+    before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
-    return words[len(before) :] if first == before else words
+    if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
+        return meant, meant.fields
+    return meant, understood(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
 def proposed(
@@ -90,36 +93,33 @@ def proposed(
     language: Language = ENGLISH,
     *,
     preface: Sequence[str],
-    meant: Meaning | None = None,
+    meant: Meaning,
 ) -> Reading:
-    """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
-
-    `meant` is what the words say as they stand; None: they are read for that.
+    """The reading of `words`, which mean `meant` and were read to `fields`, with a `preface` of words before them.
 
     A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
     entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
     ending four two" is to be said again.
     """
+    said = Reading(interpreter, form.name, tuple(words), {}, preface=meant.preface_words())
     if all(word.text == UNKNOWN for word in words):
-        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    if (entry := _asked_of(words, form, catalogue, language)) is not None:
-        return replace(entry, interpreter=interpreter)
+        return replace(said, not_understood=NotUnderstood.NO_WORDS)
+    if (entry := _asked_of(said, form, catalogue, language)) is not None:
+        return entry
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
-    meant = meant or understood(words, form, catalogue, language)
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
-        return _asked(interpreter, form, catalogue, words, meant, language)
+        return _asked(said, form, catalogue, meant, language)
     if astray:
-        return Reading(interpreter, form.name, tuple(words), _with_unconfirmed(fields, form.identifies or fields))
+        return replace(said, fields=_with_unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
-    if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
+    if correction and not any(one.value is not None or one.runner_up is not None for one in fields.values()):
         # "No, not dock D" says nothing of what is right.
-        return _asked(interpreter, form, catalogue, words, meant, language)
+        return _asked(said, form, catalogue, meant, language)
     # A whole sentence stands for itself, however it begins.
-    act = Act.AMEND if correction else Act.RECORD
-    return Reading(interpreter, form.name, tuple(words), fields, act=act)
+    return replace(said, fields=fields, act=Act.AMEND if correction else Act.RECORD)
 
 
 def _with_unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
@@ -134,17 +134,17 @@ def _cue_is_value(
     return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
-def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
     """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
-    whole = command(words, language)
+    whole = command(said.words, language)
     if whole is not None and (whole == TALLY or (whole.command and Trait.OF_TRAILER in whole.command.traits)):
-        return Reading("", form.name, tuple(words), {}, act=whole.act, command=whole.command)
-    if (said := about(words, language, form.undone.get(language.code, ()))) is None:
+        return replace(said, act=whole.act, command=whole.command)
+    if (asks := about(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
-    order, named = said
+    order, named = asks
     names = [field.name for field in form.fields if _may_name(order, field, form)]
     if not names:
         return None
@@ -153,11 +153,11 @@ def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language:
     asked = names[0] if order not in {LEFT, DONE} else None
     fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
-    if fields and sure and not preface(named, form, catalogue, language):
-        return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
+    if fields and sure and not understood(named, form, catalogue, language).preface_words():
+        return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order == WHERE
-    return Reading("", form.name, tuple(words), {}, NotUnderstood.NOT_DICTATION) if doubtful else None
+    return replace(said, not_understood=NotUnderstood.NOT_DICTATION) if doubtful else None
 
 
 def _may_name(order: Asked, field: FormField, form: Form) -> bool:
@@ -168,28 +168,27 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
     return field.is_place or stands if order == TALLY else field.name in form.identifies
 
 
-def _asked(
-    interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], meant: Meaning, language: Language
-) -> Reading:
-    """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
+def _asked(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:
+    """The reading of words that name no field: an exception of the form, a command, or nothing for the device."""
+    words = said.words
     if exceptional := exception(words, form, language):
-        return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
+        return replace(said, fields=exceptional, act=Act.AMEND)
     ends = [word.text for word in words] == [form.terminator]  # ends a sentence, whatever it says elsewhere
-    if (said := command(words, language)) is not None and not ends:
-        return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
+    if (asks := command(words, language)) is not None and not ends:
+        return replace(said, act=asks.act, command=asks.command)
     nothing = murmurs(words, language) and not says_next(words, language) and not ends
     talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
     if talk:
-        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.TALK)
-    return _unrecorded(interpreter, form, meant, tuple(words))
+        return replace(said, not_understood=NotUnderstood.TALK)
+    return _unrecorded(said, form, meant)
 
 
-def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:
+def _unrecorded(said: Reading, form: Form, meant: Meaning) -> Reading:
     """The reading of an utterance that is no entry, with its sure fields: of a denial, the identifiers alone."""
     named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
-    said = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
-    return Reading(interpreter, form.name, words, {}, NotUnderstood.NOT_DICTATION, unrecorded=said)
+    known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    return replace(said, not_understood=NotUnderstood.NOT_DICTATION, unrecorded=known)
 
 
 def _is_one(said: FieldReading) -> bool:

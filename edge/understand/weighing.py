@@ -132,7 +132,7 @@ def _is_confirmed(reading: Reading) -> bool:
 def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
     """What two independent readings give alike, with everything else marked as not agreed on."""
     name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
-    words = next((one.words for one in came if one.words), ())
+    words, preface = next(((one.words, one.preface) for one in came if one.words), ((), ()))
     understood = [one for one in came if one.not_understood is None]
     reason = _not_understood(came, understood)
     if reason is not None:
@@ -143,6 +143,7 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
         understood[0],
         interpreter=name,
         words=words,
+        preface=preface,
         fields={field: _field(field, came, form, sure_from) for field in names},
     )
 

@@ -69,7 +69,7 @@ SPEECH_BAR, MEMORY_BAR = 140, 300
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((Gated, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
-    "reader": tuple((vosk, name) for name in ("most_likely", "read", "breathed", "expected", "preface", "proposed")),
+    "reader": tuple((vosk, name) for name in ("most_likely", "read_without_breath", "understood", "proposed")),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }

@@ -29,15 +29,15 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import phrases, read, read_transcript
+from dockvoice_protocol.forms.spoken import phrases, read_transcript
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.forms.spoken.reader import transcribed
+from dockvoice_protocol.forms.spoken.reader import Explained, transcribed
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
 from edge.config import Settings
 from edge.understand.local.confidence import Alternative, most_likely, near
 from edge.understand.local.factory import vosk_weights
 from edge.understand.local.vosk import MOST_ALTERNATIVES, VoskInterpreter
-from edge.understand.proposal import breathed
+from edge.understand.proposal import read_without_breath
 from lab.report.statistics import Z_95
 
 CLIPS = Path("tests/data/speech/set/manifest.jsonl")
@@ -146,7 +146,12 @@ def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
     def allows(name: str, value: FieldValue) -> bool:
         return form[name].allows(value) and catalogue.knows(form[name].catalogue, value)
 
-    return lambda: most_likely(hearings, lambda words: read(breathed(words, form, catalogue), form, catalogue), allows)
+    def weigh() -> object:
+        explained = Explained()
+        known = form, catalogue
+        return most_likely(hearings, lambda words: read_without_breath(words, *known, explained=explained)[1], allows)
+
+    return weigh
 
 
 class _Ear(VoskInterpreter):
@@ -154,7 +159,7 @@ class _Ear(VoskInterpreter):
 
     heard: Hearings = ()
 
-    def _propose(self, hearings: Hearings) -> Reading:
+    def _propose(self, hearings: Hearings, _: Explained) -> Reading:
         self.heard = hearings
         return Reading(self.name, "", (), {}, NotUnderstood.NO_WORDS)
 

@@ -24,7 +24,6 @@ from statistics import median
 from types import SimpleNamespace
 
 from dockvoice_protocol.config import load
-from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agent import dictation, ear
 from edge.agent.parts import assemble
@@ -34,7 +33,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
-from edge.understand.proposal import breathed
+from edge.understand.proposal import read_without_breath
 from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
 from lab.evaluate import Sounding, evaluate
 from lab.evaluate_command import counted
@@ -160,7 +159,7 @@ def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]],
 def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
     form, catalogue = rules.form, rules.catalogue
-    fields = read(breathed(words, form, catalogue), form, catalogue)
+    _, fields = read_without_breath(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
     known = all(catalogue.knows(form[name].catalogue, value) for name, value in values.items())
     whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)

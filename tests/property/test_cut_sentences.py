@@ -17,10 +17,10 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken.in_words import cardinal, spelt
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.records import Closing, Commit, LastEntry
+from edge.records import Commit, LastEntry
 from edge.understand.proposal import proposal
 from tests.tiers import examples
 
@@ -48,7 +48,7 @@ class Recorder:
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.97) for at, text in enumerate(said.split())]
         reading = proposal("test", words, FORM, RULES.catalogue)
         self._said += 1
-        self._take(UtteranceHeard(f"u{self._said}", reading, decide(reading, Closing.PAUSE, RULES)))
+        self._take(UtteranceHeard(f"u{self._said}", reading))
 
     def fall_silent(self, times: int = 4) -> None:
         for _ in range(times):

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.scanned import read_scan
 from dockvoice_protocol.records import Act, Operator, Receipt, ReceiptOutcome, Word
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
@@ -93,13 +93,13 @@ def heard(said: str, number: int, rules: Rules = RULES, closing: Closing = Closi
     if said.startswith("]"):
         reading = read_scan(f"{said}\n", FORM, RULES.catalogue, date(2026, 11, 21))
         # The trigger may be pulled twice, and a second apart is as soon as any label may come after another.
-        return UtteranceHeard(f"u{number}", reading, decide(reading, closing, rules), closing, began=float(number))
+        return UtteranceHeard(f"u{number}", reading, closing, began=float(number))
     words = [
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
     ]
     reading = proposal("test", words, rules.form, rules.catalogue)
-    return UtteranceHeard(f"u{number}", reading, decide(reading, closing, rules), closing)
+    return UtteranceHeard(f"u{number}", reading, closing)
 
 
 spoken = st.sampled_from(SAID)
@@ -134,9 +134,10 @@ class Walk:
         self.take(Started())
 
     def take(self, happening: Happening) -> None:
-        before, event = self.dialogue.state, classify_event(happening, self.rules)
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
+            happening = happening.judged(self.rules)
+        before, event = self.dialogue.state, classify_event(happening, self.rules)
         waits = self.dialogue._session.queued_draft is not None
         orders = self.dialogue.handle(happening)
         allowed = list_following_states(before, event)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome, Word
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
-from edge.records import Closing, Commit, Draft, LastEntry
+from edge.records import Commit, Draft, LastEntry
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -58,9 +58,8 @@ class Place:
             return
         heard = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.94) for at, text in enumerate(words.split())]
         reading = proposal("test", heard, FORM, RULES.catalogue)
-        verdict = decide(reading, Closing.PAUSE, RULES)
         self.said += 1
-        self.take(UtteranceHeard(f"u{self.said}", reading, verdict))
+        self.take(UtteranceHeard(f"u{self.said}", reading))
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.handle(happening):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dockvoice_protocol.records import Transcript
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.records import Closing
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 SURE = 0.94
@@ -15,4 +14,4 @@ def heard(utterance_id: str, text: str, rules: Rules, sure: float = SURE) -> Utt
     """What an operator said, read as its transcript, each word as sure as `sure`."""
     reader = TranscriptReader(rules.form, rules.catalogue, rules.language.code)
     reading = reader.read(Transcript("test", text, sure), sure, max(0.3, 0.4 * len(text.split())))
-    return UtteranceHeard(utterance_id, reading, decide(reading, Closing.PAUSE, rules))
+    return UtteranceHeard(utterance_id, reading)

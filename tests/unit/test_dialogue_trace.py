@@ -9,11 +9,11 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.terminal.output import log_warnings
 from edge.agent.dialogue_driver import STEPS
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
-from edge.records import Closing, Commit, LastEntry
+from edge.records import Commit, LastEntry
 from edge.understand.proposal import proposal
 
 ENTRY = "pallet seven four two twelve units dock b"
@@ -32,7 +32,7 @@ def dialogue(form: Form, catalogue: Catalogue, steps: list[StepTrace]) -> Dialog
 def say(dialogue: Dialogue, text: str, rules: Rules) -> None:
     words = [Word(word, at * 0.4, at * 0.4 + 0.3, 0.99) for at, word in enumerate(text.split())]
     reading = proposal("test", words, rules.form, rules.catalogue)
-    for order in dialogue.handle(UtteranceHeard(text, reading, decide(reading, Closing.PAUSE, rules))):
+    for order in dialogue.handle(UtteranceHeard(text, reading)):
         if isinstance(order, Commit):
             dialogue.handle(Committed(LastEntry("e1", order.draft, order.verdict.fields)))
 

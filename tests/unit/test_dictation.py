@@ -27,7 +27,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter
-from edge.records import SAMPLE_RATE, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict
+from edge.records import SAMPLE_RATE, Entry, Minted, Outcome, Utterance, Verdict
 from edge.understand.proposal import proposal
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
@@ -47,10 +47,10 @@ def render(entry: Entry, minted: Minted) -> dict[str, Any]:
     }
 
 
-Converse = Callable[[UtteranceHeard], Awaitable[OutboxRow | None]]
+Converse = Callable[[UtteranceHeard], Awaitable[Verdict]]
 
 
-async def nobody_is_there(_: UtteranceHeard) -> OutboxRow | None:
+async def nobody_is_there(_: UtteranceHeard) -> Verdict:
     raise AssertionError("it was said before the device went down")
 
 

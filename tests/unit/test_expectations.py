@@ -149,8 +149,7 @@ class Shift:
         self._number += 1
         reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, confidence), confidence, 3.0)
         known = Circumstances(expected=self.expected)
-        verdict = decide(reading, Closing.PAUSE, self.rules, known)
-        self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
+        self.take(UtteranceHeard(f"u{self._number}", reading, known=known))
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.handle(happening):

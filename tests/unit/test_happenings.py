@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
-from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing
@@ -18,7 +18,7 @@ def event(
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
     reading, known = proposal("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
-    return classify_event(UtteranceHeard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
+    return classify_event(UtteranceHeard("u", reading, closing, known).judged(rules), rules)
 
 
 @each_of("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])

@@ -33,7 +33,7 @@ from dockvoice_protocol.records import (
     Transcript,
     Word,
 )
-from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
@@ -52,7 +52,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings, InReview
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.microphone_health import FaultKind
-from edge.records import Closing, Commit, Draft, LastEntry, Lately, StandingEntry
+from edge.records import Commit, Draft, LastEntry, Lately, StandingEntry
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
@@ -121,8 +121,7 @@ class Walk:
         reader = TranscriptReader(self.rules.form, CATALOGUE, self.language)
         reading = replace(reader.read(Transcript("walk", text, sure), sure, 3.0), deferrable=deferrable)
         known = Circumstances(recent=() if recent is None else (recent,), expected=expected)
-        verdict = decide(reading, Closing.PAUSE, self.rules, known)
-        self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
+        self.take(UtteranceHeard(f"u{self._number}", reading, known=known))
 
     def ask(
         self, asked: Command | Act, name: str = "", sure: float = 0.94, expected: Expectations = NOTHING_EXPECTED
@@ -433,7 +432,7 @@ def changing(language: str) -> Walk:
     walk.dialogue.recorded.aside = InReview(1, elsewhere=(MOVE.name,))
     walk.ask(Command.WHAT_IS_OPEN)
     unheard = Reading("none", CHECK.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
-    walk.take(UtteranceHeard("x", unheard, decide(unheard, Closing.PAUSE, walk.rules)))
+    walk.take(UtteranceHeard("x", unheard))
     walk.ask(Command.SIGN_ON, "maria")
     walk.say(bid.replace("*", CHECK.names(language)[0]))
     walk.ask(Command.SIGN_ON, "zoe")
@@ -451,7 +450,7 @@ def scanning(language: str) -> Walk:
     walk.say(f"{pallet} 742, {dock} B")
     for label in ("376130321109103420", "376130321109103421"):
         reading = read_scan(f"]C100{label}\n", MOVE, CATALOGUE, date(2026, 11, 21))
-        walk.take(UtteranceHeard(label, reading, decide(reading, Closing.PAUSE, walk.rules)))
+        walk.take(UtteranceHeard(label, reading))
     return walk
 
 

@@ -96,7 +96,7 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     verdict = decide(reading, Closing.PAUSE, rules)
     draft = Draft("u", form.name, reading, agreed=("pallet_id=742",), proved=("dock=B",))
     handed_on = (
-        *(UtteranceHeard("u", reading, verdict), Note("u", reading, verdict), Commit(draft, verdict)),
+        *(UtteranceHeard("u", reading, verdict=verdict), Note("u", reading, verdict), Commit(draft, verdict)),
         *(Transcript("t", said, None, tuple(words)), Question(About.INSTEAD, fields=verdict.fields)),
     )
     assert dict(verdict.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -252,6 +252,6 @@ def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(language: str, bench
     def means(asked: Act | Command) -> None:
         reading = typed(pressed(asked, rules.language), rules)
         assert asked == (reading.command or reading.act)
-        assert UtteranceHeard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
+        assert UtteranceHeard("1", reading, verdict=Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
 
     every(KEYS, means)

@@ -59,7 +59,7 @@ class Desk:
     def hear(self, reading: Reading, source: str = "microphone") -> None:
         said = utterance(source=source)
         verdict = decide(reading, Closing.PAUSE, self.rules)
-        self.happen(UtteranceHeard(said.utterance_id, reading, verdict))
+        self.happen(UtteranceHeard(said.utterance_id, reading))
         self.tell(Decided(said, reading, verdict, None, 0.01))
 
     def happen(self, happening: Happening, row: OutboxRow | None = None) -> None:

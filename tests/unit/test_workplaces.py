@@ -27,7 +27,7 @@ from edge.agent.parts import Parts, assemble, hear_all, languages_of
 from edge.agent.typed_input import Readers, typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Deadline, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
@@ -37,7 +37,7 @@ from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Closing, Commit, Frame, Work
+from edge.records import Commit, Frame, Work
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
@@ -278,7 +278,7 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
     dialogue = Dialogue(rules)
 
     def hear(reading: Reading) -> list[Order]:
-        return dialogue.handle(UtteranceHeard("u", reading, decide(reading, Closing.PAUSE, rules)))
+        return dialogue.handle(UtteranceHeard("u", reading))
 
     hear(typed(ENTRY, rules))
     orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))

@@ -140,7 +140,7 @@ def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
         return not said.fields
     counted = begins(said.words, session.rules.language) and not values_of(said)
     unclear = session.asked.is_about_implausible_value and not all(map(values_in, said.fields.values()))
-    behind_cue = replace(said, words=without_cue(said.words, session.rules.language))
+    behind_cue = replace(said, words=without_cue(said.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 

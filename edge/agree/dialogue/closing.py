@@ -45,7 +45,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
     told = _receipt_summary(session, place)
-    verdict = _agreed_verdict({form.closes: place.name})
+    verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
@@ -106,10 +106,6 @@ def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Sa
     gone = [one for one in lacking if one not in numbers]
     told = trailers.say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
     return [*trailers.read_out_totals(session, place), *aside, *told]
-
-
-def _agreed_verdict(fields: Mapping[str, FieldValue]) -> Verdict:
-    return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields)
 
 
 # Answers to "Close trailer 5501?".

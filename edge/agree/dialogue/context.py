@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import corrects, from_now_on, points_at_last, preface
+from dockvoice_protocol.forms.spoken import corrects, from_now_on, points_at_last
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
@@ -43,11 +43,12 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
             alone = with_unconfirmed(
                 alone, list(alone.fields)
             )  # "take it to door thirteen" may be said to other people
-        return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
+        whole = replace(alone, words=said.words, preface=said.preface, act=Act.CONTEXT, not_understood=None)
+        return whole, ()
     stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
         return fill_from_context(session, said), ()
-    return replace(fill_from_context(session, alone), words=said.words), stands
+    return replace(fill_from_context(session, alone), words=said.words, preface=said.preface), stands
 
 
 def _split_off_lasting_words(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
@@ -145,7 +146,7 @@ def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Readi
 def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
     """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
-    return not (said.scanned or alike) and bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+    return not (said.scanned or alike) and begins_with_foreign_words(said, rules)
 
 
 def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:

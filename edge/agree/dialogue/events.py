@@ -8,12 +8,13 @@ from enum import StrEnum
 
 from dockvoice_protocol.forms.spoken import cue, refuses
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
-from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances, Rules, is_unusable
+from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances, Rules, decide, is_unusable
 from edge.agree.dialogue.table import Event
 from edge.records import (
     NOTHING_STANDS,
     Because,
     Closing,
+    Confirmation,
     Draft,
     LastEntry,
     Note,
@@ -39,19 +40,33 @@ _OUTCOMES = {
 }
 
 
+NOT_JUDGED = Verdict(Outcome.IGNORE, (), {})  # Of an utterance that the dialogue has not read in its context yet.
+
+
 @dataclass(frozen=True, slots=True)
 class UtteranceHeard:
-    """An utterance that is on disk, read and decided."""
+    """An utterance that is on disk and read; the dialogue reads it in its context, then judges it."""
 
     utterance_id: str
     reading: Reading
-    verdict: Verdict
     closing: Closing = Closing.PAUSE
     known: Circumstances = NO_CIRCUMSTANCES
     began: float | None = None
     """When its speech began, on the driver's clock; None: unknown."""
     ended: float | None = None  # When it ended.
     stands: tuple[str, ...] = ()  # The fields that also become the context of later entries.
+    aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
+    verdict: Verdict = NOT_JUDGED
+
+    def judged(self, rules: Rules) -> UtteranceHeard:
+        """The utterance with its verdict."""
+        said, of = self.reading, rules
+        if said.act is Act.CONTEXT:
+            said, of = replace(said, act=Act.RECORD), rules.for_context
+        verdict = decide(said, self.closing, of, self.known)
+        if self.aloud and verdict.outcome is Outcome.ACCEPT:
+            verdict = replace(verdict, confirm=Confirmation.READBACK)
+        return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
         """Its row in the table. A doubtful command, answer or word of correction makes it UNCLEAR."""

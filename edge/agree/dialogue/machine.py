@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels, corrects, courteous
 from dockvoice_protocol.records import Act, Command, Operator, Reading, Shifted
 from edge.agree.bare_names import add_bare_identifier
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
     answers,
@@ -38,14 +38,14 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, classify_event
+from edge.agree.dialogue.events import NOT_JUDGED, Deadline, Happening, Started, UtteranceHeard, classify_event
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
-from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Park, Shift, StandingContext, Work
+from edge.records import Commit, Draft, Lately, Note, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 ANSWERS: Mapping[Command, status.QueryHandler] = {
@@ -197,6 +197,8 @@ class Dialogue:
         at_hand = Works(tuple(forms) or (rules.form,), rules.language)
         self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
+        self.verdict = NOT_JUDGED
+        """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
     def resume(self, work: Work | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
@@ -313,7 +315,8 @@ class Dialogue:
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
-            happening = _read_in_context(session, happening)
+            happening = _read_in_context(session, happening).judged(session.rules)
+            self.verdict = as_held_verdict(happening.verdict)
         event = _classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         heard = _audit_input(session, happening, event)
@@ -368,9 +371,8 @@ def _sign_on_newcomer(session: DialogueSession, happening: Happening) -> tuple[l
     another = session.relate_to_claim(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
     if happening.reading.act is not Act.RECORD or not another:
         return [], happening
-    verdict = replace(happening.verdict, confirm=Confirmation.READBACK)
     session.deferred_action = None
-    return behind.carry_out(), replace(happening, verdict=verdict)
+    return behind.carry_out(), replace(happening, aloud=True)  # A step commits one entry.
 
 
 def _collect_open_claims(session: DialogueSession) -> claims.OpenClaims:
@@ -424,7 +426,7 @@ def _audit_step(
 
 
 def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
-    """The utterance, read in the context of the dialogue and decided again.
+    """The utterance, read in the context of the dialogue.
 
     A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
     end the sentence: an answer still belongs to it.
@@ -450,17 +452,8 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
 def _fill_in_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
     meant, stands = context.apply_context(session, same)
-    if meant is heard.reading:
-        return heard
-    if meant.act is Act.CONTEXT:
-        once = replace(meant, act=Act.RECORD)
-        verdict = decide(once, heard.closing, session.rules.for_context, heard.known)
-        return replace(heard, reading=meant, verdict=verdict)
-    verdict = decide(meant, heard.closing, session.rules, heard.known)
     unheard = same is not said or context.has_unheard_inherited_values(session, meant)
-    if unheard and verdict.outcome is Outcome.ACCEPT:  # A value that was never spoken must be read back.
-        verdict = replace(verdict, confirm=Confirmation.READBACK)
-    return replace(heard, reading=meant, verdict=verdict, stands=stands)
+    return replace(heard, reading=meant, stands=stands, aloud=heard.aloud or unheard)
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})

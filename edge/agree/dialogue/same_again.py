@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import likewise, preface, same_again
+from dockvoice_protocol.forms.spoken import likewise, same_again
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading, Word
 from edge.agree.decide import Rules
@@ -14,6 +14,7 @@ from edge.agree.dialogue import context
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import read_part
 from edge.records import LastEntry
 
@@ -101,7 +102,7 @@ def _copy_field(
 
 def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
     """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
-    if preface(rest.words, rules.form, rules.catalogue, rules.language):
+    if begins_with_foreign_words(rest, rules):
         return False
     next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
     sure = all(one.value is not None and not one.rivals for one in rest.fields.values())

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import corrects, from_now_on
 from dockvoice_protocol.records import Act, FieldReading
-from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
+from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import unconfirm_doubtful_fields, with_fields
+from edge.agree.merging import with_fields
 from edge.agree.readings import find_differing_identifiers, values_of
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
@@ -54,9 +54,7 @@ def _begin_context(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
-    reading = replace(
-        unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD
-    )
+    reading = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT)
 
 
@@ -73,7 +71,8 @@ def _as_answer_to_open(session: DialogueSession, heard: UtteranceHeard) -> Utter
     words, language = heard.reading.words, session.rules.language
     lasting = from_now_on(words, language)
     act = Act.AMEND if corrects(words, language) else Act.RECORD
-    return replace(heard, reading=replace(heard.reading, words=tuple(lasting[1]) if lasting else words, act=act))
+    said = replace(heard.reading, words=tuple(lasting[1]), preface=None) if lasting else heard.reading
+    return replace(heard, reading=replace(said, act=act))
 
 
 def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

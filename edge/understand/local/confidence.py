@@ -109,7 +109,8 @@ def _read(
 ) -> list[_Candidate]:
     likely = near(hearing)
     meant = [read(alternative.words) for alternative in likely]
-    scores = [alternative.score - _set_back(fields, allows) for alternative, fields in zip(likely, meant, strict=True)]
+    senseless = (sum(_is_senseless(name, field, allows) for name, field in fields.items()) for fields in meant)
+    scores = [one.score - _SENSELESS * count for one, count in zip(likely, senseless, strict=True)]
     return [
         _Candidate(
             score,
@@ -145,10 +146,6 @@ def _is_foreign(word: str) -> bool:
 def near(hearing: Sequence[Alternative]) -> list[Alternative]:
     """The alternatives of a hearing within REACH of the first."""
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
-
-
-def _set_back(fields: _Fields, allows: Callable[[str, FieldValue], bool]) -> float:
-    return _SENSELESS * sum(_is_senseless(name, field, allows) for name, field in fields.items())
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:

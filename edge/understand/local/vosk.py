@@ -28,16 +28,17 @@ import vosk
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import preface, read, read_transcript
+from dockvoice_protocol.forms.spoken import read_transcript, understood
 from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
 from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
 from edge.understand.nearness import Loudness, Wearer
-from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
+from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, read_without_breath, refuse_unhearable, told_apart
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -107,21 +108,23 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's own words, without those of other voices."""
-        likeliest = hearings[0][0].words
+        likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
-        stretch = wearer.alone(wearer.own(likeliest), self._read, self._needed)
+        stretch = wearer.alone(wearer.own(likeliest), lambda words: self._read(words, explained), self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
             near = wearer.own(words)
             return near if stretch is None else wearer.within(near, stretch)
 
-        return self._propose([[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings])
+        alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
+        return self._propose(alone, explained)
 
-    def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
-        words, fields = most_likely(hearings, self._read, self._allows)
-        before = preface(words, self._form, self._catalogue, longer_than_s=NOISE_S)
+    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
+        words, fields = most_likely(hearings, lambda words: self._read(words, explained), self._allows)
+        meant = understood(words, self._form, self._catalogue, explained=explained)
+        before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
-        return proposed(self.name, self._form, self._catalogue, words, sure, preface=before)
+        return proposed(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
         curve = self._curves[rivalry(field.value, field.runner_up)]
@@ -131,8 +134,8 @@ class VoskInterpreter(OnDeviceInterpreter):
         field = self._form[name]
         return field.allows(value) and self._catalogue.knows(field.catalogue, value)
 
-    def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
-        return read(breathed(words, self._form, self._catalogue), self._form, self._catalogue)
+    def _read(self, words: Sequence[Word], explained: Explained | None = None) -> Mapping[str, FieldReading]:
+        return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

@@ -101,6 +101,7 @@ class Cascade(Interpreter):
             borne,
             interpreter=f"{transcript.transcriber} + {read.interpreter}",
             words=parsed.words,
+            preface=parsed.preface,
             fields={name: _as_sure(field, transcript, sure) for name, field in borne.fields.items()},
             usage=_together(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
         )

@@ -301,6 +301,8 @@ class Reading:
     deferrable: bool = False  # No model beyond this device answered: one that does later may read more of it.
     unrecorded: Mapping[str, FieldReading] = field(default_factory=dict)
     """What was surely said of a thing where that is no entry: "pallet 742 does not scan", "pallet 742 was fourteen"."""
+    preface: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
+    """The unexplained words before the first field, as the form's grammar parsed `words`; None: not parsed."""
 
     @property
     def scanned(self) -> bool:

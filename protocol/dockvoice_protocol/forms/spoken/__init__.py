@@ -44,6 +44,6 @@ from dockvoice_protocol.forms.spoken.commands import (
 )
 from dockvoice_protocol.forms.spoken.confusable import heard_alike
 from dockvoice_protocol.forms.spoken.pauses import are_one_number, begins, ends, expected
-from dockvoice_protocol.forms.spoken.reader import preface, read, read_given, read_transcript, transcript_preface
+from dockvoice_protocol.forms.spoken.reader import read, read_transcript, understood
 from dockvoice_protocol.forms.spoken.sentences import check, further, jsgf, phrases, sentences, spoken_words, vocabulary
 from dockvoice_protocol.languages import LANGUAGES

@@ -12,26 +12,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.chart import explanations
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon
-from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, meaning, meaning_given
+from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, meaning
 from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, tokens
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language, apart, language_named
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
-_REMEMBERED = 128
-"""Cache size in utterances: the alternatives of one, each parsed for several questions."""
 _LEXICONS = 256
 """Cache size: a dozen forms in seven languages, each whole, `by_end` and `of_context`; one takes 70 kB and 2 ms."""
+Explained = dict[tuple[Token, ...], tuple[Sequence[Path], bool]]
+"""By the tokens of an utterance: their explanations, and whether they ask."""
 FIGURE = "#"  # In unexplained phrases: stands for a number, a digit or a spelt letter.
 _LONGEST = 3  # Words of such a phrase: a longer one is talk, no name for a thing.
 
@@ -64,55 +63,13 @@ def read(
     return understood(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
 
 
-def read_given(
-    name: str,
-    value: FieldValue,
-    words: Sequence[Word],
-    form: Form,
-    catalogue: Catalogue,
-    language: Language | None = None,
-) -> Mapping[str, FieldReading]:
-    """As `read`, by only those likely explanations in which the field `name` has this value."""
-    spoken = language or language_named("en")
-    meant = understood(words, form, catalogue, spoken)
-    return meaning_given(name, value, meant, _tokens(tuple(words), spoken), form)
-
-
-def preface(
-    words: Sequence[Word],
-    form: Form,
-    catalogue: Catalogue,
-    language: Language | None = None,
-    *,
-    longer_than_s: float = 0.0,
-) -> tuple[str, ...]:
-    """The unexplained words before the first field: "lorem" before "pallet 742".
-
-    Empty where their total duration is known and at most `longer_than_s`.
-    """
-    spoken = language or language_named("en")
-    return preface_of(understood(words, form, catalogue, spoken), words, spoken, longer_than_s=longer_than_s)
-
-
-def preface_of(
-    meant: Meaning, words: Sequence[Word], language: Language, *, longer_than_s: float = 0.0
-) -> tuple[str, ...]:
-    """As `preface`, of words with the meaning `meant`."""
-    if not meant.preface:
-        return ()
-    heard = _tokens(tuple(words), language)
-    strange = [heard[at] for at in meant.preface]
-    lasted_s = sum(token.end - token.start for token in strange)
-    return () if 0 < lasted_s <= longer_than_s else tuple(token.text for token in strange)
-
-
 def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
     """The unexplained phrases beside figures: `door #`, `# colli`.
 
     None of an utterance that mentions no field: that is talk.
     """
-    meant, heard = understood(words, form, catalogue, language), _tokens(tuple(words), language)
-    events = meant.paths[0].events if meant.paths else ()
+    meant = understood(words, form, catalogue, language)
+    heard, events = meant.tokens, meant.paths[0].events if meant.paths else ()
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
     strange = {at for one in events if one.happens is Happens.UNMATCHED for at in range(one.start, one.end)}
@@ -145,44 +102,24 @@ def understood(
     asked: str | None = None,
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
+    explained: Explained | None = None,
 ) -> Meaning:
-    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read`."""
-    standing = tuple(sorted(held.items())) if held else ()
-    today = datetime.now().astimezone().date() if form.has_dates else None
-    asking = _Asking(form, catalogue, language or language_named("en"), asked, standing, correcting, today)
-    return _understood(tuple(words), asking)
+    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read`.
 
-
-class _Asking(NamedTuple):
-    """The context of a parse, as a cache key."""
-
-    form: Form
-    catalogue: Catalogue
-    language: Language
-    asked: str | None
-    held: tuple[tuple[str, FieldValue], ...]
-    correcting: bool
-    today: date | None
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _understood(words: tuple[Word, ...], asking: _Asking) -> Meaning:
-    heard = _tokens(words, asking.language)
-    paths, asks = _explained(heard, asking)
-    return meaning(paths, heard, asking.form, asking.language, asks=asks)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path], bool]:
-    """The explanations of tokens, and whether they ask; cached for alternatives that differ only in their times."""
-    form, catalogue, language, asked, held, correcting, today = asking
-    spans = Spans(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
-    return explanations(spans, asked, dict(held), correcting=correcting), spans.asks()
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _tokens(words: tuple[Word, ...], language: Language) -> tuple[Token, ...]:
-    return tokens(words, language)
+    `explained` has the explanations of the utterance's other alternatives, and gets those of this one: alternatives
+    that differ only in their times share them.
+    """
+    spoken = language or language_named("en")
+    heard = tokens(words, spoken)
+    known = None if explained is None else explained.get(heard)
+    if known is None:
+        today = datetime.now().astimezone().date() if form.has_dates else None
+        spans = Spans(heard, form, catalogue, spoken, lexicon(form, catalogue, spoken), today)
+        known = explanations(spans, asked, held, correcting=correcting), spans.asks()
+    if explained is not None:
+        explained[heard] = known
+    paths, asks = known
+    return meaning(paths, heard, form, spoken, asks=asks)
 
 
 @lru_cache(maxsize=_LEXICONS)
@@ -255,12 +192,6 @@ def read_transcript(
     spoken = language_named(language)
     words = transcribed(text, form, catalogue, spoken, confidence)
     return read(words, form, catalogue, spoken, asked=asked, held=held)
-
-
-def transcript_preface(text: str, form: Form, catalogue: Catalogue, language: str = "en") -> tuple[str, ...]:
-    """The unexplained words of a transcript before the first field, as by `preface`."""
-    spoken = language_named(language)
-    return preface(transcribed(text, form, catalogue, spoken), form, catalogue, spoken)
 
 
 def transcribed(

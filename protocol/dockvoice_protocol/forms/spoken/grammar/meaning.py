@@ -48,6 +48,7 @@ class Meaning:
     """The unexplained tokens before the first field."""
     paths: Sequence[Path]
     """Its rival explanations, the cheapest first."""
+    tokens: Sequence[Token]
 
     @property
     def begins_astray(self) -> bool:
@@ -55,13 +56,27 @@ class Meaning:
         first = next((event.start for event in self.paths[0].events if event.happens in _NAMING), 0)
         return bool(self.preface) and max(self.preface) < first
 
+    def preface_words(self, longer_than_s: float = 0.0) -> tuple[str, ...]:
+        """The unexplained words before the first field: "lorem" before "pallet 742".
+
+        Empty where their total duration is known and at most `longer_than_s`.
+        """
+        strange = [self.tokens[at] for at in self.preface]
+        lasted_s = sum(token.end - token.start for token in strange)
+        return () if 0 < lasted_s <= longer_than_s else tuple(token.text for token in strange)
+
+    def given(self, name: str, value: FieldValue, form: Form) -> Mapping[str, FieldReading]:
+        """The fields by only those explanations in which the field `name` has this value."""
+        paths = [path for path in self.paths if value in _values(path, name, self.tokens, form)]
+        return _fields(paths, self.tokens, form) if paths and self.fields else {}
+
 
 def meaning(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
     """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.asks`)."""
     if not paths:
-        return Meaning({}, "too many ways to understand it", {}, (), ())
+        return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
     mood = _mood(rivals, form, asks=asks)
@@ -69,15 +84,7 @@ def meaning(
     moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
     recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
     unrecorded = _fields(moody or rivals, tokens, form) if says_something and mood else {}
-    return Meaning(recorded, mood, unrecorded, _preface(best), rivals)
-
-
-def meaning_given(
-    name: str, value: FieldValue, meant: Meaning, tokens: Sequence[Token], form: Form
-) -> Mapping[str, FieldReading]:
-    """The fields by only those explanations in which the field `name` has this value."""
-    paths = [path for path in meant.paths if value in _values(path, name, tokens, form)]
-    return _fields(paths, tokens, form) if paths and meant.fields else {}
+    return Meaning(recorded, mood, unrecorded, _preface(best), rivals, tokens)
 
 
 def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
