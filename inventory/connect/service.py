@@ -27,7 +27,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import load_signer
-from inventory.connect.engine import PostingLoop, Round, wait_s
+from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
@@ -48,6 +48,7 @@ from inventory.settings import InventorySettings
 from inventory.site.master_kinds import kind_named
 from inventory.site.roster import kind_of
 from inventory.store.database import reported, shown
+from inventory.store.outbox import BACKOFF
 
 CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
@@ -273,8 +274,8 @@ class Work:
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
     def _later(self, message: str, notifier: Notifier) -> float:
+        wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
-        wait = wait_s(self._failed)
         log.warning("%s; looked again in %.0f s", message, wait)
         notifier.status(f"waits: {message}"[:200])
         return wait

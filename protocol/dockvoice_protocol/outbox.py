@@ -32,6 +32,11 @@ class Backoff:
         """The wait after this many earlier attempts."""
         return self.first_s * 2.0 ** min(attempts, self.doublings)
 
+    @property
+    def longest_s(self) -> float:
+        """The longest wait."""
+        return self.wait_s(self.doublings)
+
 
 @dataclass(slots=True, kw_only=True)
 class Pending:
