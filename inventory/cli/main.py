@@ -68,6 +68,7 @@ class _Work(StrEnum):
     """Kinds in the outbox that are no messages; `inventory.store.outbox` would import SQLAlchemy here."""
 
     ERP_POSTING = "erp_posting"
+    DOSSIER = "dossier"
 
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
@@ -412,13 +413,14 @@ def pending(
     json_lines: Json = False,
     drop: Annotated[
         _Work | None,
-        typer.Option("--drop", help="Delete what is pending of a connector that is out of use; asks before."),
+        typer.Option("--drop", help="Delete what is pending for a connector or a folder out of use; asks before."),
     ] = None,
 ) -> None:
-    """Show by kind what no broker has taken, a device lacks, or another system has not got yet.
+    """Show by kind what no broker has taken, a device lacks, another system has not got or no folder holds yet.
 
     decision, declined_posting, clip_request, expected_list, catalogue, roster go to devices; the service publishes
-    them. erp_posting goes to another system; its connector posts it. How many wait, since when, the most attempts of
+    them. erp_posting goes to another system; its connector posts it. dossier: a trailer whose file the service writes,
+    or looks whether it is to be written anew. How many wait, since when, the most attempts of
     one, and the last error. Exit code 1 where one waits for more than ten minutes, of which the service and the console
     warn too. With --json one object a line.
     """

@@ -16,7 +16,9 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
 from inventory.forms import Roles, trailer_fields
 from inventory.records import data_of
+from inventory.store import outbox
 from inventory.store.database import in_one, reading
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
 from inventory.verify_dossier import Json, basis_of, changes, evidence
 
@@ -147,20 +149,19 @@ class Issues:
         with self._look() as transaction:
             return gather(transaction, site, trailer, roles)
 
-    def owed(self, roles: Roles) -> list[tuple[str, str, str]]:
-        """Site, trailer and event of each current closing without a written dossier."""
-        with self._look() as transaction:
-            return owed(transaction, roles)
-
     def written(self, event_id: str, file: str, sha256: str, version: int) -> None:
         """Record that this version of this closing's dossier was written."""
         with self._transaction() as transaction:
             note_filed(transaction, event_id, file, sha256, version, self._now())
 
-    def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
-        """The trailers whose dossiers may have changed."""
+    def enter(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
+        """Enter in the outbox the trailers whose dossiers are not written or may have changed."""
         with self._transaction() as transaction:
-            return looked(transaction, roles, named, waiting=waiting)
+            found = looked(transaction, roles, named, waiting=waiting)
+            trailers = {*found.trailers, *((site, trailer) for site, trailer, _ in owed(transaction, roles))}
+            work = [(site, "", trailer) for site, trailer in sorted(trailers)]
+            outbox.enter_work(transaction, MessageKind.DOSSIER, work, self._now())
+        return Looked(trailers, found.arrival)
 
     def note_looked(self, arrival: int) -> None:
         """Record that all events up to here are in dossiers."""

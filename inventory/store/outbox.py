@@ -10,7 +10,7 @@ tables know without the row what is to be done, so that missing rows are inserte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -64,10 +64,13 @@ class MessageKind(StrEnum):
     CATALOGUE = "catalogue"
     ROSTER = "roster"
     ERP_POSTING = "erp_posting"  # Work of a connector, named as the device; the key is the entry's event.
+    DOSSIER = "dossier"  # Work of the service; the key is the trailer.
 
 
-WORK = frozenset({MessageKind.ERP_POSTING})
+WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 """Kinds without a message."""
+
+MESSAGES = frozenset(MessageKind) - WORK
 
 CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
@@ -92,6 +95,8 @@ class DueRow(Pending):
     """A row that is due."""
 
     id: int
+    site: str
+    subject: str  # The row's key.
     body: bytes = field(repr=False)
     retain: bool
 
@@ -143,7 +148,7 @@ def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]
 
 
 def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Record the broker's PUBACKs: delete the rows, except those that the device confirms."""
+    """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
     transaction.execute(delete(outbox).where(its, ~confirms))
@@ -220,7 +225,7 @@ class OutboxTable:
     def connected(self) -> None:
         """After a new connection to the broker: make pending messages due, and requests that may be lost pending."""
         now = self._now()
-        is_message = outbox.c.kind.not_in(WORK)
+        is_message = outbox.c.kind.in_(MESSAGES)
         waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
         lost = and_(
             outbox.c.kind == MessageKind.CLIP_REQUEST.value,
@@ -230,11 +235,10 @@ class OutboxTable:
         with self._transaction() as transaction:
             transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
 
-    def take_due(self) -> list[DueRow]:
-        """The messages to publish now, counted as attempts; a second service skips them."""
+    def take_due(self, kinds: Collection[MessageKind] = MESSAGES) -> list[DueRow]:
+        """What to publish or do now, counted as attempts; a second service skips it."""
         now = self._now()
-        messages = [kind.value for kind in MessageKind if kind not in WORK]
-        wanted = select(outbox).where(outbox.c.kind.in_(messages), outbox.c.due_at <= now)
+        wanted = select(outbox).where(outbox.c.kind.in_(kinds), outbox.c.due_at <= now)
         wanted = wanted.order_by(outbox.c.id).limit(AT_ONCE)
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
@@ -247,12 +251,12 @@ class OutboxTable:
         return going
 
     def mark_accepted(self, ids: Sequence[int]) -> None:
-        """Record the broker's PUBACKs."""
+        """Record the broker's PUBACKs, or that work is done."""
         with self._transaction() as transaction:
             mark_accepted(transaction, ids, self._now())
 
     def failed(self, ids: Sequence[int], why: str) -> None:
-        """Record the broker's refusals."""
+        """Record the broker's refusals, or the error of work."""
         with self._transaction() as transaction:
             failed(transaction, ids, why)
 
@@ -280,6 +284,8 @@ def _row(row: Any) -> DueRow:
         due=due,
         attempts=row.attempts,
         id=row.id,
+        site=row.site,
+        subject=row.key,
         body=row.body,
         retain=row.retain,
     )
