@@ -125,7 +125,7 @@ class PostingLoop:
                 declined, failed, in_a_row = declined + (not waits), failed + waits, 0
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
-                self._wait(owed, fault)
+                self._wait(owed, str(fault), fault.wait_s or 0.0)
                 if in_a_row > 1:
                     return Round(settled, declined, failed, str(fault))
             except (Misconfigured, Unavailable):
@@ -133,22 +133,21 @@ class PostingLoop:
             except Exception as fault:  # a fault in a connector delays only this posting
                 log.exception("%s", owed.event_id)
                 failed += 1
-                self._wait(owed, Away(f"{type(fault).__name__} in the connector; see its log"))
+                self._wait(owed, f"{type(fault).__name__} in the connector; see its log")
         return Round(settled, declined, failed)
 
     def _refused(self, owed: Owed, why: Declined) -> bool:
         """Record the refusal; True where it waits for the settings."""
-        if not isinstance(why, Unset):
-            self._ledger.declined(owed, why)
-            log.warning("%s: declined: %s", owed.event_id, why)
-            return False
-        self._ledger.failed(owed, str(why), settings=True)
-        log.warning("%s: the settings of %s: %s; it is posted once they say so", owed.event_id, self._ledger.name, why)
-        return True
+        if isinstance(why, Unset):
+            self._wait(owed, str(why), settings=True)
+            return True
+        self._ledger.declined(owed, why)
+        log.warning("%s: declined: %s", owed.event_id, why)
+        return False
 
-    def _wait(self, owed: Owed, fault: Away) -> None:
-        wait = self._ledger.failed(owed, str(fault), fault.wait_s or 0.0)
-        log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, fault, wait)
+    def _wait(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
+        wait = self._ledger.failed(owed, error, asked_s, settings=settings)
+        log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, error, wait)
 
     def _bring_about(self, owed: Owed) -> bool:
         """Run steps until the posting is settled; False if a pending call postpones it."""

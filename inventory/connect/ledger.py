@@ -8,7 +8,7 @@ second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
 from inventory.store import outbox
-from inventory.store.outbox import Message, MessageKind
+from inventory.store.outbox import BACKOFF, Message, MessageKind
 from inventory.store.tables import entries, events, flags, pallets, postings
 from inventory.store.tables import outbox as outbox_table
 
@@ -253,15 +253,18 @@ class Ledger:
 
     def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
         """Record a failure; the seconds until the next try. `settings`: they lack a value."""
+        wait = BACKOFF.wait_s(owed.attempts, asked_s)
+        due_at = self._now() + timedelta(seconds=wait)
         with self._transaction() as transaction:
             if settings:
                 transaction.execute(update(postings).where(*self._row(owed.event_id)).values(why=LACKS_SETTINGS))
-            return outbox.retry_later(transaction, owed.row, owed.attempts, said[:SHOWN], self._now(), asked_s)
+            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:SHOWN])
+        return wait
 
     def postponed(self, owed: Owed, until: datetime) -> None:
         """Set the time of the next try; no call was made."""
         with self._transaction() as transaction:
-            outbox.postpone(transaction, owed.row, until)
+            _schedule(transaction, owed, due_at=until)
 
     def declined(self, owed: Owed, why: Declined) -> None:
         """Flag the entry, and enter a message for its device in the outbox."""
@@ -325,6 +328,10 @@ def names(transaction: Connection) -> list[str]:
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
 
+def _schedule(transaction: Connection, owed: Owed, **values: Any) -> None:
+    transaction.execute(update(outbox_table).where(outbox_table.c.id == owed.row).values(values))
+
+
 def _due(now: datetime) -> dict[str, Any]:
     return {"state": PostingState.DUE.value, "changed_at": now}
 
@@ -345,16 +352,6 @@ def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
         return TakenBack(found.event_id, True, found.operator, found.recorded_at)
-    for body in _cancelling(transaction, row):
-        return body
-    its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
-    struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
-    if struck is None:
-        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
-    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
-
-
-def _cancelling(transaction: Connection, row: Row[Any]) -> Iterator[TakenBack]:
     wanted = (
         select(events.c.event_id, events.c.body, events.c.received_at)
         .where(events.c.site == row.site, events.c.device == row.device, events.c.type == CANCELLED)
@@ -364,4 +361,9 @@ def _cancelling(transaction: Connection, row: Row[Any]) -> Iterator[TakenBack]:
     for event in transaction.execute(wanted):
         data = data_of(event.body)
         if data.get("cancels") == row.event_id:
-            yield TakenBack(event.event_id, False, data.get("operator"), event.received_at)
+            return TakenBack(event.event_id, False, data.get("operator"), event.received_at)
+    its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
+    struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
+    if struck is None:
+        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
+    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)

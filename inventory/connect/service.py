@@ -115,23 +115,6 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
 log = logging.getLogger("inventory.connect")
 
 
-def ledger_of(
-    name: str,
-    settings: ConnectionSettings,
-    store: Store,
-    now: Callable[[], datetime],
-    messages: DeclinedMessages | None = None,
-) -> Ledger:
-    """The connector's ledger."""
-    return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since, messages)
-
-
-def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
-    """The signer of messages to devices; None without a key. Raises UnreadableInput."""
-    key: Path | None = settings.key or inventory.console.key
-    return None if key is None else load_signer(key)
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectorDesk:
     """The settings, store and connection of one connector."""
@@ -163,7 +146,8 @@ class ConnectorDesk:
         """Its ledger; without a key devices get no message about refusals."""
         signer, prefix = self.signer, self.inventory.prefix
         messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
-        return ledger_of(self.name, self.settings, self.store, now, messages)
+        its = self.settings
+        return Ledger(self.name, its.site, its.forms, self.store.transaction, now, its.since, messages)
 
     def pull(self) -> list[str]:
         """Publish what the settings pull; a line for each change. Raises Away, Misconfigured, Unavailable."""
@@ -220,7 +204,8 @@ def _published(publish: Callable[[], list[str]]) -> list[str]:
 @contextmanager
 def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
     """Open the store and the connection. Raises what opening them raises."""
-    signer = signer_for(settings, inventory)
+    key = settings.key or inventory.console.key
+    signer = None if key is None else load_signer(key)
     with (
         closing(Store.open(inventory.database_url, create=False)) as store,
         closing(settings.connector()) as connector,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -54,7 +53,7 @@ class DossierStore:
 
         `named`: trailers with changed reviews; `waiting`: also check those that had open reviews.
         """
-        found = None if named is None else self.issues.enter(self.roles, named, waiting=waiting)
+        found, arrival = (None, 0) if named is None else self.issues.enter(self.roles, named, waiting=waiting)
         written: set[At] = set()
         while due := self.outbox.take_due((MessageKind.DOSSIER,)):
             for row in due:
@@ -64,8 +63,8 @@ class DossierStore:
                 else:
                     log.warning("dossier of trailer %s: %s", row.subject, error)
                     self.outbox.failed([row.id], error)
-        if found is not None and written.issuperset(found.trailers):
-            self.issues.note_looked(found.arrival)
+        if found is not None and found <= written:
+            self.issues.note_looked(arrival)
 
     def _error_of(self, site: str, trailer: str) -> str | None:
         """Write the trailer's dossiers; the error, if any."""
@@ -128,27 +127,29 @@ class DossierWriter:
         self._desk = desk
         self._clock = clock
         self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
-        self._find_at = self._turn_at = clock()  # A trailer may have been closed while the service was down.
-        self._named: set[At] = set()
-        self._decided = True  # Finds reviews decided while the service was down.
-        self._begun: tuple[set[At] | None, bool] = (None, False)  # Arguments of the last write.
-        self._failed = 0  # Writes in a row that found no database.
+        self._turn_at = clock()
+        # While the service was down a trailer may have been closed, and a review decided.
+        self._named: set[At] | None = set()  # Trailers with changed reviews; None: nothing has changed at all.
+        self._decided = True
+        self._begun: tuple[set[At] | None, bool] = (None, False)  # Arguments of the last turn.
+        self._failed = 0  # Turns in a row that found no database.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
         self._writing: Future[None] | None = None
 
     def applied(self, form: str) -> None:
-        """Schedule a search after an event of this form."""
-        self._find(0 if form in self._closing else LOOK_S)
+        """Schedule a turn after an event of this form."""
+        self._change(set(), 0 if form in self._closing else LOOK_S)
 
     def reviewed(self, review: Review) -> None:
-        """Schedule a search after a changed review."""
+        """Schedule a turn after a changed review."""
         names = trailer_fields(self._desk.roles)
-        self._named |= {(review.site, str(review.fields[name])) for name in names if name in review.fields}
+        self._change({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
         self._decided = True
-        self._find(LOOK_S)
 
-    def _find(self, within_s: float) -> None:
-        self._find_at = min(self._find_at, self._clock() + within_s)
+    def _change(self, named: set[At], within_s: float) -> None:
+        if self._named is None or not within_s:
+            self._turn_at = self._clock() + within_s
+        self._named = named | (self._named or set())
 
     def beat(self) -> None:
         """Called at every turn: never waits."""
@@ -157,16 +158,11 @@ class DossierWriter:
                 return
             self._finish_writing(self._writing)
             self._writing = None
-        now = self._clock()
-        finds = now >= self._find_at
-        if now < self._turn_at and (self._failed or not finds):
-            return
-        self._begun, self._turn_at = (None, False), now + LOOK_S
-        if finds:
-            self._begun, self._find_at = (self._named, self._decided), math.inf
-            self._named, self._decided = set(), False
-        named, waiting = self._begun
-        self._writing = self._thread.submit(self._desk.write_pending, named, waiting=waiting)
+        if self._clock() >= self._turn_at:
+            self._turn_at = self._clock() + LOOK_S
+            named, decided = self._begun = self._named, self._decided
+            self._named, self._decided = None, False
+            self._writing = self._thread.submit(self._desk.write_pending, named, waiting=decided)
 
     def stop(self) -> None:
         """Start no further write; a running one is finished."""
@@ -180,7 +176,6 @@ class DossierWriter:
             wait = BACKOFF.wait_s(self._failed)
             log.warning("dossiers: %s; next try in %g s", fault, wait)
             self._failed += 1
-            self._turn_at = self._clock() + wait
-            named, decided = self._begun
-            if named is not None:
-                self._named, self._decided, self._find_at = self._named | named, self._decided or decided, self._turn_at
+            self._turn_at, self._decided = self._clock() + wait, self._decided or self._begun[1]
+            if (named := self._begun[0]) is not None:
+                self._named = named | (self._named or set())

@@ -161,21 +161,6 @@ def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: dateti
     transaction.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
 
 
-def retry_later(
-    transaction: Connection, row: int, attempts: int, why: str, now: datetime, asked_s: float = 0.0
-) -> float:
-    """Record a failed attempt at work, after so many others; the seconds until the next, longer where it is asked."""
-    wait = max(BACKOFF.wait_s(attempts), min(asked_s, BACKOFF.longest_s))
-    values = {"attempts": attempts + 1, "due_at": now + timedelta(seconds=wait), "error": why}
-    transaction.execute(update(outbox).where(outbox.c.id == row).values(values))
-    return wait
-
-
-def postpone(transaction: Connection, row: int, until: datetime) -> None:
-    """Set when work is tried; no attempt was made."""
-    transaction.execute(update(outbox).where(outbox.c.id == row).values(due_at=until))
-
-
 def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
     """Delete a message that the device has confirmed, or work that is done."""
     transaction.execute(delete(outbox).where(*matching(kind, site, device, key)))

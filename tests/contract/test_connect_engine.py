@@ -97,7 +97,7 @@ class Dock:
             self.engine().round()
             if not self.ledger.counts()["due"]:
                 return
-            self.clock.moves(BACKOFF.longest_s)
+            self.clock.moves(BACKOFF.wait_s(99))
         raise AssertionError(self.ledger.open(9))
 
 
@@ -316,7 +316,7 @@ def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
     dock.other.before = hook
     for _ in range(3):
         dock.engine().round()
-        dock.clock.moves(BACKOFF.longest_s)
+        dock.clock.moves(BACKOFF.wait_s(99))
     assert dock.ledger.counts()["posted"] == 3
     said = {row.event_id: row.said for row in dock.ledger.open(9)}
     assert said[identity(1, 1)] == "HTTP 500"
@@ -531,7 +531,7 @@ def test_what_is_done_next_is_decided_by_what_stands_there() -> None:
     assert next_step([back], stands=False) == Settled(PostingState.REVERSED, back)
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(None, 5), (60, 60), (10**9, BACKOFF.longest_s)])
+@pytest.mark.parametrize(("asked", "waits"), [(None, 5), (60, 60), (10**9, BACKOFF.wait_s(99))])
 def test_a_wait_heeds_who_asks_for_more(dock: Dock, asked: float | None, waits: float) -> None:
     dock.says(recorded(1))
     dock.other.before = raising(Away("busy", wait_s=asked), "find", times=2)

@@ -192,7 +192,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
         body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
         transaction.execute(update(events).where(wrong).values(body=body))
     now[0] += LOOK_S
-    dock.clock.on(BACKOFF.longest_s)
+    dock.clock.on(BACKOFF.wait_s(99))
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2
     assert dock.store.outbox.pending() == []
