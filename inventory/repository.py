@@ -63,7 +63,7 @@ class Store:
         self.outbox = OutboxTable(engine, now)
         """The messages for devices that are not confirmed."""
         self.issues = Issues(engine, now)
-        """Versions of dossiers, and pending ones."""
+        """Versions of dossiers."""
         self.flags = Flags(self.transaction, now)
         """Flags raised by rules of the sites."""
 

@@ -44,7 +44,7 @@ MECHANISMS = {
     "clip requests": "clips.ClipStore",
     "expected lists": "expected.enter",
     "catalogue and roster": "catalogue_publishing.publish_roster",
-    "ERP postings": "engine.PostingLoop",
+    "ERP postings": "ledger.Ledger",
     "dossiers": "dossier_desk.DossierStore",
 }
 """What is owed until it is confirmed, and what sends it: a module's last name, and a class or function in it."""

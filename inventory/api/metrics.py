@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' text format: the messages for devices that are pending in the outbox."""
+"""Metrics in Prometheus' text format: what is pending in the outbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NoQuery(Query):
 
 
 def metrics(context: ApiContext) -> Answer:
-    """Pending messages by kind, of the sites that the token may read; kinds without any are zero."""
+    """What is pending by kind, of the sites that the token may read; kinds without any are zero."""
     wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
     wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
     if (sites := context.sites(None)) is not None:
@@ -30,7 +30,7 @@ def metrics(context: ApiContext) -> Answer:
     now = context.resources.now()
     pending = {kind: found[kind].number if kind in found else 0 for kind in MessageKind}
     ages = {kind: (now - found[kind].oldest).total_seconds() if kind in found else 0 for kind in MessageKind}
-    lines = [f"# HELP {PENDING} Messages for devices that are not confirmed.", f"# TYPE {PENDING} gauge"]
+    lines = [f"# HELP {PENDING} What is not published, posted or confirmed yet.", f"# TYPE {PENDING} gauge"]
     lines += [f'{PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
     lines += [f"# HELP {OLDEST} Age of the oldest of them.", f"# TYPE {OLDEST} gauge"]
     lines += [f'{OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
@@ -46,6 +46,6 @@ ENDPOINTS = (
         metrics,
         NoQuery,
         MEDIA_TYPE,
-        description="Messages for devices that are pending in the outbox, by kind, and the age of the oldest.",
+        description="What is pending in the outbox, by kind, and the age of the oldest.",
     ),
 )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,7 @@ from inventory.store.keys import KeyDirectory, device_named
 if TYPE_CHECKING:
     from inventory.records import Progress, Row, WaitingOf
     from inventory.repository import Store
+    from inventory.store.outbox import PendingKind
 
 commands = typer.Typer()
 audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
@@ -60,6 +62,14 @@ commands.command("expect", short_help="What is expected at trailers and doors, f
 commands.command("roster", short_help="Who may sign on at a site, for its devices.")(roster)
 
 commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
+
+
+class _Work(StrEnum):
+    """Kinds in the outbox that are no messages; `inventory.store.outbox` would import SQLAlchemy here."""
+
+    ERP_POSTING = "erp_posting"
+    DOSSIER = "dossier"
+
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
 
@@ -395,22 +405,36 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
         render(_gaps(found, held))
 
 
-@commands.command(short_help="What is published to devices, and not confirmed.")
-def pending(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
-    """Show what the inventory has to publish to devices and no broker has taken, or a device lacks, by kind.
+@commands.command(short_help="What is to be published or posted, and not confirmed.")
+def pending(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    drop: Annotated[
+        _Work | None,
+        typer.Option("--drop", help="Delete what is pending for a connector or a folder out of use; asks before."),
+    ] = None,
+) -> None:
+    """Show by kind what no broker has taken, a device lacks, another system has not got or no folder holds yet.
 
-    decision, declined_posting, clip_request, expected_list, catalogue, roster: how many wait, since when, the most
-    attempts of one, and the last error. The service publishes them by itself. Exit code 1 where one waits for more than
-    ten minutes, of which the service and the console warn too. With --json one object a line.
+    decision, declined_posting, clip_request, expected_list, catalogue, roster go to devices; the service publishes
+    them. erp_posting goes to another system; its connector posts it. dossier: a trailer whose file the service writes,
+    or looks whether it is to be written anew. How many wait, since when, the most attempts of
+    one, and the last error. Exit code 1 where one waits for more than ten minutes, of which the service and the console
+    warn too. With --json one object a line.
     """
     with looking(context, config, database) as store:
         found = store.outbox.pending()
+        if drop is not None:
+            _drop(store, drop, found)
+            return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
         for one in found:
             say(json.dumps({**asdict(one), "oldest": timestamp(one.oldest), "stuck": one in stuck}, ensure_ascii=False))
     else:
-        table = narrow(many(sum(one.number for one in found), "message"))
+        table = narrow(f"{sum(one.number for one in found):,} pending")
         for heading in ("kind", "number", "since, UTC", "attempts", "error"):
             table.add_column(heading)
         for one in found:
@@ -419,6 +443,14 @@ def pending(context: typer.Context, config: Config = None, database: Database = 
         render(table)
     if stuck:
         raise typer.Exit(1)
+
+
+def _drop(store: Store, kind: _Work, found: list[PendingKind]) -> None:
+    for one in found:
+        if one.kind == kind:
+            say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")
+    typer.confirm("Delete these rows? What is still to be done is found again when its program next runs", abort=True)
+    say(f"dropped: {store.outbox.drop(kind):,}")
 
 
 def _consume(settings: InventorySettings) -> None:

@@ -95,4 +95,6 @@ def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: Key
     if ours.folder is None or ours.key is None:
         return None
     of = roles(forms, ours.receipts, ours.damages)
-    return DossierWriter(DossierStore(store.issues, of, keys, load_signer(ours.key), ours.folder, ours.language))
+    return DossierWriter(
+        DossierStore(store.issues, store.outbox, of, keys, load_signer(ours.key), ours.folder, ours.language)
+    )

@@ -210,7 +210,10 @@ def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     counts, found = ledger.counts(), ledger.open(SHOWN)
     if as_json:
         shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
-        rows = [{**{key: getattr(row, key) for key in shown}, "next_at": row.next_at.isoformat()} for row in found]
+        rows = [
+            {**{key: getattr(row, key) for key in shown}, "next_at": row.due_at and row.due_at.isoformat()}
+            for row in found
+        ]
         say(json.dumps({"connector": name, **counts, "open": rows}, ensure_ascii=False))
         return
     say(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")

@@ -16,15 +16,7 @@ from inventory.connect.ledger import Ledger, Owed
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
 from inventory.records import PostingState
 
-FIRST_S, LONGEST_S = 2.0, 600.0
-"""The first and the longest wait before a retry; doubled after each failure. Ten minutes at most: office staff do not
-wait longer for a posting."""
-
 MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
-
-
-SETTLED = frozenset({PostingState.POSTED, PostingState.REVERSED, PostingState.VOID})
-"""States that need no further step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +64,6 @@ def next_step(found: Sequence[Document], *, stands: bool) -> Step:
         return Post(None)
     kept = live[0]
     return Settled(PostingState.POSTED, kept) if kept.state is DocumentState.DONE else Post(kept)
-
-
-def wait_s(failed: int, asked: float | None = None) -> float:
-    """Seconds until the next try after this many failures in a row; longer where the other side asks for it."""
-    return max(min(FIRST_S * 2.0 ** min(failed - 1, 20), LONGEST_S), min(asked or 0.0, LONGEST_S))
 
 
 log = logging.getLogger("inventory.connect")
@@ -138,7 +125,7 @@ class PostingLoop:
                 declined, failed, in_a_row = declined + (not waits), failed + waits, 0
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
-                self._wait(owed, fault)
+                self._wait(owed, str(fault), fault.wait_s or 0.0)
                 if in_a_row > 1:
                     return Round(settled, declined, failed, str(fault))
             except (Misconfigured, Unavailable):
@@ -146,31 +133,26 @@ class PostingLoop:
             except Exception as fault:  # a fault in a connector delays only this posting
                 log.exception("%s", owed.event_id)
                 failed += 1
-                self._wait(owed, Away(f"{type(fault).__name__} in the connector; see its log"))
+                self._wait(owed, f"{type(fault).__name__} in the connector; see its log")
         return Round(settled, declined, failed)
 
     def _refused(self, owed: Owed, why: Declined) -> bool:
         """Record the refusal; True where it waits for the settings."""
-        if not isinstance(why, Unset):
-            self._ledger.declined(owed, why)
-            log.warning("%s: declined: %s", owed.event_id, why)
-            return False
-        attempts = owed.attempts + 1
-        again = self._now() + timedelta(seconds=wait_s(attempts))
-        self._ledger.failed(owed.event_id, attempts, again, str(why), known=False, settings=True)
-        log.warning("%s: the settings of %s: %s; it is posted once they say so", owed.event_id, self._ledger.name, why)
-        return True
+        if isinstance(why, Unset):
+            self._wait(owed, str(why), settings=True)
+            return True
+        self._ledger.declined(owed, why)
+        log.warning("%s: declined: %s", owed.event_id, why)
+        return False
 
-    def _wait(self, owed: Owed, fault: Away) -> None:
-        attempts = owed.attempts + 1
-        wait = timedelta(seconds=wait_s(attempts, fault.wait_s))
-        self._ledger.failed(owed.event_id, attempts, self._now() + wait, str(fault), known=False)
-        log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, attempts, fault, wait.total_seconds())
+    def _wait(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
+        wait = self._ledger.failed(owed, error, asked_s, settings=settings)
+        log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, error, wait)
 
     def _bring_about(self, owed: Owed) -> bool:
         """Run steps until the posting is settled; False if a pending call postpones it."""
         if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
-            self._ledger.postponed(owed.event_id, until)
+            self._ledger.postponed(owed, until)
             return False
         posting = self._posting(owed.event_id)
         stands = owed.stands and posting.exception not in self._not_received
@@ -178,7 +160,7 @@ class PostingLoop:
         for _ in range(MOST_STEPS):
             step = next_step(found, stands=stands)
             if isinstance(step, Settled) and found is not _UNKNOWN:
-                self._ledger.settled(owed.event_id, step.state, step.document)
+                self._ledger.settled(owed, step.state, step.document)
                 return True
             if isinstance(step, Settled):
                 step = Post(None)

@@ -1,19 +1,20 @@
 """The ledger of postings: one row for each connector and entry, with the state of its posting.
 
-Due postings are found by comparing entries with the ledger, not by a cursor: of two transactions the later may become
-visible first, and a cursor would skip the other. Every ten minutes all entries are compared, in between only recent
-ones, so that ten million entries cost nothing each second.
+A due posting is also work in the outbox, which has when it is tried. What is due is found by comparing entries with
+the ledger, not by a cursor: of two transactions the later may become visible first, and a cursor would skip the other.
+Every ten minutes all entries are compared, in between only recent ones, so that ten million entries cost nothing each
+second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, exists, func, insert, or_, select, update
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, encode
 from dockvoice_protocol.hash_chain import Signer
@@ -22,8 +23,9 @@ from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
 from inventory.store import outbox
-from inventory.store.outbox import Message, MessageKind
+from inventory.store.outbox import BACKOFF, Message, MessageKind
 from inventory.store.tables import entries, events, flags, pallets, postings
+from inventory.store.tables import outbox as outbox_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,18 @@ ALL_EVERY = timedelta(minutes=10)
 MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
 SHOWN = 500  # Characters stored of the other system's message.
 
+WORK = and_(*outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
+"""A due posting's row in the outbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
     """A posting that is due."""
 
     event_id: str
+    row: int  # In the outbox.
     site: str
     device: str
-    sequence: int
-    pallet: str | None
-    state: PostingState
     stands: bool  # Whether its entry counts; if not, its documents are to be reversed.
     attempts: int  # Failures in a row.
     begun_at: datetime | None  # Start of a call without a recorded outcome.
@@ -104,12 +107,13 @@ class Ledger:
     # Due postings
 
     def take_up(self) -> int:
-        """Insert new entries and reopen changed ones; the number of rows."""
+        """Insert new entries and reopen changed ones, and enter due ones in the outbox; the number of rows."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
             lowest = 0 if every else _highest(transaction) - LATELY
             changed = self._enter(transaction, lowest, now) + self._reopen(transaction, lowest, now)
+            changed += self._enter_work(transaction, now)
         if every and changed < MOST_AT_ONCE:
             self._all_at = now + ALL_EVERY
         return changed
@@ -138,8 +142,6 @@ class Ledger:
                 "pallet": row.pallet,
                 "state": PostingState.DUE.value,
                 "stands": True,
-                "attempts": 0,
-                "next_at": now,
                 "changed_at": now,
             }
             for row in transaction.execute(wanted)
@@ -153,7 +155,7 @@ class Ledger:
         struck = exists().where(flags.c.event_id == postings.c.event_id, flags.c.state == "struck")
         counts = and_(entries.c.state == "current", ~struck)
         wanted = (
-            select(postings.c.event_id, counts.label("counts"))
+            select(postings.c.site, postings.c.event_id, counts.label("counts"))
             .join(entries, entries.c.event_id == postings.c.event_id)
             .where(postings.c.connector == self.name, counts != postings.c.stands)
             .limit(MOST_AT_ONCE)
@@ -164,7 +166,7 @@ class Ledger:
         for row in found:
             its = self._row(row.event_id)
             transaction.execute(update(postings).where(*its).values(**_due(now), why=None, stands=bool(row.counts)))
-            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, row.event_id))
+            self._leave_outbox(transaction, row)  # entered anew: without its failures and its wait
         return len(found) + self._tried_again(transaction, now)
 
     def _tried_again(self, transaction: Connection, now: datetime) -> int:
@@ -178,6 +180,24 @@ class Ledger:
         declined = (postings.c.connector == self.name, postings.c.state == PostingState.DECLINED.value)
         return transaction.execute(update(postings).where(*declined, said).values(**_due(now))).rowcount
 
+    def _enter_work(self, transaction: Connection, now: datetime) -> int:
+        """Enter due postings in the outbox that are not there: new ones, and those of a restored or emptied table."""
+        row = select(outbox_table.c.id).where(WORK).correlate(postings).scalar_subquery()
+        wanted = (
+            select(postings.c.site, postings.c.connector, postings.c.event_id)
+            .where(*self._is_due(postings), row.is_(None))
+            .order_by(postings.c.arrival)
+            .limit(MOST_AT_ONCE)
+        )
+        missing = [tuple(row) for row in transaction.execute(wanted)]
+        outbox.enter_work(transaction, MessageKind.ERP_POSTING, missing, now)
+        return len(missing)
+
+    def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
+        """Delete its work, and the message that it was declined."""
+        outbox.confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
+        outbox.withdraw(transaction, MessageKind.DECLINED, of.site, key_of(self.name, of.event_id))
+
     @property
     def rule(self) -> str:
         """The rule under which its refusals are flagged."""
@@ -188,94 +208,76 @@ class Ledger:
 
         A replaced entry is reversed before its replacement is posted, even with another pallet or none.
         """
+        # Scalar subqueries: before the first ANALYZE of a table PostgreSQL would join all rows with all.
         older = postings.alias("older")
-        replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id)
-        waits = exists().where(
-            older.c.connector == self.name,
-            or_(
-                older.c.pallet == postings.c.pallet, older.c.event_id == replaced.correlate(postings).scalar_subquery()
-            ),
-            older.c.arrival < postings.c.arrival,
-            older.c.state == PostingState.DUE.value,
-        )
+        first = select(func.min(older.c.arrival)).where(*self._is_due(older), older.c.pallet == postings.c.pallet)
+        replaced = select(older.c.state).where(older.c.connector == self.name, older.c.event_id == entries.c.replaces)
         wanted = (
-            select(postings)
-            .where(postings.c.connector == self.name, postings.c.state == PostingState.DUE.value)
-            .where(postings.c.next_at <= self._now(), ~waits)
+            select(postings, outbox_table.c.id.label("row"), outbox_table.c.attempts)
+            .join(entries, entries.c.event_id == postings.c.event_id)
+            .join(outbox_table, WORK)
+            .where(*self._is_due(postings), outbox_table.c.due_at <= self._now())
+            .where(or_(postings.c.pallet.is_(None), postings.c.arrival == first.scalar_subquery()))
+            .where(func.coalesce(replaced.scalar_subquery(), "") != PostingState.DUE.value)
             .order_by(postings.c.arrival, postings.c.event_id)
             .limit(most)
         )
         with self._transaction() as transaction:
             return [self._owed(transaction, row) for row in transaction.execute(wanted).all()]
 
-    def next_at(self) -> datetime | None:
-        """When the next waiting row is due."""
-        wanted = select(func.min(postings.c.next_at)).where(
-            postings.c.connector == self.name, postings.c.state == PostingState.DUE.value
-        )
-        with self._transaction() as transaction:
-            return transaction.execute(wanted).scalar()
-
     def _owed(self, transaction: Connection, row: Row[Any]) -> Owed:
         back = None if row.stands else _taken_back(transaction, row)
-        return Owed(
-            row.event_id,
-            row.site,
-            row.device,
-            row.sequence,
-            row.pallet,
-            PostingState(row.state),
-            row.stands,
-            row.attempts,
-            row.begun_at,
-            row.document,
-            row.number,
-            back,
-        )
+        values = {name: getattr(row, name) for name in Owed.__dataclass_fields__ if name != "taken_back"}
+        return Owed(**values, taken_back=back)
 
     # Outcomes
 
     def begins(self, event_id: str) -> None:
         """Record the start of a call: until its outcome is recorded, its effect is unknown."""
-        self._note(event_id, begun_at=self._now())
+        with self._transaction() as transaction:
+            transaction.execute(update(postings).where(*self._row(event_id)).values(begun_at=self._now()))
 
-    def settled(self, event_id: str, state: PostingState, document: Document | None) -> None:
+    def settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
         """Record the final state, and close the flag of a refusal."""
         now = self._now()
         posted = document is not None and state is PostingState.POSTED
         kept = {"document": document.id if document is not None and posted else None}
         kept |= {} if document is None else {"number": document.number}
-        values = {"state": state.value, "attempts": 0, "begun_at": None, "said": None, "why": None, "changed_at": now}
+        values = {"state": state.value, "begun_at": None, "said": None, "why": None, "changed_at": now}
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._row(event_id)).values(**values, **kept))
-            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, event_id))
-            its = (flags.c.event_id == event_id, flags.c.rule == self.rule, flags.c.state == "open")
+            transaction.execute(update(postings).where(*self._row(owed.event_id)).values(**values, **kept))
+            self._leave_outbox(transaction, owed)
+            its = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule, flags.c.state == "open")
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
-    def failed(
-        self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool, settings: bool = False
-    ) -> None:
-        """Record a failure and when to retry. `known`: nothing was changed; `settings`: they lack a value."""
-        begun: dict[str, Any] = {"begun_at": None} if known else {}
-        begun |= {"why": LACKS_SETTINGS} if settings else {}
-        self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
+    def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
+        """Record a failure; the seconds until the next try. `settings`: they lack a value."""
+        wait = BACKOFF.wait_s(owed.attempts, asked_s)
+        due_at = self._now() + timedelta(seconds=wait)
+        with self._transaction() as transaction:
+            if settings:
+                transaction.execute(update(postings).where(*self._row(owed.event_id)).values(why=LACKS_SETTINGS))
+            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:SHOWN])
+        return wait
 
-    def postponed(self, event_id: str, again_at: datetime) -> None:
+    def postponed(self, owed: Owed, until: datetime) -> None:
         """Set the time of the next try; no call was made."""
-        self._note(event_id, next_at=again_at)
+        with self._transaction() as transaction:
+            _schedule(transaction, owed, due_at=until)
 
     def declined(self, owed: Owed, why: Declined) -> None:
         """Flag the entry, and enter a message for its device in the outbox."""
         now, message = self._now(), str(why)[:SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}
-        noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": message}
+        noted = {"state": PostingState.DECLINED.value, "begun_at": None, "said": message}
         with self._transaction() as transaction:
             row = transaction.execute(select(postings).where(*self._row(owed.event_id))).one()
             is_news = row.why != why.why.value  # a retry declined for the same reason sends no second message
             words = {**noted, "why": why.why.value, "changed_at": now}
             transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
+            outbox.confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
                 outbox.enter(transaction, [self._messages.message(*its, now)], now)
@@ -299,8 +301,13 @@ class Ledger:
 
     def open(self, most: int) -> Sequence[Row[Any]]:
         """The due and declined rows, the oldest first."""
+        its = (
+            postings.c[name] for name in ("event_id", "site", "device", "sequence", "pallet", "state", "why", "number")
+        )
         wanted = (
-            select(postings)
+            select(*its, outbox_table.c.due_at, func.coalesce(outbox_table.c.attempts, 0).label("attempts"))
+            .add_columns(func.coalesce(outbox_table.c.error, postings.c.said).label("said"))
+            .outerjoin_from(postings, outbox_table, WORK)
             .where(postings.c.connector == self.name)
             .where(postings.c.state.in_((PostingState.DUE.value, PostingState.DECLINED.value)))
             .order_by(postings.c.arrival)
@@ -309,9 +316,8 @@ class Ledger:
         with self._transaction() as transaction:
             return transaction.execute(wanted).all()
 
-    def _note(self, event_id: str, **values: Any) -> None:
-        with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._row(event_id)).values(values))
+    def _is_due(self, of: FromClause) -> tuple[ColumnElement[bool], ...]:
+        return of.c.connector == self.name, of.c.state == PostingState.DUE.value
 
     def _row(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
         return postings.c.connector == self.name, postings.c.event_id == event_id
@@ -322,8 +328,12 @@ def names(transaction: Connection) -> list[str]:
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
 
+def _schedule(transaction: Connection, owed: Owed, **values: Any) -> None:
+    transaction.execute(update(outbox_table).where(outbox_table.c.id == owed.row).values(values))
+
+
 def _due(now: datetime) -> dict[str, Any]:
-    return {"state": PostingState.DUE.value, "attempts": 0, "next_at": now, "changed_at": now}
+    return {"state": PostingState.DUE.value, "changed_at": now}
 
 
 def _highest(transaction: Connection) -> int:
@@ -342,16 +352,6 @@ def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
         return TakenBack(found.event_id, True, found.operator, found.recorded_at)
-    for body in _cancelling(transaction, row):
-        return body
-    its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
-    struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
-    if struck is None:
-        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
-    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
-
-
-def _cancelling(transaction: Connection, row: Row[Any]) -> Iterator[TakenBack]:
     wanted = (
         select(events.c.event_id, events.c.body, events.c.received_at)
         .where(events.c.site == row.site, events.c.device == row.device, events.c.type == CANCELLED)
@@ -361,4 +361,9 @@ def _cancelling(transaction: Connection, row: Row[Any]) -> Iterator[TakenBack]:
     for event in transaction.execute(wanted):
         data = data_of(event.body)
         if data.get("cancels") == row.event_id:
-            yield TakenBack(event.event_id, False, data.get("operator"), event.received_at)
+            return TakenBack(event.event_id, False, data.get("operator"), event.received_at)
+    its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
+    struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
+    if struck is None:
+        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
+    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)

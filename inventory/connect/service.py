@@ -27,7 +27,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import load_signer
-from inventory.connect.engine import PostingLoop, Round, wait_s
+from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
@@ -48,6 +48,7 @@ from inventory.settings import InventorySettings
 from inventory.site.master_kinds import kind_named
 from inventory.site.roster import kind_of
 from inventory.store.database import reported, shown
+from inventory.store.outbox import BACKOFF
 
 CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
@@ -114,23 +115,6 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
 log = logging.getLogger("inventory.connect")
 
 
-def ledger_of(
-    name: str,
-    settings: ConnectionSettings,
-    store: Store,
-    now: Callable[[], datetime],
-    messages: DeclinedMessages | None = None,
-) -> Ledger:
-    """The connector's ledger."""
-    return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since, messages)
-
-
-def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
-    """The signer of messages to devices; None without a key. Raises UnreadableInput."""
-    key: Path | None = settings.key or inventory.console.key
-    return None if key is None else load_signer(key)
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectorDesk:
     """The settings, store and connection of one connector."""
@@ -162,7 +146,8 @@ class ConnectorDesk:
         """Its ledger; without a key devices get no message about refusals."""
         signer, prefix = self.signer, self.inventory.prefix
         messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
-        return ledger_of(self.name, self.settings, self.store, now, messages)
+        its = self.settings
+        return Ledger(self.name, its.site, its.forms, self.store.transaction, now, its.since, messages)
 
     def pull(self) -> list[str]:
         """Publish what the settings pull; a line for each change. Raises Away, Misconfigured, Unavailable."""
@@ -219,7 +204,8 @@ def _published(publish: Callable[[], list[str]]) -> list[str]:
 @contextmanager
 def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
     """Open the store and the connection. Raises what opening them raises."""
-    signer = signer_for(settings, inventory)
+    key = settings.key or inventory.console.key
+    signer = None if key is None else load_signer(key)
     with (
         closing(Store.open(inventory.database_url, create=False)) as store,
         closing(settings.connector()) as connector,
@@ -273,8 +259,8 @@ class Work:
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
     def _later(self, message: str, notifier: Notifier) -> float:
+        wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
-        wait = wait_s(self._failed)
         log.warning("%s; looked again in %.0f s", message, wait)
         notifier.status(f"waits: {message}"[:200])
         return wait

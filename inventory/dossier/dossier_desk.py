@@ -1,8 +1,8 @@
 """Writes a trailer's dossier to a file as soon as the trailer is closed.
 
 Changes to a closed visit go into another version, in a file of its own. It runs in a thread of its own: no full disk,
-lost share or error in a dossier delays a receipt. Pending dossiers are found in the database, so they are written after
-a restart too.
+lost share or error in a dossier delays a receipt. Trailers whose dossiers are to be written are found in the database,
+after a restart too, and are work in the outbox until it is done.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from inventory.dossier.visits import Gathered, Visit
 from inventory.forms import Roles, fields_with
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory
+from inventory.store.outbox import BACKOFF, MessageKind, OutboxTable
 
 log = logging.getLogger("inventory")
 
-RETRY_S = (5.0, 600.0)  # First and longest wait before a retry; doubled each time.
-
-LOOK_S = 5.0  # Wait during which several corrections of a closed visit join one version.
+LOOK_S = 5.0
+"""Wait during which several corrections of a closed visit join one version; also the polling interval for retries."""
 
 SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
 
@@ -41,36 +41,43 @@ class DossierStore:
     """Writes dossiers with these settings."""
 
     issues: Issues
+    outbox: OutboxTable
     roles: Roles
     keys: KeyDirectory
     signer: Signer
     folder: Path
     language: str
 
-    def write_pending(self, named: Iterable[At] = (), *, waiting: bool = False) -> int:
-        """Write each pending dossier, and each whose evidence has changed; the number of failures.
+    def write_pending(self, named: Iterable[At] | None = (), *, waiting: bool = False) -> None:
+        """Write what is due; before, find what is not written or has changed evidence, unless `named` is None.
 
-        Each failure is logged. `named`: trailers with changed reviews; `waiting`: also check those that had open
-        reviews.
+        `named`: trailers with changed reviews; `waiting`: also check those that had open reviews.
         """
-        owed = {(site, trailer) for site, trailer, _ in self.issues.owed(self.roles)}
-        looked = self.issues.looked(self.roles, named, waiting=waiting)
-        failed = 0
-        for site, trailer in sorted(owed | {*looked.trailers}):
-            try:
-                self._write_all(site, trailer)
-            except OSError as fault:
-                log.warning("dossier of trailer %s: %s: %s", trailer, self.folder, plainly(fault))
-                failed += 1
-            except DockvoiceError as fault:
-                log.warning("dossier of trailer %s: %s", trailer, fault)
-                failed += 1
-            except Exception:  # the other trailers' are written, and this one is retried
-                log.exception("dossier of trailer %s", trailer)
-                failed += 1
-        if not failed:
-            self.issues.note_looked(looked.arrival)
-        return failed
+        found, arrival = (None, 0) if named is None else self.issues.enter(self.roles, named, waiting=waiting)
+        written: set[At] = set()
+        while due := self.outbox.take_due((MessageKind.DOSSIER,)):
+            for row in due:
+                if (error := self._error_of(row.site, row.subject)) is None:
+                    self.outbox.mark_accepted([row.id])
+                    written.add((row.site, row.subject))
+                else:
+                    log.warning("dossier of trailer %s: %s", row.subject, error)
+                    self.outbox.failed([row.id], error)
+        if found is not None and found <= written:
+            self.issues.note_looked(arrival)
+
+    def _error_of(self, site: str, trailer: str) -> str | None:
+        """Write the trailer's dossiers; the error, if any."""
+        try:
+            self._write_all(site, trailer)
+        except OSError as fault:
+            return f"{self.folder}: {plainly(fault)}"
+        except DockvoiceError as fault:
+            return str(fault)
+        except Exception as fault:  # the other trailers' are written, and this one is retried
+            log.exception("dossier of trailer %s", trailer)
+            return type(fault).__name__
+        return None
 
     def _write_all(self, site: str, trailer: str) -> None:
         gathered, keys = self.issues.gather(site, trailer, self.roles), self.keys.all()
@@ -120,28 +127,29 @@ class DossierWriter:
         self._desk = desk
         self._clock = clock
         self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
-        self._due_at: float | None = clock()  # A trailer may have been closed while the service was down.
-        self._wait_s = RETRY_S[0]
-        self._named: set[At] = set()
-        self._begun: tuple[set[At], bool] = (set(), False)  # Arguments of the last write.
-        self._decided = True  # Finds reviews decided while the service was down.
+        self._turn_at = clock()
+        # While the service was down a trailer may have been closed, and a review decided.
+        self._named: set[At] | None = set()  # Trailers with changed reviews; None: nothing has changed at all.
+        self._decided = True
+        self._begun: tuple[set[At] | None, bool] = (None, False)  # Arguments of the last turn.
+        self._failed = 0  # Turns in a row that found no database.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
-        self._writing: Future[int] | None = None
+        self._writing: Future[None] | None = None
 
     def applied(self, form: str) -> None:
-        """Schedule a write after an event of this form."""
-        self._due(0 if form in self._closing else LOOK_S)
+        """Schedule a turn after an event of this form."""
+        self._change(set(), 0 if form in self._closing else LOOK_S)
 
     def reviewed(self, review: Review) -> None:
-        """Schedule a write after a changed review."""
+        """Schedule a turn after a changed review."""
         names = fields_with(self._desk.roles, "trailer")
-        self._named |= {(review.site, str(review.fields[name])) for name in names if name in review.fields}
+        self._change({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
         self._decided = True
-        self._due(LOOK_S)
 
-    def _due(self, within_s: float) -> None:
-        at = self._clock() + within_s
-        self._due_at = at if self._due_at is None else min(self._due_at, at)
+    def _change(self, named: set[At], within_s: float) -> None:
+        if self._named is None or not within_s:
+            self._turn_at = self._clock() + within_s
+        self._named = named | (self._named or set())
 
     def beat(self) -> None:
         """Called at every turn: never waits."""
@@ -150,27 +158,24 @@ class DossierWriter:
                 return
             self._finish_writing(self._writing)
             self._writing = None
-        if self._due_at is not None and self._clock() >= self._due_at:
-            self._due_at = None
-            named, decided, self._named, self._decided = self._named, self._decided, set(), False
-            self._begun = named, decided
+        if self._clock() >= self._turn_at:
+            self._turn_at = self._clock() + LOOK_S
+            named, decided = self._begun = self._named, self._decided
+            self._named, self._decided = None, False
             self._writing = self._thread.submit(self._desk.write_pending, named, waiting=decided)
 
     def stop(self) -> None:
         """Start no further write; a running one is finished."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _finish_writing(self, done: Future[int]) -> None:
+    def _finish_writing(self, done: Future[None]) -> None:
         try:
-            failed = done.result()
+            done.result()
+            self._failed = 0
         except DockvoiceError as fault:  # the database is unavailable
-            log.warning("dossiers: %s", fault)
-            failed = 1
-        if not failed:
-            self._wait_s = RETRY_S[0]
-            return
-        self._named, self._decided = self._named | self._begun[0], self._decided or self._begun[1]
-        log.warning("%d of the dossiers owed could not be written; next try in %g s", failed, self._wait_s)
-        if self._due_at is None:
-            self._due_at = self._clock() + self._wait_s
-        self._wait_s = min(self._wait_s * 2, RETRY_S[1])
+            wait = BACKOFF.wait_s(self._failed)
+            log.warning("dossiers: %s; next try in %g s", fault, wait)
+            self._failed += 1
+            self._turn_at, self._decided = self._clock() + wait, self._decided or self._begun[1]
+            if (named := self._begun[0]) is not None:
+                self._named = named | (self._named or set())

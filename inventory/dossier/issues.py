@@ -5,8 +5,7 @@ The evidence is the events, refused events, reviews and lists. Its language and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,7 +15,9 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
 from inventory.forms import Roles, fields_with
 from inventory.records import data_of
+from inventory.store import outbox
 from inventory.store.database import in_one, reading
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
 from inventory.verify_dossier import Json, basis_of, changes, evidence
 
@@ -49,20 +50,6 @@ def issued(
     return told
 
 
-def note_filed(transaction: Connection, event_id: str, file: str, sha256: str, version: int, now: datetime) -> None:
-    """Record that a version was written, so that it is not written again; another consumer may have done so first."""
-    values = {"file": file, "sha256": sha256, "filed": version, "written_at": now}
-    transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
-
-
-def is_filed(transaction: Connection, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
-    """Whether the visit's current version was written."""
-    before = _latest(transaction, visit)
-    if before is None or visit.closing is None or before.event_id != visit.closing.id:
-        return False
-    return bool(_next(before, content, files)["version"] == before.filed)
-
-
 def _latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
     ids = [one.id for one in visit.said]
     wanted = select(dossiers).where(dossiers.c.event_id.in_(ids)).order_by(dossiers.c.version.desc())
@@ -78,35 +65,6 @@ def _next(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) ->
         return told
     changed = changes(before.kept["files"], evidence(files), before.kept["figures"], content["figures"])
     return {"version": before.version + 1, "basis": basis, "replaces": told["basis"], "changed": changed}
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """The trailers whose dossiers may have changed, and the last event checked."""
-
-    trailers: Collection[At]
-    arrival: int
-
-
-def looked(transaction: Connection, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
-    """The trailers of new events, and these; with `waiting`, also those whose dossier had open reviews."""
-    newest = int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
-    before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
-    found = {*named}
-    if before is not None and before < newest:
-        found |= _named_since(transaction, roles, before)
-    has_one = select(dossiers.c.site, dossiers.c.trailer, func.max(dossiers.c.waits).label("waits"))
-    has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
-    has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
-    rows = transaction.execute(has_one) if waiting or found else ()
-    ours = {(row.site, row.trailer) for row in rows if (row.site, row.trailer) in found or (waiting and row.waits)}
-    return Looked(ours, newest)
-
-
-def note_looked(transaction: Connection, arrival: int) -> None:
-    """Record that all events up to here are checked and written."""
-    if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:
-        transaction.execute(insert(dossiers_looked).values(what="events", arrival=arrival))
 
 
 def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
@@ -147,30 +105,46 @@ class Issues:
         with self._look() as transaction:
             return gather(transaction, site, trailer, roles)
 
-    def owed(self, roles: Roles) -> list[tuple[str, str, str]]:
-        """Site, trailer and event of each current closing without a written dossier."""
-        with self._look() as transaction:
-            return owed(transaction, roles)
-
     def written(self, event_id: str, file: str, sha256: str, version: int) -> None:
-        """Record that this version of this closing's dossier was written."""
+        """Record that this version of this closing's dossier was written; another consumer may have done so first."""
+        values = {"file": file, "sha256": sha256, "filed": version, "written_at": self._now()}
         with self._transaction() as transaction:
-            note_filed(transaction, event_id, file, sha256, version, self._now())
+            transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
 
-    def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
-        """The trailers whose dossiers may have changed."""
+    def enter(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> tuple[set[At], int]:
+        """Enter in the outbox the trailers whose dossiers are not written or may have changed.
+
+        Those may that new events or `named` name; with `waiting`, also those whose dossier had open reviews. Returns
+        the trailers and the arrival of the last event.
+        """
         with self._transaction() as transaction:
-            return looked(transaction, roles, named, waiting=waiting)
+            newest = int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
+            before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
+            found = {*named}
+            if before is not None and before < newest:
+                found |= _named_since(transaction, roles, before)
+            has_one = select(dossiers.c.site, dossiers.c.trailer, func.max(dossiers.c.waits).label("waits"))
+            has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
+            has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
+            known = [((row.site, row.trailer), row.waits) for row in transaction.execute(has_one)]
+            due = {at for at, waits in known if at in found or (waiting and waits)} | owed(transaction, roles)
+            work = [(site, "", trailer) for site, trailer in sorted(due)]
+            outbox.enter_work(transaction, MessageKind.DOSSIER, work, self._now())
+        return due, newest
 
     def note_looked(self, arrival: int) -> None:
-        """Record that all events up to here are in dossiers."""
+        """Record that all events up to here are checked and written."""
         with self._transaction() as transaction:
-            note_looked(transaction, arrival)
+            if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:
+                transaction.execute(insert(dossiers_looked).values(what="events", arrival=arrival))
 
     def is_filed(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
         """Whether a closed visit's current version was written."""
         with self._transaction() as transaction:
-            return is_filed(transaction, visit, content, files)
+            before = _latest(transaction, visit)
+        if before is None or visit.closing is None or before.event_id != visit.closing.id:
+            return False
+        return bool(_next(before, content, files)["version"] == before.filed)
 
     def issued(self, site: str, trailer: str, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json | None:
         """Store a dossier's version; its `issue` member."""

@@ -348,16 +348,14 @@ def _reviews(
     return found
 
 
-def owed(transaction: Connection, roles: Roles) -> list[tuple[str, str, str]]:
-    """Site, trailer and event of each current closing whose latest dossier version was not written."""
+def owed(transaction: Connection, roles: Roles) -> set[tuple[str, str]]:
+    """Site and trailer of each current closing whose latest dossier version was not written."""
     closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
     wanted = (
-        select(entries.c.site, entries.c.form, entries.c.fields, entries.c.event_id)
-        .join(events, events.c.event_id == entries.c.event_id)
+        select(entries.c.site, entries.c.form, entries.c.fields)
         .outerjoin(dossiers, dossiers.c.event_id == entries.c.event_id)
         .where(entries.c.form.in_(closing), entries.c.state == "current")
         .where(or_(dossiers.c.event_id.is_(None), dossiers.c.filed < dossiers.c.version))
-        .order_by(events.c.arrival)
     )
-    found = [(row.site, row.fields.get(closing[row.form]), row.event_id) for row in transaction.execute(wanted)]
-    return [(site, str(trailer), event_id) for site, trailer, event_id in found if trailer is not None]
+    found = {(row.site, row.fields.get(closing[row.form])) for row in transaction.execute(wanted)}
+    return {(site, str(trailer)) for site, trailer in found if trailer is not None}

@@ -9,13 +9,13 @@ from dockvoice_protocol.mqtt import Acknowledged
 from dockvoice_protocol.outbox import FAILURE, meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
-from inventory.store.outbox import OutboxTable, PendingKind
+from inventory.store.outbox import WORK, OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
 TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
 
-ALARM_S = 60.0  # Interval of checking for stuck messages, and the wait after a trigger bars the table.
+ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
 
 LOOK_S = 1.0
 """Polling interval for due rows, short because a supervisor watches the console until a decision is sent."""
@@ -94,6 +94,7 @@ class Publisher:
         """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:
-                told = (one.kind, one.number, one.oldest, one.attempts, one.error or self._broker.trouble or "no error")
-                log.error("%s: %d messages are not published, the oldest since %s; %d attempts: %s", *told)
+                trouble = None if one.kind in WORK else self._broker.trouble
+                told = (one.kind, one.number, one.oldest, one.attempts, one.error or trouble or "no error")
+                log.error("%s: %d pending, the oldest since %s; %d attempts: %s", *told)
         self._alarmed = {one.kind for one in stuck}

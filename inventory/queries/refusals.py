@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, and_, func, select, tuple_
 
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.strict_json import shallow
 from inventory.records import LACKS_SETTINGS, PostingState
+from inventory.store import outbox
+from inventory.store.outbox import MessageKind
+from inventory.store.tables import outbox as outbox_table
 from inventory.store.tables import postings, refused, rejected
 
 
@@ -52,8 +55,9 @@ class Lacking:
 def unset(transaction: Connection) -> list[Lacking]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
-    wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
-    by = (postings.c.connector, postings.c.said)
+    by = (postings.c.connector, outbox_table.c.error)
+    its = outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
+    wanted = select(*by, func.count()).join_from(postings, outbox_table, and_(*its)).where(*waits)
     return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 
 

@@ -1,13 +1,16 @@
-"""The outbox: the messages for devices that are not confirmed, of every kind in one table.
+"""The outbox: what is not confirmed, of every kind in one table: messages for devices, and work.
 
 A message is inserted in the transaction of the change that it reports, so that neither exists without the other. The
 service publishes due rows (ingest/publisher.py); a command that publishes at once holds its rows back from the service
 meanwhile. A row is deleted when the broker has it, or, of kinds that the device confirms, when the device does.
+
+Work has no message: its program does what the tables say of the row's key, and deletes the row when it is done. The
+tables know without the row what is to be done, so that missing rows are inserted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -20,11 +23,13 @@ from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
 from inventory.store.books import alone
 from inventory.store.database import in_one
+from inventory.store.many import add_new
 from inventory.store.tables import outbox
 
 BACKOFF = Backoff(5.0, 7)
 """A broker answers within milliseconds; a refused or unanswered message is retried after five seconds, later after ten
-minutes at most, in which an administrator can change the broker's access rules."""
+minutes at most, in which an administrator can change the broker's access rules. Office staff do not wait longer for a
+posting or a dossier either."""
 
 HELD = timedelta(seconds=30)
 """A command that publishes at once has succeeded or failed by then; if it was killed, the service publishes."""
@@ -37,7 +42,7 @@ UNDER_WAY = timedelta(seconds=5)
 """A device that reports a review as open when it connects may be about to receive the decision that the broker kept."""
 
 STUCK = timedelta(minutes=10)
-"""A message pending for longer raises the alarm. A restart of broker and service takes less."""
+"""What is pending for longer raises the alarm. A restart of broker, service or another system takes less."""
 
 SUSPECT = 4
 """After this many failed attempts, or a refusal, a message keeps its wait at a new connection: some brokers disconnect
@@ -50,7 +55,7 @@ ORDER = 0x646F6F62
 
 
 class MessageKind(StrEnum):
-    """Kinds of messages that must reach devices."""
+    """Kinds of what is pending: messages that must reach devices, and work."""
 
     DECISION = "decision"
     DECLINED = "declined_posting"
@@ -58,7 +63,14 @@ class MessageKind(StrEnum):
     EXPECTED = "expected_list"
     CATALOGUE = "catalogue"
     ROSTER = "roster"
+    ERP_POSTING = "erp_posting"  # Work of a connector, named as the device; the key is the entry's event.
+    DOSSIER = "dossier"  # Work of the service; the key is the trailer.
 
+
+WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
+"""Kinds without a message."""
+
+MESSAGES = frozenset(MessageKind) - WORK
 
 CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
@@ -83,18 +95,20 @@ class DueRow(Pending):
     """A row that is due."""
 
     id: int
+    site: str
+    subject: str  # The row's key.
     body: bytes = field(repr=False)
     retain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PendingKind:
-    """The pending messages of one kind."""
+    """The pending rows of one kind."""
 
     kind: str
     number: int
     oldest: datetime
-    attempts: int  # The most of any one message.
+    attempts: int  # The most of any one.
     error: str | None  # The latest.
 
     def is_stuck(self, now: datetime) -> bool:
@@ -109,12 +123,22 @@ def enter(
     alone(transaction, ORDER)
     ids = []
     for one in messages:
-        transaction.execute(delete(outbox).where(*_matching(one.kind, one.site, one.device, one.key)))
+        transaction.execute(delete(outbox).where(*matching(one.kind, one.site, one.device, one.key)))
         values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
         values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
         made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
         ids.append(int(transaction.execute(made.returning(outbox.c.id)).scalar_one()))
     return ids
+
+
+def enter_work(
+    transaction: Connection, kind: MessageKind, these: Iterable[tuple[str, str, str]], now: datetime
+) -> None:
+    """Insert work by site, device and key; what is pending already stays as it is."""
+    message = {"topic": "", "body": b"", "retain": False, "signed_by": ""}
+    same = {"kind": kind.value, **message, "created_at": now, "attempts": 0, "due_at": now}
+    rows = [{**same, "site": site, "device": device, "key": key} for site, device, key in these]
+    add_new(transaction, outbox, rows)
 
 
 def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
@@ -124,7 +148,7 @@ def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]
 
 
 def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Record the broker's PUBACKs: delete the rows, except those that the device confirms."""
+    """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
     transaction.execute(delete(outbox).where(its, ~confirms))
@@ -138,8 +162,8 @@ def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: dateti
 
 
 def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
-    """Delete a message that the device has confirmed."""
-    transaction.execute(delete(outbox).where(*_matching(kind, site, device, key)))
+    """Delete a message that the device has confirmed, or work that is done."""
+    transaction.execute(delete(outbox).where(*matching(kind, site, device, key)))
 
 
 def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
@@ -150,25 +174,26 @@ def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) ->
 
 def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """Make a published message due again, unless the device confirms it within UNDER_WAY."""
-    lost = (*_matching(kind, site, device, key), outbox.c.due_at.is_(None))
+    lost = (*matching(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
     """A query condition: a message for all devices of a site is pending."""
-    return exists().where(*_matching(kind, site, "", key))
+    return exists().where(*matching(kind, site, "", key))
 
 
 def pending(transaction: Connection) -> list[PendingKind]:
-    """The pending messages by kind."""
+    """What is pending, by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
         .group_by(outbox.c.kind)
         .order_by(outbox.c.kind)
     )
-    failing = select(outbox.c.kind, outbox.c.error).where(outbox.c.due_at.is_not(None), outbox.c.error.is_not(None))
-    errors: dict[str, str] = {row.kind: row.error for row in transaction.execute(failing.order_by(outbox.c.id))}
+    failing = select(func.max(outbox.c.id)).where(outbox.c.due_at.is_not(None), outbox.c.error.is_not(None))
+    latest = select(outbox.c.kind, outbox.c.error).where(outbox.c.id.in_(failing.group_by(outbox.c.kind)))
+    errors: dict[str, str] = {row.kind: row.error for row in transaction.execute(latest)}
     return [
         PendingKind(kind, number, oldest, attempts, errors.get(kind))
         for kind, number, oldest, attempts in transaction.execute(counted)
@@ -183,9 +208,10 @@ class OutboxTable:
         self._now = now
 
     def connected(self) -> None:
-        """After a new connection to the broker: make pending rows due, and requests that may be lost pending."""
+        """After a new connection to the broker: make pending messages due, and requests that may be lost pending."""
         now = self._now()
-        waits = and_(outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
+        is_message = outbox.c.kind.in_(MESSAGES)
+        waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
         lost = and_(
             outbox.c.kind == MessageKind.CLIP_REQUEST.value,
             outbox.c.created_at >= now - LOST_WITHIN,
@@ -194,10 +220,11 @@ class OutboxTable:
         with self._transaction() as transaction:
             transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
 
-    def take_due(self) -> list[DueRow]:
-        """The rows to publish now, counted as attempts; a second service skips them."""
+    def take_due(self, kinds: Collection[MessageKind] = MESSAGES) -> list[DueRow]:
+        """What to publish or do now, counted as attempts; a second service skips it."""
         now = self._now()
-        wanted = select(outbox).where(outbox.c.due_at <= now).order_by(outbox.c.id).limit(AT_ONCE)
+        wanted = select(outbox).where(outbox.c.kind.in_(kinds), outbox.c.due_at <= now)
+        wanted = wanted.order_by(outbox.c.id).limit(AT_ONCE)
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
@@ -209,21 +236,26 @@ class OutboxTable:
         return going
 
     def mark_accepted(self, ids: Sequence[int]) -> None:
-        """Record the broker's PUBACKs."""
+        """Record the broker's PUBACKs, or that work is done."""
         with self._transaction() as transaction:
             mark_accepted(transaction, ids, self._now())
 
     def failed(self, ids: Sequence[int], why: str) -> None:
-        """Record the broker's refusals."""
+        """Record the broker's refusals, or the error of work."""
         with self._transaction() as transaction:
             failed(transaction, ids, why)
 
+    def drop(self, kind: str) -> int:
+        """Delete the pending work of this kind; the number."""
+        with self._transaction() as transaction:
+            return transaction.execute(delete(outbox).where(outbox.c.kind == kind)).rowcount
+
     def stuck(self) -> list[PendingKind]:
-        """The kinds with messages pending for too long."""
+        """The kinds of which something is pending for too long."""
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """The pending messages by kind."""
+        """What is pending, by kind."""
         with self._transaction() as transaction:
             return pending(transaction)
 
@@ -237,12 +269,18 @@ def _row(row: Any) -> DueRow:
         due=due,
         attempts=row.attempts,
         id=row.id,
+        site=row.site,
+        subject=row.key,
         body=row.body,
         retain=row.retain,
     )
 
 
-def _matching(
-    kind: MessageKind, site: str | ColumnElement[str], device: str, key: str | ColumnElement[str]
+def matching(
+    kind: MessageKind,
+    site: str | ColumnElement[str],
+    device: str | ColumnElement[str],
+    key: str | ColumnElement[str],
 ) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for the one row of this kind, site, device and key."""
     return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key

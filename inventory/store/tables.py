@@ -317,7 +317,7 @@ flags = Table(
 postings = Table(
     "dockvoice_postings",
     metadata,
-    # The state of each entry's posting in each connector's system.
+    # The state of each entry's posting in each connector's system; the outbox has when a due one is tried.
     Column("connector", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
@@ -327,16 +327,13 @@ postings = Table(
     Column("pallet", Text),  # Postings of one pallet are made one after another; NULL: none.
     Column("state", Text, nullable=False),  # due, posted, declined, reversed or void.
     Column("stands", Boolean, nullable=False),  # Whether its entry counted at the last comparison.
-    Column("attempts", Integer, nullable=False),  # Failures in a row.
-    Column("next_at", Moment, nullable=False),  # Not tried before.
     Column("begun_at", Moment),  # Start of a call without a recorded outcome.
     Column("document", Text),  # Identifier in the other system.
     Column("number", Text),  # Number shown to the other system's users.
     Column("why", Text),  # Reason code of the last refusal.
-    Column("said", Text),  # The other system's last error message.
+    Column("said", Text),  # The other system's message of the last refusal.
     Column("changed_at", Moment, nullable=False),
-    Index("dockvoice_postings_to_do", "connector", "state", "arrival"),
-    Index("dockvoice_postings_of_pallet", "connector", "pallet", "arrival"),
+    Index("dockvoice_postings_to_do", "connector", "state", "pallet", "arrival"),
 )
 
 clips = Table(
@@ -370,26 +367,29 @@ clip_requests = Table(
     Column("noted_at", Moment),  # When the device confirmed that its journal has it.
 )
 
+_PENDING = text("due_at IS NOT NULL")
+
 outbox = Table(
     "dockvoice_outbox",
     metadata,
-    # Messages for devices that are not confirmed: store/outbox.py. Inserted in the transaction of the change that they
-    # report. SQLite autoincrements only a key of the type INTEGER.
+    # Messages for devices that are not confirmed, and work: store/outbox.py. Inserted in the transaction of the change
+    # that they report. SQLite autoincrements only a key of the type INTEGER.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # The order of publishing.
     Column("kind", Text, nullable=False),
     Column("site", Text, nullable=False),
-    Column("device", Text, nullable=False),  # "": all devices of the site.
+    Column("device", Text, nullable=False),  # "": all devices of the site. Of work: the connector.
     Column("key", Text, nullable=False),  # Its subject: a later message with the same key replaces it.
     Column("topic", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # Signed.
+    Column("body", LargeBinary, nullable=False),  # Signed. Work has none, and no topic.
     Column("retain", Boolean, nullable=False),
     Column("signed_by", Text, nullable=False),  # The public key, in hex.
     Column("created_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("due_at", Moment, index=True),  # Earliest publishing; NULL: the broker has it, the device has not confirmed.
+    Column("due_at", Moment),  # Earliest publishing; NULL: the broker has it, the device has not confirmed.
     Column("published_at", Moment),  # When the broker last acknowledged it.
     Column("error", Text),  # Error of the last attempt.
-    UniqueConstraint("kind", "site", "device", "key", name="dockvoice_outbox_one_per_key"),
+    UniqueConstraint("kind", "device", "key", "site", name="dockvoice_outbox_one_per_key"),
+    Index("dockvoice_outbox_due", "kind", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     # Otherwise SQLite reuses the id of a deleted row, and a late PUBACK would count for an unpublished message.
     sqlite_autoincrement=True,
 )

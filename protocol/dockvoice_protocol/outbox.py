@@ -28,9 +28,10 @@ class Backoff:
     first_s: float  # After the first attempt.
     doublings: int  # The wait grows to 2**doublings times the first, and no further.
 
-    def wait_s(self, attempts: int) -> float:
-        """The wait after this many earlier attempts."""
-        return self.first_s * 2.0 ** min(attempts, self.doublings)
+    def wait_s(self, attempts: int, asked_s: float = 0.0) -> float:
+        """The wait after this many earlier attempts; longer where the other side asks for it, up to the longest."""
+        longest = self.first_s * 2.0**self.doublings
+        return max(self.first_s * 2.0 ** min(attempts, self.doublings), min(asked_s, longest))
 
 
 @dataclass(slots=True, kw_only=True)

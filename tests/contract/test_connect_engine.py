@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_declined
 from inventory.connect import ledger as ledgers
-from inventory.connect.engine import LONGEST_S, Post, PostingLoop, Reverse, Settled, next_step, wait_s
+from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
@@ -28,6 +28,7 @@ from inventory.queries.refusals import unset
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
+from inventory.store.outbox import BACKOFF
 from inventory.store.tables import announced, entries, flags
 from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
 from tests.erp.ledgers import Away, Books, Clock, Declined, Killed, Other
@@ -96,7 +97,7 @@ class Dock:
             self.engine().round()
             if not self.ledger.counts()["due"]:
                 return
-            self.clock.moves(LONGEST_S)
+            self.clock.moves(BACKOFF.wait_s(99))
         raise AssertionError(self.ledger.open(9))
 
 
@@ -191,33 +192,22 @@ def test_a_correction_takes_back_what_was_posted_and_posts_it_as_it_is(dock: Doc
     assert dock.books.posted[identity(1, 2)].amends == identity(1, 1)
 
 
-def test_a_cancellation_takes_it_back(dock: Dock) -> None:
+@pytest.mark.parametrize(("before", "state"), [("posted", "reversed"), ("killed", "reversed"), ("new", "void")])
+def test_a_cancellation_takes_back_what_was_or_may_have_been_posted(dock: Dock, before: str, state: str) -> None:
     dock.says(recorded(1))
-    dock.until_settled()
-    dock.says(cancelled(2, 1))
-    dock.until_settled()
-    assert dock.books.stock == {}
-    assert dock.ledger.counts() == {"due": 0, "posted": 0, "declined": 0, "reversed": 1, "void": 0}
-
-
-def test_what_was_taken_back_before_it_was_posted_never_is(dock: Dock) -> None:
-    dock.says(recorded(1))
-    dock.says(cancelled(2, 1))
-    dock.until_settled()
-    assert dock.books.documents == []
-    assert dock.ledger.counts()["void"] == 1
-
-
-def test_what_was_posted_by_a_killed_process_and_cancelled_meanwhile_is_taken_back(dock: Dock) -> None:
-    dock.says(recorded(1))
-    dock.other.after = raising(Killed(), "post")
-    with pytest.raises(Killed):
-        dock.engine().round()
+    if before == "posted":
+        dock.until_settled()
+    elif before == "killed":
+        dock.other.after = raising(Killed(), "post")
+        with pytest.raises(Killed):
+            dock.engine().round()
     dock.says(cancelled(2, 1))
     dock.again()
     dock.until_settled()
     assert dock.books.stock == {}
-    assert dock.ledger.counts()["reversed"] == 1
+    assert len(dock.books.documents) == (before != "new")
+    none = {"due": 0, "posted": 0, "declined": 0, "reversed": 0, "void": 0}
+    assert dock.ledger.counts() == none | {state: 1}
 
 
 def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> None:
@@ -294,7 +284,7 @@ def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
         done = dock.engine().round()
         rounds += 1
         assert done.settled == 0
-        dock.clock.moves(wait_s(rounds) if done.away else 1.0)
+        dock.clock.moves(BACKOFF.wait_s(rounds) if done.away else 1.0)
     assert len(dock.books.calls) < 200
     dock.other.before = lambda _deed, _posting: None
     dock.until_settled()
@@ -315,7 +305,7 @@ def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
     dock.other.before = hook
     for _ in range(3):
         dock.engine().round()
-        dock.clock.moves(LONGEST_S)
+        dock.clock.moves(BACKOFF.wait_s(99))
     assert dock.ledger.counts()["posted"] == 3
     said = {row.event_id: row.said for row in dock.ledger.open(9)}
     assert said[identity(1, 1)] == "HTTP 500"
@@ -530,12 +520,25 @@ def test_what_is_done_next_is_decided_by_what_stands_there() -> None:
     assert next_step([back], stands=False) == Settled(PostingState.REVERSED, back)
 
 
-def test_waits_grow_and_end_and_heed_who_asks_for_more() -> None:
-    waits = [wait_s(tries) for tries in range(1, 40)]
-    assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (2.0, LONGEST_S)
-    assert wait_s(1, asked=60) == 60
-    assert wait_s(1, asked=10**9) == LONGEST_S
+def test_what_is_owed_is_pending_in_the_outbox_and_found_again_when_it_is_dropped(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.other.before = raising(Away("HTTP 500", wait_s=60), "find")
+    dock.engine().round()
+    assert BACKOFF.wait_s(0, 10**9) == BACKOFF.wait_s(99)
+    dock.clock.moves(59)  # as it asked
+    dock.engine().round()
+    assert len(dock.books.calls) == 1
+    (waits,) = dock.store.outbox.pending()
+    assert (waits.kind, waits.number, waits.attempts, waits.error) == ("erp_posting", 1, 1, "HTTP 500")
+    assert dock.store.outbox.take_due() == []  # nothing of it is for the broker
+    dock.clock.moves(3600)
+    assert dock.store.outbox.stuck() == dock.store.outbox.pending()
+    assert dock.store.outbox.drop("erp_posting") == 1
+    assert dock.store.outbox.pending() == []
+    dock.again()
+    dock.until_settled()
+    assert len(dock.books.standing(identity(1, 1))) == 1
+    assert dock.store.outbox.pending() == []
 
 
 def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock: Dock) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.dossier.dossier import collected
 from inventory.queries.trailers import latest
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
@@ -152,18 +153,25 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     scene(dock)
     taken_back = two.record("close-trailer", trailer="88")
     dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
-    owed = dock.store.issues.owed(dock.roles)
-    assert [(site, trailer) for site, trailer, _ in owed] == [(SITE, "5501"), (SITE, "77")]
+
+    def owed() -> list[str]:
+        dock.store.issues.enter(dock.roles, (), waiting=False)
+        rows = dock.store.outbox.take_due((MessageKind.DOSSIER,))
+        dock.store.outbox.mark_accepted([row.id for row in rows])
+        return [row.subject for row in rows]
+
+    assert owed() == ["5501", "77"]
     gathered = dock.gathered()
     (visit,) = gathered.visits()
     dock.store.issues.issued(SITE, "5501", visit, *collected(visit, gathered, [], "en"))
-    assert dock.store.issues.owed(dock.roles) == owed
+    assert owed() == ["5501", "77"]
+    assert visit.closing is not None
     for _ in range(2):  # another consumer may have written it
-        dock.store.issues.written(owed[0][2], "a.zip", "0" * 64, 1)
-    assert dock.store.issues.owed(dock.roles) == owed[1:]
+        dock.store.issues.written(visit.closing.id, "a.zip", "0" * 64, 1)
+    assert owed() == ["77"]
     with dock.store.engine.begin() as transaction:
         transaction.execute(delete(dossiers))
-    assert dock.store.issues.owed(dock.roles) == owed
+    assert owed() == ["5501", "77"]
 
 
 def test_a_list_of_a_door_or_of_another_site_is_none_of_the_trailer(dock: Dock) -> None:

@@ -450,8 +450,6 @@ def posted(transaction: Connection) -> None:
         "arrival": 2,
         "state": "posted",
         "stands": True,
-        "attempts": 0,
-        "next_at": now,
         "begun_at": now,
     }
     transaction.execute(insert(postings).values(**its, **how, changed_at=now))

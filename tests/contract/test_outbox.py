@@ -168,7 +168,7 @@ def test_what_is_stuck_is_an_alarm_once_until_it_goes(site: Site, caplog: pytest
     for _ in range(20):
         site.bodies(60, code=135)
     assert alarms() == 1
-    assert "expected_list: 1 messages are not published, the oldest since 2026-11-20 12:00:00+00:00" in caplog.text
+    assert "expected_list: 1 pending, the oldest since 2026-11-20 12:00:00+00:00" in caplog.text
     assert "not authorized" in caplog.text
     assert site.bodies(600) == [b"1"]
     site.enter(LIST)

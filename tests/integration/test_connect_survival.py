@@ -175,7 +175,7 @@ class Posted:
             with suppress(Away):  # as the service does: it looks again
                 connector.hand_over()
             if done == Round():
-                waiting = [row.next_at for row in self.ledger.open(100) if row.state == "due"]
+                waiting = [row.due_at for row in self.ledger.open(100) if row.state == "due"]
                 if not waiting:
                     return
                 # One may be due long since, and wait for another of its pallet.

@@ -45,7 +45,7 @@ def test_a_closed_trailer_becomes_a_file_that_holds(
             device.send(*(payload(event) for event in said))
             device.wait_for(lambda: device.has_receipts_for(2))
             assert [*device.outcomes.values()] == [["applied"], ["applied"]]
-            until(lambda: "could not be written; next try" in running.log.read_text(), "the failure was not told")
+            until(lambda: "dossier of trailer 5501: " in running.log.read_text(), "the failure was not told")
             folder.unlink()
             until(lambda: any(folder.glob("*.zip")), running.log.read_text)
     (made,) = folder.iterdir()

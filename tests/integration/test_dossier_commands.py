@@ -18,8 +18,9 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
 from inventory.dossier.dossier import made
-from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, DossierStore, DossierWriter
+from inventory.dossier.dossier_desk import LOOK_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
+from inventory.store.outbox import BACKOFF
 from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
@@ -129,9 +130,8 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
 
 @pytest.fixture
 def desk(dock: Dock, tmp_path: Path) -> DossierStore:
-    return DossierStore(
-        dock.store.issues, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de"
-    )
+    keys = KeyDirectory(tmp_path / "keys")
+    return DossierStore(dock.store.issues, dock.store.outbox, dock.roles, keys, INVENTORY, tmp_path / "out", "de")
 
 
 def settled(writer: DossierWriter) -> None:
@@ -168,7 +168,9 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     desk.folder.touch()  # a file in its place, as a share that is not mounted
     settled(writer)
     assert "dossier of trailer 5501" in caplog.text
-    assert "next try in 5 s" in caplog.text
+    (waits,) = dock.store.outbox.pending()
+    assert (waits.kind, waits.number, waits.attempts) == ("dossier", 1, 1)
+    assert str(desk.folder) in (waits.error or "")
     desk.folder.unlink()
     settled(writer)
     assert not desk.folder.exists()  # not before its time
@@ -188,12 +190,14 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     with dock.store.engine.begin() as transaction:
         body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
         transaction.execute(update(events).where(wrong).values(body=body))
-    now[0] += RETRY_S[1]
+    now[0] += LOOK_S
+    dock.clock.on(BACKOFF.wait_s(99))
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2
+    assert dock.store.outbox.pending() == []
 
 
-def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
+def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_its_work_is_dropped(
     desk: DossierStore, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene(dock)
@@ -203,10 +207,11 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr("inventory.dossier.dossier_desk.os.fsync", full)
-        assert desk.write_pending() == 1
+        desk.write_pending()
     assert "No space left on device" in caplog.text
     assert list(desk.folder.iterdir()) == []
-    assert desk.write_pending() == 0
+    assert dock.store.outbox.drop("dossier") == 1
+    desk.write_pending()
     assert len(list(desk.folder.iterdir())) == 1
 
 
@@ -220,12 +225,12 @@ def test_a_database_that_is_away_is_asked_again(
     now = [0.0]
     writer = DossierWriter(desk, lambda: now[0])
     settled(writer)
-    assert "1 of the dossiers owed could not be written" in caplog.text
+    assert "next try in 5 s" in caplog.text
     dock.store.close()
     for one in tmp_path.glob("inventory.db*"):
         one.unlink()
     (tmp_path / "away.db").rename(file)
-    now[0] += RETRY_S[0]
+    now[0] += BACKOFF.first_s
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 1
 
@@ -260,7 +265,8 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     desk: DossierStore, dock: Dock, repository: Path
 ) -> None:
     said, decide = decided(dock)
-    assert (desk.write_pending(), desk.write_pending()) == (0, 0)
+    for _ in range(2):
+        desk.write_pending()
     (first,) = desk.folder.iterdir()
     decide()
     now = [0.0]
@@ -306,7 +312,7 @@ def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, 
     decide()
     assert run(dock, "5501", "--out", tmp_path / "c.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
     assert [read(tmp_path / f"{name}.zip").dossier["issue"]["version"] for name in "ac"] == [1, 2]
-    assert desk.write_pending() == 0
+    desk.write_pending()
     (written,) = desk.folder.iterdir()
     assert read(written).dossier["issue"] == read(tmp_path / "c.zip").dossier["issue"]
 

@@ -122,6 +122,16 @@ def test_what_is_pending_is_listed_and_a_script_sees_that_it_is_stuck(database: 
     assert "not authorized" in run("pending", "--database", database).stdout
 
 
+def test_work_is_dropped_when_a_person_says_so(database: str) -> None:
+    with closing(Store.open(database)) as store, store.transaction() as transaction:
+        outbox.enter_work(transaction, MessageKind.ERP_POSTING, [("north", "tryton", "1")], datetime.now(UTC))
+    arguments = ["pending", "--drop", "erp_posting", "--database", database]
+    for answer, number in (("n\n", 1), ("y\n", 0)):
+        told = CliRunner().invoke(commands, arguments, input=answer)
+        assert "erp_posting: 1, the oldest since" in told.stdout
+        assert len(run("pending", "--json", "--database", database).stdout.splitlines()) == number
+
+
 @pytest.fixture
 def held(database: str, repository: Path) -> str:
     """Numbers 5 and 6 of the device wait for its 4, and the 2 of another for its 1: consumers share the work."""
