@@ -29,7 +29,7 @@ from edge.agent.ear import listen
 from edge.audio.pcm import floats
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix
@@ -131,7 +131,7 @@ def record_take(
     """
     kept = _Kept(microphone, listening)
     segment: Segment | None = None
-    for event in listen(kept, scorer(vad), Endpointing(endpoint)):
+    for event in listen(kept, make_speech_scorer(vad), Endpointing(endpoint)):
         if segment is None and isinstance(event, Closed):
             segment = event.segment
             kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)

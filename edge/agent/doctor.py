@@ -174,7 +174,7 @@ async def _scanner(settings: Settings) -> Iterable[Finding]:
 
 def _types(named: str, found: KeyDevice) -> Finding:
     """Whether a present device is a keyboard, and its keys are free."""
-    if not all(found.has(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
+    if not all(found.has_key(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
         todo = "set the scanner to be a keyboard (USB HID), or choose another device"
         return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
     try:

@@ -41,7 +41,7 @@ from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.device_events import entry_event
 from edge.hear.endpointing import Gate, WakePhrase
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
 from edge.ports import Interpreter, Source
@@ -317,7 +317,7 @@ def dictation(
     workplaces; None: the form never changes.
     """
     settings, works = parts.settings, works or parts.workplaces()
-    detector = scorer(settings.hear.vad)
+    detector = make_speech_scorer(settings.hear.vad)
     listening = Ear(
         present=lambda: works.present,
         endpoint=settings.hear.endpoint,

@@ -36,7 +36,7 @@ from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_in
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
 
@@ -173,7 +173,7 @@ def _show_level(
     meter = Meter()
     microphone = _microphone(given, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
-    detector = scorer(given.hear.vad)
+    detector = make_speech_scorer(given.hear.vad)
     detector.reset()
     with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
         for frame in _Limited(microphone, seconds).frames():
@@ -324,7 +324,7 @@ def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Mic
 
 def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
     hear = parts.settings.hear
-    heard = listen(_Limited(microphone, seconds), scorer(hear.vad), Endpointing(hear.endpoint))
+    heard = listen(_Limited(microphone, seconds), make_speech_scorer(hear.vad), Endpointing(hear.endpoint))
     return next((event.segment for event in heard if isinstance(event, Closed)), None)
 
 

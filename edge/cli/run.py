@@ -20,7 +20,7 @@ from edge.cli.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
 from edge.cli.watch.live import LiveView, tell_changes
 from edge.config import Settings
-from edge.hear.device_lock import Claim, identity_claim
+from edge.hear.device_lock import DeviceLock, identity_lock
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 
@@ -89,10 +89,10 @@ async def _listened_as_json(parts: Parts, executor: JournalThread) -> None:
         changes.cancel()
 
 
-def identity(settings: Settings) -> Claim:
+def identity(settings: Settings) -> DeviceLock:
     """Claim this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
-    return identity_claim(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
+    return identity_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 
 
 @commands.command(epilog=EXIT_CODES)

@@ -91,7 +91,7 @@ def _clipped_share(speech: _Floats) -> float:
 
 def _second_voice_share(speech: _Floats) -> float:
     """The share of voiced windows whose pitch differs from most others, 0 to 1."""
-    pitches = _pitches(speech)
+    pitches = _pitches_hz(speech)
     if len(pitches) < _FEWEST_PITCHES:
         return 0.0
     ratios = pitches / np.median(pitches)
@@ -100,7 +100,7 @@ def _second_voice_share(speech: _Floats) -> float:
     return float(np.mean(other))
 
 
-def _pitches(speech: _Floats) -> _Floats:
+def _pitches_hz(speech: _Floats) -> _Floats:
     """The pitch of each voiced window, Hz, by autocorrelation."""
     if len(speech) < _PITCH_WINDOW:
         return np.empty(0)

@@ -105,7 +105,7 @@ class Stream:
             demand_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
-        rate, channels = _format(library, found)
+        rate, channels = _choose_format(library, found)
         stream = cls(rate, channels)
         try:
             with TURN:
@@ -190,7 +190,7 @@ def not_opened_message(why: DeviceNotOpened) -> str:
     return f"cannot be opened ({why}); {others}"
 
 
-def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
+def _choose_format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
     """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     for rate in (SAMPLE_RATE, own):

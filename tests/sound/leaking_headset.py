@@ -12,7 +12,7 @@ from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
 from edge.speak.mixer import Playing, Rank
@@ -82,7 +82,7 @@ def _slice(sound: NDArray[np.float64] | Sound, at: int) -> NDArray[np.float64]:
 
 def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | None = None) -> list[Segment]:
     """The utterances that the real ear cuts out."""
-    detector = scorer(Vad())
+    detector = make_speech_scorer(Vad())
     if guarded:
         detector = EchoSuppressed(detector, source.own, lambda: source.now, stop or source.stop)
     return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]

@@ -367,7 +367,7 @@ def test_sound_that_was_lost_without_a_word_leaves_a_gap(portaudio: FakePortAudi
     for number in range(200):
         stream.hand_off.put(piece(number, arrived=(number + 1) * 0.02 + (1.0 if number >= 100 else 0)))
     stream.on_finished()
-    frames = list(worn.framed(stream))
+    frames = list(worn.stream_frames(stream))
     gaps = [later.start - earlier.end for earlier, later in pairwise(frames) if later.start != earlier.end]
     assert len(gaps) == 1
     assert gaps[0] == worn.dropped == pytest.approx(16_000, abs=640)
