@@ -42,7 +42,7 @@ _Floats = NDArray[np.float64]
 
 
 def measure_acoustics(segment: Segment) -> Acoustics:
-    """The acoustics of an utterance. Takes a few milliseconds."""
+    """Measure SNR, level, clipping, seconds of speech and the share of a second voice. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
     speech = _slice_samples(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
     around = np.concatenate(
@@ -131,7 +131,7 @@ _OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 
 def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
-    """An utterance's acoustics, and sentences of advice; the list may be empty."""
+    """Measure an utterance's acoustics, and word advice to the operator where it is hard to hear."""
     heard = measure_acoustics(segment)
     judged = (
         (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),

@@ -22,7 +22,7 @@ HAND_OFF_PIECES = 10_000 // FRAME_MS
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The sound of one callback."""
+    """The samples that one callback of PortAudio delivered."""
 
     start: int  # Sample index by the device's own count and rate.
     samples: int
@@ -86,7 +86,7 @@ class DeviceNotOpened(Exception):
 
 
 class Stream:
-    """An opened device."""
+    """An open PortAudio input stream; its sound goes to `hand_off`."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
@@ -143,7 +143,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """An input device."""
+    """An input device as PortAudio lists it."""
 
     index: int
     name: str

@@ -27,12 +27,12 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
 
 DeviceLock = AbstractContextManager[None]
-"""An exclusive claim, held while entered. Raises AlreadyRunning, naming the process that holds it."""
+"""An exclusive lock, held while entered. Raises AlreadyRunning, naming the process that holds it."""
 
 
 @contextmanager
 def _hold_lock(resource: str, told: str) -> Iterator[None]:
-    """`resource` identifies the claimed thing; `told` begins the error message."""
+    """Hold the lock of `resource`. `told` begins the message of AlreadyRunning."""
     address = f"\0dockvoice-{sha256(resource)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
@@ -58,7 +58,7 @@ def _holder_pid(address: str) -> str:
 
 
 def microphone_lock(name: str, environment: Mapping[str, str] = os.environ) -> DeviceLock:
-    """The claim to a PortAudio device. All devices of one sound card are one microphone."""
+    """The lock of a PortAudio device. All devices of one sound card share a lock."""
     card = _CARD.search(name)
     if card is not None:
         return _hold_lock(f"card {card[1]}", f"microphone {name}: its sound card is in use")
@@ -67,16 +67,16 @@ def microphone_lock(name: str, environment: Mapping[str, str] = os.environ) -> D
 
 
 def is_card(name: str) -> bool:
-    """Whether the name is a sound card's, and no route to a sound server such as `default`."""
+    """Whether PortAudio's name is a sound card's, not a route to a sound server such as `default`."""
     return _CARD.search(name) is not None
 
 
 def source_lock(name: str, environment: Mapping[str, str] = os.environ) -> DeviceLock:
-    """The claim to a source of the sound server, whichever device it is reached through."""
+    """The lock of a source of the sound server, whichever PortAudio device leads to it."""
     server = environment.get("PULSE_SERVER") or environment.get("XDG_RUNTIME_DIR", "")
     return _hold_lock(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
 def identity_lock(way: str, device: str) -> DeviceLock:
-    """The claim to a device's name at the broker and topics that `way` names."""
+    """The lock of a device's name, so that only one process uses it at the broker and topics that `way` names."""
     return _hold_lock(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

@@ -66,7 +66,7 @@ EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
 class _EndpointState(Enum):
-    """The state of the machine."""
+    """The state of `Endpointing`."""
 
     QUIET = auto()
     STARTING = auto()
@@ -76,7 +76,7 @@ class _EndpointState(Enum):
 
 @dataclass(slots=True)
 class _OpenUtterance:
-    """The open utterance."""
+    """The frames and positions of speech of the open utterance."""
 
     frames: list[Frame]
     speech_start: int
@@ -281,7 +281,7 @@ class Gate:
         self._stuck = False
 
     def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
-        """Pass the next frame on, with those shortly before it when the gate opens; `GateShut` when it closes."""
+        """Return the frames that pass, with those shortly before when the gate opens; `GateShut` when it closes."""
         self._update_talk_key(frame)
         if self._update_state_and_is_open(frame):
             heard = [*self._recent, frame]

@@ -73,7 +73,7 @@ def key_code(key: str) -> int | None:
 
 
 class KeyDevice:
-    """An open input device."""
+    """An open input device of Linux (evdev)."""
 
     def __init__(self, path: Path) -> None:
         """Open it for reading. Raises OSError where it has vanished, or is not permitted."""
@@ -141,7 +141,7 @@ def _ioctl_number(direction: int, number: int, size: int) -> int:
 
 
 def _read_ioctl_number(number: int, size: int) -> int:
-    """The ioctl that reads `size` bytes about an input device."""
+    """The number of the ioctl that reads `size` bytes about an input device."""
     return _ioctl_number(2, number, size)
 
 
@@ -157,9 +157,9 @@ DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 a
 
 
 async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:
-    """Call `talk` at each press and release, until cancelled. A vanished device is searched again.
+    """Call `talk` with True at each press and False at each release. Searches again for a vanished device.
 
-    Raises Misconfigured for an unknown key.
+    Runs until cancelled. Raises Misconfigured for an unknown key.
     """
     code = key_code(key)
     if code is None:
@@ -254,7 +254,7 @@ class ScanParser:
 
     @property
     def is_open(self) -> bool:
-        """Whether a scan is incomplete."""
+        """Whether keys of an incomplete scan are stored."""
         return bool(self._text)
 
     def feed(self, records: bytes) -> Iterator[str]:
@@ -269,7 +269,7 @@ class ScanParser:
                 self._handle_release(key)
 
     def flush(self) -> Iterator[str]:
-        """The scan whose end did not come."""
+        """Yield the incomplete scan, if there is one, and reset: its end key did not come."""
         if self._text:
             yield "".join(self._text)
             self._cut = True

@@ -158,10 +158,10 @@ class Microphone:
             stream.hand_off.put(None)
 
     def close_for_rescan(self, within_s: float) -> bool:
-        """Close the device for a rescan by PortAudio, which needs all devices closed.
+        """Close the device for a rescan by PortAudio, which needs all devices closed; whether that was done in time.
 
-        Received sound is yielded; then the numbering leaves a gap. From any thread but the listening one, with no other
-        stream open. Returns whether it was done before the timeout; later it is not done.
+        Received sound is yielded; then the numbering leaves a gap. Call from any thread but the listening one, with no
+        other stream open. After the timeout it is not done any more.
         """
         self._blinked.clear()
         self._blinks.set()
@@ -197,7 +197,7 @@ class Microphone:
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
     def _open_or_wait(self) -> None:
-        """Raise for a device in use by another process; wait for a missing one."""
+        """Open the device. A missing one is reported and waited for, or raises Unavailable unless `patient`."""
         self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
         try:
             self._open_device()
@@ -225,9 +225,9 @@ class Microphone:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Rescan for a new device. Raises Unavailable where PortAudio cannot: then a restart is needed.
+        """Make PortAudio list devices again where inputs changed.
 
-        It cannot while the speaker is open.
+        Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
         if now - self._looked < LOOK_EVERY_S:
             return
@@ -254,7 +254,7 @@ class Microphone:
             self._stream.hand_off.put(None)
 
     def _lock_microphone(self) -> None:
-        """The claim to the microphone: by its source where that is known, since one name leads to all of a server."""
+        """Hold the lock of the source where that is known, else of the device, whose name any source may share."""
         wanted = self._health.wanted
         if wanted is None or is_card(self._name):
             self._claims.enter_context(microphone_lock(self._name))
@@ -279,7 +279,7 @@ class Microphone:
             stream.close()
 
     def _pieces(self, stream: Stream) -> Iterator[Piece]:
-        """The stream's pieces, while it is useful."""
+        """Yield the stream's pieces until it must be closed."""
         while self._health.is_usable:
             self._heartbeat()
             self._poll_sound_server()
@@ -298,13 +298,13 @@ class Microphone:
                 return
 
     def _must_close(self, stream: Stream) -> bool:
-        """Whether to close it. Not for a blink that was given up meanwhile."""
+        """Whether the stream ended, or `close` or a rescan asks for it; a rescan that timed out does not."""
         if stream.ended:
             self._report_stop()
         return stream.ended or self._closing.is_set() or self._blinks.is_set()
 
     def _report_and_is_usable(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
-        """Whether to use this piece: not from another source, or at a wrong rate."""
+        """Report faults in this piece; False while it comes from another source or at a wrong rate."""
         self._report_all(self._health.note_sound(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.is_hearing:
             self._count_unheard(piece.samples / stream.rate)
@@ -318,9 +318,9 @@ class Microphone:
             self._report_all(self._health.note_stopped(server_gone=isinstance(self._server.now(), Gone)))
 
     def _count_zeros_and_must_reopen(self, piece: Piece, rate: int) -> bool:
-        """Only zeros: reopen at intervals, and give up after a minute if it ever worked.
+        """Whether so many zeros came in a row that the device must be reopened.
 
-        All of it later where a noise gate may be the cause.
+        Raises Unavailable after a minute of zeros from a device that had sound. A noise gate prolongs both limits.
         """
         if any(piece.pcm):
             self._silent_s, self._sounded = 0.0, True
@@ -345,7 +345,7 @@ class Microphone:
             self._server.move(found.stream, wanted)
 
     def _count_unheard(self, seconds: float) -> None:
-        """Raise Unavailable once no sound came for too long."""
+        """Add a time without usable sound. Raises Unavailable when it reaches `stall_s`."""
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:
             what = "; ".join(self._health.faults.values()) or "gave no sound"

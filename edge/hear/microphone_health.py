@@ -20,7 +20,7 @@ OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone
 
 
 class _Zeros:
-    """The duration of only zeros, and its limit."""
+    """Counts seconds of zeros only, and holds their limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
         """`zeros_s`: no fault for so long; `gated_s`: likewise with a known noise gate."""
@@ -37,7 +37,7 @@ class _Zeros:
         self._explained = True
 
     def note_other_cause(self) -> None:
-        """The zeros have another cause: a mute, or another source."""
+        """Restart the count: these zeros come from a mute or another source."""
         self._explained = True
 
     def reset_gate(self) -> None:
@@ -64,11 +64,11 @@ class _Zeros:
 
     @property
     def patience_s(self) -> float:
-        """The additional time for zeros from this headset."""
+        """How much longer zeros are accepted from this headset, in seconds, because of its noise gate."""
         return self._gated_s - self._zeros_s if self.gated else 0.0
 
     def is_too_long(self, *, muted: bool) -> bool:
-        """Whether the limit is exceeded; a mute is no gate."""
+        """Whether the zeros exceed the limit; the gate's longer one does not apply while muted."""
         return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
 
 
@@ -182,7 +182,7 @@ class _RateWatch:
 
 
 class MicrophoneHealth:
-    """The faults of one microphone; `note_opened` begins each stream."""
+    """The current faults of one microphone; call `note_opened` at each new stream."""
 
     def __init__(self, *, zeros_s: float, gated_s: float, source: str | None = None) -> None:
         """`zeros_s`: limit for only zeros; `gated_s`: likewise with a noise gate.
@@ -234,7 +234,7 @@ class MicrophoneHealth:
         ]
 
     def note_wait(self, seconds: float) -> list[MicrophoneEvent]:
-        """Add a time without sound."""
+        """Add seconds without sound; return the fault that begins by it."""
         self._waited += seconds
         if self._suspended and self._waited >= _SUSPENDED_S:
             return self._begin_fault(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
@@ -243,7 +243,7 @@ class MicrophoneHealth:
         return []
 
     def note_routing(self, routing: Routing) -> list[MicrophoneEvent]:
-        """The sound server reported the stream's source."""
+        """Process the sound server's answer: which source the stream records from."""
         self._suspended, self._muted = routing.suspended, routing.muted
         if routing.source is None:
             return []
@@ -260,11 +260,11 @@ class MicrophoneHealth:
         )
 
     def note_absent(self, why: str) -> list[MicrophoneEvent]:
-        """It could not be opened at the start."""
+        """Begin the fault UNPLUGGED: the device could not be opened at the start."""
         return self._begin_fault(FaultKind.UNPLUGGED, f"{why}; it is waited for")
 
     def note_stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
-        """PortAudio ended the stream, or refused to open it."""
+        """Begin the fault UNPLUGGED or SERVER_GONE: PortAudio ended the stream, or refused to open it."""
         self.zeros.reset_gate()
         if server_gone:
             return self._begin_fault(FaultKind.SERVER_GONE, "stopped: its sound server ended")

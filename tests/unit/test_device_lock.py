@@ -11,8 +11,8 @@ from edge.hear.device_lock import DeviceLock, identity_lock, microphone_lock, so
 
 HOLD = """
 import sys
-from edge.hear.device_lock import microphone_claim
-with microphone_claim(sys.argv[1], {}):
+from edge.hear.device_lock import microphone_lock
+with microphone_lock(sys.argv[1], {}):
     print("held", flush=True)
     sys.stdin.read()
 """
