@@ -28,7 +28,7 @@ A float, since it is one more than a 16-bit sample can hold."""
 Block = npt.NDArray[np.float32]  # Sound as it arrives: one row per sample, one column per channel, -1 to 1.
 
 
-def floats(pcm: bytes) -> npt.NDArray[np.float32]:
+def to_floats(pcm: bytes) -> npt.NDArray[np.float32]:
     """16-bit samples as floats, -1 to 1."""
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 

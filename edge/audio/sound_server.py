@@ -55,7 +55,7 @@ class Routing:
     sources: frozenset[str] = frozenset()  # All sources there are.
 
 
-class Gone(Enum):
+class ServerGone(Enum):
     """The server does not answer any more."""
 
     GONE = auto()
@@ -73,7 +73,7 @@ class _Listing:
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=_pactl_environment(),
             )
         except OSError:
             self._answer.close()
@@ -110,7 +110,7 @@ class _Pactl:
             return None
         try:
             done = subprocess.run(  # noqa: S603 - words of ours, no shell
-                [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_environment()
+                [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_pactl_environment()
             )
         except (OSError, subprocess.SubprocessError) as fault:
             logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
@@ -125,7 +125,7 @@ class _Pactl:
             return _Listing(self._program)
         return None
 
-    def understood(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
+    def parse(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
         """Parse an answer about this process. An unreadable one is logged once, and disables queries."""
         try:
             return read(listing, os.getpid())
@@ -151,7 +151,7 @@ class SoundServer:
         self._asked = float("-inf")
         self._knows = False
 
-    def poll(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | ServerGone | None:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
@@ -163,7 +163,7 @@ class SoundServer:
             self.close()
         return None
 
-    def now(self) -> Routing | Gone | None:
+    def query(self) -> Routing | ServerGone | None:
         """Query and wait: for when there is no sound to miss."""
         self.close()
         self._question = self._pactl.start()
@@ -188,14 +188,14 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: _Listing) -> Routing | Gone | None:
+    def _read(self, question: _Listing) -> Routing | ServerGone | None:
         self._question = None
         if (listing := question.read()) is not None:
-            found = self._pactl.understood(listing, routing)
+            found = self._pactl.parse(listing, parse_routing)
             self._knows = self._knows or found is not None
             return found
         if self._knows:
-            return Gone.GONE
+            return ServerGone.GONE
         self._pactl.give_up()  # no server when the device was opened: the sound comes from elsewhere, and always will
         return None
 
@@ -211,7 +211,7 @@ class PlaybackSink:
 
     def is_gone(self) -> bool:
         """Whether the sink has vanished. A stream that a person moved while it existed stays there."""
-        found = self._played_into()
+        found = self._query_sink()
         if found is None:
             return False
         sink, sinks = found
@@ -222,13 +222,13 @@ class PlaybackSink:
 
     def leads_nowhere(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
-        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._played_into()
+        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
         return found is not None and found[0] == NULL_SINK
 
-    def _played_into(self) -> tuple[str | None, frozenset[str]] | None:
-        """As `played_into`; None without a server. A server that is gone ends the stream by itself."""
+    def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
+        """As `parse_sinks`; None without a server. A server that is gone ends the stream by itself."""
         listing = self._pactl.run(*_LIST)
-        self._found = None if listing is None else self._pactl.understood(listing, played_into)
+        self._found = None if listing is None else self._pactl.parse(listing, parse_sinks)
         self._asked_at = time.monotonic()
         return self._found
 
@@ -238,15 +238,15 @@ def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
 
     Only for comparison with an earlier call.
     """
-    return _devices("sinks", "playback", cards)
+    return _list_devices("sinks", "playback", cards)
 
 
 def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
     """The same for inputs."""
-    return _devices("sources", "capture", cards)
+    return _list_devices("sources", "capture", cards)
 
 
-def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
+def _list_devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
     listed = (_Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
     # A number and a name: what follows changes whenever one falls asleep.
     found = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
@@ -255,7 +255,7 @@ def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
     return found
 
 
-def routing(listing: bytes, process: int) -> Routing:
+def parse_routing(listing: bytes, process: int) -> Routing:
     """Parse the recording of `process` from `pactl -f json list`. Raises ValueError, KeyError or TypeError."""
     told = json.loads(listing)
     if not isinstance(told, dict) or "sources" not in told:
@@ -278,8 +278,8 @@ def routing(listing: bytes, process: int) -> Routing:
     )
 
 
-def played_into(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
-    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `routing`."""
+def parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
+    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `parse_routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
     stream = _stream_of_process(process, told["sink_inputs"])
@@ -291,6 +291,6 @@ def _stream_of_process(process: int, streams: list[Mapping[str, Any]]) -> Mappin
     return next(ours, None)
 
 
-def _environment() -> dict[str, str]:
+def _pactl_environment() -> dict[str, str]:
     # In some languages pactl writes numbers that JSON does not know.
     return {**os.environ, "LC_ALL": "C"}

@@ -306,7 +306,7 @@ def _which(wanted: str | int | None, chosen: int | None, found: list[InputDevice
 
 def _sources() -> list[str]:
     """The sound server's sources, without monitors."""
-    told = SoundServer().now()
+    told = SoundServer().query()
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 

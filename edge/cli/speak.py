@@ -63,7 +63,7 @@ async def _sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: 
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
-            pieces.append(await phrases(chosen, clients).sound(text, chosen.rate))
+            pieces.append(await phrases(chosen, clients).synthesise(text, chosen.rate))
         finally:
             await clients.aclose()
     return np.concatenate(pieces)

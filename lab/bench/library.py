@@ -30,7 +30,7 @@ import soxr
 
 from dockvoice_protocol.config import load
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
@@ -90,7 +90,7 @@ def _espeak(variant: str, text: str) -> Sound:
         voice = EspeakVoice(ESPEAK_PACE, variant)
         return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
 
-    return floats(asyncio.run(said())).astype(np.float64)
+    return to_floats(asyncio.run(said())).astype(np.float64)
 
 
 TRIED: Mapping[str, Callable[[str], Sound]] = {

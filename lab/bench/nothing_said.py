@@ -25,7 +25,7 @@ from random import Random
 import numpy as np
 
 from dockvoice_protocol.config import load
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
@@ -118,7 +118,7 @@ async def _said(texts: Sequence[str]) -> list[Sound]:
     for number, text in enumerate(texts):
         voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
         pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
-        said.append(floats(b"".join(pieces)).astype(np.float64))
+        said.append(to_floats(b"".join(pieces)).astype(np.float64))
     return said
 
 

@@ -25,7 +25,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Prompt, Say, Terms
-from edge.speak.synthesis import BREATHS_MS, Phrases
+from edge.speak.synthesis import BREATHS_MS, ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import loads
@@ -39,13 +39,15 @@ Entries = Sequence[Mapping[str, FieldValue]]
 
 async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
     """The duration of each readback, in any of its spoken units."""
-    phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
+    phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
     told = [
         phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
     ]
-    return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
+    return [
+        sum([len(await phrases.synthesise(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told
+    ]
 
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:

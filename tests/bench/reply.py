@@ -30,7 +30,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import earcon
-from edge.speak.synthesis import Phrases, Speaker
+from edge.speak.synthesis import ClauseCache, Speaker
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
 from tests.sound.earpiece import DEVICE, Earpiece, earpiece
@@ -64,7 +64,7 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
     left: list[float] = []
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
     await loudspeaker.open()
-    speaker = Speaker(loudspeaker, Phrases(EspeakVoice, language), Phrasing(form, language))
+    speaker = Speaker(loudspeaker, ClauseCache(EspeakVoice, language), Phrasing(form, language))
     replies, random = Replies(), Random(seed)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]

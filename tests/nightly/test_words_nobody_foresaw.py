@@ -16,7 +16,7 @@ import pytest
 
 from dockvoice_protocol.config import load
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
@@ -73,7 +73,7 @@ def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
 async def sounding(text: str, fields: Fields, voice: str) -> Sounding:
     pieces = [piece async for piece in EspeakVoice(PACE, voice).say(text, LANGUAGE, SAY_WITHIN_S)]
     around = (round(BEFORE_S * SAMPLE_RATE), round(AFTER_S * SAMPLE_RATE))
-    sound = np.pad(floats(b"".join(pieces)).astype(np.float64), around)
+    sound = np.pad(to_floats(b"".join(pieces)).astype(np.float64), around)
     clip = Clip(audio=Path(text), form="pallet-move", fields=fields, condition="clean", speaker=voice, text=text)
     return Sounding(clip, lambda: Spoken(sound, f"{text} {voice}"))
 

@@ -15,7 +15,7 @@ from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
-from edge.speak.mixer import Playing, Rank
+from edge.speak.mixer import Mixer, Rank
 
 Sound = NDArray[np.int16]
 FRAME = 320
@@ -36,7 +36,7 @@ class Leaking(Source):
     name: str = "microphone"
     live: bool = True
     now: float = 0.0
-    playing: Playing = field(default_factory=Playing)
+    playing: Mixer = field(default_factory=Mixer)
     own: EchoDetector = field(default_factory=EchoDetector)
     said_at: list[float] = field(default_factory=list)
     """When the operator began, each time."""
@@ -70,7 +70,7 @@ class Leaking(Source):
 
     def stop(self) -> None:
         self.stopped_at.append(self.now)
-        self.playing.hush()
+        self.playing.stop_speaking()
 
 
 def _slice(sound: NDArray[np.float64] | Sound, at: int) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ def anew(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> list[bool
         looked.append(portaudio.closed)
         portaudio.closed = False
 
-    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
     return looked
 
 
