@@ -35,7 +35,7 @@ _S16_LE = 2  # SND_PCM_FORMAT_S16_LE
 
 
 def portaudio() -> Any:
-    """The library. Raises Unavailable, with what to install, where it is missing."""
+    """Import sounddevice. Raises Unavailable, with what to install, where it or PortAudio is missing."""
     try:
         import sounddevice  # noqa: PLC0415 - needs a system library, which machines that only replay lack
     except ImportError:
@@ -82,10 +82,9 @@ def _close(stream: Any) -> None:
 
 
 def rescan_devices() -> bool:
-    """Restart PortAudio, which lists devices only at its start. Not while a stream is open.
+    """Restart PortAudio, which lists devices only when it starts; False while a stream is open.
 
-    Returns whether it did. Raises Unavailable where it does not start again; then no device can be opened in this
-    process.
+    Raises Unavailable where it does not start again; then no device can be opened in this process.
     """
     library = portaudio()
     with TURN:

@@ -56,13 +56,13 @@ class Routing:
 
 
 class ServerGone(Enum):
-    """The server does not answer any more."""
+    """The sound server does not answer any more."""
 
     GONE = auto()
 
 
 class _Listing:
-    """A running query. It writes to a file: a pipe would block a long answer without a reader."""
+    """A running `pactl` query. It writes to a file, since a full pipe would block it."""
 
     def __init__(self, program: str) -> None:
         """Raises OSError where no process can be started."""
@@ -80,19 +80,19 @@ class _Listing:
             raise
 
     def is_over(self, within_s: float) -> bool:
-        """Whether it has ended, or does before the timeout."""
+        """Whether the query has ended, or ends before the timeout."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(within_s)
         return self._process.returncode is not None
 
     def read(self) -> bytes | None:
-        """The answer after its end; None without one. To be read once."""
+        """The output of the ended query; None where it failed. Call once."""
         with self._answer:
             self._answer.seek(0)
             return self._answer.read() if self._process.returncode == 0 else None
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the query."""
         self._process.kill()
         self._process.wait()
         self._answer.close()
@@ -105,7 +105,7 @@ class _Pactl:
         self._program = shutil.which("pactl")
 
     def run(self, *words: str, complain: int = logging.DEBUG) -> bytes | None:
-        """Run it and return its output; None where it fails, which is logged at the level `complain`."""
+        """Run `pactl` and return its output; None where it fails, which is logged at level `complain`."""
         if self._program is None:
             return None
         try:
@@ -126,7 +126,7 @@ class _Pactl:
         return None
 
     def parse(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
-        """Parse an answer about this process. An unreadable one is logged once, and disables queries."""
+        """Parse an answer about this process; an unreadable one is logged, and disables further queries."""
         try:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
@@ -140,7 +140,7 @@ class _Pactl:
 
 
 class SoundServer:
-    """The server for a recording: the listening thread never waits, but polls for the answer.
+    """Polls the sound server for the recording's source, without blocking.
 
     Used by one thread; `close` ends a running query.
     """
@@ -164,7 +164,7 @@ class SoundServer:
         return None
 
     def query(self) -> Routing | ServerGone | None:
-        """Query and wait: for when there is no sound to miss."""
+        """Query and wait for the answer, for when no sound can be missed meanwhile."""
         self.close()
         self._question = self._pactl.start()
         if self._question is None:
@@ -201,7 +201,7 @@ class SoundServer:
 
 
 class PlaybackSink:
-    """The sink of a stream: made with it, and polled for its existence."""
+    """The sink that this process plays into."""
 
     def __init__(self) -> None:
         self._pactl = _Pactl()
@@ -226,7 +226,7 @@ class PlaybackSink:
         return found is not None and found[0] == NULL_SINK
 
     def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
-        """As `parse_sinks`; None without a server. A server that is gone ends the stream by itself."""
+        """The sink this process plays into, and all sinks; None without a server."""
         listing = self._pactl.run(*_LIST)
         self._found = None if listing is None else self._pactl.parse(listing, parse_sinks)
         self._asked_at = time.monotonic()
@@ -234,15 +234,12 @@ class PlaybackSink:
 
 
 def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The outputs known without opening any: cards, and the server's sinks.
-
-    Only for comparison with an earlier call.
-    """
+    """The outputs of ALSA and of the sound server, without opening any; to be compared with an earlier call."""
     return _list_devices("sinks", "playback", cards)
 
 
 def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The same for inputs."""
+    """The inputs of ALSA and of the sound server, to be compared with an earlier call."""
     return _list_devices("sources", "capture", cards)
 
 

@@ -83,7 +83,7 @@ class Loudspeaker:
             return self._playing.quiet
 
     def play_earcon(self, sound: Samples) -> int:
-        """Play an earcon at once; its number, 0 without a device."""
+        """Play an earcon at once; return its number, 0 without a device."""
         with self._lock:
             return self._playing.play_earcon(sound) if self.is_open else 0
 
@@ -93,27 +93,27 @@ class Loudspeaker:
             return self._playing.say(rank) if self.is_open else None
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """Add sound to a phrase; false where it was dropped."""
+        """Append sound to a phrase; False where it was dropped."""
         with self._lock:
             return self._playing.add(phrase, sound)
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase is complete."""
+        """Mark a phrase as complete: no more sound follows."""
         with self._lock:
             self._playing.end(phrase)
 
     def stop_speaking(self) -> bool:
-        """Stop all but priority phrases. Whether anything was cut off."""
+        """Stop and drop all but priority phrases; whether anything was cut off."""
         with self._lock:
             return self._playing.stop_speaking()
 
     def adjust_volume(self, steps: int) -> float:
-        """Steps louder, or softer where negative; the volume in dB."""
+        """Change the volume by `steps` of 3 dB; return it in dB."""
         with self._lock:
             return self._playing.adjust_volume(steps)
 
     async def until_quiet(self) -> None:
-        """Return when everything was handed to the device."""
+        """Wait until all sound was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
 
@@ -162,7 +162,7 @@ class Loudspeaker:
             logger.warning("speaker %s: takes sound again", _device_label(self._device))
 
     def _render_block(self, count: int, leaves_at: float) -> Samples:
-        """The next block, on PortAudio's thread."""
+        """Mix the next block, on PortAudio's thread, and report which phrases and earcons begin in it."""
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
@@ -174,7 +174,7 @@ class Loudspeaker:
 
 
 class _Stream:
-    """An opened device."""
+    """An open PortAudio output stream."""
 
     def __init__(self, rate: int, channels: int, block: Callable[[int, float], Samples]) -> None:
         self._rate = rate
@@ -188,7 +188,7 @@ class _Stream:
 
     @classmethod
     def open_device(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
-        """Open and start; raises PortAudio's errors."""
+        """Open the device and start playback. Raises PortAudio's errors."""
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
             demand_alsa_opens(library, found, playback=True)
@@ -216,7 +216,7 @@ class _Stream:
         close_stream(self._opened)
 
     def _on_playback(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
-        """PortAudio's callback: an exception would end the stream, and waiting would be audible."""
+        """PortAudio's callback: fills `out`. It must neither raise, which ends the stream, nor wait."""
         now = time.monotonic()
         self._taken_at = now
         sound = self._resampled_block(frames, now + max(0.0, clock.outputBufferDacTime - clock.currentTime))
@@ -264,10 +264,10 @@ AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or n
 
 
 class ReopenSchedule:
-    """Decides when to retry the speaker, from the outputs that exist."""
+    """Decides when to reopen the speaker, from changes of the outputs that exist."""
 
     def __init__(self, outputs: frozenset[str]) -> None:
-        """`outputs` are the outputs when PortAudio scanned."""
+        """`outputs` are those that existed when PortAudio scanned."""
         self._there = outputs
         self._changed = float("-inf")
         self._tried = float("-inf")
@@ -291,5 +291,5 @@ class ReopenSchedule:
         return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
 
     def note_rescan(self, now: float) -> None:
-        """PortAudio has scanned again."""
+        """PortAudio has scanned the outputs again."""
         self._blinked, self._new = now, frozenset()

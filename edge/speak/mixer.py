@@ -66,7 +66,7 @@ SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 
 @cache
 def earcon(which: Earcon) -> Samples:
-    """The sound, 16 kHz mono. Cached: do not write into it."""
+    """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
     wave = np.concatenate([_render_tone(tone) for tone in SCORES[which]])
     scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
@@ -150,7 +150,7 @@ class Mixer:
         return not (self._earcons or self._phrases)
 
     def play_earcon(self, sound: Samples) -> int:
-        """Play an earcon now, or after the current one; its number."""
+        """Queue an earcon behind the current ones; return its number."""
         if not self._earcons:
             self._voice_from = self.position + LEAD
         self._earcons.append((self._next_number(), sound))
@@ -171,7 +171,7 @@ class Mixer:
         return phrase
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """Add sound to a phrase; false where it was dropped."""
+        """Append sound to a phrase; False where it was dropped."""
         if phrase not in self._phrases:
             return False
         if len(sound):
@@ -179,13 +179,13 @@ class Mixer:
         return True
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase is complete."""
+        """Mark a phrase as complete: no more sound follows."""
         phrase.whole = True
         if not phrase.waiting:
             self._dequeue(phrase)
 
     def stop_speaking(self) -> bool:
-        """Stop and clear the queue, except for priority phrases. Whether anything was cut off."""
+        """Stop and drop all but priority phrases; whether anything was cut off."""
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
@@ -195,7 +195,7 @@ class Mixer:
         return bool(cut)
 
     def adjust_volume(self, steps: int) -> float:
-        """Steps louder, or softer where negative; the volume in dB."""
+        """Change the volume by `steps` of 3 dB; return it in dB."""
         self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
         return self.volume_db
 
@@ -213,7 +213,7 @@ class Mixer:
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
     def began(self) -> list[_Began]:
-        """What began since the last call."""
+        """The phrases and earcons that began since the last call, each with its first sample's position."""
         began, self._began = self._began, []
         return began
 

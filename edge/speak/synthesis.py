@@ -48,7 +48,7 @@ VoiceAtPace = Callable[[float], Voice]
 
 
 class ClauseCache:
-    """Sound of clauses in one language."""
+    """Synthesises clauses in one language, and caches their sound."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class ClauseCache:
         self._log_silence_once: str | None = None
 
     def cached(self, clause: str, pace: float) -> Samples | None:
-        """The cached sound of a clause."""
+        """The cached sound of a clause; None where it is not cached."""
         sound = self._remembered.get((clause, pace))
         if sound is not None:
             self._remembered.move_to_end((clause, pace))
         return sound
 
     async def synthesise(self, clause: str, pace: float) -> Samples:
-        """The sound of a clause. Raises Unavailable, or Misconfigured, where no voice works."""
+        """The sound of a clause, from the cache or a voice. Raises Unavailable or Misconfigured without one."""
         if (ready := self.cached(clause, pace)) is not None:
             return ready
         try:
@@ -146,7 +146,7 @@ QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 
 
 class Speaker:
-    """One voice for one operator. Used on the loop; `run` makes the missing sound."""
+    """Executes orders to speak: words them, synthesises the sound, and passes it to the loudspeaker."""
 
     def __init__(
         self, loudspeaker: Loudspeaker, phrases: ClauseCache | None, phrasing: Phrasing, pace: float = 1.0
@@ -162,7 +162,7 @@ class Speaker:
         self._unprepared = asyncio.Event()
 
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
-        """Execute an order. Returns at once."""
+        """Play an earcon, queue a phrase, stop speaking, or change volume or pace. Returns at once."""
         match order:
             case Sound(which):
                 self._loudspeaker.play_earcon(earcon(which))
@@ -174,16 +174,16 @@ class Speaker:
                 self._adjust_voice(what)
 
     def set_voice(self, phrases: ClauseCache | None, phrasing: Phrasing) -> None:
-        """Change voice and wording from now on; earlier orders keep theirs."""
+        """Use another voice and wording for later orders."""
         self._phrases, self._phrasing = phrases, phrasing
         self._unprepared.set()
 
     def queue_news(self, say: Say, sound: Sound | None = None) -> None:
-        """Say it at the next quiet moment, after its sound. When there are too many the oldest are dropped."""
+        """Queue an announcement, after its earcon, for the next quiet moment. The oldest of too many are dropped."""
         self._news.append((say, sound))
 
     async def run(self) -> None:
-        """Synthesise what is ordered, until cancelled."""
+        """Synthesise queued phrases until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._prepare_sounds())
             group.create_task(self._speak_news())

@@ -62,7 +62,7 @@ class EspeakVoice(Voice):
         self._load_library = _load_library()
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as one piece of sound. Raises Misconfigured for a language it does not speak, else as the port."""
+        """The text as one piece of sound. Raises Misconfigured for a language that espeak-ng does not speak."""
         pcm_pieces = language.replace("_", "-").split("-")[0].lower()
         if pcm_pieces not in LANGUAGES:
             known = ", ".join(LANGUAGES)
@@ -92,7 +92,7 @@ class _Library:
         self._turn = Lock()
 
     def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
-        """The text as PCM of our sample rate; empty for a text without a word."""
+        """Synthesise the text as PCM at 16 kHz; empty for a text without a word."""
         pieces: list[bytes] = []
         taken = _Callback(_make_collector(pieces))
         with self._turn:
@@ -164,7 +164,7 @@ class Connection(Protocol):
 
 
 def pcm_pieces(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
-    """Convert a reply of raw PCM with `rate` samples a second to pieces of 16 kHz.
+    """Split a reply of raw PCM at `rate` into pieces of PCM at 16 kHz.
 
     Raises Unavailable for any other content, which would be loud noise.
     """
@@ -215,9 +215,9 @@ class _CloudVoice(Voice):
 
 
 def azure_voice(connection: Connection, voice: str) -> Voice:
-    """One voice, for example `en-US-AvaMultilingualNeural`, which is bound to the languages that its name promises.
+    """A voice of Azure, for example `en-US-AvaMultilingualNeural`, bound to the languages that its name lists.
 
-    The connection's address is that of the region's text to speech: not the one that listens.
+    The connection's address is that of the region's text to speech, not of its speech to text.
     """
     headers = {
         "content-type": "application/ssml+xml",
@@ -240,7 +240,7 @@ def _to_ssml(text: str, language: str, voice: str) -> str:
 
 
 def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
-    """One voice, by the id ElevenLabs gives it, through one model, for example `eleven_flash_v2_5`.
+    """A voice of ElevenLabs by its id, through one model, for example `eleven_flash_v2_5`.
 
     The connection carries the key as `xi-api-key`.
     """
@@ -254,9 +254,9 @@ def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
 
 
 def openai_voice(connection: Connection, model: str, voice: str, path: str = "/v1/audio/speech") -> Voice:
-    """One voice of one model, for example `alloy` of `gpt-4o-mini-tts`. It speaks the language that the text is in.
+    """A voice of OpenAI's API, for example `alloy` of `gpt-4o-mini-tts`; it speaks the text's own language.
 
-    `path` is where the server speaks, from the connection's own address; on Azure it names the deployment.
+    `path` is relative to the connection's address; on Azure it names the deployment.
     """
 
     def ask(text: str, _: str) -> _Asked:

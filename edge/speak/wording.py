@@ -49,19 +49,19 @@ Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a sh
 
 @cache
 def prompts(language: str) -> Mapping[Prompt, str]:
-    """Every prompt in one of LANGUAGES; raises KeyError where its file lacks one."""
+    """The text of every prompt in a language of LANGUAGES. Raises KeyError where its file lacks one."""
     texts = table(language, "prompts")
     return MappingProxyType({prompt: texts[prompt.value] for prompt in Prompt})
 
 
 @cache
 def words_for_codes(part: str, language: str) -> Mapping[str, str]:
-    """The words for codes in one of LANGUAGES: `faults`, `mended`, `reasons`, and so on."""
+    """The words for codes (`faults`, `mended`, `reasons` and so on) in a language of LANGUAGES."""
     return MappingProxyType(table(language, "prompts")[part])
 
 
 class Readback:
-    """Reads entries of one form back in one language."""
+    """Words entries of one form for reading back, in one language."""
 
     def __init__(self, form: Form, language: str = "en") -> None:
         """Raises ValueError for a language that is none of LANGUAGES; with or without a region ("de-AT")."""
@@ -97,7 +97,7 @@ class Readback:
         return field.spoken.spelt and field.many is None and taken == [field]
 
     def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
-        """Whether a spelt value with a letter is unambiguous: "A 1 2" is no item."""
+        """Whether a spelt value with a letter cannot be taken for another field's: "A 1 2" is no item."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
@@ -110,7 +110,7 @@ class Readback:
         return self._field_clauses(self._form[name], {name: value}, _PLAIN)
 
     def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """A field as it is told beside the others of its entry, one of which may be its unit."""
+        """One field's clauses; another field of `fields` may be its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
             _alternative_wording(field, fields[field.name], self._language),
@@ -127,7 +127,7 @@ class Readback:
         return ", ".join(self._spoken_value(field, value) for value in told)
 
     def openings(self) -> tuple[str, ...]:
-        """The labels that stand alone: the first clause of most readbacks."""
+        """The labels that are clauses by themselves: the first clause of most readbacks."""
         spelt = (field for field in self._form.fields if field.spoken.spelt)
         clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
@@ -135,7 +135,7 @@ class Readback:
     def text(
         self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
-        """One field as a line of text: `15 units, 1 5`. What is `known` besides may be its unit."""
+        """One field as a line of text: `15 units, 1 5`. A field of `known` may be its unit."""
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
@@ -143,7 +143,7 @@ class Readback:
         return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
-        """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
+        """The entry as a line of text; `twice`: values that are easily misheard are given in two ways."""
         return ", ".join(
             self._text(field, fields) if twice else self._value_text(field, fields)
             for field in self._form.fields
@@ -153,7 +153,7 @@ class Readback:
     def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
         """The question for one field: the form's own, or its label.
 
-        `known` may change it: beside damaged goods it asks for the good ones.
+        A field of `known` may change it: after damaged goods it asks for the good ones.
         """
         field = self._form[name]
         if self._language.code == "en":
@@ -162,11 +162,11 @@ class Readback:
         return _question_beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
     def called(self, form: Form) -> str:
-        """The form's spoken name."""
+        """The form's name as it is spoken."""
         return self._capitalised(form.names(self._language.code)[0])
 
     def describe_unusual(self, name: str, value: FieldValue) -> str:
-        """What is unusual about a value: `Only 2 digits`."""
+        """Words for what is unusual about a value: `Only 2 digits`."""
         field, names = self._form[name], words_for_codes("odd", self._language.code)
         side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
@@ -175,7 +175,7 @@ class Readback:
         return names["one" if one else f"{side}_{kind}"].format(count=len(value))
 
     def describe_impossible(self, name: str, value: FieldValue) -> str:
-        """Why a value is impossible: `Number too short`."""
+        """Words for why a value is impossible: `Number too short`."""
         field, names = self._form[name], words_for_codes("wrong", self._language.code)
         side = _side_of_limits(value, *field.limits)
         if side != "other" and isinstance(value, str):
@@ -188,14 +188,14 @@ class Readback:
         return self._capitalised(labels[0] if labels else field.title)
 
     def _capitalised(self, noun: str) -> str:
-        """Forms have lower-case words; on a screen German nouns need their capitals."""
+        """Title case for German nouns, which forms hold in lower case; other languages unchanged."""
         return noun.title() if self._language.code == "de" else noun
 
     def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         return " ".join(self._value_clauses(field, fields, terms))
 
     def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
+        """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
         said = terms.units.get(field.name, {}).get(value)
@@ -213,16 +213,15 @@ class Readback:
         return kind_of(field).read_back(value, field, self._language, self)
 
     def unit(self, field: FormField, code: str) -> str:
-        """What is counted in a unit, for several: `cases`."""
+        """A unit's name in the plural: `cases`."""
         return self._form[str(field.unit_of)].unit(0, code, self._language.code)
 
     def spelt(self, value: str) -> str:
-        """Character by character; its letters as code words, if one of them sounds like others, or like a nought.
+        """Spell a value; all its letters as code words if one sounds like another letter or a nought.
 
-        Then all of them: who hears letters and code words by turns takes the words for something else. A code word that
-        stands for the only letter is said to explain it, where languages spell with the names of towns: what goes to
-        dock Barcelona goes to Barcelona. A separator is a short breath: the dash of A-12-03 is not said, and would be
-        taken for a minus.
+        Letters and code words are not mixed, which would sound like something else. The code word of an only letter is
+        said as an explanation, since languages spell with the names of towns, and docks are named after towns. A
+        separator becomes a comma: a spoken dash would be taken for a minus.
         """
         letters = [one for one in value if one.isalpha()]
         if not _CODED.isdisjoint(letters):
@@ -265,7 +264,7 @@ def _is_signed(field: FormField) -> bool:
 
 
 def _side_of_limits(value: FieldValue, least: float, most: float) -> str:
-    """Whether a number, or the length of a text, is `low` or `high` for these limits; `other`: neither."""
+    """`low` or `high` where a number, or the length of a text, is beyond the limits; else `other`."""
     size = len(value) if isinstance(value, str | tuple) else value
     return "low" if size < least else "high" if size > most else "other"
 
@@ -281,13 +280,13 @@ def _example_fields(form: Form) -> Iterator[tuple[str, FieldValue]]:
 
 
 def _unit_as_said(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
-    """The unit that was said, for so many; None where it is none of the form's own words: "each", "pcs"."""
+    """The form's own unit that the operator said, in the number of `value`; None for other words: "each", "pcs"."""
     pair = next((pair for pair in units.items() if said in {fold(one) for one in pair}), None)
     return None if pair is None else pair[value == 1]
 
 
 def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
-    """The first unit of a language; for one thing, the form of that word without its ending, if there is one."""
+    """The first unit of a language; for a count of 1 a shorter form of that word, if there is one."""
     if value != 1:
         return units[0]
     shorter = (unit for unit in units if unit != units[0] and units[0].startswith(unit))
@@ -295,9 +294,9 @@ def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
 
 
 def _alternative_wording(field: FormField, value: FieldValue, language: Language) -> str | None:
-    """The value in another way, where it is easily taken for another one.
+    """The number digit by digit where it is easily misheard, such as 15 and 50; else None.
 
-    Not a temperature: those of a dock are all alike, and one that is not is asked about. Said twice it only tires.
+    None for temperatures, which are confirmed where they are unusual.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
@@ -314,9 +313,9 @@ def _easily_misheard(number: str, language: str) -> bool:
 
 
 def _code_word(letter: str, language: Language) -> str:
-    """The word that stands for a letter: that of the language's own alphabet, else the international one.
+    """The code word of a letter in the language's own alphabet, else the international one.
 
-    In English that is the international one, and what else is said there is only listened for.
+    In English the international one; other code words are understood, but not spoken.
     """
     if language.code == "en":
         return NATO[letter.lower()]
@@ -342,15 +341,14 @@ _BRIEF = frozenset(
 _ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 _LONG_NUMBER = 8
-"""From so many characters on only the end of a number is told where two are offered: nobody keeps eighteen digits in
-mind, twice."""
+"""Numbers of so many characters are shortened to their end where two are offered."""
 
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
 class Phrasing:
-    """Words orders to speak, for the form that is filled and in one language."""
+    """Words orders to speak as clauses, for the active form and in one language."""
 
     def __init__(self, form: Form, language: str = "en", others: Mapping[str, Form] = {}) -> None:
         """`others` are further forms that may be mentioned. Raises ValueError for an unsupported language."""
@@ -372,7 +370,7 @@ class Phrasing:
         return " ".join(self.clauses(say))
 
     def constant_clauses(self) -> tuple[str, ...]:
-        """The clauses with which replies begin, whatever was dictated, and those that never change."""
+        """Clauses to cache in advance: those with which replies begin, and those without slots."""
         whole = {text for text in self._texts.values() if not _SLOT.search(text)}
         opening = {
             before for text in self._texts.values() if (before := _SLOT.split(text)[0].strip()) and before[-1] in ",:"
@@ -392,7 +390,7 @@ class Phrasing:
         return Readback(self._forms[say.form], self.readback.language)
 
     def _split_parts(self, say: Say) -> Iterator[tuple[str, bool]]:
-        """Texts, each with whether a clause begins with it."""
+        """The prompt's texts and slots in order, each with whether a clause begins with it."""
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
             say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
@@ -407,7 +405,7 @@ class Phrasing:
                 yield self._slot_text(part, say), False
 
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
-        """What is told; of what is wrong with a thing, such as "wet", with the thing itself."""
+        """The order's fields; a question about an exception, such as "wet", also has the identifier."""
         named = [name for name in self._form.identifies if name in say.known]
         if say.prompt not in CONFIRMING or not named:
             return say.fields
@@ -421,7 +419,7 @@ class Phrasing:
         return told[:LONGEST_SLOT]
 
     def _resolve_slot(self, name: str, say: Say) -> str | None:
-        """What the form and the language give a slot; else what the order has for it."""
+        """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
         match name:
             case "example":
                 return self.readback.line(dict(_example_fields(self._form)), twice=False)
@@ -444,7 +442,7 @@ class Phrasing:
                 return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
 
     def _field_slot(self, name: str, say: Say) -> str | None:
-        """What is said of the one field that is told, or asked for."""
+        """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
         reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
             case "odd" | "wrong" if told is not None:
@@ -464,7 +462,7 @@ class Phrasing:
         return told[:1].upper() + told[1:] if slot[0].isupper() else told
 
     def _distinguishing_end(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
-        """What tells a long number from the other that is offered: its end, from where they differ."""
+        """The end of a long number from where it differs from `other`; another value unchanged."""
         if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
             return value
         if len(value) < _LONG_NUMBER:
@@ -482,7 +480,7 @@ def _called(code: str, names: Mapping[str, str]) -> str:
 
 
 def _join_clauses(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
-    """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
+    """Join texts, and split them into clauses: at each flagged text, and after commas and stops."""
     open_clause = ""
     for text, begins in parts:
         if begins and _WORD.search(open_clause):
