@@ -193,9 +193,9 @@ class ClipDelivery:
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
             return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
         if isinstance(step, OfferClip):
-            found, number = journal.clips.whole(utterance_id), None
+            found, number = journal.clips.read_whole(utterance_id), None
         else:
-            found, number = journal.clips.piece(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
+            found, number = journal.clips.read_part(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
         match found:
             case RecordingBytes(sha256, size) if number is None:
                 return ClipOffered(utterance_id, sha256, size, chunks_of(size))

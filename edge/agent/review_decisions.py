@@ -116,7 +116,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
 
 def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do `work` and mark its decision as not yet announced, in one transaction."""
-    with journal.orders.at_once():
+    with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
     return done

@@ -22,7 +22,7 @@ from dockvoice_protocol.terminal.plain_text import printable
 from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.cli.options import AsJson, Config, State, login, settings
 from edge.keep import device_key
-from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
+from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
 from edge.keep.bundle import event_ids_of_trailer, export
 from edge.keep.codec import now
 from edge.keep.journal import Journal
@@ -181,7 +181,7 @@ def _audit_export(
         line(f"{bundled.erased} left out: they were erased")
 
 
-def _event(trail: AuditTrail, event_id: str) -> Trailed:
+def _event(trail: AuditTrail, event_id: str) -> TrailEvent:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")

@@ -69,7 +69,7 @@ class TranscriberSettings(Prices):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_service_keys(self) -> Self:
         if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
         if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
@@ -215,7 +215,7 @@ class ClientSettings(Section):
         return self.key_header or _SERVICES[self.kind].header
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_service_keys(self) -> Self:
         service = _SERVICES[self.kind]
         if self.url is None and service.address is None:
             raise ValueError(f"url is not set; a client of kind {self.kind} needs the address of your own service")
@@ -225,11 +225,11 @@ class ClientSettings(Section):
             raise ValueError("vertex needs project and region: every path names them")
         if sum(source is not None for source in (self.key, self.token_file, self.token_command)) > 1:
             raise ValueError("key, token_file and token_command exclude one another; give one of them")
-        self._refuse_what_lies_open()
-        self._refuse_what_lies_abroad()
+        self._refuse_cleartext_key()
+        self._refuse_outside_eu()
         return self
 
-    def _refuse_what_lies_open(self) -> None:
+    def _refuse_cleartext_key(self) -> None:
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and self.kind is not ClientKind.SELF_HOSTED and parts.hostname not in _LOOPBACK:
             raise ValueError(
@@ -238,7 +238,7 @@ class ClientSettings(Section):
         if parts.username or parts.password:
             raise ValueError("url carries a user or a password; give the key as key")
 
-    def _refuse_what_lies_abroad(self) -> None:
+    def _refuse_outside_eu(self) -> None:
         if self.residency != "eu":
             return
         host = str(urlsplit(self.base_url).hostname)
@@ -389,7 +389,7 @@ class Understand(Section):
     )
 
     @model_validator(mode="after")
-    def _seated(self) -> Self:
+    def _check_mode(self) -> Self:
         """Every mode needs its interpreters, and the second opinion must be another one."""
         if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")

@@ -71,7 +71,7 @@ class Workdays(Section):
     )
 
     @model_validator(mode="after")
-    def _in_a_zone(self) -> Self:
+    def _require_zone(self) -> Self:
         if self.zone is None and (self.shifts or self.begins != "00:00"):
             raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
         if len(set(self.shifts.values())) < len(self.shifts):
@@ -106,7 +106,7 @@ class Keep(Section):
     )
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.alarm_free_mb <= self.stop_free_mb:
             raise ValueError("alarm_free_mb is not more than stop_free_mb: the alarm must come before recording stops")
         return self
@@ -132,12 +132,12 @@ class Forms(Section):
     catalogue: Place | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
 
 
-def _numbered(device: object) -> object:
+def _device_number(device: object) -> object:
     # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
     return int(device) if isinstance(device, str) and device.isdecimal() else device
 
 
-SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_numbered)]
+SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_device_number)]
 """Sounddevice's name or number of a device; None is its default."""
 
 
@@ -203,7 +203,7 @@ class Hear(Section):
     endpoint: Endpoint = Endpoint()
 
     @model_validator(mode="after")
-    def _has_a_phrase(self) -> Self:
+    def _require_wake_phrase(self) -> Self:
         if self.mode is ListeningMode.WAKE_PHRASE and self.wake_phrase is None:
             raise ValueError("mode is wake-phrase, but wake_phrase is not set; choose two words or more")
         return self
@@ -261,7 +261,7 @@ class Speak(Section):
     speaker: str | None = Field(None, description="the service's voice, by the service's own name or id")
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_voice(self) -> Self:
         needed = {
             VoiceKind.ESPEAK: (),
             VoiceKind.OPENAI: ("client", "model", "speaker"),
@@ -339,7 +339,7 @@ class Deliver(Section):
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
-    def _settles_on_a_word(self) -> Self:
+    def _require_receipts_key(self) -> Self:
         if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '

@@ -60,17 +60,21 @@ class Settings(Layered):
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
-            yield from _unknown(("understand", seat), taken_by, understand.interpreters)
-        yield from _no_cascade(understand)
-        yield from _unknown(("speak", "client"), self.speak.client, understand.clients)
+            yield from _check_reference(("understand", seat), taken_by, understand.interpreters)
+        yield from _check_cascade(understand)
+        yield from _check_reference(("speak", "client"), self.speak.client, understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
-            yield from _unknown((*here, "client"), interpreter.client, understand.clients)
-            yield from _unknown((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
+            yield from _check_reference((*here, "client"), interpreter.client, understand.clients)
+            yield from _check_reference((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
             yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.missing)
-            yield from _of_another_kind((*here, "kind"), interpreter, understand.clients.get(interpreter.client or ""))
+            yield from _check_client_kind(
+                (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
+            )
         for name, transcriber in understand.transcribers.items():
-            yield from _unknown(("understand", "transcribers", name, "client"), transcriber.client, understand.clients)
+            yield from _check_reference(
+                ("understand", "transcribers", name, "client"), transcriber.client, understand.clients
+            )
 
     @property
     def state(self) -> Path:
@@ -107,7 +111,7 @@ class Settings(Layered):
         return self.forms.catalogue or shipped("config") / "catalogue"
 
 
-def _no_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
+def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode cascade where what is asked first is none."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
@@ -117,7 +121,7 @@ def _no_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
         yield ("understand", "first"), told
 
 
-def _of_another_kind(
+def _check_client_kind(
     key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
 ) -> Iterator[tuple[Key, str]]:
     """The fault of an audio model that is asked in another way than its client's service understands."""
@@ -129,7 +133,7 @@ def _of_another_kind(
         )
 
 
-def _unknown(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+def _check_reference(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
     """The fault of a key that names a table which is not there. The key is called as one of the tables is."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"

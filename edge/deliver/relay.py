@@ -31,7 +31,7 @@ _MOST_REOPENING_DOUBLINGS = 8
 """An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""
 
 
-class RecoveryStep(Enum):
+class _RecoveryStep(Enum):
     """What to do next."""
 
     NOTHING = auto()  # Pending events are retried after their back-off.
@@ -40,7 +40,7 @@ class RecoveryStep(Enum):
     REOPEN = auto()  # Make all from the expected number on pending again.
 
 
-class GapRecovery:
+class _GapRecovery:
     """Handles the inventory's gaps. Times are monotonic seconds."""
 
     def __init__(self, receipt_timeout_s: float) -> None:
@@ -66,32 +66,32 @@ class GapRecovery:
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
+    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
         """The step for `answer`; `owed` are the first pending numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         if expected in owed:
             return self._step_for_lost_in_transit(expected)
         return self._step_for_lost_by_inventory(expected, max(owed), now)
 
-    def _step_for_lost_in_transit(self, expected: int) -> RecoveryStep:
+    def _step_for_lost_in_transit(self, expected: int) -> _RecoveryStep:
         if expected <= self._sent_again_from:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         self._sent_again_from = expected
-        return RecoveryStep.SEND_AGAIN
+        return _RecoveryStep.SEND_AGAIN
 
-    def _step_for_lost_by_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
+    def _step_for_lost_by_inventory(self, expected: int, last: int, now: float) -> _RecoveryStep:
         if self._doubted_at is None:
             self._doubted_at = now
-            return RecoveryStep.ASK
+            return _RecoveryStep.ASK
         if now - self._doubted_at < self.wait_s:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         self._doubted_at = None
         self._sent_again_from = expected
         self._reopenings += 1
         self._useful_from = last
-        return RecoveryStep.REOPEN
+        return _RecoveryStep.REOPEN
 
 
 _MOST_DOUBLINGS = 3
@@ -240,7 +240,7 @@ class Relay:
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
         self._drained = False  # Whether the journal has offered all of its rows.
-        self._catching_up = GapRecovery(settings.receipt_timeout_s)
+        self._catching_up = _GapRecovery(settings.receipt_timeout_s)
         self._refusals = _Refusals()
 
     @property
@@ -320,20 +320,20 @@ class Relay:
         """The inventory lacks an earlier event. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
-            case RecoveryStep.SEND_AGAIN:
+            case _RecoveryStep.SEND_AGAIN:
                 for sequence, debt in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
                     if sequence >= answer.expected and not debt.refusals:
                         debt.due, debt.attempts, debt.taken = now, 0, 0
                 return self.tick(now)
-            case RecoveryStep.ASK:
+            case _RecoveryStep.ASK:
                 oldest = owed[min(owed)]
                 oldest.due = min(oldest.due, now + self._catching_up.wait_s)
                 return []
-            case RecoveryStep.REOPEN:
+            case _RecoveryStep.REOPEN:
                 self._clear_schedule()
                 return [Reopen(answer.expected), WantRows(self._window)]
-            case RecoveryStep.NOTHING:
+            case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
                 if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
                     return []

@@ -68,12 +68,12 @@ class DialogueRecord:
             act = Act(row["act"])
             if act is Act.CANCEL or row["reading"] is None:
                 return None
-            return _entry(row)
+            return _parse_last_entry(row)
         return None
 
     def entries(self, limit: int) -> list[LastEntry]:
         """The latest entries, cancellations too, the oldest first."""
-        return [_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
+        return [_parse_last_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
     def refused_chain(self, event_id: str) -> dict[str, str | None]:
         """The refused events among this event and those it replaces, each with the event that it replaces."""
@@ -93,14 +93,14 @@ class DialogueRecord:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
-    def forget(self, utterance_id: str) -> None:
+    def clear_draft(self, utterance_id: str) -> None:
         """Clear the draft that this utterance began. Call inside the decision's transaction."""
         self._db.execute(
             "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
         )
 
 
-def _entry(row: Row) -> LastEntry:
+def _parse_last_entry(row: Row) -> LastEntry:
     """From a row of `_LAST` or `_LATEST`."""
     reading = reading_of(json.loads(row["reading"]))
     draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])

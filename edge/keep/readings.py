@@ -168,12 +168,12 @@ class ModelReadings:
     def standing(self, since: datetime) -> Iterator[StandingRecord]:
         """The entries since then that stand, the oldest first, with all their readings."""
         for row in self._db.rows(_STANDING, to_time(since)):
-            said = tuple(self._saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
+            said = tuple(self._past_saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
             at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
             own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
             yield StandingRecord(recorded_at=at, fields=fields, said=said, **own)
 
-    def _saying(self, utterance_id: str) -> PastSaying:
+    def _past_saying(self, utterance_id: str) -> PastSaying:
         rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = rows[0]["reading"] if rows else None
         read = None if stored is None else reading_of(json.loads(stored))
@@ -264,10 +264,10 @@ class ModelReadings:
                 return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("deferred, and cannot be read any more: %s", fault)
-                self.reviewed(row["utterance_id"], None, _RECORDING_LOST)
+                self.send_to_review(row["utterance_id"], None, _RECORDING_LOST)
         return None
 
-    def reviewed(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
+    def send_to_review(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
         """Send a deferred utterance to review, with what a model made of it; false where it waits no more.
 
         A verdict to ignore it ends the matter: there is nothing for anybody to look at.

@@ -61,7 +61,7 @@ class Orders:
             yield
             self._end(signature)
 
-    def at_once(self) -> AbstractContextManager[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """One transaction."""
         return self._db.writing()
 
@@ -118,7 +118,7 @@ class SignedLists:
         The caller has verified the signature.
         """
         with self._db.writing():
-            for row in self._db.rows(f"SELECT version, body {self._its}", site, place):
+            for row in self._db.rows(f"SELECT version, body {self._where_place}", site, place):
                 if version <= row["version"]:
                     known = version == row["version"] and row["body"] in {None, body}
                     return ListResult.KNOWN if known else ListResult.OLD
@@ -136,7 +136,7 @@ class SignedLists:
 
     def is_known(self, site: str, place: str, body: str) -> bool:
         """Whether the stored list is identical: then it need not be verified or written."""
-        return bool(self._db.rows(f"SELECT 1 {self._its} AND body = ?", site, place, body))
+        return bool(self._db.rows(f"SELECT 1 {self._where_place} AND body = ?", site, place, body))
 
     def bodies(self, site: str) -> list[tuple[str, str]]:
         """The lists of a site with their places."""
@@ -144,7 +144,7 @@ class SignedLists:
         return [(row["place"], row["body"]) for row in self._db.rows(query, site)]
 
     @property
-    def _its(self) -> str:
+    def _where_place(self) -> str:
         return f"FROM {self._table} WHERE site = ? AND place = ?"
 
 
@@ -238,7 +238,7 @@ class Clips:
             row = {name: getattr(asked, name) for name in ("request", "utterance_id", "who", "reason", "asked_at")}
             self._db.insert("clip_requests", {**row, "taken_at": now(), "body": asked.body})
             if asked.sound:
-                self._owe(asked.utterance_id, asked.audio_sha256)
+                self._make_pending(asked.utterance_id, asked.audio_sha256)
         return True
 
     def owe_unclear(self) -> None:
@@ -246,7 +246,7 @@ class Clips:
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
                 for row in found:
-                    self._owe(row["utterance_id"], row["audio_sha256"])
+                    self._make_pending(row["utterance_id"], row["audio_sha256"])
 
     def due(self, limit: int) -> list[str]:
         """The utterances whose sound is pending, in the order of the requests."""
@@ -257,30 +257,30 @@ class Clips:
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
-    def whole(self, utterance_id: str) -> RecordingBytes | str:
+    def read_whole(self, utterance_id: str) -> RecordingBytes | str:
         """The whole recording, verified by its hash; else why there is none."""
-        row = self._row(utterance_id)
-        return row if isinstance(row, str) else self._read(row, 0, -1, check=True)
+        row = self._recording_row(utterance_id)
+        return row if isinstance(row, str) else self._read_bytes(row, 0, -1, check=True)
 
-    def piece(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
-        """A part of the recording, unless it was removed meanwhile; else why not. `whole` has verified the file."""
-        row = self._row(utterance_id)
-        return row if isinstance(row, str) else self._read(row, offset, size, check=False)
+    def read_part(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
+        """A part of the recording, unless it was removed meanwhile; else why not. `read_whole` has verified the file."""
+        row = self._recording_row(utterance_id)
+        return row if isinstance(row, str) else self._read_bytes(row, offset, size, check=False)
 
-    def listened(self, operator: str | None) -> _Listened | None:
+    def latest_listener(self, operator: str | None) -> _Listened | None:
         """The latest listener to this operator; to any operator, where None is given."""
         for row in self._db.rows(_LISTENED, *[operator or ""] * 3):
             return _Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
         return None
 
-    def _owe(self, utterance_id: str, audio_sha256: str) -> None:
+    def _make_pending(self, utterance_id: str, audio_sha256: str) -> None:
         self._db.execute(
             "INSERT INTO clips (utterance_id, audio_sha256, opened_at) VALUES (?, ?, ?) ON CONFLICT (utterance_id) "
             "DO UPDATE SET audio_sha256 = excluded.audio_sha256, opened_at = excluded.opened_at, closed = NULL",
             [utterance_id, audio_sha256, now()],
         )
 
-    def _row(self, utterance_id: str) -> Row | str:
+    def _recording_row(self, utterance_id: str) -> Row | str:
         for row in self._db.rows(_RECORDING, utterance_id):
             # The inventory cannot know the hash of a recording that was never published.
             if row["audio_sha256"] != row["named"]:
@@ -290,7 +290,7 @@ class Clips:
             return row
         return _UNKNOWN
 
-    def _read(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
+    def _read_bytes(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
         path: Path = self._directory / row["audio_path"]
         try:
             with path.open("rb") as file:

@@ -188,7 +188,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert stage.store.clips.load_clip(sound) is None
         with pytest.raises(NoSound, match="nobody has asked"):
             load_sound(stage.store.clips, stage.folder, sound)
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None
         assert stage.ask(sound).state is ClipState.ASKED
         stage.is_(ClipState.HERE, sound)
         assert stage.heard_whole(sound)
@@ -204,10 +204,10 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
             ("ben", "the driver says eleven"),
             ("ana", WHY),
         ]
-        told = stage.desk.now(lambda journal: journal.clips.listened("op-17"))
+        told = stage.desk.now(lambda journal: journal.clips.latest_listener("op-17"))
         assert told is not None
         assert (told.who, told.reason, told.times) == ("ben", "the driver says eleven", 2)
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-18")) is None
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-18")) is None
         assert len(stage.wire.numbers) == clip.chunks, "it was sent twice"
 
     while_running(stage.device(), work)
@@ -241,7 +241,7 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         gone = {"state": "gone", "reason": "unknown"}
         until(lambda: any(gone.items() <= one.items() for one in stage.wire.of(TOPICS.clips)), "not answered")
         assert stage.wire.numbers == []
-        unheard = lambda: stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None  # noqa: E731
+        unheard = lambda: stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None  # noqa: E731
         until(unheard, "somebody is said to have heard what was never sent")
 
     def told(word: str) -> None:
@@ -363,7 +363,7 @@ def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
             stage.is_(ClipState.GONE, sound)
             assert stage.clip(sound).why == why
         until(lambda: stage.desk.now(lambda journal: journal.clips.due(9)) == [], "still owed")
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None, "nobody heard anything"
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None, "nobody heard anything"
 
     device = stage.device()
     while_running(device, work)

@@ -92,7 +92,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
     assert [one.operator for one in journal.shifts.spans(10)] == ["other"]
-    assert journal.clips.listened(None) is None
+    assert journal.clips.latest_listener(None) is None
     assert journal.clips.due(9) == []
     assert recordings(tmp_path) == 2
     report = audit.verify(journal.trail)
