@@ -20,7 +20,7 @@ from dockvoice_protocol.languages import LANGUAGES, OWN
 
 
 class PolicyName(StrEnum):
-    """How the site weighs questions against errors."""
+    """How a site trades questions against errors."""
 
     STRICT = "strict"
     BALANCED = "balanced"
@@ -28,7 +28,7 @@ class PolicyName(StrEnum):
 
 
 class Agree(Section):
-    """What it takes to be sure."""
+    """Settings of the dialogue: when an entry is sure enough, timeouts, operators."""
 
     policy: PolicyName = Field(PolicyName.BALANCED, description="how questions weigh against errors")
     minimum_confidence: float | None = Field(
@@ -80,7 +80,7 @@ class Workdays(Section):
 
 
 class Keep(Section):
-    """The journal's disk. 1 MB is 1,000,000 bytes."""
+    """Limits of the journal's disk space and of retention. 1 MB is 1,000,000 bytes."""
 
     budget_mb: float = Field(
         4000, ge=1, le=1_000_000, description="all recordings together; beyond it settled ones are removed, MB"
@@ -124,7 +124,7 @@ TableName = Annotated[str, AfterValidator(_table_name)]
 
 
 class Forms(Section):
-    """What may be said."""
+    """The forms and catalogues that are used."""
 
     active: Name = Field("pallet-move", description="the form operators fill, or begin with")
     at_hand: tuple[Name, ...] = Field((), description="the forms that operators may switch between")
@@ -210,7 +210,7 @@ class Hear(Section):
 
 
 class Scan(Section):
-    """A scanner beside the microphone."""
+    """A barcode scanner that types what it reads."""
 
     device: Place | None = Field(None, description="the scanner's input device; unset: there is none")
     layout: Literal["us"] = Field("us", description="the keyboard that the scanner is set to be")
@@ -222,7 +222,7 @@ class Scan(Section):
 
 
 class VoiceKind(StrEnum):
-    """Who speaks: espeak-ng on the device, or a service."""
+    """The speech synthesiser: espeak-ng on the device, or a vendor."""
 
     ESPEAK = "espeak"
     OPENAI = "openai"
@@ -276,7 +276,7 @@ class Speak(Section):
 
 
 class Watch(Section):
-    """The agent's own health."""
+    """Thresholds for faults of the microphone, and the command that is run at a fault."""
 
     stall_s: float = Field(
         30, ge=1, le=600, description="a microphone that gives no sound for this long ends the agent, seconds"
@@ -293,7 +293,7 @@ class Watch(Section):
 
 
 class SettleBy(StrEnum):
-    """What ends the debt of an outbox row."""
+    """What settles an event of the outbox."""
 
     RECEIPT = "receipt"
     BROKER = "broker"
@@ -308,11 +308,11 @@ class ClipPolicy(StrEnum):
 
 
 _FLOORED = r"^(roster|expected|catalogue/.+)$"
-"""Of what a lowest version may be said: under another name it would hold for nothing."""
+"""The names that `floors` may have."""
 
 
 class Deliver(Section):
-    """The way to the inventory."""
+    """Settings for delivery to the inventory."""
 
     prefix: Prefix = Field("dockvoice", description="first level(s) of every topic")
     settle: SettleBy = Field(
@@ -335,7 +335,7 @@ class Deliver(Section):
     mqtt: Mqtt = Mqtt()
 
     def floor(self, name: str) -> int:
-        """The lowest version that is taken of what `floors` calls so."""
+        """The lowest accepted version of `roster`, `expected` or `catalogue/KIND`, from `floors`; 0 without one."""
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak,
 
 
 class Settings(Layered):
-    """Everything the agent can be told."""
+    """All settings of the agent."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_")
 
@@ -56,7 +56,7 @@ class Settings(Layered):
     )
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
-        """References to clients, interpreters and transcribers that are not configured."""
+        """References to clients, interpreters and transcribers that do not exist or do not fit."""
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
@@ -78,17 +78,17 @@ class Settings(Layered):
 
     @property
     def state(self) -> Path:
-        """Where the journal and the recordings are kept."""
+        """The directory of the journal and the recordings."""
         return self.state_directory or state_place(self.unit_state)
 
     @property
     def models(self) -> Path:
-        """Where the weights of recognisers are kept."""
+        """The directory of the recognisers' weights."""
         return self.understand.models_directory or self.cache / "models"
 
     @property
     def cache(self) -> Path:
-        """Where things are kept that can be fetched or made again."""
+        """The directory for files that can be downloaded or made again."""
         if given := os.environ.get("CACHE_DIRECTORY"):
             return Path(given.split(":")[0])
         if self.unit_cache:
@@ -102,17 +102,17 @@ class Settings(Layered):
 
     @property
     def forms_directory(self) -> Path:
-        """Where the form files are."""
+        """The directory of the form files."""
         return self.forms.directory or shipped("schemas") / "forms"
 
     @property
     def catalogue_directory(self) -> Path:
-        """Where the catalogue files are."""
+        """The directory of the catalogue files."""
         return self.forms.catalogue or shipped("config") / "catalogue"
 
 
 def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
-    """The fault of mode cascade where what is asked first is none."""
+    """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
         told = (
@@ -124,7 +124,7 @@ def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
 def _check_client_kind(
     key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
 ) -> Iterator[tuple[Key, str]]:
-    """The fault of an audio model that is asked in another way than its client's service understands."""
+    """The fault of an audio model whose kind does not fit its client's API."""
     google = {InterpreterKind.GEMINI: True, InterpreterKind.CHAT_AUDIO: False}.get(interpreter.kind)
     if client is not None and google is not None and google != (client.kind in GOOGLE_WIRE):
         yield (
@@ -134,7 +134,7 @@ def _check_client_kind(
 
 
 def _check_reference(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
-    """The fault of a key that names a table which is not there. The key is called as one of the tables is."""
+    """The fault of a key that names a table which does not exist. The key is called like one table."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"
         yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"

@@ -70,7 +70,7 @@ _PAGE = 1000  # Rows read at a time: some megabytes.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailEvent(Chained):
-    """One event of the audit trail, with everything that an audit verifies."""
+    """An event of the audit trail with all rows that an audit compares it with."""
 
     event_id: str
     body: str = field(repr=False)  # The event as published, byte for byte.
@@ -88,7 +88,7 @@ class AuditTrail:
 
     @property
     def forgotten(self) -> int:
-        """The last number whose entry was removed to make room; 0 without any."""
+        """The highest sequence whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
     def events(self, after: int = 0) -> Iterator[TrailEvent]:
@@ -107,7 +107,7 @@ class AuditTrail:
         return _parse_trailed(found[0]) if found else None
 
     def link(self, sequence: int) -> str | None:
-        """The link of the event of this number; None where it is not here."""
+        """The link of the event with this sequence; None where it is not in the journal."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
 
@@ -148,7 +148,7 @@ class AuditTrail:
         return verify_reviews(self._db, keys)
 
     def recording_path(self, audio_path: str) -> Path:
-        """The path of this recording: on a full disk it may stay among the new ones until the next start."""
+        """The path of a recording: in its final place, or among the new ones until the next start."""
         path = self.directory / audio_path
         new = self.directory / EVIDENCE / NEW / path.name
         return new if new.exists() and not path.exists() else path
@@ -175,7 +175,7 @@ class AuditTrail:
             raise StorageFailed(f"{path}: {fault}; put it back from a copy") from None
 
     def acknowledge(self, one: Acknowledgement) -> None:
-        """Store it durably. Raises StorageFailed."""
+        """Append the acknowledgement durably. Raises StorageFailed."""
         path = self.directory / ACKNOWLEDGED
         with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -244,7 +244,7 @@ class _AuditRun:
         self._removed = 0
 
     def run_audit(self, tell: Callable[[int], None]) -> AuditReport:
-        """The report."""
+        """Verify all events, and return the report."""
         if self._trail.first_sequence() < 1:
             return self._make_report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
         newest = self._trail.last_sequence()  # later commits may not be in the log as it was read
@@ -369,7 +369,7 @@ class _SecondCopy:
         self._of = after
 
     def lines(self, sequence: int) -> list[Rows]:
-        """The lines of this event; called in ascending order."""
+        """The rows of this event in entries.log; call in ascending order."""
         if sequence > self._of:
             self._now, self._of = [], sequence
             while self._next is not None and sequence_of(self._next) <= sequence:
@@ -396,7 +396,7 @@ class _SecondCopy:
 
 
 def _row_fault(trailed: TrailEvent) -> Wrong | None:
-    """Whether the event's columns match its members."""
+    """The fault where the event's columns differ from its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
@@ -411,7 +411,7 @@ def _keyid(raw: str) -> str | None:
 
 
 def _content_fault(trailed: TrailEvent) -> Wrong | None:
-    """Whether entry and reading match the event."""
+    """The fault where entry or reading differ from the event."""
     if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
         return Wrong.READING_ALTERED
     said = _entry_row(trailed.event)
@@ -424,7 +424,7 @@ def _content_fault(trailed: TrailEvent) -> Wrong | None:
 
 
 def _to_event_time(stored: str) -> str:
-    """A stored time in the spelling of events; unchanged where it is none."""
+    """Convert a stored time to the spelling of events; unchanged where it is no time."""
     try:
         return datetime.fromisoformat(stored).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except ValueError:
@@ -458,7 +458,7 @@ def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _file_sha256(path: Path) -> str | None:
-    """The SHA-256 of a file; None without one."""
+    """The SHA-256 of a file in hex; None where it does not exist."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

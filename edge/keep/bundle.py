@@ -29,7 +29,7 @@ README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """The content of a bundle."""
+    """The number of events in a bundle, of those without a recording, and of erased ones."""
 
     events: int
     silent: int  # Events whose recording was removed.

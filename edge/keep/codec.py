@@ -21,7 +21,7 @@ _REASONS = TypeAdapter(tuple[Because, ...])
 
 
 def to_json(value: object) -> str:
-    """Compact JSON."""
+    """Encode a value as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -37,7 +37,7 @@ def to_time(moment: datetime) -> str:
 
 
 def now() -> str:
-    """The current time in that format."""
+    """The current time, as `to_time` formats it."""
     return to_time(datetime.now(UTC))
 
 

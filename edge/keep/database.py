@@ -111,7 +111,7 @@ class JournalDatabase:
             return [dict(zip(columns, row, strict=True)) for row in cursor]
 
     def execute(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> sqlite3.Cursor:
-        """Run one statement. Changes belong inside `writing`, which translates errors of the disk."""
+        """Run one statement. Changes belong inside `writing`, which translates disk errors."""
         return self._db.execute(sql, values)
 
     def insert(self, table: str, row: Mapping[str, object], on_conflict: str = "") -> None:

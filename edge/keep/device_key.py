@@ -73,7 +73,7 @@ ANCHOR = "journal.anchor"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The end of the removed entries. Sequence 0: none were removed, and nothing is signed."""
+    """The sequence and link of the last removed entry, signed. Sequence 0: none was removed, and nothing is signed."""
 
     sequence: int = 0  # The last removed number.
     link: str = GENESIS  # The link of that event.
@@ -83,7 +83,7 @@ class Anchor:
 
     @classmethod
     def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
-        """Sign that the device removed everything up to this event."""
+        """Make a signed anchor: the device removed everything up to this event."""
         removed_at = now()
         signature = signer.sign(_removal_statement(sequence, link, removed_at))
         return cls(sequence, link, removed_at, signer.public.keyid, signature)

@@ -94,7 +94,7 @@ class DialogueRecord:
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
     def clear_draft(self, utterance_id: str) -> None:
-        """Clear the draft that this utterance began. Call inside the decision's transaction."""
+        """Clear the open draft if this utterance began it. Call inside the decision's transaction."""
         self._db.execute(
             "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
         )
@@ -120,7 +120,7 @@ _ASIDE = """
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """What a shift came to, as far as it is known now."""
+    """The number of a shift's recorded entries by form, of parked utterances, and of refused entries."""
 
     recorded: Mapping[str, int] = field(default_factory=dict)  # Entries that stand, by form.
     aside: int = 0  # Utterances that wait for a person.
@@ -145,7 +145,7 @@ class Shifts:
         self._db = db
 
     def note(self, step: Shifted) -> None:
-        """Record a sign-on, a sign-off, or a break. Call inside the step's transaction."""
+        """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "
             "VALUES (?, ?, ?, ?, (SELECT coalesce(max(sequence), 0) FROM entries))",

@@ -63,7 +63,7 @@ class Entries:
         return owed
 
     def instance(self) -> str:
-        """This instance of the journal. The newest event, which is never removed, has the previous one."""
+        """The id of this opening of the journal: one more than that in the newest event, and a random part."""
         if self._instance is None:
             newest = self._outbox.last()
             before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])

@@ -99,7 +99,7 @@ class EntryLog:
             os.fdatasync(self._descriptor)
 
     def write_last_again(self) -> None:
-        """Write the last line again at an opening.
+        """Write the last line again, at an opening.
 
         After a failed fsync (EIO), data that can be read back may not be on the disk, and another fsync writes nothing.
         """
@@ -209,7 +209,7 @@ def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
 
 
 def insert_missing(db: JournalDatabase, entries: Iterable[Rows]) -> None:
-    """Insert missing entries into the journal. The utterance may exist without a verdict."""
+    """Insert entries that the journal lacks. The utterance may exist without a verdict."""
     for entry in entries:
         for table, row in entry.items():
             db.insert(table, row, _ON_CONFLICT.get(table, ""))

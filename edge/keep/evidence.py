@@ -170,7 +170,7 @@ def list_new(directory: Path) -> list[Path]:
 
 
 def load_new(directory: Path, utterance_id: str) -> Evidence | None:
-    """A recording without a row, if it is complete."""
+    """A complete recording that has no row yet; None without one."""
     path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
     return recover(path)[1] if path.exists() else None
 

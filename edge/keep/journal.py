@@ -103,7 +103,7 @@ class _Successor:
         return number > newest.sequence if link is None else link != event[hash_chain.CHAIN]
 
     def note(self, why: str) -> Misconfigured:
-        """Store that another journal has overtaken this one; the error to raise."""
+        """Write the marker that another journal has overtaken this one; return the error to raise."""
         with translated_errors(self._path), atomic_write(self._path) as file:
             file.write(why.encode())
         return self._misconfigured(why)
@@ -252,7 +252,7 @@ class Journal(JournalReader):
         return self._move_to_final_path(utterance, recording)
 
     def assign(self, utterance_id: str, work: Work) -> None:
-        """Move an unconcluded utterance to the form and language that became active while it was queued."""
+        """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
@@ -288,7 +288,7 @@ class Journal(JournalReader):
             return self._entries.commit(entry, verdict, render)
 
     def copy_utterance(self, found: UtteranceHistory) -> Utterance:
-        """A copy of an entry's utterance with the same sound and a deterministic id, for one more entry.
+        """Copy an entry's utterance under a deterministic id, with the same sound, for a further entry.
 
         Raises StorageFailed where its recording cannot be read.
         """
@@ -298,7 +298,7 @@ class Journal(JournalReader):
         raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
 
     def store_copy(self, said: Utterance) -> Evidence:
-        """Store the sound of an entry to be entered again; its row is inserted with the entry."""
+        """Store the recording of a copied utterance; its row is inserted with its entry."""
         return evidence.write(self.directory, said, is_new=False)
 
     def reenter(

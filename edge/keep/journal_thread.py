@@ -97,7 +97,7 @@ class JournalThread:
         return recording
 
     def _note_row_result(self, row: Future[Evidence]) -> None:
-        """The result of a row that is not waited for: an error fails the next work."""
+        """Store the error of a row that was not waited for, so that the next work fails with it."""
         self._failed = self._failed or row.exception()
         self._put_by = 0 if self.locked is None else self._put_by
 

@@ -76,7 +76,7 @@ class LateReading:
 
 @dataclass(frozen=True, slots=True)
 class PastSaying:
-    """An utterance that an entry rests on, with its readings."""
+    """An utterance that an entry rests on, with its readings, late ones too."""
 
     utterance_id: str
     reading: Reading | None = field(repr=False)  # That of the entry.
@@ -226,7 +226,7 @@ class ModelReadings:
     def answered(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
     ) -> None:
-        """Store an answer: its usage, and the reading where the verdict does not have it.
+        """Store a model's usage, and its reading where the verdict has another.
 
         `came` is `in time`, `late` or `deferred`. Raises LookupError for an unknown utterance.
         """
@@ -246,7 +246,7 @@ class ModelReadings:
             )
 
     def flag(self, utterance_id: str, why: str) -> None:
-        """Flag an entry for a person. Entry and event stay as they are."""
+        """Flag an entry for review by a person. Entry and event stay as they are."""
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
@@ -268,9 +268,9 @@ class ModelReadings:
         return None
 
     def send_to_review(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
-        """Send a deferred utterance to review, with what a model made of it; false where it waits no more.
+        """Send a deferred utterance to review with a model's verdict; False where it is not deferred any more.
 
-        A verdict to ignore it ends the matter: there is nothing for anybody to look at.
+        A verdict of IGNORE closes it without review.
         """
         if verdict is not None and verdict.outcome is Outcome.IGNORE:
             change, values = "outcome = 'ignore', reasons = ?", [reasons_json(verdict)]
@@ -285,9 +285,9 @@ class ModelReadings:
 
 
 def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
-    """Keep the spoken reply of a model below the state directory. A disk that refuses costs the reply, and no more.
+    """Store a model's spoken reply below the state directory; a disk error loses only the reply.
 
-    Nothing rests on it, and no operator hears it: what he hears is made from the entry (`speak/wording.py`).
+    It is for diagnosis: operators hear replies made from the entry (`speak/wording.py`).
     """
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:

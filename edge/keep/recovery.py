@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
-    """The database and the log of the journal in `directory`, both whole and of one mind.
+    """Open the journal's database and its log, rebuilt where damaged and brought to the same entries.
 
     Raises StorageFailed where there are recordings, but neither a sound journal nor a log to rebuild it from.
     """
@@ -76,9 +76,9 @@ def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
 
 
 def _refuse_lost(directory: Path) -> None:
-    """Raises Damaged for a journal that is gone, or known to be broken.
+    """Raise Damaged for a journal that is missing, or marked as damaged.
 
-    Recordings whose journal is gone may long be in the inventory: to read them as new would apply them twice.
+    Recordings whose journal is gone may be in the inventory already: reading them as new would apply them twice.
     """
     path = directory / JOURNAL
     with translated_errors(path):
@@ -94,7 +94,7 @@ def _refuse_lost(directory: Path) -> None:
 
 
 def _rebuild(directory: Path, fault: Damaged) -> None:
-    """Make a new journal of all that is known, and set the broken one aside."""
+    """Make a new journal from the log, the readable rows and the recordings, and set the broken one aside."""
     path, rebuilt = directory / JOURNAL, directory / _REBUILT
     with translated_errors(rebuilt):
         for leftover in _database_files(rebuilt):
@@ -178,7 +178,7 @@ def _database_files(path: Path) -> list[Path]:
 
 
 def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
-    """The log, after the shorter of log and journal was brought up to the other."""
+    """Bring the shorter of log and journal up to the other; return the log."""
     path = directory / JOURNAL
     entries = EntryLog(directory)
     try:
@@ -207,7 +207,7 @@ def _demand_same_device(directory: Path, db: JournalDatabase, entries: EntryLog)
 
 
 def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: EntryLog, last: int) -> None:
-    """Enter what the log has and the journal lacks.
+    """Insert the entries that the log has and the journal lacks.
 
     One entry: a crash fell between the two. More: the journal is an old copy, with unknown other losses.
     """
@@ -232,23 +232,23 @@ _SUPPORTING_OWED = """
         SELECT value FROM entries JOIN outbox USING (event_id), json_each(support) WHERE settled_at IS NULL
     )
 """
-"""What an entry rests on besides its first utterance has led to something, though its verdict is lost."""
+"""An entry's supporting utterances led to something, even where their verdicts are lost."""
 _AGREED = """
     UPDATE conversation SET draft = NULL
     WHERE json_extract(draft, '$.utterance_id') IN (SELECT utterance_id FROM entries)
 """
-"""What became an entry is not asked about any more: whatever was answered, the entry would stay as it is."""
+"""A draft that became an entry is not asked about any more: an answer could not change the entry."""
 
 
 def _conclude_supporting_utterances(db: JournalDatabase) -> None:
-    """Conclude the utterances and the draft of the entered entries, as the lost transaction did."""
+    """Conclude the utterances and the draft that the inserted entries rest on, as the lost transaction did."""
     db.execute(_SUPPORTING)
     db.execute(_SUPPORTING_OWED)
     db.execute(_AGREED)
 
 
 def _review_undecided(directory: Path, db: JournalDatabase) -> int:
-    """Put utterances without entry and verdict under review; how many."""
+    """Put utterances without entry and verdict under review; return how many."""
     for path in evidence.list_recordings(directory):
         if not _has_utterance(db, path.stem):
             _keep_for_review(directory, db, path)

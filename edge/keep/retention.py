@@ -116,12 +116,12 @@ class Reserve:
 
     @property
     def missing_bytes(self) -> int:
-        """How many bytes it takes to have it whole."""
+        """How many bytes the reserve file lacks."""
         held = self._path.stat().st_size if self._path.exists() else 0
         return max(0, self._size - held)
 
     def refill(self) -> None:
-        """Hold the space back again, if there is that much; raises StorageFailed for anything else."""
+        """Allocate the reserve where the disk has room. Raises StorageFailed for other errors than a full disk."""
         if not self.missing_bytes:
             return
         try:
@@ -132,7 +132,7 @@ class Reserve:
             log.warning("no reserve: %s", fault)
 
     def give_back(self) -> bool:
-        """Free the space; false if there was none to free."""
+        """Free the reserve's space; False where there was none."""
         with translated_errors(self._path):
             held = self._path.exists() and self._path.stat().st_size > 0
             self._path.unlink(missing_ok=True)
@@ -159,11 +159,11 @@ class Retention:
         self._believed_since: str | None = None  # The first look from which on the clock was believed at every one.
 
     def evidence_bytes(self) -> int:
-        """The size of the existing recordings."""
+        """The total size of the existing recordings."""
         return int(self._db.rows("SELECT n FROM tally WHERE what = 'evidence bytes'")[0]["n"])
 
     def entries_bytes(self) -> int:
-        """The size of the entries with their second copy."""
+        """The size of the journal's entries and of their second copy."""
         with translated_errors(self._db.path):
             return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.bytes_on_disk
 
@@ -212,7 +212,7 @@ class Retention:
         self._delete_recorded()  # and what a crash left
 
     def forget(self, at_most: int) -> int:
-        """Remove up to so many of the oldest unneeded entries; how many.
+        """Remove at most so many of the oldest unneeded entries; return how many.
 
         Raises StorageFailed: some may be removed, and the anchor covers all of them.
         """

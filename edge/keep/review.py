@@ -51,7 +51,7 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class _Unannounced:
-    """A decision that the operator has not been told yet."""
+    """A decision that was not yet announced to the operator."""
 
     utterance_id: str
     fate: str = field(repr=False)  # The result, as a code for the dialogue.
@@ -174,7 +174,7 @@ class Review:
         return found
 
     def end_repeated(self, event_ids: Iterable[str], withhold: Withhold) -> None:
-        """The operator has repeated these entries, or given them up: end their review."""
+        """End the review of entries that the operator repeated or gave up."""
         with self._db.writing():
             for event_id in event_ids:
                 found = self._queries.history(event_id)
@@ -185,12 +185,12 @@ class Review:
     def reentered(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
-        """Record that a held entry was entered again as this event. Call inside the transaction that makes it."""
+        """Store that a held entry was entered again as this event. Call inside the transaction that makes it."""
         self.store_decision(found, "accept", who, reason)
         self._end_review(found, withhold, event_id)
 
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
-        """The same for an entry that was entered again in another journal, which has it safe."""
+        """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
             self.reentered(found, event_id, who, reason, withhold)
 
@@ -298,14 +298,14 @@ class ReviewLog:
         return found[0]["event_id"] if found else None
 
     def due(self, limit: int) -> list[OutboxRow]:
-        """The first unconfirmed changes."""
+        """The first `limit` unconfirmed review events."""
         found = self._db.rows(
             "SELECT event_id, sequence, body FROM reviews WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit
         )
         return [OutboxRow(**row) for row in found]
 
     def settle(self, event_ids: Iterable[str]) -> None:
-        """Mark these as confirmed."""
+        """Mark these review events as confirmed."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
@@ -319,7 +319,7 @@ class ReviewLog:
             self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
 
     def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
-        """Number, chain and store the changes since the last pass; how many."""
+        """Number, chain and store the changes of reviews since the last pass; return how many."""
         if not (found := self._db.rows(_CHANGED, _AT_ONCE)):
             return 0
         with self._db.writing():
@@ -356,7 +356,7 @@ class ReviewLog:
 
 
 def sign_review_removals(db: JournalDatabase, utterances: str, signer: Signer) -> None:
-    """Sign the removal of these utterances' review events (JSON). Call in the same transaction."""
+    """Sign the removal of these utterances' review events (a JSON list). Call in the same transaction."""
     told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
     for row in db.rows(told, utterances):
         signature = signer.sign(review_removal_statement(row["sequence"], row["link"]))

@@ -35,7 +35,7 @@ class NotDone(StrEnum):
 
 
 class Orders:
-    """The received decisions of one journal."""
+    """Stores the decisions that the inventory sent to one device, until they are carried out."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
@@ -62,11 +62,11 @@ class Orders:
             self._end(signature)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """One transaction."""
+        """One transaction of the journal."""
         return self._db.writing()
 
     def refuse(self, signature: str, why: NotDone) -> None:
-        """The decision is not carried out; final."""
+        """Store why a decision is not carried out; final."""
         with self._db.writing():
             self._end(signature)
             self._count(why)
@@ -77,7 +77,7 @@ class Orders:
             self._count(why)
 
     def not_done(self, since: str = "") -> dict[str, int]:
-        """How many were not carried out, by the reasons that occurred since then."""
+        """The number of decisions not carried out since then, by reason."""
         found = self._db.rows("SELECT reason, times FROM orders_not_done WHERE last_at >= ? ORDER BY reason", since)
         return {row["reason"]: row["times"] for row in found}
 
@@ -105,7 +105,7 @@ class ListResult(StrEnum):
 
 
 class SignedLists:
-    """Table of the signed lists of one kind in the journal."""
+    """The signed lists of one kind, such as `expected`, by site and place."""
 
     def __init__(self, db: JournalDatabase, table: str) -> None:
         """`table` is one of ours: `expected`, `roster` or `catalogue`."""
@@ -139,7 +139,7 @@ class SignedLists:
         return bool(self._db.rows(f"SELECT 1 {self._where_place} AND body = ?", site, place, body))
 
     def bodies(self, site: str) -> list[tuple[str, str]]:
-        """The lists of a site with their places."""
+        """The signed bodies of a site's lists, with their places."""
         query = f"SELECT place, body FROM {self._table} WHERE site = ? AND body IS NOT NULL ORDER BY place"  # noqa: S608
         return [(row["place"], row["body"]) for row in self._db.rows(query, site)]
 
@@ -215,7 +215,7 @@ class RecordingBytes:
 
 @dataclass(frozen=True, slots=True)
 class _Listened:
-    """Who listened last, of so many times."""
+    """The latest listener, and the number of times that clips were listened to."""
 
     who: str
     reason: str = field(repr=False)
@@ -242,7 +242,7 @@ class Clips:
         return True
 
     def owe_unclear(self) -> None:
-        """Make the sound of utterances under review pending, once."""
+        """Make the sound of utterances under review pending, each once."""
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
                 for row in found:
@@ -253,7 +253,7 @@ class Clips:
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
     def close(self, utterance_id: str, became: str) -> None:
-        """The clip is no longer pending."""
+        """Store a clip's result; it is no longer pending."""
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
@@ -263,12 +263,12 @@ class Clips:
         return row if isinstance(row, str) else self._read_bytes(row, 0, -1, check=True)
 
     def read_part(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
-        """A part of the recording, unless it was removed meanwhile; else why not. `read_whole` has verified the file."""
+        """A part of the recording; else why there is none. `read_whole` has verified the file."""
         row = self._recording_row(utterance_id)
         return row if isinstance(row, str) else self._read_bytes(row, offset, size, check=False)
 
     def latest_listener(self, operator: str | None) -> _Listened | None:
-        """The latest listener to this operator; to any operator, where None is given."""
+        """Who listened last to this operator, and how often; to any operator, where `operator` is None."""
         for row in self._db.rows(_LISTENED, *[operator or ""] * 3):
             return _Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
         return None

@@ -29,7 +29,7 @@ class Workday:
 
 @dataclass(frozen=True, slots=True)
 class SiteTime:
-    """How a site counts its days: by local time, with its clock changes."""
+    """A site's time zone, with the beginnings of its business day and shifts."""
 
     zone: ZoneInfo
     day_begins: time = time()
@@ -56,7 +56,7 @@ class SiteTime:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """The optional fields of an entry."""
+    """The optional fields of an entry: business day, context, converted counts."""
 
     workday: Workday | None = None  # None without a configured time zone.
     context: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
@@ -90,7 +90,7 @@ Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the na
 
 @dataclass(frozen=True, slots=True)
 class StandingContext:
-    """Values said once that hold for each entry without other ones: the trailer, its door, the order."""
+    """Values said once that apply to later entries without a value of their own: the trailer, its door, the order."""
 
     fields: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """By field name, each with the utterances in which it was said."""
@@ -107,7 +107,7 @@ NOTHING_STANDS = StandingContext()
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The sound of an utterance, as events name it."""
+    """The recording of an utterance, as events name it."""
 
     utterance_id: str
     audio_sha256: str
@@ -160,7 +160,7 @@ class StandingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """The standing entries of the last day."""
+    """The standing entries of the last day, and the time of the query."""
 
     now: datetime
     entries: tuple[StandingEntry, ...] = field(default=(), repr=False)  # The newest first.
@@ -267,7 +267,7 @@ class Minted:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An event that is owed to the inventory until a receipt (or, if so configured, the broker) settles it."""
+    """An event that is pending until a receipt (or, if so configured, the broker's PUBACK) settles it."""
 
     event_id: str
     sequence: int
@@ -335,7 +335,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Change the form and the language."""
+    """Change the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
