@@ -25,10 +25,10 @@ from dockvoice_protocol.config import (
     Prefix,
     Section,
     Unit,
-    demand_owner,
-    is_of_a_service,
+    default_state_directory,
+    is_service_directory,
+    refuse_root_for_others,
     shipped,
-    state_place,
     units,
 )
 from dockvoice_protocol.instants import zone_named
@@ -188,12 +188,12 @@ class InventorySettings(Layered):
     @property
     def state(self) -> Path:
         """The directory of the embedded database."""
-        return self.state_directory or state_place(self.unit_state)
+        return self.state_directory or default_state_directory(self.unit_state)
 
     def demand_owner(self) -> None:
         """Raise Misconfigured if root would serve from a service's own directory, where root's files would remain."""
-        if is_of_a_service(self.state):
-            demand_owner(self.state)
+        if is_service_directory(self.state):
+            refuse_root_for_others(self.state)
 
     @property
     def database_url(self) -> str:

@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import (
     StorageFailed,
     Unfinished,
     UnreadableInput,
-    plainly,
+    describe_os_error,
 )
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Act
@@ -274,7 +274,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
         try:
             server = await asyncio.start_unix_server(partial(_answer, decide), path)
         except OSError as fault:
-            why = plainly(fault)
+            why = describe_os_error(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
             return
         async with server:  # only the directory's owner can connect

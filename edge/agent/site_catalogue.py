@@ -194,6 +194,6 @@ def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalo
 
 def under(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
-    catalogue = files.under(published)
+    catalogue = files.with_published(published)
     teach(forms, catalogue)
     return catalogue

@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Unfinished, UnreadableInput, plainly
+from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import printable
@@ -204,7 +204,7 @@ def _public_key(path: Path) -> PublicKey:
     try:
         return PublicKey.from_pem(plain_file.content(path))
     except OSError as fault:
-        raise UnreadableInput(f"{path}: {plainly(fault)}; give what `dockvoice audit key` printed") from None
+        raise UnreadableInput(f"{path}: {describe_os_error(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
 

@@ -20,9 +20,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_files, forms_in, load_form
+from dockvoice_protocol.forms.loader import form_files, load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check as check_sayable
 from dockvoice_protocol.forms.spoken import read, sentences
@@ -57,7 +57,7 @@ commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=T
 @commands.command("list", epilog=EXIT_CODES)
 def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
-    found = forms_in(settings(config).forms_directory)
+    found = load_forms(settings(config).forms_directory)
     table = Table("form", "title", "fields", box=SIMPLE_HEAD)
     for form in found.values():
         fields = [field.name for field in form.fields]
@@ -141,7 +141,7 @@ def _add_word(
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as fault:
-        raise StorageFailed(f"{out}: {plainly(fault)}; name a file that can be written") from None
+        raise StorageFailed(f"{out}: {describe_os_error(fault)}; name a file that can be written") from None
 
 
 @commands.command("check", epilog=EXIT_CODES)
@@ -236,7 +236,7 @@ def _forms_read(
     if lines and explain:
         raise typer.BadParameter("found with --lines; allowed with TEXT alone", param_hint="--explain")
     chosen = settings(config, form=form)
-    forms = forms_in(chosen.forms_directory)
+    forms = load_forms(chosen.forms_directory)
     filled = form_named(chosen, chosen.forms.active)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     try:

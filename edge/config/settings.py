@@ -16,7 +16,7 @@ from pydantic_settings import SettingsConfigDict
 from dockvoice_protocol.config import units
 from dockvoice_protocol.config.sections import Name, Person, Place
 from dockvoice_protocol.config.sources import Key, Layered
-from dockvoice_protocol.config.units import Unit, state_place
+from dockvoice_protocol.config.units import Unit, default_state_directory
 from dockvoice_protocol.plain_file import shipped
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
@@ -79,7 +79,7 @@ class Settings(Layered):
     @property
     def state(self) -> Path:
         """The directory of the journal and the recordings."""
-        return self.state_directory or state_place(self.unit_state)
+        return self.state_directory or default_state_directory(self.unit_state)
 
     @property
     def models(self) -> Path:

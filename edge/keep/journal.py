@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.config import demand_owner, is_of_a_service
+from dockvoice_protocol.config import is_service_directory, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Reading, Shifted
@@ -191,8 +191,8 @@ class Journal(JournalReader):
         (recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version, and
         where root would write in a service's.
         """
-        if is_of_a_service(directory):
-            demand_owner(directory)
+        if is_service_directory(directory):
+            refuse_root_for_others(directory)
         with ExitStack() as opened:
             with translated_errors(directory):
                 make_directory(directory)

@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from dockvoice_protocol.errors import plainly
+from dockvoice_protocol.errors import describe_os_error
 from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 
@@ -298,7 +298,7 @@ class Clips:
                 file.seek(offset)
                 data = file.read(size)
         except OSError as fault:
-            log.warning("%s: cannot be sent: %s", path, plainly(fault))
+            log.warning("%s: cannot be sent: %s", path, describe_os_error(fault))
             return _DAMAGED
         if check and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
             log.warning("%s: cannot be sent: is not the recording that was written", path)

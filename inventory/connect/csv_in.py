@@ -19,7 +19,7 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, strict
@@ -84,7 +84,7 @@ class Incoming:
                 omitted=omitted,
             )
         except OSError as fault:
-            raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
+            raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
     def _dropped(self) -> list[Path]:
         """Complete files, the oldest first."""
@@ -127,7 +127,7 @@ class Incoming:
             if isinstance(fault, OSError) and fault.filename != str(file):
                 raise
             raise UnreadableInput(
-                f"{file}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8"
+                f"{file}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
             ) from None
         except FaultyFile as fault:
             raise FaultyFile(file, [one.removeprefix(f"{copy}: ") for one in fault.faults]) from None

@@ -19,7 +19,7 @@ import httpx
 from pydantic import AfterValidator
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.strict_json import NotStrict, strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
@@ -148,7 +148,7 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
         plain_file.see_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
-        message = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)
+        message = "holds no certificates" if isinstance(fault, ssl.SSLError) else describe_os_error(fault)
         raise Misconfigured(f"{name}: ca_file {ca_file}: {message}; name a file of certificates, PEM") from None
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from dockvoice_protocol.errors import DockvoiceError, plainly
+from dockvoice_protocol.errors import DockvoiceError, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At, Issues
@@ -60,7 +60,7 @@ class DossierStore:
             try:
                 self._write_all(site, trailer)
             except OSError as fault:
-                log.warning("dossier of trailer %s: %s: %s", trailer, self.folder, plainly(fault))
+                log.warning("dossier of trailer %s: %s: %s", trailer, self.folder, describe_os_error(fault))
                 failed += 1
             except DockvoiceError as fault:
                 log.warning("dossier of trailer %s: %s", trailer, fault)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import zone_named
 from dockvoice_protocol.strict_json import NotStrict, strict
 from dockvoice_protocol.terminal.plain_text import in_one_line
@@ -173,7 +173,9 @@ def _read(file: Path) -> Any:
     try:
         return strict(plain_file.content(file, plain_file.LINES))
     except OSError as fault:
-        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file of EPCIS events") from None
+        raise UnreadableInput(
+            f"{file}: cannot be read ({describe_os_error(fault)}); name a file of EPCIS events"
+        ) from None
     except NotStrict as fault:
         raise UnreadableInput(f"{file}: {fault}; it must be an EPCIS document in JSON") from None
 
@@ -226,7 +228,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
             yield sink
         part.replace(out)
     except OSError as fault:
-        raise UnreadableInput(f"{out}: cannot be written ({plainly(fault)}); name another file") from None
+        raise UnreadableInput(f"{out}: cannot be written ({describe_os_error(fault)}); name another file") from None
     finally:
         part.unlink(missing_ok=True)
 

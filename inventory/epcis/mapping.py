@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import Section
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import in_zone, zone_named
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
@@ -244,7 +244,9 @@ def _toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be TOML in UTF-8") from None
+        raise UnreadableInput(
+            f"{path}: cannot be read ({describe_os_error(fault)}); it must be TOML in UTF-8"
+        ) from None
     except (ValueError, RecursionError) as fault:  # TOMLDecodeError is a ValueError, and so is a number of 5,000 digits
         raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
 

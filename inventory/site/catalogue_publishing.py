@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import MalformedMessage, Topics, read_status
+from dockvoice_protocol.events import MalformedMessage, Topics, parse_status
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import signed_master, signed_roster
@@ -148,7 +148,7 @@ def running(settings: InventorySettings, site: str) -> list[Running]:
 def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
     """The master data in a device's status message; None for an invalid message."""
     try:
-        status = read_status(payload, Topics.parse(prefix, topic))
+        status = parse_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:
         return None
     told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 
@@ -72,7 +72,9 @@ def _text(path: Path) -> str:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
         return plain_file.content(path, LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8") from None
+        raise UnreadableInput(
+            f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
+        ) from None
 
 
 def _csv_rows(path: Path, layout: Layout) -> list[Row]:

@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.audio.pcm import to_floats
 from edge.config import Settings
@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     if asked.voices:
         print(markdown(by_voice(evaluate_clips(settings, auditions()))))
         return

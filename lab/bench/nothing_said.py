@@ -24,7 +24,7 @@ from random import Random
 
 import numpy as np
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of this run; another one makes other sound")
     parser.add_argument("--tally", type=Path, metavar="FILE", help="add this run to those that the file remembers")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     found = []
     for kind, some in sounds(asked.hours, asked.seed):
         came, results = measure_kind(settings, kind, some)

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 
 import soundfile
 
-from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.config import load_settings, shipped
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
@@ -164,7 +164,7 @@ def _hearings_of_clips(
 ) -> Sequence[Hearings]:
     """Vosk's hearings of each clip of the manifests, or of those in one of the conditions."""
     try:
-        weights = vosk_weights(load(Settings, None))
+        weights = vosk_weights(load_settings(Settings, None))
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []

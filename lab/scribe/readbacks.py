@@ -17,7 +17,7 @@ import typer
 
 from dockvoice_protocol.config import shipped
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
@@ -71,7 +71,7 @@ async def main() -> None:
     parser.add_argument("--pace", type=float, default=1.0, help="times the usual one")
     options = parser.parse_args()
     catalogue = Catalogue.load(shipped("config") / "catalogue")
-    forms, random = forms_in(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
+    forms, random = load_forms(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
     move, count = forms["pallet-move"], forms["stock-count"]
     pallets = [one.fields() for one in loads(options.entries, random)]
     shelves = _allowed(count, catalogue, options.entries, random)

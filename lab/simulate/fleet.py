@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, read_presence
+from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, parse_presence
 from dockvoice_protocol.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
@@ -106,7 +106,7 @@ class Station:
             self.publish(rows)
         elif not retained:
             try:
-                online = read_presence(payload)
+                online = parse_presence(payload)
             except MalformedMessage:
                 self.device.faults["unreadable presence"] += 1
                 return

@@ -16,7 +16,14 @@ from datetime import datetime
 from typing import Any
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed, read_time
+from dockvoice_protocol.events import (
+    MalformedMessage,
+    Topics,
+    parse_object,
+    parse_time,
+    to_json_bytes,
+    validate_message,
+)
 from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
@@ -53,8 +60,8 @@ def _opened(payload: bytes, purpose: str, schema: str, key: PublicKey) -> dict[s
     """Parse and verify a message that was signed with `key`. Raises MalformedMessage, Forged."""
     if len(payload) > LARGEST:
         raise MalformedMessage(f"message: found {len(payload):,} bytes, allowed are {LARGEST:,}")
-    message: dict[str, Any] = parsed(payload)
-    check(message, schema)
+    message: dict[str, Any] = parse_object(payload)
+    validate_message(message, schema)
     unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
     if message[KEYID] != key.keyid or not key.signed(_text(unsigned, purpose), message[SIGNATURE]):
         raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
@@ -141,7 +148,7 @@ class ClipRequest:
 
 def signed_clip_request(request: ClipRequest, signer: Signer) -> bytes:
     """The signed message."""
-    return encode(_sealed(asdict(request), _CLIP, signer))
+    return to_json_bytes(_sealed(asdict(request), _CLIP, signer))
 
 
 def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
@@ -149,13 +156,13 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
     message = _opened(payload, _CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
-    read_time(message["time"])
+    parse_time(message["time"])
     return ClipRequest(**{name: message[name] for name in ClipRequest.__dataclass_fields__})
 
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
     """Upper bound of the message's bytes with these lines."""
-    return _ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
+    return _ENVELOPE + sum(len(to_json_bytes(asdict(line))) + 1 for line in lines)
 
 
 def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
@@ -169,12 +176,12 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 def signed_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """The signed message."""
-    return encode(_sealed(_list_said(expected, time), _LIST, signer))
+    return to_json_bytes(_sealed(_list_said(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
     """The same without a signature: devices reject it."""
-    return encode(_list_said(expected, time))
+    return to_json_bytes(_list_said(expected, time))
 
 
 def _list_said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
@@ -199,7 +206,7 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
 
 def size_of_roster(operators: Sequence[Operator]) -> int:
     """Upper bound of the message's bytes with these operators."""
-    return _ENVELOPE + sum(len(encode(_operator_said(one))) + 1 for one in operators)
+    return _ENVELOPE + sum(len(to_json_bytes(_operator_said(one))) + 1 for one in operators)
 
 
 def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
@@ -210,7 +217,7 @@ def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
         "operators": [_operator_said(one) for one in roster.operators],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, _ROSTER, signer))
+    return to_json_bytes(_sealed(said, _ROSTER, signer))
 
 
 def read_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
@@ -238,7 +245,7 @@ def _operator_of(said: dict[str, Any]) -> Operator:
 
 def size_of_master(rows: Sequence[Cells]) -> int:
     """Upper bound of the message's bytes with these rows."""
-    return _ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
+    return _ENVELOPE + sum(len(to_json_bytes(dict(row))) + 1 for row in rows)
 
 
 def kind_of(prefix: str, site: str, named: str) -> str:
@@ -259,7 +266,7 @@ def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
         "rows": [dict(row) for row in one.rows],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, _MASTER, signer))
+    return to_json_bytes(_sealed(said, _MASTER, signer))
 
 
 def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:

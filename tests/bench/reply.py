@@ -23,7 +23,7 @@ import numpy as np
 
 from dockvoice_protocol.config import shipped
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.records import FieldValue
@@ -59,7 +59,7 @@ class Replies:
 
 async def measure(listening: Earpiece, language: str, count: int, seed: int) -> Replies:
     """Tell so many entries and listen to each."""
-    form = forms_in(shipped("schemas") / "forms")["pallet-move"]
+    form = load_forms(shipped("schemas") / "forms")["pallet-move"]
     catalogue = Catalogue.load(shipped("config") / "catalogue")
     left: list[float] = []
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))

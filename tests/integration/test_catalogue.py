@@ -19,7 +19,7 @@ from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, status
+from dockvoice_protocol.events import Topics, make_status, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import PublicKey, Signer
@@ -121,7 +121,9 @@ class Device:
     @property
     def status(self) -> bytes:
         told = self.catalogue.status()
-        return encode(status("online", site="hall", device=self.name, key=self._key, catalogue=told, time=NOW))
+        return to_json_bytes(
+            make_status("online", site="hall", device=self.name, key=self._key, catalogue=told, time=NOW)
+        )
 
 
 class Fleet:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, chunks_of, clip_message
+from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, count_chunks, format_clip_message
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
@@ -194,7 +194,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert stage.heard_whole(sound)
         clip = stage.clip(sound)
         assert stage.wire.numbers == list(range(1, clip.chunks + 1))
-        assert clip.chunks == chunks_of(clip.bytes) > 20
+        assert clip.chunks == count_chunks(clip.bytes) > 20
         assert max(len(json.dumps(said)) for said in stage.wire.of(TOPICS.clips)) < 64 * 1024
         assert stage.ask(sound, "ben", "the driver says eleven").state is ClipState.HERE
         until(
@@ -433,10 +433,10 @@ def test_what_is_not_the_recording_that_was_signed_is_rejected(stage: Stage) -> 
     data = b"x" * CHUNK
     offer = ClipOffered(sound.utterance_id, sound.audio_sha256, 2 * CHUNK, 2)
     pieces = [ClipChunk(sound.utterance_id, sound.audio_sha256, 2, number, data) for number in (1, 2)]
-    stage.wire.say(TOPICS.clips, clip_message(offer, TOPICS.source))
+    stage.wire.say(TOPICS.clips, format_clip_message(offer, TOPICS.source))
     until(lambda: stage.store.clips.load_clip(sound) is not None, "not taken")
     for piece in pieces:
-        stage.wire.say(TOPICS.clips, clip_message(piece, TOPICS.source))
+        stage.wire.say(TOPICS.clips, format_clip_message(piece, TOPICS.source))
     stage.is_(ClipState.REJECTED, sound)
     assert stage.clip(sound).why == "hash_differs"
     until(lambda: list(stage.folder.folder.iterdir()) == [], "what was rejected is still there")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.records import Operator, Roster
 from dockvoice_protocol.signed import read_roster, signed_roster
 from inventory.audit import deeds
@@ -61,7 +61,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 def runs(site: Console, roster: dict[str, Any]) -> None:
     """A device says which roster it runs."""
-    said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
+    said = make_status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"roster": roster} if roster else {}
     site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 

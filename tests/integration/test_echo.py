@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.echo import EchoDetector, SampleClock
@@ -26,7 +26,7 @@ from tests.sound.leaking_headset import Leaking, Sound, heard
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
-MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
+MOVE = load_forms(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
 READBACKS = 8

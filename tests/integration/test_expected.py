@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
@@ -94,7 +94,7 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
     forged["lines"][0]["quantity"] = 99
     bad: list[tuple[str, bytes, str]] = [
         (here, signed_list(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
-        (here, encode(forged), "is not taken: /signature"),
+        (here, to_json_bytes(forged), "is not taken: /signature"),
         (there, signed_list(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
         (here, signed_list(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
         (here, b"{", "is no list of expected receipts for here: message: is not JSON"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records import Operator, Roster, operators_of
@@ -86,7 +86,7 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     refused = [  # neighbours differ, so that each answer is seen
         (signed_roster(replace(ROSTER, version=9), ANOTHER, NOW), "forged"),
         (signed_roster(replace(ROSTER, version=4, operators=()), office, NOW), "old"),
-        (encode(forged), "forged"),
+        (to_json_bytes(forged), "forged"),
         (signed_roster(replace(ROSTER, site="south", version=9), office, NOW), "malformed"),
         (signed_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "old"),
         (b"{", "malformed"),

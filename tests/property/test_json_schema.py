@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockvoice_protocol.events import SCHEMAS, MalformedMessage, check
+from dockvoice_protocol.events import SCHEMAS, MalformedMessage, validate_message
 from dockvoice_protocol.json_schema import SchemaValidator, surely
 
 FILES = Path(__file__).parents[2] / "schemas"
@@ -142,5 +142,5 @@ def test_what_is_not_sure_is_told_as_before() -> None:
         name = file.removeprefix("events/").removesuffix(".schema.json")
         message = example(name) | {"sequence": "0"}
         with pytest.raises(MalformedMessage, match="/sequence: found str, which breaks the rule pattern"):
-            check(message, file)
-        check(example(name) | {"type": kind}, file)
+            validate_message(message, file)
+        validate_message(example(name) | {"type": kind}, file)

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import MalformedMessage, encode
+from dockvoice_protocol.events import MalformedMessage, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
@@ -46,7 +46,7 @@ def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
 
 
 def message(word: PostingDeclined, signer: Signer) -> bytes:
-    return encode(signed_declined(word, signer, NOW))
+    return to_json_bytes(signed_declined(word, signer, NOW))
 
 
 def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
@@ -66,7 +66,7 @@ def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path
         decision = ReviewDecision(SOURCE, word.entry, word.entry, "discard", {}, "ann", "a test")
         moved = {**signed_declined(word, signer, NOW), "signature": signed_decision(decision, signer, NOW)["signature"]}
         with pytest.raises(Forged):  # a signature is made for one purpose
-            read(encode(moved))
+            read(to_json_bytes(moved))
 
 
 async def commit(bench: Bench, text: str) -> str:

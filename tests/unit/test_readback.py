@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.loader import load_form, load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
@@ -29,7 +29,7 @@ from tests.rows import each_of, every
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
-FORMS = forms_in(ROOT / "schemas/forms")
+FORMS = load_forms(ROOT / "schemas/forms")
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import Command, FieldValue
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak import synthesis as module
@@ -20,7 +20,7 @@ from tests.fakes import ScriptedVoice
 from tests.rows import each_of
 from tests.unit.test_loudspeaker import Card, seen
 
-MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
 
 Test = Callable[[Speaker, Card], Coroutine[Any, Any, None]]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.scanned import AS_DELIVERED
 from edge.agent import voice_output
 from edge.agent.events import Decided
@@ -26,7 +26,7 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import ClauseCache, Speaker
 from tests.rows import each_of
 
-MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 RULES = Rules(MOVE, Catalogue({}))
 NOWHERE = Speak(device="no such speaker")
 
