@@ -21,7 +21,7 @@ from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, form_named, rules
 from edge.agree.decide import Rules
 from edge.cli.options import Config, State, settings
-from edge.cli.reports import moment
+from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.local.factory import recogniser
@@ -75,7 +75,7 @@ def retune(
             "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
-    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, moment(str(since)))
+    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, parse_moment(str(since)))
     forms = load_forms(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}

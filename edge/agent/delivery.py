@@ -22,7 +22,7 @@ from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconne
 from dockvoice_protocol.mqtt_client import Will
 from dockvoice_protocol.outbox import FAILURE, LATEST, Backoff, Outbox, Pending
 from dockvoice_protocol.records import Operator, Receipt
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
@@ -490,7 +490,7 @@ class Delivery:
             logger.error(
                 "the inventory does not take events for this device's own (%s), and they are kept: enrol its key "
                 "there. `dockvoice audit key` prints it, `dockvoice inventory keys %s` takes it",
-                *(in_one_line(reason), remedy),
+                *(escape_line(reason), remedy),
             )
 
     async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, operators_of
 from edge.agree.dialogue.events import (
     Committed,
@@ -224,7 +224,7 @@ def _listened(journal: Journal, operator: str | None) -> list[Say]:
     """The person that listened last to this operator's recordings, the time and the reason; and the number of times."""
     if (last := journal.clips.latest_listener(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
-    at, times = in_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
+    at, times = to_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
     said = {"who": last.who, "time": f"{at:%H:%M}", "why": last.reason}
     if at.date() == datetime.now().astimezone().date():
         return [*times, Say(Prompt.LISTENED, slots=said)]

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken import corrects, murmurs, takes_back
 from dockvoice_protocol.forms.spoken.commands import Asked, wording
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import transcribed
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules
 from edge.config import Scan
@@ -61,7 +61,7 @@ class Readers:
 
 def scanned(utterance: Utterance, rules: Rules, sending: ScannerFormat) -> Reading:
     """Parse a scan. Two-digit years are relative to the day of the scan."""
-    today = in_zone(utterance.heard_at, None).date()
+    today = to_zone(utterance.heard_at, None).date()
     return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
 
 

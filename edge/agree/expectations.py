@@ -18,7 +18,7 @@ from dockvoice_protocol.records import (
     FieldValue,
     PlaceKind,
     ReceivingPlace,
-    exact,
+    to_decimal,
 )
 from edge.records import Reason
 
@@ -134,12 +134,12 @@ def _count_differs(
     """
     unit = form.unit_in(counted, values)
     came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]
-    counts = [exact(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
+    counts = [to_decimal(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
     if len(lines) != 1 or len(counts) != len(came):
         return False
     (line,), quantity = lines, float(sum(counts))
     if unit is None or unit == line.uom:
-        return unit is not None and exact(quantity) != exact(line.quantity)
+        return unit is not None and to_decimal(quantity) != to_decimal(line.quantity)
     name = form.expects.get(Expects.ITEM)
     of = None if name is None else form[name].catalogue
     said, announced = (
@@ -153,4 +153,4 @@ def _count_differs(
 
 
 def _quantities_differ(said: Converted, announced: Converted) -> bool:
-    return said.uom == announced.uom and exact(said.quantity) != exact(announced.quantity)
+    return said.uom == announced.uom and to_decimal(said.quantity) != to_decimal(announced.quantity)

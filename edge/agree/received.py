@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from dockvoice_protocol.forms.model import Expects, Form, FormField
-from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace, exact
+from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace, to_decimal
 from edge.agree.expectations import PLACES, Expectations
 from edge.records import StandingEntry
 
@@ -122,7 +122,7 @@ def _is_summable(field: FormField, quantity: str | None) -> bool:
 
 def _sum_exactly(values: Iterable[FieldValue]) -> int | float:
     """The exact decimal sum: as doubles, 0.1 + 0.2 is not 0.3."""
-    total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
+    total = sum((to_decimal(one) for one in values if isinstance(one, int | float)), Decimal())
     return int(total) if total == total.to_integral_value() else float(total)
 
 

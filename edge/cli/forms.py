@@ -31,14 +31,14 @@ from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import folding, many, render
+from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
 from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
-from edge.cli.parse import drawn, parsed
-from edge.cli.reports import Since, moment
+from edge.cli.parse import parse_as_text, parse_sentence
+from edge.cli.reports import Since, parse_moment
 from edge.cli.sayings import answers
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -84,12 +84,12 @@ def _unknown(
     """
     given = settings(config, state=state)
     with Journal.inspect(given.state) as journal:
-        found = unknown_phrases(journal.readings.read_since(moment(since)), _rules_of(given))[:limit]
+        found = unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
     if as_json:
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = folding("said", "form", "times", "recorded", "lacking", "the latest")
+    table = make_folding_table("said", "form", "times", "recorded", "lacking", "the latest")
     for one in found:
         counts = (str(one.times), str(one.recorded))
         table.add_row(*map(Text, (one.phrase, one.form, *counts, ", ".join(one.lacking), one.examples[-1])))
@@ -126,15 +126,15 @@ def _add_word(
     text = with_word(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
     before = replace(rules(given, known, catalogue), language=language_named(language))
-    after = replace(before, form=_loaded(text, known.name, catalogue))
+    after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
-        past = [one for one in journal.readings.read_since(moment(since)) if _is_of(one, before, given)]
+        past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
         changes = trial(past, before, after)
         if hear:
-            readers = (_hearing(given, one, journal.readings) for one in (before, after))
+            readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
             changes = [*asyncio.run(trial_heard(past, *readers)), *changes]
     harmful = sum(one.harm is Harm.RECORD for one in changes)
-    _tell_changes(changes, len(past), as_json=as_json)
+    _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
         line(f"{many(harmful, 'entry', 'entries')} on record would be another: {out} is not made; see --anyway")
         raise typer.Exit(1)
@@ -244,7 +244,7 @@ def _forms_read(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--language") from None
     if lines:
-        _answer_lines(replace(rules(chosen, filled, catalogue), language=spoken), forms)
+        _answer_stdin(replace(rules(chosen, filled, catalogue), language=spoken), forms)
         return
     words = transcribed(text or "", filled, catalogue, spoken)
     readings = read(words, filled, catalogue, spoken)
@@ -253,18 +253,18 @@ def _forms_read(
         for name, reading in readings.items()
     }
     if explain:
-        ways = parsed(words, filled, catalogue, spoken)
+        ways = parse_sentence(words, filled, catalogue, spoken)
         told = {"fields": told, **parse_json(ways)}
-        drawing: RenderableType = Group(drawn(ways), _table(filled, readings))
+        drawing: RenderableType = Group(parse_as_text(ways), _reading_table(filled, readings))
     else:
-        drawing = _table(filled, readings)
+        drawing = _reading_table(filled, readings)
     if as_json:
         line(json.dumps(told, ensure_ascii=False))
     else:
         render(drawing)
 
 
-def _answer_lines(usual: Rules, forms: Mapping[str, Form]) -> None:
+def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     """Answer what comes from stdin line by line, so that another program may ask and wait."""
     wrong = False
     for told in answers(sys.stdin.buffer, usual, forms):
@@ -295,7 +295,7 @@ def _forms_examples(
             line(f"{sentence.text}  ->  {form.readback(fields)}")
 
 
-def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
+def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
     table = Table("field", "value", "words", "to be asked", box=SIMPLE_HEAD)
     for field in form.fields:
         reading = readings.get(field.name)
@@ -303,7 +303,7 @@ def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
             table.add_row(field.name, "", "", "not said" if field.required else "")
         else:
             table.add_row(
-                field.name, _values_text(reading), " ".join(reading.words), _question(form, field.name, reading)
+                field.name, _values_text(reading), " ".join(reading.words), _question_text(form, field.name, reading)
             )
     return table
 
@@ -314,7 +314,7 @@ def _values_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _question(form: Form, name: str, reading: FieldReading) -> str:
+def _question_text(form: Form, name: str, reading: FieldReading) -> str:
     if reading.value is None:
         return "the words make no one value"
     if reading.rivals:
@@ -325,7 +325,7 @@ def _question(form: Form, name: str, reading: FieldReading) -> str:
 # Words, and what a new one changes.
 
 
-def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
+def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
@@ -337,12 +337,12 @@ def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     return lambda one: rules_in(one.form, one.language)
 
 
-def _is_of(one: ReadBefore, asked: Rules, given: Settings) -> bool:
+def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
     own = rules(given, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 
 
-def _loaded(text: str, name: str, catalogue: Catalogue) -> Form:
+def _load_new_form(text: str, name: str, catalogue: Catalogue) -> Form:
     """The form that the file makes, which must be sayable. Raises Misconfigured."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.schema.json"
@@ -352,7 +352,9 @@ def _loaded(text: str, name: str, catalogue: Catalogue) -> Form:
     return form
 
 
-def _hearing(given: Settings, by: Rules, readings: ModelReadings) -> Callable[[str], Awaitable[Verdict | None]]:
+def _reader_of_recordings(
+    given: Settings, by: Rules, readings: ModelReadings
+) -> Callable[[str], Awaitable[Verdict | None]]:
     reads: Interpreter = recogniser(given, by.form, by.catalogue)
 
     async def verdict_of(utterance_id: str) -> Verdict | None:
@@ -364,18 +366,18 @@ def _hearing(given: Settings, by: Rules, readings: ModelReadings) -> Callable[[s
     return verdict_of
 
 
-def _tell_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
+def _print_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
     if as_json:
         for one in changes:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = folding("", "as it is", "with the word", "utterance")
+    table = make_folding_table("", "as it is", "with the word", "utterance")
     for one in changes[:_MOST]:
-        table.add_row(*map(Text, (one.harm, _values(one.before), _values(one.after), one.utterance_id)))
+        table.add_row(*map(Text, (one.harm, _values_in_line(one.before), _values_in_line(one.after), one.utterance_id)))
     if changes:
         render(table)
     line(f"{many(looked_at, 'utterance')} read with it and without it: {len(changes)} would change")
 
 
-def _values(fields: Mapping[str, FieldValue]) -> str:
+def _values_in_line(fields: Mapping[str, FieldValue]) -> str:
     return " ".join(f"{name}={written(value)}" for name, value in fields.items()) or "nothing"

@@ -55,7 +55,7 @@ Wait = Annotated[
 ]
 
 
-def login() -> str:
+def login_name() -> str:
     """The user's name: that of the person behind sudo, not the service's."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from dockvoice_protocol.config.sections import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
-from dockvoice_protocol.instants import zone_named
+from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 
 
@@ -53,7 +53,7 @@ class Agree(Section):
 
 
 def _time_zone(name: str) -> str:
-    return zone_named(name).key
+    return find_zone(name).key
 
 
 _TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.

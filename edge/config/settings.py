@@ -17,7 +17,7 @@ from dockvoice_protocol.config import units
 from dockvoice_protocol.config.sections import Name, Person, Place
 from dockvoice_protocol.config.sources import Key, Layered
 from dockvoice_protocol.config.units import Unit, default_state_directory
-from dockvoice_protocol.plain_file import shipped
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 
@@ -103,12 +103,12 @@ class Settings(Layered):
     @property
     def forms_directory(self) -> Path:
         """The directory of the form files."""
-        return self.forms.directory or shipped("schemas") / "forms"
+        return self.forms.directory or shipped_directory("schemas") / "forms"
 
     @property
     def catalogue_directory(self) -> Path:
         """The directory of the catalogue files."""
-        return self.forms.catalogue or shipped("config") / "catalogue"
+        return self.forms.catalogue or shipped_directory("config") / "catalogue"
 
 
 def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Receipt
 from edge.records import NOTHING_STANDS, Because, Draft, Outcome, StandingContext, Verdict
 
@@ -33,7 +33,7 @@ def fields_of(stored: str) -> dict[str, FieldValue]:
 
 def to_time(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: sorts by time as text."""
-    return in_utc(moment).isoformat(timespec="microseconds")
+    return to_utc(moment).isoformat(timespec="microseconds")
 
 
 def now() -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 from edge.keep.storage import PARTIAL, atomic_write, make_directory, sync_directory, translated_errors
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
@@ -45,7 +45,7 @@ def _description(utterance: Utterance) -> dict[str, str | int]:
         "utterance_id": utterance.utterance_id,
         "form": utterance.form,
         "source": utterance.source,
-        "heard_at": in_utc(utterance.heard_at).isoformat(timespec="microseconds"),
+        "heard_at": to_utc(utterance.heard_at).isoformat(timespec="microseconds"),
         "start": segment.start,
         "speech_start": segment.speech_start,
         "speech_end": segment.speech_end,
@@ -108,7 +108,7 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
 
 def final_path(utterance: Utterance) -> Path:
     """The recording's final path, relative to the state directory."""
-    return Path(EVIDENCE) / f"{in_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
+    return Path(EVIDENCE) / f"{to_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
 
 
 def put_in_place(recording: Path, final: Path) -> None:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from dockvoice_protocol.instants import in_utc, in_zone
+from dockvoice_protocol.instants import to_utc, to_zone
 from dockvoice_protocol.records import Converted
 from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading
 from dockvoice_protocol.records.site import Shifted
@@ -41,7 +41,7 @@ class SiteTime:
         Where the clock is put back over a beginning, the first time counts; where it is put forward over it, the
         beginning shifts with the clock, as in RFC 5545.
         """
-        here = in_zone(moment, self.zone)
+        here = to_zone(moment, self.zone)
         days = (here.date() - timedelta(days=1), here.date())
         day = max(day for day in days if day == days[0] or self._beginning(day, self.day_begins) <= moment)
         begun = [(self._beginning(day, at), name) for day in days for name, at in self.shifts.items()]
@@ -51,7 +51,7 @@ class SiteTime:
 
     def _beginning(self, day: date, at: time) -> datetime:
         # In UTC: datetimes of one zone compare by the wall clock, which is ambiguous when it is put back.
-        return in_utc(datetime.combine(day, at, self.zone))
+        return to_utc(datetime.combine(day, at, self.zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from dockvoice_protocol.config import LEVEL, load_settings, parse_broker_address
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.plain_text import in_lines
+from dockvoice_protocol.terminal.plain_text import escape_lines
 from inventory.settings import InventorySettings
 from inventory.site.table_file import FaultyFile
 
@@ -90,7 +90,7 @@ def settings_of(config: Path | None, *, broker: str | None = None, database: str
 
 def say(told: str) -> None:
     """Print a line with control characters escaped."""
-    typer.echo(in_lines(told))
+    typer.echo(escape_lines(told))
 
 
 def narrow(title: str) -> Table:

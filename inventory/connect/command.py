@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import load_settings, shipped
+from dockvoice_protocol.config import load_settings, shipped_directory
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
@@ -315,7 +315,7 @@ def _file_of(name: str, config: Path | None) -> Path:
     for directory in places:
         if (path := directory / f"{name}.toml").exists():
             return path
-    example = shipped("config") / "connect"
+    example = shipped_directory("config") / "connect"
     raise UnreadableInput(
         f"{places[0] / name}.toml: no such file; copy one of {example}, fill it in, or name it with --settings"
     )

@@ -22,7 +22,7 @@ from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
@@ -191,7 +191,7 @@ class Incoming:
 def _demand_columns(path: Path, layout: Layout) -> None:
     """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
-        found = strict(text(path)) if path.suffix == ".json" else [_header(path)]
+        found = parse_strict(text(path)) if path.suffix == ".json" else [_header(path)]
     except (NotStrict, csv.Error):
         return  # the reader reports it
     rows = found if isinstance(found, list) else []

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from dockvoice_protocol.events import MalformedMessage, Topics, parse_review, parse_time, to_json_bytes
 from dockvoice_protocol.hash_chain import INSTANCE, Signer
-from dockvoice_protocol.signed import ReviewDecision, signed_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision
 from inventory.records import Applied, Duplicate
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
@@ -140,4 +140,4 @@ def decision_message(
     topics = Topics(prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
     its = (review.site, review.device, review.event_id, topics.decisions)
-    return Message(MessageKind.DECISION, *its, to_json_bytes(signed_decision(told, signer, now)), signer.public)
+    return Message(MessageKind.DECISION, *its, to_json_bytes(sign_decision(told, signer, now)), signer.public)

@@ -15,7 +15,7 @@ from statistics import median, quantiles
 
 import typer
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
@@ -70,8 +70,8 @@ async def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pace", type=float, default=1.0, help="times the usual one")
     options = parser.parse_args()
-    catalogue = Catalogue.load(shipped("config") / "catalogue")
-    forms, random = load_forms(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
+    catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
+    forms, random = load_forms(shipped_directory("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
     move, count = forms["pallet-move"], forms["stock-count"]
     pallets = [one.fields() for one in loads(options.entries, random)]
     shelves = _allowed(count, catalogue, options.entries, random)

@@ -29,7 +29,7 @@ from dockvoice_protocol.errors import (
     not_permitted_error,
 )
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "dockvoice"),
@@ -197,7 +197,7 @@ def _root_options(
 def _exit_with(fault: DockvoiceError) -> NoReturn:
     from dockvoice_protocol.terminal.tables import SafeConsole
 
-    told = in_one_line(f"dockvoice: {fault}")
+    told = escape_line(f"dockvoice: {fault}")
     SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 

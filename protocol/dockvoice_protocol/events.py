@@ -15,10 +15,10 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from dockvoice_protocol.config import LEVEL, shipped
+from dockvoice_protocol.config import LEVEL, shipped_directory
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import instant, timestamp
-from dockvoice_protocol.json_schema import SchemaValidator, Sure, surely
+from dockvoice_protocol.json_schema import FastCheck, SchemaValidator, compile_fast_check
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
     DEEPEST,
@@ -30,9 +30,9 @@ from dockvoice_protocol.strict_json import (
     NotText,
     Overflow,
     depth,
-    strict,
+    parse_strict,
 )
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 
 _NUMBERS = Limits(size=2**53 - 1)
 """The largest integer that every reader of JSON keeps, and that RFC 8785 writes."""
@@ -373,7 +373,7 @@ def parse_time(text: str) -> datetime:
 @cache
 def schema_validator(name: str) -> Draft202012Validator:
     """The JSON Schema validator for the file of this name below `schemas/`."""
-    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
+    schema = json.loads((shipped_directory("schemas") / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return SchemaValidator(schema)
 
@@ -381,7 +381,7 @@ def schema_validator(name: str) -> Draft202012Validator:
 def parse_object(payload: bytes) -> dict[str, Any]:
     """Parse a JSON object strictly. Raises MalformedMessage."""
     try:
-        message = strict(payload.decode(), _NUMBERS)
+        message = parse_strict(payload.decode(), _NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
         raise MalformedMessage(f"message: {_refusal_text(fault)}") from None
     if not isinstance(message, dict):
@@ -404,8 +404,8 @@ def _refusal_text(fault: NotStrict | UnicodeDecodeError) -> str:
 
 
 @cache
-def _fast_validator(name: str) -> Sure:
-    return surely(schema_validator(name).schema)
+def _fast_validator(name: str) -> FastCheck:
+    return compile_fast_check(schema_validator(name).schema)
 
 
 def validate_message(message: dict[str, Any], name: str) -> None:
@@ -422,7 +422,7 @@ def validate_message(message: dict[str, Any], name: str) -> None:
 def _violation_text(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     # Names of members come from the sender: escaped, so that the line stays one line.
-    pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"
+    pointer = escape_line("".join(f"/{step}" for step in steps)) or "message"
     if fault.validator == "required":
         return f"{pointer}: {fault.message}"
     rule = json.dumps(fault.validator_value, ensure_ascii=False)

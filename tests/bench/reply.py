@@ -21,7 +21,7 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
@@ -59,8 +59,8 @@ class Replies:
 
 async def measure(listening: Earpiece, language: str, count: int, seed: int) -> Replies:
     """Tell so many entries and listen to each."""
-    form = load_forms(shipped("schemas") / "forms")["pallet-move"]
-    catalogue = Catalogue.load(shipped("config") / "catalogue")
+    form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
+    catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
     left: list[float] = []
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
     await loudspeaker.open()

@@ -23,7 +23,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
-from dockvoice_protocol.signed import ClipRequest, signed_clip_request
+from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import renderer
 from edge.config import Deliver, Keep, Settings
@@ -222,18 +222,18 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         told("the broker kept is not taken")
         sound = stage.sound(stage.committed())
         asked = request(stage, sound)
-        good = signed_clip_request(asked, stage.office)
+        good = sign_clip_request(asked, stage.office)
         no_moment = replace(asked, time="2026-13-40T12:00:00.000Z")
         of_another = replace(asked, source="/sites/hall/devices/dock-2")
         unknown = replace(asked, audio_sha256="0" * 64, request=f"1{asked.request[1:]}")
         for payload, word in (
-            (signed_clip_request(asked, ANOTHER), "somebody wants to listen who may not"),
+            (sign_clip_request(asked, ANOTHER), "somebody wants to listen who may not"),
             (good.replace(b'"ana"', b'"eve"'), "somebody wants to listen who may not"),
-            (signed_clip_request(of_another, stage.office), "none for this device: /source"),
+            (sign_clip_request(of_another, stage.office), "none for this device: /source"),
             (b"{", "none for this device: message: is not JSON"),
-            (signed_clip_request(no_moment, stage.office), "none for this device: /time: is no moment"),
-            (signed_clip_request(unknown, stage.office), "ana listens to it"),
-            (signed_clip_request(unknown, stage.office), "came again: it counts once"),
+            (sign_clip_request(no_moment, stage.office), "none for this device: /time: is no moment"),
+            (sign_clip_request(unknown, stage.office), "ana listens to it"),
+            (sign_clip_request(unknown, stage.office), "came again: it counts once"),
         ):
             caplog.clear()
             stage.wire.say(TOPICS.clip_requests, payload)
@@ -247,7 +247,7 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
     def told(word: str) -> None:
         until(lambda: word in caplog.text, f"{word!r} was not told")
 
-    stage.wire.say(TOPICS.clip_requests, signed_clip_request(request(stage, SOME), stage.office), retain=True)
+    stage.wire.say(TOPICS.clip_requests, sign_clip_request(request(stage, SOME), stage.office), retain=True)
     while_running(stage.device(), work)
 
 

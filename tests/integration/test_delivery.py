@@ -19,7 +19,7 @@ from dockvoice_protocol.events import Topics, make_presence, make_receipt, make_
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from dockvoice_protocol.signed import ReviewDecision, signed_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision
 from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import DecisionStored, Delivery, DeliveryEvent, EntryRefused, OrderReceived
@@ -381,11 +381,11 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
     made = [
-        signed_decision(good, ANOTHER, NOW),
-        signed_decision(good, office, NOW) | {"values": {}},
-        signed_decision(of_another, office, NOW),
+        sign_decision(good, ANOTHER, NOW),
+        sign_decision(good, office, NOW) | {"values": {}},
+        sign_decision(of_another, office, NOW),
     ]
-    far_end.leave(TOPICS.decisions, to_json_bytes(signed_decision(good, office, NOW)))
+    far_end.leave(TOPICS.decisions, to_json_bytes(sign_decision(good, office, NOW)))
 
     def meanwhile() -> None:
         until(lambda: "the broker kept is not taken" in caplog.text, "nobody told of it")
@@ -395,12 +395,12 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
         assert desk.now(lambda journal: journal.orders.due()) == []
-        far_end.say(to_json_bytes(signed_decision(good, office, NOW)), TOPICS.decisions)
+        far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
-        far_end.say(to_json_bytes(signed_decision(good, office, NOW)), TOPICS.decisions)
+        far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
@@ -427,7 +427,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         async with asyncio.TaskGroup() as group:
             group.create_task(Delivery(settings, desk, lambda _: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
-            far_end.say(to_json_bytes(signed_decision(good, office, NOW)), TOPICS.decisions)
+            far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(Orders, "store", cut)

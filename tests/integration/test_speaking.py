@@ -50,7 +50,7 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
-from dockvoice_protocol.plain_file import shipped
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import Speak
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent.voice_output import phrases
@@ -59,7 +59,7 @@ def say(**said):
     print(json.dumps(said), flush=True)
 
 async def main():
-    form = load_forms(shipped("schemas") / "forms")["pallet-move"]
+    form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
     loudspeaker = Loudspeaker(sys.argv[1])
     speaker = Speaker(loudspeaker, phrases(Speak(), {}), Phrasing(form))
     await loudspeaker.open()

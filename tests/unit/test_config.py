@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from dockvoice_protocol.config import load_settings, shipped
+from dockvoice_protocol.config import load_settings, shipped_directory
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.config import Settings
 from tests.rows import every
@@ -323,13 +323,13 @@ def test_state_and_models_lie_where_the_file_else_systemd_else_the_home_says(mon
 
 
 def test_what_came_with_the_program_is_found(repository: Path) -> None:
-    assert shipped("config") == repository / "config"
+    assert shipped_directory("config") == repository / "config"
     assert Settings().forms_directory == repository / "schemas/forms"
 
 
 def test_what_did_not_come_with_the_program_is_told() -> None:
     with pytest.raises(Misconfigured, match="the shipped nothing are missing; install dockvoice-protocol again"):
-        shipped("nothing")
+        shipped_directory("nothing")
 
 
 # ---- config/edge.toml ----

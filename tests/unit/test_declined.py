@@ -16,7 +16,7 @@ from dockvoice_protocol.events import MalformedMessage, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, signed_decision, signed_declined
+from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, sign_decision, sign_declined
 from edge.agent.dialogue_driver import Audible
 from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_signed
 from edge.agent.review_delivery import DecisionInbox
@@ -46,7 +46,7 @@ def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
 
 
 def message(word: PostingDeclined, signer: Signer) -> bytes:
-    return to_json_bytes(signed_declined(word, signer, NOW))
+    return to_json_bytes(sign_declined(word, signer, NOW))
 
 
 def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
@@ -64,7 +64,7 @@ def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path
             with pytest.raises(fault):
                 read(payload)
         decision = ReviewDecision(SOURCE, word.entry, word.entry, "discard", {}, "ann", "a test")
-        moved = {**signed_declined(word, signer, NOW), "signature": signed_decision(decision, signer, NOW)["signature"]}
+        moved = {**sign_declined(word, signer, NOW), "signature": sign_decision(decision, signer, NOW)["signature"]}
         with pytest.raises(Forged):  # a signature is made for one purpose
             read(to_json_bytes(moved))
 

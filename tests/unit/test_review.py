@@ -141,7 +141,7 @@ def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, m
         def refuse(*_: object) -> None:
             raise StorageFailed("no room")
 
-        monkeypatch.setattr("edge.keep.entries.Entries._enter", refuse)
+        monkeypatch.setattr("edge.keep.entries.Entries._insert_entry", refuse)
         with pytest.raises(StorageFailed):
             accept(journal, which, {}, rules, KIM, DEVICE)
         assert journal.queries.history(which).decisions == ()

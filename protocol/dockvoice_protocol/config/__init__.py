@@ -20,4 +20,4 @@ from dockvoice_protocol.config.units import (
     refuse_root_for_others,
     user_name,
 )
-from dockvoice_protocol.plain_file import shipped
+from dockvoice_protocol.plain_file import shipped_directory

@@ -37,8 +37,8 @@ from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, Language, language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import DECIMAL_DIGITS, Word, exact
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
+from dockvoice_protocol.records import DECIMAL_DIGITS, Word, to_decimal
+from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, parse_strict
 
 _LIMITS = Limits(depth=50, integer=50, fraction=50)
 """A form has eight levels; thousands would exhaust the recursion limit."""
@@ -136,7 +136,7 @@ def _read_text(path: Path) -> str:
 
 def _parse_json(path: Path, text: str) -> Any:
     try:
-        return strict(text, _LIMITS)
+        return parse_strict(text, _LIMITS)
     except DuplicateKey as fault:
         raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
     except NotJson as fault:
@@ -181,7 +181,7 @@ def _make_field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any
         least=single.get(least),
         most=single.get(most),
         usual=Usual(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
-        step=exact(keywords["multipleOf"]) if "multipleOf" in keywords else None,
+        step=to_decimal(keywords["multipleOf"]) if "multipleOf" in keywords else None,
         order=DayOrder(voice["order"]) if "order" in voice else None,
         month_alone=Partial(voice.get("partial", Partial.NONE)),
         unit_of=voice.get("of"),
@@ -602,9 +602,9 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
 
 def _precision_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     """Limits that are no multiples of the step, or that have more than `DECIMAL_DIGITS` digits."""
-    step = exact(keywords["multipleOf"])
+    step = to_decimal(keywords["multipleOf"])
     for limit in ("minimum", "maximum"):
-        bound = exact(keywords[limit])
+        bound = to_decimal(keywords[limit])
         if bound % step:
             yield f"{where}/{limit}: {keywords[limit]} is no multiple of multipleOf {step}; no value can be equal to it"
         places = max(0, -int(step.as_tuple().exponent))

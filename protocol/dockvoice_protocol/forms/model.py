@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.pattern import Shape
-from dockvoice_protocol.records import FieldValue, exact, plain
+from dockvoice_protocol.records import FieldValue, plain, to_decimal
 
 OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and of the on-device recogniser."""
@@ -332,7 +332,7 @@ class FormField:
         if self.kind == "string":
             yield self._has_wrong_check_digit
         if (step := self.step) is not None:
-            yield lambda value: exact(value) % step != 0
+            yield lambda value: to_decimal(value) % step != 0
         if self.spoken.format is not None:
             yield lambda value: self.spoken.fault(value) is not None
         if self.choices:
@@ -562,7 +562,7 @@ def _validators(field: FormField) -> Iterator[Callable[[Any], Any]]:
 
 
 def _check_step(step: Decimal, value: float) -> float:
-    if exact(value) % step:
+    if to_decimal(value) % step:
         raise ValueError(f"is no multiple of {step}")
     return value
 
