@@ -56,7 +56,7 @@ class MeterReading:
     speech: bool = False
 
     def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> MeterReading:
-        """This stretch with one more frame."""
+        """This reading, extended by one more frame."""
         return MeterReading(
             self.samples + one.samples,
             max(self.rms_db, one.rms_db),
@@ -102,7 +102,7 @@ class Meter:
         return read
 
     def as_json(self) -> dict[str, Any]:
-        """The level since the last read, as a JSON object."""
+        """The level since the last read, as an object for JSON."""
         now = self.read()
         return {
             "rms_db": round(now.rms_db, 1),
@@ -114,7 +114,7 @@ class Meter:
         }
 
     def shown(self) -> Text:
-        """The same as text: a bar from -60 to 0 dBFS, then the figures."""
+        """The level since the last read as text: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
         filled = cells(now.rms_db, _METER_CELLS)
         text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
@@ -127,7 +127,7 @@ class Meter:
 
 
 def cells(db: float, width: int) -> int:
-    """How many of so many cells a level fills."""
+    """The number of `width` cells that a level in dBFS fills."""
     return max(0, min(width, round((1 - db / _BOTTOM_OF_BAR_DB) * width)))
 
 
@@ -242,7 +242,7 @@ class _TestResult:
     faults: list[str]
 
     def as_json(self) -> dict[str, Any]:
-        """As a line for programs."""
+        """The result as an object for JSON."""
         heard, todo = measure_and_advise(self.segment)
         return {
             "transcript": self.reading.transcript,

@@ -194,7 +194,7 @@ def _find_event(trail: AuditTrail, event_id: str) -> TrailEvent:
 
 @contextmanager
 def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal only; the yielded function sets the number of events."""
+    """Show a progress bar, on a terminal only; the yielded function sets the number of events done."""
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -187,7 +187,7 @@ def _forms_schema(
 
 
 def plain_schema(schema: Any) -> Any:
-    """The schema without the keywords of our own, which begin with x-; no field can be called so."""
+    """The schema without our own keywords, which begin with x-; no field name can begin so."""
     if isinstance(schema, Mapping):
         return {name: plain_schema(value) for name, value in schema.items() if not name.startswith("x-")}
     return [plain_schema(one) for one in schema] if isinstance(schema, list) else schema
@@ -265,7 +265,7 @@ def _forms_read(
 
 
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
-    """Answer what comes from stdin line by line, so that another program may ask and wait."""
+    """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
     for told in answers(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
@@ -343,7 +343,7 @@ def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
 
 
 def _load_new_form(text: str, name: str, catalogue: Catalogue) -> Form:
-    """The form that the file makes, which must be sayable. Raises Misconfigured."""
+    """Make the form of a file's text, and check that it can be spoken. Raises Misconfigured."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.schema.json"
         path.write_text(text, encoding="utf-8")

@@ -44,7 +44,7 @@ _EventPrinter = Callable[[AgentTold], None]
 def make_event_printer(
     form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None
 ) -> _EventPrinter:
-    """The function that prints each event: a JSON line per utterance, or text. `names` gives a source's file name."""
+    """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
     return print_agreed(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
@@ -52,7 +52,7 @@ def make_event_printer(
 
 
 def print_agreed(show: _EventPrinter) -> _EventPrinter:
-    """The same with the dialogue's result, which knows more than the verdict: "yes" is an answer."""
+    """Wrap a printer: it gets the dialogue's result, not the verdict, since "yes" is an answer there."""
     noted: dict[str, Verdict] = {}
 
     def agreed(told: AgentTold) -> None:
@@ -70,7 +70,7 @@ def print_agreed(show: _EventPrinter) -> _EventPrinter:
 
 
 def make_event_logger() -> _EventPrinter:
-    """The function that logs each utterance's result, without any of its words."""
+    """Make the function that logs each utterance's result without any of its words."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
     def log_event(told: AgentTold) -> None:
@@ -127,7 +127,7 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
 
 
 def _other_event_text(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
-    """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
+    """The text for an event other than an utterance; None without one. The headset's faults are logged elsewhere."""
     match told:
         case Stands(row=row) if row is not None:
             form = forms[_event_form(row)]
@@ -141,12 +141,12 @@ def _other_event_text(forms: Mapping[str, Form], told: AgentTold) -> Text | None
 
 
 def _headed_lines(name: str, **told: str) -> Text:
-    """A source, and below it what is told of it, each line with its heading."""
+    """A source, with a line for each text below it, headed by its name."""
     return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in told.items())])
 
 
 def reply_text(form: Form, verdict: Verdict) -> str:
-    """The device's reply in words."""
+    """The device's reply to a verdict in words."""
     outcome = verdict.outcome
     heading, _, more = OUTCOMES[Outcome.ASK if outcome is Outcome.REPEAT else outcome].words.partition(", ")
     why = f"({', '.join(str(reason) for reason in verdict.reasons)})"
@@ -234,7 +234,7 @@ def _decided_line(told: Decided, names: Mapping[str, str]) -> JsonLine:
 
 @dataclass(frozen=True, slots=True)
 class JournalState:
-    """The journal's contents at one time."""
+    """The journal's counts and latest entries at one time."""
 
     counts: Counts
     sent: int  # Of what is owed, how much the broker took.
@@ -305,7 +305,7 @@ class AgentLines:
         yield {"work": form.name, "language": language, "form_fields": _field_labels(form)}
 
     def _dialogue(self, stands: Stands) -> JsonLine:
-        """The dialogue's state, its draft, and the device's words."""
+        """The line for the dialogue's state, its draft, and the device's reply."""
         asked, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)
         said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
@@ -351,7 +351,7 @@ class AgentLines:
 
 
 def _field_labels(form: Form) -> list[JsonLine]:
-    """What the fields of a form are called."""
+    """The names and titles of a form's fields."""
     return [
         {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
         | {"ask": one.ask}
@@ -360,5 +360,5 @@ def _field_labels(form: Form) -> list[JsonLine]:
 
 
 def _reading_json(reading: Reading) -> JsonLine:
-    """What was read for each field, and from which words."""
+    """For each field its value and the words that it was read from."""
     return {name: {"value": one.value, "words": " ".join(one.words)} for name, one in reading.fields.items()}

@@ -91,7 +91,7 @@ def _progress_bar() -> AbstractContextManager[Progress]:
 
 @dataclass(frozen=True, slots=True)
 class _DoubtfulEntry:
-    """An entry, what was read of what was said for it, and how likely it is wrong."""
+    """An entry with the readings of its utterances, and how likely it is wrong."""
 
     entry: StandingRecord
     said: tuple[SaidFor, ...]
@@ -109,7 +109,7 @@ class MorningList:
     spent_usd: float = 0.0
 
     def sort(self) -> None:
-        """The most doubtful first; of equal ones the oldest."""
+        """Sort the entries: the most doubtful first, of equal ones the oldest."""
         self.entries.sort(key=lambda one: (-one.doubt.measure, one.entry.sequence))
 
 
@@ -185,7 +185,7 @@ def _cost_usd(usage: Usage | None, prices: InterpreterSettings) -> float:
 
 
 def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
-    """For programs."""
+    """An entry as an object for JSON."""
     entry = one.entry
     return {
         "event_id": entry.event_id,
@@ -210,7 +210,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
 
 
 def entry_table(found: MorningList, limit: int, name: str | None) -> Group:
-    """A table row for each entry, with its differing readings below."""
+    """A table with a row for each entry, and below it the readings that differ."""
     table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:
         entry = one.entry

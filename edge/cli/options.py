@@ -56,7 +56,7 @@ Wait = Annotated[
 
 
 def login_name() -> str:
-    """The user's name: that of the person behind sudo, not the service's."""
+    """The user's name; under sudo that of the calling user."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 

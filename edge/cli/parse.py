@@ -92,7 +92,7 @@ _NO_VALUE = "no value"
 
 @dataclass(frozen=True, slots=True)
 class _ExplainedPart:
-    """Some words, and what they stand for."""
+    """A run of words, and what it stands for."""
 
     words: tuple[str, ...]
     stands_for: str
@@ -101,7 +101,7 @@ class _ExplainedPart:
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
-    """One way to understand a sentence."""
+    """One interpretation of a sentence: its parts and the values of its fields."""
 
     cost: float
     parts: tuple[_ExplainedPart, ...]
@@ -115,7 +115,7 @@ class _Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Parse:
-    """All ways to understand a sentence that are likely enough to matter."""
+    """The likely interpretations of a sentence."""
 
     fields: Mapping[str, FieldReading]  # What they agree on, and where they do not, the rivals.
     mood: str | None
@@ -124,7 +124,7 @@ class _Parse:
 
 
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
-    """The parse of a sentence."""
+    """Parse a sentence into its likely interpretations."""
     heard = tokens(words, language)
     found = understood(words, form, catalogue, language)
     known = lexicon(form, catalogue, language)
@@ -140,7 +140,7 @@ def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, lang
 
 
 def parse_as_text(parse: _Parse) -> Group:
-    """The parse for a terminal: the words of the best explanation, and below them the rivals."""
+    """The parse as text: the words of the best interpretation, and a table of the others."""
     if not parse.explanations:
         return Group(Text(f"no explanation: {parse.mood or 'no words'}", style=STYLES[Tone.BAD]))
     best, *rivals = parse.explanations
@@ -193,7 +193,7 @@ def _value_text(reading: FieldReading) -> str:
 
 
 def _explain_parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_ExplainedPart]:
-    """What one explanation says of the words, from the first to the last."""
+    """The parts of one explanation, in the order of the words."""
     # A label without a value is noted behind the words that were no value.
     events = sorted((event for event in path.events if event.end > event.start), key=lambda event: event.start)
     at = 0
@@ -209,7 +209,7 @@ def _explain_parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequenc
 
 
 def _roles_before(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
-    """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
+    """The roles of words that may precede the next event, by its marks; a cue before a replacing value."""
     marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
     return tuple(role for mark in marks for role in _ANNOUNCED.get(mark, ()))
 
@@ -274,7 +274,7 @@ def _mention_parts(
 def _other_words_parts(
     start: int, end: int, announced: Sequence[Role], heard: Sequence[Token], matches: Sequence[Sequence[Match]]
 ) -> Iterator[_ExplainedPart]:
-    """Words that are in no event, each with the role that fits its place best."""
+    """Parts for the words that belong to no event, each with the best fitting role."""
     at = start
     remark = start
     while at < end:
@@ -293,7 +293,7 @@ def _other_words_parts(
 
 
 def _misfit_key(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
-    """How badly a role fits its place; of those that fit alike the longest words count."""
+    """Sort key of a role's fit to its position; of equal ones the longest phrase first."""
     last = match.end == len(heard) or heard[match.end].pause > 0
     begins = at == 0 or heard[at].pause > 0
     usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK

@@ -158,7 +158,7 @@ def _queue_accept(
 
 
 def _resolve(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
-    """Carry it out here, or let the agent do it that holds the journal; what came of it."""
+    """Carry out a resolution here, or by the running agent that holds the journal; return its result as text."""
     from edge.agent.review_decisions import ask_agent, carry_out
 
     with ExitStack() as opened:
@@ -211,7 +211,7 @@ def _queue_export(
 
 
 def _write_file(lines: Iterable[str], file: Path, *, force: bool) -> int:
-    """Write a file; how many lines it has."""
+    """Write the lines to a file; return their number."""
     written = 0
     try:
         with plain_file.private(file, "w" if force else "x") as out:
@@ -260,6 +260,6 @@ def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson
 
 
 def _demand_journal(directory: Path) -> Path:
-    """The directory, if it has a journal: a mistyped one is not created. Raises UnreadableInput."""
+    """The directory, if it holds a journal: a mistyped one must not be created. Raises UnreadableInput."""
     Journal.inspect(directory).close()
     return directory

@@ -45,7 +45,7 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
 
 
 def parse_moment(told: str) -> datetime:
-    """Parse a moment in local time. Raises UnreadableInput."""
+    """Parse a time, date or age such as `7d`, in local time. Raises UnreadableInput."""
     units = {"d": "days", "h": "hours"}
     try:
         if told[:-1].isdecimal() and told.isascii() and told[-1] in units:

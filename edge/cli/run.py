@@ -68,13 +68,13 @@ def run(
 
 
 async def run_with_keyboard(agent: Agent) -> None:
-    """Run the agent until it is stopped, with the terminal's keyboard."""
+    """Run the agent until it is stopped; the terminal's keyboard mutes and stops it."""
     with read_keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
 
 
 async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
-    """The same in JSON lines: all that `dockvoice watch` shows but for the level."""
+    """Run the agent, printing JSON lines: all that `dockvoice watch` shows but the level."""
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
 
     def tell_event(told: AgentTold) -> None:
@@ -90,7 +90,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
 
 
 def _device_name_lock(settings: Settings) -> DeviceLock:
-    """Claim this device's name at its broker: two processes of one name would disconnect each other."""
+    """The lock of this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
     return identity_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 

@@ -48,7 +48,7 @@ class _WrongSaying(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Saying:
-    """What is said, and what it is said to."""
+    """One input line: a text, with the question or entry that it responds to."""
 
     text: str
     rules: Rules
@@ -96,7 +96,7 @@ def answer(saying: _Saying) -> _JsonLine:
 
 
 def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
-    """A command, with the entry that it names: "delete pallet 742". None takes back what was read back of another."""
+    """The decision on a command that names an entry: "delete pallet 742". None takes back another read-back entry."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
         before = replace(reading, fields=_confirmed_readings(held))
@@ -108,7 +108,7 @@ def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None,
 
 
 def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
-    """The answer alone, or where it is told what is known of the entry, all of it."""
+    """The decision on an answer to a question; with the entry's known fields, on the whole entry."""
     rules, held = saying.rules, saying.held
     others = _confirmed_readings({name: value for name, value in (held or {}).items() if name != asked})
     if len(given.fields) > 1 and find_differing_identifiers(
@@ -134,7 +134,7 @@ def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
 
 
 def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
-    """What is said over an entry that was read back: a courtesy, the next one, a correction, or talk."""
+    """The decision on a text after a readback: a courtesy, the next entry, a correction, or talk."""
     rules = saying.rules
     if not reading.fields and (passed := _ignored_json(reading, rules)) is not None:
         return passed
@@ -160,7 +160,7 @@ def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], sayin
 
 
 def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
-    """The answer to a courtesy or to off-talk; None for a possible objection to the entry."""
+    """The decision on a courtesy or on off-talk; None for a possible objection to the entry."""
     if courteous(reading.words, rules.language):
         return _command_json(Act.YES, rules)
     if is_off_talk(reading, rules):
@@ -171,7 +171,7 @@ def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
 
 
 def _correction_json(reading: Reading, saying: _Saying) -> _JsonLine:
-    """A correction, which is judged by the fields that it is of."""
+    """The decision on a correction, judged by the fields that it names."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
     verdict = decide(said, Closing.PAUSE, _rules_demanding(rules, frozenset(said.fields)))
     return {**_verdict_json(verdict, rules, why=_reasons(verdict, reading, saying)), "act": str(Act.AMEND)}
@@ -182,13 +182,13 @@ def _command_json(command: Act | Command, rules: Rules) -> _JsonLine:
 
 
 def _confirmation_json(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
-    """A question that is about no one field."""
+    """The decision on the answer to a question about no single field."""
     why = [f"to be asked: {QUESTIONS[question]}", *_not_understood_texts(reading, saying)]
     return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
 
 
 def _rules_demanding(rules: Rules, names: frozenset[str]) -> Rules:
-    """The rules, which demand these fields alone."""
+    """The rules with only these fields required."""
     return replace(rules, form=_form_demanding(rules.form, names))
 
 
@@ -203,7 +203,7 @@ def _form_without(form: Form, names: frozenset[str]) -> Form:
 
 
 def _confirmed_readings(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
-    """Fields that the operator heard, and said nothing against."""
+    """Readings of fields that the operator heard and did not object to."""
     return {name: FieldReading(value, (), 1.0) for name, value in held.items()}
 
 
@@ -228,7 +228,7 @@ def _reasons(verdict: Verdict, reading: Reading, saying: _Saying) -> list[str]:
 
 
 def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
-    """What was not understood: the mood that makes it no record, and the words that nothing explains."""
+    """What was not understood: the mood that prevents a record, and the unexplained words."""
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
@@ -249,7 +249,7 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
 
 
 def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
-    """The words of some spans of tokens, those that follow each other as one."""
+    """The words of token spans; adjacent ones joined."""
     heard = tokens(words, rules.language)
     told: list[str] = []
     last = None

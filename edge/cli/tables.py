@@ -221,17 +221,17 @@ def flagged_json(flagged: Flagged) -> dict[str, Any]:
 
 
 def flagged_line(flagged: Flagged) -> str:
-    """The same for people."""
+    """A line about an entry that a later answer contradicts."""
     return f"entry {flagged.entry.sequence} ({_fields_text(flagged.entry.fields)}) is {flagged.flag}; it stands"
 
 
 def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
-    """A deferred utterance as a dict, for a JSON line."""
+    """A deferred utterance as an object for JSON."""
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 
 def history_table(told: Mapping[str, Any]) -> Table:
-    """The history of an utterance as lines."""
+    """The history of an utterance as a table of two columns."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -245,7 +245,7 @@ def history_table(told: Mapping[str, Any]) -> Table:
 
 
 def _answer_line(answer: Mapping[str, Any]) -> str:
-    """What a model answered, in a line; all of it is in the JSON."""
+    """A model's answer in one line."""
     told = f"{answer['interpreter']}, {answer['came']}"
     if answer["reading"] is None:
         return told
@@ -255,7 +255,7 @@ def _answer_line(answer: Mapping[str, Any]) -> str:
 
 
 def counts_line(counts: Counts) -> str:
-    """What the journal holds, in one line."""
+    """The journal's counts in one line."""
     return (
         f"heard {counts.heard}: recorded {counts.accepted}, asked {counts.asked}, repeat {counts.repeat}, "
         f"ignored {counts.ignored}, deferred {counts.deferred}. "

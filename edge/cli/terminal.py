@@ -67,7 +67,7 @@ def read_keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]
 
 
 def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
-    """Wrap the printing function `tell`: after the terminal hangs up or the pipe closes, it prints nowhere."""
+    """Wrap the printing function `tell`: it prints nothing any more after the terminal hung up or the pipe closed."""
 
     def guarded(what: _T) -> None:
         try:
@@ -101,7 +101,7 @@ def has_hung_up(descriptor: int) -> bool:
 
 
 def leave_screen(descriptor: int) -> None:
-    """Show a terminal's main screen again, for a view that could not; never blocks."""
+    """Switch a terminal back to its main screen, after a view that ended without doing so. Never blocks."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:

@@ -25,7 +25,7 @@ _LARGEST_CLIP = 10_000_000
 
 
 class Unsent(StrEnum):
-    """Why a device sends no sound."""
+    """Why a device sends no recording for a request."""
 
     REMOVED = "removed"  # The device has removed the recording, and signed that it did.
     ERASED = "erased"  # A person erased it.
@@ -52,7 +52,7 @@ ENDING = frozenset({Answer.HERE, Answer.NOTED, Answer.UNWANTED, Answer.REJECTED}
 
 @dataclass(frozen=True, slots=True)
 class RequestNoted:
-    """The device has stored a request in its journal."""
+    """The device has stored a clip request in its journal."""
 
     utterance_id: str
     request: str
@@ -60,7 +60,7 @@ class RequestNoted:
 
 @dataclass(frozen=True, slots=True)
 class ClipOffered:
-    """The device has the recording, and asks how much of it was received."""
+    """The device offers a recording, and asks how much of it has arrived."""
 
     utterance_id: str
     audio_sha256: str
@@ -81,7 +81,7 @@ class ClipChunk:
 
 @dataclass(frozen=True, slots=True)
 class ClipGone:
-    """The recording is not sent."""
+    """The device cannot send the recording, and why."""
 
     utterance_id: str
     why: Unsent
@@ -92,7 +92,7 @@ ClipMessage = RequestNoted | ClipOffered | ClipChunk | ClipGone
 
 @dataclass(frozen=True, slots=True)
 class ClipReceipt:
-    """The inventory's answer."""
+    """The inventory's answer to a clip message; `have` is the number of chunks received."""
 
     utterance_id: str
     answer: Answer
@@ -100,7 +100,7 @@ class ClipReceipt:
 
 
 def count_chunks(size: int) -> int:
-    """The number of chunks for a recording of `size` bytes."""
+    """The number of chunks of a recording of `size` bytes."""
     return -(-size // CHUNK)
 
 

@@ -299,7 +299,7 @@ class KnownFaults:
         self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
     def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
-        """Whether this fault was acknowledged; `found` is called only where an acknowledgement names the event."""
+        """Whether this fault was acknowledged; `found` gives the content's hash, only where the event is named."""
         about = [one for one in self._known if (one.sequence, one.wrong) == (broken.sequence, broken.wrong)]
         excusing = [one for one in about if one.found == found()]
         self.met.extend(excusing[:1])
@@ -337,7 +337,7 @@ A match inside a string costs time and no more.
 
 
 def canonical_bytes(event: Mapping[str, Any]) -> bytes:
-    """The event's canonical bytes, which are hashed.
+    """The event in RFC 8785 form, which is hashed.
 
     Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and too deep nesting.
     """
@@ -385,7 +385,7 @@ def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: 
 
 
 def withheld_statement(event: Mapping[str, Any]) -> str:
-    """The text that a device signs for a withheld event's replacement: all of it, with the seal it carries."""
+    """The text that a device signs for a withheld event's replacement: all of it, with its seal."""
     said = {name: value for name, value in event.items() if name != WITHHELD_SIGNATURE}
     return f"{event.get(CHAIN)} {hashlib.sha256(canonical_bytes(said)).hexdigest()}"
 

@@ -195,16 +195,16 @@ class VersionChoice:
         return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
 
     def accepted(self) -> None:
-        """A broker accepted the connection."""
+        """Fix the version: a broker accepted the connection."""
         self._settled = True
 
     def unsupported(self) -> None:
-        """The broker rejected this version, or did not answer before the timeout."""
+        """Try the other version next: the broker rejected this one, or did not answer in time."""
         if not self._settled:
             self._other()
 
     def dropped(self) -> None:
-        """The broker closed the connection without an answer, as some do for an unknown version."""
+        """Try the other version after two in a row: the broker closed the connection without an answer."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
             self._other()
@@ -223,11 +223,11 @@ class ReconnectBackoff:
         self._began = 0.0
 
     def began(self) -> None:
-        """A connection was established."""
+        """Note that a connection was established."""
         self._began = time.monotonic()
 
     def ended(self) -> None:
-        """The connection was lost."""
+        """Note that the connection was lost; a stable one resets the back-off."""
         if self.steady:
             self._tries = 0
 

@@ -24,7 +24,7 @@ _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
 class Unfit(OSError):
-    """The file exists, and must not be read."""
+    """The path is no regular file, or the file is too large."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EINVAL, why, str(path))

@@ -47,7 +47,7 @@ _ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its op
 
 
 class Forged(MalformedMessage):
-    """It is not signed with the key that this device trusts."""
+    """The message is not signed with the key that this device trusts."""
 
 
 def _sign_message(said: Mapping[str, Any], purpose: str, signer: Signer) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class ReviewDecision:
 
 
 def sign_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The signed message."""
+    """Make the signed message of a decision."""
     said = {
         "source": decision.source,
         "review": decision.review,
@@ -119,7 +119,7 @@ class PostingDeclined:
 
 
 def sign_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The signed message."""
+    """Make the signed message of a declined posting."""
     said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
     return _sign_message(said, _DECLINED, signer)
 
@@ -147,7 +147,7 @@ class ClipRequest:
 
 
 def sign_clip_request(request: ClipRequest, signer: Signer) -> bytes:
-    """The signed message."""
+    """Make the signed message of a clip request."""
     return to_json_bytes(_sign_message(asdict(request), _CLIP, signer))
 
 
@@ -161,7 +161,7 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
 
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
-    """Upper bound of the message's bytes with these lines."""
+    """An upper bound of the bytes of an expected list's message with these lines."""
     return _ENVELOPE + sum(len(to_json_bytes(asdict(line))) + 1 for line in lines)
 
 
@@ -175,12 +175,12 @@ def parse_place(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 
 def sign_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
+    """Make the signed message of an expected list."""
     return to_json_bytes(_sign_message(_list_message(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
-    """The same without a signature: devices reject it."""
+    """Make the message of an expected list without a signature, which devices reject."""
     return to_json_bytes(_list_message(expected, time))
 
 
@@ -205,12 +205,12 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
 
 
 def size_of_roster(operators: Sequence[Operator]) -> int:
-    """Upper bound of the message's bytes with these operators."""
+    """An upper bound of the bytes of a roster's message with these operators."""
     return _ENVELOPE + sum(len(to_json_bytes(_operator_to_json(one))) + 1 for one in operators)
 
 
 def sign_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
+    """Make the signed message of a roster."""
     said = {
         "site": roster.site,
         "version": roster.version,
@@ -244,7 +244,7 @@ def _operator_from_json(said: dict[str, Any]) -> Operator:
 
 
 def size_of_master(rows: Sequence[Cells]) -> int:
-    """Upper bound of the message's bytes with these rows."""
+    """An upper bound of the bytes of a master data message with these rows."""
     return _ENVELOPE + sum(len(to_json_bytes(dict(row))) + 1 for row in rows)
 
 
@@ -258,7 +258,7 @@ def parse_kind(prefix: str, site: str, named: str) -> str:
 
 
 def sign_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
+    """Make the signed message of master data."""
     said = {
         "site": one.site,
         "kind": one.kind,

@@ -146,7 +146,7 @@ def depth(node: Any) -> int:
 
 
 def cut_deep(node: Any, deepest: int = DEEPEST) -> Any:
-    """The same with an ellipsis for what is nested deeper, for values stored before there was a limit."""
+    """The value with an ellipsis for what is nested deeper, for values stored before there was a limit."""
     return node if depth(node) <= deepest else _cut_below(node, deepest)
 
 

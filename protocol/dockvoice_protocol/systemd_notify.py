@@ -31,7 +31,7 @@ class Notifier:
         return cls(environment.get("NOTIFY_SOCKET") or None, _watchdog_period_s(environment))
 
     def ready(self, status: str) -> None:
-        """Startup is complete: the unit is active."""
+        """Tell systemd that startup is complete, with a status line."""
         self._send(f"READY=1\n{_status_line(status)}")
 
     def alive(self) -> None:
@@ -39,11 +39,11 @@ class Notifier:
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Shutdown has begun."""
+        """Tell systemd that shutdown has begun."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        """One line for `systemctl status`. Every user can read it: no secret, and no operator's speech."""
+        """Set the line that `systemctl status` shows. Every user can read it: no secret, no operator's speech."""
         self._send(_status_line(text))
 
     def _send(self, message: str) -> None:

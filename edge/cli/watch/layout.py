@@ -58,7 +58,7 @@ _Importance = IntEnum(
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """Where the dialogue stands, or the device where there is none."""
+    """The word in the header for the state of the dialogue, or of the device without one."""
 
     name: str
     detail: str = ""
@@ -67,7 +67,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class HeardLast:
-    """What was heard last, and what became of it."""
+    """The last utterance, and its result."""
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
     how: str  # "heard", "typed" or "scanned".
@@ -76,7 +76,7 @@ class HeardLast:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field of the entry at hand."""
+    """One field of the open entry."""
 
     name: str
     value: str | None = None
@@ -86,7 +86,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One entry, and how far it has come."""
+    """One entry with its state."""
 
     number: int
     what: str
@@ -95,7 +95,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be seen."""
+    """All that the screen shows at one moment."""
 
     who: tuple[str, ...] = ()  # The device and its site, the form, the operator, the context.
     broker: str = ""  # Its address.
@@ -117,7 +117,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _ScreenLine:
-    """A line, and how much it matters."""
+    """A line with its importance."""
 
     text: Text
     importance: _Importance
@@ -149,7 +149,7 @@ def _is_safe(character: str) -> bool:
 
 
 def _sanitise(text: Text, width: int, *, ascii_only: bool) -> Text:
-    """The same without controls and without what turns the direction of writing around, and no wider than `width`."""
+    """The text without control and bidirectional characters, cut to `width`."""
     text.plain = "".join(c if _is_safe(c) else "\N{REPLACEMENT CHARACTER}" for c in text.plain)
     text.truncate(width, overflow="ellipsis")
     if ascii_only:
@@ -159,7 +159,7 @@ def _sanitise(text: Text, width: int, *, ascii_only: bool) -> Text:
 
 
 def _heading(heading: str, width: int) -> Text:
-    """The beginning of a line: its heading, where there is room for one."""
+    """A line's heading, padded; empty where the terminal is too narrow."""
     return Text() if width < _NARROWEST_WITH_HEADINGS else Text.assemble((f"  {heading:{_GUTTER - 2}}", "dim"))
 
 
@@ -286,7 +286,7 @@ def _log_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _wrap(text: str, width: int, mark: str) -> list[str]:
-    """At least one row."""
+    """The text in rows of at most `width` columns, at least one."""
     room = max(width, _MARGIN + 10)
     return textwrap.wrap(text, room, initial_indent=mark, subsequent_indent=" " * _MARGIN) or [mark]
 
@@ -309,7 +309,7 @@ def _key_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _flow_into_rows(pieces: Iterable[Text], width: int, between: str, heading: str | None = None) -> Sequence[Text]:
-    """The pieces in as many rows as they take; none is broken."""
+    """Lay out pieces in rows of at most `width` columns; no piece is split."""
     rows: list[Text] = []
     for piece in pieces:
         if rows and rows[-1].cell_len + len(between) + piece.cell_len <= width:

@@ -52,7 +52,7 @@ async def print_changes(
     tell: Callable[[JsonLine], None],
     every_s: float = _LOOKED_EVERY_S_UNSEEN,
 ) -> None:
-    """Tell what happens to the journal and to the connection, which no event tells, until cancelled."""
+    """Print a JSON line for changes of the journal and the connection, which no event reports, until cancelled."""
     while True:
         with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
             for line in lines.changed(await executor(_journal_state), agent.trouble):
@@ -68,10 +68,10 @@ def _journal_state(journal: Journal) -> JournalState:
 
 
 class Viewer:
-    """The viewer's process. A pipe leads to it, into which is written what it takes; the rest waits here."""
+    """The viewer's process, with a queue of JSON lines that are written to its pipe without blocking."""
 
     def __init__(self, terminal: int) -> None:
-        """Start it on the terminal `terminal`; what it has to complain goes to this process's standard error."""
+        """Start the viewer on the terminal with this descriptor; its errors go to this process's standard error."""
         self._terminal = terminal
         self._waiting = b""
         reading, self._feed = os.pipe()
@@ -119,7 +119,7 @@ class Viewer:
 
 
 class LiveView:
-    """What is shown of one agent, and what is typed to it."""
+    """Runs an agent with the live view: feeds the viewer, and carries out the keys."""
 
     def __init__(self, parts: Parts) -> None:
         self._language = parts.rules.language
@@ -149,7 +149,7 @@ class LiveView:
             self._viewer.send(line)
 
     async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
-        """Run the agent until it is stopped; the terminal is as it was afterwards."""
+        """Run the agent until it is stopped, and restore the terminal."""
         with (
             capture_stderr(sys.stderr.fileno()) as logged,
             read_keys(sys.stdin.fileno(), self._handle_key),
@@ -201,7 +201,7 @@ class LiveView:
         }
 
     def _read_level(self) -> MeterReading:
-        """How loud it is; sound servers hand it over in pieces of up to some tenths of a second."""
+        """The level since the last read; the last one again while the sound server has delivered none."""
         sound = self._meter.read()
         self._silent_looks = 0 if sound.samples else self._silent_looks + 1
         if sound.samples or self._silent_looks > _LOOKS_WITHOUT_SOUND:
@@ -225,14 +225,14 @@ class LiveView:
 
 
 def level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
-    """A level to the decibel: what looks the same need not be drawn again."""
+    """A level rounded to the decibel: unchanged lines need not be drawn again."""
     rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
     clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)
     return {"samples": samples, "rms_db": rms_db, "peak_db": peak_db, "clipped": clipped, "speech": speech}
 
 
 class _Metered(StoppableSource):
-    """A microphone whose level is seen."""
+    """A microphone that measures the level of its frames."""
 
     def __init__(self, microphone: StoppableSource, meter: Meter) -> None:
         self.name, self.live = microphone.name, microphone.live
@@ -240,11 +240,11 @@ class _Metered(StoppableSource):
         self._meter = meter
 
     def frames(self) -> Iterator[Frame]:
-        """The microphone's frames."""
+        """Yield the microphone's frames, and update the meter."""
         for frame in self._microphone.frames():
             self._meter.update(frame, speech=False)
             yield frame
 
     def close(self) -> None:
-        """End them."""
+        """Close the microphone."""
         self._microphone.close()

@@ -65,7 +65,7 @@ def watch(
 
 
 def _ignore_first_interrupt(signal_number: int, _: FrameType | None) -> None:
-    """Ctrl-C at a pipe ends the agent at its other end, which has still something to show; again, it ends this too."""
+    """At Ctrl-C, leave the end to the agent at the other end of the pipe; a second one ends this process."""
     signal.signal(signal_number, signal.default_int_handler)
 
 
@@ -74,7 +74,7 @@ def _draw_nothing(_: Picture) -> None:
 
 
 def read_lines(descriptor: int) -> Iterator[list[str]]:
-    """The lines that came since the last time, `_DRAWN_EVERY_S` apart, to the end of what is read."""
+    """Yield the lines that arrived since the last time, every `_DRAWN_EVERY_S`, to the end of the input."""
     rest, ended = b"", False
     while not ended:
         due, pieces = time.monotonic() + _DRAWN_EVERY_S, [rest]
@@ -88,7 +88,7 @@ def read_lines(descriptor: int) -> Iterator[list[str]]:
 
 @contextmanager
 def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
-    """Return a function that draws on the terminal's alternate screen; the first one is restored at the end."""
+    """Yield a function that draws on the terminal's alternate screen; restore the main screen at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 

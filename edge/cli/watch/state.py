@@ -70,7 +70,7 @@ class View:
         self._reset()
 
     def _reset(self) -> None:
-        """An agent begins: nothing of an earlier run is true any more."""
+        """Clear the state: a new agent began."""
         self._last: dict[str, _JsonObject] = {}
         self._muted = False
         self._faults: dict[str, str] = {}
@@ -122,7 +122,7 @@ class View:
             self._log.append((text, 1))
 
     def picture(self) -> Picture:
-        """What is to be seen now."""
+        """The picture to draw now."""
         trouble, broker = self._latest("trouble").get("trouble"), self._latest("broker").get("broker")
         return Picture(
             who=self._identity_lines(),
@@ -159,7 +159,7 @@ class View:
 
     @property
     def _is_gate_shut(self) -> bool:
-        """Whether a talk key is waited for."""
+        """Whether the device waits for its talk key."""
         return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._now.get("talking")
 
     def _open_question(self) -> _JsonObject | None:
@@ -183,7 +183,7 @@ class View:
         return f"{MODES[started['mode']]}{phrase}, {name}"
 
     def _badge(self) -> Badge:
-        """What keeps the device from hearing comes before where the dialogue stands."""
+        """The header's badge: what keeps the device from hearing comes before the dialogue's state."""
         if "agent" in self._last:
             return Badge("stopping", "what is owed gets its last chance; then it goes out at the next start", Tone.OPEN)
         if "reason" in self._latest("capture"):
@@ -238,7 +238,7 @@ class View:
         return result(outcome, heard["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
-        """The entry that is open: the dialogue's draft, or what an utterance lacks that is to be said again."""
+        """The rows of the open entry: the dialogue's draft, or the fields missing in an utterance to be repeated."""
         heard = self._latest("words")
         if (stands := self._open_question()) is not None:
             return self._field_rows(stands["read"], stands["doubts"])
@@ -247,7 +247,7 @@ class View:
         return self._field_rows({}, ())
 
     def _field_rows(self, read: _JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
-        """The fields of the form, with what was read for each; an optional one only where it was said."""
+        """The form's fields with their readings; optional ones only where they were said."""
         doubted = {
             code.partition(":")[2]: reason_text(code, self._labels) for code in doubts if code != Reason.COMPLETE
         }
@@ -298,7 +298,7 @@ class View:
 
 
 def _form_fields(last: Mapping[str, _JsonObject]) -> Sequence[_JsonObject]:
-    """The fields of the form that is filled now, by the last line of each kind."""
+    """The fields of the active form, from the last line of each kind."""
     told = last.get("work") or last.get("started", {})
     found: Sequence[_JsonObject] = told.get("form_fields", ())
     return found
@@ -323,7 +323,7 @@ _ASKS: dict[str, Act | Command] = {
 
 
 class Switch(StrEnum):
-    """What a key changes from one to the other."""
+    """A key that switches something on or off."""
 
     MUTE = "m"
     TALK = " "
@@ -332,7 +332,7 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TypedSentence:
-    """A line was typed."""
+    """A completed line of typed text."""
 
     text: str
 
@@ -363,7 +363,7 @@ class Keyboard:
         return self._handle_key(key)
 
     def settle(self) -> None:
-        """Some time has passed: an Escape that nothing followed was the key of that name, which gives up the line."""
+        """Treat a pending Escape as the Escape key, which clears the line: nothing followed it in time."""
         if self._sequence == "" and not self._pasting:
             self.line = None
         self._sequence = None
@@ -384,7 +384,7 @@ class Keyboard:
         return None
 
     def _continue_escape(self, sequence: str) -> None:
-        """ECMA-48: `ESC [` and parameters up to a final character; of anything else the next one ends it."""
+        """Parse a control sequence (ECMA-48): `ESC [` and parameters up to a final character."""
         if sequence == "[" or (sequence[0] == "[" and not "@" <= sequence[-1] <= "~"):
             self._sequence = sequence
             return

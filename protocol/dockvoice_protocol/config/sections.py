@@ -57,7 +57,7 @@ Name = Annotated[str, AfterValidator(_require_topic_level)]
 
 
 class MqttVersion(StrEnum):
-    """Which protocol to speak."""
+    """The version of MQTT."""
 
     AUTO = "auto"
     V5 = "5"
@@ -65,7 +65,7 @@ class MqttVersion(StrEnum):
 
 
 class Mqtt(Section):
-    """How to reach the broker."""
+    """Settings of the connection to the broker."""
 
     host: str = Field("localhost", min_length=1, description="the broker's name or address")
     port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
@@ -93,7 +93,7 @@ class Mqtt(Section):
 
     @model_validator(mode="after")
     def _refuse_ineffective(self) -> Self:
-        """Reject settings without effect: an error is better than a connection in the clear."""
+        """Refuse settings without effect, such as a CA file without TLS: the link would be in the clear."""
         if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
             raise ValueError("a certificate file is given, but tls is false; set tls = true")
         if self.key_file and not self.certificate_file:
@@ -104,7 +104,7 @@ class Mqtt(Section):
 
     @property
     def exposed(self) -> str | None:
-        """What others on the network could read or forge; None where the link is private."""
+        """What others on the network could read or forge, in words; None for a private link."""
         if self.tls:
             return None
         if self.password is not None:

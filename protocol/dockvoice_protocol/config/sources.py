@@ -45,7 +45,7 @@ class _ConfigFault:
 
 @dataclass(frozen=True, slots=True)
 class _KeyOrigins:
-    """Which source gave which key, so that a message names the one to correct."""
+    """Which source gave each key, for messages that name what to correct."""
 
     file: str
     overrides: Mapping[str, Any]
@@ -58,7 +58,7 @@ class _KeyOrigins:
         return self.prefix + "__".join(key).upper()
 
     def fault(self, key: Key, words: str) -> _ConfigFault:
-        """The fault of `key`, with the source of its value."""
+        """A fault of `key` that names the source of its value."""
         name = self.variable(key)
         if _has_key(self.overrides, key):
             return _ConfigFault("command line", f"{'.'.join(key)}: {words}")
@@ -195,7 +195,7 @@ class Layered(BaseSettings):
     _instance: str | None = PrivateAttr(None)
 
     def read_from(self, path: Path | None) -> None:
-        """Use the directories of the unit that reads the settings file `path`, if one does."""
+        """Use the directories of the systemd unit whose settings file is `path`, if there is one."""
         self._instance = None if self.unit is None else self.unit.instance(path)
 
     @property
@@ -282,7 +282,7 @@ def _too_deep_faults(origins: _KeyOrigins) -> Iterator[_ConfigFault]:
 
 
 def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
-    """The file's content, and over it the secrets that systemd would hand to the unit that reads it."""
+    """The file's content, with the secrets that systemd would pass to the unit that reads the file."""
     instance = None if model.unit is None else model.unit.instance(path)
     if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
         return content
@@ -293,7 +293,7 @@ def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, An
 
 
 def _set_key(content: dict[str, Any], key: Key, value: str) -> None:
-    """Put a value at its key; not below a value that is no table, which is reported as the file's error."""
+    """Set a nested key; nothing where a value on the way is no table, which is reported as the file's error."""
     table, *below = key
     if not below:
         content[table] = value

@@ -30,7 +30,7 @@ _Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a unit gives the program. `%i` is its instance, the stem of its settings file."""
+    """The directories and secrets of a systemd unit. `%i` is its instance, the stem of its settings file."""
 
     settings: Path
     """Directory of its settings files."""
@@ -40,14 +40,14 @@ class Unit:
     """By the key that takes it, the name below `CREDENTIALS`."""
 
     def instance(self, file: Path | None) -> str | None:
-        """The instance that reads this settings file; None where the file is not the unit's."""
+        """The unit's instance that reads this settings file; None where the file is not the unit's."""
         if file is None:
             return None
         given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
         return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
 
     def secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
-        """Its readable secrets in the credential store. Raises Misconfigured for what is not text."""
+        """Yield the readable secrets of an instance from the credential store. Raises Misconfigured for binary ones."""
         for key, name in self.credentials.items():
             places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
             if found := next((path for path in places if os.access(path, os.R_OK)), None):
@@ -76,7 +76,7 @@ def default_state_directory(of_unit: Path | None = None) -> Path:
 
 
 def is_service_directory(directory: Path) -> bool:
-    """Whether it is at or below a unit's state directory."""
+    """Whether the directory is at or below a systemd unit's state directory."""
     path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above
     return any(path.is_relative_to(STATE / name) for name in _SERVICES)
 
@@ -91,7 +91,7 @@ def refuse_root_for_others(directory: Path) -> None:
 
 
 def user_name(number: int) -> str:
-    """The user's name; the number where there is none."""
+    """The name of a user id; the number where there is none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

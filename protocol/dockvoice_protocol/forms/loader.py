@@ -85,7 +85,7 @@ def _parse_form(path: Path, text: str) -> Form:
 
 
 def form_from_schema(schema: Any, name: str, where: str) -> Form:
-    """The form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
+    """Make the form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
     broken = list(metaschema.faults(schema))
     contradictions = _contradictions(_faultless_fields(schema, broken), schema, name)
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]

@@ -34,17 +34,17 @@ def is_plain(text: str) -> bool:
 
 
 def escape_line(text: str) -> str:
-    """Escape what is not plain, as JSON does; for one-line messages."""
+    """Escape unsafe characters and line breaks as JSON does, for one-line messages."""
     return _UNSAFE.sub(_escape, text)
 
 
 def escape_lines(text: str) -> str:
-    """The same for a text of several lines: line breaks and tabs stay."""
+    """Escape unsafe characters, but for line breaks and tabs."""
     return _UNSAFE_IN_A_TEXT.sub(_escape, text)
 
 
 def spoken(text: str) -> str:
-    """Replace what is not plain by blanks, in the text of a recogniser or a model."""
+    """Replace unsafe characters by blanks, in the text of a recogniser or a model."""
     return _UNSAFE.sub(" ", text)
 
 

@@ -22,7 +22,7 @@ _FOLDED = 20
 
 
 class SafeConsole(Console):
-    """A console that escapes what is not plain text.
+    """A rich console that escapes unsafe characters in text.
 
     Colours and cursor movements are rich's own segments.
     """
@@ -67,7 +67,7 @@ def render(told: RenderableType) -> None:
 
 
 def make_folding_table(*headings: str) -> Table:
-    """A table without edges, whose cells may be broken anywhere: 80 columns are soon filled."""
+    """A table without edges, whose cells may be broken anywhere to fit 80 columns."""
     columns = (Column(heading, overflow="fold") for heading in headings)
     return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
