@@ -19,7 +19,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.field_roles import FieldRole, expects_receipts, role_faults, roles_of
 from dockvoice_protocol.json_schema import SchemaValidator
-from dockvoice_protocol.records import exact
+from dockvoice_protocol.records import to_decimal
 
 SUFFIX = ".schema.json"
 
@@ -28,7 +28,7 @@ Forms = Mapping[str, Validator]  # By the form's name, which is the file's name 
 
 def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterator[ValidationError]:
     """`multipleOf` with exact decimals: as doubles, 0.3 would be no multiple of 0.1."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and exact(value) % exact(step):
+    if isinstance(value, int | float) and not isinstance(value, bool) and to_decimal(value) % to_decimal(step):
         yield ValidationError(f"{value} is not a multiple of {step}")
 
 

@@ -1,6 +1,6 @@
 """Settings of the inventory: the broker, the database and the forms.
 
-Loaded with `dockvoice_protocol.config.load`. Precedence, highest first: the command line, the environment
+Loaded with `dockvoice_protocol.config.load_settings`. Precedence, highest first: the command line, the environment
 (`DOCKVOICE_INVENTORY_DATABASE=…`, `DOCKVOICE_INVENTORY_MQTT__HOST=…`), credentials (files of the same names in
 `$CREDENTIALS_DIRECTORY`), the TOML file, the defaults below. `config/inventory.toml` lists every key; a test compares
 the two.
@@ -25,13 +25,13 @@ from dockvoice_protocol.config import (
     Prefix,
     Section,
     Unit,
-    demand_owner,
-    is_of_a_service,
-    shipped,
-    state_place,
+    default_state_directory,
+    is_service_directory,
+    refuse_root_for_others,
+    shipped_directory,
     units,
 )
-from dockvoice_protocol.instants import zone_named
+from dockvoice_protocol.instants import find_zone
 from inventory.words import check_language
 
 
@@ -58,7 +58,7 @@ class DossierSettings(Section):
 
 
 def _time_zone(name: str) -> str:
-    return zone_named(name).key
+    return find_zone(name).key
 
 
 def _web_address(given: str) -> str:
@@ -188,12 +188,12 @@ class InventorySettings(Layered):
     @property
     def state(self) -> Path:
         """The directory of the embedded database."""
-        return self.state_directory or state_place(self.unit_state)
+        return self.state_directory or default_state_directory(self.unit_state)
 
     def demand_owner(self) -> None:
         """Raise Misconfigured if root would serve from a service's own directory, where root's files would remain."""
-        if is_of_a_service(self.state):
-            demand_owner(self.state)
+        if is_service_directory(self.state):
+            refuse_root_for_others(self.state)
 
     @property
     def database_url(self) -> str:
@@ -215,4 +215,4 @@ class InventorySettings(Layered):
     @property
     def forms(self) -> Path:
         """The directory of the forms."""
-        return self.forms_directory or shipped("schemas") / "forms"
+        return self.forms_directory or shipped_directory("schemas") / "forms"

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edge.audio.pcm import FULL_SCALE, Framing, floats
+from edge.audio.pcm import FULL_SCALE, Framing, to_floats
 from edge.ports import Source
 from edge.records import Frame
 
@@ -240,7 +240,7 @@ class InNoise(Source):
 
 def whole(source: Source) -> Sound:
     """All the sound of a source that ends."""
-    return floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
+    return to_floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
 
 LOUDNESS_DB = (-20.0, 10.0)

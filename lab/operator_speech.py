@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken import in_words
 from dockvoice_protocol.forms.spoken.sentences import sampled_words
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
-from edge.audio.pcm import Framing, floats
+from edge.audio.pcm import Framing, to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
@@ -74,7 +74,7 @@ async def spoken(text: str, speaker: str, seed: int) -> Sound:
     """The text in the voice that belongs to a speaker of the set."""
     voice = _voice(speaker, seed)
     pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
-    return floats(b"".join(pieces)).astype(np.float64)
+    return to_floats(b"".join(pieces)).astype(np.float64)
 
 
 def demand_voice() -> None:

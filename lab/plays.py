@@ -18,7 +18,7 @@ from typing import Any
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.agent.dialogue_steps import Render
 from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
@@ -124,7 +124,7 @@ def _journals() -> Iterator[Callable[[], Path]]:
 
 def _row(line: bytes) -> JsonLine:
     try:
-        row = strict(line)
+        row = parse_strict(line)
     except NotStrict as fault:
         raise WrongPlay(str(fault)) from fault
     if not isinstance(row, dict):

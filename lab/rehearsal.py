@@ -17,7 +17,7 @@ from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat
 from dockvoice_protocol.records import (
     ExpectedLine,
     ExpectedList,
@@ -72,7 +72,7 @@ class Play:
 
     rules: Rules
     language: str
-    sending: Sending | None = None  # The scanner's setup, if there is one: a line that begins with ] is a label.
+    sending: ScannerFormat | None = None  # The scanner's setup, if there is one: a line that begins with ] is a label.
     at_hand: tuple[Form, ...] = ()  # The forms that may be switched between.
     operators: tuple[Operator, ...] | None = None  # The operators that may sign on; None: those of the settings.
     lists: tuple[ExpectedList, ...] = ()  # The announced lists.

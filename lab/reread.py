@@ -21,14 +21,14 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, many, render
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
-from edge.cli.reports import Since, moment
+from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Prices, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
@@ -104,7 +104,7 @@ def reread(
     utterance, whether it differs or not.
     """
     log_warnings()
-    given, began = settings(config, state=state), moment(since)
+    given, began = settings(config, state=state), parse_moment(since)
     compared: list[Compared] = []
     with Journal.inspect(given.state) as journal:
         plan = expense(given, interpreter, began, journal.readings)
@@ -232,7 +232,7 @@ def comparison(compared: Sequence[Compared]) -> Group:
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
     for one in different:
-        when = in_zone(one.heard_at, None).strftime("%m-%d %H:%M:%S")
+        when = to_zone(one.heard_at, None).strftime("%m-%d %H:%M:%S")
         for name in one.differing:
             table.add_row(when, name, *(Text(_cell(side, name)) for side in (one.before, one.after)))
             when = ""

@@ -12,16 +12,16 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, form_named, rules
 from edge.agree.decide import Rules
 from edge.cli.options import Config, State, settings
-from edge.cli.reports import moment
+from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.local.factory import recogniser
@@ -75,8 +75,8 @@ def retune(
             "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
-    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, moment(str(since)))
-    forms = forms_in(shipped.forms_directory)
+    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, parse_moment(str(since)))
+    forms = load_forms(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
     render(printed.figures(_thresholds(every, standing)))
@@ -163,7 +163,7 @@ def _write(write: Path, config: Path | None, best: WayTried, shipped: WayTried, 
     try:
         try:
             part.write_text(content, encoding="utf-8")
-            load(Settings, part)
+            load_settings(Settings, part)
             part.replace(write)
         finally:
             part.unlink(missing_ok=True)

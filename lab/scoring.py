@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldValue
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
@@ -75,7 +75,9 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
     try:
         lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); name a manifest of JSON lines") from None
+        raise UnreadableInput(
+            f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"
+        ) from None
     clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")

@@ -23,7 +23,7 @@ import typer
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import closing_form, forms_in
+from dockvoice_protocol.forms.loader import closing_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line
@@ -100,7 +100,7 @@ def talk(
     render = partial(entry_event, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        forms = forms_in(chosen.forms_directory)
+        forms = load_forms(chosen.forms_directory)
         _act(plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes))
         return
     with ExitStack() as opened:

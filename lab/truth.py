@@ -26,10 +26,10 @@ from dockvoice_protocol.forms.spoken import read, sentences
 from dockvoice_protocol.forms.spoken.sentences import Sentence
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agent.ear import listen
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix
@@ -131,7 +131,7 @@ def record_take(
     """
     kept = _Kept(microphone, listening)
     segment: Segment | None = None
-    for event in listen(kept, scorer(vad), Endpointing(endpoint)):
+    for event in listen(kept, make_speech_scorer(vad), Endpointing(endpoint)):
         if segment is None and isinstance(event, Closed):
             segment = event.segment
             kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
@@ -145,7 +145,7 @@ def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
     wanted = [frame for frame in frames if frame.start >= begin and frame.end <= end]
     gap = any(first.end != second.start for first, second in pairwise(wanted))
     pcm = b"".join(frame.pcm for frame in wanted)
-    said = floats(segment.pcm).astype(np.float64)
+    said = to_floats(segment.pcm).astype(np.float64)
     return Take(
         pcm=pcm,
         speech_end_s=round((segment.speech_end - wanted[0].start) / SAMPLE_RATE, 3),
@@ -206,12 +206,12 @@ class TruthSet:
             "kind": "said",
             "prompt": prompt.number,
         }
-        return self._add(f"{speaker}-{prompt.number:03d}", floats(taken.pcm), line)
+        return self._add(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
 
     def keep_noise(self, pcm: bytes) -> Path:
         """Put a clip of noise into the set."""
         line = {"fields": None, "condition": "site noise", "speaker": None, "speech_end": None, "kind": "noise"}
-        return self._add(f"noise-{self.noise_minutes + 1:02d}", floats(pcm), line)
+        return self._add(f"noise-{self.noise_minutes + 1:02d}", to_floats(pcm), line)
 
     def mix_noise(self, snrs_db: Sequence[int]) -> Iterator[Path]:
         """Each saying again in the site's noise at each ratio, where that is not there yet.

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, Sending
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, ScannerFormat
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
 from edge.agent.dictation import INTERRUPTED, is_for_a_person
@@ -51,7 +51,7 @@ class TypedConversation:
         clock: Callable[[], float],
         settings: DialogueSettings | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
-        sending: Sending = AS_DELIVERED,
+        sending: ScannerFormat = AS_DELIVERED,
         forms: Sequence[Form] = (),
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         shift: Callable[[], Shift | None] = lambda: None,

@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.agree.decide import Rules
 from edge.keep.database import JournalDatabase, applied_migrations
-from edge.keep.storage import refusals
+from edge.keep.storage import translated_errors
 from tests import shipped
 from tests.servers.ports import held_port
 from tests.servers.postgresql import postgresql
@@ -186,7 +186,7 @@ def _tables_made_once() -> Iterator[None]:
         if applied_migrations(journal._db):
             migrate(journal)
         elif applied_migrations(made):
-            with refusals(journal.path):
+            with translated_errors(journal.path):
                 made.backup(journal._db)
         else:
             migrate(journal)

@@ -40,7 +40,7 @@ def read_once(patched: pytest.MonkeyPatch) -> None:
     def catalogue_once(directory: Path) -> Catalogue:
         return catalogue_holding(directory, tuple((path, _held(path)) for path in sorted(directory.glob("*.csv"))))
 
-    patched.setattr(loader, "_form", cache(loader._form))
+    patched.setattr(loader, "_parse_form", cache(loader._parse_form))
     patched.setattr(Catalogue, "load", catalogue_once)
     patched.setattr(inventory.forms, "_validator", lambda path: validator_holding(path, _held(path)))
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topi
 from dockvoice_protocol.hash_chain import GENESIS, Signer
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import signed_list
+from dockvoice_protocol.signed import sign_list
 from edge.deliver.device_events import REVIEW_DATA
 from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.dossier.visits import Gathered, Listed
@@ -206,7 +206,7 @@ class Dock:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
         for one in self.store.lists.replace(SITE, {place: lines}):
-            self.store.lists.note_signed(one, signed_list(one, sign, self.clock.now), sign.public)
+            self.store.lists.note_signed(one, sign_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
@@ -238,7 +238,7 @@ class Unstored:
     def announce(self, *lines: ExpectedLine) -> None:
         self.clock.on()
         one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
-        body = signed_list(one, OFFICE, self.clock.now)
+        body = sign_list(one, OFFICE, self.clock.now)
         self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
     def put_aside(self, box: Box, body: bytes) -> None:

@@ -470,7 +470,7 @@ class Agent:
     async def _blink(self) -> bool:
         """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
-        return not busy and await self.headset.blink()
+        return not busy and await self.headset.close_for_rescan()
 
     def _on_delivery_event(self, event: DeliveryEvent) -> None:
         match event:

@@ -21,9 +21,9 @@ from dockvoice_protocol.clips import (
     ClipOffered,
     RequestNoted,
     Unsent,
-    chunks_of,
-    clip_message,
-    read_clip_receipt,
+    count_chunks,
+    format_clip_message,
+    parse_clip_receipt,
 )
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
@@ -131,7 +131,7 @@ class ClipDelivery:
     def answered(self, payload: bytes, now: float) -> None:
         """Apply the inventory's receipt for a clip."""
         try:
-            receipt = read_clip_receipt(payload)
+            receipt = parse_clip_receipt(payload)
         except MalformedMessage as fault:
             logger.warning("a message on the topic of receipts for clips is none: %s", fault)
             return
@@ -158,7 +158,7 @@ class ClipDelivery:
             return None
         if self._noted:
             noted = self._noted[0]
-            return ClipOut(noted.request, clip_message(noted, self._topics.source), noted, None)
+            return ClipOut(noted.request, format_clip_message(noted, self._topics.source), noted, None)
         step = self._relay.next_message(now)
         if step is None:
             return None
@@ -170,7 +170,7 @@ class ClipDelivery:
         else:
             self._gone.pop(step.utterance_id, None)
         tag = f"clip {step}"
-        return ClipOut(tag, clip_message(said, self._topics.source), step, chunks)
+        return ClipOut(tag, format_clip_message(said, self._topics.source), step, chunks)
 
     def unsent(self, out: ClipOut, now: float) -> None:
         """Schedule an offer that could not be published again."""
@@ -193,14 +193,14 @@ class ClipDelivery:
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
             return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
         if isinstance(step, OfferClip):
-            found, number = journal.clips.whole(utterance_id), None
+            found, number = journal.clips.read_whole(utterance_id), None
         else:
-            found, number = journal.clips.piece(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
+            found, number = journal.clips.read_part(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
         match found:
             case RecordingBytes(sha256, size) if number is None:
-                return ClipOffered(utterance_id, sha256, size, chunks_of(size))
+                return ClipOffered(utterance_id, sha256, size, count_chunks(size))
             case RecordingBytes(sha256, size, data) if number is not None:
-                return ClipChunk(utterance_id, sha256, chunks_of(size), number, data)
+                return ClipChunk(utterance_id, sha256, count_chunks(size), number, data)
             case why:
                 return ClipGone(utterance_id, Unsent(str(why)))
 

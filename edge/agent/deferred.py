@@ -153,4 +153,4 @@ class LateReadings:
         rules = self._works.rules_of(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
-        await self._executor(lambda journal: journal.readings.reviewed(utterance_id, verdict, why))
+        await self._executor(lambda journal: journal.readings.send_to_review(utterance_id, verdict, why))

@@ -22,7 +22,7 @@ from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconne
 from dockvoice_protocol.mqtt_client import Will
 from dockvoice_protocol.outbox import FAILURE, LATEST, Backoff, Outbox, Pending
 from dockvoice_protocol.records import Operator, Receipt
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
@@ -150,7 +150,7 @@ class _Status:
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
             known |= {"conditions": self._numbers}
-        return events.encode(events.status(state, time=now, **self._of, **known))
+        return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
     async def refresh(self, desk: JournalThread, now: float) -> bool:
         """Refresh the conditions; whether they have changed enough to be published by themselves."""
@@ -440,7 +440,7 @@ class Delivery:
             )
             return []
         try:
-            self._publish(OrderReceived(events.read_order(message.payload)))
+            self._publish(OrderReceived(events.parse_order(message.payload)))
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
@@ -448,7 +448,7 @@ class Delivery:
     def _invited(self, payload: bytes, *, retained: bool) -> list[Command]:
         """An inventory came up or went down. A retained message is old: pending events were sent on connecting."""
         try:
-            is_there = events.read_presence(payload)
+            is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:
             logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
             return []
@@ -463,7 +463,7 @@ class Delivery:
 
     def _answer(self, payload: bytes) -> list[Command]:
         try:
-            answer = events.read_answer(payload)
+            answer = events.parse_answer(payload)
         except events.MalformedMessage as fault:
             # The event stays pending and is sent again, which brings a valid receipt.
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
@@ -490,7 +490,7 @@ class Delivery:
             logger.error(
                 "the inventory does not take events for this device's own (%s), and they are kept: enrol its key "
                 "there. `dockvoice audit key` prints it, `dockvoice inventory keys %s` takes it",
-                *(in_one_line(reason), remedy),
+                *(escape_line(reason), remedy),
             )
 
     async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, operators_of
 from edge.agree.dialogue.events import (
     Committed,
@@ -182,7 +182,7 @@ class DialogueSteps:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
-            journal.review.put_right(mended, partial(withheld_event, reason=PUT_RIGHT))
+            journal.review.end_repeated(mended, partial(withheld_event, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
     def _filled(self, journal: Journal, say: Say) -> list[Say]:
@@ -225,9 +225,9 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
 
 def _listened(journal: Journal, operator: str | None) -> list[Say]:
     """The person that listened last to this operator's recordings, the time and the reason; and the number of times."""
-    if (last := journal.clips.listened(operator)) is None:
+    if (last := journal.clips.latest_listener(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
-    at, times = in_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
+    at, times = to_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
     said = {"who": last.who, "time": f"{at:%H:%M}", "why": last.reason}
     if at.date() == datetime.now().astimezone().date():
         return [*times, Say(Prompt.LISTENED, slots=said)]

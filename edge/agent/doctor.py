@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, closed_to_us, plainly
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, describe_os_error, not_permitted_error
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
@@ -86,7 +86,7 @@ async def examine(checks: Mapping[str, Check]) -> list[Finding]:
         except DockvoiceError as fault:
             findings.append(failed(what, fault))
         except PermissionError as fault:
-            findings.append(failed(what, closed_to_us(fault)))
+            findings.append(failed(what, not_permitted_error(fault)))
     return findings
 
 
@@ -169,12 +169,16 @@ async def _scanner(settings: Settings) -> Iterable[Finding]:
         todo = "let this user read it: docs/scanners.md says how"
         return [Finding("scanner", Severity.FAILED, f"{named}: may not be read by this user", todo)]
     except OSError as fault:
-        return [Finding("scanner", Severity.FAILED, f"{named}: {plainly(fault)}", "set scan.device to an input device")]
+        return [
+            Finding(
+                "scanner", Severity.FAILED, f"{named}: {describe_os_error(fault)}", "set scan.device to an input device"
+            )
+        ]
 
 
 def _types(named: str, found: KeyDevice) -> Finding:
     """Whether a present device is a keyboard, and its keys are free."""
-    if not all(found.has(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
+    if not all(found.has_key(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
         todo = "set the scanner to be a keyboard (USB HID), or choose another device"
         return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
     try:

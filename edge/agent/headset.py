@@ -117,9 +117,9 @@ class Headset:
         self._microphone = made
         return made
 
-    async def blink(self) -> bool:
+    async def close_for_rescan(self) -> bool:
         """Interrupt the microphone for a moment, so that new sound cards are detected; whether that was done."""
-        return self._microphone is not None and await asyncio.to_thread(self._microphone.blink, BLINK_S)
+        return self._microphone is not None and await asyncio.to_thread(self._microphone.close_for_rescan, BLINK_S)
 
     @property
     def status(self) -> str:

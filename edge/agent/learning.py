@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import unexplained
 from dockvoice_protocol.forms.taught import add_word
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
@@ -139,7 +139,7 @@ def _phrase(phrase: str, form: str, language: str, found: list[ReadBefore], lack
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
-    days = (in_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
+    days = (to_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
     return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 

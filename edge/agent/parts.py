@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.taught import taught, teach
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records.master import MasterData
 from edge.agent.clock import Clock
@@ -41,7 +41,7 @@ from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.device_events import entry_event
 from edge.hear.endpointing import Gate, WakePhrase
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
 from edge.ports import Interpreter, Source
@@ -317,7 +317,7 @@ def dictation(
     workplaces; None: the form never changes.
     """
     settings, works = parts.settings, works or parts.workplaces()
-    detector = scorer(settings.hear.vad)
+    detector = make_speech_scorer(settings.hear.vad)
     listening = Ear(
         present=lambda: works.present,
         endpoint=settings.hear.endpoint,
@@ -378,7 +378,7 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
 async def budget(settings: Settings, executor: JournalThread) -> Budget:
     """The daily budget for models, with today's cost so far."""
     today = local_day()
-    midnight = in_zone(datetime.combine(today, datetime.min.time()), None)
+    midnight = to_zone(datetime.combine(today, datetime.min.time()), None)
     spent = await executor(lambda journal: journal.readings.spent_usd(midnight))
     return Budget(settings.understand.daily_budget_usd, today, spent)
 

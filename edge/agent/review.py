@@ -141,7 +141,7 @@ def _entered_again(
     reading = _reading(found, given, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _accepted(which, reading, rules)
     said = _sound_again(origin, found)
-    recording = journal.keep_again(said)
+    recording = journal.store_copy(said)
     entry = Entry(
         utterance_id=said.utterance_id,
         form=found.form,
@@ -182,7 +182,7 @@ def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
     Earlier versions removed the recordings of held entries like all others.
     """
     if found.audio_removed_at is None:
-        return origin.again(found)
+        return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
     typed = typed_utterance(found.form, f"entered again: {told}")
     return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))

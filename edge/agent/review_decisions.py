@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import (
     StorageFailed,
     Unfinished,
     UnreadableInput,
-    plainly,
+    describe_os_error,
 )
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Act
@@ -116,7 +116,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
 
 def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do `work` and mark its decision as not yet announced, in one transaction."""
-    with journal.orders.at_once():
+    with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
     return done
@@ -274,7 +274,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
         try:
             server = await asyncio.start_unix_server(partial(_answer, decide), path)
         except OSError as fault:
-            why = plainly(fault)
+            why = describe_os_error(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
             return
         async with server:  # only the directory's owner can connect

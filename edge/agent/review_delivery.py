@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Misconfigured, plainly
-from dockvoice_protocol.events import MalformedMessage, parsed
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
+from dockvoice_protocol.events import MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
@@ -174,7 +174,7 @@ class DecisionInbox:
         """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
-        read = read_declined if "declined" in parsed(payload) else read_decision
+        read = read_declined if "declined" in parse_object(payload) else read_decision
         return read(payload, self._source, self._key)
 
     async def receive(self, message: Delivered) -> None:
@@ -183,7 +183,7 @@ class DecisionInbox:
             with suppress(DiskFull):  # the log has it
                 await self._desk(lambda journal: journal.orders.count(why))
             return
-        signature, body = str(parsed(message.payload)[SIGNATURE]), message.payload.decode()
+        signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
         keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))
         if not await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat()):
             logger.warning("a decision came again: it is done once, or was refused")
@@ -211,5 +211,5 @@ def pinned_key(path: Path | None) -> PublicKey | None:
     try:
         return PublicKey.from_pem(plain_file.content(path))
     except (OSError, ValueError) as fault:
-        why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
+        why = describe_os_error(fault) if isinstance(fault, OSError) else f"holds {fault}"
         raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

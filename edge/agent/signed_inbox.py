@@ -17,8 +17,8 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
-from dockvoice_protocol.signed import LARGEST, Forged, place_of, read_expected, read_roster
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.signed import LARGEST, Forged, parse_place, read_expected, read_roster
+from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import pinned_key
 from edge.agree.expectations import Expectations
 from edge.config import Settings
@@ -127,7 +127,7 @@ class SignedInbox(Generic[One]):
         """Store a message, or log why it is refused. The caller acknowledges it afterwards."""
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return
-        kind, where, about = self._published.kind, in_one_line(message.topic), None
+        kind, where, about = self._published.kind, escape_line(message.topic), None
         try:
             about = self._published.about(message.topic)
             if not message.payload:
@@ -192,7 +192,7 @@ class SignedInbox(Generic[One]):
                 found[about] = one
             except ValueError as fault:  # MalformedMessage, or an invalid name in an edited journal
                 logger.warning(
-                    "%s: the %s that is kept is set aside: %s", in_one_line(about), self._published.kind, fault
+                    "%s: the %s that is kept is set aside: %s", escape_line(about), self._published.kind, fault
                 )
         return found
 
@@ -218,7 +218,7 @@ class ExpectedReceipts:
             carries=lambda topic: (
                 topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in DEVICE_LEVELS
             ),
-            about=lambda topic: str(place_of(prefix, site, topic)),
+            about=lambda topic: str(parse_place(prefix, site, topic)),
             read=read,
             lists=lambda journal: journal.expected,
         )

@@ -20,8 +20,8 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.taught import teach
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
-from dockvoice_protocol.signed import kind_of, read_master
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.signed import parse_kind, read_master
+from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import pinned_key
 from edge.agent.signed_inbox import NotAdmitted, Published, Refusal, SignedInbox
 from edge.config import Settings
@@ -76,7 +76,7 @@ class SiteCatalogue(Generic[Made]):
             Topics.catalogue(prefix, site),
             # A device named "catalogue" has topics with the same prefix, one level shorter.
             carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
-            about=lambda topic: kind_of(prefix, site, topic),
+            about=lambda topic: parse_kind(prefix, site, topic),
             read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
             lists=lambda journal: journal.catalogue,
         )
@@ -112,7 +112,7 @@ class SiteCatalogue(Generic[Made]):
             said["unheard"] = list(unheard)[:MOST_WORDS]
         if (refusal := self._refusals.get(kind)) is not None:
             version = {} if refusal.version is None else {"version": refusal.version}
-            told = {} if refusal.told is None else {"told": in_one_line(refusal.told)[:LONGEST]}
+            told = {} if refusal.told is None else {"told": escape_line(refusal.told)[:LONGEST]}
             said["refused"] = {"reason": refusal.reason, **version, **told}
         return said
 
@@ -194,6 +194,6 @@ def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalo
 
 def under(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
-    catalogue = files.under(published)
+    catalogue = files.with_published(published)
     teach(forms, catalogue)
     return catalogue

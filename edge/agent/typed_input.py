@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 import uuid_utils
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_scan
 from dockvoice_protocol.forms.spoken import corrects, murmurs, takes_back
 from dockvoice_protocol.forms.spoken.commands import Asked, wording
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import transcribed
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules
 from edge.config import Scan
@@ -44,7 +44,7 @@ class Readers:
     rules: Rules
     interpreter: Interpreter  # For speech.
     typed_in: Language | None = None  # A second language for typed text.
-    sending: Sending = AS_DELIVERED
+    sending: ScannerFormat = AS_DELIVERED
     recogniser: Interpreter | None = None  # The device's own one for this form and language.
 
     def attend(self, utterance: Utterance) -> Attention:
@@ -59,15 +59,15 @@ class Readers:
         return typed(utterance.typed or "", self.rules, self.typed_in)
 
 
-def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:
+def scanned(utterance: Utterance, rules: Rules, sending: ScannerFormat) -> Reading:
     """Parse a scan. Two-digit years are relative to the day of the scan."""
-    today = in_zone(utterance.heard_at, None).date()
+    today = to_zone(utterance.heard_at, None).date()
     return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
 
 
-def sending(scan: Scan) -> Sending:
+def sending(scan: Scan) -> ScannerFormat:
     """The scanner's format in the settings."""
-    return Sending(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
+    return ScannerFormat(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
 def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:

@@ -29,8 +29,8 @@ from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
-from edge.speak.loudspeaker import Lookout, Loudspeaker
-from edge.speak.synthesis import PaceOf, Phrases, Speaker
+from edge.speak.loudspeaker import Loudspeaker, ReopenSchedule
+from edge.speak.synthesis import ClauseCache, Speaker, VoiceAtPace
 from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
 from edge.speak.wording import Phrasing
 
@@ -119,12 +119,12 @@ class VoiceOutput:
 
     def _spoken_over(self) -> None:
         """Silence the voice and note that it was cut off. Also called in the ear's thread."""
-        if self._loudspeaker.hush():
+        if self._loudspeaker.stop_speaking():
             self._cut_off = True
 
     async def run(self) -> None:
         """Speak until cancelled, whenever there is a speaker."""
-        lookout = Lookout(await asyncio.to_thread(playback_devices))  # before PortAudio is loaded and lists devices
+        lookout = ReopenSchedule(await asyncio.to_thread(playback_devices))  # before PortAudio lists devices
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
@@ -138,16 +138,16 @@ class VoiceOutput:
                 await self._loudspeaker.keep_open()
                 await self._until_open(lookout)
 
-    async def _until_open(self, lookout: Lookout) -> None:
+    async def _until_open(self, lookout: ReopenSchedule) -> None:
         """Return once a speaker is open."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
-            if lookout.try_now(await asyncio.to_thread(playback_devices), time.monotonic()):
+            if lookout.is_attempt_due(await asyncio.to_thread(playback_devices), time.monotonic()):
                 await self._try(lookout)
 
-    async def _try(self, lookout: Lookout) -> None:
+    async def _try(self, lookout: ReopenSchedule) -> None:
         if not await self._opens() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
-            lookout.blinked(time.monotonic())
+            lookout.note_rescan(time.monotonic())
             await self._opens()
 
     async def _opens(self) -> bool:
@@ -178,7 +178,7 @@ class VoiceOutput:
         if time.monotonic() - self._mute_since < AGAIN_S:
             return False
         try:
-            await self._phrases.sound(self._phrasing.constant()[0], self._settings.rate)
+            await self._phrases.synthesise(self._phrasing.constant_clauses()[0], self._settings.rate)
         except DockvoiceError:  # logged by the speaker, which prepares its prompts
             self._mute_since = time.monotonic()
             return False
@@ -218,7 +218,7 @@ class VoiceOutput:
         if spoken not in self._phrases_in:
             self._phrases_in[spoken] = phrases(self._settings, self._clients, spoken)
         self._phrases = self._phrases_in[spoken]
-        self._speaker.speak_as(self._phrases, self._phrasing)
+        self._speaker.set_voice(self._phrases, self._phrasing)
 
     def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
         """Announce an event of dictation; `agreed`: the dialogue replies to verdicts."""
@@ -244,9 +244,9 @@ class VoiceOutput:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
-                self._speaker.news(render_refusal(what), Sound(Earcon.REFUSED))
+                self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
-                self._speaker.news(render_declined({}, what), Sound(Earcon.REFUSED))
+                self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
             case Hardware(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))
             case Hardware(code):
@@ -254,15 +254,15 @@ class VoiceOutput:
                 self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
-def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> Phrases:
+def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> ClauseCache:
     """The voice in the settings; espeak is the fallback of a service's. `spoken` selects another language."""
     language = spoken or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
-        return Phrases(EspeakVoice, language)
-    return Phrases(_of_service(settings, clients), language, stand_in=EspeakVoice)
+        return ClauseCache(EspeakVoice, language)
+    return ClauseCache(_of_service(settings, clients), language, stand_in=EspeakVoice)
 
 
-def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
+def _of_service(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtPace:
     client, model, speaker = clients[str(settings.client)], str(settings.model), str(settings.speaker)
     match settings.voice:
         case VoiceKind.OPENAI:

@@ -28,8 +28,8 @@ A float, since it is one more than a 16-bit sample can hold."""
 Block = npt.NDArray[np.float32]  # Sound as it arrives: one row per sample, one column per channel, -1 to 1.
 
 
-def floats(pcm: bytes) -> npt.NDArray[np.float32]:
-    """16-bit samples as floats, -1 to 1."""
+def to_floats(pcm: bytes) -> npt.NDArray[np.float32]:
+    """Convert 16-bit PCM to floats from -1 to 1."""
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 
 
@@ -90,7 +90,7 @@ class SoundLevel:
 
     @property
     def rms_db(self) -> float:
-        """In dBFS: a square wave at full scale has 0."""
+        """The root mean square in dBFS: 0 for a square wave at full scale."""
         return decibels(self.power)
 
     @property
@@ -134,7 +134,7 @@ class NoiseFloor:
 
 
 def is_narrow(pcm: bytes) -> bool:
-    """Whether speech (half a second or more) came through a telephone band, at twice its rate."""
+    """Whether speech of half a second or more came through a telephone band: nothing above 4.2 kHz."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)
     above = float(spectrum[frequencies > _NARROW_HZ].sum())

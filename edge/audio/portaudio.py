@@ -35,7 +35,7 @@ _S16_LE = 2  # SND_PCM_FORMAT_S16_LE
 
 
 def portaudio() -> Any:
-    """The library. Raises Unavailable, with what to install, where it is missing."""
+    """Import sounddevice. Raises Unavailable, with what to install, where it or PortAudio is missing."""
     try:
         import sounddevice  # noqa: PLC0415 - needs a system library, which machines that only replay lack
     except ImportError:
@@ -49,12 +49,12 @@ def demand_alsa_opens(library: Any, found: Mapping[str, Any], *, playback: bool)
     """Raise PortAudio's error where ALSA refuses the device."""
     if library.query_hostapis(found["hostapi"])["name"] != "ALSA":
         return
-    if (why := _refusal(found["name"], playback=playback)) is not None:
+    if (why := _alsa_error(found["name"], playback=playback)) is not None:
         raise library.PortAudioError(f"ALSA: {why}")
 
 
-def start(library: Any, made: Any) -> None:
-    """Start a stream while holding `TURN`; `end` follows in any case, unless PortAudio's error says it is not made.
+def start_stream(library: Any, made: Any) -> None:
+    """Start a stream while holding `TURN`. Call `close_stream` afterwards, unless PortAudio says that it is not made.
 
     A device can vanish after ALSA was asked: PortAudio then reports a stream as open that has no rate. Such a stream is
     neither started nor closed: either may block for ever.
@@ -65,27 +65,26 @@ def start(library: Any, made: Any) -> None:
     try:
         made.start()
     except library.PortAudioError:
-        _end(made)
+        _close(made)
         raise
 
 
-def end(stream: Any) -> None:
+def close_stream(stream: Any) -> None:
     """Close a started device. May block."""
     with TURN:
-        _end(stream)
+        _close(stream)
 
 
-def _end(stream: Any) -> None:
+def _close(stream: Any) -> None:
     stream.abort()
     stream.close()
     _started.remove(stream)
 
 
-def look_anew() -> bool:
-    """Restart PortAudio, which lists devices only at its start. Not while a stream is open.
+def rescan_devices() -> bool:
+    """Restart PortAudio, which lists devices only when it starts; False while a stream is open.
 
-    Returns whether it did. Raises Unavailable where it does not start again; then no device can be opened in this
-    process.
+    Raises Unavailable where it does not start again; then no device can be opened in this process.
     """
     library = portaudio()
     with TURN:
@@ -99,9 +98,9 @@ def look_anew() -> bool:
     return True
 
 
-def _refusal(name: str, *, playback: bool) -> str | None:
+def _alsa_error(name: str, *, playback: bool) -> str | None:
     """Why ALSA does not open the device of that name; None where it does, or without ALSA."""
-    if (alsa := _alsa()) is None:
+    if (alsa := _load_alsa()) is None:
         return None
     card = _HARDWARE.search(name)
     pcm = ctypes.c_void_p()
@@ -109,12 +108,12 @@ def _refusal(name: str, *, playback: bool) -> str | None:
         ctypes.byref(pcm), (card[1] if card else name).encode(), _PLAYBACK if playback else _CAPTURE, _NONBLOCK
     )
     if status >= 0:
-        status = _prepared(alsa, pcm)
+        status = _set_pcm_parameters(alsa, pcm)
         alsa.snd_pcm_close(pcm)
     return None if status >= 0 else os.strerror(-status)
 
 
-def _prepared(alsa: Any, pcm: ctypes.c_void_p) -> int:
+def _set_pcm_parameters(alsa: Any, pcm: ctypes.c_void_p) -> int:
     """Set the device's parameters as near to ours as possible: before that a sound server is not asked."""
     parameters = ctypes.create_string_buffer(alsa.snd_pcm_hw_params_sizeof())
     rate, channels = ctypes.c_uint(SAMPLE_RATE), ctypes.c_uint(1)
@@ -128,7 +127,7 @@ def _prepared(alsa: Any, pcm: ctypes.c_void_p) -> int:
 
 
 @cache
-def _alsa() -> Any:
+def _load_alsa() -> Any:
     try:
         return ctypes.CDLL("libasound.so.2")
     except OSError:  # another system than Linux, where PortAudio has other ways into the sound card

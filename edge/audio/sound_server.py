@@ -55,14 +55,14 @@ class Routing:
     sources: frozenset[str] = frozenset()  # All sources there are.
 
 
-class Gone(Enum):
-    """The server does not answer any more."""
+class ServerGone(Enum):
+    """The sound server does not answer any more."""
 
     GONE = auto()
 
 
 class _Listing:
-    """A running query. It writes to a file: a pipe would block a long answer without a reader."""
+    """A running `pactl` query. It writes to a file, since a full pipe would block it."""
 
     def __init__(self, program: str) -> None:
         """Raises OSError where no process can be started."""
@@ -73,26 +73,26 @@ class _Listing:
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=_pactl_environment(),
             )
         except OSError:
             self._answer.close()
             raise
 
     def is_over(self, within_s: float) -> bool:
-        """Whether it has ended, or does before the timeout."""
+        """Whether the query has ended, or ends before the timeout."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(within_s)
         return self._process.returncode is not None
 
     def read(self) -> bytes | None:
-        """The answer after its end; None without one. To be read once."""
+        """The output of the ended query; None where it failed. Call once."""
         with self._answer:
             self._answer.seek(0)
             return self._answer.read() if self._process.returncode == 0 else None
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the query."""
         self._process.kill()
         self._process.wait()
         self._answer.close()
@@ -105,12 +105,12 @@ class _Pactl:
         self._program = shutil.which("pactl")
 
     def run(self, *words: str, complain: int = logging.DEBUG) -> bytes | None:
-        """Run it and return its output; None where it fails, which is logged at the level `complain`."""
+        """Run `pactl` and return its output; None where it fails, which is logged at level `complain`."""
         if self._program is None:
             return None
         try:
             done = subprocess.run(  # noqa: S603 - words of ours, no shell
-                [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_environment()
+                [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_pactl_environment()
             )
         except (OSError, subprocess.SubprocessError) as fault:
             logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
@@ -125,8 +125,8 @@ class _Pactl:
             return _Listing(self._program)
         return None
 
-    def understood(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
-        """Parse an answer about this process. An unreadable one is logged once, and disables queries."""
+    def parse(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
+        """Parse an answer about this process; an unreadable one is logged, and disables further queries."""
         try:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
@@ -140,7 +140,7 @@ class _Pactl:
 
 
 class SoundServer:
-    """The server for a recording: the listening thread never waits, but polls for the answer.
+    """Polls the sound server for the recording's source, without blocking.
 
     Used by one thread; `close` ends a running query.
     """
@@ -151,7 +151,7 @@ class SoundServer:
         self._asked = float("-inf")
         self._knows = False
 
-    def poll(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | ServerGone | None:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
@@ -163,8 +163,8 @@ class SoundServer:
             self.close()
         return None
 
-    def now(self) -> Routing | Gone | None:
-        """Query and wait: for when there is no sound to miss."""
+    def query(self) -> Routing | ServerGone | None:
+        """Query and wait for the answer, for when no sound can be missed meanwhile."""
         self.close()
         self._question = self._pactl.start()
         if self._question is None:
@@ -188,20 +188,20 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: _Listing) -> Routing | Gone | None:
+    def _read(self, question: _Listing) -> Routing | ServerGone | None:
         self._question = None
         if (listing := question.read()) is not None:
-            found = self._pactl.understood(listing, routing)
+            found = self._pactl.parse(listing, parse_routing)
             self._knows = self._knows or found is not None
             return found
         if self._knows:
-            return Gone.GONE
+            return ServerGone.GONE
         self._pactl.give_up()  # no server when the device was opened: the sound comes from elsewhere, and always will
         return None
 
 
 class PlaybackSink:
-    """The sink of a stream: made with it, and polled for its existence."""
+    """The sink that this process plays into."""
 
     def __init__(self) -> None:
         self._pactl = _Pactl()
@@ -211,7 +211,7 @@ class PlaybackSink:
 
     def is_gone(self) -> bool:
         """Whether the sink has vanished. A stream that a person moved while it existed stays there."""
-        found = self._played_into()
+        found = self._query_sink()
         if found is None:
             return False
         sink, sinks = found
@@ -222,31 +222,28 @@ class PlaybackSink:
 
     def leads_nowhere(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
-        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._played_into()
+        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
         return found is not None and found[0] == NULL_SINK
 
-    def _played_into(self) -> tuple[str | None, frozenset[str]] | None:
-        """As `played_into`; None without a server. A server that is gone ends the stream by itself."""
+    def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
+        """The sink this process plays into, and all sinks; None without a server."""
         listing = self._pactl.run(*_LIST)
-        self._found = None if listing is None else self._pactl.understood(listing, played_into)
+        self._found = None if listing is None else self._pactl.parse(listing, parse_sinks)
         self._asked_at = time.monotonic()
         return self._found
 
 
 def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The outputs known without opening any: cards, and the server's sinks.
-
-    Only for comparison with an earlier call.
-    """
-    return _devices("sinks", "playback", cards)
+    """The outputs of ALSA and of the sound server, without opening any; to be compared with an earlier call."""
+    return _list_devices("sinks", "playback", cards)
 
 
 def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The same for inputs."""
-    return _devices("sources", "capture", cards)
+    """The inputs of ALSA and of the sound server, to be compared with an earlier call."""
+    return _list_devices("sources", "capture", cards)
 
 
-def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
+def _list_devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
     listed = (_Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
     # A number and a name: what follows changes whenever one falls asleep.
     found = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
@@ -255,7 +252,7 @@ def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
     return found
 
 
-def routing(listing: bytes, process: int) -> Routing:
+def parse_routing(listing: bytes, process: int) -> Routing:
     """Parse the recording of `process` from `pactl -f json list`. Raises ValueError, KeyError or TypeError."""
     told = json.loads(listing)
     if not isinstance(told, dict) or "sources" not in told:
@@ -278,8 +275,8 @@ def routing(listing: bytes, process: int) -> Routing:
     )
 
 
-def played_into(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
-    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `routing`."""
+def parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
+    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `parse_routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
     stream = _stream_of_process(process, told["sink_inputs"])
@@ -291,6 +288,6 @@ def _stream_of_process(process: int, streams: list[Mapping[str, Any]]) -> Mappin
     return next(ours, None)
 
 
-def _environment() -> dict[str, str]:
+def _pactl_environment() -> dict[str, str]:
     # In some languages pactl writes numbers that JSON does not know.
     return {**os.environ, "LC_ALL": "C"}

@@ -36,7 +36,7 @@ from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_in
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
 
@@ -56,7 +56,7 @@ class MeterReading:
     speech: bool = False
 
     def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> MeterReading:
-        """This stretch with one more frame."""
+        """This reading, extended by one more frame."""
         return MeterReading(
             self.samples + one.samples,
             max(self.rms_db, one.rms_db),
@@ -102,7 +102,7 @@ class Meter:
         return read
 
     def as_json(self) -> dict[str, Any]:
-        """The level since the last read, as a JSON object."""
+        """The level since the last read, as an object for JSON."""
         now = self.read()
         return {
             "rms_db": round(now.rms_db, 1),
@@ -114,7 +114,7 @@ class Meter:
         }
 
     def shown(self) -> Text:
-        """The same as text: a bar from -60 to 0 dBFS, then the figures."""
+        """The level since the last read as text: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
         filled = cells(now.rms_db, _METER_CELLS)
         text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
@@ -127,7 +127,7 @@ class Meter:
 
 
 def cells(db: float, width: int) -> int:
-    """How many of so many cells a level fills."""
+    """The number of `width` cells that a level in dBFS fills."""
     return max(0, min(width, round((1 - db / _BOTTOM_OF_BAR_DB) * width)))
 
 
@@ -152,12 +152,12 @@ def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
         chosen = None
     if as_json:
         for one in found:
-            line(json.dumps(_device(one, chosen)))
+            line(json.dumps(_device_row(one, chosen)))
         return
     if found:
-        render(_table(found, chosen))
-    line(_which(wanted, chosen, found))
-    if sources := _sources():
+        render(_device_table(found, chosen))
+    line(_chosen_device_text(wanted, chosen, found))
+    if sources := _sound_server_sources():
         line(f"The sound server's sources, for hear.source: {', '.join(sources)}")
 
 
@@ -171,12 +171,12 @@ def _show_level(
     """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
     given = settings(config)
     meter = Meter()
-    microphone = _microphone(given, meter.note_fault)
+    microphone = _open_microphone(given, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
-    detector = scorer(given.hear.vad)
+    detector = make_speech_scorer(given.hear.vad)
     detector.reset()
     with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
-        for frame in _Limited(microphone, seconds).frames():
+        for frame in _TimedSource(microphone, seconds).frames():
             meter.update(frame, speech=detector.is_speech(frame))
             if live is not None and meter.samples >= _SHOWN_EVERY:
                 live.update(meter.shown())
@@ -199,24 +199,24 @@ def _self_test(
     """
     parts = assemble(settings(config, form=form), live=True)
     faults: list[str] = []
-    microphone = _microphone(
+    microphone = _open_microphone(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, Noticed) else None
     )
     if not as_json:
         line(f"Say a sentence; `dockvoice forms examples {parts.form.name}` lists some.")
         sys.stdout.flush()
-    segment = _first_utterance(parts, microphone, seconds)
+    segment = _record_first_utterance(parts, microphone, seconds)
     if segment is None:
         why = f": the microphone {'; '.join(faults)}" if faults else "; see `dockvoice audio level`"
         raise Unavailable(f"no speech within {seconds:g} s{why}")
-    if playback and (silent := _play(segment.pcm)) is not None and not as_json:
+    if playback and (silent := _play_back(segment.pcm)) is not None and not as_json:
         line(silent)
-    read = asyncio.run(_read(parts, segment))
-    told = _Tested(segment, read, decide(read, segment.closing, parts.rules), faults)
+    read = asyncio.run(_read_segment(parts, segment))
+    told = _TestResult(segment, read, decide(read, segment.closing, parts.rules), faults)
     line(json.dumps(told.as_json())) if as_json else told.print_report(parts)
 
 
-class _Limited(Source):
+class _TimedSource(Source):
     """A source that ends after some time."""
 
     def __init__(self, source: Source, seconds: float | None) -> None:
@@ -233,7 +233,7 @@ class _Limited(Source):
 
 
 @dataclass(frozen=True)
-class _Tested:
+class _TestResult:
     """The result of a microphone test."""
 
     segment: Segment
@@ -242,7 +242,7 @@ class _Tested:
     faults: list[str]
 
     def as_json(self) -> dict[str, Any]:
-        """As a line for programs."""
+        """The result as an object for JSON."""
         heard, todo = measure_and_advise(self.segment)
         return {
             "transcript": self.reading.transcript,
@@ -276,7 +276,7 @@ class _Tested:
             line(f"advice      {sentence}")
 
 
-def _device(one: InputDevice, chosen: int | None) -> dict[str, Any]:
+def _device_row(one: InputDevice, chosen: int | None) -> dict[str, Any]:
     return {
         "number": one.index,
         "name": one.name,
@@ -287,7 +287,7 @@ def _device(one: InputDevice, chosen: int | None) -> dict[str, Any]:
     }
 
 
-def _table(found: list[InputDevice], chosen: int | None) -> Table:
+def _device_table(found: list[InputDevice], chosen: int | None) -> Table:
     table = Table("", "number", "name", "rate", "channels", box=SIMPLE_HEAD)
     for one in found:
         mark = "→" if one.index == chosen else ""
@@ -295,7 +295,7 @@ def _table(found: list[InputDevice], chosen: int | None) -> Table:
     return table
 
 
-def _which(wanted: str | int | None, chosen: int | None, found: list[InputDevice]) -> str:
+def _chosen_device_text(wanted: str | int | None, chosen: int | None, found: list[InputDevice]) -> str:
     if not found:
         return "There is no device to listen to: connect one."
     if chosen is None:
@@ -304,13 +304,13 @@ def _which(wanted: str | int | None, chosen: int | None, found: list[InputDevice
     return f"→ is the one that is listened to ({how})."
 
 
-def _sources() -> list[str]:
+def _sound_server_sources() -> list[str]:
     """The sound server's sources, without monitors."""
-    told = SoundServer().now()
+    told = SoundServer().query()
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 
-def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+def _open_microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
     hear, watch = given.hear, given.watch
     try:
         find_device(hear.device)
@@ -322,13 +322,13 @@ def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Mic
     )
 
 
-def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
+def _record_first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
     hear = parts.settings.hear
-    heard = listen(_Limited(microphone, seconds), scorer(hear.vad), Endpointing(hear.endpoint))
+    heard = listen(_TimedSource(microphone, seconds), make_speech_scorer(hear.vad), Endpointing(hear.endpoint))
     return next((event.segment for event in heard if isinstance(event, Closed)), None)
 
 
-def _play(pcm: bytes) -> str | None:
+def _play_back(pcm: bytes) -> str | None:
     """Play back; the error message where that fails."""
     library = portaudio()
     try:
@@ -338,7 +338,7 @@ def _play(pcm: bytes) -> str | None:
     return None
 
 
-async def _read(parts: Parts, segment: Segment) -> Reading:
+async def _read_segment(parts: Parts, segment: Segment) -> Reading:
     said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
     async with reading(parts):
         attention = parts.interpreter.attend()

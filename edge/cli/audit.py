@@ -15,14 +15,14 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Unfinished, UnreadableInput, plainly
+from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import printable
 from dockvoice_protocol.terminal.tables import SafeConsole, many
-from edge.cli.options import AsJson, Config, State, login, settings
+from edge.cli.options import AsJson, Config, State, login_name, settings
 from edge.keep import device_key
-from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
+from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
 from edge.keep.bundle import event_ids_of_trailer, export
 from edge.keep.codec import now
 from edge.keep.journal import Journal
@@ -47,16 +47,16 @@ def _audit_verify(
     noted. What a device cannot show by itself (its newest events cut off) the inventory's copy shows: `dockvoice
     inventory audit verify`.
     """
-    keys = {one.keyid: one for one in map(_public_key, key)} if key else None
+    keys = {one.keyid: one for one in map(_read_public_key, key)} if key else None
     with (
         Journal.inspect(settings(config, state=state).state) as journal,
-        _progress("checking", journal.trail.last_sequence()) as tell,
+        _progress_bar("checking", journal.trail.last_sequence()) as tell,
     ):
         report = verify(journal.trail, tell, keys=keys)
     if as_json:
-        line(json.dumps(_as_json(report)))
+        line(json.dumps(_report_json(report)))
     else:
-        for told in _lines(report):
+        for told in _report_lines(report):
             line(told)
     if not report.whole:
         raise typer.Exit(1)
@@ -81,7 +81,7 @@ def _audit_acknowledge(
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
             at = "nothing is wrong" if report.broken is None else f"it is first broken at {report.broken.sequence}"
             raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
-        word = Acknowledgement("", sequence, report.broken.wrong, report.found, login(), reason, now())
+        word = Acknowledgement("", sequence, report.broken.wrong, report.found, login_name(), reason, now())
         journal.trail.acknowledge(word.signed(signer))
     line(f"{sequence}: acknowledged; {report.broken.wrong.message}")
 
@@ -112,7 +112,7 @@ def _audit_erase(
         raise typer.BadParameter(
             "found nothing; give the operator's name, as `dockvoice queue list` shows it, or an id"
         )
-    who, tombstone = login(), partial(withheld_event, reason="erased")
+    who, tombstone = login_name(), partial(withheld_event, reason="erased")
     with Journal.open(settings(config, state=state).state) as journal:
         erasing = journal.erasing
         if operator is not None:
@@ -166,13 +166,15 @@ def _audit_export(
         raise typer.BadParameter("give event ids, --all or --trailer")
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
-        events = trail.events() if not event_ids else [_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
+        events = (
+            trail.events() if not event_ids else [_find_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
+        )
         if trailer is not None:
             wanted = event_ids_of_trailer(trail, trailer)
             if not wanted:
                 raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
             events = (one for one in trail.events() if one.event_id in wanted)
-        with _progress("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
+        with _progress_bar("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
             bundled = export(trail, events, file, tell)
     line(f"{file}: {bundled.events} exported")
     if bundled.silent:
@@ -181,7 +183,7 @@ def _audit_export(
         line(f"{bundled.erased} left out: they were erased")
 
 
-def _event(trail: AuditTrail, event_id: str) -> Trailed:
+def _find_event(trail: AuditTrail, event_id: str) -> TrailEvent:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")
@@ -191,8 +193,8 @@ def _event(trail: AuditTrail, event_id: str) -> Trailed:
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal only; the yielded function sets the number of events."""
+def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar, on a terminal only; the yielded function sets the number of events done."""
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -200,16 +202,16 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def _public_key(path: Path) -> PublicKey:
+def _read_public_key(path: Path) -> PublicKey:
     try:
         return PublicKey.from_pem(plain_file.content(path))
     except OSError as fault:
-        raise UnreadableInput(f"{path}: {plainly(fault)}; give what `dockvoice audit key` printed") from None
+        raise UnreadableInput(f"{path}: {describe_os_error(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
 
 
-def _as_json(report: AuditReport) -> dict[str, Any]:
+def _report_json(report: AuditReport) -> dict[str, Any]:
     def broken_json(broken: Broken | None) -> dict[str, Any] | None:
         return None if broken is None else {**asdict(broken), "told": broken.wrong.message}
 
@@ -217,7 +219,7 @@ def _as_json(report: AuditReport) -> dict[str, Any]:
     return {"whole": report.whole, **asdict(report), **broken}
 
 
-def _lines(report: AuditReport) -> Iterable[str]:
+def _report_lines(report: AuditReport) -> Iterable[str]:
     if not (report.events or report.broken or report.acknowledged):
         yield "no event: there is nothing that could be whole"
         return

@@ -20,9 +20,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_files, forms_in, load_form
+from dockvoice_protocol.forms.loader import form_files, load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check as check_sayable
 from dockvoice_protocol.forms.spoken import read, sentences
@@ -31,14 +31,14 @@ from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import folding, many, render
+from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
 from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
-from edge.cli.parse import drawn, parsed
-from edge.cli.reports import Since, moment
+from edge.cli.parse import parse_as_text, parse_sentence
+from edge.cli.reports import Since, parse_moment
 from edge.cli.sayings import answers
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -57,7 +57,7 @@ commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=T
 @commands.command("list", epilog=EXIT_CODES)
 def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
-    found = forms_in(settings(config).forms_directory)
+    found = load_forms(settings(config).forms_directory)
     table = Table("form", "title", "fields", box=SIMPLE_HEAD)
     for form in found.values():
         fields = [field.name for field in form.fields]
@@ -84,12 +84,12 @@ def _unknown(
     """
     given = settings(config, state=state)
     with Journal.inspect(given.state) as journal:
-        found = unknown_phrases(journal.readings.read_since(moment(since)), _rules_of(given))[:limit]
+        found = unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
     if as_json:
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = folding("said", "form", "times", "recorded", "lacking", "the latest")
+    table = make_folding_table("said", "form", "times", "recorded", "lacking", "the latest")
     for one in found:
         counts = (str(one.times), str(one.recorded))
         table.add_row(*map(Text, (one.phrase, one.form, *counts, ", ".join(one.lacking), one.examples[-1])))
@@ -126,22 +126,22 @@ def _add_word(
     text = with_word(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
     before = replace(rules(given, known, catalogue), language=language_named(language))
-    after = replace(before, form=_loaded(text, known.name, catalogue))
+    after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
-        past = [one for one in journal.readings.read_since(moment(since)) if _is_of(one, before, given)]
+        past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
         changes = trial(past, before, after)
         if hear:
-            readers = (_hearing(given, one, journal.readings) for one in (before, after))
+            readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
             changes = [*asyncio.run(trial_heard(past, *readers)), *changes]
     harmful = sum(one.harm is Harm.RECORD for one in changes)
-    _tell_changes(changes, len(past), as_json=as_json)
+    _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
         line(f"{many(harmful, 'entry', 'entries')} on record would be another: {out} is not made; see --anyway")
         raise typer.Exit(1)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as fault:
-        raise StorageFailed(f"{out}: {plainly(fault)}; name a file that can be written") from None
+        raise StorageFailed(f"{out}: {describe_os_error(fault)}; name a file that can be written") from None
 
 
 @commands.command("check", epilog=EXIT_CODES)
@@ -187,7 +187,7 @@ def _forms_schema(
 
 
 def plain_schema(schema: Any) -> Any:
-    """The schema without the keywords of our own, which begin with x-; no field can be called so."""
+    """The schema without our own keywords, which begin with x-; no field name can begin so."""
     if isinstance(schema, Mapping):
         return {name: plain_schema(value) for name, value in schema.items() if not name.startswith("x-")}
     return [plain_schema(one) for one in schema] if isinstance(schema, list) else schema
@@ -236,7 +236,7 @@ def _forms_read(
     if lines and explain:
         raise typer.BadParameter("found with --lines; allowed with TEXT alone", param_hint="--explain")
     chosen = settings(config, form=form)
-    forms = forms_in(chosen.forms_directory)
+    forms = load_forms(chosen.forms_directory)
     filled = form_named(chosen, chosen.forms.active)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     try:
@@ -244,7 +244,7 @@ def _forms_read(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--language") from None
     if lines:
-        _answer_lines(replace(rules(chosen, filled, catalogue), language=spoken), forms)
+        _answer_stdin(replace(rules(chosen, filled, catalogue), language=spoken), forms)
         return
     words = transcribed(text or "", filled, catalogue, spoken)
     readings = read(words, filled, catalogue, spoken)
@@ -253,19 +253,19 @@ def _forms_read(
         for name, reading in readings.items()
     }
     if explain:
-        ways = parsed(words, filled, catalogue, spoken)
+        ways = parse_sentence(words, filled, catalogue, spoken)
         told = {"fields": told, **parse_json(ways)}
-        drawing: RenderableType = Group(drawn(ways), _table(filled, readings))
+        drawing: RenderableType = Group(parse_as_text(ways), _reading_table(filled, readings))
     else:
-        drawing = _table(filled, readings)
+        drawing = _reading_table(filled, readings)
     if as_json:
         line(json.dumps(told, ensure_ascii=False))
     else:
         render(drawing)
 
 
-def _answer_lines(usual: Rules, forms: Mapping[str, Form]) -> None:
-    """Answer what comes from stdin line by line, so that another program may ask and wait."""
+def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
+    """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
     for told in answers(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
@@ -295,7 +295,7 @@ def _forms_examples(
             line(f"{sentence.text}  ->  {form.readback(fields)}")
 
 
-def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
+def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
     table = Table("field", "value", "words", "to be asked", box=SIMPLE_HEAD)
     for field in form.fields:
         reading = readings.get(field.name)
@@ -303,7 +303,7 @@ def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
             table.add_row(field.name, "", "", "not said" if field.required else "")
         else:
             table.add_row(
-                field.name, _values_text(reading), " ".join(reading.words), _question(form, field.name, reading)
+                field.name, _values_text(reading), " ".join(reading.words), _question_text(form, field.name, reading)
             )
     return table
 
@@ -314,7 +314,7 @@ def _values_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _question(form: Form, name: str, reading: FieldReading) -> str:
+def _question_text(form: Form, name: str, reading: FieldReading) -> str:
     if reading.value is None:
         return "the words make no one value"
     if reading.rivals:
@@ -325,7 +325,7 @@ def _question(form: Form, name: str, reading: FieldReading) -> str:
 # Words, and what a new one changes.
 
 
-def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
+def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
@@ -337,13 +337,13 @@ def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     return lambda one: rules_in(one.form, one.language)
 
 
-def _is_of(one: ReadBefore, asked: Rules, given: Settings) -> bool:
+def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
     own = rules(given, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 
 
-def _loaded(text: str, name: str, catalogue: Catalogue) -> Form:
-    """The form that the file makes, which must be sayable. Raises Misconfigured."""
+def _load_new_form(text: str, name: str, catalogue: Catalogue) -> Form:
+    """Make the form of a file's text, and check that it can be spoken. Raises Misconfigured."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.schema.json"
         path.write_text(text, encoding="utf-8")
@@ -352,7 +352,9 @@ def _loaded(text: str, name: str, catalogue: Catalogue) -> Form:
     return form
 
 
-def _hearing(given: Settings, by: Rules, readings: ModelReadings) -> Callable[[str], Awaitable[Verdict | None]]:
+def _reader_of_recordings(
+    given: Settings, by: Rules, readings: ModelReadings
+) -> Callable[[str], Awaitable[Verdict | None]]:
     reads: Interpreter = recogniser(given, by.form, by.catalogue)
 
     async def verdict_of(utterance_id: str) -> Verdict | None:
@@ -364,18 +366,18 @@ def _hearing(given: Settings, by: Rules, readings: ModelReadings) -> Callable[[s
     return verdict_of
 
 
-def _tell_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
+def _print_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
     if as_json:
         for one in changes:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = folding("", "as it is", "with the word", "utterance")
+    table = make_folding_table("", "as it is", "with the word", "utterance")
     for one in changes[:_MOST]:
-        table.add_row(*map(Text, (one.harm, _values(one.before), _values(one.after), one.utterance_id)))
+        table.add_row(*map(Text, (one.harm, _values_in_line(one.before), _values_in_line(one.after), one.utterance_id)))
     if changes:
         render(table)
     line(f"{many(looked_at, 'utterance')} read with it and without it: {len(changes)} would change")
 
 
-def _values(fields: Mapping[str, FieldValue]) -> str:
+def _values_in_line(fields: Mapping[str, FieldValue]) -> str:
     return " ".join(f"{name}={written(value)}" for name, value in fields.items()) or "nothing"

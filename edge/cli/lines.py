@@ -41,16 +41,18 @@ _REPEAT = "Please say it again."  # What the operator is asked when no field was
 _EventPrinter = Callable[[AgentTold], None]
 
 
-def teller(
+def make_event_printer(
     form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None
 ) -> _EventPrinter:
-    """The function that prints each event: a JSON line per utterance, or text. `names` gives a source's file name."""
+    """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return with_dialogue((lambda told: print_line(_event_line(told, names))) if as_json else _text_teller(forms, names))
+    return print_agreed(
+        (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
+    )
 
 
-def with_dialogue(show: _EventPrinter) -> _EventPrinter:
-    """The same with the dialogue's result, which knows more than the verdict: "yes" is an answer."""
+def print_agreed(show: _EventPrinter) -> _EventPrinter:
+    """Wrap a printer: it gets the dialogue's result, not the verdict, since "yes" is an answer there."""
     noted: dict[str, Verdict] = {}
 
     def agreed(told: AgentTold) -> None:
@@ -67,8 +69,8 @@ def with_dialogue(show: _EventPrinter) -> _EventPrinter:
     return agreed
 
 
-def discreet_teller() -> _EventPrinter:
-    """The function that logs each utterance's result, without any of its words."""
+def make_event_logger() -> _EventPrinter:
+    """Make the function that logs each utterance's result without any of its words."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
     def log_event(told: AgentTold) -> None:
@@ -81,24 +83,24 @@ def discreet_teller() -> _EventPrinter:
             case Stands(row=row) if row is not None:
                 out.print(f"{_event_kind(row)}: event {row.event_id}, number {row.sequence}")
             case LinkChanged():
-                out.print(_link(told))
+                out.print(_link_text(told))
             case CaptureStopped() | CaptureResumed():
-                out.print(_capture(told))
+                out.print(_capture_text(told))
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return with_dialogue(log_event)
+    return print_agreed(log_event)
 
 
-def _link(changed: LinkChanged) -> str:
+def _link_text(changed: LinkChanged) -> str:
     return f"{'connected to' if changed.up else 'lost'} the broker: {changed.what}"
 
 
-def _capture(told: CaptureStopped | CaptureResumed) -> str:
+def _capture_text(told: CaptureStopped | CaptureResumed) -> str:
     return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
-def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventPrinter:
+def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventPrinter:
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
@@ -107,44 +109,44 @@ def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventP
         match told:
             case Decided(utterance, reading, verdict):
                 quiet_since_last = False
-                console.print(_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
+                console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
                 form = forms[utterance.form]
-                console.print(Text(f"   {answer(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
+                console.print(Text(f"   {reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
             case AlreadyKept(source):
                 quiet_since_last = False
-                console.print(_lines(names.get(source, source), kept="on record already, not recorded again"))
+                console.print(_headed_lines(names.get(source, source), kept="on record already, not recorded again"))
             case SourceEnded(source):
                 if quiet_since_last:
-                    console.print(_lines(names.get(source, source), ignored="no speech"), style="dim")
+                    console.print(_headed_lines(names.get(source, source), ignored="no speech"), style="dim")
                 quiet_since_last = True
             case _:
-                if (line := _besides(forms, told)) is not None:
+                if (line := _other_event_text(forms, told)) is not None:
                     console.print(line)
 
     return print_event
 
 
-def _besides(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
-    """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
+def _other_event_text(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
+    """The text for an event other than an utterance; None without one. The headset's faults are logged elsewhere."""
     match told:
         case Stands(row=row) if row is not None:
             form = forms[_event_form(row)]
             return Text(f"   {_event_kind(row):9} {form.readback(_event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
-            return Text(_link(told), style="dim")
+            return Text(_link_text(told), style="dim")
         case CaptureStopped() | CaptureResumed():
-            return Text(_capture(told), style="bold")
+            return Text(_capture_text(told), style="bold")
         case _:
             return None
 
 
-def _lines(name: str, **told: str) -> Text:
-    """A source, and below it what is told of it, each line with its heading."""
+def _headed_lines(name: str, **told: str) -> Text:
+    """A source, with a line for each text below it, headed by its name."""
     return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in told.items())])
 
 
-def answer(form: Form, verdict: Verdict) -> str:
-    """The device's reply in words."""
+def reply_text(form: Form, verdict: Verdict) -> str:
+    """The device's reply to a verdict in words."""
     outcome = verdict.outcome
     heading, _, more = OUTCOMES[Outcome.ASK if outcome is Outcome.REPEAT else outcome].words.partition(", ")
     why = f"({', '.join(str(reason) for reason in verdict.reasons)})"
@@ -187,7 +189,7 @@ def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
     """The line for something that happened; None where there is none. `names` gives a source's file name."""
     match told:
         case Decided():
-            return _decided(told, names)
+            return _decided_line(told, names)
         case AlreadyKept(source, segment, kept):
             return {
                 "source": names.get(source, source),
@@ -208,7 +210,7 @@ def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
             return headset_line(told)
 
 
-def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
+def _decided_line(told: Decided, names: Mapping[str, str]) -> JsonLine:
     utterance, verdict, segment = told.utterance, told.verdict, told.utterance.segment
     return {
         "source": names.get(utterance.source, utterance.source),
@@ -231,8 +233,8 @@ def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The journal's contents at one time."""
+class JournalState:
+    """The journal's counts and latest entries at one time."""
 
     counts: Counts
     sent: int  # Of what is owed, how much the broker took.
@@ -268,7 +270,7 @@ class AgentLines:
             "mode": settings.hear.mode,
             "wake_phrase": settings.hear.wake_phrase,
             "form": form.name,
-            "form_fields": _fields(form),
+            "form_fields": _field_labels(form),
         }
 
     def event(self, told: AgentTold) -> Iterator[JsonLine]:
@@ -278,7 +280,7 @@ class AgentLines:
             case Decided(utterance, reading) if line is not None:
                 demanded = self._rules.demands.minimum
                 line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
-                line["read"] = _read(reading)
+                line["read"] = _reading_json(reading)
                 line["parked"] = utterance.utterance_id in self._parked
             case Stands():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
@@ -300,12 +302,12 @@ class AgentLines:
             return
         self._rules, self._language = replace(self._rules, form=form), language
         self._phrasing = Phrasing(form, language, self._forms)
-        yield {"work": form.name, "language": language, "form_fields": _fields(form)}
+        yield {"work": form.name, "language": language, "form_fields": _field_labels(form)}
 
     def _dialogue(self, stands: Stands) -> JsonLine:
-        """The dialogue's state, its draft, and the device's words."""
+        """The line for the dialogue's state, its draft, and the device's reply."""
         asked, draft = stands.question, stands.draft
-        read = {} if draft is None else _read(draft.reading)
+        read = {} if draft is None else _reading_json(draft.reading)
         said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
         return {
             "dialogue": stands.state,
@@ -322,7 +324,7 @@ class AgentLines:
             "number": None if stands.row is None else stands.row.sequence,
         }
 
-    def changed(self, kept: Kept, trouble: str | None) -> Iterator[JsonLine]:
+    def changed(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
         """The lines for changes of the journal and of the connection."""
         if trouble != self._trouble:
             self._trouble = trouble
@@ -348,8 +350,8 @@ class AgentLines:
         return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
 
 
-def _fields(form: Form) -> list[JsonLine]:
-    """What the fields of a form are called."""
+def _field_labels(form: Form) -> list[JsonLine]:
+    """The names and titles of a form's fields."""
     return [
         {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
         | {"ask": one.ask}
@@ -357,6 +359,6 @@ def _fields(form: Form) -> list[JsonLine]:
     ]
 
 
-def _read(reading: Reading) -> JsonLine:
-    """What was read for each field, and from which words."""
+def _reading_json(reading: Reading) -> JsonLine:
+    """For each field its value and the words that it was read from."""
     return {name: {"value": one.value, "words": " ".join(one.words)} for name, one in reading.fields.items()}

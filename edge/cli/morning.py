@@ -22,13 +22,13 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.instants import in_zone, timestamp
+from dockvoice_protocol.instants import timestamp, to_zone
 from dockvoice_protocol.records import Reading, Usage, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import SafeConsole, folding, many, render
+from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
 from edge.agent.parts import form_named
 from edge.cli.options import AsJson, Config, State, settings
-from edge.cli.reports import Since, moment
+from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
@@ -67,31 +67,31 @@ def morning(
     agent. With --json: a line for each.
     """
     log_warnings()
-    given, began = settings(config, state=state), moment(since)
+    given, began = settings(config, state=state), parse_moment(since)
     name = interpreter or given.understand.morning
     with Journal.inspect(given.state) as journal:
         found = known(journal.readings, began)
         if name is not None:
-            with _bar() as progress:
+            with _progress_bar() as progress:
                 task = progress.add_task("reading", total=len(found.entries))
                 reading = read_again(given, name, journal.readings, found, most_usd, lambda: progress.advance(task))
                 asyncio.run(reading)
     if as_json:
         for one in found.entries[:limit]:
-            line(json.dumps(_as_object(one), ensure_ascii=False))
+            line(json.dumps(_to_json(one), ensure_ascii=False))
     else:
-        render(listed(found, limit, name))
+        render(entry_table(found, limit, name))
 
 
-def _bar() -> AbstractContextManager[Progress]:
+def _progress_bar() -> AbstractContextManager[Progress]:
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = SafeConsole(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """An entry, what was read of what was said for it, and how likely it is wrong."""
+class _DoubtfulEntry:
+    """An entry with the readings of its utterances, and how likely it is wrong."""
 
     entry: StandingRecord
     said: tuple[SaidFor, ...]
@@ -102,20 +102,20 @@ class _Listed:
 class MorningList:
     """The doubtful entries of a period."""
 
-    entries: list[_Listed] = field(default_factory=list)
+    entries: list[_DoubtfulEntry] = field(default_factory=list)
     """All standing entries, the most doubtful first."""
     read_again: int = 0  # Utterances that a model has read again.
     unread: int = 0  # Those it has not: no recording, no answer, no money.
     spent_usd: float = 0.0
 
     def sort(self) -> None:
-        """The most doubtful first; of equal ones the oldest."""
+        """Sort the entries: the most doubtful first, of equal ones the oldest."""
         self.entries.sort(key=lambda one: (-one.doubt.measure, one.entry.sequence))
 
 
 def known(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, ranked by their readings so far."""
-    found = MorningList([_listed(one, tuple(map(_said, one.said))) for one in readings.standing(since)])
+    found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
     found.sort()
     return found
 
@@ -144,21 +144,21 @@ async def read_again(
             for saying in one.said:
                 reading = None
                 if found.spent_usd < most_usd:
-                    reading = await _read(readings, saying.utterance_id, readers[form])
+                    reading = await _read_utterance(readings, saying.utterance_id, readers[form])
                 found.read_again += reading is not None
                 found.unread += reading is None
-                found.spent_usd += _cost(None if reading is None else reading.usage, prices)
+                found.spent_usd += _cost_usd(None if reading is None else reading.usage, prices)
                 said.append(saying if reading is None else saying.read_by(reading))
-            found.entries[at] = _listed(one.entry, tuple(said))
+            found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
     found.sort()
 
 
-def _listed(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _Listed:
-    return _Listed(entry, said, doubt(entry.fields, said))
+def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulEntry:
+    return _DoubtfulEntry(entry, said, doubt(entry.fields, said))
 
 
-def _said(saying: PastSaying) -> SaidFor:
+def _to_said_for(saying: PastSaying) -> SaidFor:
     if (recorded := saying.reading) is None:
         return SaidFor(saying.utterance_id, None, saying.late)
     # Where one of several decided, it is among them, and of long speech its pieces are: they say nothing besides.
@@ -166,7 +166,7 @@ def _said(saying: PastSaying) -> SaidFor:
     return SaidFor(saying.utterance_id, recorded, (*others, *saying.late))
 
 
-async def _read(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
+async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
     try:
         utterance = readings.sound(utterance_id)
         return None if utterance is None else await reads.attend().finish(utterance)
@@ -177,15 +177,15 @@ async def _read(readings: ModelReadings, utterance_id: str, reads: Interpreter) 
         return None
 
 
-def _cost(usage: Usage | None, prices: InterpreterSettings) -> float:
+def _cost_usd(usage: Usage | None, prices: InterpreterSettings) -> float:
     if usage is None:
         return 0.0  # free of charge
     cost = cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
     return cost or 0.0
 
 
-def _as_object(one: _Listed) -> dict[str, Any]:
-    """For programs."""
+def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
+    """An entry as an object for JSON."""
     entry = one.entry
     return {
         "event_id": entry.event_id,
@@ -209,25 +209,25 @@ def _as_object(one: _Listed) -> dict[str, Any]:
     }
 
 
-def listed(found: MorningList, limit: int, name: str | None) -> Group:
-    """A table row for each entry, with its differing readings below."""
-    table = folding("doubt", "recorded", "number", "entry", "heard otherwise")
+def entry_table(found: MorningList, limit: int, name: str | None) -> Group:
+    """A table with a row for each entry, and below it the readings that differ."""
+    table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:
         entry = one.entry
         values = " ".join(f"{field}={written(value)}" for field, value in entry.fields.items())
-        when = in_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
+        when = to_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
         otherwise = "; ".join(_other_readings(one))
         row = (f"{one.doubt.measure:.2f}", when, str(entry.sequence), f"{entry.form} {values}", otherwise)
         table.add_row(*map(Text, row))
-    return Group(table, _summary(found, limit, name))
+    return Group(table, _summary_line(found, limit, name))
 
 
-def _other_readings(one: _Listed) -> Sequence[str]:
+def _other_readings(one: _DoubtfulEntry) -> Sequence[str]:
     heard = one.doubt.otherwise
     return [f"{other.field} {written(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
 
 
-def _summary(found: MorningList, limit: int, name: str | None) -> str:
+def _summary_line(found: MorningList, limit: int, name: str | None) -> str:
     shown = f"{min(limit, len(found.entries))} of {many(len(found.entries), 'entry', 'entries')}"
     if name is None:
         return f"{shown}; nothing was read again: understand.morning names no model"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dockvoice_protocol.config import broker_address, load
+from dockvoice_protocol.config import load_settings, parse_broker_address
 from edge.config import PolicyName, Settings
 
 Config = Annotated[
@@ -55,8 +55,8 @@ Wait = Annotated[
 ]
 
 
-def login() -> str:
-    """The user's name: that of the person behind sudo, not the service's."""
+def login_name() -> str:
+    """The user's name; under sudo that of the calling user."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
@@ -71,7 +71,7 @@ def settings(
     """Load the settings of the file `config`, overlaid by the command line. Raises Misconfigured."""
     given: dict[str, Any] = {}
     if broker is not None:
-        given["deliver"] = {"mqtt": broker_address(broker)}
+        given["deliver"] = {"mqtt": parse_broker_address(broker)}
     if state is not None:
         given["state_directory"] = state
     if form is not None:
@@ -80,4 +80,4 @@ def settings(
         given["agree"] = {"policy": policy}
     if understand:
         given["understand"] = dict(understand)
-    return load(Settings, config, **given)
+    return load_settings(Settings, config, **given)

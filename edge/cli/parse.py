@@ -91,8 +91,8 @@ _NO_VALUE = "no value"
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Some words, and what they stand for."""
+class _ExplainedPart:
+    """A run of words, and what it stands for."""
 
     words: tuple[str, ...]
     stands_for: str
@@ -101,10 +101,10 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
-    """One way to understand a sentence."""
+    """One interpretation of a sentence: its parts and the values of its fields."""
 
     cost: float
-    parts: tuple[_Part, ...]
+    parts: tuple[_ExplainedPart, ...]
     fields: Mapping[str, FieldReading]
 
     @property
@@ -115,7 +115,7 @@ class _Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Parse:
-    """All ways to understand a sentence that are likely enough to matter."""
+    """The likely interpretations of a sentence."""
 
     fields: Mapping[str, FieldReading]  # What they agree on, and where they do not, the rivals.
     mood: str | None
@@ -123,8 +123,8 @@ class _Parse:
     """The cheapest first; of those that come to the same values, the cheapest alone."""
 
 
-def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
-    """The parse of a sentence."""
+def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
+    """Parse a sentence into its likely interpretations."""
     found = understood(words, form, catalogue, language)
     heard = found.tokens
     known = lexicon(form, catalogue, language)
@@ -134,13 +134,13 @@ def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: La
         alone = meaning([path], heard, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
         if key not in told:
-            parts = tuple(_parts(path, heard, matches))
+            parts = tuple(_explain_parts(path, heard, matches))
             told[key] = _Explanation(path.cost, parts, alone.fields)
     return _Parse(found.fields, found.mood, tuple(told.values()))
 
 
-def drawn(parse: _Parse) -> Group:
-    """The parse for a terminal: the words of the best explanation, and below them the rivals."""
+def parse_as_text(parse: _Parse) -> Group:
+    """The parse as text: the words of the best interpretation, and a table of the others."""
     if not parse.explanations:
         return Group(Text(f"no explanation: {parse.mood or 'no words'}", style=STYLES[Tone.BAD]))
     best, *rivals = parse.explanations
@@ -150,7 +150,7 @@ def drawn(parse: _Parse) -> Group:
     parts: list[Table | Text] = [words]
     if parse.mood is not None:
         parts.append(Text(f"no record: {MOODS.get(parse.mood, parse.mood)}", style=STYLES[Tone.BAD]))
-    parts.append(_rivals(best, rivals))
+    parts.append(_rival_table(best, rivals))
     if not rivals:
         parts.append(Text(f"Nothing else is within {RIVALRY:g} of it.", style=STYLES[Tone.QUIET]))
     return Group(*parts)
@@ -171,18 +171,18 @@ def as_json(parse: _Parse) -> dict[str, Any]:
     }
 
 
-def _rivals(best: _Explanation, rivals: Sequence[_Explanation]) -> Table:
+def _rival_table(best: _Explanation, rivals: Sequence[_Explanation]) -> Table:
     table = Table("explanation", "cost", "says", box=SIMPLE_HEAD)
-    table.add_row("best", f"{best.cost:.1f}", _listed(best.values) or _NO_VALUE)
+    table.add_row("best", f"{best.cost:.1f}", _values_text(best.values) or _NO_VALUE)
     for rival in rivals:
         told = rival.values
         names = dict.fromkeys((*best.values, *told))
         differing = {name: told.get(name, "not said") for name in names if told.get(name) != best.values.get(name)}
-        table.add_row("rival", f"{rival.cost:.1f}", Text(_listed(differing) or _NO_VALUE, style=STYLES[Tone.OPEN]))
+        table.add_row("rival", f"{rival.cost:.1f}", Text(_values_text(differing) or _NO_VALUE, style=STYLES[Tone.OPEN]))
     return table
 
 
-def _listed(values: Mapping[str, str]) -> str:
+def _values_text(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
@@ -192,55 +192,59 @@ def _value_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_Part]:
-    """What one explanation says of the words, from the first to the last."""
+def _explain_parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_ExplainedPart]:
+    """The parts of one explanation, in the order of the words."""
     # A label without a value is noted behind the words that were no value.
     events = sorted((event for event in path.events if event.end > event.start), key=lambda event: event.start)
     at = 0
     for number, event in enumerate(events):
         if event.start > at:
-            yield from _small(at, event.start, _announced(events[number:]), heard, matches)
+            yield from _other_words_parts(at, event.start, _roles_before(events[number:]), heard, matches)
         if event.end <= at:
             continue  # A count with its unit says two fields at once.
-        yield from _of_event(event, max(at, event.start), heard, matches)
+        yield from _event_parts(event, max(at, event.start), heard, matches)
         at = event.end
     if at < len(heard):
-        yield from _small(at, len(heard), (), heard, matches)
+        yield from _other_words_parts(at, len(heard), (), heard, matches)
 
 
-def _announced(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
-    """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
+def _roles_before(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
+    """The roles of words that may precede the next event, by its marks; a cue before a replacing value."""
     marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
     return tuple(role for mark in marks for role in _ANNOUNCED.get(mark, ()))
 
 
-def _of_event(
+def _event_parts(
     event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_Part]:
+) -> Iterator[_ExplainedPart]:
     if event.happens is Happens.MENTION:
-        yield from _mention(event, start, heard, matches)
+        yield from _mention_parts(event, start, heard, matches)
         return
     if event.happens is Happens.MOOD:
         mood = str(event.value)
-        yield _Part(_words(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD)
+        yield _ExplainedPart(
+            _words_as_said(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD
+        )
         return
     told, tone = HAPPENS[event.happens]
-    yield _Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
+    yield _ExplainedPart(
+        _words_as_said(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone
+    )
 
 
-def _mention(
+def _mention_parts(
     event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_Part]:
+) -> Iterator[_ExplainedPart]:
     """Label, value and unit of a field."""
     begins = start if event.basis is None else max(start, event.basis)
     at = start
     for match in matches[start]:
         if match.role is Role.LABEL and match.field == event.field and match.end <= begins:
-            yield _Part(_words(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
+            yield _ExplainedPart(_words_as_said(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
             at = match.end
             break
     if at < begins:
-        yield from _small(at, begins, (Role.WITHIN,), heard, matches)
+        yield from _other_words_parts(at, begins, (Role.WITHIN,), heard, matches)
     # A unit of one word stands in the place of a longer one only where nothing else ends there.
     unit = next(
         (
@@ -260,17 +264,17 @@ def _mention(
     marks = [_MARKED[mark] for mark in event.marks if mark in _MARKED]
     told = ", ".join([f"value of {event.field}: {value}", *marks])
     tone = Tone.OPEN if marks or event.value is None else Tone.GOOD
-    yield _Part(_words(heard, begins, ends), told, tone)
+    yield _ExplainedPart(_words_as_said(heard, begins, ends), told, tone)
     if ends < unit:
-        yield _Part(_words(heard, ends, unit), SMALL[Role.ADJECTIVE])
+        yield _ExplainedPart(_words_as_said(heard, ends, unit), SMALL[Role.ADJECTIVE])
     if unit < event.end:
-        yield _Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
+        yield _ExplainedPart(_words_as_said(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
 
 
-def _small(
+def _other_words_parts(
     start: int, end: int, announced: Sequence[Role], heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_Part]:
-    """Words that are in no event, each with the role that fits its place best."""
+) -> Iterator[_ExplainedPart]:
+    """Parts for the words that belong to no event, each with the best fitting role."""
     at = start
     remark = start
     while at < end:
@@ -279,23 +283,23 @@ def _small(
             at += 1
             continue
         if remark < at:
-            yield _Part(_words(heard, remark, at), _REMARK)
-        match = min(fitting, key=lambda one: _misfit(one, at, announced, heard))
+            yield _ExplainedPart(_words_as_said(heard, remark, at), _REMARK)
+        match = min(fitting, key=lambda one: _misfit_key(one, at, announced, heard))
         tone = Tone.OPEN if match.role in _OPEN_ROLES else Tone.QUIET
-        yield _Part(_words(heard, at, match.end), SMALL[match.role], tone)
+        yield _ExplainedPart(_words_as_said(heard, at, match.end), SMALL[match.role], tone)
         at = remark = match.end
     if remark < end:
-        yield _Part(_words(heard, remark, end), _REMARK)
+        yield _ExplainedPart(_words_as_said(heard, remark, end), _REMARK)
 
 
-def _misfit(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
-    """How badly a role fits its place; of those that fit alike the longest words count."""
+def _misfit_key(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
+    """Sort key of a role's fit to its position; of equal ones the longest phrase first."""
     last = match.end == len(heard) or heard[match.end].pause > 0
     begins = at == 0 or heard[at].pause > 0
     usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK
     return (match.role not in announced, -match.end, match.role is not usual, list(SMALL).index(match.role))
 
 
-def _words(heard: Sequence[Token], start: int, end: int) -> tuple[str, ...]:
+def _words_as_said(heard: Sequence[Token], start: int, end: int) -> tuple[str, ...]:
     """The words as they were said; a compound number is one of them."""
     return tuple(token.heard for token in heard[start:end] if not token.inner)

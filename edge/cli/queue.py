@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished,
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import many, render
 from edge.cli import tables
-from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
+from edge.cli.options import AsJson, Broker, Config, State, Wait, login_name, settings
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _queue_list(
         if deferred:
             unread = many(len(deferred), "utterance waits", "utterances wait")
             line(f"{unread} for a model, the oldest is {deferred[0].utterance_id}")
-        line(tables.counted(counts))
+        line(tables.counts_line(counts))
 
 
 @commands.command("show", epilog=EXIT_CODES)
@@ -84,7 +84,7 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
     if as_json:
         line(json.dumps(told))
     else:
-        render(tables.dossier(told))
+        render(tables.history_table(told))
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
@@ -109,7 +109,7 @@ def _queue_retry(
     with Journal.open(given.state) as journal:
         if not anyway:
             demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))
-        found = journal.review.retry(which, login())
+        found = journal.review.retry(which, login_name())
     line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 
 
@@ -121,7 +121,7 @@ def _queue_discard(which: _Which, reason: Annotated[str, _REASON], config: Confi
     """
     from edge.agent.review_decisions import Resolution
 
-    line(f"{which}: {_decided(settings(config, state=state), Resolution('discard', which, login(), reason))}")
+    line(f"{which}: {_resolve(settings(config, state=state), Resolution('discard', which, login_name(), reason))}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -153,12 +153,12 @@ def _queue_accept(
     from edge.agent.review_decisions import Resolution
 
     log_warnings()
-    asked = Resolution("accept", which, login(), reason, tuple(field or ()), anyway)
-    line(f"{which}: {_decided(settings(config, state=state), asked, origin)}")
+    asked = Resolution("accept", which, login_name(), reason, tuple(field or ()), anyway)
+    line(f"{which}: {_resolve(settings(config, state=state), asked, origin)}")
 
 
-def _decided(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
-    """Carry it out here, or let the agent do it that holds the journal; what came of it."""
+def _resolve(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
+    """Carry out a resolution here, or by the running agent that holds the journal; return its result as text."""
     from edge.agent.review_decisions import ask_agent, carry_out
 
     with ExitStack() as opened:
@@ -168,7 +168,7 @@ def _decided(given: Settings, asked: Resolution, origin: Path | None = None) -> 
             if origin is not None:
                 raise
             return ask_agent(given.state, asked, running)
-        former = None if origin is None else opened.enter_context(Journal.open(existing(origin)))
+        former = None if origin is None else opened.enter_context(Journal.open(_demand_journal(origin)))
         done = carry_out(journal, given, asked, origin=former)
     return str(done) if done.row is None else f"{done}, sent at the agent's next start"
 
@@ -182,7 +182,7 @@ def _queue_stand(
     Stop the agent first: one process writes a journal.
     """
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.clear_flag(which, login(), reason)
+        journal.review.clear_flag(which, login_name(), reason)
     line(f"{which}: stands")
 
 
@@ -206,12 +206,12 @@ def _queue_export(
             for told in lines:
                 line(told)
             return
-        written = _write(lines, file, force=force)
+        written = _write_file(lines, file, force=force)
     line(f"{file}: {many(written, 'entry', 'entries')}")
 
 
-def _write(lines: Iterable[str], file: Path, *, force: bool) -> int:
-    """Write a file; how many lines it has."""
+def _write_file(lines: Iterable[str], file: Path, *, force: bool) -> int:
+    """Write the lines to a file; return their number."""
     written = 0
     try:
         with plain_file.private(file, "w" if force else "x") as out:
@@ -259,7 +259,7 @@ def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
 
 
-def existing(directory: Path) -> Path:
-    """The directory, if it has a journal: a mistyped one is not created. Raises UnreadableInput."""
+def _demand_journal(directory: Path) -> Path:
+    """The directory, if it holds a journal: a mistyped one must not be created. Raises UnreadableInput."""
     Journal.inspect(directory).close()
     return directory

@@ -13,9 +13,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import folding, render
+from dockvoice_protocol.terminal.tables import make_folding_table, render
 from edge.cli.options import AsJson, Config, State, settings
 from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
@@ -34,30 +34,30 @@ Since = Annotated[
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        spent = journal.readings.costs(moment(since))
+        spent = journal.readings.costs(parse_moment(since))
     if as_json:
         for one in spent:
             line(json.dumps(asdict(one)))
     elif not spent:
         line("no model was asked")
     else:
-        render(spending(spent))
+        render(_usage_table(spent))
 
 
-def moment(told: str) -> datetime:
-    """Parse a moment in local time. Raises UnreadableInput."""
+def parse_moment(told: str) -> datetime:
+    """Parse a time, date or age such as `7d`, in local time. Raises UnreadableInput."""
     units = {"d": "days", "h": "hours"}
     try:
         if told[:-1].isdecimal() and told.isascii() and told[-1] in units:
             return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
-        return in_zone(datetime.fromisoformat(told), None)
+        return to_zone(datetime.fromisoformat(told), None)
     except (ValueError, OverflowError):
         raise UnreadableInput(
             f"--since: found {told[:_SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
         ) from None
 
 
-def spending(spent: Sequence[Spent]) -> Table:
+def _usage_table(spent: Sequence[Spent]) -> Table:
     """Models' usage, a row for each day and model."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
@@ -97,16 +97,16 @@ def shifts(
     elif not found:
         line("nobody has signed on")
     else:
-        render(_listed(found))
+        render(_shift_table(found))
 
 
-def _listed(found: Sequence[WorkSpan]) -> Table:
-    table = folding("operator", "what", "from", "to", "reason")
+def _shift_table(found: Sequence[WorkSpan]) -> Table:
+    table = make_folding_table("operator", "what", "from", "to", "reason")
     for one in found:
-        ended = "" if one.ended is None else _local(one.ended)
-        table.add_row(one.operator, one.kind, _local(one.began), ended, one.reason or "")
+        ended = "" if one.ended is None else _local_time(one.ended)
+        table.add_row(one.operator, one.kind, _local_time(one.began), ended, one.reason or "")
     return table
 
 
-def _local(moment: str) -> str:
-    return in_zone(datetime.fromisoformat(moment), None).strftime("%Y-%m-%d %H:%M")
+def _local_time(moment: str) -> str:
+    return to_zone(datetime.fromisoformat(moment), None).strftime("%Y-%m-%d %H:%M")

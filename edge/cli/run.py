@@ -14,13 +14,13 @@ from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
+from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_agreed, print_line
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
-from edge.cli.tables import counted
-from edge.cli.terminal import can_be_drawn_on, keys, outliving
-from edge.cli.watch.live import LiveView, tell_changes
+from edge.cli.tables import counts_line
+from edge.cli.terminal import can_be_drawn_on, ignore_hang_up, read_keys
+from edge.cli.watch.live import LiveView, print_changes
 from edge.config import Settings
-from edge.hear.device_lock import Claim, identity_claim
+from edge.hear.device_lock import DeviceLock, identity_lock
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 
@@ -50,49 +50,49 @@ def run(
     """
     log_warnings(*((STEPS,) if trace else ()))
     parts = assemble(settings(config, broker, state, form), live=True)
-    with identity(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
+    with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
             asyncio.run(
                 view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
-            line(counted(executor.now(lambda journal: journal.queries.counts())))
+            line(counts_line(executor.now(lambda journal: journal.queries.counts())))
             return
         if as_json:
-            asyncio.run(_listened_as_json(parts, executor))
+            asyncio.run(_run_as_json(parts, executor))
             return
         aside(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
-        tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, known=parts.forms)
-        asyncio.run(listened(Agent(parts, executor, outliving(tell), live=True)))
+        tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
+        asyncio.run(run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
 
 
-async def listened(agent: Agent) -> None:
-    """Run the agent until it is stopped, with the terminal's keyboard."""
-    with keys(sys.stdin.fileno(), agent.headset.typed):
+async def run_with_keyboard(agent: Agent) -> None:
+    """Run the agent until it is stopped; the terminal's keyboard mutes and stops it."""
+    with read_keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
 
 
-async def _listened_as_json(parts: Parts, executor: JournalThread) -> None:
-    """The same in JSON lines: all that `dockvoice watch` shows but for the level."""
-    lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), outliving(print_line)
+async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
+    """Run the agent, printing JSON lines: all that `dockvoice watch` shows but the level."""
+    lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
 
     def tell_event(told: AgentTold) -> None:
         for one in lines.event(told):
             tell(one)
 
-    agent = Agent(parts, executor, with_dialogue(tell_event), live=True)
+    agent = Agent(parts, executor, print_agreed(tell_event), live=True)
     tell(lines.started())
     async with asyncio.TaskGroup() as group:
-        changes = group.create_task(tell_changes(lines, agent, executor, tell))
-        await listened(agent)
+        changes = group.create_task(print_changes(lines, agent, executor, tell))
+        await run_with_keyboard(agent)
         changes.cancel()
 
 
-def identity(settings: Settings) -> Claim:
-    """Claim this device's name at its broker: two processes of one name would disconnect each other."""
+def _device_name_lock(settings: Settings) -> DeviceLock:
+    """The lock of this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
-    return identity_claim(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
+    return identity_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 
 
 @commands.command(epilog=EXIT_CODES)
@@ -121,5 +121,5 @@ def replay(
     recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
     parts = assemble(chosen)
     names = {recording.name: str(recording.path) for recording in recordings}
-    tell = teller(parts.form, names, as_json=as_json)
+    tell = make_event_printer(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))

@@ -19,13 +19,13 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import understood
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
-from dockvoice_protocol.strict_json import NotJson, NotStrict, strict
+from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import read_as_answer_to, with_answer
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, is_off_talk
 from edge.agree.readings import find_differing_identifiers, values_of
-from edge.cli.tables import MOODS, QUESTIONS, REASONS, because
+from edge.cli.tables import MOODS, QUESTIONS, REASONS, reason_text
 from edge.records import Closing, Outcome, Reason, Verdict
 
 _JsonLine = dict[str, Any]
@@ -48,7 +48,7 @@ class _WrongSaying(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Saying:
-    """What is said, and what it is said to."""
+    """One input line: a text, with the question or entry that it responds to."""
 
     text: str
     rules: Rules
@@ -64,7 +64,7 @@ def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> 
     """
     for number, line in enumerate(lines, start=1):
         try:
-            yield answer(_saying(line, usual, forms))
+            yield answer(_parse_saying(line, usual, forms))
         except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
@@ -77,88 +77,92 @@ def answer(saying: _Saying) -> _JsonLine:
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = typed(saying.text, rules)
     if asked is not None and (given := read_as_answer_to(asked, reading, rules)).fields:
-        return _about_question(given, asked, saying)
+        return _answer_json(given, asked, saying)
     if reading.act in _ORDERS:
-        return _ordered_of(reading, held, saying)
+        return _named_command_json(reading, held, saying)
     if held is not None and asked is None:
-        return _about_held(reading, held, saying)
+        return _after_readback_json(reading, held, saying)
     if asked is not None and not reading.fields:
         # The question stands.
         return _verdict_json(
-            Verdict(Outcome.ASK, (), {}, ask=asked), rules, why=["it is no answer", *_unread(reading, saying)]
+            Verdict(Outcome.ASK, (), {}, ask=asked),
+            rules,
+            why=["it is no answer", *_not_understood_texts(reading, saying)],
         )
     if reading.act is Act.AMEND:
-        return _amended(reading, saying)
+        return _correction_json(reading, saying)
     verdict = decide(reading, Closing.PAUSE, rules)
-    return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
+    return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
 
 
-def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
-    """A command, with the entry that it names: "delete pallet 742". None takes back what was read back of another."""
+def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
+    """The decision on a command that names an entry: "delete pallet 742". None takes back another read-back entry."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
-        before = replace(reading, fields=_read_back(held))
+        before = replace(reading, fields=_confirmed_readings(held))
         if find_differing_identifiers(before, reading, rules.identifying_fields):
             return _verdict_json(
                 Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"]
             )
-    return {**_ordered(reading.command or reading.act, rules), "fields": values_of(reading)}
+    return {**_command_json(reading.command or reading.act, rules), "fields": values_of(reading)}
 
 
-def _about_question(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
-    """The answer alone, or where it is told what is known of the entry, all of it."""
+def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
+    """The decision on an answer to a question; with the entry's known fields, on the whole entry."""
     rules, held = saying.rules, saying.held
-    others = _read_back({name: value for name, value in (held or {}).items() if name != asked})
+    others = _confirmed_readings({name: value for name, value in (held or {}).items() if name != asked})
     if len(given.fields) > 1 and find_differing_identifiers(
         replace(given, fields=others), given, rules.identifying_fields
     ):
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
-            return _asked_whether("instead", given, saying)
-        return _verdict_json(verdict, rules, why=_why(verdict, given, saying))
+            return _confirmation_json("instead", given, saying)
+        return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     if held is None:
-        verdict = decide(given, Closing.PAUSE, _of_those(rules, frozenset({*given.fields, asked})))
-        return _verdict_json(verdict, rules, why=_why(verdict, given, saying))
+        verdict = decide(given, Closing.PAUSE, _rules_demanding(rules, frozenset({*given.fields, asked})))
+        return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     known = {name: value for name, value in held.items() if name not in given.fields}
-    before = replace(given, fields={name: one for name, one in _read_back(held).items() if name != asked})
+    before = replace(given, fields={name: one for name, one in _confirmed_readings(held).items() if name != asked})
     whole = with_answer(before, asked, given, Closing.PAUSE, rules)
     # What is known already, and not said again, is no matter of this answer.
     told = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
-    open_ = replace(rules, form=_without(rules.form, frozenset(known)))
+    open_ = replace(rules, form=_form_without(rules.form, frozenset(known)))
     verdict = decide(told, Closing.PAUSE, open_)
-    return _verdict_json(replace(verdict, fields={**known, **verdict.fields}), rules, why=_why(verdict, given, saying))
+    return _verdict_json(
+        replace(verdict, fields={**known, **verdict.fields}), rules, why=_reasons(verdict, given, saying)
+    )
 
 
-def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
-    """What is said over an entry that was read back: a courtesy, the next one, a correction, or talk."""
+def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
+    """The decision on a text after a readback: a courtesy, the next entry, a correction, or talk."""
     rules = saying.rules
-    if not reading.fields and (passed := _passed_over(reading, rules)) is not None:
+    if not reading.fields and (passed := _ignored_json(reading, rules)) is not None:
         return passed
     if not reading.fields and reading.words:
         # The value alone is enough over an entry: "not B, D".
         fields = read(reading.words, rules.form, rules.catalogue, rules.language, held=held)
         reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
     verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
-    before = replace(reading, fields=_read_back(held), not_understood=None)
+    before = replace(reading, fields=_confirmed_readings(held), not_understood=None)
     whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
     if not reading.fields:
         doubted = "it may object to what was read back: silence records that no more"
-        return _verdict_json(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
+        return _verdict_json(verdict, rules, why=[*_reasons(verdict, reading, saying), doubted])
     if whole and find_differing_identifiers(before, reading, rules.identifying_fields):
-        return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
+        return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
     if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
-        return _asked_whether("entry right", reading, saying)
+        return _confirmation_json("entry right", reading, saying)
     if not whole and not takes_back and find_differing_identifiers(before, reading, rules.identifying_fields):
-        return _asked_whether("instead", reading, saying)
-    return _amended(reading, saying)
+        return _confirmation_json("instead", reading, saying)
+    return _correction_json(reading, saying)
 
 
-def _passed_over(reading: Reading, rules: Rules) -> _JsonLine | None:
-    """The answer to a courtesy or to off-talk; None for a possible objection to the entry."""
+def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
+    """The decision on a courtesy or on off-talk; None for a possible objection to the entry."""
     if courteous(reading.words, rules.language):
-        return _ordered(Act.YES, rules)
+        return _command_json(Act.YES, rules)
     if is_off_talk(reading, rules):
         return _verdict_json(
             Verdict(Outcome.IGNORE, (), {}), rules, why=["said to somebody else: what was read back stands"]
@@ -166,40 +170,40 @@ def _passed_over(reading: Reading, rules: Rules) -> _JsonLine | None:
     return None
 
 
-def _amended(reading: Reading, saying: _Saying) -> _JsonLine:
-    """A correction, which is judged by the fields that it is of."""
+def _correction_json(reading: Reading, saying: _Saying) -> _JsonLine:
+    """The decision on a correction, judged by the fields that it names."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
-    verdict = decide(said, Closing.PAUSE, _of_those(rules, frozenset(said.fields)))
-    return {**_verdict_json(verdict, rules, why=_why(verdict, reading, saying)), "act": str(Act.AMEND)}
+    verdict = decide(said, Closing.PAUSE, _rules_demanding(rules, frozenset(said.fields)))
+    return {**_verdict_json(verdict, rules, why=_reasons(verdict, reading, saying)), "act": str(Act.AMEND)}
 
 
-def _ordered(command: Act | Command, rules: Rules) -> _JsonLine:
+def _command_json(command: Act | Command, rules: Rules) -> _JsonLine:
     return _verdict_json(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
 
 
-def _asked_whether(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
-    """A question that is about no one field."""
-    why = [f"to be asked: {QUESTIONS[question]}", *_unread(reading, saying)]
+def _confirmation_json(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
+    """The decision on the answer to a question about no single field."""
+    why = [f"to be asked: {QUESTIONS[question]}", *_not_understood_texts(reading, saying)]
     return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
 
 
-def _of_those(rules: Rules, names: frozenset[str]) -> Rules:
-    """The rules, which demand these fields alone."""
-    return replace(rules, form=_demanding(rules.form, names))
+def _rules_demanding(rules: Rules, names: frozenset[str]) -> Rules:
+    """The rules with only these fields required."""
+    return replace(rules, form=_form_demanding(rules.form, names))
 
 
 @lru_cache(maxsize=_FORMS_KEPT)
-def _demanding(form: Form, names: frozenset[str]) -> Form:
+def _form_demanding(form: Form, names: frozenset[str]) -> Form:
     return replace(form, fields=tuple(replace(one, required=one.required and one.name in names) for one in form.fields))
 
 
 @lru_cache(maxsize=_FORMS_KEPT)
-def _without(form: Form, names: frozenset[str]) -> Form:
+def _form_without(form: Form, names: frozenset[str]) -> Form:
     return replace(form, fields=tuple(one for one in form.fields if one.name not in names))
 
 
-def _read_back(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
-    """Fields that the operator heard, and said nothing against."""
+def _confirmed_readings(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
+    """Readings of fields that the operator heard and did not object to."""
     return {name: FieldReading(value, (), 1.0) for name, value in held.items()}
 
 
@@ -218,13 +222,13 @@ def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: st
     }
 
 
-def _why(verdict: Verdict, reading: Reading, saying: _Saying) -> list[str]:
+def _reasons(verdict: Verdict, reading: Reading, saying: _Saying) -> list[str]:
     labels = {field.name: field.labels[0] if field.labels else field.name for field in saying.rules.form.fields}
-    return [*(because(str(reason), labels) for reason in verdict.reasons), *_unread(reading, saying)]
+    return [*(reason_text(str(reason), labels) for reason in verdict.reasons), *_not_understood_texts(reading, saying)]
 
 
-def _unread(reading: Reading, saying: _Saying) -> Iterator[str]:
-    """What was not understood: the mood that makes it no record, and the words that nothing explains."""
+def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
+    """What was not understood: the mood that prevents a record, and the unexplained words."""
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
@@ -234,16 +238,18 @@ def _unread(reading: Reading, saying: _Saying) -> Iterator[str]:
     if not meaning.paths:
         return
     events = meaning.paths[0].events
-    if strange := _words(
+    if strange := _words_of_spans(
         reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.UNMATCHED]
     ):
         yield f"nothing explains: {', '.join(strange)}"
-    if loose := _words(reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.NUMBER]):
+    if loose := _words_of_spans(
+        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.NUMBER]
+    ):
         yield f"belongs to nothing: {', '.join(loose)}"
 
 
-def _words(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
-    """The words of some spans of tokens, those that follow each other as one."""
+def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
+    """The words of token spans; adjacent ones joined."""
     heard = tokens(words, rules.language)
     told: list[str] = []
     last = None
@@ -257,9 +263,9 @@ def _words(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int
 # ---- what a line may hold ----
 
 
-def _saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> _Saying:
+def _parse_saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> _Saying:
     try:
-        found = strict(line)
+        found = parse_strict(line)
     except NotJson as fault:
         raise _WrongSaying(
             f'{fault}: {fault.what}, column {fault.column}; allowed: one object such as {{"text": "dock B"}}'
@@ -267,60 +273,62 @@ def _saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> _Saying:
     except NotStrict as fault:
         raise _WrongSaying(f'{fault}; allowed: one object such as {{"text": "dock B"}}') from None
     if not isinstance(found, dict):
-        raise _WrongSaying(f'found {_shown(found)}, allowed: one object such as {{"text": "dock B"}}')
+        raise _WrongSaying(f'found {_shortened(found)}, allowed: one object such as {{"text": "dock B"}}')
     if strange := [key for key in found if key not in _KEYS]:
-        raise _WrongSaying(f"found the key {_shown(strange[0])}, allowed: {', '.join(_KEYS)}")
+        raise _WrongSaying(f"found the key {_shortened(strange[0])}, allowed: {', '.join(_KEYS)}")
     text = found.get("text")
     if not isinstance(text, str):
         raise _WrongSaying(
-            f"text: found {_shown(text) if 'text' in found else 'none'}, allowed: what was said, a string"
+            f"text: found {_shortened(text) if 'text' in found else 'none'}, allowed: what was said, a string"
         )
     if (size := len(text.encode())) > LONGEST_LINE_BYTES:
         raise _WrongSaying(f"text: found {size} bytes, allowed: {LONGEST_LINE_BYTES}")
-    form = _form(found.get("form"), usual.form, forms)
-    rules = replace(usual, form=form, language=_language(found.get("language"), usual))
+    form = _find_form(found.get("form"), usual.form, forms)
+    rules = replace(usual, form=form, language=_find_language(found.get("language"), usual))
     names = [field.name for field in form.fields]
     asked = found.get("asked")
     if asked is not None and asked not in names:
-        raise _WrongSaying(f"asked: found {_shown(asked)}, allowed: {', '.join(names)}, or null")
-    return _Saying(text, rules, asked, _held(found.get("held"), form))
+        raise _WrongSaying(f"asked: found {_shortened(asked)}, allowed: {', '.join(names)}, or null")
+    return _Saying(text, rules, asked, _parse_held(found.get("held"), form))
 
 
-def _form(name: object, usual: Form, forms: Mapping[str, Form]) -> Form:
+def _find_form(name: object, usual: Form, forms: Mapping[str, Form]) -> Form:
     if name is None:
         return usual
     if not isinstance(name, str) or name not in forms:
-        raise _WrongSaying(f"form: found {_shown(name)}, allowed: {', '.join(sorted(forms))}")
+        raise _WrongSaying(f"form: found {_shortened(name)}, allowed: {', '.join(sorted(forms))}")
     return usual if name == usual.name else forms[name]
 
 
-def _language(tag: object, usual: Rules) -> Any:
+def _find_language(tag: object, usual: Rules) -> Any:
     if tag is None:
         return usual.language
     try:
         return language_named(tag if isinstance(tag, str) else "")
     except ValueError:
         allowed = f"{', '.join(LANGUAGES)}, or a tag such as de-AT"
-        raise _WrongSaying(f"language: found {_shown(tag)}, allowed: {allowed}") from None
+        raise _WrongSaying(f"language: found {_shortened(tag)}, allowed: {allowed}") from None
 
 
-def _held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
+def _parse_held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
     if found is None:
         return None
     names = [field.name for field in form.fields]
     if not isinstance(found, dict):
-        raise _WrongSaying(f"held: found {_shown(found)}, allowed: an object of fields and values, or null")
+        raise _WrongSaying(f"held: found {_shortened(found)}, allowed: an object of fields and values, or null")
     held: dict[str, FieldValue] = {}
     for name, value in found.items():
         if name not in names:
-            raise _WrongSaying(f"held: found the field {_shown(name)}, allowed: {', '.join(names)}")
+            raise _WrongSaying(f"held: found the field {_shortened(name)}, allowed: {', '.join(names)}")
         one = tuple(value) if isinstance(value, list) else value
         if not form[name].types(one):
-            raise _WrongSaying(f"held: {name}: found {_shown(value)}, allowed: a value of the type {form[name].kind}")
+            raise _WrongSaying(
+                f"held: {name}: found {_shortened(value)}, allowed: a value of the type {form[name].kind}"
+            )
         held[name] = one
     return held
 
 
-def _shown(found: object) -> str:
+def _shortened(found: object) -> str:
     text = repr(found)
     return text if len(text) <= _SHORTENED else f"{text[:_SHORTENED]}..."

@@ -51,19 +51,19 @@ def speak(
         raise typer.BadParameter("give a text, --earcon, or both")
     given = settings(config)
     chosen = given.speak if language is None else given.speak.model_copy(update={"language": language})
-    sound = asyncio.run(_sound(text, earcons or [], chosen, given))
+    sound = asyncio.run(_make_sound(text, earcons or [], chosen, given))
     if out is None:
         asyncio.run(_play(sound, chosen))
     else:
-        _write(sound, out)
+        _write_wav(sound, out)
 
 
-async def _sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
+async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
     pieces = [piece for which in earcons for piece in (earcon(which), _GAP)]
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
-            pieces.append(await phrases(chosen, clients).sound(text, chosen.rate))
+            pieces.append(await phrases(chosen, clients).synthesise(text, chosen.rate))
         finally:
             await clients.aclose()
     return np.concatenate(pieces)
@@ -88,7 +88,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
         )
 
 
-def _write(sound: Samples, out: Path) -> None:
+def _write_wav(sound: Samples, out: Path) -> None:
     try:
         with plain_file.private(out, "w") as file:
             soundfile.write(file, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")

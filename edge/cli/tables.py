@@ -14,7 +14,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, written
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance
@@ -129,7 +129,7 @@ MODES = {"open": "open microphone", "push-to-talk": "push to talk", "wake-phrase
 """By the values of `edge.config.ListeningMode`, likewise."""
 
 
-def because(code: str, labels: Mapping[str, str]) -> str:
+def reason_text(code: str, labels: Mapping[str, str]) -> str:
     """The words for a reason such as `field_missing:dock`; `labels` are the fields' names for people."""
     reason, _, field = code.partition(":")
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
@@ -138,11 +138,11 @@ def because(code: str, labels: Mapping[str, str]) -> str:
 def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
     """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
-    why = ", ".join(because(code, labels) for code in reasons)
+    why = ", ".join(reason_text(code, labels) for code in reasons)
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def progress(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
+def state_text(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
     """The words for an entry's state."""
     if state is OutboxState.WAITING:
         return _SENT if attempts else _WAITING
@@ -150,7 +150,7 @@ def progress(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worde
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def changing(told: str, act: Act, named: object) -> str:
+def amendment_text(told: str, act: Act, named: object) -> str:
     """An entry's values `told`, and which earlier one, called `named`, it amends or cancels."""
     match act:
         case Act.CANCEL:
@@ -169,18 +169,18 @@ def entries(kept: Sequence[KeptEntry]) -> Table:
     for entry in kept:
         table.add_row(
             str(entry.sequence),
-            in_zone(entry.recorded_at, None).strftime("%Y-%m-%d %H:%M:%S"),
-            _meant(entry, numbers),
+            to_zone(entry.recorded_at, None).strftime("%Y-%m-%d %H:%M:%S"),
+            _values_text(entry, numbers),
             " ".join((entry.state, *entry.reasons)),
             f"{entry.attempts}x",
         )
     return table
 
 
-def _meant(entry: KeptEntry, numbers: Mapping[str, int]) -> str:
+def _values_text(entry: KeptEntry, numbers: Mapping[str, int]) -> str:
     """An entry's values, and which one it amends or cancels; by its event id where its number is not among these."""
     named = None if entry.replaces is None else numbers.get(entry.replaces, entry.replaces)
-    return changing(f"{entry.form}: {_fields(entry.fields)}", entry.act, named)
+    return amendment_text(f"{entry.form}: {_fields_text(entry.fields)}", entry.act, named)
 
 
 def entry_json(entry: KeptEntry) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def review_json(utterance: KeptUtterance) -> dict[str, Any]:
 
 def review_line(utterance: KeptUtterance) -> str:
     """A line about an utterance under review, with a model's reading."""
-    read = f": {_fields(utterance.fields)}" if utterance.fields else ""
+    read = f": {_fields_text(utterance.fields)}" if utterance.fields else ""
     return f"utterance {utterance.utterance_id} ({utterance.form}) is under review{read}"
 
 
@@ -221,41 +221,41 @@ def flagged_json(flagged: Flagged) -> dict[str, Any]:
 
 
 def flagged_line(flagged: Flagged) -> str:
-    """The same for people."""
-    return f"entry {flagged.entry.sequence} ({_fields(flagged.entry.fields)}) is {flagged.flag}; it stands"
+    """A line about an entry that a later answer contradicts."""
+    return f"entry {flagged.entry.sequence} ({_fields_text(flagged.entry.fields)}) is {flagged.flag}; it stands"
 
 
 def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
-    """A deferred utterance as a dict, for a JSON line."""
+    """A deferred utterance as an object for JSON."""
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 
-def dossier(told: Mapping[str, Any]) -> Table:
-    """The history of an utterance as lines."""
+def history_table(told: Mapping[str, Any]) -> Table:
+    """The history of an utterance as a table of two columns."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in told.items():
         if name == "answers":
             for answer in value:
-                table.add_row("answer", _answer(answer))
+                table.add_row("answer", _answer_line(answer))
         elif value not in (None, (), {}):
             table.add_row(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
     return table
 
 
-def _answer(answer: Mapping[str, Any]) -> str:
-    """What a model answered, in a line; all of it is in the JSON."""
+def _answer_line(answer: Mapping[str, Any]) -> str:
+    """A model's answer in one line."""
     told = f"{answer['interpreter']}, {answer['came']}"
     if answer["reading"] is None:
         return told
     heard = " ".join(word["text"] for word in answer["reading"]["words"])
     fields = {name: field["value"] for name, field in answer["reading"]["fields"].items() if field["value"] is not None}
-    return f"{told}: {heard or 'no words'}" + (f" ({_fields(fields)})" if fields else "")
+    return f"{told}: {heard or 'no words'}" + (f" ({_fields_text(fields)})" if fields else "")
 
 
-def counted(counts: Counts) -> str:
-    """What the journal holds, in one line."""
+def counts_line(counts: Counts) -> str:
+    """The journal's counts in one line."""
     return (
         f"heard {counts.heard}: recorded {counts.accepted}, asked {counts.asked}, repeat {counts.repeat}, "
         f"ignored {counts.ignored}, deferred {counts.deferred}. "
@@ -265,5 +265,5 @@ def counted(counts: Counts) -> str:
     )
 
 
-def _fields(fields: Mapping[str, FieldValue]) -> str:
+def _fields_text(fields: Mapping[str, FieldValue]) -> str:
     return ", ".join(f"{name} {written(value)}" for name, value in fields.items())

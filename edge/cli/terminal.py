@@ -33,7 +33,7 @@ def can_be_drawn_on(out: TextIO) -> bool:
 
 
 @contextmanager
-def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
+def read_keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
     """Call `pressed` with each character, on the running loop; without a terminal nothing happens.
 
     The terminal is restored at the end. Ctrl-C stays what it is; Ctrl-S and Ctrl-Z are disabled: neither a stopped
@@ -50,13 +50,13 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
     def read() -> None:
         if has_hung_up(descriptor):
             loop.remove_reader(descriptor)
-            let_go()
+            release_standard_streams()
             return
         for key in decoder.decode(os.read(descriptor, _MOST_AT_ONCE)):
             pressed(key)
 
     tty.setcbreak(descriptor)
-    _without_standstill(descriptor)
+    _disable_stop_keys(descriptor)
     loop.add_reader(descriptor, read)
     try:
         yield
@@ -66,8 +66,8 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
             termios.tcsetattr(descriptor, termios.TCSANOW, before)  # draining waits for one that stands still
 
 
-def outliving(tell: Callable[[_T], None]) -> Callable[[_T], None]:
-    """Wrap the printing function `tell`: after the terminal hangs up or the pipe closes, it prints nowhere."""
+def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
+    """Wrap the printing function `tell`: it prints nothing any more after the terminal hung up or the pipe closed."""
 
     def guarded(what: _T) -> None:
         try:
@@ -75,12 +75,12 @@ def outliving(tell: Callable[[_T], None]) -> Callable[[_T], None]:
         except OSError as fault:
             if fault.errno not in {errno.EIO, errno.EPIPE}:
                 raise
-            let_go()
+            release_standard_streams()
 
     return guarded
 
 
-def let_go() -> None:
+def release_standard_streams() -> None:
     """Redirect standard descriptors whose terminal hung up, or whose pipe is closed, to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in filter(has_hung_up, STANDARD):
@@ -101,7 +101,7 @@ def has_hung_up(descriptor: int) -> bool:
 
 
 def leave_screen(descriptor: int) -> None:
-    """Show a terminal's main screen again, for a view that could not; never blocks."""
+    """Switch a terminal back to its main screen, after a view that ended without doing so. Never blocks."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
@@ -111,7 +111,7 @@ def leave_screen(descriptor: int) -> None:
     os.close(own)
 
 
-def _without_standstill(descriptor: int) -> None:
+def _disable_stop_keys(descriptor: int) -> None:
     changed = termios.tcgetattr(descriptor)
     changed[tty.IFLAG] &= ~termios.IXON
     changed[tty.CC][termios.VSUSP] = os.fpathconf(descriptor, "PC_VDISABLE").to_bytes()
@@ -119,7 +119,7 @@ def _without_standstill(descriptor: int) -> None:
 
 
 @contextmanager
-def aside(error: int) -> Iterator[Callable[[], list[str]]]:
+def capture_stderr(error: int) -> Iterator[Callable[[], list[str]]]:
     """Capture what this process, with native libraries, writes on standard error, descriptor `error`.
 
     Yields a function that returns the new lines: warnings are never hidden. If standard error is the terminal, all are
@@ -136,7 +136,7 @@ def aside(error: int) -> Iterator[Callable[[], list[str]]]:
         new = unread()
         printed += len(new)
         if at_once:
-            _write(before, new)
+            _write_all(before, new)
         *lines, rest = (rest + new).split(b"\n")
         return [line.decode(errors="replace") for line in lines]
 
@@ -148,11 +148,11 @@ def aside(error: int) -> Iterator[Callable[[], list[str]]]:
         sys.stderr.flush()
         os.dup2(before, error)
         printed = printed if at_once else 0
-        _write(before, unread())
+        _write_all(before, unread())
         os.close(before)
         os.close(kept)
 
 
-def _write(descriptor: int, what: bytes) -> None:
+def _write_all(descriptor: int, what: bytes) -> None:
     while what and not has_hung_up(descriptor):
         what = what[os.write(descriptor, what) :]

@@ -17,7 +17,7 @@ _SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for 
 
 
 class TranscriberKind(StrEnum):
-    """How a service wants to be asked."""
+    """The API of a transcription service."""
 
     OPENAI = "openai"
     WHISPER_CPP = "whisper-cpp"
@@ -29,11 +29,11 @@ class TranscriberKind(StrEnum):
 
 
 _NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
-"""Where the service itself settles which model it is."""
+"""Kinds whose service selects the model itself."""
 
 
 class Detail(StrEnum):
-    """What more than the text is asked of a service of OpenAI's shape."""
+    """What a service with OpenAI's API is asked for besides the text."""
 
     WORDS = "words"
     LOGPROBS = "logprobs"
@@ -57,7 +57,7 @@ class Prices(Section):
 
 
 class TranscriberSettings(Prices):
-    """One way to write down what was said: a model behind a client."""
+    """A transcriber: a speech-to-text model of a client."""
 
     kind: TranscriberKind = Field(description="how the service wants to be asked")
     client: str = Field(description="which of understand.clients it asks")
@@ -69,7 +69,7 @@ class TranscriberSettings(Prices):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_service_keys(self) -> Self:
         if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
         if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
@@ -85,7 +85,7 @@ def _header_text(key: SecretStr) -> SecretStr:
 
 
 class ClientKind(StrEnum):
-    """Whose service a client speaks to: that settles addresses, headers and what the EU's endpoints are."""
+    """The vendor that a client connects to; it gives addresses, headers and EU endpoints."""
 
     OPENAI = "openai"
     AZURE_OPENAI = "azure-openai"
@@ -100,7 +100,7 @@ class ClientKind(StrEnum):
 
 
 class KeyHeader(StrEnum):
-    """Under which header the key goes along."""
+    """The HTTP header that carries the API key."""
 
     BEARER = "bearer"
     API_KEY = "api-key"
@@ -112,7 +112,7 @@ class KeyHeader(StrEnum):
 
 
 class _Service(NamedTuple):
-    """What is known of a vendor beforehand."""
+    """A vendor's default address, key header and EU hosts."""
 
     address: str | None  # Where it is, `{region}` standing for the region; None: everybody has their own.
     header: KeyHeader
@@ -204,18 +204,18 @@ class ClientSettings(Section):
 
     @property
     def base_url(self) -> str:
-        """Where paths start. The `/v1` that SDKs want at the end may stand there or not: paths carry it themselves."""
+        """The URL that paths are appended to, without the `/v1` that SDKs expect: paths have it themselves."""
         service, region = _SERVICES[self.kind], str(self.region)
         address = self.url or service.elsewhere.get(region) or str(service.address).format(region=region)
         return re.sub(r"(/openai)?(/v1(beta)?)?/*$", "", address)
 
     @property
     def header(self) -> KeyHeader:
-        """The header that the key goes along in."""
+        """The HTTP header for the key: the configured one, or the vendor's."""
         return self.key_header or _SERVICES[self.kind].header
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_service_keys(self) -> Self:
         service = _SERVICES[self.kind]
         if self.url is None and service.address is None:
             raise ValueError(f"url is not set; a client of kind {self.kind} needs the address of your own service")
@@ -225,11 +225,11 @@ class ClientSettings(Section):
             raise ValueError("vertex needs project and region: every path names them")
         if sum(source is not None for source in (self.key, self.token_file, self.token_command)) > 1:
             raise ValueError("key, token_file and token_command exclude one another; give one of them")
-        self._refuse_what_lies_open()
-        self._refuse_what_lies_abroad()
+        self._refuse_cleartext_key()
+        self._refuse_outside_eu()
         return self
 
-    def _refuse_what_lies_open(self) -> None:
+    def _refuse_cleartext_key(self) -> None:
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and self.kind is not ClientKind.SELF_HOSTED and parts.hostname not in _LOOPBACK:
             raise ValueError(
@@ -238,7 +238,7 @@ class ClientSettings(Section):
         if parts.username or parts.password:
             raise ValueError("url carries a user or a password; give the key as key")
 
-    def _refuse_what_lies_abroad(self) -> None:
+    def _refuse_outside_eu(self) -> None:
         if self.residency != "eu":
             return
         host = str(urlsplit(self.base_url).hostname)
@@ -261,7 +261,7 @@ GOOGLE_WIRE = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
 
 
 class Thinking(StrEnum):
-    """How much a model may think before it answers, in the words that the vendors share."""
+    """How long a model may reason before it answers, in the vendors' common terms."""
 
     NONE = "none"
     MINIMAL = "minimal"
@@ -271,7 +271,7 @@ class Thinking(StrEnum):
 
 
 class InterpreterKind(StrEnum):
-    """How an utterance is read."""
+    """The method by which an interpreter reads an utterance."""
 
     CHAT_AUDIO = "chat-audio"
     GEMINI = "gemini"
@@ -280,7 +280,7 @@ class InterpreterKind(StrEnum):
 
 
 class InterpreterSettings(Prices):
-    """One way to read an utterance: a model behind a client."""
+    """An interpreter: how it reads utterances, with which model of which client."""
 
     kind: InterpreterKind = Field(description="how it reads")
     client: str | None = Field(None, description="which of understand.clients it asks")
@@ -312,7 +312,7 @@ class InterpreterSettings(Prices):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The keys that are not set and that its kind needs."""
+        """The unset keys that its kind requires."""
         asked = ("client", "model") if self.client or self.model else ()
         needed = {
             InterpreterKind.CHAT_AUDIO: ("client", "model"),
@@ -340,7 +340,7 @@ class Mode(StrEnum):
 
 
 class CurveSettings(Section):
-    """How likely a value is right, for one kind of likeliest other value: a line over the odds of its share."""
+    """A calibration curve: the log odds that a value is right, linear in the log odds of its share."""
 
     weights: Name = Field(description="the weights that it was fitted with; with others it is left alone")
     offset: float = Field(ge=-10, le=10, description="the logarithm of the odds where both are as likely")
@@ -389,8 +389,8 @@ class Understand(Section):
     )
 
     @model_validator(mode="after")
-    def _seated(self) -> Self:
-        """Every mode needs its interpreters, and the second opinion must be another one."""
+    def _check_mode(self) -> Self:
+        """Require the interpreters of the mode, and a second opinion from another one than the first."""
         if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
         if self.mode is Mode.PANEL and self.first is None and self.second is None:

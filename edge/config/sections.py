@@ -15,12 +15,12 @@ from pydantic import (
 )
 
 from dockvoice_protocol.config.sections import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
-from dockvoice_protocol.instants import zone_named
+from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 
 
 class PolicyName(StrEnum):
-    """How the site weighs questions against errors."""
+    """How a site trades questions against errors."""
 
     STRICT = "strict"
     BALANCED = "balanced"
@@ -28,7 +28,7 @@ class PolicyName(StrEnum):
 
 
 class Agree(Section):
-    """What it takes to be sure."""
+    """Settings of the dialogue: when an entry is sure enough, timeouts, operators."""
 
     policy: PolicyName = Field(PolicyName.BALANCED, description="how questions weigh against errors")
     minimum_confidence: float | None = Field(
@@ -53,7 +53,7 @@ class Agree(Section):
 
 
 def _time_zone(name: str) -> str:
-    return zone_named(name).key
+    return find_zone(name).key
 
 
 _TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.
@@ -71,7 +71,7 @@ class Workdays(Section):
     )
 
     @model_validator(mode="after")
-    def _in_a_zone(self) -> Self:
+    def _require_zone(self) -> Self:
         if self.zone is None and (self.shifts or self.begins != "00:00"):
             raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
         if len(set(self.shifts.values())) < len(self.shifts):
@@ -80,7 +80,7 @@ class Workdays(Section):
 
 
 class Keep(Section):
-    """The journal's disk. 1 MB is 1,000,000 bytes."""
+    """Limits of the journal's disk space and of retention. 1 MB is 1,000,000 bytes."""
 
     budget_mb: float = Field(
         4000, ge=1, le=1_000_000, description="all recordings together; beyond it settled ones are removed, MB"
@@ -106,7 +106,7 @@ class Keep(Section):
     )
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.alarm_free_mb <= self.stop_free_mb:
             raise ValueError("alarm_free_mb is not more than stop_free_mb: the alarm must come before recording stops")
         return self
@@ -124,7 +124,7 @@ TableName = Annotated[str, AfterValidator(_table_name)]
 
 
 class Forms(Section):
-    """What may be said."""
+    """The forms and catalogues that are used."""
 
     active: Name = Field("pallet-move", description="the form operators fill, or begin with")
     at_hand: tuple[Name, ...] = Field((), description="the forms that operators may switch between")
@@ -132,12 +132,12 @@ class Forms(Section):
     catalogue: Place | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
 
 
-def _numbered(device: object) -> object:
+def _device_number(device: object) -> object:
     # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
     return int(device) if isinstance(device, str) and device.isdecimal() else device
 
 
-SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_numbered)]
+SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_device_number)]
 """Sounddevice's name or number of a device; None is its default."""
 
 
@@ -203,14 +203,14 @@ class Hear(Section):
     endpoint: Endpoint = Endpoint()
 
     @model_validator(mode="after")
-    def _has_a_phrase(self) -> Self:
+    def _require_wake_phrase(self) -> Self:
         if self.mode is ListeningMode.WAKE_PHRASE and self.wake_phrase is None:
             raise ValueError("mode is wake-phrase, but wake_phrase is not set; choose two words or more")
         return self
 
 
 class Scan(Section):
-    """A scanner beside the microphone."""
+    """A barcode scanner that types what it reads."""
 
     device: Place | None = Field(None, description="the scanner's input device; unset: there is none")
     layout: Literal["us"] = Field("us", description="the keyboard that the scanner is set to be")
@@ -222,7 +222,7 @@ class Scan(Section):
 
 
 class VoiceKind(StrEnum):
-    """Who speaks: espeak-ng on the device, or a service."""
+    """The speech synthesiser: espeak-ng on the device, or a vendor."""
 
     ESPEAK = "espeak"
     OPENAI = "openai"
@@ -261,7 +261,7 @@ class Speak(Section):
     speaker: str | None = Field(None, description="the service's voice, by the service's own name or id")
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_voice(self) -> Self:
         needed = {
             VoiceKind.ESPEAK: (),
             VoiceKind.OPENAI: ("client", "model", "speaker"),
@@ -276,7 +276,7 @@ class Speak(Section):
 
 
 class Watch(Section):
-    """The agent's own health."""
+    """Thresholds for faults of the microphone, and the command that is run at a fault."""
 
     stall_s: float = Field(
         30, ge=1, le=600, description="a microphone that gives no sound for this long ends the agent, seconds"
@@ -293,7 +293,7 @@ class Watch(Section):
 
 
 class SettleBy(StrEnum):
-    """What ends the debt of an outbox row."""
+    """What settles an event of the outbox."""
 
     RECEIPT = "receipt"
     BROKER = "broker"
@@ -308,11 +308,11 @@ class ClipPolicy(StrEnum):
 
 
 _FLOORED = r"^(roster|expected|catalogue/.+)$"
-"""Of what a lowest version may be said: under another name it would hold for nothing."""
+"""The names that `floors` may have."""
 
 
 class Deliver(Section):
-    """The way to the inventory."""
+    """Settings for delivery to the inventory."""
 
     prefix: Prefix = Field("dockvoice", description="first level(s) of every topic")
     settle: SettleBy = Field(
@@ -335,11 +335,11 @@ class Deliver(Section):
     mqtt: Mqtt = Mqtt()
 
     def floor(self, name: str) -> int:
-        """The lowest version that is taken of what `floors` calls so."""
+        """The lowest accepted version of `roster`, `expected` or `catalogue/KIND`, from `floors`; 0 without one."""
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
-    def _settles_on_a_word(self) -> Self:
+    def _require_receipts_key(self) -> Self:
         if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '

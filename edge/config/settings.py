@@ -16,14 +16,14 @@ from pydantic_settings import SettingsConfigDict
 from dockvoice_protocol.config import units
 from dockvoice_protocol.config.sections import Name, Person, Place
 from dockvoice_protocol.config.sources import Key, Layered
-from dockvoice_protocol.config.units import Unit, state_place
-from dockvoice_protocol.plain_file import shipped
+from dockvoice_protocol.config.units import Unit, default_state_directory
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 
 
 class Settings(Layered):
-    """Everything the agent can be told."""
+    """All settings of the agent."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_")
 
@@ -56,35 +56,39 @@ class Settings(Layered):
     )
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
-        """References to clients, interpreters and transcribers that are not configured."""
+        """References to clients, interpreters and transcribers that do not exist or do not fit."""
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
-            yield from _unknown(("understand", seat), taken_by, understand.interpreters)
-        yield from _no_cascade(understand)
-        yield from _unknown(("speak", "client"), self.speak.client, understand.clients)
+            yield from _check_reference(("understand", seat), taken_by, understand.interpreters)
+        yield from _check_cascade(understand)
+        yield from _check_reference(("speak", "client"), self.speak.client, understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
-            yield from _unknown((*here, "client"), interpreter.client, understand.clients)
-            yield from _unknown((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
+            yield from _check_reference((*here, "client"), interpreter.client, understand.clients)
+            yield from _check_reference((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
             yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.missing)
-            yield from _of_another_kind((*here, "kind"), interpreter, understand.clients.get(interpreter.client or ""))
+            yield from _check_client_kind(
+                (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
+            )
         for name, transcriber in understand.transcribers.items():
-            yield from _unknown(("understand", "transcribers", name, "client"), transcriber.client, understand.clients)
+            yield from _check_reference(
+                ("understand", "transcribers", name, "client"), transcriber.client, understand.clients
+            )
 
     @property
     def state(self) -> Path:
-        """Where the journal and the recordings are kept."""
-        return self.state_directory or state_place(self.unit_state)
+        """The directory of the journal and the recordings."""
+        return self.state_directory or default_state_directory(self.unit_state)
 
     @property
     def models(self) -> Path:
-        """Where the weights of recognisers are kept."""
+        """The directory of the recognisers' weights."""
         return self.understand.models_directory or self.cache / "models"
 
     @property
     def cache(self) -> Path:
-        """Where things are kept that can be fetched or made again."""
+        """The directory for files that can be downloaded or made again."""
         if given := os.environ.get("CACHE_DIRECTORY"):
             return Path(given.split(":")[0])
         if self.unit_cache:
@@ -98,17 +102,17 @@ class Settings(Layered):
 
     @property
     def forms_directory(self) -> Path:
-        """Where the form files are."""
-        return self.forms.directory or shipped("schemas") / "forms"
+        """The directory of the form files."""
+        return self.forms.directory or shipped_directory("schemas") / "forms"
 
     @property
     def catalogue_directory(self) -> Path:
-        """Where the catalogue files are."""
-        return self.forms.catalogue or shipped("config") / "catalogue"
+        """The directory of the catalogue files."""
+        return self.forms.catalogue or shipped_directory("config") / "catalogue"
 
 
-def _no_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
-    """The fault of mode cascade where what is asked first is none."""
+def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
+    """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
         told = (
@@ -117,10 +121,10 @@ def _no_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
         yield ("understand", "first"), told
 
 
-def _of_another_kind(
+def _check_client_kind(
     key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
 ) -> Iterator[tuple[Key, str]]:
-    """The fault of an audio model that is asked in another way than its client's service understands."""
+    """The fault of an audio model whose kind does not fit its client's API."""
     google = {InterpreterKind.GEMINI: True, InterpreterKind.CHAT_AUDIO: False}.get(interpreter.kind)
     if client is not None and google is not None and google != (client.kind in GOOGLE_WIRE):
         yield (
@@ -129,8 +133,8 @@ def _of_another_kind(
         )
 
 
-def _unknown(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
-    """The fault of a key that names a table which is not there. The key is called as one of the tables is."""
+def _check_reference(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+    """The fault of a key that names a table which does not exist. The key is called like one table."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"
         yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"

@@ -64,7 +64,7 @@ class ClipRelay:
         return self._busy is not None
 
     def reset_in_flight(self) -> None:
-        """A connection came up, or was lost: nothing is in flight, and each clip is offered anew."""
+        """Clear what is in flight and offer each clip anew, at a new or a lost connection."""
         self._busy = self._offering = None
         keys = [one.key for one in self._open.pending]
         self._open.clear()
@@ -97,23 +97,23 @@ class ClipRelay:
         return next((OfferClip(one.key) for one in self._open.take_due(now)), None)
 
     def mark_offer_unsent(self, utterance_id: str, now: float) -> None:
-        """The offer could not be published."""
+        """Take back the attempt of an offer that could not be published."""
         self._open.mark_unsent(utterance_id, now)
 
     def mark_offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
-        """The offer is in flight; `chunks` is None for a clip that does not come."""
+        """Record that the offer was published under this tag; `chunks` is None for a clip that does not come."""
         if (one := self._open.get(utterance_id)) is not None:
             one.chunks, one.agreed = chunks, False
         self._busy, self._offering = tag, utterance_id
 
     def mark_chunk_sent(self, utterance_id: str, tag: str, number: int) -> None:
-        """The chunk is in flight."""
+        """Record that the chunk was published under this tag."""
         if (one := self._open.get(utterance_id)) is not None:
             one.sent = number
         self._busy = tag
 
     def mark_other_sent(self, tag: str) -> None:
-        """Another message about clips, without an answer, is in flight."""
+        """Record that another message about clips was published, which gets no answer."""
         self._busy = tag
 
     def is_tag_in_flight(self, tag: str) -> bool:
@@ -121,7 +121,7 @@ class ClipRelay:
         return tag == self._busy
 
     def handle_puback(self, tag: str, reason_code: int) -> None:
-        """The broker's PUBACK. A refused message is offered again after its back-off."""
+        """Process the broker's PUBACK. A refused message is offered again after its back-off."""
         if tag != self._busy:
             return
         offered, self._busy, self._offering = self._open.get(self._offering or ""), None, None
@@ -132,7 +132,7 @@ class ClipRelay:
             offered.taken = True
 
     def handle_answer(self, receipt: ClipReceipt, now: float) -> str | None:
-        """The inventory's answer; the utterance whose clip is finished by it, if one is."""
+        """Process the inventory's answer; return the utterance whose clip is finished by it, if one is."""
         one = self._open.get(receipt.utterance_id)
         if one is None or not one.taken:
             return None

@@ -31,8 +31,8 @@ _MOST_REOPENING_DOUBLINGS = 8
 """An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""
 
 
-class RecoveryStep(Enum):
-    """What to do next."""
+class _RecoveryStep(Enum):
+    """What to do about a missing event."""
 
     NOTHING = auto()  # Pending events are retried after their back-off.
     SEND_AGAIN = auto()  # Publish all pending events from the expected number on, now.
@@ -40,8 +40,8 @@ class RecoveryStep(Enum):
     REOPEN = auto()  # Make all from the expected number on pending again.
 
 
-class GapRecovery:
-    """Handles the inventory's gaps. Times are monotonic seconds."""
+class _GapRecovery:
+    """Decides how to answer the inventory's reports of missing events. Times are monotonic seconds."""
 
     def __init__(self, receipt_timeout_s: float) -> None:
         self._timeout_s = receipt_timeout_s
@@ -56,7 +56,7 @@ class GapRecovery:
         return self._timeout_s * 2.0 ** min(self._reopenings, _MOST_REOPENING_DOUBLINGS)
 
     def connected(self) -> None:
-        """A connection begins."""
+        """Reset at a new connection."""
         self._sent_again_from = 0
         self._doubted_at = None
 
@@ -66,32 +66,32 @@ class GapRecovery:
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
+    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
         """The step for `answer`; `owed` are the first pending numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         if expected in owed:
             return self._step_for_lost_in_transit(expected)
         return self._step_for_lost_by_inventory(expected, max(owed), now)
 
-    def _step_for_lost_in_transit(self, expected: int) -> RecoveryStep:
+    def _step_for_lost_in_transit(self, expected: int) -> _RecoveryStep:
         if expected <= self._sent_again_from:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         self._sent_again_from = expected
-        return RecoveryStep.SEND_AGAIN
+        return _RecoveryStep.SEND_AGAIN
 
-    def _step_for_lost_by_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
+    def _step_for_lost_by_inventory(self, expected: int, last: int, now: float) -> _RecoveryStep:
         if self._doubted_at is None:
             self._doubted_at = now
-            return RecoveryStep.ASK
+            return _RecoveryStep.ASK
         if now - self._doubted_at < self.wait_s:
-            return RecoveryStep.NOTHING
+            return _RecoveryStep.NOTHING
         self._doubted_at = None
         self._sent_again_from = expected
         self._reopenings += 1
         self._useful_from = last
-        return RecoveryStep.REOPEN
+        return _RecoveryStep.REOPEN
 
 
 _MOST_DOUBLINGS = 3
@@ -141,7 +141,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The broker has the event. Noted only: brokers lose messages that they acknowledged."""
+    """The broker has acknowledged the event. Only counted: brokers lose messages that they acknowledged."""
 
     event_id: str
 
@@ -200,7 +200,7 @@ def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
 
 
 class _Refusals:
-    """The broker's refusals: which raise an alarm, and which are caused by the event itself."""
+    """Counts the broker's refusals, and decides which raise an alarm and which are due to the event itself."""
 
     def __init__(self) -> None:
         self.suspects: dict[str, PendingRow] = {}  # Refused for their content, and not accepted since.
@@ -229,7 +229,7 @@ class _Refusals:
 
 
 class Relay:
-    """Decides for one outbox. Commands must be executed in the given order. Times are monotonic seconds."""
+    """Decides what to do for one outbox: events in, ordered commands out. Times are monotonic seconds."""
 
     def __init__(self, settings: config.Deliver) -> None:
         self._settings = settings
@@ -240,7 +240,7 @@ class Relay:
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
         self._drained = False  # Whether the journal has offered all of its rows.
-        self._catching_up = GapRecovery(settings.receipt_timeout_s)
+        self._catching_up = _GapRecovery(settings.receipt_timeout_s)
         self._refusals = _Refusals()
 
     @property
@@ -254,7 +254,7 @@ class Relay:
         return self._settle_by is config.SettleBy.RECEIPT
 
     def wait_for_receipts(self) -> None:
-        """An inventory sends receipts: from now on a PUBACK settles nothing."""
+        """Settle rows by receipts from now on, not by PUBACKs: an inventory sends them."""
         self._settle_by = config.SettleBy.RECEIPT
 
     def handle_connect(self, receive_maximum: int) -> list[Command]:
@@ -272,12 +272,12 @@ class Relay:
         return []
 
     def handle_new_row(self) -> list[Command]:
-        """The journal has a new row."""
+        """Request the rows: the journal has a new one."""
         self._drained = False
         return self._request_rows()
 
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        """The oldest unsettled rows of the journal, as WantRows asked for them."""
+        """Schedule the oldest unsettled rows of the journal, as WantRows asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
@@ -291,14 +291,14 @@ class Relay:
         return self.tick(now)
 
     def check_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """The last row of the journal, as WantLast asked for it; None while there is none."""
+        """Publish the journal's last row again, as WantLast asked for it; None while there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
         return self.tick(now)
 
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
-        """The broker's PUBACK; `ANSWERS` has each code."""
+        """Process the broker's PUBACK, by the meaning that `ANSWERS` gives its reason code."""
         if reason_code >= FAILURE:
             return self._handle_refusal(event_id, reason_code)
         self._refusals.note_accepted()
@@ -311,36 +311,36 @@ class Relay:
         return [Sent(event_id)]
 
     def handle_receipt(self, receipt: Receipt) -> list[Command]:
-        """The inventory's answer: applied, duplicate or refused; also for a row that is not scheduled."""
+        """Settle the row that the inventory answered: applied, duplicate or refused; it need not be scheduled."""
         if (debt := self._schedule.get(receipt.event_id)) is not None:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
     def handle_early(self, answer: Early, now: float) -> list[Command]:
-        """The inventory lacks an earlier event. Nothing is settled."""
+        """Publish or reopen the earlier event that the inventory reports missing. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
-            case RecoveryStep.SEND_AGAIN:
+            case _RecoveryStep.SEND_AGAIN:
                 for sequence, debt in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
                     if sequence >= answer.expected and not debt.refusals:
                         debt.due, debt.attempts, debt.taken = now, 0, 0
                 return self.tick(now)
-            case RecoveryStep.ASK:
+            case _RecoveryStep.ASK:
                 oldest = owed[min(owed)]
                 oldest.due = min(oldest.due, now + self._catching_up.wait_s)
                 return []
-            case RecoveryStep.REOPEN:
+            case _RecoveryStep.REOPEN:
                 self._clear_schedule()
                 return [Reopen(answer.expected), WantRows(self._window)]
-            case RecoveryStep.NOTHING:
+            case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
                 if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
                     return []
                 return self._dead_letter(swallowed, NEVER_ARRIVES_REASON)
 
     def publish_all_pending(self, now: float) -> list[Command]:
-        """An inventory came online: publish all pending rows at once."""
+        """Publish all pending rows at once: an inventory came online."""
         if not (self._limit and self.waits_for_receipts):
             return []
         if not len(self._debts):
@@ -360,7 +360,7 @@ class Relay:
         return [Publish(debt.row) for debt in self._schedule.take_due(now)]
 
     def mark_unsent(self, event_id: str, now: float) -> None:
-        """The row could not be published: the broker's window is full. That is no attempt."""
+        """Take back the attempt of a row that could not be published because the broker's window is full."""
         self._schedule.mark_unsent(event_id, now)
 
     def due_in_s(self, now: float) -> float | None:

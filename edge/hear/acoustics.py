@@ -42,7 +42,7 @@ _Floats = NDArray[np.float64]
 
 
 def measure_acoustics(segment: Segment) -> Acoustics:
-    """The acoustics of an utterance. Takes a few milliseconds."""
+    """Measure SNR, level, clipping, seconds of speech and the share of a second voice. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
     speech = _slice_samples(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
     around = np.concatenate(
@@ -91,7 +91,7 @@ def _clipped_share(speech: _Floats) -> float:
 
 def _second_voice_share(speech: _Floats) -> float:
     """The share of voiced windows whose pitch differs from most others, 0 to 1."""
-    pitches = _pitches(speech)
+    pitches = _pitches_hz(speech)
     if len(pitches) < _FEWEST_PITCHES:
         return 0.0
     ratios = pitches / np.median(pitches)
@@ -100,7 +100,7 @@ def _second_voice_share(speech: _Floats) -> float:
     return float(np.mean(other))
 
 
-def _pitches(speech: _Floats) -> _Floats:
+def _pitches_hz(speech: _Floats) -> _Floats:
     """The pitch of each voiced window, Hz, by autocorrelation."""
     if len(speech) < _PITCH_WINDOW:
         return np.empty(0)
@@ -131,7 +131,7 @@ _OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 
 def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
-    """An utterance's acoustics, and sentences of advice; the list may be empty."""
+    """Measure an utterance's acoustics, and word advice to the operator where it is hard to hear."""
     heard = measure_acoustics(segment)
     judged = (
         (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),

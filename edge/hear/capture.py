@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, demand_alsa_opens, end, portaudio, start
+from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -22,7 +22,7 @@ HAND_OFF_PIECES = 10_000 // FRAME_MS
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The sound of one callback."""
+    """The samples that one callback of PortAudio delivered."""
 
     start: int  # Sample index by the device's own count and rate.
     samples: int
@@ -86,7 +86,7 @@ class DeviceNotOpened(Exception):
 
 
 class Stream:
-    """An opened device."""
+    """An open PortAudio input stream; its sound goes to `hand_off`."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
@@ -105,7 +105,7 @@ class Stream:
             demand_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
-        rate, channels = _format(library, found)
+        rate, channels = _choose_format(library, found)
         stream = cls(rate, channels)
         try:
             with TURN:
@@ -118,7 +118,7 @@ class Stream:
                     callback=stream.on_sound,
                     finished_callback=stream.on_finished,
                 )
-                start(library, made)
+                start_stream(library, made)
                 stream._device = made
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
@@ -138,12 +138,12 @@ class Stream:
         """Close the device."""
         device, self._device = self._device, None
         if device is not None:
-            end(device)
+            close_stream(device)
 
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """An input device."""
+    """An input device as PortAudio lists it."""
 
     index: int
     name: str
@@ -190,7 +190,7 @@ def not_opened_message(why: DeviceNotOpened) -> str:
     return f"cannot be opened ({why}); {others}"
 
 
-def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
+def _choose_format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
     """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     for rate in (SAMPLE_RATE, own):

@@ -26,14 +26,14 @@ _SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR"
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
 
-Claim = AbstractContextManager[None]
-"""An exclusive claim, held while entered. Raises AlreadyRunning, naming the process that holds it."""
+DeviceLock = AbstractContextManager[None]
+"""An exclusive lock, held while entered. Raises AlreadyRunning, naming the process that holds it."""
 
 
 @contextmanager
-def _claim(what: str, told: str) -> Iterator[None]:
-    """`what` identifies the claimed thing; `told` begins the error message."""
-    address = f"\0dockvoice-{sha256(what)}"
+def _hold_lock(resource: str, told: str) -> Iterator[None]:
+    """Hold the lock of `resource`. `told` begins the message of AlreadyRunning."""
+    address = f"\0dockvoice-{sha256(resource)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
             claiming.bind(address)
@@ -41,11 +41,11 @@ def _claim(what: str, told: str) -> Iterator[None]:
         except OSError as fault:
             if fault.errno != errno.EADDRINUSE:
                 raise
-            raise AlreadyRunning(f"{told} by process {_holding_process(address)}") from None
+            raise AlreadyRunning(f"{told} by process {_holder_pid(address)}") from None
         yield
 
 
-def _holding_process(address: str) -> str:
+def _holder_pid(address: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         try:
             asking.settimeout(1)
@@ -57,26 +57,26 @@ def _holding_process(address: str) -> str:
         return str(process)
 
 
-def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
-    """The claim to a PortAudio device. All devices of one sound card are one microphone."""
+def microphone_lock(name: str, environment: Mapping[str, str] = os.environ) -> DeviceLock:
+    """The lock of a PortAudio device. All devices of one sound card share a lock."""
     card = _CARD.search(name)
     if card is not None:
-        return _claim(f"card {card[1]}", f"microphone {name}: its sound card is in use")
+        return _hold_lock(f"card {card[1]}", f"microphone {name}: its sound card is in use")
     server = " ".join(environment.get(variable, "") for variable in _SERVERS)
-    return _claim(f"microphone {name} of {server}", f"microphone {name}: is listened to")
+    return _hold_lock(f"microphone {name} of {server}", f"microphone {name}: is listened to")
 
 
 def is_card(name: str) -> bool:
-    """Whether the name is a sound card's, and no route to a sound server such as `default`."""
+    """Whether PortAudio's name is a sound card's, not a route to a sound server such as `default`."""
     return _CARD.search(name) is not None
 
 
-def source_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
-    """The claim to a source of the sound server, whichever device it is reached through."""
+def source_lock(name: str, environment: Mapping[str, str] = os.environ) -> DeviceLock:
+    """The lock of a source of the sound server, whichever PortAudio device leads to it."""
     server = environment.get("PULSE_SERVER") or environment.get("XDG_RUNTIME_DIR", "")
-    return _claim(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
+    return _hold_lock(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
-def identity_claim(way: str, device: str) -> Claim:
-    """The claim to a device's name at the broker and topics that `way` names."""
-    return _claim(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")
+def identity_lock(way: str, device: str) -> DeviceLock:
+    """The lock of a device's name, so that only one process uses it at the broker and topics that `way` names."""
+    return _hold_lock(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

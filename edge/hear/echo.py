@@ -63,7 +63,7 @@ class SampleClock:
         self._last = 0.0
 
     def at(self, sample: int, now: float) -> float:
-        """The time of the sample with this index, handed over now; in seconds."""
+        """When a sample was at the microphone or speaker, in seconds; it is handed over at `now`."""
         offset = now - sample / SAMPLE_RATE
         if self._offset is None or abs(offset - self._offset) > self.LOST_S:
             self._offset = offset
@@ -91,12 +91,12 @@ class EchoDetector:
     def note_played(self, at: float, pcm: bytes) -> None:
         """The speaker plays this from `at` on, in seconds by the clock of `learn_and_check_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
-        for number, power in enumerate(_powers(pcm)):
+        for number, power in enumerate(_step_powers(pcm)):
             self._store_level(step + number, power)
 
     def learn_and_check_own(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
-        powers = _powers(frame.pcm)
+        powers = _step_powers(frame.pcm)
         self._heard.extend(powers)
         reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
         if reference.max() < _PLAYED_RMS**2:
@@ -106,7 +106,7 @@ class EchoDetector:
         return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
     def _store_level(self, step: int, power: float) -> None:
-        """Blocks have jitter: a skipped step gets the level of the one after it."""
+        """Store the played level of a step, and of those skipped before it, since blocks have jitter."""
         if step <= self._newest - _STORED_STEPS:
             return
         for missed in range(max(self._newest + 1, step - _STORED_STEPS), step):
@@ -117,7 +117,7 @@ class EchoDetector:
         self._newest = max(self._newest, step)
 
     def _played_levels(self, now: int) -> _Powers:
-        """What was played until EARLIEST steps after `now`, the newest last; silence where nothing was noted."""
+        """The played levels up to _EARLY_STEPS after the step `now`, the newest last; 0 where nothing was played."""
         wanted = np.arange(now - _MAX_DELAY_STEPS - _COMPARED_STEPS, now + _EARLY_STEPS + 1)
         newest = self._newest
         known = (wanted <= newest) & (wanted > newest - _STORED_STEPS)
@@ -152,7 +152,7 @@ class EchoDetector:
         return False
 
     def _is_loud_enough_to_leak(self, heard: _Powers, played: _Powers) -> bool:
-        """Whether its strength allows leakage: a single tone rises and falls like any syllable."""
+        """Whether the strength allows leakage: similar levels prove nothing, since any syllable swells and fades."""
         return (
             bool((played > _PLAYED_RMS).mean() >= _PLAYED_SHARE)
             or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
@@ -162,7 +162,7 @@ class EchoDetector:
         self._move_leakage_to(_swing_db(heard, played))
 
     def _lower_leakage(self, heard: _Powers, windows: _Powers) -> None:
-        """The level heard while much was played is an upper bound of the leakage."""
+        """Lower the leakage to its upper bound, the level heard while much was played."""
         least = float(windows.mean(axis=1).min())
         if least < _PLAYED_RMS:
             return
@@ -205,14 +205,14 @@ class EchoSuppressed(SpeechScorer):
         return speech and not own
 
     def reset(self) -> None:
-        """Reset the state."""
+        """Reset the wrapped detector and the count of speech frames."""
         self._scorer.reset()
         self._clocked = SampleClock()
         self._speech = 0
 
 
-def _powers(pcm: bytes) -> _Powers:
-    """The mean square of each step."""
+def _step_powers(pcm: bytes) -> _Powers:
+    """Mean square of each 10 ms step of 16-bit PCM."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     whole = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)
     powers: _Powers = (whole**2).mean(axis=1)
@@ -220,7 +220,7 @@ def _powers(pcm: bytes) -> _Powers:
 
 
 def _swing_db(heard: _Powers, played: _Powers) -> float:
-    """The strength of leakage, if it is any. Noise adds to the level, and little to the swing."""
+    """The leakage in dB, from how far both levels swing: noise raises a level, but hardly its swing."""
     swing = float(np.std(heard) / np.std(played))
     return 20 * float(np.log10(max(swing, 1e-6)))
 

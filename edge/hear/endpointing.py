@@ -66,7 +66,7 @@ EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
 class _EndpointState(Enum):
-    """The state of the machine."""
+    """The state of `Endpointing`."""
 
     QUIET = auto()
     STARTING = auto()
@@ -76,7 +76,7 @@ class _EndpointState(Enum):
 
 @dataclass(slots=True)
 class _OpenUtterance:
-    """The open utterance."""
+    """The frames and positions of speech of the open utterance."""
 
     frames: list[Frame]
     speech_start: int
@@ -281,9 +281,9 @@ class Gate:
         self._stuck = False
 
     def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
-        """Pass the next frame on, with those shortly before it when the gate opens; `GateShut` when it closes."""
-        self._follow_talk_key(frame)
-        if self._update_and_is_open(frame):
+        """Return the frames that pass, with those shortly before when the gate opens; `GateShut` when it closes."""
+        self._update_talk_key(frame)
+        if self._update_state_and_is_open(frame):
             heard = [*self._recent, frame]
             self._recent.clear()
             self._open = True
@@ -292,7 +292,7 @@ class Gate:
         self._keep_recent(frame)
         return [GateShut()] if was_open else []
 
-    def _follow_talk_key(self, frame: Frame) -> None:
+    def _update_talk_key(self, frame: Frame) -> None:
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:
@@ -302,7 +302,7 @@ class Gate:
         if self._stuck != was_stuck:
             self._tell(_STUCK_KEY_FAULT if self._stuck else Over(FaultKind.KEY_STUCK))
 
-    def _update_and_is_open(self, frame: Frame) -> bool:
+    def _update_state_and_is_open(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:
             self._until = 0
             return not self.muted

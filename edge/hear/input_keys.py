@@ -21,7 +21,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.scanned import END, UNREADABLE
 
-EVENT = struct.Struct("@llHHi")
+_EVENT = struct.Struct("@llHHi")
 """`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""
 
 EV_SYN, EV_KEY = 0, 1  # The types of an event: the end of some that belong together, or one about a key.
@@ -65,7 +65,7 @@ NAMES = {
 """The codes of keys, by name."""
 
 
-def code_of(key: str) -> int | None:
+def key_code(key: str) -> int | None:
     """The code of a key by name or number; None for an unknown key."""
     if key.isascii() and key.isdigit():
         return int(key) if 0 < int(key) < CODES else None
@@ -73,20 +73,22 @@ def code_of(key: str) -> int | None:
 
 
 class KeyDevice:
-    """An open input device."""
+    """An open input device of Linux (evdev)."""
 
     def __init__(self, path: Path) -> None:
         """Open it for reading. Raises OSError where it has vanished, or is not permitted."""
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            told = fcntl.ioctl(self._file, _question(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
-            self._has = fcntl.ioctl(self._file, _question(0x20 + EV_KEY, CODES // 8), bytes(CODES // 8))  # EVIOCGBIT
+            told = fcntl.ioctl(self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
+            self._has = fcntl.ioctl(
+                self._file, _read_ioctl_number(0x20 + EV_KEY, CODES // 8), bytes(CODES // 8)
+            )  # EVIOCGBIT
         except OSError:
             os.close(self._file)
             raise
         self.name = told.split(b"\0")[0].decode("utf-8", "replace")
 
-    def has(self, code: int) -> bool:
+    def has_key(self, code: int) -> bool:
         """Whether the device has this key."""
         return bool(self._has[code // 8] >> code % 8 & 1)
 
@@ -104,7 +106,7 @@ class KeyDevice:
             return b""
         finally:
             loop.remove_reader(self._file)
-        records = os.read(self._file, EVENT.size * _BATCH)
+        records = os.read(self._file, _EVENT.size * _BATCH)
         if not records:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return records
@@ -112,7 +114,7 @@ class KeyDevice:
     async def presses(self, code: int) -> AsyncIterator[bool]:
         """Yield down (True) and up (False) of one key; raises OSError when the device is gone."""
         while True:
-            for is_down in pressed(await self.read(), code):
+            for is_down in _parse_presses(await self.read(), code):
                 yield is_down
 
     def close(self) -> None:
@@ -126,24 +128,24 @@ class KeyDevice:
         self.close()
 
 
-def pressed(records: bytes, code: int) -> Iterator[bool]:
+def _parse_presses(records: bytes, code: int) -> Iterator[bool]:
     """The presses and releases of one key among events in the kernel's format."""
-    for _, _, kind, key, value in EVENT.iter_unpack(records):
+    for _, _, kind, key, value in _EVENT.iter_unpack(records):
         if kind == EV_KEY and key == code and value in {UP, DOWN}:
             yield value == DOWN
 
 
-def _ioctl(direction: int, number: int, size: int) -> int:
+def _ioctl_number(direction: int, number: int, size: int) -> int:
     """The number of an ioctl of input devices: direction, size, type and number (asm-generic/ioctl.h)."""
     return direction << 30 | size << 16 | ord("E") << 8 | number
 
 
-def _question(number: int, size: int) -> int:
-    """The ioctl that reads `size` bytes about an input device."""
-    return _ioctl(2, number, size)
+def _read_ioctl_number(number: int, size: int) -> int:
+    """The number of the ioctl that reads `size` bytes about an input device."""
+    return _ioctl_number(2, number, size)
 
 
-GRAB = _ioctl(1, 0x90, 4)  # EVIOCGRAB
+GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB
 
 
 logger = logging.getLogger(__name__)
@@ -155,11 +157,11 @@ DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 a
 
 
 async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:
-    """Call `talk` at each press and release, until cancelled. A vanished device is searched again.
+    """Call `talk` with True at each press and False at each release. Searches again for a vanished device.
 
-    Raises Misconfigured for an unknown key.
+    Runs until cancelled. Raises Misconfigured for an unknown key.
     """
-    code = code_of(key)
+    code = key_code(key)
     if code is None:
         raise Misconfigured(
             f"hear.talk_key = {key!r}: Linux knows no such key; `evtest` shows what a key is called, and its number, "
@@ -167,7 +169,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
         )
     missed = False
     while True:
-        found = _device_with(code, device)
+        found = _find_device_with_key(code, device)
         if found is None:
             if not missed:
                 logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
@@ -185,14 +187,14 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
         talk(False)  # a missing key is not held down
 
 
-def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
+def _find_device_with_key(code: int, wanted: Path | None) -> KeyDevice | None:
     """The input device with the key: the configured one, or the first."""
     for path in [wanted] if wanted is not None else sorted(DEVICES.glob("event*")):
         try:
             found = KeyDevice(path)
         except OSError:  # it has just vanished, or is not for us
             continue
-        if found.has(code):
+        if found.has_key(code):
             return found
         found.close()
     return None
@@ -213,25 +215,25 @@ _SIGNS = [
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "1234567890"
 
 
-def _typed_by(names: Iterable[str], characters: str) -> dict[int, str]:
+def _characters_by_code(names: Iterable[str], characters: str) -> dict[int, str]:
     return {NAMES[f"KEY_{name}"]: character for name, character in zip(names, characters, strict=True)}
 
 
 _PLAIN = {
-    **_typed_by([*_LETTERS, *_DIGITS, *_SIGNS], f"{_LETTERS.lower()}{_DIGITS}-=[]\\;'`,./ "),
-    **_typed_by([f"KP{digit}" for digit in _DIGITS], _DIGITS),
-    **_typed_by(["KPDOT", "KPMINUS", "KPPLUS", "KPASTERISK", "KPSLASH"], ".-+*/"),
+    **_characters_by_code([*_LETTERS, *_DIGITS, *_SIGNS], f"{_LETTERS.lower()}{_DIGITS}-=[]\\;'`,./ "),
+    **_characters_by_code([f"KP{digit}" for digit in _DIGITS], _DIGITS),
+    **_characters_by_code(["KPDOT", "KPMINUS", "KPPLUS", "KPASTERISK", "KPSLASH"], ".-+*/"),
 }
-_SHIFTED = _typed_by([*_LETTERS, *_DIGITS, *_SIGNS], _LETTERS + "!@#$%^&*()" + '_+{}|:"~<>? ')
+_SHIFTED = _characters_by_code([*_LETTERS, *_DIGITS, *_SIGNS], _LETTERS + "!@#$%^&*()" + '_+{}|:"~<>? ')
 """The keys of the US layout, the scanners' default: alone, and with shift."""
 
 _SHIFT = {NAMES["KEY_LEFTSHIFT"], NAMES["KEY_RIGHTSHIFT"]}
 _CONTROL = {NAMES["KEY_LEFTCTRL"], NAMES["KEY_RIGHTCTRL"]}
 _ALT = {NAMES["KEY_LEFTALT"]}
 _MODIFIERS = _SHIFT | _CONTROL | _ALT
-_ENDS = {NAMES["KEY_ENTER"], NAMES["KEY_KPENTER"], NAMES["KEY_TAB"]}
+_END_KEYS = {NAMES["KEY_ENTER"], NAMES["KEY_KPENTER"], NAMES["KEY_TAB"]}
 _KEYPAD = {NAMES[f"KEY_KP{digit}"]: str(digit) for digit in range(10)}
-_BESIDE = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and nothing by itself.
+_IGNORED = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and nothing by itself.
 
 F8, CONTROL_BRACKET, ALT_029 = "f8", "ctrl+]", "alt+029"
 _SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
@@ -239,7 +241,7 @@ _SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
 number, 29, on the keypad with Alt."""
 
 
-class Keys:
+class ScanParser:
     """Converts a scanner's keys to scans. Pure."""
 
     def __init__(self, separator: str) -> None:
@@ -252,70 +254,70 @@ class Keys:
 
     @property
     def is_open(self) -> bool:
-        """Whether a scan is incomplete."""
+        """Whether keys of an incomplete scan are stored."""
         return bool(self._text)
 
     def feed(self, records: bytes) -> Iterator[str]:
         """Parse key events in the kernel's format; yield each completed scan."""
-        for _, _, kind, key, value in EVENT.iter_unpack(records):
+        for _, _, kind, key, value in _EVENT.iter_unpack(records):
             if kind == EV_SYN and key == SYN_DROPPED:
                 self._held.clear()
                 self._text.append(UNREADABLE)
             elif kind == EV_KEY and value == DOWN:
-                yield from self._down(key)
+                yield from self._handle_press(key)
             elif kind == EV_KEY and value == UP:
-                self._up(key)
+                self._handle_release(key)
 
-    def cut(self) -> Iterator[str]:
-        """The scan whose end did not come."""
+    def flush(self) -> Iterator[str]:
+        """Yield the incomplete scan, if there is one, and reset: its end key did not come."""
         if self._text:
             yield "".join(self._text)
             self._cut = True
         self._text, self._number = [], None
         self._held.clear()
 
-    def _down(self, key: int) -> Iterator[str]:
+    def _handle_press(self, key: int) -> Iterator[str]:
         if key in _MODIFIERS:
             self._held.add(key)
             self._number = "" if key in _ALT else self._number
-        elif key in _ENDS:
+        elif key in _END_KEYS:
             if self._text:  # some send two keys behind each scan
                 whole = not self._cut or self._text[0] == _BEGINNING
                 yield "".join(self._text) + (END if whole else "")
                 self._cut = False
             self._text = []
-        elif key not in _BESIDE:
-            self._text += self._typed(key)
+        elif key not in _IGNORED:
+            self._text += self._text_of_key(key)
         if len(self._text) > LONGEST:
-            yield from self.cut()
+            yield from self.flush()
 
-    def _up(self, key: int) -> None:
+    def _handle_release(self, key: int) -> None:
         self._held.discard(key)
         if key in _ALT and self._number is not None:
-            self._text.append(self._by_number(self._number))
+            self._text.append(self._character_by_number(self._number))
             self._number = None
 
-    def _typed(self, key: int) -> str:
+    def _text_of_key(self, key: int) -> str:
         if self._held & _ALT:
             if self._number is None or key not in _KEYPAD:
                 return UNREADABLE
             self._number = (self._number + _KEYPAD[key])[: _LONGEST_NUMBER + 1]
             return ""
         if self._held & _CONTROL:
-            return self._marked(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
+            return self._separator_if_typed(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
         if key == NAMES["KEY_F8"]:
-            return self._marked(F8)
+            return self._separator_if_typed(F8)
         return (_SHIFTED if self._held & _SHIFT else _PLAIN).get(key, UNREADABLE)
 
-    def _marked(self, way: str | None) -> str:
+    def _separator_if_typed(self, way: str | None) -> str:
         return SEPARATOR if way == self._separator else UNREADABLE
 
-    def _by_number(self, number: str) -> str:
+    def _character_by_number(self, number: str) -> str:
         """The character whose code was typed on the keypad with Alt held; UNREADABLE where no label can have it."""
         if len(number) > _LONGEST_NUMBER:
             return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
-            return self._marked(ALT_029)
+            return self._separator_if_typed(ALT_029)
         return chr(int(number)) if number and ord(" ") <= int(number) <= ord("~") else UNREADABLE
 
 
@@ -328,7 +330,7 @@ async def follow_scanner(device: Path, separator: str, take: Callable[[str, str]
                 found.grab()
                 logger.info("the scanner is %s", found.name)
                 missed = ""
-                await _read(found, separator, take)
+                await _forward_scans(found, separator, take)
         except OSError as fault:
             told = fault.strerror or str(fault)
             if told != missed:
@@ -337,14 +339,14 @@ async def follow_scanner(device: Path, separator: str, take: Callable[[str, str]
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _read(found: KeyDevice, separator: str, take: Callable[[str, str], Awaitable[None]]) -> None:
-    keys = Keys(separator)
+async def _forward_scans(found: KeyDevice, separator: str, take: Callable[[str, str], Awaitable[None]]) -> None:
+    keys = ScanParser(separator)
     try:
         while True:
             records = await found.read(IDLE_S if keys.is_open else None)
-            for scan in keys.feed(records) if records else keys.cut():
+            for scan in keys.feed(records) if records else keys.flush():
                 await take(scan, found.name)
     except OSError:
-        for scan in keys.cut():
+        for scan in keys.flush():
             await take(scan, found.name)
         raise

@@ -15,11 +15,11 @@ from threading import Event, Lock
 from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.pcm import FRAME_SAMPLES, Framing, floats, sound_level
-from edge.audio.portaudio import look_anew
-from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
+from edge.audio.pcm import FRAME_SAMPLES, Framing, sound_level, to_floats
+from edge.audio.portaudio import rescan_devices
+from edge.audio.sound_server import Routing, ServerGone, SoundServer, capture_devices
 from edge.hear.capture import DeviceNotOpened, LossWatch, Piece, Stream, find_device, not_opened_message
-from edge.hear.device_lock import is_card, microphone_claim, source_claim
+from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
@@ -56,11 +56,11 @@ _GATED_S = 300.0
 class _Server(Protocol):
     """Port to the sound server; `SoundServer` implements it."""
 
-    def poll(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | ServerGone | None:
         """The routing of the recording, if a new answer has come. Never blocks."""
         ...
 
-    def now(self) -> Routing | Gone | None:
+    def query(self) -> Routing | ServerGone | None:
         """The routing; waits for the answer."""
         ...
 
@@ -142,12 +142,12 @@ class Microphone:
             self._claims.callback(self._server.close)
             self._claims.callback(self._close_stream)
             self._claims.callback(self._blinked.set)
-            self._open_first()
+            self._open_or_wait()
             while not self._closing.is_set():
                 if self._stream is None:
-                    self._open_again()
+                    self._reopen()
                     continue
-                yield from self.framed(self._stream)
+                yield from self.stream_frames(self._stream)
                 self._close_stream()
 
     def close(self) -> None:
@@ -157,11 +157,11 @@ class Microphone:
         if stream is not None:
             stream.hand_off.put(None)
 
-    def blink(self, within_s: float) -> bool:
-        """Close the device for a rescan by PortAudio, which needs all devices closed.
+    def close_for_rescan(self, within_s: float) -> bool:
+        """Close the device for a rescan by PortAudio, which needs all devices closed; whether that was done in time.
 
-        Received sound is yielded; then the numbering leaves a gap. From any thread but the listening one, with no other
-        stream open. Returns whether it was done before the timeout; later it is not done.
+        Received sound is yielded; then the numbering leaves a gap. Call from any thread but the listening one, with no
+        other stream open. After the timeout it is not done any more.
         """
         self._blinked.clear()
         self._blinks.set()
@@ -174,16 +174,16 @@ class Microphone:
             self._blinks.clear()
         return not given_up
 
-    def framed(self, stream: Stream) -> Iterator[Frame]:
+    def stream_frames(self, stream: Stream) -> Iterator[Frame]:
         """A stream's sound as frames, until no more comes."""
         framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
         unheard = 0
-        self._health.opened(stream.rate)
+        self._health.note_opened(stream.rate)
         for piece in self._pieces(stream):
             missing = piece.start - expected + watch.count_lost_samples(piece)
             expected = piece.end
             lost = bool(missing) or piece.overflowed
-            if not self._is_well(piece, stream, lost=lost):
+            if not self._report_and_is_usable(piece, stream, lost=lost):
                 unheard += missing + piece.samples
                 continue
             if lost or unheard:
@@ -192,42 +192,42 @@ class Microphone:
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
                 framing = Framing(stream.rate, start=framing.position + gap)
-            yield from framing.push(floats(piece.pcm).reshape(-1, stream.channels))
+            yield from framing.push(to_floats(piece.pcm).reshape(-1, stream.channels))
         yield from framing.end()
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
-    def _open_first(self) -> None:
-        """Raise for a device in use by another process; wait for a missing one."""
+    def _open_or_wait(self) -> None:
+        """Open the device. A missing one is reported and waited for, or raises Unavailable unless `patient`."""
         self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
         try:
-            self._open()
+            self._open_device()
         except DeviceNotOpened as why:
             if not self._patient:
                 raise Unavailable(f"{self._label}: {not_opened_message(why)}") from None
-            self._tell_all(self._health.absent(not_opened_message(why)))
+            self._report_all(self._health.note_absent(not_opened_message(why)))
 
-    def _open_again(self) -> None:
+    def _reopen(self) -> None:
         self._heartbeat()
         with self._looking:
             if self._blinks.is_set():
-                self._look_anew()
+                self._do_requested_rescan()
         if FaultKind.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
         try:
-            self._open()
+            self._open_device()
         except DeviceNotOpened:
             if not self._health.faults:  # it went while it was closed
-                self._stopped()
+                self._report_stop()
             self._closing.wait(REOPEN_EVERY_S)
             if self._came:
-                self._count_deaf(REOPEN_EVERY_S)
+                self._count_unheard(REOPEN_EVERY_S)
             else:
-                self._search(time.monotonic())
+                self._rescan_if_due(time.monotonic())
 
-    def _search(self, now: float) -> None:
-        """Rescan for a new device. Raises Unavailable where PortAudio cannot: then a restart is needed.
+    def _rescan_if_due(self, now: float) -> None:
+        """Make PortAudio list devices again where inputs changed.
 
-        It cannot while the speaker is open.
+        Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
         if now - self._looked < LOOK_EVERY_S:
             return
@@ -238,35 +238,35 @@ class Microphone:
         if not changed and not self._unseen:
             return
         self._searched = now
-        if look_anew():
+        if rescan_devices():
             self._unseen = {}
         elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
 
-    def _open(self) -> None:
+    def _open_device(self) -> None:
         found = find_device(self._device)
         if not self._name:
             self._name = str(found["name"])
-            self._claim()
+            self._lock_microphone()
         self._stream = Stream.open(found)
         self._came = True
         if self._blinks.is_set():  # since it was being opened: there was none yet to be ended
             self._stream.hand_off.put(None)
 
-    def _claim(self) -> None:
-        """The claim to the microphone: by its source where that is known, since one name leads to all of a server."""
+    def _lock_microphone(self) -> None:
+        """Hold the lock of the source where that is known, else of the device, whose name any source may share."""
         wanted = self._health.wanted
         if wanted is None or is_card(self._name):
-            self._claims.enter_context(microphone_claim(self._name))
+            self._claims.enter_context(microphone_lock(self._name))
         else:
-            self._claim_source(wanted)
+            self._lock_source(wanted)
 
-    def _claim_source(self, name: str) -> None:
+    def _lock_source(self, name: str) -> None:
         self._claimed = True
-        self._claims.enter_context(source_claim(name))
+        self._claims.enter_context(source_lock(name))
 
-    def _look_anew(self) -> None:
-        look_anew()
+    def _do_requested_rescan(self) -> None:
+        rescan_devices()
         self._position += BLINK
         if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
@@ -279,48 +279,48 @@ class Microphone:
             stream.close()
 
     def _pieces(self, stream: Stream) -> Iterator[Piece]:
-        """The stream's pieces, while it is useful."""
+        """Yield the stream's pieces until it must be closed."""
         while self._health.is_usable:
             self._heartbeat()
-            self._look_at_the_server()
+            self._poll_sound_server()
             try:
                 piece = stream.hand_off.get(_SLICE_S)
             except queue.Empty:
-                self._tell_all(self._health.waited(_SLICE_S))
-                self._count_deaf(_SLICE_S)
+                self._report_all(self._health.note_wait(_SLICE_S))
+                self._count_unheard(_SLICE_S)
                 continue
             if piece is None:
-                if self._is_over(stream):
+                if self._must_close(stream):
                     return
                 continue
             yield piece
-            if self._wants_reopening(piece, stream.rate):
+            if self._count_zeros_and_must_reopen(piece, stream.rate):
                 return
 
-    def _is_over(self, stream: Stream) -> bool:
-        """Whether to close it. Not for a blink that was given up meanwhile."""
+    def _must_close(self, stream: Stream) -> bool:
+        """Whether the stream ended, or `close` or a rescan asks for it; a rescan that timed out does not."""
         if stream.ended:
-            self._stopped()
+            self._report_stop()
         return stream.ended or self._closing.is_set() or self._blinks.is_set()
 
-    def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
-        """Whether to use this piece: not from another source, or at a wrong rate."""
-        self._tell_all(self._health.received(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
-        if not self._health.hears:
-            self._count_deaf(piece.samples / stream.rate)
+    def _report_and_is_usable(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
+        """Report faults in this piece; False while it comes from another source or at a wrong rate."""
+        self._report_all(self._health.note_sound(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
+        if not self._health.is_hearing:
+            self._count_unheard(piece.samples / stream.rate)
             return False
         self._deaf_s = 0.0
         return True
 
-    def _stopped(self) -> None:
+    def _report_stop(self) -> None:
         if not (self._closing.is_set() or self._blinks.is_set()):
             self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
-            self._tell_all(self._health.stopped(server_gone=isinstance(self._server.now(), Gone)))
+            self._report_all(self._health.note_stopped(server_gone=isinstance(self._server.query(), ServerGone)))
 
-    def _wants_reopening(self, piece: Piece, rate: int) -> bool:
-        """Only zeros: reopen at intervals, and give up after a minute if it ever worked.
+    def _count_zeros_and_must_reopen(self, piece: Piece, rate: int) -> bool:
+        """Whether so many zeros came in a row that the device must be reopened.
 
-        All of it later where a noise gate may be the cause.
+        Raises Unavailable after a minute of zeros from a device that had sound. A noise gate prolongs both limits.
         """
         if any(piece.pcm):
             self._silent_s, self._sounded = 0.0, True
@@ -331,27 +331,27 @@ class Microphone:
             raise Unavailable(f"{self._label}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
         return any(before < patience_s + after <= self._silent_s for after in _ZEROS_REOPEN_S)
 
-    def _look_at_the_server(self) -> None:
+    def _poll_sound_server(self) -> None:
         found = self._server.poll(time.monotonic())
         if not isinstance(found, Routing):
             return
-        self._tell_all(self._health.routed(found))
+        self._report_all(self._health.note_routing(found))
         wanted = self._health.wanted
         if found.source is None or wanted is None:
             return
         if found.source == wanted and not self._claimed:
-            self._claim_source(wanted)
+            self._lock_source(wanted)
         if found.source != wanted and wanted in found.sources and found.stream is not None:
             self._server.move(found.stream, wanted)
 
-    def _count_deaf(self, seconds: float) -> None:
-        """Raise Unavailable once no sound came for too long."""
+    def _count_unheard(self, seconds: float) -> None:
+        """Add a time without usable sound. Raises Unavailable when it reaches `stall_s`."""
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:
             what = "; ".join(self._health.faults.values()) or "gave no sound"
             raise Unavailable(f"{self._label}: {what}; nothing could be heard for {self._stall_s:g} s")
 
-    def _tell_all(self, events: Iterable[MicrophoneEvent]) -> None:
+    def _report_all(self, events: Iterable[MicrophoneEvent]) -> None:
         for event in events:
             self._tell(event)
 

@@ -20,7 +20,7 @@ OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone
 
 
 class _Zeros:
-    """The duration of only zeros, and its limit."""
+    """Counts seconds of zeros only, and holds their limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
         """`zeros_s`: no fault for so long; `gated_s`: likewise with a known noise gate."""
@@ -30,17 +30,17 @@ class _Zeros:
         self._zeros = self._sound = self._returns = 0
         self._explained = True
 
-    def opened(self, rate: int) -> None:
+    def note_opened(self, rate: int) -> None:
         """A stream was opened: zeros before its first sound are ignored."""
         self._rate = rate
         self._zeros = self._sound = 0
         self._explained = True
 
-    def explain(self) -> None:
-        """The zeros have another cause: a mute, or another source."""
+    def note_other_cause(self) -> None:
+        """Restart the count: these zeros come from a mute or another source."""
         self._explained = True
 
-    def forget(self) -> None:
+    def reset_gate(self) -> None:
         """Another headset may be connected."""
         self._returns = 0
 
@@ -64,11 +64,11 @@ class _Zeros:
 
     @property
     def patience_s(self) -> float:
-        """The additional time for zeros from this headset."""
+        """How much longer zeros are accepted from this headset, in seconds, because of its noise gate."""
         return self._gated_s - self._zeros_s if self.gated else 0.0
 
-    def too_long(self, *, muted: bool) -> bool:
-        """Whether the limit is exceeded; a mute is no gate."""
+    def is_too_long(self, *, muted: bool) -> bool:
+        """Whether the zeros exceed the limit; the gate's longer one does not apply while muted."""
         return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
 
 
@@ -182,7 +182,7 @@ class _RateWatch:
 
 
 class MicrophoneHealth:
-    """The faults of one microphone; `opened` begins each stream."""
+    """The current faults of one microphone; call `note_opened` at each new stream."""
 
     def __init__(self, *, zeros_s: float, gated_s: float, source: str | None = None) -> None:
         """`zeros_s`: limit for only zeros; `gated_s`: likewise with a noise gate.
@@ -195,14 +195,14 @@ class MicrophoneHealth:
         """The wanted source, once it is known."""
         self.faults: dict[FaultKind, str] = {}
         """The current faults with their descriptions."""
-        self.opened(SAMPLE_RATE)
+        self.note_opened(SAMPLE_RATE)
 
     @property
-    def hears(self) -> bool:
+    def is_hearing(self) -> bool:
         """Whether the sound is usable."""
         return DEAF.isdisjoint(self.faults)
 
-    def opened(self, rate: int) -> None:
+    def note_opened(self, rate: int) -> None:
         """A stream was opened: counts restart. Faults end when the sound shows it."""
         self.is_usable = True
         """Whether to keep the stream open; else it must be reopened."""
@@ -210,110 +210,118 @@ class MicrophoneHealth:
         self._came = False
         self._waited = 0.0
         self._suspended = self._muted = False
-        self.zeros.opened(rate)
+        self.zeros.note_opened(rate)
         self._faint = self._loud = 0
         self._heard = 0
         self._clipped = 0.0
         self._losses: deque[int] = deque()
         self._rate_watch = _RateWatch(rate)
 
-    def received(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
+    def note_sound(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
         """Process a piece of sound: its level, the sample count after it, its arrival, and whether sound was lost."""
         self._came, self._waited = True, 0.0
         self._heard = end
         self._rate_watch.update(end, arrived)
-        over = [event for fault in (*_STOPPED, *self._right_rate()) for event in self._end(fault)]
+        over = [event for fault in (*_STOPPED, *self._rate_fault_if_over()) for event in self._end_fault(fault)]
         if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
             return over
-        return [*over, *self._wrong_rate(), *self._silence(piece), *self._clips(piece), *self._loses(lost)]
+        return [
+            *over,
+            *self._check_rate(),
+            *self._check_zeros(piece),
+            *self._check_clipping(piece),
+            *self._check_losses(lost),
+        ]
 
-    def waited(self, seconds: float) -> list[MicrophoneEvent]:
-        """Add a time without sound."""
+    def note_wait(self, seconds: float) -> list[MicrophoneEvent]:
+        """Add seconds without sound; return the fault that begins by it."""
         self._waited += seconds
         if self._suspended and self._waited >= _SUSPENDED_S:
-            return self._begin(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
+            return self._begin_fault(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
         if self._waited >= (_STUCK_S if self._came else _OPENING_S):
-            return self._begin(FaultKind.STUCK, "gives no sound; is it on and in range?")
+            return self._begin_fault(FaultKind.STUCK, "gives no sound; is it on and in range?")
         return []
 
-    def routed(self, routing: Routing) -> list[MicrophoneEvent]:
-        """The sound server reported the stream's source."""
+    def note_routing(self, routing: Routing) -> list[MicrophoneEvent]:
+        """Process the sound server's answer: which source the stream records from."""
         self._suspended, self._muted = routing.suspended, routing.muted
         if routing.source is None:
             return []
         if self.wanted is None and not routing.is_monitor:
             self.wanted = routing.source
         if routing.source == self.wanted:
-            return self._end(FaultKind.REROUTED)
-        self.zeros.explain()
+            return self._end_fault(FaultKind.REROUTED)
+        self.zeros.note_other_cause()
         wanted = self.wanted or "any microphone"
         gone = "" if self.wanted in {None, *routing.sources} else ", which is gone; connect it again"
-        return self._begin(
+        return self._begin_fault(
             FaultKind.REROUTED,
             f"hears another source: the sound server records from {routing.source}, not from {wanted}{gone}",
         )
 
-    def absent(self, why: str) -> list[MicrophoneEvent]:
-        """It could not be opened at the start."""
-        return self._begin(FaultKind.UNPLUGGED, f"{why}; it is waited for")
+    def note_absent(self, why: str) -> list[MicrophoneEvent]:
+        """Begin the fault UNPLUGGED: the device could not be opened at the start."""
+        return self._begin_fault(FaultKind.UNPLUGGED, f"{why}; it is waited for")
 
-    def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
-        """PortAudio ended the stream, or refused to open it."""
-        self.zeros.forget()
+    def note_stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
+        """Begin the fault UNPLUGGED or SERVER_GONE: PortAudio ended the stream, or refused to open it."""
+        self.zeros.reset_gate()
         if server_gone:
-            return self._begin(FaultKind.SERVER_GONE, "stopped: its sound server ended")
-        return self._begin(
+            return self._begin_fault(FaultKind.SERVER_GONE, "stopped: its sound server ended")
+        return self._begin_fault(
             FaultKind.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again"
         )
 
-    def _right_rate(self) -> tuple[FaultKind, ...]:
+    def _rate_fault_if_over(self) -> tuple[FaultKind, ...]:
         return (FaultKind.WRONG_RATE,) if self._rate_watch.is_known and not self._rate_watch.is_wrong else ()
 
-    def _wrong_rate(self) -> list[MicrophoneEvent]:
+    def _check_rate(self) -> list[MicrophoneEvent]:
         if not self._rate_watch.is_wrong:
             return []
         rates = f"{self._rate_watch.measured:,.0f} samples a second where {self._rate:,} were agreed"
-        return self._begin(FaultKind.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
+        return self._begin_fault(FaultKind.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
 
-    def _silence(self, piece: SoundLevel) -> list[MicrophoneEvent]:
+    def _check_zeros(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         if self._muted:
-            self.zeros.explain()
+            self.zeros.note_other_cause()
         self.zeros.update(piece)
         if piece.peak:
-            return self._end(FaultKind.DIGITAL_SILENCE) + self._faintness(piece)
-        if not self.zeros.too_long(muted=self._muted):
+            return self._end_fault(FaultKind.DIGITAL_SILENCE) + self._check_faintness(piece)
+        if not self.zeros.is_too_long(muted=self._muted):
             return []
         why = "it is muted at the sound server" if self._muted else "is it muted, or its Bluetooth link dead?"
-        return self._begin(FaultKind.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
+        return self._begin_fault(FaultKind.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
 
-    def _faintness(self, piece: SoundLevel) -> list[MicrophoneEvent]:
+    def _check_faintness(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         self._faint = self._faint + piece.samples if piece.peak <= _FAINT else 0
         self._loud = 0 if self._faint else self._loud + piece.samples
         if self._faint >= _FAINT_S * self._rate:
-            return self._begin(
+            return self._begin_fault(
                 FaultKind.VERY_QUIET, "hardly gives any sound; turn up its gain, or see whether it is muted"
             )
-        return self._end(FaultKind.VERY_QUIET) if self._loud >= self._rate else []
+        return self._end_fault(FaultKind.VERY_QUIET) if self._loud >= self._rate else []
 
-    def _clips(self, piece: SoundLevel) -> list[MicrophoneEvent]:
+    def _check_clipping(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         weight = min(1.0, piece.samples / self._rate / _CLIPPING_MEMORY_S)
         self._clipped += weight * (piece.clipped / piece.samples - self._clipped)
         if self._clipped >= _CLIPPING_SHARE:
-            return self._begin(FaultKind.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth")
-        return self._end(FaultKind.CLIPPING) if self._clipped < _CLIPPING_OVER else []
+            return self._begin_fault(
+                FaultKind.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth"
+            )
+        return self._end_fault(FaultKind.CLIPPING) if self._clipped < _CLIPPING_OVER else []
 
-    def _loses(self, lost: bool) -> list[MicrophoneEvent]:
+    def _check_losses(self, lost: bool) -> list[MicrophoneEvent]:
         if lost:
             self._losses.append(self._heard)
         while self._losses and self._losses[0] <= self._heard - _LOSING_S * self._rate:
             self._losses.popleft()
         if len(self._losses) >= _LOSSES:
-            return self._begin(
+            return self._begin_fault(
                 FaultKind.LOSING_SOUND, "loses sound again and again; is the machine or its link too busy?"
             )
-        return self._end(FaultKind.LOSING_SOUND) if not self._losses else []
+        return self._end_fault(FaultKind.LOSING_SOUND) if not self._losses else []
 
-    def _begin(self, fault: FaultKind, what: str) -> list[MicrophoneEvent]:
+    def _begin_fault(self, fault: FaultKind, what: str) -> list[MicrophoneEvent]:
         if fault in _STOPPED or fault is FaultKind.WRONG_RATE:
             self.is_usable = False
         if fault in self.faults:
@@ -321,5 +329,5 @@ class MicrophoneHealth:
         self.faults[fault] = what
         return [Noticed(fault, what)]
 
-    def _end(self, fault: FaultKind) -> list[MicrophoneEvent]:
+    def _end_fault(self, fault: FaultKind) -> list[MicrophoneEvent]:
         return [Over(fault)] if self.faults.pop(fault, None) is not None else []

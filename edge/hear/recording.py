@@ -43,13 +43,13 @@ class RecordedSource:
     def __init__(self, path: Path, *, block_samples: int = _BLOCK_SAMPLES) -> None:
         self.path = path
         self._block_samples = block_samples
-        self.name = f"sha256:{_digest(path)}"
-        with _opened(path) as sound:
-            _refuse_implausible(path, sound)
+        self.name = f"sha256:{_file_sha256(path)}"
+        with _open_sound_file(path) as sound:
+            _refuse_implausible_header(path, sound)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the recording in frames of 20 ms, from its beginning at each call."""
-        with _opened(self.path) as sound:
+        with _open_sound_file(self.path) as sound:
             framing = Framing(sound.samplerate)
             for block in self._blocks(sound):
                 yield from framing.push(block)
@@ -57,14 +57,14 @@ class RecordedSource:
 
     def _blocks(self, sound: Any) -> Iterator[Block]:
         taken = 0
-        while len(block := _read(self.path, sound, self._block_samples)):
+        while len(block := _read_block(self.path, sound, self._block_samples)):
             taken += len(block)
             yield block
         if taken < sound.frames:
-            raise UnreadableInput(_cut_off(self.path, f"{taken} of {sound.frames} samples"))
+            raise UnreadableInput(_damaged_file_message(self.path, f"{taken} of {sound.frames} samples"))
 
 
-def _digest(path: Path) -> str:
+def _file_sha256(path: Path) -> str:
     if path.is_dir():
         raise UnreadableInput(f"{path}: is a directory; name a WAV or FLAC file")
     if path.exists() and not path.is_file():  # a device may never end
@@ -78,16 +78,16 @@ def _digest(path: Path) -> str:
         raise UnreadableInput(f"{path}: cannot be read ({fault.strerror}); make it readable or name another") from None
 
 
-def _opened(path: Path) -> Any:
+def _open_sound_file(path: Path) -> Any:
     try:
-        with _hushed(path):
+        with _stderr_suppressed(path):
             return soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name in .raw, which says nothing about rate or width
         raise UnreadableInput(f"{path}: is not sound that can be read; WAV and FLAC can be") from None
 
 
 @contextmanager
-def _hushed(path: Path) -> Iterator[None]:
+def _stderr_suppressed(path: Path) -> Iterator[None]:
     """Suppress libmpg123's own messages about a broken MP3 on stderr."""
     with path.open("rb") as file:
         if file.read(len(_PLAIN[0])) in _PLAIN:
@@ -103,26 +103,26 @@ def _hushed(path: Path) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _refuse_implausible(path: Path, sound: Any) -> None:
+def _refuse_implausible_header(path: Path, sound: Any) -> None:
     if sound.samplerate not in _RATES:
         rates = f"{_RATES.start} to {_RATES.stop - 1}"
         raise UnreadableInput(f"{path}: claims {sound.samplerate} samples per second, {rates} can be; record it again")
     promised = _PROMISED.search(sound.extra_info)
     if promised and int(promised[1]) < _UNKNOWN_LENGTH:
-        raise UnreadableInput(_cut_off(path, "other sound than its header promises"))
+        raise UnreadableInput(_damaged_file_message(path, "other sound than its header promises"))
     if not sound.frames:
         raise UnreadableInput(f"{path}: holds no sound, or its recorder never finished it; record it again")
 
 
-def _read(path: Path, sound: Any, samples: int) -> Block:
+def _read_block(path: Path, sound: Any, samples: int) -> Block:
     try:
         block: Block = sound.read(samples, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as fault:
-        raise UnreadableInput(_cut_off(path, f"broken sound ({fault.error_string})")) from None
+        raise UnreadableInput(_damaged_file_message(path, f"broken sound ({fault.error_string})")) from None
     if not np.isfinite(block).all():
         raise UnreadableInput(f"{path}: holds samples that are no numbers; export it again, as 16-bit WAV or FLAC")
     return block
 
 
-def _cut_off(path: Path, found: str) -> str:
+def _damaged_file_message(path: Path, found: str) -> str:
     return f"{path}: holds {found}: it is damaged or cut off; copy or record it again"

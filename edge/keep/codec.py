@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Receipt
 from edge.records import NOTHING_STANDS, Because, Draft, Outcome, StandingContext, Verdict
 
@@ -21,7 +21,7 @@ _REASONS = TypeAdapter(tuple[Because, ...])
 
 
 def to_json(value: object) -> str:
-    """Compact JSON."""
+    """Encode a value as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -33,11 +33,11 @@ def fields_of(stored: str) -> dict[str, FieldValue]:
 
 def to_time(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: sorts by time as text."""
-    return in_utc(moment).isoformat(timespec="microseconds")
+    return to_utc(moment).isoformat(timespec="microseconds")
 
 
 def now() -> str:
-    """The current time in that format."""
+    """The current time, as `to_time` formats it."""
     return to_time(datetime.now(UTC))
 
 

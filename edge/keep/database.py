@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
-from edge.keep.storage import Damaged, damaged, refusals, sync_directory
+from edge.keep.storage import Damaged, damaged_error, sync_directory, translated_errors
 
 if TYPE_CHECKING:
     # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.
@@ -105,13 +105,13 @@ class JournalDatabase:
 
     def rows(self, sql: str, *values: str | int) -> list[Row]:
         """The rows of a query. Raises StorageFailed."""
-        with refusals(self.path):
+        with translated_errors(self.path):
             cursor = self._db.execute(sql, values)
             columns = [column for column, *_ in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor]
 
     def execute(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> sqlite3.Cursor:
-        """Run one statement. Changes belong inside `writing`, which translates errors of the disk."""
+        """Run one statement. Changes belong inside `writing`, which translates disk errors."""
         return self._db.execute(sql, values)
 
     def insert(self, table: str, row: Mapping[str, object], on_conflict: str = "") -> None:
@@ -131,7 +131,7 @@ class JournalDatabase:
         if self._db.in_transaction:
             yield
             return
-        with refusals(self.path):
+        with translated_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -143,17 +143,17 @@ class JournalDatabase:
 
     def check(self) -> None:
         """SQLite's structural check, which skips only comparing indexes with their tables. Raises Damaged."""
-        with refusals(self.path):
+        with translated_errors(self.path):
             found = str(_pragma(self._db, "quick_check(1)"))
         if found != "ok":
-            raise damaged(self.path, found.replace("\n", " "))
+            raise damaged_error(self.path, found.replace("\n", " "))
 
     def compact(self) -> None:
         """Remove all deleted content from free pages and from the WAL.
 
         Raises StorageFailed, Unfinished while another program reads the journal.
         """
-        with refusals(self.path):
+        with translated_errors(self.path):
             self._db.execute("VACUUM")
             busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -185,7 +185,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
     (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Raises Damaged, other StorageFailed,
     Misconfigured.
     """
-    with refusals(path):
+    with translated_errors(path):
         # For the owner only, like the recordings; SQLite gives the files beside it the same mode.
         path.touch(mode=0o600)
         db = _configure_connection(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
@@ -196,7 +196,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
             opened = JournalDatabase(db, path)
             if path.stat().st_size <= CHECKED_AT_ONCE:
                 opened.check()
-            _refuse_others(db, path)
+            _refuse_unknown_migrations(db, path)
             opened.migrate()
             # Write the whole WAL again: after a failed fsync, pages that can be read back may not be on the disk
             # (https://lwn.net/Articles/752063/).
@@ -215,11 +215,11 @@ def open_for_reading(path: Path) -> JournalDatabase:
     none = UnreadableInput(f"{path}: no such journal; name the state_directory of an agent that has run")
     if not path.is_file():
         raise none
-    with refusals(path):
+    with translated_errors(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = _configure_connection(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
-            _refuse_others(db, path)
+            _refuse_unknown_migrations(db, path)
             if _pending_migrations(db):
                 raise Outdated(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
             return JournalDatabase(db, path)
@@ -240,7 +240,7 @@ def check_at_work(path: Path) -> None:
         with closing(open_for_reading(path)) as db:
             db.check()
     except Damaged:
-        with refusals(path):
+        with translated_errors(path):
             path.with_name(FOUND_DAMAGED).touch()
             sync_directory(path.parent)
         raise
@@ -252,7 +252,7 @@ def migrations() -> Migrations:
 
     made = Migrations(_SET)
     for name, file in _CHANGES.items():
-        made(name=name)(_change(file))
+        made(name=name)(_migration_from(file))
     return made
 
 
@@ -270,7 +270,7 @@ def sqlite_version() -> str:
     return sqlite3.sqlite_version
 
 
-def _change(script: Path) -> Callable[[Database], None]:
+def _migration_from(script: Path) -> Callable[[Database], None]:
     """The migration that runs the script within the transaction.
 
     sqlite-utils would look for the end of a statement at every character, which doubles the time for a new journal.
@@ -287,7 +287,7 @@ def _change(script: Path) -> Callable[[Database], None]:
     return run
 
 
-def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
+def _refuse_unknown_migrations(db: sqlite3.Connection, path: Path) -> None:
     """Raise Misconfigured for a journal of a newer program, or of one that was never released."""
     made = applied_migrations(db)
     if not (unknown := [name for name in made if name not in _CHANGES]):

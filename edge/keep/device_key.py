@@ -25,7 +25,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
 from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, Wrong
 from edge.keep.codec import now
-from edge.keep.storage import refusals, replacing
+from edge.keep.storage import atomic_write, translated_errors
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
 
@@ -40,10 +40,10 @@ def load_or_create(directory: Path) -> Signer:
     Raises Misconfigured for a file that others may read or that holds no such key, StorageFailed.
     """
     path = directory / KEY
-    with refusals(path):
+    with translated_errors(path):
         if not path.exists():
             key = Ed25519PrivateKey.generate()
-            with replacing(path) as file:
+            with atomic_write(path) as file:
                 file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return load(directory)
 
@@ -53,7 +53,7 @@ def load(directory: Path) -> Signer:
     path = directory / KEY
     if not path.exists():
         raise UnreadableInput(f"{path}: no such key; the first start of the agent makes it")
-    with refusals(path), path.open("rb") as file:
+    with translated_errors(path), path.open("rb") as file:
         if (mode := os.fstat(file.fileno()).st_mode) & _OTHERS:
             raise Misconfigured(
                 f"{path}: is open to others (mode {mode & 0o777:03o}, allowed is 600); "
@@ -73,7 +73,7 @@ ANCHOR = "journal.anchor"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The end of the removed entries. Sequence 0: none were removed, and nothing is signed."""
+    """The sequence and link of the last removed entry, signed. Sequence 0: none was removed, and nothing is signed."""
 
     sequence: int = 0  # The last removed number.
     link: str = GENESIS  # The link of that event.
@@ -83,16 +83,16 @@ class Anchor:
 
     @classmethod
     def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
-        """Sign that the device removed everything up to this event."""
+        """Make a signed anchor: the device removed everything up to this event."""
         removed_at = now()
-        signature = signer.sign(_statement(sequence, link, removed_at))
+        signature = signer.sign(_removal_statement(sequence, link, removed_at))
         return cls(sequence, link, removed_at, signer.public.keyid, signature)
 
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Read the anchor in a state directory. Raises StorageFailed where it is invalid."""
         path = directory / ANCHOR
-        with refusals(path):
+        with translated_errors(path):
             if not path.exists():
                 return cls()
             written = path.read_bytes()
@@ -104,7 +104,7 @@ class Anchor:
     def write(self, directory: Path) -> None:
         """Replace the stored anchor durably. Raises StorageFailed."""
         path = directory / ANCHOR
-        with refusals(path), replacing(path) as file:
+        with translated_errors(path), atomic_write(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 
     def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
@@ -114,24 +114,24 @@ class Anchor:
         key = keys.get(str(self.keyid))
         if key is None:
             return Wrong.UNKNOWN_KEY
-        statement = _statement(self.sequence, self.link, str(self.removed_at))
+        statement = _removal_statement(self.sequence, self.link, str(self.removed_at))
         return None if key.signed(statement, str(self.signature)) else Wrong.FORGED
 
 
-def removal(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
+def removal_statement(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
     """The text that the device signs when it removes a recording."""
     return hash_chain.sha256(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
 
 
-def erasure(sequence: int, link: str, erased_at: str, who: str) -> str:
+def erasure_statement(sequence: int, link: str, erased_at: str, who: str) -> str:
     """The text that the device signs when a person erases an event."""
     return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
 
 
-def review_removal(sequence: int, link: str) -> str:
+def review_removal_statement(sequence: int, link: str) -> str:
     """The text that the device signs when it removes a review event."""
     return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
 
 
-def _statement(sequence: int, link: str, removed_at: str) -> str:
+def _removal_statement(sequence: int, link: str, removed_at: str) -> str:
     return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")

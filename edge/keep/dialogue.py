@@ -68,12 +68,12 @@ class DialogueRecord:
             act = Act(row["act"])
             if act is Act.CANCEL or row["reading"] is None:
                 return None
-            return _entry(row)
+            return _parse_last_entry(row)
         return None
 
     def entries(self, limit: int) -> list[LastEntry]:
         """The latest entries, cancellations too, the oldest first."""
-        return [_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
+        return [_parse_last_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
     def refused_chain(self, event_id: str) -> dict[str, str | None]:
         """The refused events among this event and those it replaces, each with the event that it replaces."""
@@ -93,14 +93,14 @@ class DialogueRecord:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
-    def forget(self, utterance_id: str) -> None:
-        """Clear the draft that this utterance began. Call inside the decision's transaction."""
+    def clear_draft(self, utterance_id: str) -> None:
+        """Clear the open draft if this utterance began it. Call inside the decision's transaction."""
         self._db.execute(
             "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
         )
 
 
-def _entry(row: Row) -> LastEntry:
+def _parse_last_entry(row: Row) -> LastEntry:
     """From a row of `_LAST` or `_LATEST`."""
     reading = reading_of(json.loads(row["reading"]))
     draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])
@@ -120,7 +120,7 @@ _ASIDE = """
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """What a shift came to, as far as it is known now."""
+    """The number of a shift's recorded entries by form, of parked utterances, and of refused entries."""
 
     recorded: Mapping[str, int] = field(default_factory=dict)  # Entries that stand, by form.
     aside: int = 0  # Utterances that wait for a person.
@@ -145,7 +145,7 @@ class Shifts:
         self._db = db
 
     def note(self, step: Shifted) -> None:
-        """Record a sign-on, a sign-off, or a break. Call inside the step's transaction."""
+        """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "
             "VALUES (?, ?, ?, ?, (SELECT coalesce(max(sequence), 0) FROM entries))",

@@ -35,7 +35,7 @@ class Entries:
         """Store a verdict that makes no entry; raises as `Journal.conclude` does."""
         if self._committed_event(utterance_id) is not None:
             raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
-        self._decide(utterance_id, reading, verdict)
+        self._store_verdict(utterance_id, reading, verdict)
 
     def park(self, park: Park) -> None:
         """Put under review, without an outcome: a retry reads it again."""
@@ -51,26 +51,26 @@ class Entries:
         """Number, seal and store an entry with its pending event; raises as `Journal.commit` does."""
         if (owed := self._committed_event(entry.utterance_id)) is not None:
             return owed
-        self._decide(entry.utterance_id, entry.reading, verdict)
+        self._store_verdict(entry.utterance_id, entry.reading, verdict)
         if self._queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
         minted = self._mint()
         reading = codec.reading_json(entry.reading)
         event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
-        self._enter(entry, event, owed)
+        self._insert_entry(entry, event, owed)
         self._entry_log.append(rows_of(self._db, owed.sequence))
         return owed
 
     def instance(self) -> str:
-        """This instance of the journal. The newest event, which is never removed, has the previous one."""
+        """The id of this opening of the journal: one more than that in the newest event, and a random part."""
         if self._instance is None:
             newest = self._outbox.last()
             before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])
             self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
         return self._instance
 
-    def _decide(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+    def _store_verdict(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         changed = self._db.execute(
             # A verdict ends a review: the open question was answered.
             "UPDATE utterances SET outcome = ?, reasons = ?, fields = ?, ask = ?, reading = ?, review = NULL "
@@ -101,7 +101,7 @@ class Entries:
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.instance())
 
-    def _enter(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
+    def _insert_entry(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
         identity = {"event_id": owed.event_id, "sequence": owed.sequence}
         meant = {
             "utterance_id": entry.utterance_id,

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.storage import refusals, replacing, sync_directory
+from edge.keep.storage import atomic_write, sync_directory, translated_errors
 
 ENTRIES = "entries.log"
 
@@ -64,42 +64,42 @@ class EntryLog:
         """Open or create the log, and find its last whole line. Raises StorageFailed."""
         self.path = directory / ENTRIES
         self._told = False
-        with refusals(self.path):
+        with translated_errors(self.path):
             is_new = not self.path.exists()
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if is_new:
                 sync_directory(directory)
-            self._start, self._end, self.newest = self._tail()
+            self._start, self._end, self.newest = self._find_last_line()
             """Offsets of the last whole line, and its entry; None without one."""
 
     @property
     def last(self) -> int:
         """The sequence of the newest entry; 0 before the first."""
-        return 0 if self.newest is None else number(self.newest)
+        return 0 if self.newest is None else sequence_of(self.newest)
 
     def append(self, entry: Rows) -> None:
         """Write an entry durably at the end, or over the last one with the same number.
 
         Raises StorageFailed: nothing that was committed is lost.
         """
-        line = _line(entry)
-        start = self._start if number(entry) == self.last else self._end
-        with refusals(self.path):
+        line = _format_line(entry)
+        start = self._start if sequence_of(entry) == self.last else self._end
+        with translated_errors(self.path):
             self._write(line, start)
             os.fdatasync(self._descriptor)
         self._start, self._end, self.newest = start, start + len(line), entry
 
     def extend(self, entries: Iterable[Rows]) -> None:
         """Append entries that the journal has already. Raises StorageFailed."""
-        with refusals(self.path):
+        with translated_errors(self.path):
             for entry in entries:
-                line = _line(entry)
+                line = _format_line(entry)
                 self._write(line, self._end)
                 self._start, self._end, self.newest = self._end, self._end + len(line), entry
             os.fdatasync(self._descriptor)
 
     def write_last_again(self) -> None:
-        """Write the last line again at an opening.
+        """Write the last line again, at an opening.
 
         After a failed fsync (EIO), data that can be read back may not be on the disk, and another fsync writes nothing.
         """
@@ -113,8 +113,8 @@ class EntryLog:
 
     def can_forget(self) -> bool:
         """Whether the file system can punch holes; logged once where it cannot. Raises StorageFailed."""
-        with refusals(self.path):
-            possible = knows_holes(self._descriptor)
+        with translated_errors(self.path):
+            possible = can_punch_holes(self._descriptor)
         if not possible and not self._told:
             log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
             self._told = True
@@ -122,33 +122,33 @@ class EntryLog:
 
     def forget(self, upto: int) -> None:
         """Free the space of the entries up to this number, except the last entry. Raises StorageFailed."""
-        with refusals(self.path):
+        with translated_errors(self.path):
             if end := min(self._end_of(upto), self._start):
-                _punch(self._descriptor, 0, end)
+                _punch_hole(self._descriptor, 0, end)
 
     def replace(self, changed: Mapping[int, Rows]) -> None:
         """Replace the entries with these numbers, and leave nothing of the old lines.
 
         Damaged lines, of unknown content, are dropped too. Raises StorageFailed: then nothing has changed.
         """
-        with refusals(self.path):
-            with replacing(self.path) as file:
+        with translated_errors(self.path):
+            with atomic_write(self.path) as file:
                 for entry in self.entries():
-                    file.write(_line(changed.get(number(entry), entry)))
+                    file.write(_format_line(changed.get(sequence_of(entry), entry)))
             os.close(self._descriptor)
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-            self._start, self._end, self.newest = self._tail()
+            self._start, self._end, self.newest = self._find_last_line()
 
     def entries(self) -> Iterator[Rows]:
         """All entries in order, without damaged lines."""
-        return logged(self.path)
+        return read_log(self.path)
 
     def since(self, sequence: int) -> Iterator[Rows]:
         """The entries after `sequence`, in order."""
         if self.newest is not None and self.last == sequence + 1:
             yield self.newest
         elif self.last > sequence:
-            yield from (entry for entry in self.entries() if number(entry) > sequence)
+            yield from (entry for entry in self.entries() if sequence_of(entry) > sequence)
 
     def close(self) -> None:
         """Close the file."""
@@ -159,7 +159,7 @@ class EntryLog:
         with self.path.open("rb") as file:
             end = file.seek(_first_data(file.fileno()))
             for line in file:
-                if (entry := _parsed(line)) is not None and number(entry) > upto:
+                if (entry := _parse_line(line)) is not None and sequence_of(entry) > upto:
                     break
                 end += len(line)
         return end
@@ -170,7 +170,7 @@ class EntryLog:
             written += os.pwrite(self._descriptor, line[written:], start + written)
         os.ftruncate(self._descriptor, start + len(line))
 
-    def _tail(self) -> tuple[int, int, Rows | None]:
+    def _find_last_line(self) -> tuple[int, int, Rows | None]:
         """Offsets and content of the last whole line. A partial line after a crash is ignored."""
         size = os.fstat(self._descriptor).st_size
         read = 0
@@ -183,16 +183,16 @@ class EntryLog:
         return 0, 0, None
 
 
-def logged(path: Path) -> Iterator[Rows]:
+def read_log(path: Path) -> Iterator[Rows]:
     """All entries of the log at `path` in order, also while it is written, without damaged lines."""
-    with refusals(path), path.open("rb") as file:
+    with translated_errors(path), path.open("rb") as file:
         file.seek(_first_data(file.fileno()))
         for line in file:
-            if (entry := _parsed(line)) is not None:
+            if (entry := _parse_line(line)) is not None:
                 yield entry
 
 
-def number(entry: Rows) -> int:
+def sequence_of(entry: Rows) -> int:
     """The sequence of an entry."""
     return int(entry["entries"]["sequence"])
 
@@ -205,21 +205,21 @@ def rows_of(db: JournalDatabase, sequence: int) -> Rows:
 def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
     """The entries of the journal after `sequence`, in order."""
     behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
-    return (rows_of(db, number) for (number,) in behind)
+    return (rows_of(db, sequence_of) for (sequence_of,) in behind)
 
 
-def enter(db: JournalDatabase, entries: Iterable[Rows]) -> None:
-    """Insert missing entries into the journal. The utterance may exist without a verdict."""
+def insert_missing(db: JournalDatabase, entries: Iterable[Rows]) -> None:
+    """Insert entries that the journal lacks. The utterance may exist without a verdict."""
     for entry in entries:
         for table, row in entry.items():
             db.insert(table, row, _ON_CONFLICT.get(table, ""))
 
 
-def knows_holes(descriptor: int) -> bool:
+def can_punch_holes(descriptor: int) -> bool:
     """Whether the file system can punch a hole at the file's beginning. Raises OSError."""
     size = os.fstat(descriptor).st_size
     try:
-        _punch(descriptor, size, 1)  # behind the end, where there is nothing
+        _punch_hole(descriptor, size, 1)  # behind the end, where there is nothing
     except OSError as fault:
         if fault.errno not in {errno.EOPNOTSUPP, errno.ENOSYS}:
             raise
@@ -227,10 +227,10 @@ def knows_holes(descriptor: int) -> bool:
     return True
 
 
-def _punch(descriptor: int, start: int, length: int) -> None:
+def _punch_hole(descriptor: int, start: int, length: int) -> None:
     if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        sequence_of = ctypes.get_errno()
+        raise OSError(sequence_of, os.strerror(sequence_of))
 
 
 def _first_data(descriptor: int) -> int:
@@ -247,18 +247,18 @@ def _last_line(chunk: bytes) -> tuple[int, int, Rows] | None:
     end = chunk.rfind(b"\n") + 1
     while end:
         start = chunk.rfind(b"\n", 0, end - 1) + 1
-        if (entry := _parsed(chunk[start:end])) is not None:
+        if (entry := _parse_line(chunk[start:end])) is not None:
             return end - len(chunk[start:end].lstrip(_HOLE)), end, entry
         end = start
     return None
 
 
-def _line(entry: Rows) -> bytes:
+def _format_line(entry: Rows) -> bytes:
     content = to_json(entry).encode()
     return b"%08x %s\n" % (zlib.crc32(content), content)
 
 
-def _parsed(line: bytes) -> Rows | None:
+def _parse_line(line: bytes) -> Rows | None:
     """Parse a line; None if it is cut off or damaged."""
     check, _, content = line.lstrip(_HOLE).removesuffix(b"\n").partition(b" ")
     if check != b"%08x" % zlib.crc32(content):

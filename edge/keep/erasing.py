@@ -24,13 +24,13 @@ from dockvoice_protocol.hash_chain import Signer
 from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
-from edge.keep.device_key import erasure
+from edge.keep.device_key import erasure_statement
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.retention import Retention
-from edge.keep.review import sign_off
-from edge.keep.storage import DiskFull, refusals, sync_directory
+from edge.keep.review import sign_review_removals
+from edge.keep.storage import DiskFull, sync_directory, translated_errors
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +93,9 @@ class Erasing:
         """Erase all utterances before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Complete an interrupted erasure, if the disk allows it."""
-        if not self._mark.exists():
+        if not self._marker_path.exists():
             return
         try:
             self.finish()
@@ -112,12 +112,12 @@ class Erasing:
             ]  # for a journal that is rebuilt: it goes in the event's place
         self._entries.replace(lines)
         self._db.compact()
-        with refusals(self._mark):
-            self._mark.unlink(missing_ok=True)
+        with translated_errors(self._marker_path):
+            self._marker_path.unlink(missing_ok=True)
             sync_directory(self._directory)
 
     @property
-    def _mark(self) -> Path:
+    def _marker_path(self) -> Path:
         return self._directory / ERASING
 
     def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> _Erased:
@@ -130,8 +130,8 @@ class Erasing:
         going = [row for row in chosen if row["evidence"] != "needed"]
         utterances = [row["utterance_id"] for row in going]
         numbers = [row["sequence"] for row in going if row["sequence"] is not None]
-        with refusals(self._mark):
-            self._mark.touch(mode=0o600)
+        with translated_errors(self._marker_path):
+            self._marker_path.touch(mode=0o600)
             sync_directory(self._directory)
             self._remove_replies(utterances)
         self._retention.remove(utterances)
@@ -160,14 +160,14 @@ class Erasing:
             "at": at,
             "by": who,
             "keyid": self._signer.public.keyid,
-            "signature": self._signer.sign(erasure(sequence, event[hash_chain.CHAIN], at, who)),
+            "signature": self._signer.sign(erasure_statement(sequence, event[hash_chain.CHAIN], at, who)),
         }
         sealed = (*_STAYS, *hash_chain.UNHASHED)
         stays = {name: event[name] for name in event if name in sealed}
         tombstone = {name: value for name, value in withhold(event).items() if name != hash_chain.READING}
         self._db.execute(
             "UPDATE outbox SET body = ?, tombstone = ? WHERE sequence = ?",
-            [to_json({**stays, "support": _support(event), ERASED: told}), to_json(tombstone), sequence],
+            [to_json({**stays, "support": _supporting_recordings(event), ERASED: told}), to_json(tombstone), sequence],
         )
         self._db.execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [sequence])
 
@@ -178,7 +178,7 @@ class Erasing:
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",
             [those],
         )
-        sign_off(self._db, those, self._signer)
+        sign_review_removals(self._db, those, self._signer)
         self._db.execute(
             "UPDATE reviews SET fields = NULL, body = '{}', settled_at = coalesce(settled_at, ?) "
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",
@@ -206,7 +206,7 @@ class Erasing:
                 path.unlink()
 
 
-def _support(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     data = event.get("data")
     support = data.get("support", []) if isinstance(data, dict) else []
     return [{"id": one["id"], "audio_sha256": one["audio_sha256"]} for one in support]

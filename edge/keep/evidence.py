@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.instants import in_utc
-from edge.keep.storage import PARTIAL, make_directory, refusals, replacing, sync_directory
+from dockvoice_protocol.instants import to_utc
+from edge.keep.storage import PARTIAL, atomic_write, make_directory, sync_directory, translated_errors
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
@@ -38,14 +38,14 @@ class Evidence:
     seconds: float
 
 
-def describe(utterance: Utterance) -> dict[str, str | int]:
+def _description(utterance: Utterance) -> dict[str, str | int]:
     """The columns of an utterance without its sound and typed text. Positions are sample indices."""
     segment = utterance.segment
     return {
         "utterance_id": utterance.utterance_id,
         "form": utterance.form,
         "source": utterance.source,
-        "heard_at": in_utc(utterance.heard_at).isoformat(timespec="microseconds"),
+        "heard_at": to_utc(utterance.heard_at).isoformat(timespec="microseconds"),
         "start": segment.start,
         "speech_start": segment.speech_start,
         "speech_end": segment.speech_end,
@@ -59,7 +59,7 @@ def utterance_row(directory: Path, utterance: Utterance, recording: Evidence) ->
     is_new = recording.path.parent.name == NEW
     path = final_path(utterance) if is_new else recording.path.relative_to(directory)
     return {
-        **describe(utterance),
+        **_description(utterance),
         _LANGUAGE: utterance.language,
         "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
         "audio_path": path.as_posix(),
@@ -68,7 +68,7 @@ def utterance_row(directory: Path, utterance: Utterance, recording: Evidence) ->
     }
 
 
-def parse_utterance(description: dict[str, Any], pcm: bytes) -> Utterance:
+def _parse_utterance(description: dict[str, Any], pcm: bytes) -> Utterance:
     """Parse the utterance in a file's comment. Raises KeyError, TypeError or ValueError."""
     return Utterance(
         utterance_id=description["utterance_id"],
@@ -98,17 +98,17 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
     flac = _encode(utterance)
     final = directory / final_path(utterance)
     path = directory / EVIDENCE / NEW / final.name if is_new else final
-    with refusals(path):
+    with translated_errors(path):
         make_directory(path.parent)
         make_directory(final.parent)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(flac)
     return Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
 
 
 def final_path(utterance: Utterance) -> Path:
     """The recording's final path, relative to the state directory."""
-    return Path(EVIDENCE) / f"{in_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
+    return Path(EVIDENCE) / f"{to_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
 
 
 def put_in_place(recording: Path, final: Path) -> None:
@@ -116,7 +116,7 @@ def put_in_place(recording: Path, final: Path) -> None:
 
     The new name is synced at once; the removal of the old name is synced with the next recording.
     """
-    with refusals(final):
+    with translated_errors(final):
         if recording.exists():
             make_directory(final.parent)
             recording.replace(final)
@@ -138,22 +138,22 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
 
     Raises StorageFailed if the file is missing or altered.
     """
-    with refusals(path):
+    with translated_errors(path):
         flac = path.read_bytes()
     if hashlib.sha256(flac).hexdigest() != row["audio_sha256"]:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
     comment, pcm = _decode(path, flac)
     told = json.loads(comment)
-    return parse_utterance({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
+    return _parse_utterance({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
     """Read an utterance from its file alone. Raises StorageFailed if the file is invalid."""
-    with refusals(path):
+    with translated_errors(path):
         flac = path.read_bytes()
     comment, pcm = _decode(path, flac)
     try:
-        utterance = parse_utterance(json.loads(comment), pcm)
+        utterance = _parse_utterance(json.loads(comment), pcm)
     except (KeyError, TypeError, ValueError):
         raise StorageFailed(f"{path}: does not say whose sound it is; move it out of {EVIDENCE}") from None
     return utterance, Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
@@ -170,14 +170,14 @@ def list_new(directory: Path) -> list[Path]:
 
 
 def load_new(directory: Path, utterance_id: str) -> Evidence | None:
-    """A recording without a row, if it is complete."""
+    """A complete recording that has no row yet; None without one."""
     path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
     return recover(path)[1] if path.exists() else None
 
 
 def remove(path: Path) -> None:
     """Delete a recording, and its day's directory with the last one; missing files are ignored."""
-    with refusals(path):
+    with translated_errors(path):
         path.unlink(missing_ok=True)
         with suppress(OSError):  # others are left of that day
             path.parent.rmdir()
@@ -185,7 +185,7 @@ def remove(path: Path) -> None:
 
 def sync_removed(directory: Path, removed: Iterable[Path]) -> None:
     """Make the removal of these recordings durable."""
-    with refusals(directory / EVIDENCE):
+    with translated_errors(directory / EVIDENCE):
         for day in {path.parent for path in removed}:
             if day.exists():
                 sync_directory(day)
@@ -198,10 +198,10 @@ def remove_partial_files(directory: Path) -> None:
         leftover.unlink()
 
 
-def _comment(utterance: Utterance) -> str:
+def _comment_of(utterance: Utterance) -> str:
     """What was typed or scanned is stored here only: the file is durable first, and its hash is in the event."""
     told = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
-    return json.dumps({**describe(utterance), **{key: value for key, value in told.items() if value is not None}})
+    return json.dumps({**_description(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 
 # numpy and soundfile are imported lazily: listing the queue does not need them.
@@ -216,7 +216,7 @@ def _encode(utterance: Utterance) -> bytes:
         raise ValueError(f"{utterance.utterance_id}: {len(pcm)} bytes are not whole samples of sound")
     memory = io.BytesIO()
     with soundfile.SoundFile(memory, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="FLAC") as file:
-        file.comment = _comment(utterance)
+        file.comment = _comment_of(utterance)
         file.write(np.frombuffer(pcm, dtype="<i2").astype(np.int16, copy=False))
     return memory.getvalue()
 

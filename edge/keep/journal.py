@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.config import demand_owner, is_of_a_service
+from dockvoice_protocol.config import is_service_directory, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Reading, Shifted
@@ -39,11 +39,11 @@ from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
-from edge.keep.recovery import open_whole
+from edge.keep.recovery import open_repaired
 from edge.keep.retention import Retention
 from edge.keep.review import Review, ReviewLog
 from edge.keep.signed import Clips, Orders, SignedLists
-from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
+from edge.keep.storage import DiskFull, Lock, atomic_write, make_directory, translated_errors
 from edge.records import (
     NOTHING_STANDS,
     SAMPLE_RATE,
@@ -85,7 +85,7 @@ class _Successor:
 
     def demand_none(self) -> None:
         """Raise Misconfigured where another journal has overtaken this one: its numbers are used up."""
-        with refusals(self._path):
+        with translated_errors(self._path):
             if self._path.exists():
                 raise self._misconfigured(self._path.read_text(encoding="utf-8"))
 
@@ -103,12 +103,12 @@ class _Successor:
         return number > newest.sequence if link is None else link != event[hash_chain.CHAIN]
 
     def note(self, why: str) -> Misconfigured:
-        """Store that another journal has overtaken this one; the error to raise."""
-        with refusals(self._path), replacing(self._path) as file:
+        """Write the marker that another journal has overtaken this one; return the error to raise."""
+        with translated_errors(self._path), atomic_write(self._path) as file:
             file.write(why.encode())
         return self._misconfigured(why)
 
-    def put_up_what_nobody_will_read(self) -> None:
+    def review_unread(self) -> None:
         """Put unread utterances of an overtaken journal under review: no agent will read them."""
         if self._path.exists():
             with self._db.writing():
@@ -191,20 +191,20 @@ class Journal(JournalReader):
         (recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version, and
         where root would write in a service's.
         """
-        if is_of_a_service(directory):
-            demand_owner(directory)
+        if is_service_directory(directory):
+            refuse_root_for_others(directory)
         with ExitStack() as opened:
-            with refusals(directory):
+            with translated_errors(directory):
                 make_directory(directory)
             opened.callback(Lock(directory).release)
-            db, entry_log = open_whole(directory)
+            db, entry_log = open_repaired(directory)
             opened.callback(entry_log.close)
             opened.callback(db.close)
             journal = cls(directory, db, entry_log, device_key.load_or_create(directory), opened)
-            journal._notice_new_key()
-            journal._adopt()
-            journal.successor.put_up_what_nobody_will_read()
-            journal.erasing.go_on()
+            journal._log_new_key()
+            journal._insert_orphans()
+            journal.successor.review_unread()
+            journal.erasing.resume()
             journal._held = opened.pop_all()
         return journal
 
@@ -244,15 +244,15 @@ class Journal(JournalReader):
         self.demand_in_place()  # before a removed directory would be made again
         recording = evidence.write(self.directory, utterance)
         try:
-            self._keep(utterance, recording)
+            self._insert_utterance(utterance, recording)
         except DiskFull:
             if waited_for:
                 recording.path.unlink(missing_ok=True)
             raise
-        return self._in_place(utterance, recording)
+        return self._move_to_final_path(utterance, recording)
 
     def assign(self, utterance_id: str, work: Work) -> None:
-        """Move an unconcluded utterance to the form and language that became active while it was queued."""
+        """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
@@ -287,8 +287,8 @@ class Journal(JournalReader):
         with self._db.writing():
             return self._entries.commit(entry, verdict, render)
 
-    def again(self, found: UtteranceHistory) -> Utterance:
-        """A copy of an entry's utterance with the same sound and a deterministic id, for one more entry.
+    def copy_utterance(self, found: UtteranceHistory) -> Utterance:
+        """Copy an entry's utterance under a deterministic id, with the same sound, for a further entry.
 
         Raises StorageFailed where its recording cannot be read.
         """
@@ -297,8 +297,8 @@ class Journal(JournalReader):
             return replace(said, utterance_id=evidence.another_id(found.utterance_id, str(found.event_id)))
         raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
 
-    def keep_again(self, said: Utterance) -> Evidence:
-        """Store the sound of an entry to be entered again; its row is inserted with the entry."""
+    def store_copy(self, said: Utterance) -> Evidence:
+        """Store the recording of a copied utterance; its row is inserted with its entry."""
         return evidence.write(self.directory, said, is_new=False)
 
     def reenter(
@@ -334,7 +334,7 @@ class Journal(JournalReader):
             self.review.store_decision(found, "accept", who, reason)
             self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             # An open question about it is obsolete.
-            self.dialogue.forget(found.utterance_id)
+            self.dialogue.clear_draft(found.utterance_id)
             return self._entries.commit(entry, verdict, render)
 
     def turn(
@@ -352,7 +352,7 @@ class Journal(JournalReader):
         """
         owed = None
         with self._db.writing():
-            for order in sorted(orders, key=_in_turn):
+            for order in sorted(orders, key=_commit_order):
                 match order:
                     case Note(utterance_id, reading, verdict):
                         self._entries.conclude(utterance_id, reading, verdict)
@@ -374,14 +374,14 @@ class Journal(JournalReader):
         """Store the changes of reviews, numbered and signed; how many."""
         return self.review_log.write(render, self._entries.instance(), self._key)
 
-    def _notice_new_key(self) -> None:
+    def _log_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] != self.public_key.raw.hex():
             log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
 
-    def _adopt(self) -> None:
+    def _insert_orphans(self) -> None:
         """Insert a row for each recording that a crash left without one."""
-        with refusals(self.directory):
+        with translated_errors(self.directory):
             evidence.remove_partial_files(self.directory)
             found = evidence.list_new(self.directory)
         for path in found:
@@ -392,19 +392,19 @@ class Journal(JournalReader):
                 continue
             # A second copy of a recording is no second utterance.
             if self.queries.kept(utterance.utterance_id) is None:
-                self._keep(utterance, recording)
-            self._in_place(utterance, recording)
+                self._insert_utterance(utterance, recording)
+            self._move_to_final_path(utterance, recording)
 
-    def _keep(self, utterance: Utterance, recording: Evidence) -> None:
+    def _insert_utterance(self, utterance: Utterance, recording: Evidence) -> None:
         with self._db.writing():
             self._db.insert("utterances", evidence.utterance_row(self.directory, utterance, recording))
 
-    def _in_place(self, utterance: Utterance, recording: Evidence) -> Evidence:
+    def _move_to_final_path(self, utterance: Utterance, recording: Evidence) -> Evidence:
         path = self.directory / evidence.final_path(utterance)
         evidence.put_in_place(recording.path, path)
         return replace(recording, path=path)
 
 
-def _in_turn(order: Durable) -> int:
+def _commit_order(order: Durable) -> int:
     """Sort key: verdicts, parked utterances, commits, shifts."""
     return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)

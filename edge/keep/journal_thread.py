@@ -56,48 +56,48 @@ class JournalThread:
         self._reserve = Reserve(directory, int(self._keep.reserve_mb * MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
-            self._journal = self._thread.submit(self._done, lambda: Journal.open(directory)).result()
+            self._journal = self._thread.submit(self._run_until_unlocked, lambda: Journal.open(directory)).result()
         except BaseException:
             self._thread.shutdown()
             raise
 
     async def __call__(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` from the event loop without blocking it."""
-        return await asyncio.wrap_future(self._thread.submit(self._done, lambda: work(self._journal)))
+        return await asyncio.wrap_future(self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)))
 
     def now(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` from another thread than the loop's, and wait for it."""
-        return self._thread.submit(self._done, lambda: work(self._journal)).result()
+        return self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)).result()
 
     def begin(self, utterance: Utterance) -> Evidence:
         """Store an utterance, from another thread than the loop's; while the journal is locked, its row follows later.
 
         Raises DiskFull also where the recordings without a row reach the size of the reserve.
         """
-        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance))
+        row = self._thread.submit(self._run_until_unlocked, lambda: self._journal.begin(utterance))
         while not wait((row,), timeout=_LOOK_S).done:
             if self.locked is None:
                 continue
             if row.cancel():
-                return self._kept_for_later(utterance, self.locked)
+                return self._write_row_later(utterance, self.locked)
             if (recording := evidence.load_new(self._directory, utterance.utterance_id)) is not None:
-                row.add_done_callback(self._noted)
+                row.add_done_callback(self._note_row_result)
                 return recording
         return row.result()
 
-    def _kept_for_later(self, utterance: Utterance, locked: str) -> Evidence:
+    def _write_row_later(self, utterance: Utterance, locked: str) -> Evidence:
         recording = evidence.write(self._directory, utterance)
         size = recording.path.stat().st_size
         if self._put_by + size > self._keep.reserve_mb * MB:
             recording.path.unlink()
             raise DiskFull(f"{locked}; what was said since is as much as keep.reserve_mb, and no more is recorded")
         self._put_by += size
-        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance, waited_for=False))
-        row.add_done_callback(self._noted)
+        row = self._thread.submit(self._run_until_unlocked, lambda: self._journal.begin(utterance, waited_for=False))
+        row.add_done_callback(self._note_row_result)
         return recording
 
-    def _noted(self, row: Future[Evidence]) -> None:
-        """The result of a row that is not waited for: an error fails the next work."""
+    def _note_row_result(self, row: Future[Evidence]) -> None:
+        """Store the error of a row that was not waited for, so that the next work fails with it."""
         self._failed = self._failed or row.exception()
         self._put_by = 0 if self.locked is None else self._put_by
 
@@ -153,29 +153,29 @@ class JournalThread:
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()
 
-    def _done(self, work: Callable[[], _T]) -> _T:
+    def _run_until_unlocked(self, work: Callable[[], _T]) -> _T:
         if self._failed is not None:
             raise self._failed
         while True:
             try:
-                done = self._with_the_reserve(work)
+                done = self._run_with_reserve(work)
             except Locked as fault:
                 if self._closing:
                     raise
-                self._tell_that_it_is_locked(fault)
+                self._log_locked(fault)
                 continue
             if self.locked is not None:
                 log.warning("%s: is free again, and goes on", self._directory)
                 self.locked = None
             return done
 
-    def _tell_that_it_is_locked(self, fault: Locked) -> None:
+    def _log_locked(self, fault: Locked) -> None:
         self.locked = str(fault)
         if time.monotonic() - self._told_at >= _LOUD_S:
             self._told_at = time.monotonic()
             log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
 
-    def _with_the_reserve(self, work: Callable[[], _T]) -> _T:
+    def _run_with_reserve(self, work: Callable[[], _T]) -> _T:
         try:
             return work()
         except DiskFull as fault:

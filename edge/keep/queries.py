@@ -175,7 +175,7 @@ class Queries:
         return kept_utterance(found[0]) if found else None
 
     def kept(self, utterance_id: str) -> KeptUtterance | None:
-        """An utterance; None where it is unknown."""
+        """An utterance by its id, without its sound; None where it is unknown."""
         found = self._db.rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
         return kept_utterance(found[0]) if found else None
 
@@ -208,7 +208,7 @@ class Queries:
         raise LookupError(f"{utterance_id}: no such utterance was begun here")
 
     def entry_of(self, draft: Draft, verdict: Verdict) -> Entry:
-        """The entry of an accepted draft, with its recordings. Raises as `recording` does."""
+        """Make the entry of an accepted draft, with its recordings. Raises as `recording` does."""
         sound = self.recording(draft.utterance_id)
         return Entry(
             utterance_id=draft.utterance_id,
@@ -251,7 +251,7 @@ class Queries:
         )
 
     def held(self) -> int:
-        """The number of held entries."""
+        """The number of entries that wait for a person: refused ones and dead letters."""
         return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 
     def entries(self, limit: int) -> list[KeptEntry]:
@@ -350,7 +350,7 @@ class Queries:
 
 
 def kept_utterance(row: Row) -> KeptUtterance:
-    """From a row of `KEPT`."""
+    """Parse a row of `KEPT`."""
     return KeptUtterance(
         utterance_id=row["utterance_id"],
         form=row["form"],
@@ -363,7 +363,7 @@ def kept_utterance(row: Row) -> KeptUtterance:
 
 
 def kept_entry(row: Row) -> KeptEntry:
-    """From a row of `ENTRY`."""
+    """Parse a row of `ENTRY`."""
     reasons = json.loads(row["receipt"])["reasons"] if row["receipt"] else []
     return KeptEntry(
         sequence=row["sequence"],

@@ -76,7 +76,7 @@ class LateReading:
 
 @dataclass(frozen=True, slots=True)
 class PastSaying:
-    """An utterance that an entry rests on, with its readings."""
+    """An utterance that an entry rests on, with its readings, late ones too."""
 
     utterance_id: str
     reading: Reading | None = field(repr=False)  # That of the entry.
@@ -168,12 +168,12 @@ class ModelReadings:
     def standing(self, since: datetime) -> Iterator[StandingRecord]:
         """The entries since then that stand, the oldest first, with all their readings."""
         for row in self._db.rows(_STANDING, to_time(since)):
-            said = tuple(self._saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
+            said = tuple(self._past_saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
             at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
             own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
             yield StandingRecord(recorded_at=at, fields=fields, said=said, **own)
 
-    def _saying(self, utterance_id: str) -> PastSaying:
+    def _past_saying(self, utterance_id: str) -> PastSaying:
         rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = rows[0]["reading"] if rows else None
         read = None if stored is None else reading_of(json.loads(stored))
@@ -226,7 +226,7 @@ class ModelReadings:
     def answered(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
     ) -> None:
-        """Store an answer: its usage, and the reading where the verdict does not have it.
+        """Store a model's usage, and its reading where the verdict has another.
 
         `came` is `in time`, `late` or `deferred`. Raises LookupError for an unknown utterance.
         """
@@ -246,7 +246,7 @@ class ModelReadings:
             )
 
     def flag(self, utterance_id: str, why: str) -> None:
-        """Flag an entry for a person. Entry and event stay as they are."""
+        """Flag an entry for review by a person. Entry and event stay as they are."""
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
@@ -264,13 +264,13 @@ class ModelReadings:
                 return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("deferred, and cannot be read any more: %s", fault)
-                self.reviewed(row["utterance_id"], None, _RECORDING_LOST)
+                self.send_to_review(row["utterance_id"], None, _RECORDING_LOST)
         return None
 
-    def reviewed(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
-        """Send a deferred utterance to review, with what a model made of it; false where it waits no more.
+    def send_to_review(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
+        """Send a deferred utterance to review with a model's verdict; False where it is not deferred any more.
 
-        A verdict to ignore it ends the matter: there is nothing for anybody to look at.
+        A verdict of IGNORE closes it without review.
         """
         if verdict is not None and verdict.outcome is Outcome.IGNORE:
             change, values = "outcome = 'ignore', reasons = ?", [reasons_json(verdict)]
@@ -285,9 +285,9 @@ class ModelReadings:
 
 
 def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
-    """Keep the spoken reply of a model below the state directory. A disk that refuses costs the reply, and no more.
+    """Store a model's spoken reply below the state directory; a disk error loses only the reply.
 
-    Nothing rests on it, and no operator hears it: what he hears is made from the entry (`speak/wording.py`).
+    It is for diagnosis: operators hear replies made from the entry (`speak/wording.py`).
     """
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:

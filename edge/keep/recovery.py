@@ -26,8 +26,8 @@ from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.terminal.tables import many
 from edge.keep import evidence
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
-from edge.keep.entry_log import ENTRIES, EntryLog, enter, rows_since
-from edge.keep.storage import Damaged, refusals, sync_directory
+from edge.keep.entry_log import ENTRIES, EntryLog, insert_missing, rows_since
+from edge.keep.storage import Damaged, sync_directory, translated_errors
 
 _JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
 
@@ -53,8 +53,8 @@ its event has come."""
 log = logging.getLogger(__name__)
 
 
-def open_whole(directory: Path) -> tuple[JournalDatabase, EntryLog]:
-    """The database and the log of the journal in `directory`, both whole and of one mind.
+def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
+    """Open the journal's database and its log, rebuilt where damaged and brought to the same entries.
 
     Raises StorageFailed where there are recordings, but neither a sound journal nor a log to rebuild it from.
     """
@@ -69,19 +69,19 @@ def open_whole(directory: Path) -> tuple[JournalDatabase, EntryLog]:
         _rebuild(directory, fault)
         db = open_for_writing(path)
     try:
-        return db, _reconciled(directory, db)
+        return db, _reconcile(directory, db)
     except BaseException:
         db.close()
         raise
 
 
 def _refuse_lost(directory: Path) -> None:
-    """Raises Damaged for a journal that is gone, or known to be broken.
+    """Raise Damaged for a journal that is missing, or marked as damaged.
 
-    Recordings whose journal is gone may long be in the inventory: to read them as new would apply them twice.
+    Recordings whose journal is gone may be in the inventory already: reading them as new would apply them twice.
     """
     path = directory / JOURNAL
-    with refusals(path):
+    with translated_errors(path):
         if (directory / FOUND_DAMAGED).exists():
             raise Damaged(f"{path}: was found damaged while the agent worked")
         if path.exists() and path.stat().st_size:
@@ -94,24 +94,24 @@ def _refuse_lost(directory: Path) -> None:
 
 
 def _rebuild(directory: Path, fault: Damaged) -> None:
-    """Make a new journal of all that is known, and set the broken one aside."""
+    """Make a new journal from the log, the readable rows and the recordings, and set the broken one aside."""
     path, rebuilt = directory / JOURNAL, directory / _REBUILT
-    with refusals(rebuilt):
-        for leftover in _files(rebuilt):
+    with translated_errors(rebuilt):
+        for leftover in _database_files(rebuilt):
             leftover.unlink()
     db = open_for_writing(rebuilt)
     entries = EntryLog(directory)
     try:
         with db.writing():
-            enter(db, entries.entries())
+            insert_missing(db, entries.entries())
             _salvage(path, db)
-            reviewed = _review(directory, db)
+            reviewed = _review_undecided(directory, db)
         db.execute("PRAGMA journal_mode=DELETE")  # all in one file, which can be moved
     finally:
         entries.close()
         db.close()
     aside = _set_aside(path)
-    with refusals(path):
+    with translated_errors(path):
         rebuilt.replace(path)
         (directory / FOUND_DAMAGED).unlink(missing_ok=True)
         sync_directory(directory)
@@ -133,69 +133,69 @@ def _salvage(broken: Path, db: JournalDatabase) -> None:
         for table in _TABLES:
             # Generated columns are not among these: they follow from the others.
             columns = {row["name"] for row in db.rows(f"PRAGMA table_info({table})")}
-            for row in _readable(source, table):
+            for row in _readable_rows(source, table):
                 with suppress(sqlite3.IntegrityError):
                     db.insert(table, {name: row[name] for name in row if name in columns}, "ON CONFLICT DO NOTHING")
                     if table in _LATER:
                         db.execute(_LATER[table], row)
 
 
-def _readable(source: sqlite3.Connection, table: str) -> Iterator[Row]:
+def _readable_rows(source: sqlite3.Connection, table: str) -> Iterator[Row]:
     """The rows before the damage, and then those after it, from the last one back."""
     seen = 0
-    for row in _until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid"):  # noqa: S608 - our own tables
+    for row in _rows_until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid"):  # noqa: S608 - our own tables
         seen = row.pop("place")
         yield row
-    for row in _until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid DESC"):  # noqa: S608 - likewise
+    for row in _rows_until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid DESC"):  # noqa: S608 - likewise
         if row.pop("place") <= seen:
             return
         yield row
 
 
-def _until_damaged(source: sqlite3.Connection, sql: str) -> Iterator[Row]:
+def _rows_until_damaged(source: sqlite3.Connection, sql: str) -> Iterator[Row]:
     with suppress(sqlite3.DatabaseError):
         found = source.execute(sql)
         names = [name for name, *_ in found.description]
         for values in found:
             with suppress(UnicodeDecodeError):
-                yield {name: _text(value) for name, value in zip(names, values, strict=True)}
+                yield {name: _to_text(value) for name, value in zip(names, values, strict=True)}
 
 
-def _text(value: object) -> object:
+def _to_text(value: object) -> object:
     return value.decode() if isinstance(value, bytes) else value
 
 
 def _set_aside(path: Path) -> Path:
     aside = path.with_name(f"journal.broken-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
-    with refusals(path):
-        for file in _files(path):
+    with translated_errors(path):
+        for file in _database_files(path):
             file.rename(aside.with_name(aside.name + file.name.removeprefix(path.name)))
     return aside
 
 
-def _files(path: Path) -> list[Path]:
+def _database_files(path: Path) -> list[Path]:
     return [file for end in _WITH_LOG if (file := path.with_name(path.name + end)).exists()]
 
 
-def _reconciled(directory: Path, db: JournalDatabase) -> EntryLog:
-    """The log, after the shorter of log and journal was brought up to the other."""
+def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
+    """Bring the shorter of log and journal up to the other; return the log."""
     path = directory / JOURNAL
     entries = EntryLog(directory)
     try:
-        with refusals(path):
+        with translated_errors(path):
             last = int(db.rows("SELECT coalesce(max(sequence), 0) AS n FROM entries")[0]["n"])
-            _demand_one_mind(directory, db, entries)
+            _demand_same_device(directory, db, entries)
             entries.write_last_again()
             entries.extend(rows_since(db, entries.last))
             if entries.last > last:
-                _bring_up(directory, db, entries, last)
+                _insert_missing_entries(directory, db, entries, last)
     except BaseException:
         entries.close()
         raise
     return entries
 
 
-def _demand_one_mind(directory: Path, db: JournalDatabase, entries: EntryLog) -> None:
+def _demand_same_device(directory: Path, db: JournalDatabase, entries: EntryLog) -> None:
     if (newest := entries.newest) is None:
         return
     known = db.rows("SELECT event_id FROM entries WHERE sequence = ?", entries.last)
@@ -206,17 +206,17 @@ def _demand_one_mind(directory: Path, db: JournalDatabase, entries: EntryLog) ->
         )
 
 
-def _bring_up(directory: Path, db: JournalDatabase, entries: EntryLog, last: int) -> None:
-    """Enter what the log has and the journal lacks.
+def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: EntryLog, last: int) -> None:
+    """Insert the entries that the log has and the journal lacks.
 
     One entry: a crash fell between the two. More: the journal is an old copy, with unknown other losses.
     """
     with db.writing():
-        enter(db, entries.since(last))
+        insert_missing(db, entries.since(last))
         if entries.last == last + 1:
-            _close_what_led_to_them(db)
+            _conclude_supporting_utterances(db)
             return
-        reviewed = _review(directory, db)
+        reviewed = _review_undecided(directory, db)
     log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
         *(db.path, entries.path.name, last, entries.last, _loss_summary(reviewed)),
@@ -232,27 +232,27 @@ _SUPPORTING_OWED = """
         SELECT value FROM entries JOIN outbox USING (event_id), json_each(support) WHERE settled_at IS NULL
     )
 """
-"""What an entry rests on besides its first utterance has led to something, though its verdict is lost."""
+"""An entry's supporting utterances led to something, even where their verdicts are lost."""
 _AGREED = """
     UPDATE conversation SET draft = NULL
     WHERE json_extract(draft, '$.utterance_id') IN (SELECT utterance_id FROM entries)
 """
-"""What became an entry is not asked about any more: whatever was answered, the entry would stay as it is."""
+"""A draft that became an entry is not asked about any more: an answer could not change the entry."""
 
 
-def _close_what_led_to_them(db: JournalDatabase) -> None:
-    """Conclude the utterances and the draft of the entered entries, as the lost transaction did."""
+def _conclude_supporting_utterances(db: JournalDatabase) -> None:
+    """Conclude the utterances and the draft that the inserted entries rest on, as the lost transaction did."""
     db.execute(_SUPPORTING)
     db.execute(_SUPPORTING_OWED)
     db.execute(_AGREED)
 
 
-def _review(directory: Path, db: JournalDatabase) -> int:
-    """Put utterances without entry and verdict under review; how many."""
+def _review_undecided(directory: Path, db: JournalDatabase) -> int:
+    """Put utterances without entry and verdict under review; return how many."""
     for path in evidence.list_recordings(directory):
-        if not _known(db, path.stem):
+        if not _has_utterance(db, path.stem):
             _keep_for_review(directory, db, path)
-    _close_what_led_to_them(db)
+    _conclude_supporting_utterances(db)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
         "WHERE outcome IS NULL OR outcome IN ('accept', 'hold') AND evidence <> 'removed' "
@@ -270,11 +270,11 @@ def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     except StorageFailed as fault:
         log.warning("not known to the journal, and cannot be read: %s", fault)
     else:
-        if not _known(db, utterance.utterance_id):
+        if not _has_utterance(db, utterance.utterance_id):
             db.insert("utterances", evidence.utterance_row(directory, utterance, recording))
 
 
-def _known(db: JournalDatabase, utterance_id: str) -> bool:
+def _has_utterance(db: JournalDatabase, utterance_id: str) -> bool:
     return bool(db.rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id))
 
 

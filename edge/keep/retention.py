@@ -31,10 +31,10 @@ from edge.config import Keep
 from edge.keep import evidence
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
-from edge.keep.device_key import Anchor, removal
+from edge.keep.device_key import Anchor, removal_statement
 from edge.keep.entry_log import EntryLog
-from edge.keep.review import sign_off
-from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
+from edge.keep.review import sign_review_removals
+from edge.keep.storage import DiskFull, free_bytes, sync_directory, translated_errors
 
 MB = 1_000_000  # Bytes.
 RESERVE = "journal.reserve"  # The file in the state directory.
@@ -115,25 +115,25 @@ class Reserve:
         self._size = size
 
     @property
-    def lacks(self) -> int:
-        """How many bytes it takes to have it whole."""
+    def missing_bytes(self) -> int:
+        """How many bytes the reserve file lacks."""
         held = self._path.stat().st_size if self._path.exists() else 0
         return max(0, self._size - held)
 
     def refill(self) -> None:
-        """Hold the space back again, if there is that much; raises StorageFailed for anything else."""
-        if not self.lacks:
+        """Allocate the reserve where the disk has room. Raises StorageFailed for other errors than a full disk."""
+        if not self.missing_bytes:
             return
         try:
-            with refusals(self._path):
+            with translated_errors(self._path):
                 self._allocate()
         except DiskFull as fault:
             self.give_back()
             log.warning("no reserve: %s", fault)
 
     def give_back(self) -> bool:
-        """Free the space; false if there was none to free."""
-        with refusals(self._path):
+        """Free the reserve's space; False where there was none."""
+        with translated_errors(self._path):
             held = self._path.exists() and self._path.stat().st_size > 0
             self._path.unlink(missing_ok=True)
         return held
@@ -159,12 +159,12 @@ class Retention:
         self._believed_since: str | None = None  # The first look from which on the clock was believed at every one.
 
     def evidence_bytes(self) -> int:
-        """The size of the existing recordings."""
+        """The total size of the existing recordings."""
         return int(self._db.rows("SELECT n FROM tally WHERE what = 'evidence bytes'")[0]["n"])
 
     def entries_bytes(self) -> int:
-        """The size of the entries with their second copy."""
-        with refusals(self._db.path):
+        """The size of the journal's entries and of their second copy."""
+        with translated_errors(self._db.path):
             return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.bytes_on_disk
 
     def tidy(self, keep: Keep, reserve: Reserve, at: datetime, *, believed: bool) -> int:
@@ -173,20 +173,20 @@ class Retention:
         `believed`: whether the clock is synchronised; otherwise nothing expires. Returns the free bytes afterwards.
         Raises StorageFailed.
         """
-        self._unlink()
-        free = free_bytes(self._directory) - reserve.lacks
+        self._delete_recorded()
+        free = free_bytes(self._directory) - reserve.missing_bytes
         over_budget = self.evidence_bytes() - keep.budget_mb * MB
         self._believed_since = (self._believed_since or to_time(at)) if believed else None
         if believed:
-            self._date(to_time(at))
+            self._date_utterances(to_time(at))
         kept_from = to_time(at - timedelta(days=keep.retention_days)) if believed else ""
         wanting = max(over_budget, keep.alarm_free_mb * MB - free) if keep.audio_after_receipt else math.inf
-        self._prune(wanting, kept_from)
-        self._forget_shifts(kept_from)
+        self._remove_outlived(wanting, kept_from)
+        self._delete_shifts(kept_from)
         if self.entries_bytes() > keep.entries_mb * MB:
             self.forget(_FORGOTTEN_AT_ONCE)
         # What the reserve takes must not be what recording stops for.
-        if free_bytes(self._directory) - reserve.lacks >= keep.stop_free_mb * MB:
+        if free_bytes(self._directory) - reserve.missing_bytes >= keep.stop_free_mb * MB:
             reserve.refill()
         return free_bytes(self._directory)
 
@@ -201,32 +201,32 @@ class Retention:
         next `tidy` deletes those.
         """
         for first in range(0, len(outlived), _MARKED_AT_ONCE):
-            self._mark(outlived[first : first + _MARKED_AT_ONCE])
-            self._unlink()
+            self._record_removals(outlived[first : first + _MARKED_AT_ONCE])
+            self._delete_recorded()
 
     def remove(self, utterances: Sequence[str]) -> None:
         """Delete the recordings of these utterances as far as nothing needs them. Raises StorageFailed."""
         those = "utterance_id IN (SELECT value FROM json_each(?))"
         found = self._db.rows(f"{_SPARE} AND {those}", to_json(utterances))
         self.remove_evidence([_Spare(**row) for row in found])
-        self._unlink()  # and what a crash left
+        self._delete_recorded()  # and what a crash left
 
     def forget(self, at_most: int) -> int:
-        """Remove up to so many of the oldest unneeded entries; how many.
+        """Remove at most so many of the oldest unneeded entries; return how many.
 
         Raises StorageFailed: some may be removed, and the anchor covers all of them.
         """
-        first, last = self._removable(at_most)
+        first, last = self._removable_range(at_most)
         if last < first or not self._entries.can_forget():
             return 0
         (newest,) = self._db.rows("SELECT link FROM audit WHERE sequence = ?", last)
         Anchor.signed(last, newest["link"], self._signer).write(self._directory)
         self._entries.forget(last)
         with self._db.writing():
-            self._delete(last)
+            self._delete_entries(last)
         return last - first + 1
 
-    def _date(self, at: str) -> None:
+    def _date_utterances(self, at: str) -> None:
         """Date the undated utterances: by their own time, if the clock was synchronised then."""
         if undated := [row["rowid"] for row in self._db.rows(_UNDATED, _DATED_AT_ONCE)]:
             with self._db.writing():
@@ -236,7 +236,7 @@ class Retention:
                     {"since": self._believed_since, "at": at, "undated": to_json(undated)},
                 )
 
-    def _prune(self, excess: float, kept_from: str) -> None:
+    def _remove_outlived(self, excess: float, kept_from: str) -> None:
         """Remove spare recordings of `excess` bytes, and those from before `kept_from`."""
         outlived = []
         for spare in self.spare_evidence(_AT_ONCE):
@@ -246,13 +246,13 @@ class Retention:
             excess -= spare.bytes
         self.remove_evidence(outlived)
 
-    def _forget_shifts(self, kept_from: str) -> None:
+    def _delete_shifts(self, kept_from: str) -> None:
         """Delete shifts from before `kept_from`, as recordings are."""
         if self._db.rows("SELECT 1 FROM shifts WHERE at < ? LIMIT 1", kept_from):
             with self._db.writing():
                 self._db.execute("DELETE FROM shifts WHERE at < ?", [kept_from])
 
-    def _mark(self, outlived: Sequence[_Spare]) -> None:
+    def _record_removals(self, outlived: Sequence[_Spare]) -> None:
         """Record the removals durably before the files are deleted."""
         removed_at, keyid = now(), self._signer.public.keyid
         with self._db.writing():
@@ -263,7 +263,7 @@ class Retention:
                     [removed_at, spare.utterance_id],
                 )
                 if marked.rowcount:
-                    signature = self._signer.sign(removal(spare.utterance_id, spare.audio_sha256, removed_at))
+                    signature = self._signer.sign(removal_statement(spare.utterance_id, spare.audio_sha256, removed_at))
                     self._db.insert(
                         "removals",
                         {
@@ -274,7 +274,7 @@ class Retention:
                         },
                     )
 
-    def _unlink(self) -> None:
+    def _delete_recorded(self) -> None:
         """Delete the files of recorded removals that are not known to be gone."""
         under_way = self._db.rows(
             "SELECT audio_path FROM removals JOIN utterances USING (utterance_id) WHERE unlinked = 0"
@@ -288,7 +288,7 @@ class Retention:
         with self._db.writing():
             self._db.execute("UPDATE removals SET unlinked = 1 WHERE unlinked = 0")
 
-    def _removable(self, at_most: int) -> tuple[int, int]:
+    def _removable_range(self, at_most: int) -> tuple[int, int]:
         """The first and the last removable number; last < first where there is none."""
         ends = "SELECT coalesce(min(sequence), 1) AS first, coalesce(max(sequence), 0) AS last FROM entries"
         (found,) = self._db.rows(ends)
@@ -296,11 +296,11 @@ class Retention:
         needed = self._db.rows(_FIRST_NEEDED, upto)[0]["n"]
         return first, (upto if needed is None else needed) - 1
 
-    def _delete(self, upto: int) -> None:
+    def _delete_entries(self, upto: int) -> None:
         rested_on = self._db.rows(_RESTED_ON, upto)
         heard_at = max((row["heard_at"] for row in rested_on), default="")
         gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at, upto))])
-        sign_off(self._db, gone, self._signer)
+        sign_review_removals(self._db, gone, self._signer)
         for table in ("outbox", "audit", "entries"):
             self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables
         for table in ("answers", "removals", "reviews", "clips", "clip_requests", "utterances"):

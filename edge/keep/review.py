@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Sig
 from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.device_key import review_removal
+from edge.keep.device_key import review_removal_statement
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
     ENTRY,
@@ -50,8 +50,8 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Untold:
-    """A decision that the operator has not been told yet."""
+class _Unannounced:
+    """A decision that was not yet announced to the operator."""
 
     utterance_id: str
     fate: str = field(repr=False)  # The result, as a code for the dialogue.
@@ -97,7 +97,9 @@ class Review:
             form,
             limit,
         )
-        drafts = (draft_of(row["draft"]) or _read_alone(row["utterance_id"], form, row["reading"]) for row in found)
+        drafts = (
+            draft_of(row["draft"]) or _draft_of_reading(row["utterance_id"], form, row["reading"]) for row in found
+        )
         return [one for one in drafts if one is not None and one.reading.fields]
 
     def forms(self) -> list[str]:
@@ -124,8 +126,8 @@ class Review:
 
         Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
         """
-        found = self._waiting(which)
-        _demand_at_rest(which, found)
+        found = self._find_under_review(which)
+        _demand_tombstone_settled(which, found)
         return found
 
     def retry(self, which: str, who: str) -> UtteranceHistory:
@@ -134,13 +136,13 @@ class Review:
         Raises UnreadableInput for what is not under review, Unfinished for a letter with a pending tombstone: its
         receipt could be mistaken for the letter's.
         """
-        found = self._waiting(which)
+        found = self._find_under_review(which)
         if found.state is OutboxState.REFUSED:
             raise UnreadableInput(
                 f"{which}: was refused, and is again however often it comes; `dockvoice queue accept` enters it once "
                 "more under a new number, `dockvoice queue discard` ends it"
             )
-        _demand_at_rest(which, found)
+        _demand_tombstone_settled(which, found)
         with self._db.writing():
             self.store_decision(found, "retry", who, found.review)  # the reason is cleared below
             if found.review:
@@ -158,7 +160,7 @@ class Review:
 
         `withhold` makes the tombstone. Raises UnreadableInput for what is not under review.
         """
-        found = self._waiting(which)
+        found = self._find_under_review(which)
         with self._db.writing():
             self.store_decision(found, "discard", who, reason)
             if found.review:
@@ -168,31 +170,31 @@ class Review:
                     [Outcome.IGNORE.value, found.utterance_id],
                 )
             else:
-                self._end(found, withhold, None)
+                self._end_review(found, withhold, None)
         return found
 
-    def put_right(self, event_ids: Iterable[str], withhold: Withhold) -> None:
-        """The operator has repeated these entries, or given them up: end their review."""
+    def end_repeated(self, event_ids: Iterable[str], withhold: Withhold) -> None:
+        """End the review of entries that the operator repeated or gave up."""
         with self._db.writing():
             for event_id in event_ids:
                 found = self._queries.history(event_id)
                 if found.state in HELD:
                     self.store_decision(found, "discard", "operator", PUT_RIGHT)
-                    self._end(found, withhold, None)
+                    self._end_review(found, withhold, None)
 
     def reentered(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
-        """Record that a held entry was entered again as this event. Call inside the transaction that makes it."""
+        """Store that a held entry was entered again as this event. Call inside the transaction that makes it."""
         self.store_decision(found, "accept", who, reason)
-        self._end(found, withhold, event_id)
+        self._end_review(found, withhold, event_id)
 
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
-        """The same for an entry that was entered again in another journal, which has it safe."""
+        """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
             self.reentered(found, event_id, who, reason, withhold)
 
-    def _end(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
+    def _end_review(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
         # A dead letter has its tombstone already.
         tombstone = None if found.state is OutboxState.DEAD else to_json(withhold(found.event or {}))
         self._db.execute(
@@ -223,10 +225,10 @@ class Review:
         with self._db.writing():
             self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
 
-    def unannounced_decisions(self) -> list[_Untold]:
+    def unannounced_decisions(self) -> list[_Unannounced]:
         """The decisions that are not announced, the oldest first."""
         found = self._db.rows(_UNTOLD)
-        return [_Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
+        return [_Unannounced(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
 
     def store_decision(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Store a decision. Call inside its transaction."""
@@ -235,7 +237,7 @@ class Review:
             {"subject": found.utterance_id, "decision": decision, "who": who, "reason": reason, "decided_at": now()},
         )
 
-    def _waiting(self, which: str) -> UtteranceHistory:
+    def _find_under_review(self, which: str) -> UtteranceHistory:
         found = self._queries.history(which)
         if found.state not in HELD and found.review is None:
             state = found.state or found.outcome or "not read yet"
@@ -245,12 +247,12 @@ class Review:
         return found
 
 
-def _demand_at_rest(which: str, found: UtteranceHistory) -> None:
+def _demand_tombstone_settled(which: str, found: UtteranceHistory) -> None:
     if found.state is OutboxState.DEAD and found.settled_at is None:
         raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")
 
 
-def _read_alone(utterance_id: str, form: str, stored: str) -> Draft | None:
+def _draft_of_reading(utterance_id: str, form: str, stored: str) -> Draft | None:
     """A draft of the utterance's reading; None where it amends or cancels another entry."""
     reading = reading_of(json.loads(stored))
     return Draft(utterance_id, form, reading) if reading.act is Act.RECORD else None
@@ -296,14 +298,14 @@ class ReviewLog:
         return found[0]["event_id"] if found else None
 
     def due(self, limit: int) -> list[OutboxRow]:
-        """The first unconfirmed changes."""
+        """The first `limit` unconfirmed review events."""
         found = self._db.rows(
             "SELECT event_id, sequence, body FROM reviews WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit
         )
         return [OutboxRow(**row) for row in found]
 
     def settle(self, event_ids: Iterable[str]) -> None:
-        """Mark these as confirmed."""
+        """Mark these review events as confirmed."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
@@ -317,15 +319,15 @@ class ReviewLog:
             self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
 
     def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
-        """Number, chain and store the changes since the last pass; how many."""
+        """Number, chain and store the changes of reviews since the last pass; return how many."""
         if not (found := self._db.rows(_CHANGED, _AT_ONCE)):
             return 0
         with self._db.writing():
             for row in found:
-                self._write(row, render, instance, signer)
+                self._write_change(row, render, instance, signer)
         return len(found)
 
-    def _write(
+    def _write_change(
         self, row: Row, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer
     ) -> None:
         last = self._db.rows(
@@ -333,7 +335,7 @@ class ReviewLog:
             "ORDER BY sequence DESC LIMIT 1"
         )
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-        change = _change(row)
+        change = _parse_change(row)
         minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
         event = hash_chain.sealed(
             render(change, minted), link, change.recording.audio_sha256, row["reading"] or "null", signer
@@ -353,19 +355,19 @@ class ReviewLog:
         )
 
 
-def sign_off(db: JournalDatabase, utterances: str, signer: Signer) -> None:
-    """Sign the removal of these utterances' review events (JSON). Call in the same transaction."""
+def sign_review_removals(db: JournalDatabase, utterances: str, signer: Signer) -> None:
+    """Sign the removal of these utterances' review events (a JSON list). Call in the same transaction."""
     told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
     for row in db.rows(told, utterances):
-        signature = signer.sign(review_removal(row["sequence"], row["link"]))
+        signature = signer.sign(review_removal_statement(row["sequence"], row["link"]))
         db.insert("reviews_removed", {**row, "keyid": signer.public.keyid, "signature": signature})
 
 
-def _change(row: Row) -> ReviewChange:
+def _parse_change(row: Row) -> ReviewChange:
     draft: Draft | None = draft_of(row["draft"])
     read = None if row["reading"] is None else reading_of(json.loads(row["reading"]))
     return ReviewChange(
-        state=_state(row),
+        state=_review_state(row),
         form=row["form"],
         recording=Recording(row["utterance_id"], row["audio_sha256"], row["samples"] / SAMPLE_RATE),
         why=row["review"],
@@ -377,7 +379,7 @@ def _change(row: Row) -> ReviewChange:
     )
 
 
-def _state(row: Row) -> ReviewState:
+def _review_state(row: Row) -> ReviewState:
     if row["review"] is not None:
         return ReviewState.OPEN
     if row["event_id"] is not None:
@@ -408,7 +410,7 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
 
 def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
-    if key is None or not key.signed(review_removal(sequence, row["gone"]), str(row["signature"])):
+    if key is None or not key.signed(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
         return Wrong.ERASURE_FORGED
     if sequence != chain.last + 1:
         return Wrong.MISSING
@@ -428,13 +430,13 @@ def _verify_event(row: Row, chain: Chain) -> Wrong | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.wrong_with(chained) or (None if _same(row, event) else Wrong.ROW_ALTERED)
+    wrong = chain.wrong_with(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
     if wrong is None:
         chain.grow(chained)
     return wrong
 
 
-def _same(row: Row, event: Mapping[str, Any]) -> bool:
+def _row_matches_event(row: Row, event: Mapping[str, Any]) -> bool:
     data = event["data"]
     said = (event["id"], event["sequence"], data["utterance"]["id"], data["state"])
     kept = (row["event_id"], str(row["sequence"]), row["utterance_id"], row["state"])

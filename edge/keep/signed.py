@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from dockvoice_protocol.errors import plainly
+from dockvoice_protocol.errors import describe_os_error
 from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 
@@ -35,7 +35,7 @@ class NotDone(StrEnum):
 
 
 class Orders:
-    """The received decisions of one journal."""
+    """Stores the decisions that the inventory sent to one device, until they are carried out."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
@@ -61,12 +61,12 @@ class Orders:
             yield
             self._end(signature)
 
-    def at_once(self) -> AbstractContextManager[None]:
-        """One transaction."""
+    def transaction(self) -> AbstractContextManager[None]:
+        """One transaction of the journal."""
         return self._db.writing()
 
     def refuse(self, signature: str, why: NotDone) -> None:
-        """The decision is not carried out; final."""
+        """Store why a decision is not carried out; final."""
         with self._db.writing():
             self._end(signature)
             self._count(why)
@@ -77,7 +77,7 @@ class Orders:
             self._count(why)
 
     def not_done(self, since: str = "") -> dict[str, int]:
-        """How many were not carried out, by the reasons that occurred since then."""
+        """The number of decisions not carried out since then, by reason."""
         found = self._db.rows("SELECT reason, times FROM orders_not_done WHERE last_at >= ? ORDER BY reason", since)
         return {row["reason"]: row["times"] for row in found}
 
@@ -105,7 +105,7 @@ class ListResult(StrEnum):
 
 
 class SignedLists:
-    """Table of the signed lists of one kind in the journal."""
+    """The signed lists of one kind, such as `expected`, by site and place."""
 
     def __init__(self, db: JournalDatabase, table: str) -> None:
         """`table` is one of ours: `expected`, `roster` or `catalogue`."""
@@ -118,7 +118,7 @@ class SignedLists:
         The caller has verified the signature.
         """
         with self._db.writing():
-            for row in self._db.rows(f"SELECT version, body {self._its}", site, place):
+            for row in self._db.rows(f"SELECT version, body {self._where_place}", site, place):
                 if version <= row["version"]:
                     known = version == row["version"] and row["body"] in {None, body}
                     return ListResult.KNOWN if known else ListResult.OLD
@@ -136,15 +136,15 @@ class SignedLists:
 
     def is_known(self, site: str, place: str, body: str) -> bool:
         """Whether the stored list is identical: then it need not be verified or written."""
-        return bool(self._db.rows(f"SELECT 1 {self._its} AND body = ?", site, place, body))
+        return bool(self._db.rows(f"SELECT 1 {self._where_place} AND body = ?", site, place, body))
 
     def bodies(self, site: str) -> list[tuple[str, str]]:
-        """The lists of a site with their places."""
+        """The signed bodies of a site's lists, with their places."""
         query = f"SELECT place, body FROM {self._table} WHERE site = ? AND body IS NOT NULL ORDER BY place"  # noqa: S608
         return [(row["place"], row["body"]) for row in self._db.rows(query, site)]
 
     @property
-    def _its(self) -> str:
+    def _where_place(self) -> str:
         return f"FROM {self._table} WHERE site = ? AND place = ?"
 
 
@@ -215,7 +215,7 @@ class RecordingBytes:
 
 @dataclass(frozen=True, slots=True)
 class _Listened:
-    """Who listened last, of so many times."""
+    """The latest listener, and the number of times that clips were listened to."""
 
     who: str
     reason: str = field(repr=False)
@@ -238,49 +238,49 @@ class Clips:
             row = {name: getattr(asked, name) for name in ("request", "utterance_id", "who", "reason", "asked_at")}
             self._db.insert("clip_requests", {**row, "taken_at": now(), "body": asked.body})
             if asked.sound:
-                self._owe(asked.utterance_id, asked.audio_sha256)
+                self._make_pending(asked.utterance_id, asked.audio_sha256)
         return True
 
     def owe_unclear(self) -> None:
-        """Make the sound of utterances under review pending, once."""
+        """Make the sound of utterances under review pending, each once."""
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
                 for row in found:
-                    self._owe(row["utterance_id"], row["audio_sha256"])
+                    self._make_pending(row["utterance_id"], row["audio_sha256"])
 
     def due(self, limit: int) -> list[str]:
         """The utterances whose sound is pending, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
     def close(self, utterance_id: str, became: str) -> None:
-        """The clip is no longer pending."""
+        """Store a clip's result; it is no longer pending."""
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
-    def whole(self, utterance_id: str) -> RecordingBytes | str:
+    def read_whole(self, utterance_id: str) -> RecordingBytes | str:
         """The whole recording, verified by its hash; else why there is none."""
-        row = self._row(utterance_id)
-        return row if isinstance(row, str) else self._read(row, 0, -1, check=True)
+        row = self._recording_row(utterance_id)
+        return row if isinstance(row, str) else self._read_bytes(row, 0, -1, check=True)
 
-    def piece(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
-        """A part of the recording, unless it was removed meanwhile; else why not. `whole` has verified the file."""
-        row = self._row(utterance_id)
-        return row if isinstance(row, str) else self._read(row, offset, size, check=False)
+    def read_part(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
+        """A part of the recording; else why there is none. `read_whole` has verified the file."""
+        row = self._recording_row(utterance_id)
+        return row if isinstance(row, str) else self._read_bytes(row, offset, size, check=False)
 
-    def listened(self, operator: str | None) -> _Listened | None:
-        """The latest listener to this operator; to any operator, where None is given."""
+    def latest_listener(self, operator: str | None) -> _Listened | None:
+        """Who listened last to this operator, and how often; to any operator, where `operator` is None."""
         for row in self._db.rows(_LISTENED, *[operator or ""] * 3):
             return _Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
         return None
 
-    def _owe(self, utterance_id: str, audio_sha256: str) -> None:
+    def _make_pending(self, utterance_id: str, audio_sha256: str) -> None:
         self._db.execute(
             "INSERT INTO clips (utterance_id, audio_sha256, opened_at) VALUES (?, ?, ?) ON CONFLICT (utterance_id) "
             "DO UPDATE SET audio_sha256 = excluded.audio_sha256, opened_at = excluded.opened_at, closed = NULL",
             [utterance_id, audio_sha256, now()],
         )
 
-    def _row(self, utterance_id: str) -> Row | str:
+    def _recording_row(self, utterance_id: str) -> Row | str:
         for row in self._db.rows(_RECORDING, utterance_id):
             # The inventory cannot know the hash of a recording that was never published.
             if row["audio_sha256"] != row["named"]:
@@ -290,7 +290,7 @@ class Clips:
             return row
         return _UNKNOWN
 
-    def _read(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
+    def _read_bytes(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
         path: Path = self._directory / row["audio_path"]
         try:
             with path.open("rb") as file:
@@ -298,7 +298,7 @@ class Clips:
                 file.seek(offset)
                 data = file.read(size)
         except OSError as fault:
-            log.warning("%s: cannot be sent: %s", path, plainly(fault))
+            log.warning("%s: cannot be sent: %s", path, describe_os_error(fault))
             return _DAMAGED
         if check and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
             log.warning("%s: cannot be sent: is not the recording that was written", path)

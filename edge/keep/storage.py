@@ -71,7 +71,7 @@ class Damaged(StorageFailed):
 
 
 @contextmanager
-def refusals(path: Path) -> Iterator[None]:
+def translated_errors(path: Path) -> Iterator[None]:
     """Translate errors of the disk or SQLite about `path` into StorageFailed: where, what, and the remedy."""
     try:
         yield
@@ -91,7 +91,7 @@ def refusals(path: Path) -> Iterator[None]:
         raise kind(f"{path}: {fault}; {_SQLITE_REMEDIES[primary]}") from fault
 
 
-def damaged(path: Path, found: str) -> Damaged:
+def damaged_error(path: Path, found: str) -> Damaged:
     """The error for a journal that SQLite's own check calls corrupt."""
     return Damaged(f"{path}: is damaged ({found}); {_RESTORE}")
 
@@ -107,7 +107,7 @@ def _sync_file(path: Path) -> None:
 
 def free_bytes(path: Path) -> int:
     """The free bytes of the disk that holds `path`."""
-    with refusals(path):
+    with translated_errors(path):
         disk = os.statvfs(path)
     return disk.f_bavail * disk.f_frsize
 
@@ -118,7 +118,7 @@ def sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Write a file durably and atomically, readable by its owner only.
 
     A failure leaves the old file, and frees the space at once: on a full disk the journal needs it.
@@ -153,7 +153,7 @@ class Lock:
     def __init__(self, directory: Path) -> None:
         """Acquire the lock. Raises AlreadyRunning if another process has it, StorageFailed."""
         path = directory / _LOCK
-        with refusals(path):
+        with translated_errors(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._acquire(path)
@@ -162,7 +162,7 @@ class Lock:
             raise
 
     def _acquire(self, path: Path) -> None:
-        with refusals(path):
+        with translated_errors(path):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

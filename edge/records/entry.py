@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from dockvoice_protocol.instants import in_utc, in_zone
+from dockvoice_protocol.instants import to_utc, to_zone
 from dockvoice_protocol.records import Converted
 from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading
 from dockvoice_protocol.records.site import Shifted
@@ -29,7 +29,7 @@ class Workday:
 
 @dataclass(frozen=True, slots=True)
 class SiteTime:
-    """How a site counts its days: by local time, with its clock changes."""
+    """A site's time zone, with the beginnings of its business day and shifts."""
 
     zone: ZoneInfo
     day_begins: time = time()
@@ -41,7 +41,7 @@ class SiteTime:
         Where the clock is put back over a beginning, the first time counts; where it is put forward over it, the
         beginning shifts with the clock, as in RFC 5545.
         """
-        here = in_zone(moment, self.zone)
+        here = to_zone(moment, self.zone)
         days = (here.date() - timedelta(days=1), here.date())
         day = max(day for day in days if day == days[0] or self._beginning(day, self.day_begins) <= moment)
         begun = [(self._beginning(day, at), name) for day in days for name, at in self.shifts.items()]
@@ -51,12 +51,12 @@ class SiteTime:
 
     def _beginning(self, day: date, at: time) -> datetime:
         # In UTC: datetimes of one zone compare by the wall clock, which is ambiguous when it is put back.
-        return in_utc(datetime.combine(day, at, self.zone))
+        return to_utc(datetime.combine(day, at, self.zone))
 
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """The optional fields of an entry."""
+    """The optional fields of an entry: business day, context, converted counts."""
 
     workday: Workday | None = None  # None without a configured time zone.
     context: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
@@ -90,7 +90,7 @@ Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the na
 
 @dataclass(frozen=True, slots=True)
 class StandingContext:
-    """Values said once that hold for each entry without other ones: the trailer, its door, the order."""
+    """Values said once that apply to later entries without a value of their own: the trailer, its door, the order."""
 
     fields: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """By field name, each with the utterances in which it was said."""
@@ -107,7 +107,7 @@ NOTHING_STANDS = StandingContext()
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The sound of an utterance, as events name it."""
+    """The recording of an utterance, as events name it."""
 
     utterance_id: str
     audio_sha256: str
@@ -160,7 +160,7 @@ class StandingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """The standing entries of the last day."""
+    """The standing entries of the last day, and the time of the query."""
 
     now: datetime
     entries: tuple[StandingEntry, ...] = field(default=(), repr=False)  # The newest first.
@@ -267,7 +267,7 @@ class Minted:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An event that is owed to the inventory until a receipt (or, if so configured, the broker) settles it."""
+    """An event that is pending until a receipt (or, if so configured, the broker's PUBACK) settles it."""
 
     event_id: str
     sequence: int
@@ -335,7 +335,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Change the form and the language."""
+    """Change the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.

@@ -17,10 +17,10 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.portaudio import TURN, demand_alsa_opens, end, portaudio, start
+from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
-from edge.speak.mixer import Phrase, Playing, Rank, Samples
+from edge.speak.mixer import Mixer, Phrase, Rank, Samples
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ _Left = Callable[[int, float], None]
 
 
 class Loudspeaker:
-    """Plays a `Playing`. All but `keep_open` may be called from any thread, and never block."""
+    """Plays a `Mixer`. All but `keep_open` may be called from any thread, and never block."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Loudspeaker:
         `device` is PortAudio's name or number, None its default.
         """
         self._device = device
-        self._playing = Playing(volume_db)
+        self._playing = Mixer(volume_db)
         self._lock = Lock()
         self._taken = taken
         self._left = left
@@ -82,10 +82,10 @@ class Loudspeaker:
         with self._lock:
             return self._playing.quiet
 
-    def ring(self, sound: Samples) -> int:
-        """Play an earcon at once; its number, 0 without a device."""
+    def play_earcon(self, sound: Samples) -> int:
+        """Play an earcon at once; return its number, 0 without a device."""
         with self._lock:
-            return self._playing.ring(sound) if self.is_open else 0
+            return self._playing.play_earcon(sound) if self.is_open else 0
 
     def say(self, rank: Rank) -> Phrase | None:
         """Queue a phrase; None without a device."""
@@ -93,27 +93,27 @@ class Loudspeaker:
             return self._playing.say(rank) if self.is_open else None
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """Add sound to a phrase; false where it was dropped."""
+        """Append sound to a phrase; False where it was dropped."""
         with self._lock:
             return self._playing.add(phrase, sound)
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase is complete."""
+        """Mark a phrase as complete: no more sound follows."""
         with self._lock:
             self._playing.end(phrase)
 
-    def hush(self) -> bool:
-        """Stop all but priority phrases. Whether anything was cut off."""
+    def stop_speaking(self) -> bool:
+        """Stop and drop all but priority phrases; whether anything was cut off."""
         with self._lock:
-            return self._playing.hush()
+            return self._playing.stop_speaking()
 
-    def adjust(self, steps: int) -> float:
-        """Steps louder, or softer where negative; the volume in dB."""
+    def adjust_volume(self, steps: int) -> float:
+        """Change the volume by `steps` of 3 dB; return it in dB."""
         with self._lock:
-            return self._playing.adjust(steps)
+            return self._playing.adjust_volume(steps)
 
     async def until_quiet(self) -> None:
-        """Return when everything was handed to the device."""
+        """Wait until all sound was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
 
@@ -121,10 +121,10 @@ class Loudspeaker:
         """Open the device. Raises Unavailable where it is missing, or accepts no sound."""
         library = self._library()
         try:
-            self._stream = await asyncio.to_thread(_Stream.opened, library, self._device, self._block)
+            self._stream = await asyncio.to_thread(_Stream.open_device, library, self._device, self._render_block)
         except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
             raise Unavailable(
-                f"speaker {_named(self._device)}: cannot be opened ({' '.join(str(fault).split())}); "
+                f"speaker {_device_label(self._device)}: cannot be opened ({' '.join(str(fault).split())}); "
                 "set speak.device, or speak.enabled = false"
             ) from None
         self._sink = PlaybackSink()
@@ -136,7 +136,7 @@ class Loudspeaker:
             while lost_s < LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
-                    await self._again()
+                    await self._reopen()
                 lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
         finally:
             stream, self._stream = self._stream, None
@@ -147,22 +147,22 @@ class Loudspeaker:
         """Whether the configured speaker has vanished, and sound goes to another one."""
         return self._device is not None and await asyncio.to_thread(self._sink.is_gone)
 
-    async def _again(self) -> None:
+    async def _reopen(self) -> None:
         lost, self._stream = self._stream, None
         if lost is not None:
-            logger.warning("speaker %s: takes no sound any more; it is opened again", _named(self._device))
+            logger.warning("speaker %s: takes no sound any more; it is opened again", _device_label(self._device))
             await asyncio.to_thread(lost.close)
             with self._lock:
-                self._playing = Playing(self._playing.volume_db)  # what waited would come too late
+                self._playing = Mixer(self._playing.volume_db)  # what waited would come too late
         try:
             await self.open()
         except Unavailable as fault:
             logger.debug("%s", fault)  # told once, when it was lost
         else:
-            logger.warning("speaker %s: takes sound again", _named(self._device))
+            logger.warning("speaker %s: takes sound again", _device_label(self._device))
 
-    def _block(self, count: int, leaves_at: float) -> Samples:
-        """The next block, on PortAudio's thread."""
+    def _render_block(self, count: int, leaves_at: float) -> Samples:
+        """Mix the next block, on PortAudio's thread, and report which phrases and earcons begin in it."""
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
@@ -174,12 +174,12 @@ class Loudspeaker:
 
 
 class _Stream:
-    """An opened device."""
+    """An open PortAudio output stream."""
 
     def __init__(self, rate: int, channels: int, block: Callable[[int, float], Samples]) -> None:
         self._rate = rate
         self._channels = channels
-        self._block = block
+        self._render_block = block
         self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
         self._made = np.zeros(0, dtype=np.int16)
         self._ended = False
@@ -187,12 +187,12 @@ class _Stream:
         self._opened: Any = None
 
     @classmethod
-    def opened(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
-        """Open and start; raises PortAudio's errors."""
+    def open_device(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
+        """Open the device and start playback. Raises PortAudio's errors."""
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
             demand_alsa_opens(library, found, playback=True)
-            rate, channels = _format(library, found)
+            rate, channels = _choose_format(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(
                 device=found["index"],
@@ -201,10 +201,10 @@ class _Stream:
                 dtype="int16",
                 blocksize=rate * _BLOCK_MS // 1000,
                 latency=_LATENCY_S,
-                callback=stream._wanted,
-                finished_callback=stream._finished,
+                callback=stream._on_playback,
+                finished_callback=stream._on_finished,
             )
-            start(library, stream._opened)
+            start_stream(library, stream._opened)
         return stream
 
     def is_lost(self, now: float) -> bool:
@@ -213,29 +213,29 @@ class _Stream:
 
     def close(self) -> None:
         """Close the device. May block."""
-        end(self._opened)
+        close_stream(self._opened)
 
-    def _wanted(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
-        """PortAudio's callback: an exception would end the stream, and waiting would be audible."""
+    def _on_playback(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
+        """PortAudio's callback: fills `out`. It must neither raise, which ends the stream, nor wait."""
         now = time.monotonic()
         self._taken_at = now
-        sound = self._sound(frames, now + max(0.0, clock.outputBufferDacTime - clock.currentTime))
+        sound = self._resampled_block(frames, now + max(0.0, clock.outputBufferDacTime - clock.currentTime))
         out[:] = np.repeat(sound, self._channels).tobytes()
 
-    def _sound(self, frames: int, leaves_at: float) -> Samples:
+    def _resampled_block(self, frames: int, leaves_at: float) -> Samples:
         if self._resampling is None:
-            return self._block(frames, leaves_at)
+            return self._render_block(frames, leaves_at)
         while len(self._made) < frames:
-            ours = self._block(SAMPLE_RATE * _BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
+            ours = self._render_block(SAMPLE_RATE * _BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
             self._made = np.concatenate([self._made, self._resampling.resample_chunk(ours)])
         sound, self._made = self._made[:frames], self._made[frames:]
         return sound
 
-    def _finished(self) -> None:
+    def _on_finished(self) -> None:
         self._ended = True
 
 
-def _format(library: Any, found: Any) -> tuple[int, int]:
+def _choose_format(library: Any, found: Any) -> tuple[int, int]:
     """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     most = int(found["max_output_channels"])
@@ -248,7 +248,7 @@ def _format(library: Any, found: Any) -> tuple[int, int]:
     return own, min(2, most)
 
 
-def _named(device: str | int | None) -> str:
+def _device_label(device: str | int | None) -> str:
     return "(the default)" if device is None else repr(device)
 
 
@@ -263,23 +263,23 @@ BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not 
 AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
 
-class Lookout:
-    """Decides when to retry the speaker, from the outputs that exist."""
+class ReopenSchedule:
+    """Decides when to reopen the speaker, from changes of the outputs that exist."""
 
-    def __init__(self, there: frozenset[str]) -> None:
-        """`there` are the outputs when PortAudio scanned."""
-        self._there = there
+    def __init__(self, outputs: frozenset[str]) -> None:
+        """`outputs` are those that existed when PortAudio scanned."""
+        self._there = outputs
         self._changed = float("-inf")
         self._tried = float("-inf")
         self._blinked = float("-inf")
         self._new = frozenset[str]()
         """Outputs that have appeared since that scan."""
 
-    def try_now(self, there: frozenset[str], now: float) -> bool:
+    def is_attempt_due(self, outputs: frozenset[str], now: float) -> bool:
         """Whether to try to open the speaker now."""
-        if there != self._there:
-            self._new = (self._new | there - self._there) & there
-            self._there, self._changed = there, now
+        if outputs != self._there:
+            self._new = (self._new | outputs - self._there) & outputs
+            self._there, self._changed = outputs, now
         pause_s = AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
         if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
@@ -290,6 +290,6 @@ class Lookout:
         """Whether PortAudio must rescan: the speaker did not open, and may be unknown to it."""
         return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
 
-    def blinked(self, now: float) -> None:
-        """PortAudio has scanned again."""
+    def note_rescan(self, now: float) -> None:
+        """PortAudio has scanned the outputs again."""
         self._blinked, self._new = now, frozenset()

@@ -66,15 +66,15 @@ SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 
 @cache
 def earcon(which: Earcon) -> Samples:
-    """The sound, 16 kHz mono. Cached: do not write into it."""
-    wave = np.concatenate([_tone(tone) for tone in SCORES[which]])
+    """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
+    wave = np.concatenate([_render_tone(tone) for tone in SCORES[which]])
     scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
     samples.flags.writeable = False
     return samples
 
 
-def _tone(tone: _EarconTone) -> NDArray[np.float64]:
+def _render_tone(tone: _EarconTone) -> NDArray[np.float64]:
     count = SAMPLE_RATE * tone.ms // 1000
     frequency = np.geomspace(tone.begins_hz, tone.ends_hz, count)  # pitch is heard on a logarithmic scale
     phase = 2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE
@@ -128,7 +128,7 @@ class _Began:
     at: int  # By the count of samples rendered.
 
 
-class Playing:
+class Mixer:
     """Mixes earcons and speech into one stream of samples."""
 
     def __init__(self, volume_db: float = 0.0) -> None:
@@ -136,7 +136,7 @@ class Playing:
         self.position = 0
         """Rendered samples."""
         self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
-        self._gain = self._target
+        self._gain = self._volume_factor
         self._numbers = 0
         self._earcons: deque[tuple[int, Samples]] = deque()
         self._phrases: list[Phrase] = []
@@ -149,11 +149,11 @@ class Playing:
         """Whether nothing is played or queued."""
         return not (self._earcons or self._phrases)
 
-    def ring(self, sound: Samples) -> int:
-        """Play an earcon now, or after the current one; its number."""
+    def play_earcon(self, sound: Samples) -> int:
+        """Queue an earcon behind the current ones; return its number."""
         if not self._earcons:
             self._voice_from = self.position + LEAD
-        self._earcons.append((self._next(), sound))
+        self._earcons.append((self._next_number(), sound))
         return self._numbers
 
     def say(self, rank: Rank) -> Phrase:
@@ -161,9 +161,9 @@ class Playing:
 
         A PRIORITY phrase stops the current one, unless that is one too.
         """
-        phrase = Phrase(rank, self._next())
+        phrase = Phrase(rank, self._next_number())
         if rank is Rank.PRIORITY:
-            self.hush()
+            self.stop_speaking()
         behind = sum(other.rank >= rank or other.began for other in self._phrases)
         self._phrases.insert(behind, phrase)
         if len(self._phrases) > MOST_WAITING:
@@ -171,7 +171,7 @@ class Playing:
         return phrase
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """Add sound to a phrase; false where it was dropped."""
+        """Append sound to a phrase; False where it was dropped."""
         if phrase not in self._phrases:
             return False
         if len(sound):
@@ -179,13 +179,13 @@ class Playing:
         return True
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase is complete."""
+        """Mark a phrase as complete: no more sound follows."""
         phrase.whole = True
         if not phrase.waiting:
             self._dequeue(phrase)
 
-    def hush(self) -> bool:
-        """Stop and clear the queue, except for priority phrases. Whether anything was cut off."""
+    def stop_speaking(self) -> bool:
+        """Stop and drop all but priority phrases; whether anything was cut off."""
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
@@ -194,17 +194,17 @@ class Playing:
             self._dequeue(phrase)
         return bool(cut)
 
-    def adjust(self, steps: int) -> float:
-        """Steps louder, or softer where negative; the volume in dB."""
+    def adjust_volume(self, steps: int) -> float:
+        """Change the volume by `steps` of 3 dB; return it in dB."""
         self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
         return self.volume_db
 
     def render(self, count: int) -> Samples:
         """Mix the next `count` samples, silence included. Called by the playback callback at the sound card's pace."""
-        mixed = self._voice(count) + self._earcon(count)
-        ramp = np.linspace(self._gain, self._target, count) if self._gain != self._target else self._gain
+        mixed = self._render_phrases(count) + self._render_earcons(count)
+        ramp = np.linspace(self._gain, self._volume_factor, count) if self._gain != self._volume_factor else self._gain
         mixed *= ramp
-        self._gain = self._target
+        self._gain = self._volume_factor
         faded = min(count, len(self._tail))
         mixed[:faded] += self._tail[:faded]
         self._tail = self._tail[faded:]
@@ -213,15 +213,15 @@ class Playing:
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
     def began(self) -> list[_Began]:
-        """What began since the last call."""
+        """The phrases and earcons that began since the last call, each with its first sample's position."""
         began, self._began = self._began, []
         return began
 
     @property
-    def _target(self) -> float:
+    def _volume_factor(self) -> float:
         return float(10 ** (self.volume_db / 20))
 
-    def _next(self) -> int:
+    def _next_number(self) -> int:
         self._numbers += 1
         return self._numbers
 
@@ -229,7 +229,7 @@ class Playing:
         if phrase in self._phrases:
             self._phrases.remove(phrase)
 
-    def _earcon(self, count: int) -> NDArray[np.float64]:
+    def _render_earcons(self, count: int) -> NDArray[np.float64]:
         heard = np.zeros(count)
         filled = 0
         while self._earcons and filled < count:
@@ -245,12 +245,12 @@ class Playing:
                 self._earcons[0] = (0, sound[len(taken) :])
         return heard
 
-    def _voice(self, count: int) -> NDArray[np.float64]:
+    def _render_phrases(self, count: int) -> NDArray[np.float64]:
         heard = np.zeros(count)
         under_way = bool(self._phrases) and self._phrases[0].began
         filled = 0 if under_way else min(max(self._voice_from - self.position, 0), count)
         for phrase in list(self._phrases):
-            for piece in self._pieces(phrase, count - filled):
+            for piece in self._take_pieces(phrase, count - filled):
                 if not phrase.began:
                     phrase.began = True
                     self._began.append(_Began(phrase.number, self.position + filled))
@@ -262,7 +262,7 @@ class Playing:
         return heard
 
     @staticmethod
-    def _pieces(phrase: Phrase, room: int) -> Iterator[Samples]:
+    def _take_pieces(phrase: Phrase, room: int) -> Iterator[Samples]:
         while phrase.waiting and room:
             piece = phrase.waiting.popleft()
             if len(piece) > room:

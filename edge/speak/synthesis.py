@@ -43,15 +43,19 @@ BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
 """The silence after a clause, by the mark it ends with; next to none where the sentence goes on."""
 NO_BREATH_MS = 30
 
-PaceOf = Callable[[float], Voice]
+VoiceAtPace = Callable[[float], Voice]
 """The voice for a pace; a voice with a single pace returns itself."""
 
 
-class Phrases:
-    """Sound of clauses in one language."""
+class ClauseCache:
+    """Synthesises clauses in one language, and caches their sound."""
 
     def __init__(
-        self, voice: PaceOf, language: str, stand_in: PaceOf | None = None, most_bytes: int = _REMEMBERED_BYTES
+        self,
+        voice: VoiceAtPace,
+        language: str,
+        stand_in: VoiceAtPace | None = None,
+        most_bytes: int = _REMEMBERED_BYTES,
     ) -> None:
         """`stand_in` is the fallback voice while `voice` is unavailable."""
         self._voice = voice
@@ -60,46 +64,48 @@ class Phrases:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._remembered: OrderedDict[tuple[str, float], Samples] = OrderedDict()
-        self._silent: str | None = None
+        self._log_silence_once: str | None = None
 
-    def ready(self, clause: str, pace: float) -> Samples | None:
-        """The cached sound of a clause."""
+    def cached(self, clause: str, pace: float) -> Samples | None:
+        """The cached sound of a clause; None where it is not cached."""
         sound = self._remembered.get((clause, pace))
         if sound is not None:
             self._remembered.move_to_end((clause, pace))
         return sound
 
-    async def sound(self, clause: str, pace: float) -> Samples:
-        """The sound of a clause. Raises Unavailable, or Misconfigured, where no voice works."""
-        if (ready := self.ready(clause, pace)) is not None:
+    async def synthesise(self, clause: str, pace: float) -> Samples:
+        """The sound of a clause, from the cache or a voice. Raises Unavailable or Misconfigured without one."""
+        if (ready := self.cached(clause, pace)) is not None:
             return ready
         try:
-            said = await self._said(self._voice(pace), clause)
+            said = await self._speak_all(self._voice(pace), clause)
         except Unavailable as fault:
             if self._stand_in is None:
                 raise
             self._log_once(str(fault))
-            return shaped(await self._said(self._stand_in(pace), clause), clause)  # not kept: the voice may come back
-        self._silent = None
-        return self._remember((clause, pace), shaped(said, clause))
+            return shape_clause(
+                await self._speak_all(self._stand_in(pace), clause), clause
+            )  # not kept: the voice may come back
+        self._log_silence_once = None
+        return self._remember((clause, pace), shape_clause(said, clause))
 
     async def prepare(self, clauses: Iterable[str], pace: float) -> None:
         """Cache clauses in advance. Failures are ignored: the clause is made when it is needed."""
         for clause in clauses:
             try:
-                await self.sound(clause, pace)
+                await self.synthesise(clause, pace)
             except DockvoiceError as fault:
                 self._log_once(str(fault))
                 return
 
-    async def _said(self, voice: Voice, clause: str) -> bytes:
+    async def _speak_all(self, voice: Voice, clause: str) -> bytes:
         return b"".join([piece async for piece in voice.say(clause, self._language, _WITHIN_S)])
 
     def _log_once(self, fault: str) -> None:
         """Log the fault, once until a voice works again."""
-        if self._silent is None:
+        if self._log_silence_once is None:
             logger.warning("speak: %s", fault)
-        self._silent = fault
+        self._log_silence_once = fault
 
     def _remember(self, key: tuple[str, float], sound: Samples) -> Samples:
         self._remembered[key] = sound
@@ -110,7 +116,7 @@ class Phrases:
         return sound
 
 
-def shaped(pcm: bytes, clause: str) -> Samples:
+def shape_clause(pcm: bytes, clause: str) -> Samples:
     """Trim a voice's sound to the words, normalise its loudness, and append the clause's pause."""
     samples = np.frombuffer(pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES], dtype="<i2").astype(np.float64)
     loudest = np.abs(samples).max(initial=0)
@@ -140,55 +146,55 @@ QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 
 
 class Speaker:
-    """One voice for one operator. Used on the loop; `run` makes the missing sound."""
+    """Executes orders to speak: words them, synthesises the sound, and passes it to the loudspeaker."""
 
     def __init__(
-        self, loudspeaker: Loudspeaker, phrases: Phrases | None, phrasing: Phrasing, pace: float = 1.0
+        self, loudspeaker: Loudspeaker, phrases: ClauseCache | None, phrasing: Phrasing, pace: float = 1.0
     ) -> None:
         """Without `phrases` there is no voice, only earcons."""
         self._loudspeaker = loudspeaker
         self._phrases = phrases
         self._phrasing = phrasing
         self._pace = min(max(pace, SLOWEST), FASTEST)
-        self._orders: asyncio.Queue[tuple[Phrases, Phrase, Clauses]] = asyncio.Queue()
+        self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
         self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
         self._told_silent = False
         self._unprepared = asyncio.Event()
 
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
-        """Execute an order. Returns at once."""
+        """Play an earcon, queue a phrase, stop speaking, or change volume or pace. Returns at once."""
         match order:
             case Sound(which):
-                self._loudspeaker.ring(earcon(which))
+                self._loudspeaker.play_earcon(earcon(which))
             case Say():
-                self._say(order, Rank.PRIORITY if order.priority else Rank.REPLY)
+                self._queue_phrase(order, Rank.PRIORITY if order.priority else Rank.REPLY)
             case Hush():
-                self._loudspeaker.hush()
+                self._loudspeaker.stop_speaking()
             case Adjust(what):
-                self._adjust(what)
+                self._adjust_voice(what)
 
-    def speak_as(self, phrases: Phrases | None, phrasing: Phrasing) -> None:
-        """Change voice and wording from now on; earlier orders keep theirs."""
+    def set_voice(self, phrases: ClauseCache | None, phrasing: Phrasing) -> None:
+        """Use another voice and wording for later orders."""
         self._phrases, self._phrasing = phrases, phrasing
         self._unprepared.set()
 
-    def news(self, say: Say, sound: Sound | None = None) -> None:
-        """Say it at the next quiet moment, after its sound. When there are too many the oldest are dropped."""
+    def queue_news(self, say: Say, sound: Sound | None = None) -> None:
+        """Queue an announcement, after its earcon, for the next quiet moment. The oldest of too many are dropped."""
         self._news.append((say, sound))
 
     async def run(self) -> None:
-        """Synthesise what is ordered, until cancelled."""
+        """Synthesise queued phrases until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._prepare())
-            group.create_task(self._tell_news())
+            group.create_task(self._prepare_sounds())
+            group.create_task(self._speak_news())
             while True:
-                await self._make(*await self._orders.get())
+                await self._synthesise(*await self._orders.get())
 
-    def _say(self, say: Say, rank: Rank) -> None:
+    def _queue_phrase(self, say: Say, rank: Rank) -> None:
         if self._phrases is None or (phrase := self._loudspeaker.say(rank)) is None:
             return
         clauses = self._phrasing.clauses(say)
-        while clauses and (ready := self._phrases.ready(clauses[0], self._pace)) is not None:
+        while clauses and (ready := self._phrases.cached(clauses[0], self._pace)) is not None:
             self._loudspeaker.add(phrase, ready)
             clauses = clauses[1:]
         if clauses:
@@ -196,42 +202,42 @@ class Speaker:
         else:
             self._loudspeaker.end(phrase)
 
-    async def _make(self, phrases: Phrases, phrase: Phrase, clauses: Clauses) -> None:
+    async def _synthesise(self, phrases: ClauseCache, phrase: Phrase, clauses: Clauses) -> None:
         try:
             for clause in clauses:
-                if not self._loudspeaker.add(phrase, await phrases.sound(clause, self._pace)):
+                if not self._loudspeaker.add(phrase, await phrases.synthesise(clause, self._pace)):
                     break
             self._told_silent = False
         except DockvoiceError as fault:
-            self._silent(fault)
+            self._log_silence_once(fault)
         finally:
             self._loudspeaker.end(phrase)
 
-    def _silent(self, fault: DockvoiceError) -> None:
+    def _log_silence_once(self, fault: DockvoiceError) -> None:
         if not self._told_silent:
             logger.error("speak: nothing is read back, earcons alone are heard: %s", fault)
         self._told_silent = True
 
-    def _adjust(self, what: Command) -> None:
+    def _adjust_voice(self, what: Command) -> None:
         if what in _LOUDER:
-            self._loudspeaker.adjust(_LOUDER[what])
+            self._loudspeaker.adjust_volume(_LOUDER[what])
         elif what in _FASTER:
             self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], SLOWEST), FASTEST)
 
-    async def _prepare(self) -> None:
+    async def _prepare_sounds(self) -> None:
         for which in Earcon if self._phrases is not None else ():
             earcon(which)
         while True:
             self._unprepared.clear()
             if self._phrases is not None:
-                await self._phrases.prepare(self._phrasing.constant(), self._pace)
+                await self._phrases.prepare(self._phrasing.constant_clauses(), self._pace)
             await self._unprepared.wait()
 
-    async def _tell_news(self) -> None:
+    async def _speak_news(self) -> None:
         while True:
             await asyncio.sleep(QUIET_LOOK_S)
             if self._news and self._loudspeaker.is_open and self._loudspeaker.quiet:
                 say, sound = self._news.popleft()
                 if sound is not None:
                     self.order(sound)
-                self._say(say, Rank.NEWS)
+                self._queue_phrase(say, Rank.NEWS)

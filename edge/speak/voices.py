@@ -59,19 +59,19 @@ class EspeakVoice(Voice):
         """
         self._pace = pace
         self._variant = f"+{variant}" if variant else ""
-        self._library = _library()
+        self._load_library = _load_library()
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as one piece of sound. Raises Misconfigured for a language it does not speak, else as the port."""
-        spoken = language.replace("_", "-").split("-")[0].lower()
-        if spoken not in LANGUAGES:
+        """The text as one piece of sound. Raises Misconfigured for a language that espeak-ng does not speak."""
+        pcm_pieces = language.replace("_", "-").split("-")[0].lower()
+        if pcm_pieces not in LANGUAGES:
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
-        voice = str(table(spoken, "voices")["espeak"])
-        words_per_minute = min(max(round(words_per_minute_of(spoken) * self._pace), _SLOWEST), _FASTEST)
+        voice = str(table(pcm_pieces, "voices")["espeak"])
+        words_per_minute = min(max(round(words_per_minute_of(pcm_pieces) * self._pace), _SLOWEST), _FASTEST)
         try:
             async with asyncio.timeout(within_s):
-                pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)
+                pcm = await asyncio.to_thread(self._load_library.speak, text, voice + self._variant, words_per_minute)
         except TimeoutError:
             raise Unavailable(
                 f"{self.name}: no sound within {within_s:g} s; the machine is too busy, try again"
@@ -92,9 +92,9 @@ class _Library:
         self._turn = Lock()
 
     def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
-        """The text as PCM of our sample rate; empty for a text without a word."""
+        """Synthesise the text as PCM at 16 kHz; empty for a text without a word."""
         pieces: list[bytes] = []
-        taken = _Callback(_collector(pieces))
+        taken = _Callback(_make_collector(pieces))
         with self._turn:
             self._espeak.espeak_SetSynthCallback(taken)
             self._call("espeak_SetVoiceByName", voice.encode())
@@ -112,7 +112,7 @@ class _Library:
         return bytes(soxr.resample(samples, self._rate, SAMPLE_RATE).tobytes()) if len(samples) else b""
 
 
-def _collector(pieces: list[bytes]) -> Callable[..., int]:
+def _make_collector(pieces: list[bytes]) -> Callable[..., int]:
     def on_samples(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))
@@ -122,7 +122,7 @@ def _collector(pieces: list[bytes]) -> Callable[..., int]:
 
 
 @cache
-def _library() -> _Library:
+def _load_library() -> _Library:
     try:
         import espeakng_loader  # noqa: PLC0415 - an extra: the library in it is under the GPL
     except ImportError:
@@ -163,8 +163,8 @@ class Connection(Protocol):
         ...
 
 
-def spoken(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
-    """Convert a reply of raw PCM with `rate` samples a second to pieces of 16 kHz.
+def pcm_pieces(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
+    """Split a reply of raw PCM at `rate` into pieces of PCM at 16 kHz.
 
     Raises Unavailable for any other content, which would be loud noise.
     """
@@ -210,14 +210,14 @@ class _CloudVoice(Voice):
         """The text as sound, in pieces."""
         path, sent = self._ask(text, language)
         reply = await self._connection.post(path, within_s=within_s, about=self._about, **sent)
-        for piece in spoken(reply, self.name, self._rate):
+        for piece in pcm_pieces(reply, self.name, self._rate):
             yield piece
 
 
 def azure_voice(connection: Connection, voice: str) -> Voice:
-    """One voice, for example `en-US-AvaMultilingualNeural`, which is bound to the languages that its name promises.
+    """A voice of Azure, for example `en-US-AvaMultilingualNeural`, bound to the languages that its name lists.
 
-    The connection's address is that of the region's text to speech: not the one that listens.
+    The connection's address is that of the region's text to speech, not of its speech to text.
     """
     headers = {
         "content-type": "application/ssml+xml",
@@ -226,12 +226,12 @@ def azure_voice(connection: Connection, voice: str) -> Voice:
     }
 
     def ask(text: str, language: str) -> _Asked:
-        return "/cognitiveservices/v1", {"content": _ssml(text, language, voice).encode(), "headers": headers}
+        return "/cognitiveservices/v1", {"content": _to_ssml(text, language, voice).encode(), "headers": headers}
 
     return _CloudVoice(f"{connection.name}/{voice}", connection, voice, ask)
 
 
-def _ssml(text: str, language: str, voice: str) -> str:
+def _to_ssml(text: str, language: str, voice: str) -> str:
     """The text, which may hold any character, as SSML 1.0."""
     return (
         f'<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang={quoteattr(language)}>'
@@ -240,7 +240,7 @@ def _ssml(text: str, language: str, voice: str) -> str:
 
 
 def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
-    """One voice, by the id ElevenLabs gives it, through one model, for example `eleven_flash_v2_5`.
+    """A voice of ElevenLabs by its id, through one model, for example `eleven_flash_v2_5`.
 
     The connection carries the key as `xi-api-key`.
     """
@@ -254,9 +254,9 @@ def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
 
 
 def openai_voice(connection: Connection, model: str, voice: str, path: str = "/v1/audio/speech") -> Voice:
-    """One voice of one model, for example `alloy` of `gpt-4o-mini-tts`. It speaks the language that the text is in.
+    """A voice of OpenAI's API, for example `alloy` of `gpt-4o-mini-tts`; it speaks the text's own language.
 
-    `path` is where the server speaks, from the connection's own address; on Azure it names the deployment.
+    `path` is relative to the connection's address; on Azure it names the deployment.
     """
 
     def ask(text: str, _: str) -> _Asked:

@@ -49,19 +49,19 @@ Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a sh
 
 @cache
 def prompts(language: str) -> Mapping[Prompt, str]:
-    """Every prompt in one of LANGUAGES; raises KeyError where its file lacks one."""
+    """The text of every prompt in a language of LANGUAGES. Raises KeyError where its file lacks one."""
     texts = table(language, "prompts")
     return MappingProxyType({prompt: texts[prompt.value] for prompt in Prompt})
 
 
 @cache
-def codes(part: str, language: str) -> Mapping[str, str]:
-    """The words for codes in one of LANGUAGES: `faults`, `mended`, `reasons`, and so on."""
+def words_for_codes(part: str, language: str) -> Mapping[str, str]:
+    """The words for codes (`faults`, `mended`, `reasons` and so on) in a language of LANGUAGES."""
     return MappingProxyType(table(language, "prompts")[part])
 
 
 class Readback:
-    """Reads entries of one form back in one language."""
+    """Words entries of one form for reading back, in one language."""
 
     def __init__(self, form: Form, language: str = "en") -> None:
         """Raises ValueError for a language that is none of LANGUAGES; with or without a region ("de-AT")."""
@@ -84,7 +84,7 @@ class Readback:
         first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
         """
         there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
-        told = [self._field(field, {**known, **fields}, terms) for field in there]
+        told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
             if field.name in terms.ends or is_first or self._is_no_other(field, fields[field.name]):
@@ -97,21 +97,24 @@ class Readback:
         return field.spoken.spelt and field.many is None and taken == [field]
 
     def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
-        """Whether a spelt value with a letter is unambiguous: "A 1 2" is no item."""
+        """Whether a spelt value with a letter cannot be taken for another field's: "A 1 2" is no item."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
-    def _end(self, value: str) -> str:
+    def _shortened_end(self, value: str) -> str:
         return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field(self._form[name], {name: value}, _PLAIN)
+        return self._field_clauses(self._form[name], {name: value}, _PLAIN)
 
-    def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """A field as it is told beside the others of its entry, one of which may be its unit."""
-        plain, again = self._value_clauses(field, fields, terms), _again(field, fields[field.name], self._language)
+    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
+        """One field's clauses; another field of `fields` may be its unit."""
+        plain, again = (
+            self._value_clauses(field, fields, terms),
+            _alternative_wording(field, fields[field.name], self._language),
+        )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
@@ -121,10 +124,10 @@ class Readback:
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
         )
-        return ", ".join(self._shown(field, value) for value in told)
+        return ", ".join(self._spoken_value(field, value) for value in told)
 
     def openings(self) -> tuple[str, ...]:
-        """The labels that stand alone: the first clause of most readbacks."""
+        """The labels that are clauses by themselves: the first clause of most readbacks."""
         spelt = (field for field in self._form.fields if field.spoken.spelt)
         clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
@@ -132,17 +135,17 @@ class Readback:
     def text(
         self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
-        """One field as a line of text: `15 units, 1 5`. What is `known` besides may be its unit."""
+        """One field as a line of text: `15 units, 1 5`. A field of `known` may be its unit."""
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
-        again = _again(field, fields[field.name], self._language)
-        return ", ".join(filter(None, (self._once(field, fields, terms), again)))
+        again = _alternative_wording(field, fields[field.name], self._language)
+        return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
-        """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
+        """The entry as a line of text; `twice`: values that are easily misheard are given in two ways."""
         return ", ".join(
-            self._text(field, fields) if twice else self._once(field, fields)
+            self._text(field, fields) if twice else self._value_text(field, fields)
             for field in self._form.fields
             if self._form.by_itself(field, fields)
         )
@@ -150,31 +153,31 @@ class Readback:
     def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
         """The question for one field: the form's own, or its label.
 
-        `known` may change it: beside damaged goods it asks for the good ones.
+        A field of `known` may change it: after damaged goods it asks for the good ones.
         """
         field = self._form[name]
         if self._language.code == "en":
-            return _beside(field.ask_beside, known) or field.ask
+            return _question_beside(field.ask_beside, known) or field.ask
         named = field.wording(self._language.code)
-        return _beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
+        return _question_beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
     def called(self, form: Form) -> str:
-        """The form's spoken name."""
-        return self._written(form.names(self._language.code)[0])
+        """The form's name as it is spoken."""
+        return self._capitalised(form.names(self._language.code)[0])
 
-    def odd(self, name: str, value: FieldValue) -> str:
-        """What is unusual about a value: `Only 2 digits`."""
-        field, names = self._form[name], codes("odd", self._language.code)
-        side = "other" if field.usual is None else _beyond(value, field.usual.least, field.usual.most)
+    def describe_unusual(self, name: str, value: FieldValue) -> str:
+        """Words for what is unusual about a value: `Only 2 digits`."""
+        field, names = self._form[name], words_for_codes("odd", self._language.code)
+        side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
             return names[side]
         one, kind = len(value) == 1, "digits" if value.isdigit() else "characters"
         return names["one" if one else f"{side}_{kind}"].format(count=len(value))
 
-    def wrong(self, name: str, value: FieldValue) -> str:
-        """Why a value is impossible: `Number too short`."""
-        field, names = self._form[name], codes("wrong", self._language.code)
-        side = _beyond(value, *field.limits)
+    def describe_impossible(self, name: str, value: FieldValue) -> str:
+        """Words for why a value is impossible: `Number too short`."""
+        field, names = self._form[name], words_for_codes("wrong", self._language.code)
+        side = _side_of_limits(value, *field.limits)
         if side != "other" and isinstance(value, str):
             return names[f"{side}_number"]
         key = field.check_digit
@@ -182,44 +185,43 @@ class Readback:
 
     def _label(self, field: FormField) -> str:
         labels = field.wording(self._language.code).labels
-        return self._written(labels[0] if labels else field.title)
+        return self._capitalised(labels[0] if labels else field.title)
 
-    def _written(self, noun: str) -> str:
-        """Forms have lower-case words; on a screen German nouns need their capitals."""
+    def _capitalised(self, noun: str) -> str:
+        """Title case for German nouns, which forms hold in lower case; other languages unchanged."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
+    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         return " ".join(self._value_clauses(field, fields, terms))
 
     def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
+        """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
-        shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)
+        shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
         said = terms.units.get(field.name, {}).get(value)
-        before, after = _VALUE.split(self._template(field, value, code, said), maxsplit=1)
+        before, after = _VALUE.split(self._value_template(field, value, code, said), maxsplit=1)
         if field.spoken.spelt and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
 
-    def _shown(self, field: FormField, value: FieldValue) -> str:
+    def _spoken_value(self, field: FormField, value: FieldValue) -> str:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
-            return ", ".join(self._shown(field, one) for one in value)
+            return ", ".join(self._spoken_value(field, one) for one in value)
         if not field.item.types(value):  # a remote model may answer with a value of another type
             return str(value)
         return kind_of(field).read_back(value, field, self._language, self)
 
     def unit(self, field: FormField, code: str) -> str:
-        """What is counted in a unit, for several: `cases`."""
+        """A unit's name in the plural: `cases`."""
         return self._form[str(field.unit_of)].unit(0, code, self._language.code)
 
     def spelt(self, value: str) -> str:
-        """Character by character; its letters as code words, if one of them sounds like others, or like a nought.
+        """Spell a value; all its letters as code words if one sounds like another letter or a nought.
 
-        Then all of them: who hears letters and code words by turns takes the words for something else. A code word that
-        stands for the only letter is said to explain it, where languages spell with the names of towns: what goes to
-        dock Barcelona goes to Barcelona. A separator is a short breath: the dash of A-12-03 is not said, and would be
-        taken for a minus.
+        Letters and code words are not mixed, which would sound like something else. The code word of an only letter is
+        said as an explanation, since languages spell with the names of towns, and docks are named after towns. A
+        separator becomes a comma: a spoken dash would be taken for a minus.
         """
         letters = [one for one in value if one.isalpha()]
         if not _CODED.isdisjoint(letters):
@@ -229,9 +231,9 @@ class Readback:
             return ", ".join(" ".join(told.get(one, one) for one in part) for part in _PARTS.split(value) if part)
         return ", ".join(" ".join(part) for part in _PARTS.split(value) if part)
 
-    def _template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
+    def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
-            unit = _said_unit(field.units, value, said) or field.unit(value, code)
+            unit = _unit_as_said(field.units, value, said) or field.unit(value, code)
             return (
                 f"{self._label(field)} {{value}}"
                 if field.codes and not unit
@@ -239,20 +241,20 @@ class Readback:
             )
         if (own := field.wording(self._language.code).readback) is not None:
             units = field.wording(self._language.code).units
-            return own.replace("{unit}", _unit(units, value) if units else "")
+            return own.replace("{unit}", _unit_for_count(units, value) if units else "")
         if field.codes:
-            unit = "" if code is None else self._written(field.unit(value, code, self._language.code))
+            unit = "" if code is None else self._capitalised(field.unit(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             units = field.wording(self._language.code).units
             as_said = next((unit for unit in units if fold(unit) == said and len(unit) > ABBREVIATED), None)
-            return f"{{value}} {self._written(as_said or _unit(units, value))}"
+            return f"{{value}} {self._capitalised(as_said or _unit_for_count(units, value))}"
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken.by_unit or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
 
 
-def _beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
+def _question_beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
     return next((question for name, question in asked.items() if known.get(name)), None)
 
 
@@ -261,13 +263,13 @@ def _is_signed(field: FormField) -> bool:
     return field.spoken.measures and (field.least is None or field.least < 0)
 
 
-def _beyond(value: FieldValue, least: float, most: float) -> str:
-    """Whether a number, or the length of a text, is `low` or `high` for these limits; `other`: neither."""
+def _side_of_limits(value: FieldValue, least: float, most: float) -> str:
+    """`low` or `high` where a number, or the length of a text, is beyond the limits; else `other`."""
     size = len(value) if isinstance(value, str | tuple) else value
     return "low" if size < least else "high" if size > most else "other"
 
 
-def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
+def _example_fields(form: Form) -> Iterator[tuple[str, FieldValue]]:
     """Plausible values for all required fields, without repeated numbers."""
     numbers = chain(_EXAMPLES, repeat(_EXAMPLES[0]))
     for field in form.fields:
@@ -277,24 +279,24 @@ def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
             yield field.name, value
 
 
-def _said_unit(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
-    """The unit that was said, for so many; None where it is none of the form's own words: "each", "pcs"."""
+def _unit_as_said(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
+    """The form's own unit that the operator said, in the number of `value`; None for other words: "each", "pcs"."""
     pair = next((pair for pair in units.items() if said in {fold(one) for one in pair}), None)
     return None if pair is None else pair[value == 1]
 
 
-def _unit(units: tuple[str, ...], value: FieldValue) -> str:
-    """The first unit of a language; for one thing, the form of that word without its ending, if there is one."""
+def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
+    """The first unit of a language; for a count of 1 a shorter form of that word, if there is one."""
     if value != 1:
         return units[0]
     shorter = (unit for unit in units if unit != units[0] and units[0].startswith(unit))
     return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
-def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
-    """The value in another way, where it is easily taken for another one.
+def _alternative_wording(field: FormField, value: FieldValue, language: Language) -> str | None:
+    """The number digit by digit where it is easily misheard, such as 15 and 50; else None.
 
-    Not a temperature: those of a dock are all alike, and one that is not is asked about. Said twice it only tires.
+    None for temperatures, which are confirmed where they are unusual.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
@@ -311,9 +313,9 @@ def _easily_misheard(number: str, language: str) -> bool:
 
 
 def _code_word(letter: str, language: Language) -> str:
-    """The word that stands for a letter: that of the language's own alphabet, else the international one.
+    """The code word of a letter in the language's own alphabet, else the international one.
 
-    In English that is the international one, and what else is said there is only listened for.
+    In English the international one; other code words are understood, but not spoken.
     """
     if language.code == "en":
         return NATO[letter.lower()]
@@ -339,15 +341,14 @@ _BRIEF = frozenset(
 _ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 _LONG_NUMBER = 8
-"""From so many characters on only the end of a number is told where two are offered: nobody keeps eighteen digits in
-mind, twice."""
+"""Numbers of so many characters are shortened to their end where two are offered."""
 
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
 class Phrasing:
-    """Words orders to speak, for the form that is filled and in one language."""
+    """Words orders to speak as clauses, for the active form and in one language."""
 
     def __init__(self, form: Form, language: str = "en", others: Mapping[str, Form] = {}) -> None:
         """`others` are further forms that may be mentioned. Raises ValueError for an unsupported language."""
@@ -357,19 +358,19 @@ class Phrasing:
         self._or = str(table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}
-        self._codes |= {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
+        self._codes = {"fault": words_for_codes("faults", spoken), "mended": words_for_codes("mended", spoken)}
+        self._codes |= {slot: words_for_codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
-        return tuple(_joined(self._parts(say)))
+        return tuple(_join_clauses(self._split_parts(say)))
 
     def text(self, say: Say) -> str:
         """The same as one line of text."""
         return " ".join(self.clauses(say))
 
-    def constant(self) -> tuple[str, ...]:
-        """The clauses with which replies begin, whatever was dictated, and those that never change."""
+    def constant_clauses(self) -> tuple[str, ...]:
+        """Clauses to cache in advance: those with which replies begin, and those without slots."""
         whole = {text for text in self._texts.values() if not _SLOT.search(text)}
         opening = {
             before for text in self._texts.values() if (before := _SLOT.split(text)[0].strip()) and before[-1] in ",:"
@@ -388,8 +389,8 @@ class Phrasing:
             return self.readback
         return Readback(self._forms[say.form], self.readback.language)
 
-    def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
-        """Texts, each with whether a clause begins with it."""
+    def _split_parts(self, say: Say) -> Iterator[tuple[str, bool]]:
+        """The prompt's texts and slots in order, each with whether a clause begins with it."""
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
             say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
@@ -397,36 +398,38 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in _SEPARATE:
-                fields = say.beside if part == "beside" else self._asked(say)
+                fields = say.beside if part == "beside" else self._fields_to_tell(say)
                 for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
                     yield clause, True
             else:
-                yield self._slot(part, say), False
+                yield self._slot_text(part, say), False
 
-    def _asked(self, say: Say) -> Mapping[str, FieldValue]:
-        """What is told; of what is wrong with a thing, such as "wet", with the thing itself."""
+    def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
+        """The order's fields; a question about an exception, such as "wet", also has the identifier."""
         named = [name for name in self._form.identifies if name in say.known]
         if say.prompt not in CONFIRMING or not named:
             return say.fields
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
 
-    def _slot(self, name: str, say: Say) -> str:
-        told = self._own(name, say)
+    def _slot_text(self, name: str, say: Say) -> str:
+        told = self._resolve_slot(name, say)
         if told is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
         return told[:LONGEST_SLOT]
 
-    def _own(self, name: str, say: Say) -> str | None:
-        """What the form and the language give a slot; else what the order has for it."""
+    def _resolve_slot(self, name: str, say: Say) -> str | None:
+        """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
         match name:
             case "example":
-                return self.readback.line(dict(_example(self._form)), twice=False)
+                return self.readback.line(dict(_example_fields(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
-                return self._of_field(name, say)
+                return self._field_slot(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms, say.known)
+                return self.readback.text(
+                    say.asked, self._distinguishing_end(say.asked, value, other), say.terms, say.known
+                )
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _called(say.slots[name], self._codes["mended" if healed else name])
@@ -438,12 +441,12 @@ class Phrasing:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
 
-    def _of_field(self, name: str, say: Say) -> str | None:
-        """What is said of the one field that is told, or asked for."""
+    def _field_slot(self, name: str, say: Say) -> str | None:
+        """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
         reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
             case "odd" | "wrong" if told is not None:
-                return reader.odd(*told) if name == "odd" else reader.wrong(*told)
+                return reader.describe_unusual(*told) if name == "odd" else reader.describe_impossible(*told)
             case "question" if say.asked is not None:
                 return reader.question(say.asked, say.known)
             case "listed" if say.asked is not None:
@@ -458,8 +461,8 @@ class Phrasing:
         told = f"{', '.join(most)} {self._or} {last}" if most else last
         return told[:1].upper() + told[1:] if slot[0].isupper() else told
 
-    def _telling(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
-        """What tells a long number from the other that is offered: its end, from where they differ."""
+    def _distinguishing_end(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
+        """The end of a long number from where it differs from `other`; another value unchanged."""
         if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
             return value
         if len(value) < _LONG_NUMBER:
@@ -476,8 +479,8 @@ def _called(code: str, names: Mapping[str, str]) -> str:
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
 
-def _joined(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
-    """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
+def _join_clauses(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
+    """Join texts, and split them into clauses: at each flagged text, and after commas and stops."""
     open_clause = ""
     for text, begins in parts:
         if begins and _WORD.search(open_clause):

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from dockvoice_protocol.errors import DockvoiceError, Unavailable
-from dockvoice_protocol.strict_json import DEEPEST, NotStrict, strict
+from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
 from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, matches
@@ -193,7 +193,7 @@ async def _read_body(request: Request) -> bytes:
 
 def _parse_body(kind: type[Body], given: bytes) -> Any:
     try:
-        found = strict(given.decode(), DEEP)
+        found = parse_strict(given.decode(), DEEP)
     except (NotStrict, UnicodeDecodeError) as fault:
         detail = str(fault) if isinstance(fault, NotStrict) else "it is not UTF-8"
         raise Problem("invalid_request", f"the message is no JSON: {detail}") from None

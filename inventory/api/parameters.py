@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.instants import in_utc, instant
+from dockvoice_protocol.instants import instant, to_utc
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
@@ -129,7 +129,7 @@ def _decode_part(one: Any, kind: type) -> Any:
         return one
     if (moment := datetime.fromisoformat(one)).tzinfo is None:
         raise ValueError
-    return in_utc(moment)
+    return to_utc(moment)
 
 
 def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type

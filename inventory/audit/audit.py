@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockvoice_protocol import hash_chain, plain_file
-from dockvoice_protocol.config import user_named
+from dockvoice_protocol.config import user_name
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import (
@@ -380,7 +380,7 @@ def load_signer(path: Path) -> Signer:
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; {make}") from None
     except PermissionError:
-        user = user_named(os.geteuid())
+        user = user_name(os.geteuid())
         raise UnreadableInput(f"{path}: may not be read by {user}, who runs this; `chown {user}: {path}`") from None
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; name the file of a private key") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
@@ -99,7 +99,7 @@ def clips_save(
         with plain_file.private(file, "w") as made:
             made.write(heard)
     except OSError as fault:
-        raise StorageFailed(f"{file}: {plainly(fault)}; name a file that can be written") from None
+        raise StorageFailed(f"{file}: {describe_os_error(fault)}; name a file that can be written") from None
 
 
 @clip_commands.command("who", short_help="Who asked to hear it, when and why.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.audit import audit
 from inventory.cli.options import Config, Database, Json, given_settings, looking, say
 from inventory.forms import load_forms
@@ -147,4 +147,4 @@ def _write(path: Path, file: bytes) -> None:
         raise UnreadableInput(f"{path}: exists already; name another file") from None
     except OSError as fault:
         path.unlink(missing_ok=True)
-        raise UnreadableInput(f"{path}: cannot be written ({plainly(fault)}); name another file") from None
+        raise UnreadableInput(f"{path}: cannot be written ({describe_os_error(fault)}); name another file") from None

@@ -14,9 +14,9 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dockvoice_protocol.config import LEVEL, broker_address, load
+from dockvoice_protocol.config import LEVEL, load_settings, parse_broker_address
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.plain_text import in_lines
+from dockvoice_protocol.terminal.plain_text import escape_lines
 from inventory.settings import InventorySettings
 from inventory.site.table_file import FaultyFile
 
@@ -82,15 +82,15 @@ def settings_of(config: Path | None, *, broker: str | None = None, database: str
     """The settings, overridden by the command line."""
     overrides: dict[str, Any] = {}
     if broker is not None:
-        overrides["mqtt"] = broker_address(broker)
+        overrides["mqtt"] = parse_broker_address(broker)
     if database is not None:
         overrides["database"] = database
-    return load(InventorySettings, config, **overrides)
+    return load_settings(InventorySettings, config, **overrides)
 
 
 def say(told: str) -> None:
     """Print a line with control characters escaped."""
-    typer.echo(in_lines(told))
+    typer.echo(escape_lines(told))
 
 
 def narrow(title: str) -> Table:

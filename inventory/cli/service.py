@@ -7,7 +7,7 @@ import signal
 from contextlib import closing
 from datetime import timedelta
 
-from dockvoice_protocol.events import Topics, encode, presence
+from dockvoice_protocol.events import Topics, make_presence, to_json_bytes
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import Will
 from inventory.audit.audit import load_signer
@@ -47,7 +47,7 @@ def serve(settings: InventorySettings) -> None:
             receive=inbox.put,
             subscriptions=(every.status, entries) if settings.trust_first_use else (entries,),
             wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
-            will=Will(here, encode(presence("offline", settings.client_id))),
+            will=Will(here, to_json_bytes(make_presence("offline", settings.client_id))),
             manual_ack=True,
             at_once=settings.consumer.batch,
         )

@@ -16,10 +16,10 @@ from dockvoice_protocol.clips import (
     ClipOffered,
     ClipReceipt,
     RequestNoted,
-    clip_receipt,
-    read_clip,
+    format_clip_receipt,
+    parse_clip_message,
 )
-from dockvoice_protocol.errors import plainly
+from dockvoice_protocol.errors import describe_os_error
 from dockvoice_protocol.events import Topics
 from inventory.clips.clip_folder import MB, ClipFolder
 from inventory.clips.clips import ClipState, ClipStore, SignedSound
@@ -49,18 +49,18 @@ class ClipReceiver:
 
     def receive(self, payload: bytes, sender: Topics) -> bytes | None:
         """Store a device's message; the answer. Raises MalformedMessage, Unavailable."""
-        said = read_clip(payload, sender)
+        said = parse_clip_message(payload, sender)
         match said:
             case RequestNoted(_, request):
                 self._clips.mark_request_noted(sender.site, sender.device, request)
                 return None
             case ClipGone(utterance_id, why):
                 log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
-                return clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
+                return format_clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._store_clip(sender, said)
                 self._check_space(sender, answer)
-                return clip_receipt(answer, self._now())
+                return format_clip_receipt(answer, self._now())
 
     def beat(self) -> None:
         """Called periodically: remove expired clips. Raises Unavailable."""
@@ -79,7 +79,7 @@ class ClipReceiver:
             else:
                 answer = self._clips.store_chunk(sender.site, sender.device, said, self._folder)
         except OSError as fault:
-            return self._answer_later(said.utterance_id, plainly(fault))
+            return self._answer_later(said.utterance_id, describe_os_error(fault))
         self._told = False
         return answer
 
@@ -116,11 +116,11 @@ class ClipReceiver:
         try:
             self._folder.sweep([one.sound for one in (*here, *self._clips.load_clips(ClipState.ARRIVING))])
         except OSError as fault:
-            log.warning("%s: %s", self._folder.folder, plainly(fault))
+            log.warning("%s: %s", self._folder.folder, describe_os_error(fault))
 
     def _remove(self, sounds: list[SignedSound]) -> None:
         for sound in sounds:
             try:
                 self._folder.remove(sound)
             except OSError as fault:
-                log.warning("%s: %s; it goes at the next start", self._folder.folder, plainly(fault))
+                log.warning("%s: %s; it goes at the next start", self._folder.folder, describe_os_error(fault))

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.clips.clips import Clip, ClipState, SignedSound
 
 MB = 1_000_000  # Bytes.
@@ -77,7 +77,7 @@ class ClipFolder:
         try:
             sound = path.read_bytes()
         except OSError as fault:
-            raise NoSound(f"{path}: {plainly(fault)}; ask for it once more") from None
+            raise NoSound(f"{path}: {describe_os_error(fault)}; ask for it once more") from None
         if hashlib.sha256(sound).hexdigest() != clip.audio_sha256:
             raise NoSound(f"{path}: is not what the device sent; ask for it once more")
         return sound

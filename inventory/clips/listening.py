@@ -14,8 +14,8 @@ from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.signed import ClipRequest, signed_clip_request
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.signed import ClipRequest, sign_clip_request
+from dockvoice_protocol.terminal.plain_text import escape_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import LOST, Clip, ClipState, ClipStore, SignedSound
 from inventory.store.outbox import HELD, Message, MessageKind
@@ -41,7 +41,7 @@ def request_clip(
     Raises UnreadableInput for a name or a reason that cannot be read out, Unavailable for the database.
     """
     for name, said in (("who", who), ("reason", reason)):
-        if not said.strip() or len(said) > LONGEST or in_one_line(said) != said:
+        if not said.strip() or len(said) > LONGEST or escape_line(said) != said:
             raise UnreadableInput(
                 f"{name}: found {len(said)} characters, allowed is one line of 1 to {LONGEST}: the operator is told"
             )
@@ -51,7 +51,7 @@ def request_clip(
         told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, timestamp(now()))
         request = ClipRequest(topics.source, *told)
         its = (sound.site, sound.device, request.request, topics.clip_requests)
-        return request, Message(MessageKind.CLIP_REQUEST, *its, signed_clip_request(request, signer), signer.public)
+        return request, Message(MessageKind.CLIP_REQUEST, *its, sign_clip_request(request, signer), signer.public)
 
     clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD)
     if publish is not None:

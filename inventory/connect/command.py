@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.config import load_settings, shipped_directory
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
@@ -310,7 +310,7 @@ def _settings(
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)
-    return load(settings_of_kind(_kind(path) or name, path), path), inventory, path
+    return load_settings(settings_of_kind(_kind(path) or name, path), path), inventory, path
 
 
 def _file_of(name: str, config: Path | None) -> Path:
@@ -318,14 +318,14 @@ def _file_of(name: str, config: Path | None) -> Path:
     for directory in places:
         if (path := directory / f"{name}.toml").exists():
             return path
-    example = shipped("config") / "connect"
+    example = shipped_directory("config") / "connect"
     raise UnreadableInput(
         f"{places[0] / name}.toml: no such file; copy one of {example}, fill it in, or name it with --settings"
     )
 
 
 def _kind(path: Path) -> str | None:
-    """The `kind` of a settings file; None where it cannot be read, which `load` reports."""
+    """The `kind` of a settings file; None where it cannot be read, which `load_settings` reports."""
     try:
         found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):

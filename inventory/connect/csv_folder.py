@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from dockvoice_protocol.config import Place, Section, demand_owner
+from dockvoice_protocol.config import Place, Section, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
@@ -39,7 +39,7 @@ class CsvConnection(ConnectionSettings):
     def connector(self) -> CsvFolder:
         """The connector to it."""
         if self.csv.folder.is_dir():  # an unmounted folder is no error here: calls raise Away until it is mounted
-            demand_owner(self.csv.folder)
+            refuse_root_for_others(self.csv.folder)
         return CsvFolder("csv", self.csv)
 
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
@@ -84,7 +84,7 @@ class Incoming:
                 omitted=omitted,
             )
         except OSError as fault:
-            raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
+            raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
     def _dropped(self) -> list[Path]:
         """Complete files, the oldest first."""
@@ -127,7 +127,7 @@ class Incoming:
             if isinstance(fault, OSError) and fault.filename != str(file):
                 raise
             raise UnreadableInput(
-                f"{file}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8"
+                f"{file}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
             ) from None
         except FaultyFile as fault:
             raise FaultyFile(file, [one.removeprefix(f"{copy}: ") for one in fault.faults]) from None
@@ -191,7 +191,7 @@ class Incoming:
 def _demand_columns(path: Path, layout: Layout) -> None:
     """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
-        found = strict(text(path)) if path.suffix == ".json" else [_header(path)]
+        found = parse_strict(text(path)) if path.suffix == ".json" else [_header(path)]
     except (NotStrict, csv.Error):
         return  # the reader reports it
     rows = found if isinstance(found, list) else []

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.notices import NUMBERS, PARTS, Notice, moment, parts
 from inventory.connect.ports import Away, Declined, Posting, Why
@@ -131,7 +131,7 @@ class Outgoing:
             yield self._batch
         except OSError as fault:
             self._batch = None
-            raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
+            raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
     def _left(self) -> list[Row]:
         """The whole lines of a batch; a line left incomplete by a kill or a full disk is truncated."""

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, exists, func, insert, or_, select, update
 
-from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, encode
+from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.signed import PostingDeclined, signed_declined
+from dockvoice_protocol.signed import PostingDeclined, sign_declined
 from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
@@ -40,7 +40,7 @@ class DeclinedMessages:
         """The message that this event's entry was declined, for its device. Deterministic."""
         topics = Topics(self.prefix, site, device)
         declined = PostingDeclined(topics.source, event_id, why, self.connector)
-        body = encode(signed_declined(declined, self.signer, at))
+        body = to_json_bytes(sign_declined(declined, self.signer, at))
         its = (site, device, key_of(self.connector, event_id), topics.decisions)
         return Message(MessageKind.DECLINED, *its, body, self.signer.public)
 

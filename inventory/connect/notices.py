@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import written
 from inventory.connect.ports import Deed, Posting, TakenBack
 
@@ -64,7 +64,7 @@ def taken_back(posting: Posting, why: TakenBack) -> Notice:
 
 def moment(at: datetime) -> str:
     """UTC with milliseconds, the format of files and messages."""
-    return in_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def figure(value: Decimal) -> str:

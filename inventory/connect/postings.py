@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dockvoice_protocol.records import exact
+from dockvoice_protocol.records import to_decimal
 from inventory.connect.ports import Posting
 from inventory.forms import Roles
 from inventory.store.tables import announced, entries, events
@@ -78,4 +78,4 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> Decimal | None:
-    return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return to_decimal(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

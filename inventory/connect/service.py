@@ -22,7 +22,7 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine, text
 
 from dockvoice_protocol.config import create_file
-from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, plainly
+from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
@@ -107,7 +107,7 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
             create_file(path, mode=0o666)
         file = path.open("ab")
     except OSError as fault:
-        raise Unavailable(f"{path}: {plainly(fault)}; let this user write there") from None
+        raise Unavailable(f"{path}: {describe_os_error(fault)}; let this user write there") from None
     with file:
         yield file
 

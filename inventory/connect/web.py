@@ -19,8 +19,8 @@ import httpx
 from pydantic import AfterValidator
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Misconfigured, plainly
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
 
@@ -60,7 +60,7 @@ class HttpAnswer:
     def json(self) -> Any:
         """The body; None where it is no JSON."""
         try:
-            return strict(self.body)
+            return parse_strict(self.body)
         except NotStrict:
             return None
 
@@ -145,10 +145,10 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
-        plain_file.see_regular(ca_file)
+        plain_file.demand_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
-        message = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)
+        message = "holds no certificates" if isinstance(fault, ssl.SSLError) else describe_os_error(fault)
         raise Misconfigured(f"{name}: ca_file {ca_file}: {message}; name a file of certificates, PEM") from None
 
 

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.datastructures import Headers
 
-from dockvoice_protocol.instants import in_zone, shown
-from dockvoice_protocol.terminal.plain_text import in_lines
+from dockvoice_protocol.instants import shown, to_zone
+from dockvoice_protocol.terminal.plain_text import escape_lines
 from inventory.words import languages, texts
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -61,14 +61,14 @@ def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
     """A <time> element on the site's clock."""
     if moment is None:
         return Markup("")
-    there = in_zone(moment, zone).isoformat(timespec="seconds")
+    there = to_zone(moment, zone).isoformat(timespec="seconds")
     # It holds no user input, and a page has hundreds: escaping each part costs more than the rest.
     return Markup(f'<time datetime="{there}">{shown(moment, zone)}</time>')  # noqa: S704
 
 
 def escape_controls(value: Any) -> Any:
     """Write out bidirectional controls and invisible characters, so that a name cannot pass for another."""
-    if not isinstance(value, str) or (written := in_lines(value)) == value:
+    if not isinstance(value, str) or (written := escape_lines(value)) == value:
         return value
     return Markup(written) if isinstance(value, Markup) else written  # noqa: S704 - no letter of markup is added
 

@@ -23,7 +23,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.instants import timestamp
 from inventory.dossier.dossier_page import page
@@ -211,7 +211,7 @@ def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
                     _read_member(bundle, member, path, needed, given, named)
         except OSError as fault:
             raise UnreadableInput(
-                f"--bundle {path}: {plainly(fault)}; name what `dockvoice audit export` made"
+                f"--bundle {path}: {describe_os_error(fault)}; name what `dockvoice audit export` made"
             ) from None
         except BROKEN:
             raise UnreadableInput(f"--bundle {path}: is no bundle; name what `dockvoice audit export` made") from None

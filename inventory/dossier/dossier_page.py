@@ -7,8 +7,8 @@ from datetime import UTC, tzinfo
 from html import escape as in_html
 from typing import Any
 
-from dockvoice_protocol.instants import in_zone, shown, zone_named
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.instants import find_zone, shown, to_zone
+from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.trailer_count import DETAILS
 from inventory.verify_dossier import (
     EntryHistory,
@@ -325,7 +325,7 @@ class _Page:
 
 def escape(text: str) -> str:
     """Text escaped for HTML, without characters that are invisible or change its direction."""
-    return in_html(in_one_line(text))
+    return in_html(escape_line(text))
 
 
 def _issue(content: Json, words: Mapping[str, str]) -> dict[str, str]:
@@ -368,11 +368,11 @@ def _value(value: Any) -> str:
 
 def _zone(name: str | None) -> tzinfo:
     try:
-        return UTC if name is None else zone_named(name)
+        return UTC if name is None else find_zone(name)
     except ValueError:
         return UTC
 
 
 def local_day(text: str, zone: str | None) -> str:
     """The date of a moment in the site's time zone."""
-    return in_zone(moment(text), _zone(zone)).date().isoformat()
+    return to_zone(moment(text), _zone(zone)).date().isoformat()

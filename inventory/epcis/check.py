@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dockvoice_protocol.instants import in_zone, instant
+from dockvoice_protocol.instants import instant, to_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
 
@@ -210,7 +210,7 @@ class Checker:
             return
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
         ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-        there = in_zone(moment, ZoneInfo(zone))
+        there = to_zone(moment, ZoneInfo(zone))
         if there.tzinfo is UTC:  # within hours of the years 1 and 9999 the time zone has no valid time
             return
         if (true := there.utcoffset()) != ahead:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
-from dockvoice_protocol.instants import zone_named
-from dockvoice_protocol.strict_json import NotStrict, strict
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, describe_os_error
+from dockvoice_protocol.instants import find_zone
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
+from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import Config, Database, Given, Json, given_settings
 
@@ -133,7 +133,7 @@ def check(
 
     if zone is not None:
         try:
-            zone_named(zone)
+            find_zone(zone)
         except ValueError as allowed:
             raise typer.BadParameter(f"found {zone!r}; {allowed}", param_hint="--zone") from None
     checker = Checker({} if mapping is None else load_mapping(mapping).zones, zone)
@@ -156,7 +156,7 @@ def check(
 
 
 def _say(told: str) -> None:
-    typer.echo(in_one_line(told))
+    typer.echo(escape_line(told))
 
 
 def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) -> None:
@@ -172,9 +172,11 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
 
 def _read(file: Path) -> Any:
     try:
-        return strict(plain_file.content(file, plain_file.LINES))
+        return parse_strict(plain_file.content(file, plain_file.LINES))
     except OSError as fault:
-        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file of EPCIS events") from None
+        raise UnreadableInput(
+            f"{file}: cannot be read ({describe_os_error(fault)}); name a file of EPCIS events"
+        ) from None
     except NotStrict as fault:
         raise UnreadableInput(f"{file}: {fault}; it must be an EPCIS document in JSON") from None
 
@@ -227,7 +229,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
             yield sink
         part.replace(out)
     except OSError as fault:
-        raise UnreadableInput(f"{out}: cannot be written ({plainly(fault)}); name another file") from None
+        raise UnreadableInput(f"{out}: cannot be written ({describe_os_error(fault)}); name another file") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -253,7 +255,7 @@ class _Refusals:
         """Print a line for each reason."""
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""
-            typer.echo(in_one_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
+            typer.echo(escape_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
         if len(self.found) == MOST_LINES:
             typer.echo("refused: there may be more; --json tells each", err=True)
 
@@ -269,7 +271,7 @@ def _sum_up(tally: Tally, out: Path | None, *, as_json: bool) -> None:
     parts += [f"{many(tally.unchanged, 'correction')} of what EPCIS does not tell"] if tally.unchanged else []
     parts += [f"left out: {_counted(tally.left_out.items())}"] if tally.left_out else []
     parts += [f"{tally.refused} refused: {_counted(tally.reasons.items())}"] if tally.refused else []
-    typer.echo(in_one_line(f"{out or 'stdout'}: {'; '.join(parts)}"), err=True)
+    typer.echo(escape_line(f"{out or 'stdout'}: {'; '.join(parts)}"), err=True)
 
 
 def _counted(counts: Iterable[tuple[str, int]]) -> str:

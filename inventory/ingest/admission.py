@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dockvoice_protocol.events import WITHHELD, MalformedMessage, parsed
+from dockvoice_protocol.events import WITHHELD, MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_word_of
 from inventory.records import Event, Unfit
 from inventory.store.keys import Enrolled
@@ -46,7 +46,7 @@ KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 def find_distrust(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
     """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
-        said = parsed(event.body)
+        said = parse_object(event.body)
     except MalformedMessage:  # ambiguous JSON is never signed
         return Untrusted(Distrust.FORGED, None)
     keyid = said.get(KEYID)

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, encode, presence, untrusted
+from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, make_presence, make_untrusted, to_json_bytes
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from dockvoice_protocol.systemd_notify import Notifier
 from inventory.forms import Forms
@@ -353,8 +353,8 @@ class Consumer:
 
     def _publish_presence(self, state: Literal["online", "offline"]) -> None:
         """Publish our presence, on which devices send their pending events."""
-        topic, said = Topics.consumer(self._prefix, self._client_id), presence(state, self._client_id, self._now())
-        if not self._broker.publish(topic, encode(said), tag=PRESENCE, retain=True):
+        topic, said = Topics.consumer(self._prefix, self._client_id), make_presence(state, self._client_id, self._now())
+        if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE, retain=True):
             log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
@@ -422,7 +422,7 @@ class Consumer:
             elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
             self._keep_rejected(message, f"untrusted:{stranger.reason}{elsewhere}")
             self._mistrusted.add(seen)
-        answer = encode(untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
+        answer = to_json_bytes(make_untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
         self._unsent.append(_Receipt(message, judged.sender.receipts, answer, event.event_id))
 
     def _keep_rejected(self, message: Delivered, reason: str) -> None:
@@ -434,7 +434,7 @@ class Consumer:
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
-        answer = encode(receipt_for(event, became, self._now()))
+        answer = to_json_bytes(receipt_for(event, became, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
         self._unsent.append(_Receipt(message, topic, answer, event.event_id))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, read_key
+from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, parse_device_key
 from dockvoice_protocol.mqtt import Delivered
 from inventory.ingest.ports import StatusStore
 from inventory.store.database import SiteFault
@@ -158,7 +158,7 @@ class StatusQueue:
         try:
             topics = Topics.parse(self._prefix, message.topic)
             if not self._keys.keys_of(topics.site, topics.device):
-                key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
+                key = self._keys.enrol(topics.site, topics.device, parse_device_key(message.payload, topics))
                 log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from dockvoice_protocol.events import Topics, early, receipt
+from dockvoice_protocol.events import Topics, make_early, make_receipt
 from dockvoice_protocol.records import ReceiptOutcome
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 
@@ -41,13 +41,13 @@ def receipt_for(event: Event | Unfit, became: Applying, now: datetime) -> dict[s
     """The receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
+            return make_receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
         case Duplicate(handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled, latest)
+            return make_receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled, latest)
         case Refused(reasons, handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
+            return make_receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
         case Early(expected):
-            return early(event.event_id, expected, event.sequence, now)
+            return make_early(event.event_id, expected, event.sequence, now)
 
 
 def outcome_text(became: Applying) -> str:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event, read_time
+from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, parse_event, parse_time
 from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
@@ -59,7 +59,7 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
     if len(payload) > largest:
         return DeadLetter(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
     try:
-        message = check_event(payload)
+        message = parse_event(payload)
         event = _event(message, payload, sender)
     except (MalformedMessage, ValueError) as fault:
         return _malformed(payload, sender, str(fault))
@@ -80,7 +80,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         type=message["type"],
         form=data["form"],
         utterance_id=data["utterance"]["id"],
-        recorded_at=read_time(message["time"]),
+        recorded_at=parse_time(message["time"]),
         operator=data.get("operator"),
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from inventory.store.tables import entries, events
 
 SMALLEST = 5
@@ -87,7 +87,7 @@ def of_time(
         whole.add(one)
     if whole.entries and len(whole.operators) < SMALLEST and not per_operator:
         return Figures(Sum(), [], [], withheld=True, delays=None, timed=0)
-    each = [(in_zone(since + timedelta(hours=n), zone), by_hour.get(n, Sum())) for n in range(hours)]
+    each = [(to_zone(since + timedelta(hours=n), zone), by_hour.get(n, Sum())) for n in range(hours)]
     named = sorted((name, one) for name, one in by_operator.items() if name is not None) if per_operator else []
     delays = _delays(transaction, wanted)
     return Figures(whole, each, named, withheld=False, delays=_spread(delays), timed=len(delays))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from dockvoice_protocol.events import CANCELLED, WITHHELD
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
-from dockvoice_protocol.strict_json import shallow
+from dockvoice_protocol.strict_json import cut_deep
 from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
@@ -78,7 +78,7 @@ def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step
     said = parsed(row.body)
     proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
-    return Step(*at, "refused", None, shallow(said), row.received_at, tuple(row.reasons), proof)
+    return Step(*at, "refused", None, cut_deep(said), row.received_at, tuple(row.reasons), proof)
 
 
 def life(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:

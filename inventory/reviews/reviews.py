@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from dockvoice_protocol.events import MalformedMessage, Topics, check_review, encode, read_time
+from dockvoice_protocol.events import MalformedMessage, Topics, parse_review, parse_time, to_json_bytes
 from dockvoice_protocol.hash_chain import INSTANCE, Signer
-from dockvoice_protocol.signed import ReviewDecision, signed_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision
 from inventory.records import Applied, Duplicate
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
@@ -48,10 +48,10 @@ class Review:
 
 def read_review(payload: bytes, sender: Topics) -> Review:
     """Parse a message of the device `sender`. Raises MalformedMessage."""
-    event = check_review(payload)
+    event = parse_review(payload)
     if event["source"] != sender.source:
         raise MalformedMessage("/source: names another device than the topic")
-    told_at = read_time(event["time"])
+    told_at = parse_time(event["time"])
     data = event["data"]
     return Review(
         site=sender.site,
@@ -140,4 +140,4 @@ def decision_message(
     topics = Topics(prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
     its = (review.site, review.device, review.event_id, topics.decisions)
-    return Message(MessageKind.DECISION, *its, encode(signed_decision(told, signer, now)), signer.public)
+    return Message(MessageKind.DECISION, *its, to_json_bytes(sign_decision(told, signer, now)), signer.public)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import MalformedMessage, Topics, read_status
+from dockvoice_protocol.events import MalformedMessage, Topics, parse_status
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import signed_master, signed_roster
+from dockvoice_protocol.signed import sign_master, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
 from inventory.site.roster import ROSTER, operators_of, read_signed
@@ -78,7 +78,7 @@ def enter(
             raise FaultyRows(one.kind, faults)
 
     def signed(one: Version, now: datetime) -> Message:
-        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), signed_master(one.data, signer, now)
+        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), sign_master(one.data, signer, now)
         return Message(MessageKind.CATALOGUE, one.site, "", one.kind, topic, body, signer.public, retain=True)
 
     return catalogue.publish(waiting, signed, held)
@@ -119,7 +119,7 @@ def enter_roster(
 
 def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -> Message:
     """The outbox message of a roster."""
-    topic, body = Topics.roster(prefix, roster.site), signed_roster(roster, signer, now)
+    topic, body = Topics.roster(prefix, roster.site), sign_roster(roster, signer, now)
     return Message(MessageKind.ROSTER, roster.site, "", ROSTER, topic, body, signer.public, retain=True)
 
 
@@ -148,7 +148,7 @@ def running(settings: InventorySettings, site: str) -> list[Running]:
 def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
     """The master data in a device's status message; None for an invalid message."""
     try:
-        status = read_status(payload, Topics.parse(prefix, topic))
+        status = parse_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:
         return None
     told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})

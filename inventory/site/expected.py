@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import signed_list
+from dockvoice_protocol.signed import sign_list
 from inventory.store import outbox
 from inventory.store.database import in_one, reading
 from inventory.store.outbox import HELD, Message, MessageKind
@@ -200,7 +200,7 @@ def enter(
     """Insert them into the outbox, in the transaction that made them; the ids, for `publish_entered`."""
     messages = []
     for one in lists:
-        body = signed_list(one, signer, now)
+        body = sign_list(one, signer, now)
         note_signed(transaction, one, body, signer.public)
         topic = Topics.expected(prefix, one.site, str(one.place))
         its = (one.site, "", str(one.place), topic)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import UnreadableInput, plainly
-from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, strict
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
+from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import is_plain
 
 LARGEST = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
@@ -72,7 +72,9 @@ def _text(path: Path) -> str:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
         return plain_file.content(path, LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8") from None
+        raise UnreadableInput(
+            f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
+        ) from None
 
 
 def _csv_rows(path: Path, layout: Layout) -> list[Row]:
@@ -94,7 +96,7 @@ def _csv_rows(path: Path, layout: Layout) -> list[Row]:
 
 def _json_rows(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = strict(_text(path), Limits(depth=DEEPEST))
+        found = parse_strict(_text(path), Limits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

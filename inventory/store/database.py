@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dockvoice_protocol.config import create_directory, create_file
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from dockvoice_protocol.records import exact
+from dockvoice_protocol.records import to_decimal
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
@@ -117,7 +117,7 @@ class _ExactSum:
 
     def step(self, value: float | None) -> None:
         """Add one number."""
-        self._sum += 0 if value is None else exact(value)
+        self._sum += 0 if value is None else to_decimal(value)
 
     def finalize(self) -> int | str:
         """The exact sum as text; 0 as a number, so that it compares equal to 0."""

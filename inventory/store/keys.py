@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import create_directory, create_file
-from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import KEYID_DIGITS, PublicKey
 
 log = logging.getLogger("inventory")
@@ -181,7 +181,7 @@ class KeyDirectory:
         try:
             key = PublicKey.from_pem(plain_file.content(path))
         except (OSError, ValueError) as fault:
-            why = plainly(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
+            why = describe_os_error(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
             log.warning("%s lets nobody in: %s", path, why)
             return None
         if named is None or named["keyid"] != key.keyid:
@@ -199,7 +199,9 @@ class KeyDirectory:
             create_file(partial, enrolled.key.pem, 0o666)
             partial.replace(path)
         except OSError as fault:
-            raise StorageFailed(f"{path}: cannot be written ({plainly(fault)}); name another keys_directory") from None
+            raise StorageFailed(
+                f"{path}: cannot be written ({describe_os_error(fault)}); name another keys_directory"
+            ) from None
         self._changed = None
 
     def _rename(self, before: Enrolled, after: Enrolled) -> None:
@@ -207,7 +209,8 @@ class KeyDirectory:
             (self.path / before.file).replace(self.path / after.file)
         except OSError as fault:
             raise StorageFailed(
-                f"{self.path / before.file}: cannot be renamed ({plainly(fault)}); do it as the directory's owner"
+                f"{self.path / before.file}: cannot be renamed ({describe_os_error(fault)}); "
+                "do it as the directory's owner"
             ) from None
         self._changed = None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from dockvoice_protocol.events import Topics, read_status, read_time
+from dockvoice_protocol.events import Topics, parse_status, parse_time
 from dockvoice_protocol.hash_chain import parsed
 from inventory.store import many
 from inventory.store.database import reported
@@ -41,8 +41,8 @@ class StatusMessage:
     @classmethod
     def read(cls, payload: bytes, topics: Topics) -> StatusMessage:
         """Parse a payload. Raises MalformedMessage."""
-        said = read_status(payload, topics)
-        told_at = read_time(said["time"]) if "time" in said else None
+        said = parse_status(payload, topics)
+        told_at = parse_time(said["time"]) if "time" in said else None
         return cls(topics.site, topics.device, said["state"], told_at, payload.decode())
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from dockvoice_protocol.records import FieldValue, exact
+from dockvoice_protocol.records import FieldValue, to_decimal
 from dockvoice_protocol.trailer_count import REFUSED
 from inventory.records import Event
 from inventory.store.tables import stock_moves
@@ -50,7 +50,7 @@ def counted(fields: Mapping[str, FieldValue]) -> Move | None:
     number = fields.get(COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
         return None
-    return {"quantity": exact(number), **{column: _said(fields, names) for column, names in OF_WHAT.items()}}
+    return {"quantity": to_decimal(number), **{column: _said(fields, names) for column, names in OF_WHAT.items()}}
 
 
 def taken_back(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:

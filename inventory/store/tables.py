@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import to_utc
 
 FIRST = 15  # Version of 1.0. Unreleased programs created lower ones.
 
@@ -50,14 +50,14 @@ class Moment(TypeDecorator[datetime]):
         """To the database."""
         if value is None or dialect.name != "sqlite":
             return value
-        return in_utc(value).replace(tzinfo=None)
+        return to_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """From the database."""
         if value is None:
             return None
         found: datetime = value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else in_utc(found)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else to_utc(found)
 
 
 class Amount(TypeDecorator[Decimal]):

@@ -16,8 +16,8 @@ from typing import cast
 
 import numpy as np
 
-from dockvoice_protocol.config import load
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.config import load_settings
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import rivalry
 from edge.config import Settings
@@ -38,9 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.bench.calibration", description=__doc__)
     parser.add_argument("details", type=Path, nargs="+")
     details: list[Path] = parser.parse_args().details
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
-    reads = list(fields(lines.values(), forms_in(settings.forms_directory)))
+    reads = list(fields(lines.values(), load_forms(settings.forms_directory)))
     fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
         print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {wrong(half)}")

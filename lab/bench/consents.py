@@ -16,7 +16,7 @@ from random import Random
 
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import Act
 from edge.agent.parts import assemble
 from edge.config import Settings
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
     given = parser.parse_args()
-    settings = load(Settings, None, agree={"conversation": True})
+    settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble(settings, live=False)
     chosen = [*dict.fromkeys([*ALIKE, *common(given.words, given.seed)])]
     ear = Answerable(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)

@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.config import Mode, Settings
 from edge.records import Outcome
@@ -63,7 +63,9 @@ def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
         "interpreters": {"standin": {"kind": "chat-audio", "client": "standin", "model": "gpt-audio-mini"}},
     }
     understand["interpreters"]["standin"]["within_s"] = PATIENT_MS / 1000
-    return load(Settings, None, understand=understand | ({} if models is None else {"models_directory": models}))
+    return load_settings(
+        Settings, None, understand=understand | ({} if models is None else {"models_directory": models})
+    )
 
 
 def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Fabricated]:

@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 from vosk import KaldiRecognizer
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, hear_all
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--beside", action="store_true", help="Silero and one hearing beside it, and what is installed")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    settings = load(Settings, None, forms={"at_hand": asked.forms})
+    settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
     started = resident()
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())

@@ -28,9 +28,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
@@ -90,7 +90,7 @@ def _espeak(variant: str, text: str) -> Sound:
         voice = EspeakVoice(ESPEAK_PACE, variant)
         return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
 
-    return floats(asyncio.run(said())).astype(np.float64)
+    return to_floats(asyncio.run(said())).astype(np.float64)
 
 
 TRIED: Mapping[str, Callable[[str], Sound]] = {
@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     if asked.voices:
         print(markdown(by_voice(evaluate_clips(settings, auditions()))))
         return

@@ -24,8 +24,8 @@ from random import Random
 
 import numpy as np
 
-from dockvoice_protocol.config import load
-from edge.audio.pcm import floats
+from dockvoice_protocol.config import load_settings
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
@@ -118,7 +118,7 @@ async def _said(texts: Sequence[str]) -> list[Sound]:
     for number, text in enumerate(texts):
         voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
         pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
-        said.append(floats(b"".join(pieces)).astype(np.float64))
+        said.append(to_floats(b"".join(pieces)).astype(np.float64))
     return said
 
 
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of this run; another one makes other sound")
     parser.add_argument("--tally", type=Path, metavar="FILE", help="add this run to those that the file remembers")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     found = []
     for kind, some in sounds(asked.hours, asked.seed):
         came, results = measure_kind(settings, kind, some)

@@ -21,7 +21,7 @@ from edge.agent.ear import listen
 from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.local.incremental import PIECE
@@ -61,7 +61,7 @@ class FixedPause:
 
     async def turns(self, source: Source) -> list[TakenTurn]:
         """Those of one source."""
-        heard = listen(source, scorer(self._settings.vad), Endpointing(self._settings.endpoint))
+        heard = listen(source, make_speech_scorer(self._settings.vad), Endpointing(self._settings.endpoint))
         segments = [event.segment for event in heard if isinstance(event, Closed)]
         return [TakenTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 

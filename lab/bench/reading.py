@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 
 import soundfile
 
-from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.config import load_settings, shipped_directory
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
@@ -104,9 +104,9 @@ def main() -> None:
 
 
 def _works(scratch: Path, random: Random, clips: Sequence[Path], conditions: Sequence[str]) -> Sequence[Work]:
-    forms = shipped("schemas") / "forms"
+    forms = shipped_directory("schemas") / "forms"
     pallets, counts = (load_form(forms / f"{name}.schema.json") for name in ("pallet-move", "stock-count"))
-    catalogue = Catalogue.load(shipped("config") / "catalogue")
+    catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
     large = _large(scratch, forms)
     heard = _hearings_of_clips(clips, conditions, pallets, catalogue) if clips else []
     hard = [hearings for hearings in heard if _wordings(hearings) >= MANY]
@@ -169,7 +169,7 @@ def _hearings_of_clips(
 ) -> Sequence[Hearings]:
     """Vosk's hearings of each clip of the manifests, or of those in one of the conditions."""
     try:
-        weights = vosk_weights(load(Settings, None))
+        weights = vosk_weights(load_settings(Settings, None))
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []

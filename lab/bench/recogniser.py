@@ -22,9 +22,9 @@ import numpy as np
 import psutil
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import phrases
 from dockvoice_protocol.records import Reading
@@ -62,8 +62,8 @@ class Recognised:
 def main() -> None:
     """Read the manifest and print the figures."""
     options = _options()
-    settings = load(Settings, None, understand={"engine": options.engine})
-    form = forms_in(settings.forms_directory)["pallet-move"]
+    settings = load_settings(Settings, None, understand={"engine": options.engine})
+    form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     before = _memory()
     reader, seconds = _timed(lambda: _reader(settings, form, catalogue, options.phrases))

@@ -21,8 +21,8 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from dockvoice_protocol.config import load
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.config import load_settings
+from dockvoice_protocol.forms.loader import load_forms
 from edge.agent.parts import assemble, rules
 from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
@@ -176,9 +176,9 @@ def main() -> None:
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
     parser.add_argument("--kept", type=Path, default=KEPT, help="where hearings are kept; default .cache/rotation")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     every = [one for manifest in asked.manifests for one in hear_clips(settings, manifest, asked.kept)]
-    forms = forms_in(settings.forms_directory)
+    forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
     readings = [read for _, read in reads(every, forms)]

@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agent import dictation, ear
 from edge.agent.parts import assemble
@@ -269,7 +269,7 @@ def main() -> None:
     asked = parser.parse_args()
     own = not asked.manifests
     of_all = chosen(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     missing = [] if len(list(installed())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():
         before = os.getloadavg()[0]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import assemble
 from edge.config import Settings
@@ -124,7 +124,7 @@ def main() -> None:
         for manifest in asked.manifests
         for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
     ]
-    found, memory_mb = asyncio.run(entries(load(Settings, None), clips))
+    found, memory_mb = asyncio.run(entries(load_settings(Settings, None), clips))
     print(markdown(table(found)))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))

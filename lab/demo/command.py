@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, many
@@ -112,12 +112,12 @@ class _Demo:
         self._inventory = Inventory(scratch, self._broker)
         self._office = Office(scratch, self._inventory)
         self._state = scratch / "state"
-        self._settings = load(Settings, None, **self._given(engine))
+        self._settings = load_settings(Settings, None, **self._given(engine))
         self._stands_in = ears(self._settings) == pocketsphinx.NAME
         if self._stands_in:
             given = self._given(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": HALF_SURE}
-            self._settings = load(Settings, None, **given)
+            self._settings = load_settings(Settings, None, **given)
         self._console = SafeConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 

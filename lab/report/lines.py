@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
@@ -250,7 +250,9 @@ def read_lines(file: Path) -> tuple[Line, ...]:
     try:
         texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file that --details wrote") from None
+        raise UnreadableInput(
+            f"{file}: cannot be read ({describe_os_error(fault)}); name a file that --details wrote"
+        ) from None
     return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
 
 

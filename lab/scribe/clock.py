@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.records import SAMPLE_RATE
-from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, Phrases
+from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, ClauseCache
 from edge.speak.voices import EspeakVoice, words_per_minute_of
 
 RATE = 155
@@ -60,7 +60,7 @@ class Clock:
 
     def __init__(self, runner: asyncio.Runner, rate: float = RATE) -> None:
         self._runner = runner
-        self._phrases = Phrases(EspeakVoice, "en")
+        self._phrases = ClauseCache(EspeakVoice, "en")
         self._rate = rate
         self._known: dict[str, float] = {}
 
@@ -88,5 +88,5 @@ class Clock:
     def _long(self, text: str) -> float:
         """How long espeak-ng says it, at its usual pace."""
         if text not in self._known:
-            self._known[text] = len(self._runner.run(self._phrases.sound(text, 1.0))) / SAMPLE_RATE
+            self._known[text] = len(self._runner.run(self._phrases.synthesise(text, 1.0))) / SAMPLE_RATE
         return self._known[text]

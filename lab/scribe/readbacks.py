@@ -15,9 +15,9 @@ from statistics import median, quantiles
 
 import typer
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
@@ -25,7 +25,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Prompt, Say, Terms
-from edge.speak.synthesis import BREATHS_MS, Phrases
+from edge.speak.synthesis import BREATHS_MS, ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import loads
@@ -39,13 +39,15 @@ Entries = Sequence[Mapping[str, FieldValue]]
 
 async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
     """The duration of each readback, in any of its spoken units."""
-    phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
+    phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
     told = [
         phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
     ]
-    return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
+    return [
+        sum([len(await phrases.synthesise(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told
+    ]
 
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
@@ -68,8 +70,8 @@ async def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pace", type=float, default=1.0, help="times the usual one")
     options = parser.parse_args()
-    catalogue = Catalogue.load(shipped("config") / "catalogue")
-    forms, random = forms_in(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
+    catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
+    forms, random = load_forms(shipped_directory("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
     move, count = forms["pallet-move"], forms["stock-count"]
     pallets = [one.fields() for one in loads(options.entries, random)]
     shelves = _allowed(count, catalogue, options.entries, random)

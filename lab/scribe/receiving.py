@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form
 from dockvoice_protocol.forms.model import Form
@@ -68,7 +68,7 @@ def closing(settings: DialogueSettings) -> DialogueSettings:
 
 @cache
 def _closing_form() -> Form | None:
-    return closing_form(shipped("schemas") / "forms")
+    return closing_form(shipped_directory("schemas") / "forms")
 
 
 NOTHING = Pallet("", 0, "CS", "", "")

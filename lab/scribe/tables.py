@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.events import RECORDED, Topics
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from edge.agree.expectations import Expectations
@@ -30,7 +30,7 @@ ONE_LIFE = "1-0123456789abcdef"
 
 @cache
 def _forms() -> Forms:
-    return load_forms(shipped("schemas") / "forms")
+    return load_forms(shipped_directory("schemas") / "forms")
 
 
 class Tables:

@@ -18,7 +18,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dockvoice_protocol.errors import Misconfigured, StorageFailed, plainly
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, render
@@ -173,7 +173,9 @@ def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
             path = directory / f"{site}.{device}.{signer.public.keyid}.pem"
             path.write_bytes(signer.public.pem)
     except OSError as fault:
-        raise StorageFailed(f"--keys: {path}: cannot be written ({plainly(fault)}); name another directory") from None
+        raise StorageFailed(
+            f"--keys: {path}: cannot be written ({describe_os_error(fault)}); name another directory"
+        ) from None
 
 
 @contextmanager

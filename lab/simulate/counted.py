@@ -9,7 +9,7 @@ from sqlalchemy import JSON, create_engine, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 from lab.simulate.figures import TableCompared
 from lab.simulate.ledger import Expected
 
@@ -31,7 +31,7 @@ def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> Tab
         with engine.connect() as connection:
             found = connection.execute(ROWS, {"site": site, "devices": f"{run}-%"}).all()
     except SQLAlchemyError as fault:
-        told = in_one_line(str(getattr(fault, "orig", None) or type(fault).__name__))
+        told = escape_line(str(getattr(fault, "orig", None) or type(fault).__name__))
         raise Unavailable(f"--database: cannot be read ({told}); is it the inventory's own?") from None
     finally:
         engine.dispose()

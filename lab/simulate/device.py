@@ -18,7 +18,7 @@ from typing import Any
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dockvoice_protocol.events import EARLY, UNTRUSTED, Early, Topics, encode, status
+from dockvoice_protocol.events import EARLY, UNTRUSTED, Early, Topics, make_status, to_json_bytes
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, sealed
 from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
@@ -99,8 +99,8 @@ class SimulatedDevice:
         """Its status; offline it is its last will."""
         site, device, key = self.topics.site, self.name, self.signer.public
         if not online:
-            return encode(status("offline", site=site, device=device, key=key))
-        said = status(
+            return to_json_bytes(make_status("offline", site=site, device=device, key=key))
+        said = make_status(
             "online",
             site=site,
             device=device,
@@ -110,7 +110,7 @@ class SimulatedDevice:
             speaker={"heard": True},
             work={"form": FORM, "language": "en", "chosen": False},
         )
-        return encode(said)
+        return to_json_bytes(said)
 
     def say(
         self, chance: random.Random, habits: SpeakingHabits, now: float, *, owed_at_start: bool = False
@@ -244,7 +244,7 @@ class SimulatedDevice:
         event = entry_event(entry, minted, site=self.topics.site, device=self.name)
         whole = sealed(event, self._link, sound, READING_TEXT, self.signer)
         self._link = whole[CHAIN]
-        return OutboxRow(said.event_id, sequence, encode(whole).decode())
+        return OutboxRow(said.event_id, sequence, to_json_bytes(whole).decode())
 
 
 def _trouble_name(trouble: Reopen | DeadLetter | Alarm) -> str:

@@ -17,8 +17,16 @@ from typing import Any
 import psutil
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, read_presence
-from dockvoice_protocol.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
+from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, parse_presence
+from dockvoice_protocol.mqtt_client import (
+    ANSWER_S,
+    ReconnectBackoff,
+    Will,
+    check_host,
+    check_privacy,
+    explain_failure,
+    tls_context,
+)
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
 from lab.simulate.figures import LoadResult, Part, Spread
@@ -71,7 +79,7 @@ class Station:
         self.asked_at: float | None = None
         """The start of a connection attempt that is still open."""
         self.link = fleet.link(device, self)
-        self.waits = Waits(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
+        self.waits = ReconnectBackoff(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
         self._fleet = fleet
         self._met = False
 
@@ -106,7 +114,7 @@ class Station:
             self.publish(rows)
         elif not retained:
             try:
-                online = read_presence(payload)
+                online = parse_presence(payload)
             except MalformedMessage:
                 self.device.faults["unreadable presence"] += 1
                 return
@@ -253,7 +261,7 @@ class Fleet:
                     _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
             except OSError as fault:  # of which TimeoutError is one
                 if not left:
-                    told = f"broker {mqtt.host}:{mqtt.port}: {explained(fault)}"
+                    told = f"broker {mqtt.host}:{mqtt.port}: {explain_failure(fault)}"
                     raise Unavailable(f"{told}; start it, or name another one (--broker HOST:PORT)") from None
                 await asyncio.sleep(LOOK_S)
             else:
@@ -292,7 +300,7 @@ class Fleet:
             try:
                 await asyncio.to_thread(station.link.open)
             except OSError as fault:
-                station.down(explained(fault))
+                station.down(explain_failure(fault))
             else:
                 station.link.listen()
 

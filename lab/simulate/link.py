@@ -11,7 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from dockvoice_protocol.config import Mqtt, MqttVersion
-from dockvoice_protocol.mqtt_client import Will, cut, of_type, prepared
+from dockvoice_protocol.mqtt_client import Will, close_abruptly, content_type_properties, make_client
 
 RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
@@ -54,7 +54,7 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writing = self._inside = False
         self.is_up = False
-        self._client = client = prepared(settings, MqttVersion.V5, client_id=client_id, tls=tls, will=will)
+        self._client = client = make_client(settings, MqttVersion.V5, client_id=client_id, tls=tls, will=will)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
@@ -82,7 +82,7 @@ class Link:
         """Send now; False without a connection, or where the broker has as much as it takes."""
         if not self.is_up or len(self._tags) >= self._receive_maximum:
             return False
-        properties = None if content_type is None else of_type(content_type)
+        properties = None if content_type is None else content_type_properties(content_type)
         sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._tags[sent.mid] = tag
         self._flush()
@@ -96,7 +96,7 @@ class Link:
 
     def cut(self) -> None:
         """End the connection without a word, as a dead spot does."""
-        cut(self._client)
+        close_abruptly(self._client)
 
     def leave(self) -> None:
         """Say farewell; the broker is to keep nothing of the session."""

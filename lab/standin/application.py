@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
@@ -146,7 +146,7 @@ def serve_forever(settings: Settings, told: StandinArguments) -> None:
     accounts = Accounts(told.key)
     for name in told.serve:
         accounts.serve(name)
-    mind = Mind(forms_in(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+    mind = Mind(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
     house = House(mind, accounts, Orders(told.behaviours))
     # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.
     config = uvicorn.Config(application(house), http=Wire, ws="none", lifespan="off", log_config=None, access_log=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
 from lab.standin.behaviour import Behaviour, Lie
@@ -53,7 +53,7 @@ def standin(
     (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra:
     pip install 'dockvoice-lab[standin]'.
     """
-    settings, behaviours = load(Settings, config), _behaviours(latency, fabricate, seed)
+    settings, behaviours = load_settings(Settings, config), _behaviours(latency, fabricate, seed)
     try:
         from lab.standin.application import StandinArguments, serve_forever  # noqa: PLC0415 - `dockvoice --help` works without the extra
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed
+from dockvoice_protocol.events import MalformedMessage, Topics, parse_object, to_json_bytes, validate_message
 from dockvoice_protocol.instants import timestamp
 
 CHUNK = 6_144
@@ -25,7 +25,7 @@ _LARGEST_CLIP = 10_000_000
 
 
 class Unsent(StrEnum):
-    """Why a device sends no sound."""
+    """Why a device sends no recording for a request."""
 
     REMOVED = "removed"  # The device has removed the recording, and signed that it did.
     ERASED = "erased"  # A person erased it.
@@ -52,7 +52,7 @@ ENDING = frozenset({Answer.HERE, Answer.NOTED, Answer.UNWANTED, Answer.REJECTED}
 
 @dataclass(frozen=True, slots=True)
 class RequestNoted:
-    """The device has stored a request in its journal."""
+    """The device has stored a clip request in its journal."""
 
     utterance_id: str
     request: str
@@ -60,7 +60,7 @@ class RequestNoted:
 
 @dataclass(frozen=True, slots=True)
 class ClipOffered:
-    """The device has the recording, and asks how much of it was received."""
+    """The device offers a recording, and asks how much of it has arrived."""
 
     utterance_id: str
     audio_sha256: str
@@ -81,7 +81,7 @@ class ClipChunk:
 
 @dataclass(frozen=True, slots=True)
 class ClipGone:
-    """The recording is not sent."""
+    """The device cannot send the recording, and why."""
 
     utterance_id: str
     why: Unsent
@@ -92,39 +92,39 @@ ClipMessage = RequestNoted | ClipOffered | ClipChunk | ClipGone
 
 @dataclass(frozen=True, slots=True)
 class ClipReceipt:
-    """The inventory's answer."""
+    """The inventory's answer to a clip message; `have` is the number of chunks received."""
 
     utterance_id: str
     answer: Answer
     have: int = 0  # How many leading chunks are stored; for WANTED.
 
 
-def chunks_of(size: int) -> int:
-    """The number of chunks for a recording of `size` bytes."""
+def count_chunks(size: int) -> int:
+    """The number of chunks of a recording of `size` bytes."""
     return -(-size // CHUNK)
 
 
-def clip_message(said: ClipMessage, source: str) -> bytes:
+def format_clip_message(said: ClipMessage, source: str) -> bytes:
     """Encode the message that the device `source` publishes."""
     about: dict[str, Any] = {"source": source, "utterance_id": said.utterance_id}
     match said:
         case RequestNoted():
-            return encode({**about, "state": "noted", "request": said.request})
+            return to_json_bytes({**about, "state": "noted", "request": said.request})
         case ClipOffered():
             sized = {"audio_sha256": said.audio_sha256, "bytes": said.bytes, "chunks": said.chunks}
-            return encode({**about, "state": "offered", **sized})
+            return to_json_bytes({**about, "state": "offered", **sized})
         case ClipChunk():
             numbered = {"audio_sha256": said.audio_sha256, "chunks": said.chunks, "number": said.number}
             data = base64.b64encode(said.data).decode("ascii")
-            return encode({**about, "state": "sending", **numbered, "data": data})
+            return to_json_bytes({**about, "state": "sending", **numbered, "data": data})
         case ClipGone():
-            return encode({**about, "state": "gone", "reason": said.why.value})
+            return to_json_bytes({**about, "state": "gone", "reason": said.why.value})
 
 
-def read_clip(payload: bytes, sender: Topics) -> ClipMessage:
+def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
     """Parse a message of the device `sender`. Raises MalformedMessage."""
-    message = parsed(payload)
-    check(message, "clip.schema.json")
+    message = parse_object(payload)
+    validate_message(message, "clip.schema.json")
     if message["source"] != sender.source:
         raise MalformedMessage("/source: names another device than the topic")
     utterance_id = message["utterance_id"]
@@ -145,15 +145,15 @@ def read_clip(payload: bytes, sender: Topics) -> ClipMessage:
             return ClipGone(utterance_id, Unsent(message["reason"]))
 
 
-def clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:
+def format_clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:
     """Encode the inventory's answer."""
     have = {"have": receipt.have} if receipt.answer is Answer.WANTED else {}
     said = {"utterance_id": receipt.utterance_id, "answer": receipt.answer.value, **have}
-    return encode({**said, "time": timestamp(time)})
+    return to_json_bytes({**said, "time": timestamp(time)})
 
 
-def read_clip_receipt(payload: bytes) -> ClipReceipt:
+def parse_clip_receipt(payload: bytes) -> ClipReceipt:
     """Parse the inventory's answer to a clip message. Raises MalformedMessage."""
-    message = parsed(payload)
-    check(message, "clip-receipt.schema.json")
+    message = parse_object(payload)
+    validate_message(message, "clip-receipt.schema.json")
     return ClipReceipt(message["utterance_id"], Answer(message["answer"]), message.get("have", 0))

@@ -4,7 +4,7 @@ Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.e
 file, 69 external service unavailable, 74 disk error, 75 unfinished or already running (try again), 78 configuration
 fault; 130 interrupted from the keyboard.
 
-Each distribution registers its commands as entry points of the group `dockvoice.commands`. A command's module is
+Each distribution registers its commands as entry points of the group `dockvoice.load_commands`. A command's module is
 imported when the command is called: listing the commands, or the queue, loads neither recogniser nor MQTT.
 """
 
@@ -21,9 +21,15 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_name, get_group
 
-from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
+from dockvoice_protocol.errors import (
+    DockvoiceError,
+    Misconfigured,
+    StorageFailed,
+    describe_os_error,
+    not_permitted_error,
+)
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "dockvoice"),
@@ -80,27 +86,27 @@ def main() -> None:
     """Run the command line; a DockvoiceError becomes one line on stderr and an exit code."""
     try:
         try:
-            commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+            load_commands(sys.argv[1] if len(sys.argv) > 1 else "")()
         finally:
-            _print_the_rest()
+            _flush_stdout()
     except DockvoiceError as fault:
-        _end(fault)
+        _exit_with(fault)
     except BaseExceptionGroup as group:
         ours, others = group.split(DockvoiceError)
         if ours is None or others is not None:
             raise
-        _end(_first(ours))
+        _exit_with(_first_error(ours))
     except PermissionError as fault:
-        _end(closed_to_us(fault))
+        _exit_with(not_permitted_error(fault))
     except OSError as fault:
         if fault.errno not in _UNPRINTED or fault.filename is not None:
             raise
-        _end(_unprinted(fault))
+        _exit_with(_stdout_error(fault))
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
 
 
-def _print_the_rest() -> None:
+def _flush_stdout() -> None:
     """Flush standard output before exit, so that a full disk is reported."""
     if sys.stdout is None or sys.stdout.closed:  # it was started without a standard output
         return
@@ -109,14 +115,16 @@ def _print_the_rest() -> None:
     except OSError as fault:
         # Python would retry the write at exit, and print a traceback.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the process lives
-        raise _unprinted(fault) from None
+        raise _stdout_error(fault) from None
 
 
-def _unprinted(fault: OSError) -> StorageFailed:
-    return StorageFailed(f"standard output: cannot be written ({plainly(fault)}); give it a place that takes it")
+def _stdout_error(fault: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"standard output: cannot be written ({describe_os_error(fault)}); give it a place that takes it"
+    )
 
 
-def commands(asked: str = "") -> TyperGroup:
+def load_commands(asked: str = "") -> TyperGroup:
     """The commands of all installed distributions.
 
     Raises Misconfigured, naming what to install, where the distribution of the command `asked` is missing or has
@@ -131,13 +139,13 @@ def commands(asked: str = "") -> TyperGroup:
         rich_markup_mode=None,
         add_completion=False,
     )
-    app.callback()(_version)
+    app.callback()(_root_options)
     group = get_group(app)
     found = entry_points(group="dockvoice.commands")
-    _check_versions(found, _distribution(asked) if asked in COMMANDS else None)
+    _check_versions(found, _distribution_of(asked) if asked in COMMANDS else None)
     of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
     for name, (summary, requirement) in COMMANDS.items():
-        if load := of.get((name, _distribution(name))):
+        if load := of.get((name, _distribution_of(name))):
             group.add_command(DeferredCommand(name, summary, load))
         elif asked == name:
             raise Misconfigured(f"{name}: this command is not installed; pip install '{requirement}'")
@@ -149,13 +157,13 @@ def commands(asked: str = "") -> TyperGroup:
     return group
 
 
-def _distribution(command: str) -> str:
+def _distribution_of(command: str) -> str:
     return COMMANDS[command][1].partition("[")[0]
 
 
 def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
     """Raise Misconfigured where a distribution has another version than this one: its imports may be missing here."""
-    ours = {_distribution(name) for name in COMMANDS} if only is None else {only}
+    ours = {_distribution_of(name) for name in COMMANDS} if only is None else {only}
     for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
         if name in ours and other != (own := version(OWN)):
             raise Misconfigured(
@@ -172,28 +180,28 @@ def command_of(name: str, module: typer.Typer) -> Any:
     return get_group(parent).commands[name]
 
 
-def _tell_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         line(f"dockvoice {version(OWN)}")
         raise typer.Exit
 
 
-def _version(
+def _root_options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Options before any command."""
 
 
-def _end(fault: DockvoiceError) -> NoReturn:
+def _exit_with(fault: DockvoiceError) -> NoReturn:
     from dockvoice_protocol.terminal.tables import SafeConsole
 
-    told = in_one_line(f"dockvoice: {fault}")
+    told = escape_line(f"dockvoice: {fault}")
     SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 
 
-def _first(group: BaseExceptionGroup[DockvoiceError]) -> DockvoiceError:
+def _first_error(group: BaseExceptionGroup[DockvoiceError]) -> DockvoiceError:
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first_error(first) if isinstance(first, BaseExceptionGroup) else first

@@ -50,14 +50,16 @@ class StorageFailed(DockvoiceError):
     exit_code = 74
 
 
-def plainly(fault: OSError | UnicodeError) -> str:
+def describe_os_error(fault: OSError | UnicodeError) -> str:
     """The reason of a failed read or write, without errno, and without bytes that may belong to a secret."""
     return (fault.strerror or type(fault).__name__) if isinstance(fault, OSError) else "not UTF-8 text"
 
 
-def closed_to_us(fault: PermissionError) -> UnreadableInput:
+def not_permitted_error(fault: PermissionError) -> UnreadableInput:
     """The error for a file that this user may not access."""
-    return UnreadableInput(f"{fault.filename}: {plainly(fault)}; run this as the user whose file it is (runuser -u)")
+    return UnreadableInput(
+        f"{fault.filename}: {describe_os_error(fault)}; run this as the user whose file it is (runuser -u)"
+    )
 
 
 class AlreadyRunning(DockvoiceError):

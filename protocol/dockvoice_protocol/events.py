@@ -15,10 +15,10 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from dockvoice_protocol.config import LEVEL, shipped
+from dockvoice_protocol.config import LEVEL, shipped_directory
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import instant, timestamp
-from dockvoice_protocol.json_schema import SchemaValidator, Sure, surely
+from dockvoice_protocol.json_schema import FastCheck, SchemaValidator, compile_fast_check
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
     DEEPEST,
@@ -30,9 +30,9 @@ from dockvoice_protocol.strict_json import (
     NotText,
     Overflow,
     depth,
-    strict,
+    parse_strict,
 )
-from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line
 
 _NUMBERS = Limits(size=2**53 - 1)
 """The largest integer that every reader of JSON keeps, and that RFC 8785 writes."""
@@ -198,7 +198,7 @@ class Distrusted:
     reason: str  # As inventory/ingest/admission.py has them: `unknown_key:9f86d081884c7d65`.
 
 
-def receipt(
+def make_receipt(
     event_id: str,
     outcome: ReceiptOutcome,
     reasons: Iterable[str],
@@ -223,7 +223,7 @@ def receipt(
     }
 
 
-def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
+def make_early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that arrived early: `expected` is the missing number."""
     return {
         "event_id": event_id,
@@ -235,7 +235,7 @@ def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[s
     }
 
 
-def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+def make_untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that is not signed with an enrolled key."""
     return {
         "event_id": event_id,
@@ -246,7 +246,7 @@ def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict
     }
 
 
-def status(
+def make_status(
     state: Literal["online", "offline"],
     *,
     site: str,
@@ -285,41 +285,41 @@ def status(
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 
-def presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
+def make_presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
     """The retained message on whether an inventory accepts events. A last will has no `time`."""
     said = {"state": state, "client_id": client_id}
     return said if time is None else {**said, "time": timestamp(time)}
 
 
-def encode(message: dict[str, Any]) -> bytes:
+def to_json_bytes(message: dict[str, Any]) -> bytes:
     """Compact UTF-8 JSON."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def check_event(payload: bytes) -> dict[str, Any]:
+def parse_event(payload: bytes) -> dict[str, Any]:
     """Parse an event and validate it against the schema of its type. Raises MalformedMessage.
 
     `data.fields` is only checked for types: the form's own schema checks the rest.
     """
-    event = parsed(payload)
+    event = parse_object(payload)
     kind = event.get("type")
     if not isinstance(kind, str) or kind not in SCHEMAS:
         raise MalformedMessage(f"/type: no known type of event; known are {', '.join(SCHEMAS)}")
-    check(event, SCHEMAS[kind])
+    validate_message(event, SCHEMAS[kind])
     return event
 
 
-def check_review(payload: bytes) -> dict[str, Any]:
+def parse_review(payload: bytes) -> dict[str, Any]:
     """Parse and validate a review event. Raises MalformedMessage."""
-    event = parsed(payload)
-    check(event, "review.schema.json")
+    event = parse_object(payload)
+    validate_message(event, "review.schema.json")
     return event
 
 
-def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
+def parse_answer(payload: bytes) -> Receipt | Early | Distrusted:
     """Parse the inventory's answer to one event. Raises MalformedMessage."""
-    message = parsed(payload)
-    check(message, "receipt.schema.json")
+    message = parse_object(payload)
+    validate_message(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
     if message["outcome"] == UNTRUSTED:
@@ -328,25 +328,25 @@ def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
     return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0), message.get("latest"))
 
 
-def read_presence(payload: bytes) -> bool:
+def parse_presence(payload: bytes) -> bool:
     """Whether an inventory is online. Raises MalformedMessage."""
-    message = parsed(payload)
-    check(message, "inventory.schema.json")
+    message = parse_object(payload)
+    validate_message(message, "inventory.schema.json")
     return bool(message["state"] == "online")
 
 
-def read_status(payload: bytes, topics: Topics) -> dict[str, Any]:
+def parse_status(payload: bytes, topics: Topics) -> dict[str, Any]:
     """Parse a device's status. Raises MalformedMessage, also for that of another device."""
-    message: dict[str, Any] = parsed(payload)
-    check(message, "status.schema.json")
+    message: dict[str, Any] = parse_object(payload)
+    validate_message(message, "status.schema.json")
     if (message["site"], message["device"]) != (topics.site, topics.device):
         raise MalformedMessage("message: names another device than its topic")
     return message
 
 
-def read_key(payload: bytes, topics: Topics) -> PublicKey:
+def parse_device_key(payload: bytes, topics: Topics) -> PublicKey:
     """The public key in a device's status. Raises MalformedMessage, also for that of another device."""
-    message = read_status(payload, topics)
+    message = parse_status(payload, topics)
     try:
         key = PublicKey.from_pem(message["public_key"].encode())
     except ValueError as fault:
@@ -356,14 +356,14 @@ def read_key(payload: bytes, topics: Topics) -> PublicKey:
     return key
 
 
-def read_order(payload: bytes) -> str:
+def parse_order(payload: bytes) -> str:
     """Parse an order for the headset: mute, unmute, talk or done. Raises MalformedMessage."""
-    message = parsed(payload)
-    check(message, "control.schema.json")
+    message = parse_object(payload)
+    validate_message(message, "control.schema.json")
     return str(message["order"])
 
 
-def read_time(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse the `time` of a message. Raises MalformedMessage for 30 February, which the schema accepts."""
     if (found := instant(text)) is None:
         raise MalformedMessage("/time: is no moment of the calendar")
@@ -371,25 +371,25 @@ def read_time(text: str) -> datetime:
 
 
 @cache
-def validator(name: str) -> Draft202012Validator:
+def schema_validator(name: str) -> Draft202012Validator:
     """The JSON Schema validator for the file of this name below `schemas/`."""
-    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
+    schema = json.loads((shipped_directory("schemas") / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return SchemaValidator(schema)
 
 
-def parsed(payload: bytes) -> dict[str, Any]:
+def parse_object(payload: bytes) -> dict[str, Any]:
     """Parse a JSON object strictly. Raises MalformedMessage."""
     try:
-        message = strict(payload.decode(), _NUMBERS)
+        message = parse_strict(payload.decode(), _NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
-        raise MalformedMessage(f"message: {_refused(fault)}") from None
+        raise MalformedMessage(f"message: {_refusal_text(fault)}") from None
     if not isinstance(message, dict):
         raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
     return message
 
 
-def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
+def _refusal_text(fault: NotStrict | UnicodeDecodeError) -> str:
     match fault:
         case NotJson():
             return f"is not JSON: {fault.details}"
@@ -404,25 +404,25 @@ def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
 
 
 @cache
-def _surely(name: str) -> Sure:
-    return surely(validator(name).schema)
+def _fast_validator(name: str) -> FastCheck:
+    return compile_fast_check(schema_validator(name).schema)
 
 
-def check(message: dict[str, Any], name: str) -> None:
+def validate_message(message: dict[str, Any], name: str) -> None:
     """Validate against the schema in the file of this name, and the nesting limit. Raises MalformedMessage."""
     if depth(message) > DEEPEST:  # a schema allows further members of any depth
         raise MalformedMessage(f"message: is nested too deeply; {DEEPEST} levels are the most")
-    if _surely(name)(message):
+    if _fast_validator(name)(message):
         return
-    fault = best_match(validator(name).iter_errors(message))
+    fault = best_match(schema_validator(name).iter_errors(message))
     if fault is not None:
-        raise MalformedMessage(_fault_line(fault))
+        raise MalformedMessage(_violation_text(fault))
 
 
-def _fault_line(fault: ValidationError) -> str:
+def _violation_text(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     # Names of members come from the sender: escaped, so that the line stays one line.
-    pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"
+    pointer = escape_line("".join(f"/{step}" for step in steps)) or "message"
     if fault.validator == "required":
         return f"{pointer}: {fault.message}"
     rule = json.dumps(fault.validator_value, ensure_ascii=False)

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 
 GENESIS = "0" * 64  # The previous link of the first event.
 
@@ -219,8 +219,8 @@ class Chain:
 
     def wrong_with(self, chained: Chained) -> Wrong | None:
         """The fault of the next event; None where it is valid."""
-        altered = None if chained.withheld else _altered(chained)
-        return self._misplaced(chained) or altered or self._unsigned(chained)
+        altered = None if chained.withheld else _content_fault(chained)
+        return self._position_fault(chained) or altered or self._signature_fault(chained)
 
     def grow(self, chained: Chained) -> None:
         """Advance past a valid event."""
@@ -239,19 +239,19 @@ class Chain:
         """
         if wrong in {Wrong.MISSING, Wrong.MISPLACED}:
             self.last, self.link = chained.sequence - 1, chained.previous
-            if self._misplaced(chained) is None:
+            if self._position_fault(chained) is None:
                 return True
         self.last, self.link = chained.sequence, chained.link
         return False
 
-    def _misplaced(self, chained: Chained) -> Wrong | None:
+    def _position_fault(self, chained: Chained) -> Wrong | None:
         if chained.sequence > self.last + 1:
             return Wrong.MISSING
         # Without the member, the event is reported as altered.
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
         return None if continues and chained.sequence == self.last + 1 else Wrong.MISPLACED
 
-    def _unsigned(self, chained: Chained) -> Wrong | None:
+    def _signature_fault(self, chained: Chained) -> Wrong | None:
         event = chained.event
         if SIGNATURE not in event:
             return Wrong.UNSIGNED
@@ -282,12 +282,12 @@ class Acknowledgement:
     def signed(self, signer: Signer) -> Self:
         """Sign it."""
         mine = replace(self, keyid=signer.public.keyid, signature="")
-        return replace(mine, signature=signer.sign(_statement(mine)))
+        return replace(mine, signature=signer.sign(_acknowledgement_statement(mine)))
 
     def holds(self, keys: Mapping[str, PublicKey]) -> bool:
         """Whether one of these keys signed it."""
         key = keys.get(self.keyid)
-        return key is not None and key.signed(_statement(self), self.signature)
+        return key is not None and key.signed(_acknowledgement_statement(self), self.signature)
 
 
 class KnownFaults:
@@ -299,7 +299,7 @@ class KnownFaults:
         self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
     def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
-        """Whether this fault was acknowledged; `found` is called only where an acknowledgement names the event."""
+        """Whether this fault was acknowledged; `found` gives the content's hash, only where the event is named."""
         about = [one for one in self._known if (one.sequence, one.wrong) == (broken.sequence, broken.wrong)]
         excusing = [one for one in about if one.found == found()]
         self.met.extend(excusing[:1])
@@ -319,7 +319,7 @@ def read_acknowledgements(text: str) -> list[Acknowledgement]:
     return read
 
 
-def _statement(one: Acknowledgement) -> str:
+def _acknowledgement_statement(one: Acknowledgement) -> str:
     return event_sha256({"acknowledged": {**asdict(one), "signature": ""}})
 
 
@@ -328,7 +328,7 @@ def acknowledgement_line(one: Acknowledgement) -> str:
     return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 
 
-_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _WRITTEN_OTHERWISE = re.compile(r"[:,\[]-?(?:[NI]|[0-9]+(?:\.0(?![0-9])|(?:\.[0-9]+)?e|[0-9]{15}))")
 """A number that Python writes otherwise than RFC 8785 (`1.0`, `1e-07`), or that it refuses (NaN, 2^53).
 
@@ -336,15 +336,15 @@ A match inside a string costs time and no more.
 """
 
 
-def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event's canonical bytes, which are hashed.
+def canonical_bytes(event: Mapping[str, Any]) -> bytes:
+    """The event in RFC 8785 form, which is hashed.
 
     Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and too deep nesting.
     """
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
     try:
         with suppress(TypeError):  # what is no JSON is refused by the package
-            text = _encoded(hashed)
+            text = _encode_json(hashed)
             # Four times as fast; it writes the same but for such numbers and the order of keys beyond ASCII.
             if text.isascii() and not _WRITTEN_OTHERWISE.search(text):
                 return text.encode()
@@ -355,7 +355,7 @@ def canonical(event: Mapping[str, Any]) -> bytes:
 
 def event_sha256(event: Mapping[str, Any]) -> str:
     """The hash of an event, which is part of its link."""
-    return hashlib.sha256(canonical(event)).hexdigest()
+    return hashlib.sha256(canonical_bytes(event)).hexdigest()
 
 
 def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
@@ -371,7 +371,7 @@ def _link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
 def parsed(body: str | bytes) -> dict[str, Any]:
     """Parse the event strictly; invalid JSON gives an empty event, which matches no link."""
     try:
-        event = strict(body)
+        event = parse_strict(body)
     except NotStrict:
         return {}
     return event if isinstance(event, dict) else {}
@@ -384,15 +384,15 @@ def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: 
     return {**tied, CHAIN: own, SIGNATURE: signer.sign(own)}
 
 
-def withheld_text(event: Mapping[str, Any]) -> str:
-    """The text that a device signs for a withheld event's replacement: all of it, with the seal it carries."""
+def withheld_statement(event: Mapping[str, Any]) -> str:
+    """The text that a device signs for a withheld event's replacement: all of it, with its seal."""
     said = {name: value for name, value in event.items() if name != WITHHELD_SIGNATURE}
-    return f"{event.get(CHAIN)} {hashlib.sha256(canonical(said)).hexdigest()}"
+    return f"{event.get(CHAIN)} {hashlib.sha256(canonical_bytes(said)).hexdigest()}"
 
 
-def vouched(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+def sign_withheld(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     """Add the device's signature to a withheld event's replacement."""
-    return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_text(event))}
+    return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_statement(event))}
 
 
 def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
@@ -406,7 +406,7 @@ def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[Publ
         return False
     if withheld:
         try:
-            own, text = event.get(WITHHELD_SIGNATURE), withheld_text(event)
+            own, text = event.get(WITHHELD_SIGNATURE), withheld_statement(event)
         except ValueError:
             return False
         vouches = isinstance(own, str) and any(one.signed(text, own) for one in vouching)
@@ -426,7 +426,7 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _altered(chained: Chained) -> Wrong | None:
+def _content_fault(chained: Chained) -> Wrong | None:
     try:
         hashed = event_sha256(chained.event) if chained.event_sha256 is None else chained.event_sha256
         own = _link_of(chained.previous, hashed, chained.audio_sha256)

@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
-def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
+def to_zone(instant: datetime, zone: tzinfo | None) -> datetime:
     """The instant by the clock of the zone (None: of this machine); in UTC where that clock has no such day."""
     try:
         return instant.astimezone(zone)
     except (OverflowError, ValueError):
-        return in_utc(instant)
+        return to_utc(instant)
 
 
-def in_utc(instant: datetime) -> datetime:
+def to_utc(instant: datetime) -> datetime:
     """The instant in UTC, limited to the first and the last that datetime can hold."""
     try:
         return instant.astimezone(UTC)
@@ -30,12 +30,12 @@ def in_utc(instant: datetime) -> datetime:
 
 def shown(instant: datetime, zone: tzinfo) -> str:
     """The local time for people, `2026-11-22 08:00:00`, with ` UTC` behind it where the zone has no such day."""
-    there = in_zone(instant, zone)
+    there = to_zone(instant, zone)
     beside = "" if there.tzinfo is zone else " UTC"
     return f"{there.replace(tzinfo=None).isoformat(' ', 'seconds')}{beside}"  # %Y would write the year 1 as 1
 
 
-def zone_named(name: str) -> ZoneInfo:
+def find_zone(name: str) -> ZoneInfo:
     """The zone with this name of the time zone database. Raises ValueError, which says what is allowed."""
     try:
         return ZoneInfo(name)
@@ -47,7 +47,7 @@ def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone: events carry UTC")
-    return in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def instant(text: str, zone: tzinfo = UTC) -> datetime | None:

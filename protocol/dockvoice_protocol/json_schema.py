@@ -3,7 +3,7 @@
 In ECMA 262, `$` matches only the end of the text; Python's also matches before a final line break, and would accept one
 pallet in two spellings.
 
-The fast path: `surely` compiles a schema to a function. True means valid; False means that jsonschema must be asked,
+The fast path compiles a schema to a function. True means valid; False means that jsonschema must be asked,
 which takes a millisecond for an event and names the fault. A keyword that the fast path lacks makes it return False.
 """
 
@@ -42,14 +42,14 @@ SchemaValidator = cast(
 """Validates every schema of the project."""
 
 
-Sure = Callable[[Any], bool]
+FastCheck = Callable[[Any], bool]
 
 _REMARKS = frozenset(
     {"$schema", "$id", "$defs", "$anchor", "$dynamicAnchor", "$comment", "title", "description", "examples"}
 )
 """Keywords that demand nothing; those that begin with `x-` do not either."""
 
-_TYPES: Mapping[str, Sure] = {
+_TYPES: Mapping[str, FastCheck] = {
     "object": lambda value: type(value) is dict,
     "array": lambda value: type(value) is list,
     "string": lambda value: type(value) is str,
@@ -63,59 +63,59 @@ _TYPES: Mapping[str, Sure] = {
 _LOCAL = "#/$defs/"  # Prefix of supported references.
 
 
-def surely(schema: Mapping[str, Any] | bool) -> Sure:
+def compile_fast_check(schema: Mapping[str, Any] | bool) -> FastCheck:
     """Compile the fast path for parsed JSON: True means valid, False means ask jsonschema."""
-    return _node(schema, schema if isinstance(schema, Mapping) else {})
+    return _compile_node(schema, schema if isinstance(schema, Mapping) else {})
 
 
-def _never(_value: object) -> bool:
+def _always_false(_value: object) -> bool:
     return False
 
 
-def _node(schema: Any, root: Mapping[str, Any]) -> Sure:
+def _compile_node(schema: Any, root: Mapping[str, Any]) -> FastCheck:
     if not isinstance(schema, Mapping):
-        return (lambda _value: True) if schema is True else _never
-    demands: list[Sure] = []
+        return (lambda _value: True) if schema is True else _always_false
+    demands: list[FastCheck] = []
     for name, demanded in schema.items():
         if name in _REMARKS or name.startswith("x-"):
             continue
         if name == "additionalProperties":
-            demands.append(_others(demanded, schema, root))
+            demands.append(_check_additional(demanded, schema, root))
         elif name in _MAKERS:
             demands.append(_MAKERS[name](demanded, root))
         else:
-            return _never
+            return _always_false
     if len(demands) == 1:
         return demands[0]
     return lambda value: all(demand(value) for demand in demands)
 
 
-def _type(wanted: Any, _root: object) -> Sure:
+def _check_type(wanted: Any, _root: object) -> FastCheck:
     kinds = [_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted)]
     return kinds[0] if len(kinds) == 1 else lambda value: any(kind(value) for kind in kinds)
 
 
-def _enum(allowed: Any, _root: object) -> Sure:
+def _check_enum(allowed: Any, _root: object) -> FastCheck:
     texts = frozenset(one for one in allowed if isinstance(one, str))
     return lambda value: type(value) is str and value in texts
 
 
-def _pattern(wanted: str, _root: object) -> Sure:
+def _check_pattern(wanted: str, _root: object) -> FastCheck:
     search = compiled(wanted).search
     return lambda value: type(value) is not str or search(value) is not None
 
 
-def _number(keeps: Callable[[Any], bool]) -> Sure:
+def _check_number(keeps: Callable[[Any], bool]) -> FastCheck:
     return lambda value: type(value) not in {int, float} or keeps(value)
 
 
-def _required(names: list[str], _root: object) -> Sure:
+def _check_required(names: list[str], _root: object) -> FastCheck:
     needed = frozenset(names)
     return lambda value: type(value) is not dict or needed <= value.keys()
 
 
-def _properties(schemas: Mapping[str, Any], root: Mapping[str, Any]) -> Sure:
-    known = {name: _node(schema, root) for name, schema in schemas.items()}
+def _check_properties(schemas: Mapping[str, Any], root: Mapping[str, Any]) -> FastCheck:
+    known = {name: _compile_node(schema, root) for name, schema in schemas.items()}
 
     def keeps(value: Any) -> bool:
         if type(value) is not dict:
@@ -125,48 +125,48 @@ def _properties(schemas: Mapping[str, Any], root: Mapping[str, Any]) -> Sure:
     return keeps
 
 
-def _others(schema: Any, beside: Mapping[str, Any], root: Mapping[str, Any]) -> Sure:
+def _check_additional(schema: Any, beside: Mapping[str, Any], root: Mapping[str, Any]) -> FastCheck:
     if "patternProperties" in beside:
-        return _never
-    known, other = frozenset(beside.get("properties", ())), _node(schema, root)
+        return _always_false
+    known, other = frozenset(beside.get("properties", ())), _compile_node(schema, root)
     return lambda value: type(value) is not dict or all(name in known or other(one) for name, one in value.items())
 
 
-def _names(schema: Any, root: Mapping[str, Any]) -> Sure:
-    one = _node(schema, root)
+def _check_names(schema: Any, root: Mapping[str, Any]) -> FastCheck:
+    one = _compile_node(schema, root)
     return lambda value: type(value) is not dict or all(one(name) for name in value)
 
 
-def _items(schema: Any, root: Mapping[str, Any]) -> Sure:
-    one = _node(schema, root)
+def _check_items(schema: Any, root: Mapping[str, Any]) -> FastCheck:
+    one = _compile_node(schema, root)
     return lambda value: type(value) is not list or all(one(item) for item in value)
 
 
-def _ref(target: str, root: Mapping[str, Any]) -> Sure:
+def _check_ref(target: str, root: Mapping[str, Any]) -> FastCheck:
     name = target.removeprefix(_LOCAL)
     known = root.get("$defs", {})
-    return _node(known[name], root) if target.startswith(_LOCAL) and name in known else _never
+    return _compile_node(known[name], root) if target.startswith(_LOCAL) and name in known else _always_false
 
 
-def _all(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
-    demands = [_node(schema, root) for schema in schemas]
+def _check_all_of(schemas: list[Any], root: Mapping[str, Any]) -> FastCheck:
+    demands = [_compile_node(schema, root) for schema in schemas]
     return lambda value: all(demand(value) for demand in demands)
 
 
-def _any(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
-    choices = [_node(schema, root) for schema in schemas]
+def _check_any_of(schemas: list[Any], root: Mapping[str, Any]) -> FastCheck:
+    choices = [_compile_node(schema, root) for schema in schemas]
     return lambda value: any(choice(value) for choice in choices)
 
 
-def _one(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
+def _check_one_of(schemas: list[Any], root: Mapping[str, Any]) -> FastCheck:
     """Exactly one: supported where the types of the choices are disjoint."""
-    kinds = [_kinds(schema, root) for schema in schemas]
+    kinds = [_types_of(schema, root) for schema in schemas]
     if any(not kind for kind in kinds) or any(one & other for one, other in combinations(kinds, 2)):
-        return _never
-    return _any(schemas, root)
+        return _always_false
+    return _check_any_of(schemas, root)
 
 
-def _kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
+def _types_of(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
     """The types that a schema accepts; none where it does not name them."""
     while isinstance(schema, Mapping) and "type" not in schema and str(schema.get("$ref", "")).startswith(_LOCAL):
         schema = root.get("$defs", {}).get(schema["$ref"].removeprefix(_LOCAL))
@@ -175,7 +175,7 @@ def _kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
     return kinds | {"integer"} if "number" in kinds else kinds
 
 
-def _length(kind: type, keeps: Callable[[int], bool]) -> Sure:
+def _check_length(kind: type, keeps: Callable[[int], bool]) -> FastCheck:
     def sized(value: Any) -> bool:
         held: Any = value
         return type(value) is not kind or keeps(len(held))
@@ -183,27 +183,27 @@ def _length(kind: type, keeps: Callable[[int], bool]) -> Sure:
     return sized
 
 
-_MAKERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Sure]] = {
-    "type": _type,
-    "enum": _enum,
-    "const": lambda wanted, root: _enum([wanted], root),
-    "pattern": _pattern,
-    "minimum": lambda least, _: _number(lambda value: value >= least),
-    "maximum": lambda most, _: _number(lambda value: value <= most),
-    "exclusiveMinimum": lambda least, _: _number(lambda value: value > least),
-    "exclusiveMaximum": lambda most, _: _number(lambda value: value < most),
-    "minLength": lambda least, _: _length(str, lambda size: size >= least),
-    "maxLength": lambda most, _: _length(str, lambda size: size <= most),
-    "minItems": lambda least, _: _length(list, lambda size: size >= least),
-    "maxItems": lambda most, _: _length(list, lambda size: size <= most),
-    "minProperties": lambda least, _: _length(dict, lambda size: size >= least),
-    "maxProperties": lambda most, _: _length(dict, lambda size: size <= most),
-    "required": _required,
-    "properties": _properties,
-    "propertyNames": _names,
-    "items": _items,
-    "allOf": _all,
-    "anyOf": _any,
-    "oneOf": _one,
-    "$ref": _ref,
+_MAKERS: Mapping[str, Callable[[Any, Mapping[str, Any]], FastCheck]] = {
+    "type": _check_type,
+    "enum": _check_enum,
+    "const": lambda wanted, root: _check_enum([wanted], root),
+    "pattern": _check_pattern,
+    "minimum": lambda least, _: _check_number(lambda value: value >= least),
+    "maximum": lambda most, _: _check_number(lambda value: value <= most),
+    "exclusiveMinimum": lambda least, _: _check_number(lambda value: value > least),
+    "exclusiveMaximum": lambda most, _: _check_number(lambda value: value < most),
+    "minLength": lambda least, _: _check_length(str, lambda size: size >= least),
+    "maxLength": lambda most, _: _check_length(str, lambda size: size <= most),
+    "minItems": lambda least, _: _check_length(list, lambda size: size >= least),
+    "maxItems": lambda most, _: _check_length(list, lambda size: size <= most),
+    "minProperties": lambda least, _: _check_length(dict, lambda size: size >= least),
+    "maxProperties": lambda most, _: _check_length(dict, lambda size: size <= most),
+    "required": _check_required,
+    "properties": _check_properties,
+    "propertyNames": _check_names,
+    "items": _check_items,
+    "allOf": _check_all_of,
+    "anyOf": _check_any_of,
+    "oneOf": _check_one_of,
+    "$ref": _check_ref,
 }

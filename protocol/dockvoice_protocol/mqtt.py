@@ -23,18 +23,18 @@ from dockvoice_protocol.mqtt_client import (
     PACKET_TOO_LARGE,
     PROTOCOLS,
     REMEDIES,
-    OnTheWay,
-    Version,
-    Waits,
+    InFlight,
+    ReconnectBackoff,
+    VersionChoice,
     Will,
     check_host,
     check_privacy,
-    cut,
-    explained,
-    namesake,
-    of_type,
+    close_abruptly,
+    content_type_properties,
+    explain_failure,
+    make_client,
+    namesake_hint,
     packet_size,
-    prepared,
     tls_context,
 )
 
@@ -90,7 +90,7 @@ SessionEvent = Connected | Disconnected | Acknowledged | Delivered
 
 
 @dataclass
-class _Try:
+class _Attempt:
     """One attempt to connect, and the resulting connection."""
 
     number: int
@@ -141,10 +141,10 @@ class Session:
         self._will = will
         self._manual_ack = manual_ack
         self._at_once = at_once
-        self._version = Version(settings.version)
-        self._waits = Waits(settings.reconnect_maximum_s)
-        self._try = _Try(0, None)
-        self._on_the_way = OnTheWay()
+        self._version = VersionChoice(settings.version)
+        self._waits = ReconnectBackoff(settings.reconnect_maximum_s)
+        self._try = _Attempt(0, None)
+        self._on_the_way = InFlight()
         self._swap = threading.Lock()
         self._client: Client | None = None
         self._join: Callable[[float], None] | None = None
@@ -175,7 +175,7 @@ class Session:
     def start(self) -> None:
         """Connect in paho's thread and stay connected; an unreachable broker is retried, and is no error."""
         with self._swap:
-            self._open()
+            self._open_client()
 
     def publish(
         self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
@@ -192,7 +192,7 @@ class Session:
             return False
         properties = None
         if content_type is not None and connected.protocol == MqttVersion.V5:
-            properties = of_type(content_type)
+            properties = content_type_properties(content_type)
         if packet_size(topic, payload, properties) > self._try.largest:
             return self._deliver(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
@@ -222,14 +222,14 @@ class Session:
         client.disconnect()
         if self._join is not None:
             self._join(timeout_s)
-        cut(client)
+        close_abruptly(client)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _open(self) -> None:
-        self._client = client = prepared(
+    def _open_client(self) -> None:
+        self._client = client = make_client(
             self._settings,
             self._version.now,
             client_id=self._client_id,
@@ -256,13 +256,13 @@ class Session:
         self._join = threading.current_thread().join
         # paho itself gives up after a keepalive, and would not say that it did.
         patience_s = min(self._version.patience_s, self._settings.keepalive_s)
-        self._try = _Try(self._try.number + 1, time.monotonic() + patience_s)
+        self._try = _Attempt(self._try.number + 1, time.monotonic() + patience_s)
 
     def _on_connect_fail(self, client: Client, _userdata: object) -> None:
         if client is self._client:
             # paho calls this from its `except OSError`, and gives no other way to learn what happened.
-            self._trouble = f"{self._broker}: {explained(sys.exception())}"
-            self._wait(client)
+            self._trouble = f"{self._broker_name}: {explain_failure(sys.exception())}"
+            self._wait_before_retry(client)
 
     def _on_turn(self, client: Client) -> None:
         if client is not self._client:
@@ -270,14 +270,16 @@ class Session:
         due, now = self._try.answer_due, time.monotonic()
         if due is not None and now >= due:
             self._try.silent = True
-            cut(client)
+            close_abruptly(client)
         elif self._connected is None and self.welcomed and now - self._try.heard_at >= ANSWER_S:
-            self._try.refusal = f"{self._broker}: lives, but answers no subscription; restart it if that comes again"
-            cut(client)
+            self._try.refusal = (
+                f"{self._broker_name}: lives, but answers no subscription; restart it if that comes again"
+            )
+            close_abruptly(client)
         elif self._connected is not None and now - self._on_the_way.since(now) >= ANSWER_S:
             # A publication without PUBACK occupies the window, and may be sent again on another connection only.
-            self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
-            cut(client)
+            self._try.refusal = f"{self._broker_name}: lives, but acknowledges nothing; restart it if that comes again"
+            close_abruptly(client)
 
     def _on_connect(
         self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -288,7 +290,7 @@ class Session:
         self._try.answer_due = None
         if reason.is_failure:
             remedy = REMEDIES.get(reason.value, "")
-            self._try.refusal = f"{self._broker}: refuses the connection: {str(reason).lower()}{remedy}"
+            self._try.refusal = f"{self._broker_name}: refuses the connection: {str(reason).lower()}{remedy}"
             if reason.value == _UNSUPPORTED_VERSION:
                 self._version.unsupported()
             return
@@ -302,7 +304,7 @@ class Session:
         if wanted := self._subscriptions + self._wishes:
             client.subscribe([(topic, 1) for topic in wanted])
         else:
-            self._ready(client)
+            self._report_connected(client)
 
     def _on_subscribe(
         self, client: Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
@@ -310,10 +312,10 @@ class Session:
         denied = [topic for topic, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
         if denied:
             allow = "let the broker's access rules allow it"
-            self._try.refusal = f"{self._broker}: may not subscribe to {', '.join(denied)}; {allow}"
-            cut(client)
+            self._try.refusal = f"{self._broker_name}: may not subscribe to {', '.join(denied)}; {allow}"
+            close_abruptly(client)
         elif client is self._client:
-            self._ready(client)
+            self._report_connected(client)
 
     def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         tag = self._on_the_way.acknowledge(mid)
@@ -339,8 +341,8 @@ class Session:
             return
         self._try.over = True
         lost, self._connected = self._connected, None
-        self._trouble = self._why(reason)
-        self._wait(client)
+        self._trouble = self._disconnect_reason(reason)
+        self._wait_before_retry(client)
         if lost is not None:
             self._waits.ended()
             largest = self._on_the_way.largest()
@@ -349,13 +351,13 @@ class Session:
                 self._deliver(client, Acknowledged(largest, PACKET_TOO_LARGE))
             self._deliver(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
-            self._reopen(client)
+            self._replace_client(client)
 
-    def _why(self, reason: ReasonCode) -> str:
+    def _disconnect_reason(self, reason: ReasonCode) -> str:
         if self._try.silent:
             silence = f"takes the connection but does not answer MQTT {self._version.now}"
             self._version.unsupported()
-            return f"{self._broker}: {silence}; is it a broker, and does it know this version?"
+            return f"{self._broker_name}: {silence}; is it a broker, and does it know this version?"
         if self._try.answer_due is not None:
             self._version.dropped()
             expected = (
@@ -363,11 +365,11 @@ class Session:
                 if self._settings.tls
                 else "TLS (tls = true)"
             )
-            return f"{self._broker}: closes the connection without answering; it may expect {expected}"
-        likely = namesake(reason.value, self._client_id, steady=self._waits.steady)
-        return self._try.refusal or f"{self._broker}: connection lost ({str(reason).lower()}){likely}"
+            return f"{self._broker_name}: closes the connection without answering; it may expect {expected}"
+        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.steady)
+        return self._try.refusal or f"{self._broker_name}: connection lost ({str(reason).lower()}){likely}"
 
-    def _ready(self, client: Client) -> None:
+    def _report_connected(self, client: Client) -> None:
         if self._try.welcome is None:
             return
         self._connected, self._trouble = self._try.welcome, None
@@ -383,22 +385,22 @@ class Session:
         except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call
             self._failure, self._connected, self._client = fault, None, None
             # The type only: the text of a foreign error may quote an operator's speech.
-            self._trouble = f"{self._broker}: the receiver failed ({type(fault).__name__}), the session is over"
+            self._trouble = f"{self._broker_name}: the receiver failed ({type(fault).__name__}), the session is over"
             client.loop_stop()
-            cut(client)
+            close_abruptly(client)
         return self._failure is None
 
-    def _wait(self, client: Client) -> None:
+    def _wait_before_retry(self, client: Client) -> None:
         wait = self._waits.next()
         client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type] # declared int, used as seconds of any kind
 
-    def _reopen(self, client: Client) -> None:
+    def _replace_client(self, client: Client) -> None:
         """Replace the client with one of the other version: paho's cannot change its own."""
         with self._swap:
             if client is self._client:
                 client.loop_stop()  # on its own thread this waits for nothing, it only lets the loop end
-                self._open()
+                self._open_client()
 
     @property
-    def _broker(self) -> str:
+    def _broker_name(self) -> str:
         return f"broker {self._settings.host}:{self._settings.port}"

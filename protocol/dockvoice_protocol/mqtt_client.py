@@ -41,7 +41,7 @@ class Will:
     payload: bytes
 
 
-class _Watched(Client):
+class _HookedClient(Client):
     """paho's client with a hook in its loop: paho alone would wait a keepalive for the answer to CONNECT."""
 
     on_turn: Callable[[Client], None] | None = None
@@ -53,7 +53,7 @@ class _Watched(Client):
         return super().loop_misc()
 
 
-def prepared(
+def make_client(
     settings: Mqtt,
     version: MqttVersion,
     *,
@@ -61,20 +61,20 @@ def prepared(
     tls: ssl.SSLContext | None,
     will: Will | None,
     at_once: int | None = None,
-) -> _Watched:
+) -> _HookedClient:
     """A client that connects as soon as its loop runs.
 
     An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker.
     """
     modern = version is MqttVersion.V5
-    client = _Watched(
+    client = _HookedClient(
         CallbackAPIVersion.VERSION2,
         client_id,
         protocol=PROTOCOLS[version],
         clean_session=None if modern else False,
         manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
     )
-    client.on_socket_open = _at_once
+    client.on_socket_open = _disable_nagle
     client.max_inflight_messages = 0  # no limit of paho's own: beyond it, it would queue in silence
     secret = settings.password
     if settings.username is not None:
@@ -93,13 +93,13 @@ def prepared(
     return client
 
 
-def _at_once(_client: Client, _userdata: object, link: object) -> None:
+def _disable_nagle(_client: Client, _userdata: object, link: object) -> None:
     """Disable Nagle's algorithm: small packets do not wait for delayed acknowledgements."""
     assert isinstance(link, socket.socket)  # noqa: S101 - paho's others are for transports that are not used here
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def of_type(content_type: str) -> Properties:
+def content_type_properties(content_type: str) -> Properties:
     """The MQTT 5 properties of a publication with this content type."""
     return _properties(PacketTypes.PUBLISH, ContentType=content_type)
 
@@ -112,7 +112,7 @@ def packet_size(topic: str, payload: bytes, properties: Properties | None) -> in
     return 1 + len(VariableByteIntegers.encode(remaining)) + remaining  # type: ignore[no-untyped-call] # as below
 
 
-def cut(client: Client) -> None:
+def close_abruptly(client: Client) -> None:
     """Close the connection without DISCONNECT, from any thread."""
     connection = client.socket()
     if isinstance(connection, socket.socket):
@@ -181,7 +181,7 @@ _UNTRUSTED = {
 """
 
 
-class Version:
+class VersionChoice:
     """The protocol version to try next; fixed once a broker has accepted one."""
 
     def __init__(self, wanted: MqttVersion) -> None:
@@ -195,16 +195,16 @@ class Version:
         return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
 
     def accepted(self) -> None:
-        """A broker accepted the connection."""
+        """Fix the version: a broker accepted the connection."""
         self._settled = True
 
     def unsupported(self) -> None:
-        """The broker rejected this version, or did not answer before the timeout."""
+        """Try the other version next: the broker rejected this one, or did not answer in time."""
         if not self._settled:
             self._other()
 
     def dropped(self) -> None:
-        """The broker closed the connection without an answer, as some do for an unknown version."""
+        """Try the other version after two in a row: the broker closed the connection without an answer."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
             self._other()
@@ -214,7 +214,7 @@ class Version:
         self._drops = 0
 
 
-class Waits:
+class ReconnectBackoff:
     """Growing waits between attempts to connect, with jitter so that a whole site does not reconnect at once."""
 
     def __init__(self, maximum_s: float) -> None:
@@ -223,11 +223,11 @@ class Waits:
         self._began = 0.0
 
     def began(self) -> None:
-        """A connection was established."""
+        """Note that a connection was established."""
         self._began = time.monotonic()
 
     def ended(self) -> None:
-        """The connection was lost."""
+        """Note that the connection was lost; a stable one resets the back-off."""
         if self.steady:
             self._tries = 0
 
@@ -252,7 +252,7 @@ class _Sent:
     at: float  # When it was handed over, on the monotonic clock.
 
 
-class OnTheWay:
+class InFlight:
     """In-flight publications of one connection by packet identifier: added on any thread, removed on paho's."""
 
     def __init__(self) -> None:
@@ -333,25 +333,27 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if not settings.tls:
         return None
     try:
-        plain_file.see_regular(settings.ca_file)
+        plain_file.demand_regular(settings.ca_file)
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:
-        raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explained(fault)}; it must hold PEM") from None
+        raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explain_failure(fault)}; it must hold PEM") from None
     if settings.certificate_file is not None:
         try:
-            plain_file.see_regular(settings.certificate_file, settings.key_file)
+            plain_file.demand_regular(settings.certificate_file, settings.key_file)
             # The empty password keeps OpenSSL from prompting for one.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:
             where = (
                 f"mqtt.certificate_file: {settings.certificate_file} with key {settings.key_file or 'in the same file'}"
             )
-            raise Misconfigured(f"{where}: {explained(fault)}; both must be PEM, the key without a password") from None
+            raise Misconfigured(
+                f"{where}: {explain_failure(fault)}; both must be PEM, the key without a password"
+            ) from None
     context.sslsocket_class = _Closing
     return context
 
 
-def explained(fault: BaseException | None) -> str:
+def explain_failure(fault: BaseException | None) -> str:
     """A failure to connect in a few words, with its remedy where that is known."""
     match fault:
         case ssl.SSLCertVerificationError():
@@ -368,7 +370,7 @@ def explained(fault: BaseException | None) -> str:
             return type(fault).__name__
 
 
-def namesake(reason: int, client_id: str, *, steady: bool) -> str:
+def namesake_hint(reason: int, client_id: str, *, steady: bool) -> str:
     """A hint that another client has the same client id, for a disconnect that looks like one; else empty."""
     if reason != _TAKEN_OVER and (steady or reason != _WITHOUT_A_WORD):
         return ""

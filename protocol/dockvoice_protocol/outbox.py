@@ -50,10 +50,10 @@ _P = TypeVar("_P", bound=Pending)
 
 
 class Policy(Protocol):
-    """How messages of one outbox relate to each other."""
+    """The order in which an outbox publishes its messages, and which replace others."""
 
     def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """The messages that are not to be published any more, since `new` takes their place."""
+        """The messages that `new` makes obsolete, which are not published any more."""
         ...
 
     def due(self, pending: Iterable[_P], now: float) -> list[_P]:
@@ -62,39 +62,39 @@ class Policy(Protocol):
 
 
 class _InOrder:
-    """Each message must arrive; they are published in their order, and those that are lost go again behind later ones.
+    """Every message must arrive: published in order, lost ones again behind later ones.
 
     Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
     """
 
     def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """None."""
+        """An empty list: no message makes another obsolete."""
         return []
 
     def due(self, pending: Iterable[_P], now: float) -> list[_P]:
-        """All that are due."""
+        """All messages that are due, in order."""
         return sorted((one for one in pending if one.due <= now), key=lambda one: one.order)
 
 
 class _Latest(_InOrder):
-    """Only the latest message of a topic matters: it takes the place of those before it."""
+    """Only the latest message of a topic is published; earlier ones are dropped."""
 
     def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """The earlier ones on its topic; itself, where a later one is there."""
+        """The earlier messages on its topic; `new` itself where a later one is pending."""
         same = [one for one in pending if one.topic == new.topic]
         return [new] if any(one.order > new.order for one in same) else same
 
 
 class _Chunks(_InOrder):
-    """What is large goes piece by piece: one message at a time, so that smaller ones can go between."""
+    """One message at a time, so that those of other outboxes can go between."""
 
     def due(self, pending: Iterable[_P], now: float) -> list[_P]:
-        """The first that is due."""
+        """The first message that is due."""
         return super().due(pending, now)[:1]
 
 
 class Outbox(Generic[_P]):
-    """The schedule of what is pending."""
+    """The schedule of pending messages: what to publish, and when to retry."""
 
     def __init__(self, policy: Policy, backoff: Backoff) -> None:
         self._policy = policy
@@ -107,7 +107,7 @@ class Outbox(Generic[_P]):
 
     @property
     def pending(self) -> list[_P]:
-        """All of them, in their order."""
+        """All pending messages, in order."""
         return sorted(self._pending.values(), key=lambda one: one.order)
 
     def get(self, key: str) -> _P | None:
@@ -115,7 +115,7 @@ class Outbox(Generic[_P]):
         return self._pending.get(key)
 
     def add(self, new: _P) -> None:
-        """A message is pending. One that is known already keeps its attempts."""
+        """Schedule a pending message. A known one keeps its attempts."""
         if new.key in self._pending:
             return
         outdated = self._policy.outdated(self._pending.values(), new)
@@ -126,9 +126,9 @@ class Outbox(Generic[_P]):
         self._pending[new.key] = new
 
     def take_due(self, now: float) -> list[_P]:
-        """The messages to publish now. Each is an attempt, and goes again when its wait is over.
+        """The messages to publish now; each counts as an attempt, and is retried after its wait.
 
-        Those that the broker refused go last: some brokers hang up over what they refuse.
+        Those that the broker refused go last: some brokers disconnect over what they refuse.
         """
         due = self._policy.due(self._pending.values(), now)
         for one in due:
@@ -137,30 +137,30 @@ class Outbox(Generic[_P]):
         return sorted(due, key=lambda one: one.refusals > 0)
 
     def mark_unsent(self, key: str, now: float) -> None:
-        """The message could not be published, since the broker has no room: that is no attempt."""
+        """Take back the attempt of a message that could not be published because the broker has no room."""
         if (one := self._pending.get(key)) is not None:
             one.due, one.attempts = now + ROOM_S, max(0, one.attempts - 1)
 
     def note_puback(self, key: str) -> None:
-        """The broker took the message: it is pending until it is confirmed."""
+        """Note the broker's PUBACK: the message stays pending until it is confirmed."""
         if (one := self._pending.get(key)) is not None:
             one.refusals = 0
 
     def mark_refused(self, key: str) -> None:
-        """The broker refused the message: it goes again when its wait is over."""
+        """Note that the broker refused the message: it is retried after its wait."""
         if (one := self._pending.get(key)) is not None:
             one.refusals += 1
 
     def remove_confirmed(self, key: str) -> _P | None:
-        """The message arrived, or is not to be published any more: it is pending no longer."""
+        """Remove a message that arrived, or that need not be published any more."""
         return self._pending.pop(key, None)
 
     def clear(self) -> None:
-        """Forget the schedule, as at a lost connection: the caller's store has what is pending, and adds it again."""
+        """Drop the schedule, as at a lost connection: the caller's store has what is pending, and adds it again."""
         self._pending.clear()
 
     def due_in_s(self, now: float) -> float | None:
-        """Seconds until `take_due` returns something; None while nothing is to be published."""
+        """Seconds until `take_due` returns something; None while nothing is pending."""
         due = min((one.due for one in self._pending.values()), default=math.inf)
         return None if due == math.inf else max(0.0, due - now)
 
@@ -171,14 +171,14 @@ CHUNKS = _Chunks()
 
 
 class Silence(Enum):
-    """What may come instead of an answer."""
+    """Why no answer to a publication came."""
 
     TIMEOUT = auto()  # No receipt within its timeout.
     LINK_LOST = auto()  # The connection ended first.
 
 
 class Consequence(Enum):
-    """What happens to the row."""
+    """What a PUBACK's reason code means for the message."""
 
     SENT = auto()
     """The broker has it. That settles it only without receipts: brokers lose messages that they acknowledged."""

@@ -24,7 +24,7 @@ _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
 class Unfit(OSError):
-    """The file exists, and must not be read."""
+    """The path is no regular file, or the file is too large."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EINVAL, why, str(path))
@@ -51,7 +51,7 @@ def content(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
     return found
 
 
-def see_regular(*paths: Path | None) -> None:
+def demand_regular(*paths: Path | None) -> None:
     """Check that files which a library opens by name are regular files: a pipe would block it for ever."""
     for path in paths:
         if path is not None:
@@ -70,7 +70,7 @@ def private(path: Path, how: str = "x") -> BinaryIO:
         raise
 
 
-def shipped(name: str) -> Path:
+def shipped_directory(name: str) -> Path:
     """The directory `name` (`schemas` or `config`) that came with the program.
 
     Inside the wheel it lies in `dockvoice_protocol/shipped`; in a checkout, at its own place in the tree.

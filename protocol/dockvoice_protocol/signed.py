@@ -16,8 +16,15 @@ from datetime import datetime
 from typing import Any
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed, read_time
-from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+from dockvoice_protocol.events import (
+    MalformedMessage,
+    Topics,
+    parse_object,
+    parse_time,
+    to_json_bytes,
+    validate_message,
+)
+from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical_bytes
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
 from dockvoice_protocol.records.master import KIND, Cells, MasterData
@@ -40,29 +47,29 @@ _ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its op
 
 
 class Forged(MalformedMessage):
-    """It is not signed with the key that this device trusts."""
+    """The message is not signed with the key that this device trusts."""
 
 
-def _sealed(said: Mapping[str, Any], purpose: str, signer: Signer) -> dict[str, Any]:
+def _sign_message(said: Mapping[str, Any], purpose: str, signer: Signer) -> dict[str, Any]:
     """Sign the message for a purpose."""
     whole = {**said, KEYID: signer.public.keyid}
-    return {**whole, SIGNATURE: signer.sign(_text(whole, purpose))}
+    return {**whole, SIGNATURE: signer.sign(_signed_text(whole, purpose))}
 
 
-def _opened(payload: bytes, purpose: str, schema: str, key: PublicKey) -> dict[str, Any]:
+def _verify_message(payload: bytes, purpose: str, schema: str, key: PublicKey) -> dict[str, Any]:
     """Parse and verify a message that was signed with `key`. Raises MalformedMessage, Forged."""
     if len(payload) > LARGEST:
         raise MalformedMessage(f"message: found {len(payload):,} bytes, allowed are {LARGEST:,}")
-    message: dict[str, Any] = parsed(payload)
-    check(message, schema)
+    message: dict[str, Any] = parse_object(payload)
+    validate_message(message, schema)
     unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
-    if message[KEYID] != key.keyid or not key.signed(_text(unsigned, purpose), message[SIGNATURE]):
+    if message[KEYID] != key.keyid or not key.signed(_signed_text(unsigned, purpose), message[SIGNATURE]):
         raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
     return message
 
 
-def _text(said: Mapping[str, Any], purpose: str) -> str:
-    return f"{purpose} {hashlib.sha256(canonical(said)).hexdigest()}"
+def _signed_text(said: Mapping[str, Any], purpose: str) -> str:
+    return f"{purpose} {hashlib.sha256(canonical_bytes(said)).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,8 @@ class ReviewDecision:
     reason: str
 
 
-def signed_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The signed message."""
+def sign_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
+    """Make the signed message of a decision."""
     said = {
         "source": decision.source,
         "review": decision.review,
@@ -90,12 +97,12 @@ def signed_decision(decision: ReviewDecision, signer: Signer, time: datetime) ->
         "reason": decision.reason,
         "time": timestamp(time),
     }
-    return _sealed(said, _DECISION, signer)
+    return _sign_message(said, _DECISION, signer)
 
 
 def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
     """Verify the decision for the device `source`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _DECISION, "decision.schema.json", key)
+    message = _verify_message(payload, _DECISION, "decision.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
@@ -111,15 +118,15 @@ class PostingDeclined:
     by: str  # The connector.
 
 
-def signed_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The signed message."""
+def sign_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
+    """Make the signed message of a declined posting."""
     said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
-    return _sealed(said, _DECLINED, signer)
+    return _sign_message(said, _DECLINED, signer)
 
 
 def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDeclined:
     """Verify what was declined for the device `source`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _DECLINED, "declined.schema.json", key)
+    message = _verify_message(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return PostingDeclined(source, message["entry"], message["declined"], message["by"])
@@ -139,26 +146,26 @@ class ClipRequest:
     time: str  # Of the request, RFC 3339 in UTC.
 
 
-def signed_clip_request(request: ClipRequest, signer: Signer) -> bytes:
-    """The signed message."""
-    return encode(_sealed(asdict(request), _CLIP, signer))
+def sign_clip_request(request: ClipRequest, signer: Signer) -> bytes:
+    """Make the signed message of a clip request."""
+    return to_json_bytes(_sign_message(asdict(request), _CLIP, signer))
 
 
 def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
     """Verify the request to the device `source`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _CLIP, "clip-request.schema.json", key)
+    message = _verify_message(payload, _CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
-    read_time(message["time"])
+    parse_time(message["time"])
     return ClipRequest(**{name: message[name] for name in ClipRequest.__dataclass_fields__})
 
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
-    """Upper bound of the message's bytes with these lines."""
-    return _ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
+    """An upper bound of the bytes of an expected list's message with these lines."""
+    return _ENVELOPE + sum(len(to_json_bytes(asdict(line))) + 1 for line in lines)
 
 
-def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
+def parse_place(prefix: str, site: str, named: str) -> ReceivingPlace:
     """Parse the place from a topic of expected lists. Raises MalformedMessage."""
     match named.removeprefix(Topics.expected(prefix, site, "")).split("/"):
         case ["trailer" | "door" as kind, name] if LEVEL.fullmatch(name):
@@ -167,17 +174,17 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
             raise MalformedMessage("topic: is that of no trailer and no door")
 
 
-def signed_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
-    return encode(_sealed(_list_said(expected, time), _LIST, signer))
+def sign_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
+    """Make the signed message of an expected list."""
+    return to_json_bytes(_sign_message(_list_message(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
-    """The same without a signature: devices reject it."""
-    return encode(_list_said(expected, time))
+    """Make the message of an expected list without a signature, which devices reject."""
+    return to_json_bytes(_list_message(expected, time))
 
 
-def _list_said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
+def _list_message(expected: ExpectedList, time: datetime) -> dict[str, Any]:
     return {
         "site": expected.site,
         "place": asdict(expected.place),
@@ -189,7 +196,7 @@ def _list_said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
 
 def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
     """Verify the list for this place. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _LIST, "expected.schema.json", key)
+    message = _verify_message(payload, _LIST, "expected.schema.json", key)
     if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
         raise MalformedMessage("/place: is another place than its topic's")
     known = ExpectedLine.__dataclass_fields__
@@ -198,34 +205,34 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
 
 
 def size_of_roster(operators: Sequence[Operator]) -> int:
-    """Upper bound of the message's bytes with these operators."""
-    return _ENVELOPE + sum(len(encode(_operator_said(one))) + 1 for one in operators)
+    """An upper bound of the bytes of a roster's message with these operators."""
+    return _ENVELOPE + sum(len(to_json_bytes(_operator_to_json(one))) + 1 for one in operators)
 
 
-def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
+def sign_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
+    """Make the signed message of a roster."""
     said = {
         "site": roster.site,
         "version": roster.version,
-        "operators": [_operator_said(one) for one in roster.operators],
+        "operators": [_operator_to_json(one) for one in roster.operators],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, _ROSTER, signer))
+    return to_json_bytes(_sign_message(said, _ROSTER, signer))
 
 
 def read_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
     """Verify the roster of this site. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _ROSTER, "roster.schema.json", key)
+    message = _verify_message(payload, _ROSTER, "roster.schema.json", key)
     if message["site"] != site:
         raise MalformedMessage("/site: is another site than its topic's")
-    return Roster(site, message["version"], tuple(_operator_of(one) for one in message["operators"]))
+    return Roster(site, message["version"], tuple(_operator_from_json(one) for one in message["operators"]))
 
 
-def _operator_said(one: Operator) -> dict[str, Any]:
+def _operator_to_json(one: Operator) -> dict[str, Any]:
     return {name: value for name, value in asdict(one).items() if value is not None}
 
 
-def _operator_of(said: dict[str, Any]) -> Operator:
+def _operator_from_json(said: dict[str, Any]) -> Operator:
     forms = said.get("forms")
     return Operator(
         said["name"],
@@ -237,11 +244,11 @@ def _operator_of(said: dict[str, Any]) -> Operator:
 
 
 def size_of_master(rows: Sequence[Cells]) -> int:
-    """Upper bound of the message's bytes with these rows."""
-    return _ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
+    """An upper bound of the bytes of a master data message with these rows."""
+    return _ENVELOPE + sum(len(to_json_bytes(dict(row))) + 1 for row in rows)
 
 
-def kind_of(prefix: str, site: str, named: str) -> str:
+def parse_kind(prefix: str, site: str, named: str) -> str:
     """Parse the kind of master data from a topic. Raises MalformedMessage."""
     before, behind = Topics.catalogue(prefix, site, "\n").split("\n")
     kind = named.removeprefix(before).removesuffix(behind)
@@ -250,8 +257,8 @@ def kind_of(prefix: str, site: str, named: str) -> str:
     return kind
 
 
-def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
-    """The signed message."""
+def sign_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
+    """Make the signed message of master data."""
     said = {
         "site": one.site,
         "kind": one.kind,
@@ -259,12 +266,12 @@ def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
         "rows": [dict(row) for row in one.rows],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, _MASTER, signer))
+    return to_json_bytes(_sign_message(said, _MASTER, signer))
 
 
 def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
     """Verify the master data of this kind and site. Raises MalformedMessage, Forged."""
-    message = _opened(payload, _MASTER, "catalogue.schema.json", key)
+    message = _verify_message(payload, _MASTER, "catalogue.schema.json", key)
     if (message["site"], message["kind"]) != (site, kind):
         raise MalformedMessage("/kind: is another kind than its topic's")
     return MasterData(site, kind, message["version"], tuple(message["rows"]))

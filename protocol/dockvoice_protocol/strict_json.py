@@ -75,15 +75,15 @@ class Limits:
 _UNLIMITED = Limits()
 
 
-def strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
+def parse_strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
     """Parse JSON text; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
     try:
         found = json.loads(
             text,
-            object_pairs_hook=_unrepeated,
-            parse_constant=_not_finite,
-            parse_int=lambda digits: _integer(_short(digits, limits.integer), limits.size),
-            parse_float=lambda digits: _finite(_short(digits, limits.fraction), limits.size),
+            object_pairs_hook=_refuse_duplicate_keys,
+            parse_constant=_refuse_constant,
+            parse_int=lambda digits: _parse_integer(_refuse_long(digits, limits.integer), limits.size),
+            parse_float=lambda digits: _parse_fraction(_refuse_long(digits, limits.fraction), limits.size),
         )
         if limits.depth < math.inf and depth(found) > limits.depth:
             raise TooLarge(_DEEP)
@@ -100,7 +100,7 @@ def strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
     return found
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:
         if key in members:
@@ -109,17 +109,17 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _not_finite(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise NotFinite(name)
 
 
-def _finite(digits: str, most: float) -> float:
+def _parse_fraction(digits: str, most: float) -> float:
     if not math.isfinite(number := float(digits)) or abs(number) > most:
         raise Overflow(digits)
     return number
 
 
-def _integer(digits: str, most: float) -> int:
+def _parse_integer(digits: str, most: float) -> int:
     try:
         number = int(digits)
     except ValueError:  # Python takes no more than 4,300 digits
@@ -129,7 +129,7 @@ def _integer(digits: str, most: float) -> int:
     return number
 
 
-def _short(digits: str, longest: float) -> str:
+def _refuse_long(digits: str, longest: float) -> str:
     if len(digits) > longest:
         raise TooLarge(_LONG)
     return digits
@@ -145,16 +145,16 @@ def depth(node: Any) -> int:
     return deepest
 
 
-def shallow(node: Any, deepest: int = DEEPEST) -> Any:
-    """The same with an ellipsis for what is nested deeper, for values stored before there was a limit."""
-    return node if depth(node) <= deepest else _cut(node, deepest)
+def cut_deep(node: Any, deepest: int = DEEPEST) -> Any:
+    """The value with an ellipsis for what is nested deeper, for values stored before there was a limit."""
+    return node if depth(node) <= deepest else _cut_below(node, deepest)
 
 
-def _cut(node: Any, left: int) -> Any:
+def _cut_below(node: Any, left: int) -> Any:
     if not isinstance(node, dict | list):
         return node
     if left <= 1:
         return "…"
     if isinstance(node, dict):
-        return {name: _cut(one, left - 1) for name, one in node.items()}
-    return [_cut(one, left - 1) for one in node]
+        return {name: _cut_below(one, left - 1) for name, one in node.items()}
+    return [_cut_below(one, left - 1) for one in node]

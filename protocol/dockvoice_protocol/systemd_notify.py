@@ -28,23 +28,23 @@ class Notifier:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """From $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID (sd_watchdog_enabled(3))."""
-        return cls(environment.get("NOTIFY_SOCKET") or None, _period_s(environment))
+        return cls(environment.get("NOTIFY_SOCKET") or None, _watchdog_period_s(environment))
 
     def ready(self, status: str) -> None:
-        """Startup is complete: the unit is active."""
-        self._send(f"READY=1\n{_status(status)}")
+        """Tell systemd that startup is complete, with a status line."""
+        self._send(f"READY=1\n{_status_line(status)}")
 
     def alive(self) -> None:
         """Watchdog ping. Without one for twice `period_s`, systemd restarts the service."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Shutdown has begun."""
+        """Tell systemd that shutdown has begun."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        """One line for `systemctl status`. Every user can read it: no secret, and no operator's speech."""
-        self._send(_status(text))
+        """Set the line that `systemctl status` shows. Every user can read it: no secret, no operator's speech."""
+        self._send(_status_line(text))
 
     def _send(self, message: str) -> None:
         if self._address is None:
@@ -55,11 +55,11 @@ class Notifier:
                 way.setblocking(False)
                 way.sendto(message.encode(), self._address)
         except OSError as fault:
-            self._tell_once(fault)
+            self._log_once(fault)
         else:
             self._unheard = False
 
-    def _tell_once(self, fault: OSError) -> None:
+    def _log_once(self, fault: OSError) -> None:
         """Log the first of several failures in a row."""
         if not self._unheard:
             logger.warning(
@@ -68,12 +68,12 @@ class Notifier:
         self._unheard = True
 
 
-def _status(text: str) -> str:
+def _status_line(text: str) -> str:
     # A line break would begin another key.
     return f"STATUS={' '.join(text.split())}"
 
 
-def _period_s(environment: Mapping[str, str]) -> float | None:
+def _watchdog_period_s(environment: Mapping[str, str]) -> float | None:
     if environment.get("WATCHDOG_PID") not in {None, "", str(os.getpid())}:
         return None  # The watchdog is for another process.
     limit_us = environment.get("WATCHDOG_USEC", "")

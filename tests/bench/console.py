@@ -32,7 +32,7 @@ import httpx
 from sqlalchemy import Table, insert, text
 from starlette.testclient import TestClient
 
-from dockvoice_protocol.events import Topics, encode, status
+from dockvoice_protocol.events import Topics, make_status, to_json_bytes
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.api.app import create
 from inventory.api.parameters import encode_cursor
@@ -178,8 +178,8 @@ def _status(number: int, now: datetime) -> StatusMessage:
         "microphone": microphone, "work": work, "under_review": number % 3, "unknown_words": unknown
     }  # fmt: skip
     at = Topics("dockvoice", "north", f"dock-{number}")
-    said = status("online", site=at.site, device=at.device, key=KEY.public, time=now, program="0.1.0", **told)
-    return StatusMessage.read(encode(said), at)
+    said = make_status("online", site=at.site, device=at.device, key=KEY.public, time=now, program="0.1.0", **told)
+    return StatusMessage.read(to_json_bytes(said), at)
 
 
 def _batches(now: datetime, number: int) -> Iterator[Mapping[Table, list[dict[str, Any]]]]:

@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import select
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.events import Topics
 from inventory.forms import load_forms
 from inventory.ingest.validation import Valid, validate
@@ -106,7 +106,7 @@ def tell(line: str) -> None:
 
 def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
     """Events as the consumer hands them to the store."""
-    forms = load_forms(shipped("schemas") / "forms")
+    forms = load_forms(shipped_directory("schemas") / "forms")
     found = []
     for one in Fleet(seed, devices_).say(number).events:
         verdict = validate(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)

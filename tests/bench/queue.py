@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
 from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
-from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
+from edge.keep.entry_log import EntryLog, Rows, insert_missing, rows_of
 from edge.keep.journal import Journal
 from tests.bench.draining import as_said, drained
 from tests.sayings import ACCEPT, entry, utterance
@@ -70,7 +70,7 @@ def fill(directory: Path, rows: int) -> None:
     with closing(sqlite3.connect(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
         with db:
-            enter(JournalDatabase(db, directory / JOURNAL), made(rows, key))
+            insert_missing(JournalDatabase(db, directory / JOURNAL), made(rows, key))
         log.extend(made(rows, key))
 
 

@@ -21,16 +21,16 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import earcon
-from edge.speak.synthesis import Phrases, Speaker
+from edge.speak.synthesis import ClauseCache, Speaker
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
 from tests.sound.earpiece import DEVICE, Earpiece, earpiece
@@ -59,12 +59,12 @@ class Replies:
 
 async def measure(listening: Earpiece, language: str, count: int, seed: int) -> Replies:
     """Tell so many entries and listen to each."""
-    form = forms_in(shipped("schemas") / "forms")["pallet-move"]
-    catalogue = Catalogue.load(shipped("config") / "catalogue")
+    form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
+    catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
     left: list[float] = []
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
     await loudspeaker.open()
-    speaker = Speaker(loudspeaker, Phrases(EspeakVoice, language), Phrasing(form, language))
+    speaker = Speaker(loudspeaker, ClauseCache(EspeakVoice, language), Phrasing(form, language))
     replies, random = Replies(), Random(seed)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]

@@ -44,7 +44,7 @@ from pathlib import Path
 from edge.agent.app import Agent
 from edge.agent.parts import assemble
 from edge.cli import run
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -60,7 +60,7 @@ class Silence(Source):
             time.sleep(0.02)
 
 
-parts = assemble(load(Settings, None, state_directory=Path(sys.argv[1])), live=True)
+parts = assemble(load_settings(Settings, None, state_directory=Path(sys.argv[1])), live=True)
 with JournalThread(parts.settings.state, parts.settings.keep) as desk:
     asyncio.run(Agent(parts, desk, lambda told: None, live=True).run([Silence()], settle_within_s=0))
 """

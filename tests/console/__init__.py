@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from dockvoice_protocol.config import Mqtt, shipped
+from dockvoice_protocol.config import Mqtt, shipped_directory
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
 from inventory.console import accounts
@@ -120,7 +120,7 @@ def console(
         tables.prepare(engine)
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
-        forms = load_forms(shipped("schemas") / "forms")
+        forms = load_forms(shipped_directory("schemas") / "forms")
         place = ConsoleResources(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds())
         of.append(Console(place, Store(engine, now), engine))
         yield of[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
@@ -62,10 +62,10 @@ class Dock:
     def is_well(self, device: str, *, linked: bool = True, **said: Any) -> None:
         """What it says of itself."""
         topics = Topics("dockvoice", "north", device)
-        online = status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
+        online = make_status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
         self._site.store.statuses.record([StatusMessage.read(payload(online | said), topics)])
         if not linked:
-            offline = status("offline", site="north", device=device, key=KEY.public)
+            offline = make_status("offline", site="north", device=device, key=KEY.public)
             self._site.store.statuses.record([StatusMessage.read(payload(offline), topics)])
 
     def _send(self, event: dict[str, Any]) -> None:

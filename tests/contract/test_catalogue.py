@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_told_and_makes_no_version(
 
 def says_that_it_has(store: Store, version: int, device: str = "dock-3") -> None:
     topics = Topics("dockvoice", "north", device)
-    said = status("online", site="north", device=device, key=KEY.public)
+    said = make_status("online", site="north", device=device, key=KEY.public)
     told = {"roster": {"version": version}, "catalogue": {"docks": {"version": version}}}
     store.statuses.record([StatusMessage.read(payload(said | told), topics)])
 

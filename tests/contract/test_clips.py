@@ -19,8 +19,8 @@ from dockvoice_protocol.clips import (
     ClipMessage,
     ClipOffered,
     Unsent,
-    chunks_of,
-    clip_message,
+    count_chunks,
+    format_clip_message,
 )
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
@@ -37,7 +37,7 @@ from tests.store import Read, drained
 SENDER = Topics("dockvoice", "north", "dock-3")
 DATA = bytes(range(256)) * 100
 SHA = hashlib.sha256(DATA).hexdigest()
-CHUNKS = chunks_of(len(DATA))
+CHUNKS = count_chunks(len(DATA))
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -65,7 +65,7 @@ class Office:
 
     def said(self, said: ClipMessage, sender: Topics = SENDER) -> str | None:
         """What is answered to it, with how many chunks are here."""
-        answer = self.desk.receive(clip_message(said, sender.source), sender)
+        answer = self.desk.receive(format_clip_message(said, sender.source), sender)
         told = None if answer is None else json.loads(answer)
         return told and f"{told['answer']} {told.get('have', '')}".strip()
 
@@ -87,7 +87,7 @@ class Office:
 
 
 def offer(sound: SignedSound, size: int = len(DATA)) -> ClipOffered:
-    return ClipOffered(sound.utterance_id, sound.audio_sha256, size, chunks_of(size))
+    return ClipOffered(sound.utterance_id, sound.audio_sha256, size, count_chunks(size))
 
 
 def chunk(sound: SignedSound, number: int, data: bytes = DATA) -> ClipChunk:
@@ -222,7 +222,7 @@ def test_nothing_is_taken_of_what_no_device_has_signed_nor_from_another_device(o
     assert office.said(offer(sound), other) == "later"
     assert office.said(replace(offer(sound), audio_sha256="1" * 64)) == "rejected"
     with pytest.raises(MalformedMessage, match="/source: names another device"):
-        office.desk.receive(clip_message(offer(sound), other.source), SENDER)
+        office.desk.receive(format_clip_message(offer(sound), other.source), SENDER)
 
 
 def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 
-from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
+from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, count_chunks, format_clip_message
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_clip_request
 from inventory.audit import deeds
@@ -196,12 +196,12 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         (asked,) = drained(site.store)
         request = read_clip_request(asked.body, sender.source, KEY.public)
         assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
-        chunks = chunks_of(len(FLAC))
+        chunks = count_chunks(len(FLAC))
         pieces = [FLAC[at : at + CHUNK] for at in range(0, len(FLAC), CHUNK)]
         messages: list[ClipMessage] = [ClipOffered(utterance, sha256, len(FLAC), chunks)]
         messages += [ClipChunk(utterance, sha256, chunks, number, data) for number, data in enumerate(pieces, 1)]
         for message in messages:
             assert browser.get(f"{sound}/flac{of}").status_code == 404
-            desk.receive(clip_message(message, sender.source), sender)
+            desk.receive(format_clip_message(message, sender.source), sender)
         assert browser.get(f"{sound}/flac{of}").content == FLAC
         assert "<audio" in browser.get(f"{sound}{of}").text

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
@@ -209,7 +209,7 @@ def served(standin_process: RunningStandin, runner: asyncio.Runner) -> Iterator[
     connections: list[Clients] = []
     for row, (client, understand) in (*_services(), *_cascades()):
         understand |= {"clients": {"service": client | {"url": standin_process.url}}}
-        settings = load(Settings, None, understand=understand)
+        settings = load_settings(Settings, None, understand=understand)
         clients = Clients(settings.understand.clients)
         connections.append(clients)
         made[row] = configured("model", Surroundings(settings, form(), catalogue(), clients))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.events import WITHHELD, Topics, status
+from dockvoice_protocol.events import WITHHELD, Topics, make_status
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.deliver.device_events import withheld_event
@@ -400,7 +400,9 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
     store.lists.replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
-    online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
+    online = make_status(
+        "online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC)
+    )
     store.statuses.record([StatusMessage.read(payload(online), at_dock_3)])
     attack(store, written_dossier)
     north = store.catalogue("north")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
@@ -30,7 +30,7 @@ def store(url: str) -> Iterator[Store]:
 
 def word(state: Any, device: str, minutes: float | None = None) -> StatusMessage:
     time = None if minutes is None else NOON + timedelta(minutes=minutes)
-    said = status(state, site="north", device=device, key=KEY.public, time=time)
+    said = make_status(state, site="north", device=device, key=KEY.public, time=time)
     return StatusMessage.read(payload(said), Topics("dockvoice", "north", device))
 
 
@@ -107,7 +107,7 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
 def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
     store.apply(event(recorded(5)))
-    said = status("online", site="north", device="dock-3", key=KEY.public) | {"backlog": {"entries": 7}}
+    said = make_status("online", site="north", device="dock-3", key=KEY.public) | {"backlog": {"entries": 7}}
     store.statuses.record([StatusMessage.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     with store.transaction() as transaction:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import Hallucination, Transcript
 from edge.config import Settings
 from edge.ports import Transcriber
@@ -146,7 +146,7 @@ class Asking:
         """Ask over one connection, so that what it learns of the first answer would show in the next one."""
         path = self._directory / "edge.toml"
         path.write_text(self.row.settings(self._standin.url, key) + also, encoding="utf-8")
-        settings = load(Settings, path)
+        settings = load_settings(Settings, path)
         said = utterance(sound(CLEAR) if pcm is None else pcm)
 
         async def asked() -> list[Transcript | Failure]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Unavailable
 from edge.config import Settings
 from edge.ports import Voice
@@ -67,7 +67,7 @@ class Speaking:
         path = self._directory / "edge.toml"
         table = f'[understand.clients.v]\n{self.row.client}\nurl = "{self._standin.url}"\nkey = "{key}"\n'
         path.write_text(table, encoding="utf-8")
-        settings = load(Settings, path)
+        settings = load_settings(Settings, path)
 
         async def spoken() -> list[bytes]:
             async with Clients(settings.understand.clients) as clients:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.app import Agent
@@ -34,7 +34,7 @@ EACH = 5
 
 
 def main(settings_file: str, *recordings: str) -> None:
-    settings = load(Settings, Path(settings_file))
+    settings = load_settings(Settings, Path(settings_file))
     middle = recordings.index("--")
 
     def sources() -> Iterator[RecordedSource]:

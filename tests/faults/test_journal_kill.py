@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.signed import ReviewDecision, read_decision, signed_decision
+from dockvoice_protocol.signed import ReviewDecision, read_decision, sign_decision
 from edge.agent.parts import form_named, rules
 from edge.agent.review_decisions import Decisions, take_signed
 from edge.agent.review_delivery import renderer
@@ -96,7 +96,7 @@ def put_aside(directory: Path) -> str:
         opened = str(journal.review_log.open_event(said.utterance_id))
     values = {"pallet_id": "0042", "quantity": "13", "dock": "B"}
     order = ReviewDecision(SOURCE, opened, said.utterance_id, "correct", values, "ann", "the label")
-    return json.dumps(signed_decision(order, OFFICE, NOON))
+    return json.dumps(sign_decision(order, OFFICE, NOON))
 
 
 def decide(directory: Path, dies: str = "", order: str = "") -> None:

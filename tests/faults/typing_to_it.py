@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
@@ -41,7 +41,7 @@ class Nobody(Source):
 
 
 def main(settings_file: str) -> None:
-    settings = load(Settings, Path(settings_file))
+    settings = load_settings(Settings, Path(settings_file))
     form = form_named(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
     with JournalThread(settings.state) as desk:

@@ -19,13 +19,13 @@ from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, status
+from dockvoice_protocol.events import Topics, make_status, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records.master import Cells, MasterData
-from dockvoice_protocol.signed import signed_master
+from dockvoice_protocol.signed import sign_master
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, form_named
 from edge.agent.site_catalogue import Renewal, SiteCatalogue, catalogue_at_start, under
@@ -121,7 +121,9 @@ class Device:
     @property
     def status(self) -> bytes:
         told = self.catalogue.status()
-        return encode(status("online", site="hall", device=self.name, key=self._key, catalogue=told, time=NOW))
+        return to_json_bytes(
+            make_status("online", site="hall", device=self.name, key=self._key, catalogue=told, time=NOW)
+        )
 
 
 class Fleet:
@@ -267,7 +269,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
     async def work(operator: Shift) -> None:
         await operator.type("pallet 742, twelve units")
         await operator.hears("Which dock?")
-        publish_to(HERE, signed_master(docks(5, A, B), office, NOW))  # the shipped ones are A to H
+        publish_to(HERE, sign_master(docks(5, A, B), office, NOW))  # the shipped ones are A to H
         await asyncio.to_thread(until, partial(is_told, caplog, "docks: version 5, 2 rows"), "not taken")
         await operator.type("dock D")  # within the entry that is open it is as it was
         await operator.hears("7 4 2, 12 units, dock delta.")
@@ -279,7 +281,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
         await operator.type("dock B")
         await operator.hears("7 4 3, 12 units, dock bravo.")
         await operator.type("yes")
-        publish_to(HERE, signed_master(docks(6, {"value": "12"}), office, NOW))
+        publish_to(HERE, sign_master(docks(6, {"value": "12"}), office, NOW))
         await asyncio.to_thread(until, lambda: bool(statuses["dock-1"].declined), "not refused")
         declined = statuses["dock-1"].declined["docks"]
         assert (declined.reason, declined.version) == ("breaks_form", 6)
@@ -291,7 +293,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
 
     async def work_again(operator: Shift) -> None:
         await sees(5)
-        publish_to(HERE, signed_master(docks(7), office, NOW))  # withdrawn: the files are in force again
+        publish_to(HERE, sign_master(docks(7), office, NOW))  # withdrawn: the files are in force again
         await sees(None)
         await operator.type("pallet 744, twelve units, dock D")
         await operator.hears("7 4 4, 12 units, dock delta.")
@@ -314,16 +316,16 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
     publish_to: Callable[[str, bytes], None],
     statuses: dict[str, Running],
 ) -> None:
-    forged = json.loads(signed_master(docks(9, A), office, NOW))
+    forged = json.loads(sign_master(docks(9, A), office, NOW))
     forged["rows"] = [K]
     refused = [  # neighbours differ, so that each answer is seen
-        (signed_master(docks(9, A), ANOTHER, NOW), "forged"),
-        (signed_master(docks(4, A), office, NOW), "old"),
-        (signed_master(replace(docks(9, A), kind="doors"), office, NOW), "malformed"),
+        (sign_master(docks(9, A), ANOTHER, NOW), "forged"),
+        (sign_master(docks(4, A), office, NOW), "old"),
+        (sign_master(replace(docks(9, A), kind="doors"), office, NOW), "malformed"),
         (json.dumps(forged).encode(), "forged"),
-        (signed_master(docks(5, K), office, NOW), "old"),
-        (signed_master(replace(docks(9, A), site="south"), office, NOW), "malformed"),
-        (signed_master(docks(9, {"value": "A", "spoken": "Blue!"}), office, NOW), "breaks_form"),
+        (sign_master(docks(5, K), office, NOW), "old"),
+        (sign_master(replace(docks(9, A), site="south"), office, NOW), "malformed"),
+        (sign_master(docks(9, {"value": "A", "spoken": "Blue!"}), office, NOW), "breaks_form"),
         (b"{", "malformed"),
     ]
 
@@ -332,13 +334,13 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
         return {} if one is None else {**one.versions, **{kind: of.reason for kind, of in one.declined.items()}}
 
     def meanwhile() -> None:
-        publish_to(HERE, signed_master(docks(5, A), office, NOW))
+        publish_to(HERE, sign_master(docks(5, A), office, NOW))
         until(lambda: said() == {"docks": 5}, "not taken")
         for payload, why in refused:
             publish_to(HERE, payload)
             until(lambda why=why: said() == {"docks": why}, f"{why} was not told: {statuses}")  # type: ignore[misc]
             assert statuses["dock-1"].versions == {"docks": 5}
-        publish_to(HERE, signed_master(docks(10, A, K), office, NOW))
+        publish_to(HERE, sign_master(docks(10, A, K), office, NOW))
         until(lambda: said() == {"docks": 10}, "not replaced")
 
     with JournalThread(tmp_path / "state") as desk:

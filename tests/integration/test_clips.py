@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, chunks_of, clip_message
+from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, count_chunks, format_clip_message
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
-from dockvoice_protocol.signed import ClipRequest, signed_clip_request
+from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import renderer
 from edge.config import Deliver, Keep, Settings
@@ -188,13 +188,13 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert stage.store.clips.load_clip(sound) is None
         with pytest.raises(NoSound, match="nobody has asked"):
             load_sound(stage.store.clips, stage.folder, sound)
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None
         assert stage.ask(sound).state is ClipState.ASKED
         stage.is_(ClipState.HERE, sound)
         assert stage.heard_whole(sound)
         clip = stage.clip(sound)
         assert stage.wire.numbers == list(range(1, clip.chunks + 1))
-        assert clip.chunks == chunks_of(clip.bytes) > 20
+        assert clip.chunks == count_chunks(clip.bytes) > 20
         assert max(len(json.dumps(said)) for said in stage.wire.of(TOPICS.clips)) < 64 * 1024
         assert stage.ask(sound, "ben", "the driver says eleven").state is ClipState.HERE
         until(
@@ -204,10 +204,10 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
             ("ben", "the driver says eleven"),
             ("ana", WHY),
         ]
-        told = stage.desk.now(lambda journal: journal.clips.listened("op-17"))
+        told = stage.desk.now(lambda journal: journal.clips.latest_listener("op-17"))
         assert told is not None
         assert (told.who, told.reason, told.times) == ("ben", "the driver says eleven", 2)
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-18")) is None
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-18")) is None
         assert len(stage.wire.numbers) == clip.chunks, "it was sent twice"
 
     while_running(stage.device(), work)
@@ -222,18 +222,18 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         told("the broker kept is not taken")
         sound = stage.sound(stage.committed())
         asked = request(stage, sound)
-        good = signed_clip_request(asked, stage.office)
+        good = sign_clip_request(asked, stage.office)
         no_moment = replace(asked, time="2026-13-40T12:00:00.000Z")
         of_another = replace(asked, source="/sites/hall/devices/dock-2")
         unknown = replace(asked, audio_sha256="0" * 64, request=f"1{asked.request[1:]}")
         for payload, word in (
-            (signed_clip_request(asked, ANOTHER), "somebody wants to listen who may not"),
+            (sign_clip_request(asked, ANOTHER), "somebody wants to listen who may not"),
             (good.replace(b'"ana"', b'"eve"'), "somebody wants to listen who may not"),
-            (signed_clip_request(of_another, stage.office), "none for this device: /source"),
+            (sign_clip_request(of_another, stage.office), "none for this device: /source"),
             (b"{", "none for this device: message: is not JSON"),
-            (signed_clip_request(no_moment, stage.office), "none for this device: /time: is no moment"),
-            (signed_clip_request(unknown, stage.office), "ana listens to it"),
-            (signed_clip_request(unknown, stage.office), "came again: it counts once"),
+            (sign_clip_request(no_moment, stage.office), "none for this device: /time: is no moment"),
+            (sign_clip_request(unknown, stage.office), "ana listens to it"),
+            (sign_clip_request(unknown, stage.office), "came again: it counts once"),
         ):
             caplog.clear()
             stage.wire.say(TOPICS.clip_requests, payload)
@@ -241,13 +241,13 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         gone = {"state": "gone", "reason": "unknown"}
         until(lambda: any(gone.items() <= one.items() for one in stage.wire.of(TOPICS.clips)), "not answered")
         assert stage.wire.numbers == []
-        unheard = lambda: stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None  # noqa: E731
+        unheard = lambda: stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None  # noqa: E731
         until(unheard, "somebody is said to have heard what was never sent")
 
     def told(word: str) -> None:
         until(lambda: word in caplog.text, f"{word!r} was not told")
 
-    stage.wire.say(TOPICS.clip_requests, signed_clip_request(request(stage, SOME), stage.office), retain=True)
+    stage.wire.say(TOPICS.clip_requests, sign_clip_request(request(stage, SOME), stage.office), retain=True)
     while_running(stage.device(), work)
 
 
@@ -363,7 +363,7 @@ def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
             stage.is_(ClipState.GONE, sound)
             assert stage.clip(sound).why == why
         until(lambda: stage.desk.now(lambda journal: journal.clips.due(9)) == [], "still owed")
-        assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None, "nobody heard anything"
+        assert stage.desk.now(lambda journal: journal.clips.latest_listener("op-17")) is None, "nobody heard anything"
 
     device = stage.device()
     while_running(device, work)
@@ -433,10 +433,10 @@ def test_what_is_not_the_recording_that_was_signed_is_rejected(stage: Stage) -> 
     data = b"x" * CHUNK
     offer = ClipOffered(sound.utterance_id, sound.audio_sha256, 2 * CHUNK, 2)
     pieces = [ClipChunk(sound.utterance_id, sound.audio_sha256, 2, number, data) for number in (1, 2)]
-    stage.wire.say(TOPICS.clips, clip_message(offer, TOPICS.source))
+    stage.wire.say(TOPICS.clips, format_clip_message(offer, TOPICS.source))
     until(lambda: stage.store.clips.load_clip(sound) is not None, "not taken")
     for piece in pieces:
-        stage.wire.say(TOPICS.clips, clip_message(piece, TOPICS.source))
+        stage.wire.say(TOPICS.clips, format_clip_message(piece, TOPICS.source))
     stage.is_(ClipState.REJECTED, sound)
     assert stage.clip(sound).why == "hash_differs"
     until(lambda: list(stage.folder.folder.iterdir()) == [], "what was rejected is still there")

@@ -89,11 +89,11 @@ def test_another_process_finds_the_sentences_that_were_sampled(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from edge.config import Settings\n"
-        "from dockvoice_protocol.config import load\n"
+        "from dockvoice_protocol.config import load_settings\n"
         "from dockvoice_protocol.forms.catalogue import Catalogue\n"
-        "from dockvoice_protocol.forms.loader import forms_in\n"
-        "from edge.understand.local.factory import cached_sentences; given = load(Settings, None)\n"
-        "form = forms_in(given.forms_directory)['pallet-move']\n"
+        "from dockvoice_protocol.forms.loader import load_forms\n"
+        "from edge.understand.local.factory import cached_sentences; given = load_settings(Settings, None)\n"
+        "form = load_forms(given.forms_directory)['pallet-move']\n"
         "cached_sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
     )
     for seed in ("1", "2"):  # what is hashed has no order of its own

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
 from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
@@ -30,7 +30,7 @@ def site(tmp_path: Path) -> Iterator[Console]:
 
 def runs(site: Console, versions: dict[str, Any]) -> None:
     """A device says which versions it runs."""
-    said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
+    said = make_status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"catalogue": versions} if versions else {}
     site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.events import MalformedMessage, Topics, status
+from dockvoice_protocol.events import MalformedMessage, Topics, make_status
 from inventory.console.accounts import Role
 from inventory.queries import fleet
 from inventory.records import Unfit
@@ -39,7 +39,7 @@ def event(repository: Path) -> Read:
 def say(site: Console, state: Any = "online", device: str = "dock-3", **said: Any) -> None:
     topics = Topics("dockvoice", "north", device)
     time = None if state == "offline" else said.pop("time", site.place.now())
-    message = status(state, site="north", device=device, key=KEY.public, time=time)
+    message = make_status(state, site="north", device=device, key=KEY.public, time=time)
     site.store.statuses.record([StatusMessage.read(payload(message | said), topics)])
 
 
@@ -79,7 +79,7 @@ def test_the_last_word_of_a_device_is_kept_and_what_it_said_of_itself_outlives_i
 
 def test_what_is_no_status_or_that_of_another_is_not_kept(site: Console) -> None:
     topics = Topics("dockvoice", "north", "dock-3")
-    sound = status("online", site="north", device="dock-3", key=KEY.public, time=NOON)
+    sound = make_status("online", site="north", device="dock-3", key=KEY.public, time=NOON)
 
     def refused(message: dict[str, Any]) -> None:
         with pytest.raises(MalformedMessage):

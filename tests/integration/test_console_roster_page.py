@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.records import Operator, Roster
-from dockvoice_protocol.signed import read_roster, signed_roster
+from dockvoice_protocol.signed import read_roster, sign_roster
 from inventory.audit import deeds
 from inventory.console.accounts import Role
 from inventory.site import catalogue_publishing
@@ -61,7 +61,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 def runs(site: Console, roster: dict[str, Any]) -> None:
     """A device says which roster it runs."""
-    said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
+    said = make_status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"roster": roster} if roster else {}
     site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
@@ -225,11 +225,11 @@ def test_what_was_published_by_the_command_since_is_not_overwritten_unseen_but_t
     zoe = Operator("op-20", "777", ("zoe", "zo"), "de", ("unload", "receive"))
     with site.client("ana") as browser:
         assert "no roster there" in send(browser, "/roster/take", **NORTH).text
-        broker.kept[topic] = signed_roster(Roster("north", 9, (zoe,)), ANOTHER, site.place.now())
+        broker.kept[topic] = sign_roster(Roster("north", 9, (zoe,)), ANOTHER, site.place.now())
         assert "no roster there" in send(browser, "/roster/take", **NORTH).text, "it is another's"
         upload(browser, FILE)
         later = Roster("north", history(site)[0].version + 9, (zoe,))
-        broker.kept[topic] = signed_roster(later, KEY, site.place.now())
+        broker.kept[topic] = sign_roster(later, KEY, site.place.now())
         refused = send(browser, "/roster/publish", **NORTH)
         assert refused.status_code == 409
         assert "published from elsewhere" in refused.text
@@ -246,12 +246,12 @@ def test_what_was_published_by_the_command_since_is_not_overwritten_unseen_but_t
         published = read_roster(broker.kept[topic], "north", KEY.public)
         assert published == replace(later, version=latest.version)
         again = replace(later, version=latest.version + 1, operators=(replace(zoe, number="778"),))
-        broker.kept[topic] = signed_roster(again, KEY, site.place.now())
+        broker.kept[topic] = sign_roster(again, KEY, site.place.now())
         for number in ("82", "83"):  # The second is later than what the command published meanwhile.
             send(browser, "/roster/edit", **NORTH, key="", cell_name=f"op-{number}", cell_number=number)
         assert send(browser, "/roster/publish", **NORTH).status_code == 409
         assert read_roster(broker.kept[topic], "north", KEY.public) == again
-        broker.kept[topic] = signed_roster(replace(again, operators=()), KEY, site.place.now())
+        broker.kept[topic] = sign_roster(replace(again, operators=()), KEY, site.place.now())
         assert send(browser, "/roster/publish", **NORTH).status_code == 303, "it was withdrawn: nothing is lost"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
 from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
@@ -43,7 +43,7 @@ def site(tmp_path: Path) -> Iterator[Console]:
 
 def counts(site: Console, *words: dict[str, Any], device: str = "dock-3") -> None:
     """A device says what it has counted."""
-    said = status("online", site="north", device=device, key=KEY.public, time=site.place.now())
+    said = make_status("online", site="north", device=device, key=KEY.public, time=site.place.now())
     told = {"unknown_words": list(words)} if words else {}
     site.store.statuses.record([StatusMessage.read(payload(said | told), Topics("dockvoice", "north", device))])
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from edge.understand.local.factory import vosk_weights
 from tests.playbook.aloud import Aloud, Clip
@@ -101,7 +101,9 @@ def company(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: PostgreSQL
 ) -> Iterator[Company]:
     models = os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY")
-    weights = vosk_weights(load(Settings, None, understand={} if models is None else {"models_directory": models}))
+    weights = vosk_weights(
+        load_settings(Settings, None, understand={} if models is None else {"models_directory": models})
+    )
     prompts = [line.words[0] for name in ACTED for line in script(name) if line.rule == "device"]
     directory = tmp_path_factory.mktemp("theatre")
     with Theatre(directory, postgresql, SEATS) as theatre, ThreadPoolExecutor(SEATS) as pool:

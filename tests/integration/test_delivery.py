@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, presence, read_status, receipt, untrusted
+from dockvoice_protocol.events import Topics, make_presence, make_receipt, make_untrusted, parse_status, to_json_bytes
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from dockvoice_protocol.signed import ReviewDecision, signed_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision
 from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import DecisionStored, Delivery, DeliveryEvent, EntryRefused, OrderReceived
@@ -79,7 +79,7 @@ class FarEnd:
         until(lambda: self._session.publish(topic, payload, tag="said"), "the far end is not connected any more")
 
     def show(self, said: dict[str, Any]) -> None:
-        self.leave(Topics.consumer("dockvoice", said["client_id"]), encode(said))
+        self.leave(Topics.consumer("dockvoice", said["client_id"]), to_json_bytes(said))
 
     def leave(self, topic: str, payload: bytes) -> None:
         """With the broker, for whoever subscribes from now on."""
@@ -146,7 +146,7 @@ def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
 
 
 def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, reasons: tuple[str, ...] = ()) -> bytes:
-    return encode(receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC)))
+    return to_json_bytes(make_receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC)))
 
 
 def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
@@ -266,7 +266,7 @@ def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, brok
 def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not_enough(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, state: Any
 ) -> None:
-    far_end.show(presence(state, "stock"))
+    far_end.show(make_presence(state, "stock"))
     rows = [committed(desk, number) for number in range(3)]
 
     def meanwhile() -> None:
@@ -342,7 +342,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
         until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
 
     delivering(Delivery(settings, desk, lambda _: None, conditions=fares), meanwhile)
-    assert read_status(far_end.status[0], TOPICS)["disk_free_mb"] == 5000
+    assert parse_status(far_end.status[0], TOPICS)["disk_free_mb"] == 5000
     until(lambda: backlog()[-1] is None, "of a device that has gone nothing is told")
 
 
@@ -381,26 +381,26 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
     made = [
-        signed_decision(good, ANOTHER, NOW),
-        signed_decision(good, office, NOW) | {"values": {}},
-        signed_decision(of_another, office, NOW),
+        sign_decision(good, ANOTHER, NOW),
+        sign_decision(good, office, NOW) | {"values": {}},
+        sign_decision(of_another, office, NOW),
     ]
-    far_end.leave(TOPICS.decisions, encode(signed_decision(good, office, NOW)))
+    far_end.leave(TOPICS.decisions, to_json_bytes(sign_decision(good, office, NOW)))
 
     def meanwhile() -> None:
         until(lambda: "the broker kept is not taken" in caplog.text, "nobody told of it")
         for one in made:
-            far_end.say(encode(one), TOPICS.decisions)
+            far_end.say(to_json_bytes(one), TOPICS.decisions)
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
         assert desk.now(lambda journal: journal.orders.due()) == []
-        far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
+        far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
-        far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
+        far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
@@ -427,7 +427,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         async with asyncio.TaskGroup() as group:
             group.create_task(Delivery(settings, desk, lambda _: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
-            far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
+            far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(Orders, "store", cut)
@@ -444,7 +444,7 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     def meanwhile() -> None:
         far_end.wait_for_entries(1)
-        far_end.say(encode(untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
+        far_end.say(to_json_bytes(make_untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
         assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.hash_chain import Signer
 from edge.config import Deliver
 from inventory.cli.main import commands
@@ -51,7 +51,7 @@ def store(tmp_path: Path, event: Read, keys: KeyDirectory) -> Iterator[Store]:
 
 
 def online(device: str, key: Signer) -> StatusMessage:
-    said = status("online", site="north", device=device, key=key.public)
+    said = make_status("online", site="north", device=device, key=key.public)
     return StatusMessage.read(payload(said), Topics("dockvoice", "north", device))
 
 

@@ -12,21 +12,21 @@ import soundfile
 from numpy.typing import NDArray
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.echo import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.mixer import earcon
-from edge.speak.synthesis import Phrases
+from edge.speak.synthesis import ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
 from tests.sound.leaking_headset import Leaking, Sound, heard
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
-MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
+MOVE = load_forms(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
 READBACKS = 8
@@ -40,11 +40,11 @@ NORMAL_DB, SOFT_DB = -20.0, -30.0
 def readbacks(count: int, language: str) -> tuple[Sound, ...]:
     """Entries as they are told: the earcon, and the readback in espeak's voice."""
     chance = Random(language)
-    phrasing, phrases = Phrasing(MOVE, language), Phrases(lambda _: EspeakVoice(), language)
+    phrasing, phrases = Phrasing(MOVE, language), ClauseCache(lambda _: EspeakVoice(), language)
 
     async def told() -> Sound:
         entry = {one.name: sampled_value(one, CATALOGUE, chance) for one in MOVE.fields if one.required}
-        clauses = [await phrases.sound(clause, 1.0) for clause in phrasing.clauses(Say(Prompt.READBACK, entry))]
+        clauses = [await phrases.synthesise(clause, 1.0) for clause in phrasing.clauses(Say(Prompt.READBACK, entry))]
         return np.concatenate([earcon(Earcon.STORED), *clauses])
 
     async def all_told() -> list[Sound]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.events import MEDIA_TYPE, Topics, check
+from dockvoice_protocol.events import MEDIA_TYPE, Topics, validate_message
 from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
@@ -126,7 +126,7 @@ def test_it_answers_what_comes_twice_too_early_or_is_no_event_as_the_page_says(
     assert [one["outcome"] for one in receipts] == ["applied", "duplicate", "early", "duplicate"]
     assert receipts[2]["expected"] == 2
     for one in receipts:
-        check(one, "receipt.schema.json")
+        validate_message(one, "receipt.schema.json")
 
 
 def publish(broker: Mosquitto, topic: str, message: str) -> None:

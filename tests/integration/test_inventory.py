@@ -15,7 +15,7 @@ from typing import Any, Self
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Distrusted, Early, Topics, read_answer
+from dockvoice_protocol.events import Distrusted, Early, Topics, parse_answer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.repository import Store
@@ -89,7 +89,7 @@ class Device:
 
     def _take(self, news: SessionEvent) -> None:
         if isinstance(news, Delivered):
-            answer = read_answer(news.payload)
+            answer = parse_answer(news.payload)
             if isinstance(answer, Early):
                 self.expected = answer.expected
             elif isinstance(answer, Distrusted):

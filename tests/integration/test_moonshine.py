@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood
-from edge.speak.voices import _library
+from edge.speak.voices import _load_library
 from edge.understand.local.moonshine import MoonshineInterpreter
 
 
@@ -52,7 +52,7 @@ def test_without_its_package_it_says_what_to_install(
 def test_without_its_package_the_voice_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(Misconfigured, match=r"pip install 'dockvoice\[voice\]'"):
-        _library.__wrapped__()
+        _load_library.__wrapped__()
 
 
 def test_a_model_that_fails_is_not_there_now(

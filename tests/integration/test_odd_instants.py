@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.events import Topics, make_status
 from inventory.api.app import ENDPOINTS
 from inventory.console.app import PAGES
 from inventory.reviews.reviews import read_review
@@ -69,7 +69,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
             found.store.review(read_review(signed(one), DEVICE))
         for device, time, since in (("dock-3", FIRST, "2026-02-30T00:00:00Z"), ("dock-4", LAST, FIRST)):
             waits = {"backlog": {"entries": 3, "since": since}, "time": time}
-            word = status("online", site="north", device=device, key=KEY.public) | waits
+            word = make_status("online", site="north", device=device, key=KEY.public) | waits
             found.store.statuses.record([StatusMessage.read(payload(word), Topics("dockvoice", "north", device))])
         yield found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.agent.doctor import Finding, Severity, checks, examine
 from edge.config import Settings
@@ -131,7 +131,9 @@ def test_reading_again_asks_first_where_it_costs_something(clips: list[Clip], wr
 def examined(config: Path) -> dict[str, Finding]:
     """What the doctor finds of the models behind a client, without looking at all the rest of the box."""
     of_models = {
-        what: check for what, check in checks(load(Settings, config), TODAY).items() if what.startswith("model")
+        what: check
+        for what, check in checks(load_settings(Settings, config), TODAY).items()
+        if what.startswith("model")
     }
     return {one.what: one for one in asyncio.run(examine(of_models))}
 
@@ -174,7 +176,7 @@ def test_the_doctor_finds_a_wrong_region(standin: RunningStandin, written: Writt
     assert (found.level, "within the EU" in str(found.todo)) == (Severity.FAILED, True)
     config.write_text(text.replace("swedencentral", "eastus2"))
     with pytest.raises(Misconfigured, match="residency is 'eu'"):
-        load(Settings, config)
+        load_settings(Settings, config)
     told = dockvoice("doctor", "--config", config, "--json")
     assert json.loads(told.stdout)["check"] == "settings"
     assert told.returncode == 69

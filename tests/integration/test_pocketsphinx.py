@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import command_phrases, jsgf, vocabulary
 from dockvoice_protocol.records import Act, Command, Reading
@@ -51,8 +51,11 @@ def test_the_name_of_an_operator_that_cannot_be_heard_is_told(form: Form, catalo
 
 
 def test_a_form_whose_doors_are_numbers_alone_is_heard_too(repository: Path) -> None:
-    settings = load(Settings, None)
-    form, catalogue = forms_in(settings.forms_directory)["receive-notice"], Catalogue.load(settings.catalogue_directory)
+    settings = load_settings(Settings, None)
+    form, catalogue = (
+        load_forms(settings.forms_directory)["receive-notice"],
+        Catalogue.load(settings.catalogue_directory),
+    )
     interpreter = PocketsphinxInterpreter(form, catalogue, command_phrases())
     clip = repository / "tests" / "data" / "speech" / "trailer" / "02-pallet-seven-four-two-twenty-four-cases.flac"
     assert heard(clip, interpreter).fields["pallet_id"].value == "742"
@@ -93,6 +96,6 @@ def test_every_word_of_the_grammar_and_of_the_commands_is_in_its_dictionary(name
 )
 def test_it_serves(form: Form, catalogue: Catalogue, tmp_path: Path, chosen: dict[str, Any]) -> None:
     names = chosen.pop("names", ())
-    settings = load(Settings, None, understand={"models_directory": tmp_path, **chosen})
+    settings = load_settings(Settings, None, understand={"models_directory": tmp_path, **chosen})
     reader = recogniser(settings, form, catalogue, converses=bool(names), names=names)
     assert reader.name == "pocketsphinx/en-us"

@@ -181,7 +181,7 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
             journal.begin(said)
             journal.conclude(said.utterance_id, READ, DEFER)
             if why is not None:
-                journal.readings.reviewed(said.utterance_id, ACCEPT, why)
+                journal.readings.send_to_review(said.utterance_id, ACCEPT, why)
         journal.readings.flag(journal.queries.history("3").utterance_id, "contradicted by gpt")
     kinds = [one.get("flag") or one["state"] for one in told(state, "list", "--held")]
     assert kinds == ["dead", "review", "review", "contradicted by gpt", "deferred"]

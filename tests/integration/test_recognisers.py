@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import assemble, dictation, hear_all
@@ -39,8 +39,8 @@ OTHERS = ["01-pallet-5451-four-cases-dock-alpha.flac", "02-pallet-0126-nine-unit
 @pytest.fixture(scope="module")
 def chosen() -> tuple[Interpreter, bool]:
     """The interpreter of `engine = "auto"`, and whether vosk's weights are here."""
-    settings = load(Settings, None)
-    form = forms_in(settings.forms_directory)["pallet-move"]
+    settings = load_settings(Settings, None)
+    form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     here = located(named("small-en-us"), settings.models) is not None
     return recogniser(settings, form, catalogue), here
@@ -95,9 +95,9 @@ EACH = sized(test=4, nightly=1)
 
 
 def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    forms = list(forms_in(settings.forms_directory).values())[::EACH]
+    forms = list(load_forms(settings.forms_directory).values())[::EACH]
     readers = [recogniser(settings, form, catalogue) for form in forms]
     assert {reader.name for reader in readers} == {chosen[0].name}
 
@@ -154,8 +154,8 @@ async def spoken(text: str, speaker: str) -> bytes:
 
 @pytest.mark.parametrize("name", DICTATED)
 def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, bool]) -> None:
-    form, catalogue = forms_in(DROPPED_IN)[name], Catalogue({})
-    reader, under = recogniser(load(Settings, None), form, catalogue), Rules(form, catalogue)
+    form, catalogue = load_forms(DROPPED_IN)[name], Catalogue({})
+    reader, under = recogniser(load_settings(Settings, None), form, catalogue), Rules(form, catalogue)
     at_once = set()
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
@@ -177,10 +177,10 @@ from tests.integration.test_recognisers import heard
 from dockvoice_protocol.config import load
 from edge.config import Settings
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from edge.understand.local.factory import recogniser
 settings = load(Settings, None)
-form = forms_in(settings.forms_directory)["pallet-move"]
+form = load_forms(settings.forms_directory)["pallet-move"]
 reader = recogniser(settings, form, Catalogue.load(settings.catalogue_directory))
 print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))
 """
@@ -204,7 +204,7 @@ def test_another_process_reads_the_same_in_another_order(repository: Path) -> No
 
 
 def test_a_decoder_used_again_reads_as_one_that_was_made_for_it(chosen: tuple[Interpreter, bool]) -> None:
-    new = assemble(load(Settings, None), "pallet-move").interpreter
+    new = assemble(load_settings(Settings, None), "pallet-move").interpreter
     first = heard(new, CORRECTED)
     heard(new, OTHERS[0])
     assert heard(new, CORRECTED) == heard(chosen[0], CORRECTED) == first
@@ -224,7 +224,7 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
         file.writeframes(bytes(2 * SAMPLE_RATE * 2).join([*parts, b""]))
     told: list[DictationEvent] = []
-    settings = load(Settings, None)
+    settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
         asyncio.run(hear_all(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
     decided = [one.verdict for one in told if isinstance(one, Decided)]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records import Operator, Roster, operators_of
-from dockvoice_protocol.signed import signed_roster
+from dockvoice_protocol.signed import sign_roster
 from edge.agent.delivery import CrewChanged, Delivery, DeliveryEvent
 from edge.config import Agree, Deliver, Settings
 from edge.keep.device_key import KEY
@@ -81,14 +81,14 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     told: Callable[[], Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    forged = json.loads(signed_roster(ROSTER, office, NOW))
+    forged = json.loads(sign_roster(ROSTER, office, NOW))
     forged["operators"][1]["number"] = "82"
     refused = [  # neighbours differ, so that each answer is seen
-        (signed_roster(replace(ROSTER, version=9), ANOTHER, NOW), "forged"),
-        (signed_roster(replace(ROSTER, version=4, operators=()), office, NOW), "old"),
-        (encode(forged), "forged"),
-        (signed_roster(replace(ROSTER, site="south", version=9), office, NOW), "malformed"),
-        (signed_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "old"),
+        (sign_roster(replace(ROSTER, version=9), ANOTHER, NOW), "forged"),
+        (sign_roster(replace(ROSTER, version=4, operators=()), office, NOW), "old"),
+        (to_json_bytes(forged), "forged"),
+        (sign_roster(replace(ROSTER, site="south", version=9), office, NOW), "malformed"),
+        (sign_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "old"),
         (b"{", "malformed"),
     ]
     heard: list[Any] = []
@@ -98,7 +98,7 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
         assert taking.roster.operators() == SETTLED
 
         def meanwhile() -> None:
-            publish(HERE, signed_roster(ROSTER, office, NOW))
+            publish(HERE, sign_roster(ROSTER, office, NOW))
             until(lambda: told() == {"version": 5}, "not taken")
             for payload, why in refused:
                 publish(HERE, payload)
@@ -106,9 +106,9 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
                 assert taking.roster.operators() == (ANA, BEN)
             assert "471" not in caplog.text, "who may sign on is not for the log"
             publish(HERE, b"")
-            publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+            publish(HERE, sign_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
             until(lambda: told() == {"version": 6}, "not replaced")
-            publish(HERE, signed_roster(replace(ROSTER, version=7, operators=()), office, NOW))
+            publish(HERE, sign_roster(replace(ROSTER, version=7, operators=()), office, NOW))
             until(lambda: told() == {"version": 7}, "not withdrawn")
 
         while_running(taking, meanwhile)
@@ -120,10 +120,10 @@ def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_
 ) -> None:
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        publish(HERE, signed_roster(ROSTER, office, NOW))
+        publish(HERE, sign_roster(ROSTER, office, NOW))
         while_running(taking, lambda: until(lambda: told() == {"version": 5}, "not taken"))
     publish(
-        HERE, signed_roster(replace(ROSTER, version=4, operators=(BEN,)), office, NOW)
+        HERE, sign_roster(replace(ROSTER, version=4, operators=(BEN,)), office, NOW)
     )  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         assert receiving(tmp_path, 1, desk).roster.operators() == (ANA, BEN)  # the broker is dead
@@ -159,7 +159,7 @@ def test_after_a_wrong_clock_and_a_lost_broker_store_a_device_takes_what_is_publ
         taking = receiving(tmp_path, broker.port, desk)
 
         def meanwhile() -> None:
-            publish(HERE, signed_roster(replace(ROSTER, version=ahead), office, NOW))
+            publish(HERE, sign_roster(replace(ROSTER, version=ahead), office, NOW))
             until(lambda: told() == {"version": ahead}, "not taken")
             assert f"version {ahead + 1}," in roster("both.csv")
             until(lambda: told() == {"version": ahead + 1}, "not taken")
@@ -174,14 +174,14 @@ def test_after_a_wrong_clock_and_a_lost_broker_store_a_device_takes_what_is_publ
 def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
     tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
 ) -> None:
-    publish(HERE, signed_roster(ROSTER, office, NOW))  # one that somebody kept, with operators who are gone
+    publish(HERE, sign_roster(ROSTER, office, NOW))  # one that somebody kept, with operators who are gone
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk, floors={"roster": 6})
 
         def meanwhile() -> None:
             until(lambda: told() == {"refused": "old"}, "not refused")
             assert taking.roster.operators() == SETTLED
-            publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+            publish(HERE, sign_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
             until(lambda: told() == {"version": 6}, "not taken")
 
         while_running(taking, meanwhile)
@@ -221,13 +221,13 @@ def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it
 
     async def work(operator: Shift) -> None:
         speaks_as_the_device = replace(ROSTER, operators=(replace(ANA, language=None), BEN))
-        publish(HERE, signed_roster(speaks_as_the_device, office, NOW))
+        publish(HERE, sign_roster(speaks_as_the_device, office, NOW))
         await operator.hears("Sign on first.")  # nobody needed to until then
         await operator.type("sign on four seven one")
         await operator.hears("Hello ana.")
         await operator.type("pallet 742, twelve units")
         await operator.hears("Which dock?")
-        publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+        publish(HERE, sign_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
         await operator.type("dock B")
         await operator.hears("ana is no longer on the roster.")
         await operator.hears("1 recorded.")

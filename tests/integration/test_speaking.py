@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import assemble
 from edge.config import Settings
@@ -50,16 +50,16 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
-from dockvoice_protocol.plain_file import shipped
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import Speak
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from edge.agent.voice_output import phrases
 
 def say(**said):
     print(json.dumps(said), flush=True)
 
 async def main():
-    form = forms_in(shipped("schemas") / "forms")["pallet-move"]
+    form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
     loudspeaker = Loudspeaker(sys.argv[1])
     speaker = Speaker(loudspeaker, phrases(Speak(), {}), Phrasing(form))
     await loudspeaker.open()
@@ -148,7 +148,7 @@ def read(interpreter: Interpreter, sound: NDArray[np.int16]) -> dict[str, FieldV
 
 
 def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(worn: Headset) -> None:
-    right, interpreter = 0, assemble(load(Settings, None, understand={"engine": "vosk"})).interpreter
+    right, interpreter = 0, assemble(load_settings(Settings, None, understand={"engine": "vosk"})).interpreter
     begun = []
     with earpiece(worn) as listening, speaker(worn) as child:
         for entry in TOLD:

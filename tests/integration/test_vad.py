@@ -11,7 +11,7 @@ from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
 from edge.hear import vad
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer
+from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, make_speech_scorer
 from edge.records import Frame
 from lab.bench.noise import noise
 
@@ -32,7 +32,7 @@ def frames(sound: np.ndarray) -> list[Frame]:
 
 def share(settings: Vad, sound: list[Frame]) -> float:
     """How much of the sound is taken for speech."""
-    detector = scorer(settings)
+    detector = make_speech_scorer(settings)
     return float(np.mean([detector.is_speech(frame) for frame in sound]))
 
 
@@ -58,9 +58,9 @@ class CountingSilero(Silero):
         super().reset()
         self.heard.append([])
 
-    def hear(self, windows: list[bytes]) -> bool:
+    def score_windows(self, windows: list[bytes]) -> bool:
         self.heard[-1].extend(windows)
-        return super().hear(windows)
+        return super().score_windows(windows)
 
 
 def test_the_network_of_arm_boxes_judges_as_the_other_does(
@@ -103,7 +103,7 @@ def test_webrtcvad_alone_takes_an_engine_for_speech() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_speech_is_speech(kind: VadKind, speech: list[Frame]) -> None:
     spoken = [frame for frame in speech if 0.6 * 16_000 < frame.start < 2.8 * 16_000]  # speech_end is 3.025 s
-    detector = scorer(Vad(kind=kind))
+    detector = make_speech_scorer(Vad(kind=kind))
     flags = {frame.start: detector.is_speech(frame) for frame in speech}
     assert np.mean([flags[frame.start] for frame in spoken]) > 0.75
     assert not any(flags[frame.start] for frame in speech if frame.start > 3.5 * 16_000)
@@ -111,7 +111,7 @@ def test_speech_is_speech(kind: VadKind, speech: list[Frame]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_reset_nothing_is_left_of_what_was_heard(kind: VadKind, speech: list[Frame]) -> None:
-    fresh, used = scorer(Vad(kind=kind)), scorer(Vad(kind=kind))
+    fresh, used = make_speech_scorer(Vad(kind=kind)), make_speech_scorer(Vad(kind=kind))
     for frame in frames(noise("wind", 3, seed=1)):
         used.is_speech(frame)
     used.reset()
@@ -164,5 +164,5 @@ def test_when_the_gate_opens_again_silero_starts_afresh(speech: list[Frame]) -> 
 
 
 def test_behind_the_gate_silero_judges_as_it_does_alone(speech: list[Frame]) -> None:
-    alone, gated = scorer(Vad(kind=VadKind.SILERO)), scorer(Vad())
+    alone, gated = make_speech_scorer(Vad(kind=VadKind.SILERO)), make_speech_scorer(Vad())
     assert [gated.is_speech(frame) for frame in speech] == [alone.is_speech(frame) for frame in speech]

@@ -16,7 +16,7 @@ import pytest
 
 from edge.cli.terminal import LEAVE
 from edge.cli.watch.live import Viewer
-from edge.cli.watch.screen import incoming
+from edge.cli.watch.screen import read_lines
 from tests.processes.starting import Started, run
 from tests.waiting import until
 
@@ -63,7 +63,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 def test_lines_come_as_they_are_written_and_the_last_one_needs_no_end() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"one\ntw")
-    coming = incoming(reading)
+    coming = read_lines(reading)
     assert next(coming) == ["one"]
     os.write(writing, b"o\nthree \xff")
     os.close(writing)

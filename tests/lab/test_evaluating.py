@@ -58,7 +58,7 @@ def test_an_operator_without_a_voice_is_told_of_before_anything_is_heard(
     few: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    voices._library.cache_clear()
+    voices._load_library.cache_clear()
     ended = called("evaluate", str(few), "--operator", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr == (

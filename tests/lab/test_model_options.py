@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.cli.options import settings
-from edge.cli.reports import moment
+from edge.cli.reports import parse_moment
 from edge.config import Mode
 from lab.evaluate_command import seats
 from tests.rows import each_of
@@ -54,11 +54,11 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
 @each_of(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])
 def test_back_from_now(told: str, back: timedelta) -> None:
     before = datetime.now().astimezone() - back
-    assert before <= moment(told) <= datetime.now().astimezone() - back
+    assert before <= parse_moment(told) <= datetime.now().astimezone() - back
 
 
 def test_a_day_begins_at_local_midnight() -> None:
-    began = moment("2026-11-20")
+    began = parse_moment("2026-11-20")
     assert (began.year, began.month, began.day, began.hour) == (2026, 11, 20, 0)
     assert began.tzinfo is not None
 
@@ -66,4 +66,4 @@ def test_a_day_begins_at_local_midnight() -> None:
 @each_of("told", ["yesterday", "", "d", "7w", "2026-13-01"])
 def test_what_is_no_moment_is_told(told: str) -> None:
     with pytest.raises(UnreadableInput, match="allowed is a day"):
-        moment(told)
+        parse_moment(told)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.spoken.confusable import Rival
 from dockvoice_protocol.records import Act, FieldValue
@@ -139,19 +139,19 @@ prefix = "dock"
 def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
     way = Way({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
     (tmp_path / "edge.toml").write_text(retuned(text, way, "small-en-us", "# told\n"))
-    settings = load(Settings, tmp_path / "edge.toml")
+    settings = load_settings(Settings, tmp_path / "edge.toml")
     assert settings.agree.minimum_confidence == 0.8
     assert curves_for("small-en-us", settings.understand.calibration) == way.curves
     assert curves_for("small-de", settings.understand.calibration) == VOSK
     if text:
         assert (settings.site, settings.deliver.prefix) == ("north", "dock")
     (tmp_path / "edge.toml").write_text(retuned(text, Way(), "small-en-us", "# told\n"))
-    settings = load(Settings, tmp_path / "edge.toml")
+    settings = load_settings(Settings, tmp_path / "edge.toml")
     assert (settings.agree.minimum_confidence, settings.understand.calibration) == (None, {})
 
 
 def test_a_kind_that_there_is_not_is_refused() -> None:
     curve = {"weights": "small-en-us", "offset": 0, "slope": 1}
-    own = load(Settings, None, understand={"calibration": {"rhyme": curve}}).understand.calibration
+    own = load_settings(Settings, None, understand={"calibration": {"rhyme": curve}}).understand.calibration
     with pytest.raises(Misconfigured, match=r"understand\.calibration: rhyme: no such kind; allowed: none, less"):
         curves_for("small-en-us", own)

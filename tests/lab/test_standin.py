@@ -21,8 +21,8 @@ from openai.types import Model
 from openai.types.audio import Transcription, TranscriptionVerbose
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from dockvoice_protocol.config import load
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.config import load_settings
+from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
@@ -48,7 +48,7 @@ def sound(name: str, container: str = "WAV") -> bytes:
 
 @cache
 def tools() -> Any:
-    form = forms_in(load(Settings, None).forms_directory)["pallet-move"]
+    form = load_forms(load_settings(Settings, None).forms_directory)["pallet-move"]
     return [tool_definition(form), not_understood_tool()]
 
 

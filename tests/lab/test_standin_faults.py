@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from tests.processes.command import dockvoice
 from tests.rows import each_of
@@ -123,7 +123,7 @@ def test_its_command_prints_settings_that_load_and_stops_when_told(tmp_path: Pat
         assert httpx.get(f"{running.url}/v1/models", headers=BEARER, timeout=60).status_code == 401
     settings = tmp_path / "edge.toml"
     settings.write_text(running.printed)
-    client = load(Settings, settings).understand.clients["standin"]
+    client = load_settings(Settings, settings).understand.clients["standin"]
     assert client.url == f"{running.url}/v1"
     assert client.key is not None
     assert client.key.get_secret_value() == "another"

@@ -4,9 +4,9 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
@@ -20,8 +20,8 @@ SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 @cache
 def mind() -> Mind:
-    settings = load(Settings, None)
-    return Mind(forms_in(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+    settings = load_settings(Settings, None)
+    return Mind(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
 
 
 def tool(definition: dict[str, Any]) -> Tool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
 from lab.bench.library import amiss, clips, evaluate_clips, sentences
@@ -24,7 +24,7 @@ NIGHTS = 3
 
 @pytest.mark.parametrize(("form", "said"), list(sentences().items())[SEED % NIGHTS :: NIGHTS])
 def test_a_form_of_the_library_is_heard(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> None:
-    lines = evaluate_clips(load(Settings, None), clips(form, said), noise_only=True)
+    lines = evaluate_clips(load_settings(Settings, None), clips(form, said), noise_only=True)
     found = marks(lines)
     assert found[Mark.RIGHT] >= RIGHT * len(lines), "\n".join(amiss(lines))
     assert found[Mark.WRONG] <= WRONG, "\n".join(amiss(lines))

@@ -14,9 +14,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
@@ -49,7 +49,7 @@ PLACES = ("before", "between", "behind")
 
 @pytest.fixture(autouse=True)
 def _with_weights() -> None:
-    if located(named("small-en-us"), load(Settings, None).models) is None:
+    if located(named("small-en-us"), load_settings(Settings, None).models) is None:
         pytest.skip("vosk's weights are not here")
 
 
@@ -65,7 +65,7 @@ def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
 
     async def all_of_them() -> list[Result]:
         sounds = [await sounding(text, fields, voice) for text, fields in texts]
-        return [one.result for one in await evaluate(load(Settings, None), sounds, lambda: None)]
+        return [one.result for one in await evaluate(load_settings(Settings, None), sounds, lambda: None)]
 
     return asyncio.run(all_of_them())
 
@@ -73,7 +73,7 @@ def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
 async def sounding(text: str, fields: Fields, voice: str) -> Sounding:
     pieces = [piece async for piece in EspeakVoice(PACE, voice).say(text, LANGUAGE, SAY_WITHIN_S)]
     around = (round(BEFORE_S * SAMPLE_RATE), round(AFTER_S * SAMPLE_RATE))
-    sound = np.pad(floats(b"".join(pieces)).astype(np.float64), around)
+    sound = np.pad(to_floats(b"".join(pieces)).astype(np.float64), around)
     clip = Clip(audio=Path(text), form="pallet-move", fields=fields, condition="clean", speaker=voice, text=text)
     return Sounding(clip, lambda: Spoken(sound, f"{text} {voice}"))
 

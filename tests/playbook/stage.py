@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dockvoice_protocol.events import check_event
+from dockvoice_protocol.events import parse_event
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import (
@@ -190,7 +190,7 @@ class Stage:
         found = self._oldest()
         assert self._journal is not None
         row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
-        self._events.append(check_event(row.body.encode()))
+        self._events.append(parse_event(row.body.encode()))
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
@@ -369,7 +369,7 @@ class Stage:
             elif isinstance(order, Say):
                 self._said.append(phrasing.text(order))
         if stepped.row is not None:
-            self._events.append(check_event(stepped.row.body.encode()))
+            self._events.append(parse_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, receipt
+from dockvoice_protocol.events import Topics, make_receipt, to_json_bytes
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from dockvoice_protocol.records import ReceiptOutcome
 from tests.servers.inventory import RunningInventory
@@ -90,9 +90,9 @@ class Warehouse:
         """Refuse the next event, or say that it has it from somebody else."""
         event = self._sent.get(timeout=30)
         message = json.loads(event.payload)
-        answer = receipt(message["id"], outcome, [reason], int(message["sequence"]), datetime.now(UTC))
+        answer = make_receipt(message["id"], outcome, [reason], int(message["sequence"]), datetime.now(UTC))
         topic = Topics.parse(PREFIX, event.topic).receipts
-        until(lambda: self._session.publish(topic, encode(answer), tag="receipt"), "the refusal cannot be sent")
+        until(lambda: self._session.publish(topic, to_json_bytes(answer), tag="receipt"), "the refusal cannot be sent")
 
     def close(self) -> None:
         """Go away."""

@@ -24,13 +24,13 @@ from edge.hear.capture import Stream
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import Frame
 from tests.tiers import examples
 
 FINE = SimpleNamespace(input_overflow=False)
-DETECTOR = scorer(Vad())
+DETECTOR = make_speech_scorer(Vad())
 
 
 class Silent(SoundServer):
@@ -57,7 +57,7 @@ class Delivered(Source):
             begin, turn = begin + len(taken), turn + 1
         microphone.close()
         stream.on_finished()
-        return microphone.framed(stream)
+        return microphone.stream_frames(stream)
 
 
 def utterances(source: Source) -> list[EarEvent]:

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read, read_transcript
 from dockvoice_protocol.forms.spoken.in_words import cardinal as said_count
@@ -27,7 +27,7 @@ from tests.reading.speakers import digits as said_digits
 
 ROOT = Path(__file__).parent.parent.parent
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
-FORMS = forms_in(ROOT / "schemas" / "forms")
+FORMS = load_forms(ROOT / "schemas" / "forms")
 SHORT = ("pallet-move", "stock-count")
 """Forms of which a made-up sentence is as long as people say one, so that nothing in it may go unread."""
 

@@ -10,7 +10,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken import vocabulary
 from dockvoice_protocol.records import FieldReading, Reading
@@ -30,7 +30,7 @@ PROMPT = "pallet, pallet number, quantity, units, dock"
 
 @cache
 def known() -> frozenset[str]:
-    return vocabulary(form(), Catalogue.load(load(Settings, None).catalogue_directory))
+    return vocabulary(form(), Catalogue.load(load_settings(Settings, None).catalogue_directory))
 
 
 def telling(text: str) -> list[str]:

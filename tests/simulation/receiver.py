@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
@@ -31,7 +31,7 @@ PREFIX = "dockvoice"
 @cache
 def forms() -> Forms:
     """The shipped ones."""
-    return load_forms(shipped("schemas") / "forms")
+    return load_forms(shipped_directory("schemas") / "forms")
 
 
 @cache

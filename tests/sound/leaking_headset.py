@@ -12,10 +12,10 @@ from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
-from edge.speak.mixer import Playing, Rank
+from edge.speak.mixer import Mixer, Rank
 
 Sound = NDArray[np.int16]
 FRAME = 320
@@ -36,7 +36,7 @@ class Leaking(Source):
     name: str = "microphone"
     live: bool = True
     now: float = 0.0
-    playing: Playing = field(default_factory=Playing)
+    playing: Mixer = field(default_factory=Mixer)
     own: EchoDetector = field(default_factory=EchoDetector)
     said_at: list[float] = field(default_factory=list)
     """When the operator began, each time."""
@@ -70,7 +70,7 @@ class Leaking(Source):
 
     def stop(self) -> None:
         self.stopped_at.append(self.now)
-        self.playing.hush()
+        self.playing.stop_speaking()
 
 
 def _slice(sound: NDArray[np.float64] | Sound, at: int) -> NDArray[np.float64]:
@@ -82,7 +82,7 @@ def _slice(sound: NDArray[np.float64] | Sound, at: int) -> NDArray[np.float64]:
 
 def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | None = None) -> list[Segment]:
     """The utterances that the real ear cuts out."""
-    detector = scorer(Vad())
+    detector = make_speech_scorer(Vad())
     if guarded:
         detector = EchoSuppressed(detector, source.own, lambda: source.now, stop or source.stop)
     return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]

@@ -12,7 +12,7 @@ from edge.config import Endpoint, Vad
 from edge.hear.acoustics import measure_and_advise
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.records import Segment
 from tests.rows import each_of
 
@@ -20,7 +20,7 @@ from tests.rows import each_of
 @pytest.fixture(scope="module")
 def said(repository: Path) -> Segment:
     clip = RecordedSource(repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
-    heard = listen(clip, scorer(Vad()), Endpointing(Endpoint()))
+    heard = listen(clip, make_speech_scorer(Vad()), Endpointing(Endpoint()))
     return next(event.segment for event in heard if isinstance(event, Closed))
 
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import Act, NotUnderstood, Reading
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand
@@ -194,7 +194,7 @@ def test_another_language_is_read_in_that_language() -> None:
 
 
 def surroundings(**understand: Any) -> Surroundings:
-    settings = load(Settings, None, understand=understand)
+    settings = load_settings(Settings, None, understand=understand)
     return Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
 
 

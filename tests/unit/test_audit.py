@@ -19,9 +19,9 @@ from dockvoice_protocol.records import ShiftChange, Shifted
 from edge.deliver.device_events import entry_event, review_event, withheld_event
 from edge.keep import audit, device_key, entry_log
 from edge.keep.codec import to_json
-from edge.keep.device_key import KEY, erasure, removal, review_removal
+from edge.keep.device_key import KEY, erasure_statement, removal_statement, review_removal_statement
 from edge.keep.journal import Journal
-from edge.keep.review import sign_off
+from edge.keep.review import sign_review_removals
 from edge.keep.signed import ClipAsked, NotDone
 from edge.records import Recording
 from tests.dictated import ANOTHER
@@ -128,7 +128,7 @@ def written_anew(change: Callable[[dict[str, Any]], object] = lambda _: None, at
             rows = entry_log.rows_of(database(journal), number)
             if number == at:
                 change(rows)
-            lines.append(entry_log._line(rows))
+            lines.append(entry_log._format_line(rows))
         (journal.directory / entry_log.ENTRIES).write_bytes(b"".join(lines))
 
     return attack
@@ -163,7 +163,7 @@ def a_strangers_removal(journal: Journal) -> None:
     stranger, at = device_key.load_or_create(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
     recording(journal).unlink()
     utterance_of(f"audio_removed_at = '{at}'")(journal)
-    signature = stranger.sign(removal(trailed.row["utterance_id"], trailed.audio_sha256, at))
+    signature = stranger.sign(removal_statement(trailed.row["utterance_id"], trailed.audio_sha256, at))
     row = {"utterance_id": trailed.row["utterance_id"], "removed_at": at, "keyid": stranger.public.keyid}
     database(journal).insert("removals", {**row, "signature": signature})
 
@@ -174,7 +174,7 @@ def a_strangers_erasure(journal: Journal) -> None:
     stranger = device_key.load_or_create(journal.directory / "evidence")
     stub = {name: value for name, value in trailed.event.items() if name != "data"}
     told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
-    signature = stranger.sign(erasure(AT, trailed.link, "now", "nobody"))
+    signature = stranger.sign(erasure_statement(AT, trailed.link, "now", "nobody"))
     stub["erased"] = {**told, "keyid": stranger.public.keyid, "signature": signature}
     database(journal).execute("UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(stub), AT])
     database(journal).execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [AT])
@@ -349,7 +349,7 @@ def stranger_tells(journal: Journal) -> None:
 def stranger_removes(journal: Journal) -> None:
     """Somebody deletes what was told, and signs for it with a key of his own."""
     (row,) = database(journal).rows("SELECT sequence, link FROM reviews WHERE sequence = 3")
-    signature = ANOTHER.sign(review_removal(3, row["link"]))
+    signature = ANOTHER.sign(review_removal_statement(3, row["link"]))
     database(journal).insert("reviews_removed", {**row, "keyid": ANOTHER.public.keyid, "signature": signature})
     database(journal).execute("DELETE FROM reviews WHERE sequence = 3")
 
@@ -399,13 +399,13 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
     reviewed(journal)
     gone = [row["utterance_id"] for row in database(journal).rows("SELECT DISTINCT utterance_id FROM reviews")]
     with database(journal).writing():
-        sign_off(database(journal), to_json(gone[:2]), device_key.load(journal.directory))
+        sign_review_removals(database(journal), to_json(gone[:2]), device_key.load(journal.directory))
         database(journal).execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
         database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
     assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
     with database(journal).writing():
-        sign_off(database(journal), to_json(gone), device_key.load(journal.directory))
+        sign_review_removals(database(journal), to_json(gone), device_key.load(journal.directory))
         database(journal).execute("DELETE FROM reviews")
     reviewed(journal)
     assert min(row["sequence"] for row in database(journal).rows("SELECT sequence FROM reviews")) == 5
@@ -454,7 +454,7 @@ def one_row_each(journal: Journal) -> None:
     reviewed(journal)
     with database(journal).writing():
         (gone,) = database(journal).rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
-        sign_off(database(journal), to_json([gone["utterance_id"]]), device_key.load(journal.directory))
+        sign_review_removals(database(journal), to_json([gone["utterance_id"]]), device_key.load(journal.directory))
         database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))

@@ -23,7 +23,7 @@ def anew(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> list[bool
         looked.append(portaudio.closed)
         portaudio.closed = False
 
-    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
     return looked
 
 
@@ -36,7 +36,7 @@ def test_new_devices_are_looked_for_with_the_stream_closed_and_what_was_taken_is
     frames = worn.frames()
     first = next(frames)
     with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
+        blinked = threads.submit(worn.close_for_rescan, 30)
         heard = [first, *(next(frames) for _ in range(4))]
         assert blinked.result()
     assert [frame.pcm[0] for frame in heard] == [5, 5, 5, 6, 6]
@@ -51,7 +51,7 @@ def test_a_microphone_that_ends_meanwhile_has_not_blinked(portaudio: FakePortAud
     frames = worn.frames()
     next(frames)
     with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
+        blinked = threads.submit(worn.close_for_rescan, 30)
         worn.close()
         assert isinstance(frames, Generator)
         frames.close()
@@ -71,7 +71,7 @@ def test_a_blink_that_was_given_up_is_not_made_later(portaudio: FakePortAudio, a
     worn = listening(None, 5, tell=told.append)
     frames = worn.frames()
     assert next(frames).pcm[0] == 5
-    assert not worn.blink(0), "the ear is busy with what it heard"
+    assert not worn.close_for_rescan(0), "the ear is busy with what it heard"
     streams[0].bring(np.full(320, 6))
     assert next(frames).pcm[0] == 6, "it goes on as if nobody had asked"
     assert told == []
@@ -87,7 +87,7 @@ def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
         blinks: list[Future[bool]] = []
 
         def wanted_meanwhile(_stream: FakeStream) -> None:
-            blinks.append(threads.submit(worn.blink, 30))
+            blinks.append(threads.submit(worn.close_for_rescan, 30))
             until(worn._blinks.is_set, "no blink is asked for")
 
         portaudio.play = bringing_all(np.full(320, 5))
@@ -106,7 +106,7 @@ def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAu
     frames = worn.frames()
     next(frames)
     with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
+        blinked = threads.submit(worn.close_for_rescan, 30)
         with pytest.raises(Unavailable, match="unplugged"):
             next(frames)
         assert blinked.result()
@@ -119,7 +119,7 @@ def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, ane
     frames = worn.frames()
     next(frames)
     with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
+        blinked = threads.submit(worn.close_for_rescan, 30)
         assert next(frames).pcm[0] == 6
         assert blinked.result()
     assert worn._label == "microphone headset"

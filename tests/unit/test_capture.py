@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dockvoice_protocol.errors import AlreadyRunning, Unavailable
-from edge.audio.sound_server import Gone, Routing
+from edge.audio.sound_server import Routing, ServerGone
 from edge.hear import capture, microphone
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphone_labels
 from edge.hear.microphone import Microphone
@@ -74,7 +74,7 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
         portaudio.present = True
         return True
 
-    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     worn = listening("headset", 0.001, tell=told.append, patient=True)  # it is given up as absent after no time at all
     assert next(worn.frames()).pcm[0] == 5
@@ -89,7 +89,7 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
 ) -> None:
     there = chain([frozenset()], repeat(frozenset({"a card"})))
     monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "rescan_devices", lambda: False)  # the speaker is open
     monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
     portaudio.present = False
@@ -108,7 +108,7 @@ def test_a_device_that_came_and_went_again_is_no_reason_for_a_fresh_start(
         return frozenset({"a card"}) if look == 1 else frozenset()
 
     monkeypatch.setattr(microphone, "capture_devices", there)
-    monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "rescan_devices", lambda: False)  # the speaker is open
     monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
@@ -126,7 +126,7 @@ def test_a_device_that_opens_a_moment_after_it_came_is_no_reason_for_a_fresh_sta
         return False
 
     monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 
@@ -198,7 +198,7 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play = bringing_all(np.full(320, 5))
-    worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([Gone.GONE]))
+    worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([ServerGone.GONE]))
     with pytest.raises(Unavailable, match="its sound server ended"):
         list(worn.frames())
     assert [event.fault for event in told] == [FaultKind.SERVER_GONE]
@@ -367,7 +367,7 @@ def test_sound_that_was_lost_without_a_word_leaves_a_gap(portaudio: FakePortAudi
     for number in range(200):
         stream.hand_off.put(piece(number, arrived=(number + 1) * 0.02 + (1.0 if number >= 100 else 0)))
     stream.on_finished()
-    frames = list(worn.framed(stream))
+    frames = list(worn.stream_frames(stream))
     gaps = [later.start - earlier.end for earlier, later in pairwise(frames) if later.start != earlier.end]
     assert len(gaps) == 1
     assert gaps[0] == worn.dropped == pytest.approx(16_000, abs=640)

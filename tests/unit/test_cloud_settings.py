@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings, KeyHeader, Settings
 from tests.rows import each_of
@@ -29,7 +29,7 @@ def written(tmp_path: Path) -> Written:
 
 def refused(path: Path | None) -> str:
     with pytest.raises(Misconfigured) as caught:
-        load(Settings, path)
+        load_settings(Settings, path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -105,7 +105,7 @@ def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
     written: Written, text: str, told: str
 ) -> None:
     assert told in refused(written(client(f"{text}\nresidency = 'eu'")))
-    load(Settings, written(client(text)))
+    load_settings(Settings, written(client(text)))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
     ],
 )
 def test_an_endpoint_within_the_union_is_taken(written: Written, text: str) -> None:
-    load(Settings, written(client(f"{text}\nresidency = 'eu'")))
+    load_settings(Settings, written(client(f"{text}\nresidency = 'eu'")))
 
 
 @each_of(
@@ -168,7 +168,7 @@ def test_mode_cascade_wants_a_cascade(written: Written) -> None:
     )
     path = written(text.format(mode="cascade"))
     assert f"{path}: understand.first: is 'mini', of kind chat-audio, but mode is cascade" in refused(path)
-    assert load(Settings, written(text.format(mode="cloud-first"))).understand.first == "mini"
+    assert load_settings(Settings, written(text.format(mode="cloud-first"))).understand.first == "mini"
 
 
 # ---- where they come from ----
@@ -178,7 +178,7 @@ def test_a_key_comes_from_the_environment_or_a_credential(
     written: Written, credentials: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def key() -> str:
-        found = load(Settings, path).understand.clients["service"].key
+        found = load_settings(Settings, path).understand.clients["service"].key
         assert found is not None
         return found.get_secret_value()
 
@@ -193,7 +193,7 @@ def test_a_key_comes_from_the_environment_or_a_credential(
 def test_a_client_can_be_set_up_by_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__KIND", "self-hosted")
     monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__URL", "http://gpu:8000/v1")
-    clients = load(Settings, None).understand.clients
+    clients = load_settings(Settings, None).understand.clients
     assert list(clients) == ["my_gpu"]
     assert clients["my_gpu"].base_url == "http://gpu:8000"
 
@@ -209,7 +209,7 @@ def test_a_variable_that_is_spelt_wrong_is_told(written: Written, monkeypatch: p
 
 
 def test_a_relative_path_starts_at_the_file(written: Written, tmp_path: Path) -> None:
-    settings = load(Settings, written(client("kind = 'openai'\nca_file = 'ca.pem'")))
+    settings = load_settings(Settings, written(client("kind = 'openai'\nca_file = 'ca.pem'")))
     assert settings.understand.clients["service"].ca_file == tmp_path / "ca.pem"
 
 
@@ -232,7 +232,7 @@ def test_a_key_is_never_in_a_message(written: Written, text: str) -> None:
 
 
 def test_a_key_is_never_in_a_repr(written: Written) -> None:
-    settings = load(Settings, written(client(f"kind = 'openai'\nkey = '{KEY}'")))
+    settings = load_settings(Settings, written(client(f"kind = 'openai'\nkey = '{KEY}'")))
     assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()} {settings.model_dump()}"
 
 
@@ -252,5 +252,5 @@ def snippets() -> list[str]:
 
 @pytest.mark.parametrize("snippet", snippets())
 def test_the_settings_in_the_documentation_are_taken(snippet: str, written: Written) -> None:
-    understand = load(Settings, written(snippet)).understand
+    understand = load_settings(Settings, written(snippet)).understand
     assert understand.interpreters

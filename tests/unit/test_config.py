@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.config import load_settings, shipped_directory
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.config import Settings
 from tests.rows import every
@@ -34,7 +34,7 @@ def written(tmp_path: Path) -> Written:
 
 def refused(path: Path | None, **overrides: Any) -> str:
     with pytest.raises((Misconfigured, UnreadableInput)) as caught:
-        load(Settings, path, **overrides)
+        load_settings(Settings, path, **overrides)
     message = str(caught.value)
     assert "\n" not in message
     assert message.endswith("(every key is explained in config/edge.toml)") or str(path) in message
@@ -63,7 +63,7 @@ def test_what_is_not_utf8_is_told_with_its_line(written: Written) -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(written: Written) -> None:
-    assert load(Settings, written(b"\xef\xbb\xbfsite = 'north'\r\n")).site == "north"
+    assert load_settings(Settings, written(b"\xef\xbb\xbfsite = 'north'\r\n")).site == "north"
 
 
 def test_all_unknown_keys_are_told_at_once_with_what_may_be_meant(written: Written) -> None:
@@ -154,7 +154,7 @@ def test_a_secret_is_never_in_the_message(written: Written, text: str) -> None:
 
 
 def test_a_secret_is_never_in_the_repr(written: Written) -> None:
-    settings = load(Settings, written(f"[deliver.mqtt]\nusername = 'u'\npassword = '{PASSWORD}'"))
+    settings = load_settings(Settings, written(f"[deliver.mqtt]\nusername = 'u'\npassword = '{PASSWORD}'"))
     assert settings.deliver.mqtt.password is not None
     assert settings.deliver.mqtt.password.get_secret_value() == PASSWORD
     assert PASSWORD not in f"{settings!r} {settings} {settings.model_dump_json()}"
@@ -162,7 +162,7 @@ def test_a_secret_is_never_in_the_repr(written: Written) -> None:
 
 def test_settings_do_not_change_once_loaded(written: Written) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load(Settings, None).site = "other"  # type: ignore[misc]  # that it is refused is the point
+        load_settings(Settings, None).site = "other"  # type: ignore[misc]  # that it is refused is the point
 
 
 # ---- the environment ----
@@ -209,17 +209,17 @@ def test_faults_of_file_environment_and_command_line_are_told_at_once(
 def test_variables_of_the_inventory_and_of_the_command_line_are_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_INVENTORY_MQTT__HOST", "elsewhere")
     monkeypatch.setenv("DOCKVOICE_CONFIG", "/etc/dockvoice/edge.toml")
-    assert load(Settings, None).deliver.mqtt.host == "localhost"
+    assert load_settings(Settings, None).deliver.mqtt.host == "localhost"
 
 
 def test_an_empty_variable_counts_as_unset(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_SITE", "")
-    assert load(Settings, written("site = 'north'")).site == "north"
+    assert load_settings(Settings, written("site = 'north'")).site == "north"
 
 
 def test_the_number_of_a_microphone_can_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_HEAR__DEVICE", "2")
-    assert load(Settings, None).hear.device == 2
+    assert load_settings(Settings, None).hear.device == 2
 
 
 # ---- credentials ----
@@ -237,7 +237,7 @@ def test_a_credential_that_is_no_text_is_told_without_its_bytes(credentials: Pat
     file = credentials / "dockvoice_deliver__mqtt__password"
     file.write_bytes(PASSWORD.encode() + b"\xff")
     with pytest.raises(Misconfigured, match=r"cannot be read \(not UTF-8 text\)") as caught:
-        load(Settings, None)
+        load_settings(Settings, None)
     assert PASSWORD not in str(caught.value)
     assert str(file) in str(caught.value)
 
@@ -251,7 +251,7 @@ def test_an_empty_credential_is_a_fault(credentials: Path) -> None:
 def test_the_line_break_that_ends_a_credential_is_not_part_of_it(credentials: Path, ending: str) -> None:
     (credentials / "dockvoice_deliver__mqtt__username").write_text(f"dock-b{ending}", newline="")
     (credentials / "dockvoice_deliver__mqtt__password").write_text(f" {PASSWORD} {ending}", newline="")
-    mqtt = load(Settings, None).deliver.mqtt
+    mqtt = load_settings(Settings, None).deliver.mqtt
     assert mqtt.username == "dock-b"
     assert mqtt.password == SecretStr(f" {PASSWORD} ")
 
@@ -261,9 +261,9 @@ def test_credentials_of_other_programs_and_a_directory_that_is_gone_are_no_fault
 ) -> None:
     (credentials / "dockvoice_inventory_database").write_text("sqlite://")
     (credentials / "another").write_text("x")
-    assert load(Settings, None) == Settings()
+    assert load_settings(Settings, None) == Settings()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials / "gone"))
-    assert load(Settings, None) == Settings()
+    assert load_settings(Settings, None) == Settings()
 
 
 # ---- who wins ----
@@ -273,7 +273,7 @@ def test_command_line_over_environment_over_credential_over_file_over_default(
     written: Written, credentials: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def host(**overrides: Any) -> str:
-        return load(Settings, path, **overrides).deliver.mqtt.host
+        return load_settings(Settings, path, **overrides).deliver.mqtt.host
 
     path = written("")
     assert host() == "localhost"
@@ -285,27 +285,27 @@ def test_command_line_over_environment_over_credential_over_file_over_default(
     assert host() == "environment"
     assert host(deliver={"mqtt": {"host": "command-line"}}) == "command-line"
     # One key of a table from above leaves its other keys as they are below.
-    assert load(Settings, path, deliver={"mqtt": {"host": "x"}}).deliver.mqtt.port == 1884
+    assert load_settings(Settings, path, deliver={"mqtt": {"host": "x"}}).deliver.mqtt.port == 1884
 
 
 # ---- places ----
 
 
 def test_a_relative_path_in_the_file_starts_at_the_file(written: Written, tmp_path: Path) -> None:
-    settings = load(Settings, written("[forms]\ndirectory = 'forms'\ncatalogue = '/abs'\n"))
+    settings = load_settings(Settings, written("[forms]\ndirectory = 'forms'\ncatalogue = '/abs'\n"))
     assert settings.forms_directory == tmp_path / "forms"
     assert settings.catalogue_directory == Path("/abs")
 
 
 def test_home_is_told_in_a_path_of_the_file(written: Written) -> None:
-    assert load(Settings, written("state_directory = '~/kept'")).state == Path.home() / "kept"
+    assert load_settings(Settings, written("state_directory = '~/kept'")).state == Path.home() / "kept"
 
 
 def test_a_relative_path_in_a_variable_starts_at_the_working_directory(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_STATE_DIRECTORY", "here")
-    assert load(Settings, written("")).state == Path("here")
+    assert load_settings(Settings, written("")).state == Path("here")
 
 
 def test_state_and_models_lie_where_the_file_else_systemd_else_the_home_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,17 +319,17 @@ def test_state_and_models_lie_where_the_file_else_systemd_else_the_home_says(mon
     monkeypatch.setenv("CACHE_DIRECTORY", "/var/cache/dockvoice")
     assert Settings().state == Path("/var/lib/dockvoice/dock-b")
     assert Settings().models == Path("/var/cache/dockvoice/models")
-    assert load(Settings, None, state_directory="/given").state == Path("/given")
+    assert load_settings(Settings, None, state_directory="/given").state == Path("/given")
 
 
 def test_what_came_with_the_program_is_found(repository: Path) -> None:
-    assert shipped("config") == repository / "config"
+    assert shipped_directory("config") == repository / "config"
     assert Settings().forms_directory == repository / "schemas/forms"
 
 
 def test_what_did_not_come_with_the_program_is_told() -> None:
     with pytest.raises(Misconfigured, match="the shipped nothing are missing; install dockvoice-protocol again"):
-        shipped("nothing")
+        shipped_directory("nothing")
 
 
 # ---- config/edge.toml ----
@@ -393,7 +393,7 @@ def allowed(field: FieldInfo) -> list[str]:
 
 
 def test_the_settings_file_as_shipped_says_what_holds_without_it(repository: Path) -> None:
-    assert load(Settings, repository / "config/edge.toml") == Settings()
+    assert load_settings(Settings, repository / "config/edge.toml") == Settings()
 
 
 def test_the_settings_file_explains_no_key_that_does_not_exist(repository: Path) -> None:
@@ -426,7 +426,7 @@ def test_the_settings_file_explains_each_key(repository: Path) -> None:
 def test_every_example_of_an_unset_key_loads(repository: Path, written: Written) -> None:
     text = (repository / "config/edge.toml").read_text(encoding="utf-8")
     every = re.sub(r"(?m)^# (\[[a-z_.]+\]|[a-z_]+ = .+)$", r"\1", text).replace("tls = false", "tls = true")
-    settings = load(Settings, written(every))
+    settings = load_settings(Settings, written(every))
     assert [key for key, field in keys(Settings) if field.default is None and not any(values_of(settings, key))] == []
 
 
@@ -447,4 +447,4 @@ def test_a_lowest_version_is_said_of_what_there_is(written: Written) -> None:
     for name in ("docks", "rosters", "catalogue/", "catalogue"):
         assert name in refused(written(f'[deliver]\nfloors = {{ "{name}" = 5 }}\n'))
     known = written('[deliver]\nfloors = { roster = 5, expected = 6, "catalogue/items.units" = 7 }\n')
-    assert load(Settings, known).deliver.floor("catalogue/items.units") == 7
+    assert load_settings(Settings, known).deliver.floor("catalogue/items.units") == 7

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
 from inventory.connect.settings import kinds, settings_of_kind
@@ -42,7 +42,7 @@ def test_every_key_is_in_the_file_set_or_as_a_comment(file: Path, kind: str) -> 
 def test_the_file_with_all_that_it_shows_is_taken(file: Path, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.toml"
     path.write_text(uncommented(file))
-    settings = load(settings_of_kind(kind, "a file"), path)
+    settings = load_settings(settings_of_kind(kind, "a file"), path)
     assert set(tomllib.loads(uncommented(file))) == set(type(settings).model_fields)
     assert settings.kind == kind
 
@@ -51,13 +51,13 @@ def test_a_secret_from_the_environment_is_told_nowhere(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_CONNECT_TRYTON__PASSWORD", WORD)
-    settings = load(settings_of_kind("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
+    settings = load_settings(settings_of_kind("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
     assert WORD not in repr(settings)
     assert WORD not in str(settings)
     broken = tmp_path / "tryton.toml"
     broken.write_text('site = "north"\n[tryton]\nurl = "http://x"\nuser = "a"\n')
     with pytest.raises(Misconfigured, match=re.escape("tryton.database")) as caught:
-        load(settings_of_kind("tryton", "a file"), broken)
+        load_settings(settings_of_kind("tryton", "a file"), broken)
     assert WORD not in str(caught.value)
 
 
@@ -74,7 +74,7 @@ def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, 
     path = tmp_path / "tryton.toml"
     path.write_text(content)
     with pytest.raises(Misconfigured, match=re.escape(said)) as caught:
-        load(settings_of_kind("tryton", "a file"), path)
+        load_settings(settings_of_kind("tryton", "a file"), path)
     assert "\n" not in str(caught.value)
 
 

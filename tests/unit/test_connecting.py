@@ -13,7 +13,14 @@ import pytest
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.mqtt import Session
-from dockvoice_protocol.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
+from dockvoice_protocol.mqtt_client import (
+    ANSWER_S,
+    FIRST_ANSWER_S,
+    ReconnectBackoff,
+    VersionChoice,
+    explain_failure,
+    namesake_hint,
+)
 from tests.rows import each_of
 from tests.servers.certificates import HERE, Authority
 from tests.servers.mosquitto import Certificates
@@ -95,11 +102,11 @@ def test_no_secret_shows() -> None:
     ],
 )
 def test_failures_are_put_into_words(fault: BaseException | None, told: str) -> None:
-    assert explained(fault) == told
+    assert explain_failure(fault) == told
 
 
 def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
-    version = Version(MqttVersion.AUTO)
+    version = VersionChoice(MqttVersion.AUTO)
     tried = []
     for happens in (version.unsupported, version.dropped, version.dropped, version.dropped, version.dropped):
         tried.append(version.now.value)
@@ -114,7 +121,7 @@ def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
 
 @each_of("wanted", [MqttVersion.V5, MqttVersion.V311])
 def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
-    version = Version(wanted)
+    version = VersionChoice(wanted)
     for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
         happens()
     assert version.now is wanted
@@ -122,14 +129,14 @@ def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
 
 
 def test_patience_is_short_only_while_mqtt_5_is_a_guess() -> None:
-    version = Version(MqttVersion.AUTO)
+    version = VersionChoice(MqttVersion.AUTO)
     assert version.patience_s == FIRST_ANSWER_S
     version.unsupported()
     assert version.patience_s == ANSWER_S
 
 
 def test_waits_grow_to_the_maximum_and_differ() -> None:
-    waits = Waits(30)
+    waits = ReconnectBackoff(30)
     taken = [waits.next() for _ in range(100)]
     for number, wait in enumerate(taken):
         full = min(30.0, 0.5 * 2**number)
@@ -138,7 +145,7 @@ def test_waits_grow_to_the_maximum_and_differ() -> None:
 
 
 def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
-    waits = Waits(30)
+    waits = ReconnectBackoff(30)
     for _ in range(10):
         waits.next()
     waits.began()
@@ -156,7 +163,7 @@ def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
     ],
 )
 def test_a_namesake_is_named_where_it_is_the_likely_cause(reason: int, steady: bool, told: str) -> None:
-    found = namesake(reason, "north", steady=steady)
+    found = namesake_hint(reason, "north", steady=steady)
     assert found.startswith(told)
     assert ("give each a name of its own" in found) == bool(told)
 
@@ -186,7 +193,7 @@ def test_a_certificate_made_by_the_tests_recipe_holds_under_strict_verification(
 def test_what_strict_verification_lacks_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
         handshake(tmp_path, lax=True)
-    told = explained(refused.value)
+    told = explain_failure(refused.value)
     assert "Missing" in told or "does not include key usage" in told, told
     assert "Python verifies strictly from 3.13 on: sign it anew" in told
     assert "docs/install.md" in told

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.events import MalformedMessage, Topics, encode, status
+from dockvoice_protocol.events import MalformedMessage, Topics, make_status, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from inventory.forms import load_forms
@@ -158,7 +158,7 @@ class ScriptedClips(ClipMessageHandler):
             raise MalformedMessage("/state: found str")
         if payload == b"kept out":
             raise SiteFault("a trigger of the site's own")
-        return encode({"event_id": f"clip {sender.source}", "outcome": "here"})
+        return to_json_bytes({"event_id": f"clip {sender.source}", "outcome": "here"})
 
     def beat(self) -> None:
         self._world.deeds.append(("beat",))
@@ -353,7 +353,7 @@ THIRD = Signer(Ed25519PrivateKey.from_private_bytes(bytes([3] * 32)))
 
 
 def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered:
-    return Delivered(topic, encode(status("online", site="north", device=device, key=key.public)), token=9)
+    return Delivered(topic, to_json_bytes(make_status("online", site="north", device=device, key=key.public)), token=9)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import encode, status
+from dockvoice_protocol.events import make_status, to_json_bytes
 from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
@@ -173,7 +173,9 @@ def came(number: int, device: str = "dock-3", **fields: Any) -> Delivered:
 
 def says(state: Any, number: int, device: str = "dock-3") -> Delivered:
     topic = f"dockvoice/north/{device}/status"
-    return Delivered(topic, encode(status(state, site="north", device=device, key=KEY.public)), token=200 + number)
+    return Delivered(
+        topic, to_json_bytes(make_status(state, site="north", device=device, key=KEY.public)), token=200 + number
+    )
 
 
 def event(number: int) -> Unfit:

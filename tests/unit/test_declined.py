@@ -12,11 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import MalformedMessage, encode
+from dockvoice_protocol.events import MalformedMessage, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, signed_decision, signed_declined
+from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, sign_decision, sign_declined
 from edge.agent.dialogue_driver import Audible
 from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_signed
 from edge.agent.review_delivery import DecisionInbox
@@ -27,7 +27,7 @@ from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import Phrasing, codes
+from edge.speak.wording import Phrasing, words_for_codes
 from inventory.connect.ports import Why
 from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
@@ -46,7 +46,7 @@ def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
 
 
 def message(word: PostingDeclined, signer: Signer) -> bytes:
-    return encode(signed_declined(word, signer, NOW))
+    return to_json_bytes(sign_declined(word, signer, NOW))
 
 
 def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
@@ -64,9 +64,9 @@ def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path
             with pytest.raises(fault):
                 read(payload)
         decision = ReviewDecision(SOURCE, word.entry, word.entry, "discard", {}, "ann", "a test")
-        moved = {**signed_declined(word, signer, NOW), "signature": signed_decision(decision, signer, NOW)["signature"]}
+        moved = {**sign_declined(word, signer, NOW), "signature": sign_decision(decision, signer, NOW)["signature"]}
         with pytest.raises(Forged):  # a signature is made for one purpose
-            read(encode(moved))
+            read(to_json_bytes(moved))
 
 
 async def commit(bench: Bench, text: str) -> str:
@@ -178,7 +178,7 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
 
 @each_of("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
-    names = codes("reasons", language)
+    names = words_for_codes("reasons", language)
     assert {why.value for why in Why} <= names.keys()
     phrasing = Phrasing(rules.form, language)
     for why in (*Why, "something_new"):

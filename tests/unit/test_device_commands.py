@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.loader import load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import (
     about,
@@ -86,7 +86,7 @@ def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
 
 @each_of("code", LANGUAGES)
 def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -> None:
-    language, forms = language_named(code), forms_in(repository / "schemas" / "forms").values()
+    language, forms = language_named(code), load_forms(repository / "schemas" / "forms").values()
     name = next(iter(forms)).names(code)[0]
     for way in language.table["works"]["back"]:
         bid = work_named(words(way.replace("*", name)), forms, language)
@@ -96,7 +96,7 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
-    for form in forms_in(repository / "schemas" / "forms").values():
+    for form in load_forms(repository / "schemas" / "forms").values():
         for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=40, nightly=400)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
@@ -112,7 +112,7 @@ def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalog
 
 
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
-    for form in forms_in(repository / "schemas" / "forms").values():
+    for form in load_forms(repository / "schemas" / "forms").values():
         for phrase in command_phrases(["ana"]):
             assert read(words(phrase), form, catalogue) == {}, phrase
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase

@@ -246,7 +246,7 @@ class TestTheReserve:
         path = journal.directory / RESERVE
         assert path.stat().st_blocks * 512 >= 3_000_000
         reserve = Reserve(journal.directory, 3_000_000)
-        assert reserve.lacks == 0
+        assert reserve.missing_bytes == 0
         assert reserve.give_back()
         assert not path.exists()
         assert not reserve.give_back()

@@ -11,7 +11,7 @@ from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, EarEvent, Endpointing, Gate
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 from edge.ports import Source, SpeechScorer
 from edge.records import Closing, Frame, Segment
 from tests.rows import each_of
@@ -187,7 +187,7 @@ def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:
 
 def test_each_demo_sentence_is_one_utterance_and_silence_and_noise_are_none(repository: Path) -> None:
     demo = repository / "tests/data/speech/demo"
-    detector = scorer(Vad())
+    detector = make_speech_scorer(Vad())
     for line in (demo / "manifest.jsonl").read_text().splitlines():
         clip = json.loads(line)
         found = closed(listen(RecordedSource(demo / clip["audio"]), detector, Endpointing(Endpoint())))

@@ -9,10 +9,10 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.element_strings import day, elements
+from dockvoice_protocol.forms.element_strings import parse_element_strings, parse_gs1_date
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_scan
 from dockvoice_protocol.forms.spoken import read as read_words
 from dockvoice_protocol.records import ScanFault
 from tests.reading.gs1_labels import GS, TODAY, Label, broken, keyed, valid
@@ -98,7 +98,7 @@ def test_there_are_hundreds_of_labels_and_every_fault_is_among_them() -> None:
 
 def test_every_fault_is_named_and_nothing_is_invented(form: Form) -> None:
     def is_read(label: Label) -> None:
-        found = elements(label.sent)
+        found = parse_element_strings(label.sent)
         told = found if isinstance(found, ScanFault) else tuple((one.identifier, one.value) for one in found)
         assert told == label.holds
         reading = read_scan(f"{label.sent}\n", form, NOTHING, TODAY)
@@ -112,7 +112,9 @@ def test_every_fault_is_named_and_nothing_is_invented(form: Form) -> None:
     every(LABELS, is_read)
 
 
-def read(sent: str, form: Form, sending: Sending = AS_DELIVERED, catalogue: Catalogue = NOTHING) -> dict[str, object]:
+def read(
+    sent: str, form: Form, sending: ScannerFormat = AS_DELIVERED, catalogue: Catalogue = NOTHING
+) -> dict[str, object]:
     """The values that stand; None where a field has none, or more than one."""
     fields = read_scan(sent, form, catalogue, TODAY, sending).fields
     return {name: None if one.rivals else one.value for name, one in fields.items()}
@@ -132,37 +134,37 @@ def read(sent: str, form: Form, sending: Sending = AS_DELIVERED, catalogue: Cata
     ],
 )
 def test_two_digits_of_a_year_are_the_nearest(value: str, today: date, expected: date) -> None:
-    assert day(value, today) == expected
+    assert parse_gs1_date(value, today) == expected
 
 
 def test_a_scanner_that_is_known_to_send_separators_leaves_no_doubt_at_the_end() -> None:
-    assert elements(f"]C101{GTIN}10AB17251231") is ScanFault.TWO_WAYS
-    found = elements(f"]C101{GTIN}10AB17251231", separators_sent=True)
+    assert parse_element_strings(f"]C101{GTIN}10AB17251231") is ScanFault.TWO_WAYS
+    found = parse_element_strings(f"]C101{GTIN}10AB17251231", separators_sent=True)
     assert not isinstance(found, ScanFault)
     assert [str(one) for one in found] == [f"(01){GTIN}", "(10)AB17251231"]
 
 
 def test_a_text_that_is_made_to_be_cut_for_ever_is_given_up_at_once() -> None:
     made = "9801360390020241041120121142517113300390039030042221200010000110041300000014268005131200013A"
-    assert elements(f"]C1{made}") is ScanFault.TWO_WAYS  # to look at every cut of it takes 12 seconds
+    assert parse_element_strings(f"]C1{made}") is ScanFault.TWO_WAYS  # to look at every cut of it takes 12 seconds
 
 
 @each_of(
     ("sent", "sending", "fault"),
     [
         (f"]C1{PALLET}", AS_DELIVERED, ScanFault.CUT_SHORT),  # its end did not come
-        (f"]C1{PALLET}\n", Sending(prefix="#"), ScanFault.CUT_SHORT),
-        (f"#]C1{PALLET}\n", Sending(prefix="#", suffix="%"), ScanFault.CUT_SHORT),
-        ("#\n", Sending(prefix="#", suffix="#"), ScanFault.CUT_SHORT),
-        ("##\n", Sending(prefix="#", suffix="#"), ScanFault.EMPTY),
+        (f"]C1{PALLET}\n", ScannerFormat(prefix="#"), ScanFault.CUT_SHORT),
+        (f"#]C1{PALLET}\n", ScannerFormat(prefix="#", suffix="%"), ScanFault.CUT_SHORT),
+        ("#\n", ScannerFormat(prefix="#", suffix="#"), ScanFault.CUT_SHORT),
+        ("##\n", ScannerFormat(prefix="#", suffix="#"), ScanFault.EMPTY),
         (f"]C1{PALLET}\N{REPLACEMENT CHARACTER}\n", AS_DELIVERED, ScanFault.UNREADABLE),
         (f"]C14005500123{GS}\n", AS_DELIVERED, ScanFault.NOTHING_FOR_FORM),
-        (f"#]C1{PALLET}%\n", Sending(prefix="#", suffix="%"), None),
-        (f"{PALLET}\n", Sending(symbology=False), None),
+        (f"#]C1{PALLET}%\n", ScannerFormat(prefix="#", suffix="%"), None),
+        (f"{PALLET}\n", ScannerFormat(symbology=False), None),
     ],
 )
 def test_what_the_scanner_sends_around_a_code_must_be_there(
-    sent: str, sending: Sending, fault: ScanFault | None, form: Form
+    sent: str, sending: ScannerFormat, fault: ScanFault | None, form: Form
 ) -> None:
     reading = read_scan(sent, form, NOTHING, TODAY, sending)
     assert (reading.interpreter, reading.not_understood) == ("scanner", fault)

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.events import check_event, encode
+from dockvoice_protocol.events import parse_event, to_json_bytes
 from dockvoice_protocol.hash_chain import Broken, Wrong, is_word_of
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
 from edge.cli.audit import commands
@@ -92,7 +92,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
     assert [one.operator for one in journal.shifts.spans(10)] == ["other"]
-    assert journal.clips.listened(None) is None
+    assert journal.clips.latest_listener(None) is None
     assert journal.clips.due(9) == []
     assert recordings(tmp_path) == 2
     report = audit.verify(journal.trail)
@@ -149,9 +149,9 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     journal.erasing.entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     journal.outbox.reopen(2, 2)
     (row, *_) = journal.outbox.due(1)
-    event = check_event(row.body.encode())
+    event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
-    assert not any(secret in encode(event) for secret in SECRETS)
+    assert not any(secret in to_json_bytes(event) for secret in SECRETS)
     assert is_word_of(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)

@@ -18,14 +18,14 @@ from dockvoice_protocol.events import (
     Early,
     MalformedMessage,
     Topics,
-    check_event,
-    early,
-    encode,
-    read_answer,
-    read_order,
-    receipt,
-    status,
-    validator,
+    make_early,
+    make_receipt,
+    make_status,
+    parse_answer,
+    parse_event,
+    parse_order,
+    schema_validator,
+    to_json_bytes,
 )
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import timestamp
@@ -91,7 +91,7 @@ NOT_MESSAGES = {
 
 
 @each_of("payload", NOT_MESSAGES, ids=[str(payload[:24]) for payload in NOT_MESSAGES])
-@each_of("read", [check_event, read_answer])
+@each_of("read", [parse_event, parse_answer])
 def test_what_is_no_message_is_refused(read: Any, payload: bytes) -> None:
     with pytest.raises(MalformedMessage) as refused:
         read(payload)
@@ -101,7 +101,7 @@ def test_what_is_no_message_is_refused(read: Any, payload: bytes) -> None:
 @each_of("kind", [None, 7, [], {}, "dockvoice.entry.recorded.v2", ""])
 def test_an_unknown_type_of_event_is_refused(kind: Any) -> None:
     with pytest.raises(MalformedMessage, match="/type: no known type of event; known are dockvoice"):
-        check_event(encode(event(type=kind)))
+        parse_event(to_json_bytes(event(type=kind)))
 
 
 BROKEN = [
@@ -141,7 +141,7 @@ def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(poin
         node = node[step]
     node[last] = value
     with pytest.raises(MalformedMessage) as refused:
-        check_event(encode(broken))
+        parse_event(to_json_bytes(broken))
     assert str(refused.value).startswith(f"{pointer}: found {type(value).__name__}, which breaks the rule ")
     assert "seven" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -150,12 +150,12 @@ def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(poin
 @each_of("value", [7, "00\0", ["007"], None])
 def test_a_list_holds_nothing_but_text(value: Any) -> None:
     with pytest.raises(MalformedMessage, match=r"^/data/fields/pallet_id/1: found "):
-        check_event(encode(event_with({"pallet_id": ["007", value]})))
+        parse_event(to_json_bytes(event_with({"pallet_id": ["007", value]})))
 
 
 @each_of("value", ["007", 12, 52.5, -18, 0.1, True, False, "2027-03-05", ["007", "008"]])
 def test_every_kind_of_value_is_read_as_it_was_published(value: Any) -> None:
-    read = check_event(encode(event_with({"value": value})))["data"]["fields"]["value"]
+    read = parse_event(to_json_bytes(event_with({"value": value})))["data"]["fields"]["value"]
     assert (type(read), read) == (type(value), value)
 
 
@@ -169,14 +169,14 @@ def event_with(fields: dict[str, Any]) -> dict[str, Any]:
 def test_no_member_of_an_event_may_be_missing(member: str) -> None:
     rest = {name: value for name, value in event().items() if name != member}
     with pytest.raises(MalformedMessage, match=rf"'{member}' is a required property|/type: no known type"):
-        check_event(encode(rest))
+        parse_event(to_json_bytes(rest))
 
 
 def test_a_senders_names_cannot_break_the_line() -> None:
     broken = event()
     broken["data"]["reading"]["heard"] = {"a\nb/c~d": None}
     with pytest.raises(MalformedMessage, match=r"^/data/reading/heard/a\\u000ab~1c~0d: found NoneType"):
-        check_event(encode(broken))
+        parse_event(to_json_bytes(broken))
 
 
 def test_a_recorded_entry_is_a_cloudevent() -> None:
@@ -208,24 +208,24 @@ def test_a_recorded_entry_is_a_cloudevent() -> None:
 
 def test_what_is_written_can_be_read() -> None:
     chained = event(chain="f" * 64)
-    assert check_event(encode(chained)) == chained
-    assert validator(SCHEMAS[RECORDED]).is_valid(chained)
+    assert parse_event(to_json_bytes(chained)) == chained
+    assert schema_validator(SCHEMAS[RECORDED]).is_valid(chained)
 
 
 def test_members_of_a_later_version_are_let_pass() -> None:
     later = event(traceparent="00-ab")
     later["data"]["evidence"] = []
-    assert check_event(encode(later))["data"]["evidence"] == []
+    assert parse_event(to_json_bytes(later))["data"]["evidence"] == []
 
 
 def test_the_examples_of_every_type_are_read(repository: Path) -> None:
     for name in ("recorded", "amended", "cancelled", "withheld"):
         payload = (repository / "schemas" / "examples" / f"entry-{name}.json").read_bytes()
-        assert check_event(payload)["type"] == f"dockvoice.entry.{name}.v1"
+        assert parse_event(payload)["type"] == f"dockvoice.entry.{name}.v1"
 
 
 def test_text_stays_readable_on_the_wire() -> None:
-    assert encode({"operator": "Zoë"}) == '{"operator":"Zoë"}'.encode()
+    assert to_json_bytes({"operator": "Zoë"}) == '{"operator":"Zoë"}'.encode()
 
 
 @each_of(
@@ -241,32 +241,32 @@ def test_text_stays_readable_on_the_wire() -> None:
     ],
 )
 def test_a_broken_receipt_is_refused(change: dict[str, Any], told: str) -> None:
-    whole = receipt(EVENT_ID, ReceiptOutcome.APPLIED, (), 17, NOON)
+    whole = make_receipt(EVENT_ID, ReceiptOutcome.APPLIED, (), 17, NOON)
     with pytest.raises(MalformedMessage, match=told):
-        read_answer(encode({**whole, **change}))
+        parse_answer(to_json_bytes({**whole, **change}))
 
 
 @each_of("outcome", ReceiptOutcome)
 def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
-    answer = receipt(EVENT_ID, outcome, ["field_invalid:dock"], 17, NOON)
-    assert read_answer(encode(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
+    answer = make_receipt(EVENT_ID, outcome, ["field_invalid:dock"], 17, NOON)
+    assert parse_answer(to_json_bytes(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
 
 
 def test_an_answer_that_settles_nothing_goes_and_comes() -> None:
-    assert read_answer(encode(early(EVENT_ID, 14, 17, NOON))) == Early(EVENT_ID, sequence=17, expected=14)
+    assert parse_answer(to_json_bytes(make_early(EVENT_ID, 14, 17, NOON))) == Early(EVENT_ID, sequence=17, expected=14)
 
 
 @each_of("expected", [None, 0, "14"])
 def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object) -> None:
-    broken = {**early(EVENT_ID, 14, 17, NOON), "expected": expected}
+    broken = {**make_early(EVENT_ID, 14, 17, NOON), "expected": expected}
     with pytest.raises(MalformedMessage, match="/expected"):
-        read_answer(encode(broken))
+        parse_answer(to_json_bytes(broken))
 
 
 def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_entry() -> None:
     whole = event(chain="f" * 64)
     instead = withheld_event(whole, "packet too large")
-    assert check_event(encode(instead)) == instead
+    assert parse_event(to_json_bytes(instead)) == instead
     changed = {"type": WITHHELD, "dataschema": WITHHELD_DATA, "data": instead["data"]}
     assert instead == {**whole, **changed}
     assert instead["data"] == {
@@ -277,12 +277,14 @@ def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_en
 
 
 def test_a_status_has_a_time_only_where_one_is_known() -> None:
-    assert "time" not in status("offline", site="north", device="dock-3", key=KEY)
-    assert status("online", site="north", device="dock-3", key=KEY, time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
+    assert "time" not in make_status("offline", site="north", device="dock-3", key=KEY)
+    assert (
+        make_status("online", site="north", device="dock-3", key=KEY, time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
+    )
 
 
 def test_a_status_carries_the_key_and_follows_its_schema(repository: Path) -> None:
-    said = status("online", site="north", device="dock-3", key=KEY, time=NOON)
+    said = make_status("online", site="north", device="dock-3", key=KEY, time=NOON)
     schema = json.loads((repository / "schemas" / "status.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(said)
     assert PublicKey.from_pem(said["public_key"].encode()) == KEY
@@ -327,33 +329,33 @@ def test_topics_are_read_back() -> None:
 def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
     doubtful = entry_event(entry(), MINTED, site="north", device="dock-3", clock_believed=False) | seal(17)
     assert {name: doubtful[name] for name in doubtful.keys() - event().keys()} == {"clock": "unsynchronised"}
-    assert check_event(encode(doubtful)) == doubtful
+    assert parse_event(to_json_bytes(doubtful)) == doubtful
     assert withheld_event(doubtful, "too_large")["clock"] == "unsynchronised"
     with pytest.raises(MalformedMessage, match="/clock: found str, which breaks the rule const"):
-        check_event(encode(event(clock="fine")))
+        parse_event(to_json_bytes(event(clock="fine")))
 
 
 @each_of("order", ["mute", "unmute", "talk", "done"])
 def test_an_order_to_the_headset_is_read(order: str) -> None:
-    assert read_order(encode({"order": order, "from": "later"})) == order
+    assert parse_order(to_json_bytes({"order": order, "from": "later"})) == order
 
 
 @each_of("payload", [b"", b"mute", b"{}", b'{"order": "shout"}', b'{"order": 1}'])
 def test_what_is_no_order_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        read_order(payload)
+        parse_order(payload)
 
 
 def test_a_status_says_how_the_device_listens_where_it_does() -> None:
     listening = {"mode": "open", "muted": False, "faults": ["stuck"]}
-    said = status("online", site="north", device="dock-3", key=KEY, time=NOON, microphone=listening)
+    said = make_status("online", site="north", device="dock-3", key=KEY, time=NOON, microphone=listening)
     assert said["microphone"] == listening
-    assert {"microphone", "speaker"}.isdisjoint(status("offline", site="north", device="dock-3", key=KEY))
+    assert {"microphone", "speaker"}.isdisjoint(make_status("offline", site="north", device="dock-3", key=KEY))
 
 
 @each_of("heard", [True, False])
 def test_a_status_says_whether_the_operator_hears_the_device(heard: bool) -> None:
-    said = status("online", site="north", device="dock-3", key=KEY, time=NOON, speaker={"heard": heard})
+    said = make_status("online", site="north", device="dock-3", key=KEY, time=NOON, speaker={"heard": heard})
     assert said["speaker"] == {"heard": heard}
     assert "microphone" not in said
-    validator("status.schema.json").validate(said)
+    schema_validator("status.schema.json").validate(said)

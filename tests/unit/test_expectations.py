@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dockvoice_protocol.events import check_event, encode
+from dockvoice_protocol.events import parse_event, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import (
@@ -350,7 +350,7 @@ def test_both_counts_are_in_the_event() -> None:
     utterance = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
     entry = Entry(utterance, FORM.name, fields, None, reading=draft.reading, counted=draft.counted, **moment)
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
-    data = check_event(encode(entry_event(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
+    data = parse_event(to_json_bytes(entry_event(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
     assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
 
 

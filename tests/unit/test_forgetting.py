@@ -18,7 +18,7 @@ from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
 from edge.keep.device_key import ANCHOR, Anchor
-from edge.keep.entry_log import ENTRIES, EntryLog, number
+from edge.keep.entry_log import ENTRIES, EntryLog, sequence_of
 from edge.keep.journal import Journal
 from edge.keep.retention import Reserve
 from edge.keep.signed import NotDone
@@ -76,7 +76,7 @@ def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_abou
 def logged(directory: Path) -> list[int]:
     log = EntryLog(directory)
     try:
-        return [number(one) for one in log.entries()]
+        return [sequence_of(one) for one in log.entries()]
     finally:
         log.close()
 
@@ -238,7 +238,7 @@ def test_on_a_disk_that_knows_no_holes_nothing_is_removed_and_it_is_told_once(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settled(journal, 5)
-    monkeypatch.setattr(entry_log, "knows_holes", lambda _: False)
+    monkeypatch.setattr(entry_log, "can_punch_holes", lambda _: False)
     assert [journal.retention.forget(2), journal.retention.forget(2)] == [0, 0]
     assert sequences(journal) == [1, 2, 3, 4, 5]
     assert caplog.text.count("no entries are removed") == 1

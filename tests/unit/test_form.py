@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.loader import load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
@@ -91,21 +91,21 @@ def test_the_faults_of_all_files_are_told_at_once(schema: dict[str, Any], tmp_pa
     written("{", tmp_path, "a.schema.json")
     written("[]", tmp_path, "b.schema.json")
     with pytest.raises(Misconfigured, match=r"a\.schema\.json.*b\.schema\.json"):
-        forms_in(tmp_path)
+        load_forms(tmp_path)
 
 
 def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no form here"):
-        forms_in(tmp_path)
+        load_forms(tmp_path)
 
 
 def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no form here"):
-        forms_in(tmp_path / "absent")
+        load_forms(tmp_path / "absent")
 
 
 def test_the_shipped_forms_load_by_name(repository: Path) -> None:
-    assert list(forms_in(repository / "schemas" / "forms")) == [
+    assert list(load_forms(repository / "schemas" / "forms")) == [
         "close-trailer",
         "cycle-count",
         "damage",
@@ -158,7 +158,7 @@ def test_a_valid_entry_has_no_fault_and_keeps_its_leading_zeros(form: Form) -> N
 
 @each_of("name", ["pallet-move", "stock-count"])
 def test_a_shipped_form_is_a_json_schema_that_any_validator_takes(name: str, repository: Path) -> None:
-    schema = dict(forms_in(repository / "schemas" / "forms")[name].schema)
+    schema = dict(load_forms(repository / "schemas" / "forms")[name].schema)
     jsonschema.Draft202012Validator.check_schema(schema)
 
 

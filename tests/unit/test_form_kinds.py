@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken import check, jsgf, vocabulary
 from dockvoice_protocol.forms.spoken.kinds import date, numbers
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.sentences import sampled_value, sampled_words
-from dockvoice_protocol.hash_chain import canonical, parsed
+from dockvoice_protocol.hash_chain import canonical_bytes, parsed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, plain
 from edge.keep.codec import fields_of, to_json
@@ -176,7 +176,7 @@ def test_every_decimal_keeps_its_digits_in_each_form_it_takes() -> None:
         written = Decimal(number) / 1000
         kept = fields_of(to_json({"weight": float(written)}))
         event = {"data": {"fields": kept}}
-        assert canonical(parsed(canonical(event))) == canonical(event)
+        assert canonical_bytes(parsed(canonical_bytes(event))) == canonical_bytes(event)
         assert Decimal(plain(float(str(kept["weight"])))) == written
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_of, load_form
+from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
 from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
@@ -94,7 +94,7 @@ def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: 
 
 def test_without_its_beginnings_the_same_form_takes_them_for_questions_and_wishes(schema: dict[str, Any]) -> None:
     voice = {key: told for key, told in schema["x-voice"].items() if key != "openings"}
-    plain = form_of(schema | {"x-voice": voice}, "drink-order", "drink-order")
+    plain = form_from_schema(schema | {"x-voice": voice}, "drink-order", "drink-order")
     assert decided("can i get a small latte with two sugars", plain)[0] is not Outcome.ACCEPT
     assert decided("give me a small latte", plain)[0] is not Outcome.ACCEPT
 
@@ -117,7 +117,7 @@ def test_what_begins_as_an_entry_is_no_talk(form: Form) -> None:
 def test_sugar_is_a_letter_where_a_letter_is_possible(
     text: str, outcome: Outcome, fields: dict[str, FieldValue], schema: dict[str, Any]
 ) -> None:
-    assert decided(text, form_of(with_table(schema), "drink-order", "drink-order")) == (outcome, fields)
+    assert decided(text, form_from_schema(with_table(schema), "drink-order", "drink-order")) == (outcome, fields)
 
 
 def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spelt(schema: dict[str, Any]) -> None:
@@ -126,9 +126,9 @@ def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spe
         golf = roast | {"x-voice": roast["x-voice"] | {"labels": ["golf"]}}
         return document | {"properties": document["properties"] | {"roast": golf}}
 
-    assert form_of(labelled(schema), "drink-order", "drink-order")["roast"].labels == ("golf",)
+    assert form_from_schema(labelled(schema), "drink-order", "drink-order")["roast"].labels == ("golf",)
     with pytest.raises(ManyFaults, match="'golf' cannot open a field"):
-        form_of(labelled(with_table(schema)), "drink-order", "drink-order")
+        form_from_schema(labelled(with_table(schema)), "drink-order", "drink-order")
 
 
 @each_of(
@@ -146,14 +146,16 @@ def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spe
 )
 def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: dict[str, Any]) -> None:
     with pytest.raises(ManyFaults) as caught:
-        form_of(schema | {"x-voice": schema["x-voice"] | {"openings": [opening]}}, "drink-order", "drink-order")
+        form_from_schema(
+            schema | {"x-voice": schema["x-voice"] | {"openings": [opening]}}, "drink-order", "drink-order"
+        )
     assert told in str(caught.value)
 
 
 def test_openings_of_another_language_are_told_where_they_stand(schema: dict[str, Any]) -> None:
     german = {"de": {"called": ["kaffee"], "openings": ["gib mir zucker"]}}
     with pytest.raises(ManyFaults, match="#/x-languages/de/openings: 'gib mir zucker' holds 'zucker'"):
-        form_of(schema | {"x-languages": german}, "drink-order", "drink-order")
+        form_from_schema(schema | {"x-languages": german}, "drink-order", "drink-order")
 
 
 def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import further, phrases
 from dockvoice_protocol.forms.spoken.sentences import conversational
@@ -51,8 +51,8 @@ def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_
 
 def test_the_same_form_loaded_again_is_the_same(catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
     (again := tmp_path / "forms").mkdir()
-    shutil.copy(shipped("schemas") / "forms" / "pallet-move.schema.json", again)
-    for form in (forms_in(directory)["pallet-move"] for directory in (shipped("schemas") / "forms", again)):
+    shutil.copy(shipped_directory("schemas") / "forms" / "pallet-move.schema.json", again)
+    for form in (load_forms(directory)["pallet-move"] for directory in (shipped_directory("schemas") / "forms", again)):
         _ = form.model  # what is made of it later does not count
         cached_sentences(tmp_path / "kept", form, catalogue, None)
     assert len(sampled) == 1
@@ -159,13 +159,13 @@ def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_p
 
 
 def test_the_trailer_that_an_entry_needs_is_expected_in_most_sentences(catalogue: Catalogue) -> None:
-    load = forms_in(shipped("schemas") / "forms")["load"]
+    load = load_forms(shipped_directory("schemas") / "forms")["load"]
     some = [set(one.split()) for one in phrases(load, catalogue, count=200)]
     assert sum(bool(one & {"trailer", "container"}) for one in some) > len(some) / 2
 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
-    counting = forms_in(shipped("schemas") / "forms")["cycle-count"]
+    counting = load_forms(shipped_directory("schemas") / "forms")["cycle-count"]
     said = further(counting, catalogue)
     assert all(any(word in f" {one} " for one in said) for word in (" rack ", " nothing there ", " good ", " pcs "))
     assert not any("rack" in one.split() for one in phrases(counting, catalogue, count=200))

@@ -107,7 +107,7 @@ def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
 
 
 def test_a_headset_that_nobody_listens_to_does_not_blink() -> None:
-    assert not asyncio.run(Seen().headset.blink())
+    assert not asyncio.run(Seen().headset.close_for_rescan())
 
 
 def test_the_space_bar_begins_and_ends_to_talk_and_other_keys_do_nothing() -> None:

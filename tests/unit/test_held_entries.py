@@ -118,7 +118,7 @@ class TestEnteredOnceMore:
         assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", KIM.reason)]
         assert journal.review.held() == []
         assert audit.verify(journal.trail).broken is None
-        sounds = [journal.again(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
+        sounds = [journal.copy_utterance(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
         assert sounds[0] == sounds[1]
 
     def test_the_inventory_takes_it_and_the_tombstone_of_the_old_one(
@@ -257,7 +257,7 @@ class TestUnderANewName:
             (waiting,) = former.review.under_review()
             row = accept(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
             assert new.queries.history(row.event_id).fields == FIELDS
-            assert new.again(new.queries.history("1")).segment.pcm == said.segment.pcm
+            assert new.copy_utterance(new.queries.history("1")).segment.pcm == said.segment.pcm
             assert former.review.under_review() == []
 
     def test_what_changes_an_entry_of_the_former_name_is_put_right_in_the_inventory(

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dockvoice_protocol.config import shipped
-from dockvoice_protocol.instants import FIRST, LAST, in_utc, in_zone, shown, zone_named
+from dockvoice_protocol.config import shipped_directory
+from dockvoice_protocol.instants import FIRST, LAST, find_zone, shown, to_utc, to_zone
 from tests.rows import each_of, every
 
 WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
@@ -22,9 +22,9 @@ def test_every_instant_has_a_clock_in_every_zone(zone: ZoneInfo | None) -> None:
     odd = [*naive, *(end.replace(tzinfo=there) for end in (FIRST, LAST) for there in ends)]
 
     def is_told(instant: datetime) -> None:
-        found = in_zone(instant, zone)
+        found = to_zone(instant, zone)
         assert found.tzinfo is not None
-        assert abs(in_utc(found) - in_utc(instant)) < timedelta(days=2)
+        assert abs(to_utc(found) - to_utc(instant)) < timedelta(days=2)
         if zone is not None:
             assert re.fullmatch(r"(000[12]|9999)-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", shown(instant, zone))
 
@@ -40,18 +40,18 @@ def test_what_no_clock_there_shows_is_told_by_utc_and_says_so() -> None:
 
 
 def test_what_is_no_zone_is_told_whatever_the_database_has_by_that_name() -> None:
-    assert zone_named("Europe/Berlin") is ZoneInfo("Europe/Berlin")
+    assert find_zone("Europe/Berlin") is ZoneInfo("Europe/Berlin")
 
     def is_none(name: str) -> None:
         with pytest.raises(ValueError, match="a name of the time zone database is allowed"):
-            zone_named(name)
+            find_zone(name)
 
     every(["America", "", "..", "/etc/localtime", "zone.tab", "Europe/Berlin/x", "x" * 300, "a\0b"], is_none)
 
 
 def test_there_is_one_way_from_zone_to_zone() -> None:
     """Only what the clock says now needs no care."""
-    root = shipped("schemas").parent
+    root = shipped_directory("schemas").parent
     found = [
         f"{path.relative_to(root)}:{number}"
         for room in ("protocol", "edge", "inventory")

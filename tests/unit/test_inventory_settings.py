@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from inventory.settings import InventorySettings
 from tests.rows import every
@@ -36,7 +36,7 @@ def tables(text: str) -> dict[str, str]:
 
 
 def test_the_file_as_it_is_shipped_is_the_defaults(file: Path) -> None:
-    assert load(InventorySettings, file) == InventorySettings()
+    assert load_settings(InventorySettings, file) == InventorySettings()
 
 
 def test_every_key_is_in_the_file_set_or_as_a_comment(file: Path) -> None:
@@ -52,13 +52,13 @@ def test_every_key_that_is_shown_unset_is_accepted_when_it_is_set(file: Path, tm
     uncommented = re.sub(r"^# (\w+ = )", r"\1", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     uncommented = uncommented.replace("tls = false", "tls = true")  # without it certificates have no meaning
     (tmp_path / "all.toml").write_text(uncommented, encoding="utf-8")
-    settings = load(InventorySettings, tmp_path / "all.toml")
+    settings = load_settings(InventorySettings, tmp_path / "all.toml")
     assert set(tomllib.loads(uncommented)) == set(InventorySettings.model_fields)
     assert settings.mqtt.model_fields_set == set(type(settings.mqtt).model_fields)
 
 
 def test_a_password_in_the_database_is_in_no_repr() -> None:
-    settings = load(InventorySettings, None, database="postgresql+psycopg://dock:secret@localhost/warehouse")
+    settings = load_settings(InventorySettings, None, database="postgresql+psycopg://dock:secret@localhost/warehouse")
     assert "secret" not in repr(settings)
     assert "secret" in settings.database_url
 
@@ -78,7 +78,7 @@ def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, 
     path = tmp_path / "inventory.toml"
     path.write_text(content)
     with pytest.raises(Misconfigured, match=re.escape(said)) as caught:
-        load(InventorySettings, path)
+        load_settings(InventorySettings, path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -90,7 +90,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     path.write_text("prefix = 'file'\nclient_id = 'file'\n[mqtt]\nhost = 'file'\nport = 1")
     monkeypatch.setenv("DOCKVOICE_INVENTORY_CLIENT_ID", "environment")
     monkeypatch.setenv("DOCKVOICE_INVENTORY_MQTT__HOST", "environment")
-    settings = load(InventorySettings, path, mqtt={"host": "option"})
+    settings = load_settings(InventorySettings, path, mqtt={"host": "option"})
     found = (settings.prefix, settings.client_id, settings.mqtt.host, settings.mqtt.port)
     assert found == ("file", "environment", "option", 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.hash_chain import withheld_text
+from dockvoice_protocol.hash_chain import withheld_statement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit
 from edge.keep.journal import Journal
@@ -47,7 +47,7 @@ class TestADeadLetter:
         due = journal.outbox.due(10)
         assert [row.sequence for row in due] == [1, 2, 3]
         sent = json.loads(due[1].body)
-        text = withheld_text(sent)
+        text = withheld_statement(sent)
         assert journal.public_key.signed(text, sent.pop("withheldsignature"))
         assert sent == {"id": rows[1].event_id, "sequence": 2, "withheld": TOO_LARGE}
         assert journal.outbox.count_unsettled() == 3

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.events import check_event
+from dockvoice_protocol.events import parse_event
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome
 from edge.deliver.device_events import entry_event
 from edge.keep import audit
@@ -130,7 +130,7 @@ def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> No
 
 def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
     answer = said(journal, 2)
-    event = check_event(commit(journal, held(journal, 1, answer)).body.encode())
+    event = parse_event(commit(journal, held(journal, 1, answer)).body.encode())
     sound = journal.queries.recording(answer.utterance_id)
     assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
         (answer.utterance_id, sound.audio_sha256)
@@ -142,7 +142,7 @@ def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journ
     correcting, cancelling = said(journal, 2), said(journal, 3)
     second = commit(journal, draft(correcting, act=Act.AMEND, replaces=first.event_id), quantity=15)
     third = commit(journal, draft(cancelling, act=Act.CANCEL, replaces=second.event_id))
-    events = [check_event(row.body.encode()) for row in journal.outbox.due(10)]
+    events = [parse_event(row.body.encode()) for row in journal.outbox.due(10)]
     assert [event["type"].split(".")[2] for event in events] == ["recorded", "amended", "cancelled"]
     assert [event["sequence"] for event in events] == ["1", "2", "3"]
     assert (events[1]["data"]["amends"], events[1]["data"]["fields"]["quantity"]) == (first.event_id, 15)
@@ -386,7 +386,7 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
     journal.erasing.entry(once.utterance_id, "a clerk", dict)
     row = taking(journal, 2, context)
     assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
-    check_event(row.body.encode())
+    parse_event(row.body.encode())
     assert audit.verify(journal.trail).broken is None
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
@@ -13,7 +13,7 @@ from tests.rows import each_of
 
 @pytest.fixture(scope="module")
 def known(form: Form) -> frozenset[str]:
-    return vocabulary(form, Catalogue.load(load(Settings, None).catalogue_directory))
+    return vocabulary(form, Catalogue.load(load_settings(Settings, None).catalogue_directory))
 
 
 @each_of(

@@ -12,7 +12,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
-from edge.cli.lines import discreet_teller, teller
+from edge.cli.lines import make_event_logger, make_event_printer
 from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
 
 SAID = ("seven", "four", "two")
@@ -33,7 +33,7 @@ ASKED = decided(Outcome.ASK, Because(Reason.FIELD_MISSING, "dock"), ask="dock")
 
 
 def test_a_log_never_holds_a_word_of_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
-    show = discreet_teller()
+    show = make_event_logger()
     for told in (ACCEPTED, ASKED, SourceEnded("microphone", 1, 1.0), LinkChanged(False, "broker x: gone")):
         show(told)
     told_all = capsys.readouterr().out
@@ -46,7 +46,7 @@ def test_a_log_never_holds_a_word_of_what_was_said(capsys: pytest.CaptureFixture
 def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
     form: Form, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show = teller(form, {"sha256:f00d": "clip.wav"}, as_json=True)
+    show = make_event_printer(form, {"sha256:f00d": "clip.wav"}, as_json=True)
     for told in (ACCEPTED, ASKED, SourceEnded("sha256:f00d", 1, 1.0)):
         show(told)
     accepted, asked = map(json.loads, capsys.readouterr().out.splitlines())
@@ -57,7 +57,7 @@ def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
 
 
 def test_people_are_shown_what_was_heard_recorded_and_asked(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
-    show = teller(form, {"sha256:f00d": "clip.wav"}, as_json=False)
+    show = make_event_printer(form, {"sha256:f00d": "clip.wav"}, as_json=False)
     for told in (ACCEPTED, ASKED, SourceEnded("sha256:f00d", 1, 1.0), SourceEnded("sha256:f00d", 1, 1.0)):
         show(told)
     shown = capsys.readouterr().out
@@ -80,7 +80,11 @@ CANCELLED = stands("cancelled", cancels="event-0")
 def test_what_was_agreed_in_a_conversation_is_told_as_it_is_recorded(
     form: Form, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for show in (teller(form, {}, as_json=True), teller(form, {}, as_json=False), discreet_teller()):
+    for show in (
+        make_event_printer(form, {}, as_json=True),
+        make_event_printer(form, {}, as_json=False),
+        make_event_logger(),
+    ):
         for told in (RECORDED, CANCELLED, replace(RECORDED, row=None)):
             show(told)
     recorded, cancelled, *shown = capsys.readouterr().out.splitlines()
@@ -102,7 +106,11 @@ def test_what_the_dialogue_made_of_an_utterance_is_told_in_the_place_of_its_verd
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
     others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
     agreed = replace(RECORDED, row=None, noted=(others, Note("0199", yes.reading, heeded), Park("0197", "superseded")))
-    for show in (teller(form, {}, as_json=True), teller(form, {}, as_json=False), discreet_teller()):
+    for show in (
+        make_event_printer(form, {}, as_json=True),
+        make_event_printer(form, {}, as_json=False),
+        make_event_logger(),
+    ):
         for told in (agreed, yes, yes):
             show(told)
     as_json, again, *shown = capsys.readouterr().out.splitlines()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
@@ -25,7 +25,7 @@ from edge.understand.local.vosk import VoskInterpreter
 
 
 def settings(models: Path, **understand: Any) -> Settings:
-    return load(Settings, None, understand={"models_directory": models, **understand})
+    return load_settings(Settings, None, understand={"models_directory": models, **understand})
 
 
 @pytest.fixture(autouse=True)

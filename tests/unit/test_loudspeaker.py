@@ -129,7 +129,7 @@ def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
     card = Card()
     if refused == "by ALSA":
         monkeypatch.setattr(Card, "query_hostapis", lambda _card, _number: {"name": "ALSA"})
-        monkeypatch.setattr(portaudio, "_refusal", lambda name, *, playback: f"no {name}" if playback else None)
+        monkeypatch.setattr(portaudio, "_alsa_error", lambda name, *, playback: f"no {name}" if playback else None)
     else:
         monkeypatch.setattr(Opened, "samplerate", property(lambda _: 0.0, lambda _opened, _rate: None), raising=False)
     monkeypatch.setattr(Opened, "start", lambda _: pytest.fail("it was started"))
@@ -148,7 +148,7 @@ def test_what_nobody_can_hear_is_forgotten_and_not_said_late() -> None:
 
     async def test(speaker: Loudspeaker) -> None:
         assert speaker.say(Rank.PRIORITY) is None
-        assert speaker.ring(SOUND) == 0
+        assert speaker.play_earcon(SOUND) == 0
         await speaker.open()
         assert not card.streams[0].take(5).any()
 
@@ -160,7 +160,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
 
     async def test(speaker: Loudspeaker) -> None:
         await speaker.open()
-        speaker.adjust(-1)
+        speaker.adjust_volume(-1)
         speak(speaker)
         assert card.streams[0].take(3).any()
         card.there = False
@@ -173,7 +173,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
             await seen(lambda: speaker.is_open)
             assert card.streams[0].closed
             assert speaker.quiet
-            assert speaker.adjust(0) == -3.0
+            assert speaker.adjust_volume(0) == -3.0
             speak(speaker)
             assert card.streams[1].take(3).any()
             keeping.cancel()
@@ -221,7 +221,7 @@ def test_a_device_that_does_not_come_back_is_given_up(monkeypatch: pytest.Monkey
 def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
     sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PlaybackSink, "_played_into", lambda _: (sink, frozenset({sink})))
+    monkeypatch.setattr(PlaybackSink, "_query_sink", lambda _: (sink, frozenset({sink})))
 
     async def test(speaker: Loudspeaker) -> None:
         assert not await speaker.is_heard()
@@ -238,7 +238,7 @@ def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
     async def test(speaker: Loudspeaker) -> None:
         await speaker.open()
         before = time.monotonic()
-        ring = speaker.ring(SOUND[:1600])
+        ring = speaker.play_earcon(SOUND[:1600])
         speak(speaker)
         card.streams[0].take(6, latency_s=0.02)
         after = time.monotonic()

@@ -29,7 +29,7 @@ class Worn:
         self.reopen()
 
     def reopen(self) -> None:
-        self.health.opened(RATE)
+        self.health.note_opened(RATE)
         self._pieces = 0
 
     @property
@@ -41,14 +41,14 @@ class Worn:
         for number in range(round(seconds * 50 * self._speed)):
             self._pieces += 1
             lost = bool(lost_every) and number % lost_every == 0
-            self._note(self.health.received(level, self._pieces * PIECE, self.now, lost=lost))
+            self._note(self.health.note_sound(level, self._pieces * PIECE, self.now, lost=lost))
 
     def brings_nothing(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
-            self._note(self.health.waited(0.1))
+            self._note(self.health.note_wait(0.1))
 
-    def routed(self, routing: Routing) -> None:
-        self._note(self.health.routed(routing))
+    def note_routing(self, routing: Routing) -> None:
+        self._note(self.health.note_routing(routing))
 
     def _note(self, events: list[MicrophoneEvent]) -> None:
         self.seen += [(self.now, event) for event in events]
@@ -71,7 +71,7 @@ def test_sound_at_fault_is_noticed_within_two_seconds_told_once_and_is_over(soun
     assert at - 5 <= 2
     worn.brings(ROOM, 5)
     assert worn.faults == [(Noticed, fault), (Over, fault)]
-    assert worn.health.hears  # it is bad, and better than nothing
+    assert worn.health.is_hearing  # it is bad, and better than nothing
 
 
 def test_a_room_that_is_heard_has_no_fault_in_ten_minutes() -> None:
@@ -100,7 +100,7 @@ def test_a_pause_of_a_headset_that_mutes_itself_is_no_fault_where_the_settings_s
 
 def test_zeros_of_a_source_that_is_muted_at_the_server_are_told_as_such() -> None:
     worn = Worn()
-    worn.routed(Routing("ours", 1, muted=True))
+    worn.note_routing(Routing("ours", 1, muted=True))
     worn.brings(ZEROS, 2)
     assert "muted at the sound server" in worn.health.faults[FaultKind.DIGITAL_SILENCE]
 
@@ -125,7 +125,7 @@ def test_a_source_that_stood_idle_may_take_its_time() -> None:
 def test_a_source_that_sleeps_is_not_called_stuck() -> None:
     worn = Worn()
     worn.brings(ROOM, 1)
-    worn.routed(Routing("ours", 1, suspended=True))
+    worn.note_routing(Routing("ours", 1, suspended=True))
     worn.brings_nothing(0.5)
     assert worn.faults == [(Noticed, FaultKind.SUSPENDED)]
 
@@ -134,13 +134,13 @@ def test_a_source_that_sleeps_is_not_called_stuck() -> None:
 def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gone: bool, fault: FaultKind) -> None:
     worn = Worn()
     worn.brings(ROOM, 1)
-    worn._note(worn.health.stopped(server_gone=server_gone))
-    assert not worn.health.hears
+    worn._note(worn.health.note_stopped(server_gone=server_gone))
+    assert not worn.health.is_hearing
     worn.reopen()
     assert worn.faults == [(Noticed, fault)]
     worn.brings(ROOM, 1)
     assert worn.faults == [(Noticed, fault), (Over, fault)]
-    assert worn.health.hears
+    assert worn.health.is_hearing
 
 
 @each_of("speed", [48 / 44.1, 44.1 / 48, 1.5, 3.0, 0.5])
@@ -158,7 +158,7 @@ def test_a_clock_that_is_a_little_off_and_a_burst_after_a_hold_up_are_no_other_r
     for number in range(50 * 60):
         on_time = (number + 1) * 0.02 * 1.002
         arrived = max(on_time, 11.5) if 500 < number < 600 else on_time
-        assert health.received(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
+        assert health.note_sound(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
 
 
 def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:
@@ -173,30 +173,30 @@ def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:
 
 def test_another_source_than_the_first_is_another_microphone() -> None:
     worn = Worn()
-    worn.routed(Routing("ours", 1, sources=BOTH))
-    worn.routed(Routing(None))  # it is being moved
-    worn.routed(Routing("theirs", 1, sources=frozenset({"theirs"})))
+    worn.note_routing(Routing("ours", 1, sources=BOTH))
+    worn.note_routing(Routing(None))  # it is being moved
+    worn.note_routing(Routing("theirs", 1, sources=frozenset({"theirs"})))
     assert worn.faults == [(Noticed, FaultKind.REROUTED)]
     assert "records from theirs, not from ours, which is gone" in worn.health.faults[FaultKind.REROUTED]
-    assert (worn.health.hears, worn.health.is_usable) == (False, True)
+    assert (worn.health.is_hearing, worn.health.is_usable) == (False, True)
     worn.brings(SQUARE, 2)
-    worn.routed(Routing("ours", 1, sources=BOTH))
+    worn.note_routing(Routing("ours", 1, sources=BOTH))
     assert worn.faults == [(Noticed, FaultKind.REROUTED), (Over, FaultKind.REROUTED)]
 
 
 def test_the_first_source_is_another_microphone_where_the_settings_name_one() -> None:
     worn = Worn(source="ours")
-    worn.routed(Routing("theirs", 1, sources=BOTH))
+    worn.note_routing(Routing("theirs", 1, sources=BOTH))
     assert worn.faults == [(Noticed, FaultKind.REROUTED)]
 
 
 def test_what_is_played_somewhere_is_nobodys_microphone() -> None:
     worn = Worn()
-    worn.routed(Routing("speakers.monitor", 1, is_monitor=True, sources=BOTH))
+    worn.note_routing(Routing("speakers.monitor", 1, is_monitor=True, sources=BOTH))
     told = "hears another source: the sound server records from speakers.monitor, not from any microphone"
     assert worn.health.faults[FaultKind.REROUTED] == told
-    worn.routed(Routing("ours", 1, sources=BOTH))
-    assert worn.health.hears
+    worn.note_routing(Routing("ours", 1, sources=BOTH))
+    assert worn.health.is_hearing
 
 
 def test_a_level_knows_its_zeros_and_its_overruns() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from dockvoice_protocol.command import DeferredCommand, commands
+from dockvoice_protocol.command import DeferredCommand, load_commands
 from tests.doc_pages import Block, blocks, called, fenced
 from tests.rows import each_of, every
 
@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTING_UP = ("install.md", "console.md", "connect.md")
 """Pages that lead through an installation, whose blocks a night runs."""
 
-GROUP = commands()
+GROUP = load_commands()
 
 UsageError: Any = typer.BadParameter.__base__
 """Typer brings a click of its own."""

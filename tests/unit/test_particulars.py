@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dockvoice_protocol.errors import ManyFaults
-from dockvoice_protocol.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode
+from dockvoice_protocol.events import RECORDED, SCHEMAS, MalformedMessage, parse_event, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
@@ -168,7 +168,7 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     for act in (Act.RECORD, Act.AMEND):
         event = entry_event(replace(entry, act=act, replaces=minted.event_id), minted, **named)
-        data = check_event(encode(event | seal(1)))["data"]
+        data = parse_event(to_json_bytes(event | seal(1)))["data"]
         assert data["fields"] == fields
         assert data["converted"] == {"quantity": {"quantity": 48, "uom": "EA", "factor": 12}}
         assert data["context"] == {"trailer": "5501"}
@@ -217,4 +217,4 @@ def test_a_consumer_is_told_what_is_no_particular(member: str, value: object, re
         event = json.loads(path.read_text(encoding="utf-8"))
         event["data"][member] = value
         with pytest.raises(MalformedMessage, match=f"/data/{member}"):
-            check_event(encode(event))
+            parse_event(to_json_bytes(event))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dockvoice_protocol.terminal.plain_text import in_lines, in_one_line, is_plain, printable, spoken
+from dockvoice_protocol.terminal.plain_text import escape_line, escape_lines, is_plain, printable, spoken
 from edge.config import Settings
 from inventory.dossier.dossier_page import escape
 from tests.rows import each_of
@@ -25,7 +25,7 @@ ODD = (
 def test_what_turns_the_direction_or_is_not_seen_is_written_out(code: int) -> None:
     odd = f"op{chr(code)}-17"
     assert not is_plain(odd)
-    for shown in (in_one_line(odd), in_lines(odd)):
+    for shown in (escape_line(odd), escape_lines(odd)):
         assert shown.isascii()
         assert json.loads(f'"{shown}"') == odd, "as JSON writes it"
     assert printable(odd) == "op�-17"
@@ -39,7 +39,7 @@ def test_the_page_of_a_dossier_writes_it_out_too() -> None:
 @each_of("text", ["Zoë Ångström-Łuczak", "Ýmir", "मीरा", "王芳", "محمد", "שרה", "Nguyễn", "l\u2019Été", "🙂"])
 def test_names_and_words_of_people_are_plain(text: str) -> None:
     assert is_plain(text)
-    assert in_one_line(text) == text
+    assert escape_line(text) == text
 
 
 @each_of("code", ODD, ids=hex)

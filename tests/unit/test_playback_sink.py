@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.audio import sound_server
-from edge.audio.sound_server import NULL_SINK, PlaybackSink, playback_devices, played_into
+from edge.audio.sound_server import NULL_SINK, PlaybackSink, parse_sinks, playback_devices
 
 
 def listing(*sinks: str, into: str | None) -> bytes:
@@ -89,7 +89,7 @@ def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then
 
 
 def test_a_process_that_plays_nothing_has_no_sink() -> None:
-    assert played_into(listing("earpiece", into=None), os.getpid()) == (None, frozenset({"earpiece"}))
+    assert parse_sinks(listing("earpiece", into=None), os.getpid()) == (None, frozenset({"earpiece"}))
 
 
 def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_elsewhere(

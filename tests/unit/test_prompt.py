@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
@@ -63,7 +63,7 @@ def test_the_context_cannot_hold_a_value(form: Form, catalogue: Catalogue) -> No
 
 def test_names_are_hints_and_codes_are_not(repository: Path, form: Form) -> None:
     assert "Dock: A, B" in ModelPrompt(form, of({"docks": ["A", "B"]})).text(Context())
-    counting = forms_in(repository / "schemas" / "forms")["stock-count"]
+    counting = load_forms(repository / "schemas" / "forms")["stock-count"]
     assert "A01" not in ModelPrompt(counting, of({"locations": ["A01", "B02"]})).text(Context())
 
 
@@ -83,7 +83,7 @@ def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
 
 @each_of("name", ["pallet-move", "stock-count"])
 def test_all_together_is_far_below_what_models_take(name: str, repository: Path, catalogue: Catalogue) -> None:
-    form = forms_in(repository / "schemas" / "forms")[name]
+    form = load_forms(repository / "schemas" / "forms")[name]
     whole = ModelPrompt(form, catalogue).text(FULL) + json.dumps(tools(form))
     assert len(whole) <= LONGEST
 

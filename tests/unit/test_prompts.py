@@ -54,7 +54,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.microphone_health import FaultKind
 from edge.records import Commit, Draft, LastEntry, Lately, StandingEntry
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import Phrasing, codes, prompts
+from edge.speak.wording import Phrasing, prompts, words_for_codes
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.reading.languages import said_in
 from tests.rows import each_of
@@ -470,9 +470,11 @@ def test_the_walk_comes_past_every_prompt_and_each_is_whole(language: str) -> No
 
 @each_of("language", OTHERS)
 def test_no_english_is_left_over(language: str) -> None:
-    english = dict(prompts("en")) | {(name, code): text for name in TABLES for code, text in codes(name, "en").items()}
+    english = dict(prompts("en")) | {
+        (name, code): text for name in TABLES for code, text in words_for_codes(name, "en").items()
+    }
     ours = dict(prompts(language)) | {
-        (name, code): text for name in TABLES for code, text in codes(name, language).items()
+        (name, code): text for name in TABLES for code, text in words_for_codes(name, language).items()
     }
     assert set(ours) == set(english)
     left = {key: both for key in english if (both := words(ours[key]) & words(english[key]) - ALIKE)}
@@ -510,7 +512,7 @@ def test_what_help_tells_to_say_is_understood(language: str) -> None:
 def test_each_language_has_every_reason_that_the_inventory_gives(language: str) -> None:
     given = {*("wrong_source", "unknown_form", "invalid", "malformed", "conflicting_event", "sequence_reused")}
     given |= {*("unstorable", "unknown_event", "already_amended", "already_cancelled", "undeliverable")}
-    assert given <= set(codes("reasons", language))
+    assert given <= set(words_for_codes("reasons", language))
 
 
 @each_of("language", OTHERS)

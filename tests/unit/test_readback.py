@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.loader import load_form, load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
@@ -23,13 +23,13 @@ from edge.config import VoiceLanguage
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft
 from edge.records.speech import Prompt, Say, Terms
-from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
+from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, prompts, words_for_codes
 from tests.reading.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
-FORMS = forms_in(ROOT / "schemas/forms")
+FORMS = load_forms(ROOT / "schemas/forms")
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}
@@ -84,7 +84,7 @@ def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(langua
 @each_of("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
     told = {fault.value for fault in FaultKind} | {"muted", "not_recording", "storage_locked"}
-    assert set(codes("faults", language)) == set(codes("mended", language)) == told
+    assert set(words_for_codes("faults", language)) == set(words_for_codes("mended", language)) == told
 
 
 READ_BACK = {"entry", "field", "beside"}
@@ -199,7 +199,7 @@ def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None
     phrasing = Phrasing(MOVE)
     say = Say(Prompt.READBACK_AMENDED, ENTRY)
     assert phrasing.clauses(say) == ("Corrected:", "7 4 2,", "15 units,", "1 5,", "dock bravo.")
-    ready = phrasing.constant()
+    ready = phrasing.constant_clauses()
     assert phrasing.clauses(say)[0] in ready
     assert phrasing.clauses(Say(Prompt.RESTORED, ENTRY))[0] in ready
     assert phrasing.clauses(Say(Prompt.REPEAT))[0] in ready

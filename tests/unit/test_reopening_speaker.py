@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from edge.speak.loudspeaker import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
+from edge.speak.loudspeaker import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, ReopenSchedule
 
 NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
 
-def looked(lookout: Lookout, there: frozenset[str], *moments: float) -> list[bool]:
-    return [lookout.try_now(there, moment) for moment in moments]
+def looked(lookout: ReopenSchedule, there: frozenset[str], *moments: float) -> list[bool]:
+    return [lookout.is_attempt_due(there, moment) for moment in moments]
 
 
 def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
-    lookout = Lookout(NOTHING)
+    lookout = ReopenSchedule(NOTHING)
     assert looked(lookout, NOTHING, 0, 1, 60, ANYHOW_S - 1, ANYHOW_S, ANYHOW_S + 1) == [
         *(True, False, False, False, True, False)
     ]
@@ -18,52 +18,52 @@ def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
 
 
 def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first() -> None:
-    lookout = Lookout(NOTHING)
-    lookout.try_now(NOTHING, 0)
+    lookout = ReopenSchedule(NOTHING)
+    lookout.is_attempt_due(NOTHING, 0)
     assert looked(lookout, CARD, 100, 101, 100 + SETTLES_S) == [True] * 3
-    lookout.blinked(101)
+    lookout.note_rescan(101)
     assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
 
 
 def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
-    lookout = Lookout(NOTHING)
-    lookout.try_now(CARD, 100)
+    lookout = ReopenSchedule(NOTHING)
+    lookout.is_attempt_due(CARD, 100)
     assert lookout.is_rescan_due(100)
-    lookout.blinked(100)
+    lookout.note_rescan(100)
     assert not lookout.is_rescan_due(100 + BLINK_EVERY_S)
 
 
 def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
-    lookout = Lookout(CARD)
-    lookout.try_now(NOTHING, 100)
+    lookout = ReopenSchedule(CARD)
+    lookout.is_attempt_due(NOTHING, 100)
     assert not lookout.is_rescan_due(100)
-    lookout.try_now(CARD, 101)
-    lookout.try_now(NOTHING, 102)
+    lookout.is_attempt_due(CARD, 101)
+    lookout.is_attempt_due(NOTHING, 102)
     assert not lookout.is_rescan_due(102), "it was there in between, and nobody needs it any more"
-    lookout.try_now(frozenset({"another card"}), 103)
+    lookout.is_attempt_due(frozenset({"another card"}), 103)
     assert lookout.is_rescan_due(103)
 
 
 def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
-    lookout = Lookout(NOTHING)
+    lookout = ReopenSchedule(NOTHING)
     blinks = []
     for second in range(120):
-        lookout.try_now(CARD if second % 2 else NOTHING, second)
+        lookout.is_attempt_due(CARD if second % 2 else NOTHING, second)
         if lookout.is_rescan_due(second):
-            lookout.blinked(second)
+            lookout.note_rescan(second)
             blinks.append(second)
     assert blinks == [1, 1 + BLINK_EVERY_S]
 
 
 def test_a_blink_that_could_not_be_made_is_made_later() -> None:
-    lookout = Lookout(NOTHING)
-    lookout.try_now(CARD, 0)
+    lookout = ReopenSchedule(NOTHING)
+    lookout.is_attempt_due(CARD, 0)
     assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
     assert lookout.is_rescan_due(SETTLES_S + 30)
 
 
 def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
-    lookout = Lookout(NOTHING)
-    tries = [second for second in range(60) if lookout.try_now(CARD, second)]
+    lookout = ReopenSchedule(NOTHING)
+    tries = [second for second in range(60) if lookout.is_attempt_due(CARD, second)]
     settled = int(SETTLES_S)
     assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

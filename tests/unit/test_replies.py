@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue
 from edge.agent.voice_output import replies
 from edge.records import Because, Confirmation, Outcome, Reason, Verdict
@@ -10,7 +10,7 @@ from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
 from tests.rows import each_of
 
-MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
 
 

@@ -20,7 +20,7 @@ from dockvoice_protocol.errors import (
     Unfinished,
     UnreadableInput,
 )
-from dockvoice_protocol.events import check_event, check_review
+from dockvoice_protocol.events import parse_event, parse_review
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
@@ -64,7 +64,7 @@ def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str
         journal.conclude(said.utterance_id, READ, DEFER)
         if later is not None:
             journal.readings.answered(said.utterance_id, later.interpreter, "deferred", later, None)
-        journal.readings.reviewed(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
+        journal.readings.send_to_review(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
     return said.utterance_id
 
 
@@ -141,7 +141,7 @@ def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, m
         def refuse(*_: object) -> None:
             raise StorageFailed("no room")
 
-        monkeypatch.setattr("edge.keep.entries.Entries._enter", refuse)
+        monkeypatch.setattr("edge.keep.entries.Entries._insert_entry", refuse)
         with pytest.raises(StorageFailed):
             accept(journal, which, {}, rules, KIM, DEVICE)
         assert journal.queries.history(which).decisions == ()
@@ -169,7 +169,7 @@ def test_who_accepts_another_thing_is_told_nothing(state: Path, rules: Rules, ca
 def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None = None) -> dict[str, FieldValue]:
     with Journal.open(state) as journal:
         row = accept(journal, waiting(state), given or {}, rules, KIM, DEVICE)
-        event = check_event(row.body.encode())
+        event = parse_event(row.body.encode())
         found = journal.queries.history(row.event_id)
         assert [one.sequence for one in journal.outbox.due(10)] == [1, 2]
         assert journal.review.under_review() == []
@@ -270,7 +270,7 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
         journal.put_under_review(said.utterance_id, panel, ASK, "unanswered")
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)
-    readings = check_review(row.body.encode())["data"]["readings"]
+    readings = parse_review(row.body.encode())["data"]["readings"]
     assert [one["interpreter"] for one in readings] == [HEARD.interpreter, "vosk"]
     assert [one["fields"]["dock"] for one in readings] == [["B"], ["B", "D"]]
 
@@ -283,7 +283,7 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
     with Journal.open(state) as journal:
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)
-        opened = check_review(row.body.encode())
+        opened = parse_review(row.body.encode())
         which = opened["data"]["utterance"]["id"]
         assert (opened["data"]["state"], opened["data"]["fields"]["pallet_id"]) == ("open", "007")
         order = ReviewDecision("", row.event_id, which, "correct", {"pallet_id": "0042"}, "ann", "the label")
@@ -300,7 +300,7 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
             with pytest.raises(UnreadableInput, match="was decided before"):
                 carry_out_signed(journal, settings, late)
         assert [journal.write_reviews(told), journal.write_reviews(told)] == [1, 0]
-        ended = check_review(journal.review_log.due(9)[1].body.encode())
+        ended = parse_review(journal.review_log.due(9)[1].body.encode())
         assert (ended["data"]["state"], ended["data"]["by"], ended["previous"]) == (
             "recorded",
             "office",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.rough import around, rough_sentences, rough_words
@@ -12,7 +12,7 @@ from tests.rows import each_of
 from tests.shipped import ROOT
 from tests.tiers import sized
 
-FORMS = forms_in(ROOT / "schemas" / "forms")
+FORMS = load_forms(ROOT / "schemas" / "forms")
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 MOVE = FORMS["pallet-move"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.audio.sound_server import Routing, routing
+from edge.audio.sound_server import Routing, parse_routing
 from tests.rows import each_of
 
 
@@ -25,22 +25,22 @@ def listing(sources: list[dict[str, Any]], streams: list[dict[str, Any]]) -> byt
 @each_of("text", [b"", b"[]", b"{}", b"Connection refused"])
 def test_what_is_no_listing_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"no listing|Expecting"):
-        routing(text, 1)
+        parse_routing(text, 1)
 
 
 def test_the_source_of_our_own_recording_is_found_among_others() -> None:
     sources = [source(3, "theirs"), source(8, "ours")]
     streams = [stream(1, 3, None), stream(2, 3, 7), stream(5, 8, 42)]
     names = frozenset({"ours", "theirs"})
-    assert routing(listing(sources, streams), 42) == Routing("ours", 5, sources=names)
-    assert routing(listing(sources, streams), 43) == Routing(None, sources=names)
+    assert parse_routing(listing(sources, streams), 42) == Routing("ours", 5, sources=names)
+    assert parse_routing(listing(sources, streams), 43) == Routing(None, sources=names)
 
 
 def test_a_recording_that_is_being_moved_has_no_source() -> None:
-    assert routing(listing([source(3, "theirs")], [stream(5, 4294967295, 42)]), 42).source is None
+    assert parse_routing(listing([source(3, "theirs")], [stream(5, 4294967295, 42)]), 42).source is None
 
 
 def test_what_the_server_says_of_the_source_is_known() -> None:
     asleep = source(3, "a.monitor", state="SUSPENDED", properties={"device.class": "monitor"})
-    found = routing(listing([asleep], [stream(5, 3, 42, mute=True)]), 42)
+    found = parse_routing(listing([asleep], [stream(5, 3, 42, mute=True)]), 42)
     assert (found.suspended, found.muted, found.is_monitor) == (True, True, True)

@@ -17,16 +17,16 @@ from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear import input_keys
 from edge.hear.input_keys import (
+    _EVENT,
     ALT_029,
     CODES,
     CONTROL_BRACKET,
-    EVENT,
     F8,
     GRAB,
     IDLE_S,
     LONGEST,
     NAMES,
-    Keys,
+    ScanParser,
     follow_scanner,
 )
 from tests.reading.gs1_labels import GS, TODAY, valid
@@ -58,12 +58,12 @@ def events(*strokes: str) -> bytes:
     told = []
     for stroke in strokes:
         if stroke == "!":
-            told.append(EVENT.pack(1_700_000_000, 5, SYN, 3, 0))
+            told.append(_EVENT.pack(1_700_000_000, 5, SYN, 3, 0))
             continue
         value = {"+": 1, "-": 0, "~": 2}[stroke[0]]
-        told.append(EVENT.pack(1_700_000_000, 5, 4, 4, 458_000))  # What keyboards tell besides: the scan code.
-        told.append(EVENT.pack(1_700_000_000, 5, KEY, NAMES[f"KEY_{stroke[1:]}"], value))
-        told.append(EVENT.pack(1_700_000_000, 5, SYN, 0, 0))
+        told.append(_EVENT.pack(1_700_000_000, 5, 4, 4, 458_000))  # What keyboards tell besides: the scan code.
+        told.append(_EVENT.pack(1_700_000_000, 5, KEY, NAMES[f"KEY_{stroke[1:]}"], value))
+        told.append(_EVENT.pack(1_700_000_000, 5, SYN, 0, 0))
     return b"".join(told)
 
 
@@ -83,7 +83,7 @@ def typed(text: str, separator: str = F8) -> list[str]:
 
 
 def scans(strokes: Iterable[str], separator: str = F8) -> list[str]:
-    return list(Keys(separator).feed(events(*strokes)))
+    return list(ScanParser(separator).feed(events(*strokes)))
 
 
 @each_of("separator", SEPARATOR)
@@ -99,7 +99,7 @@ def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_
     form = load_form(Path(__file__).parent / "tables" / "labels.schema.json")
     can_be_typed = [label for label in LABELS if set(label.sent) <= {*map(chr, range(32, 127)), GS}]
     assert len(can_be_typed) >= 200
-    keys = Keys(F8)
+    keys = ScanParser(F8)
     for label in can_be_typed:
         sent = list(keys.feed(events(*typed(f"{label.sent}\n"))))
         if label.sent == "":
@@ -159,19 +159,19 @@ def test_a_shift_that_the_kernel_dropped_is_let_go() -> None:
 
 
 def test_what_has_no_end_is_handed_over_without_one() -> None:
-    keys = Keys(F8)
+    keys = ScanParser(F8)
     assert list(keys.feed(events(*typed("12")))) == []
     assert keys.is_open
-    assert list(keys.cut()) == ["12"]
+    assert list(keys.flush()) == ["12"]
     assert not keys.is_open
     assert [len(scan) for scan in scans(typed("1" * (LONGEST + 5)))] == [LONGEST + 1]
 
 
 @each_of(("rest", "whole"), [("2117", False), ("]C12117", True)])
 def test_the_rest_of_a_scan_that_was_cut_is_no_scan_of_its_own(rest: str, *, whole: bool) -> None:
-    keys = Keys(F8)
+    keys = ScanParser(F8)
     list(keys.feed(events(*typed("10AB"))))
-    list(keys.cut())
+    list(keys.flush())
     assert list(keys.feed(events(*typed(f"{rest}\n2117\n")))) == [rest + END * whole, "2117\n"]
 
 

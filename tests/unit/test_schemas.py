@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from dockvoice_protocol.events import MEDIA_TYPE, SCHEMAS, Topics
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.mqtt_client import SESSION_EXPIRY_S
@@ -241,7 +241,7 @@ def parts_of(schema: dict[str, Any], own: str | None) -> Iterator[tuple[str, Any
 def published(schemas: Path) -> dict[str, Any]:
     """Every schema that is published; of the forms, what `dockvoice forms schema` prints."""
     wire = {path: load(schemas / path) for path in MESSAGES.values()}
-    forms = {form.name: plain_schema(form.schema) for form in forms_in(schemas / "forms").values()}
+    forms = {form.name: plain_schema(form.schema) for form in load_forms(schemas / "forms").values()}
     return {**wire, **forms}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.agent import doctor
 from edge.config import ClientKind, ClientSettings, Settings
@@ -174,7 +174,7 @@ def seated(second: str, client: str) -> None:
             else {"kind": "chat-audio", "client": client, "model": second},
         },
     }
-    settings = load(Settings, None, understand=understand)
+    settings = load_settings(Settings, None, understand=understand)
     surroundings = Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
     panel(surroundings, Silent("vosk/small-en-us"), 0.9)
 

@@ -29,17 +29,17 @@ class Worn:
     def __init__(self) -> None:
         self.health = MicrophoneHealth(zeros_s=ZEROS_S, gated_s=GATED_S, source="ours")
         self.seen: list[tuple[float, MicrophoneEvent]] = []
-        self._end = 0
-        self.health.opened(RATE)
+        self._end_fault = 0
+        self.health.note_opened(RATE)
 
     @property
     def now(self) -> float:
-        return self._end / RATE
+        return self._end_fault / RATE
 
     def brings(self, piece: SoundLevel, seconds: float) -> None:
         for _ in range(round(seconds * RATE / PIECE)):
-            self._end += PIECE
-            self._note(self.health.received(piece, self._end, self.now, lost=False))
+            self._end_fault += PIECE
+            self._note(self.health.note_sound(piece, self._end_fault, self.now, lost=False))
 
     def speaks(self, times: int, *, pause_s: float = 0.4) -> None:
         for _ in range(times):
@@ -47,8 +47,8 @@ class Worn:
             self.brings(ZERO, pause_s)
         self.brings(SOUND, 0.8)
 
-    def routed(self, *, source: str = "ours", muted: bool = False) -> None:
-        self._note(self.health.routed(Routing(source, 7, muted=muted, sources=frozenset({"ours", "null"}))))
+    def note_routing(self, *, source: str = "ours", muted: bool = False) -> None:
+        self._note(self.health.note_routing(Routing(source, 7, muted=muted, sources=frozenset({"ours", "null"}))))
 
     def silent_for(self, seconds: float) -> float | None:
         """How long its zeros went unnoticed, where they were noticed."""
@@ -79,9 +79,9 @@ def test_a_recording_that_is_moved_to_a_silent_source_is_noticed_within_two_seco
     for _ in range(2 * RETURNS):
         worn.brings(SOUND, 2)
         worn.brings(ZERO, 0.7)
-        worn.routed(source="null")
+        worn.note_routing(source="null")
         worn.brings(ZERO, 5)
-        worn.routed()
+        worn.note_routing()
         worn.brings(SOUND, 2)
     assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
 
@@ -89,14 +89,14 @@ def test_a_recording_that_is_moved_to_a_silent_source_is_noticed_within_two_seco
 def test_a_mute_of_the_sound_server_is_no_gate_and_is_noticed_of_a_gated_headset_too(worn: Worn) -> None:
     for _ in range(2 * RETURNS):
         worn.brings(SOUND, 2)
-        worn.routed(muted=True)
+        worn.note_routing(muted=True)
         worn.brings(ZERO, 1)
-        worn.routed()
+        worn.note_routing()
         worn.brings(SOUND, 2)
     assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
     worn.brings(SOUND, 1)
     worn.speaks(RETURNS)
-    worn.routed(muted=True)
+    worn.note_routing(muted=True)
     assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
 
 
@@ -137,14 +137,14 @@ def test_single_zeros_in_quiet_sound_are_no_gate(worn: Worn) -> None:
 
 def test_what_is_plugged_in_again_may_be_another_headset(worn: Worn) -> None:
     worn.speaks(RETURNS)
-    worn.health.stopped(server_gone=False)
-    worn.health.opened(RATE)
+    worn.health.note_stopped(server_gone=False)
+    worn.health.note_opened(RATE)
     assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
 
 
 def test_the_same_headset_opened_anew_is_known_as_before(worn: Worn) -> None:
     worn.speaks(RETURNS)
-    worn.health.opened(RATE)
+    worn.health.note_opened(RATE)
     assert worn.silent_for(GATED_S - 1) is None
 
 
@@ -152,5 +152,5 @@ def test_a_link_that_needs_a_moment_after_each_opening_is_no_gate(worn: Worn) ->
     for _ in range(2 * RETURNS):
         worn.brings(ZERO, 1)
         worn.brings(SOUND, 1)
-        worn.health.opened(RATE)
+        worn.health.note_opened(RATE)
     assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
-from dockvoice_protocol.events import early, encode, receipt, untrusted
+from dockvoice_protocol.events import make_early, make_receipt, make_untrusted, to_json_bytes
 from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_word_of
 from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
@@ -53,7 +53,7 @@ def said(one: SimulatedDevice, habits: SpeakingHabits = SPEAKS, now: float = 0.0
 def answer(
     row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, *reasons: str, at: datetime = NOW
 ) -> bytes:
-    return encode(receipt(row.event_id, outcome, reasons, row.sequence, at))
+    return to_json_bytes(make_receipt(row.event_id, outcome, reasons, row.sequence, at))
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_what_found_no_room_goes_a_little_later(up: SimulatedDevice) -> None:
 
 def test_an_inventory_that_lacks_an_earlier_one_gets_it_again(up: SimulatedDevice) -> None:
     first, second = [row for _ in range(2) for row in said(up)]
-    _, rows = up.answered(encode(early(second.event_id, 1, second.sequence, NOW)), 0.1)
+    _, rows = up.answered(to_json_bytes(make_early(second.event_id, 1, second.sequence, NOW)), 0.1)
     assert rows == [first, second]
     assert up.ledger.unanswered() == 2
 
@@ -148,7 +148,7 @@ def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: S
     rows = [row for _ in range(3) for row in said(up)]
     for row in rows[:2]:
         up.answered(answer(row), 0.1)
-    lacks_all = encode(early(rows[2].event_id, 1, 3, NOW))
+    lacks_all = to_json_bytes(make_early(rows[2].event_id, 1, 3, NOW))
     up.answered(lacks_all, 1.0)
     up.answered(lacks_all, 60.0)
     assert up.faults == {REOPENED: 1}
@@ -156,7 +156,7 @@ def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: S
 
 def test_who_is_not_believed_owes_it_still(up: SimulatedDevice) -> None:
     [row] = said(up)
-    up.answered(encode(untrusted(row.event_id, "unknown_key:9f86d081884c7d65", 1, NOW)), 0.1)
+    up.answered(to_json_bytes(make_untrusted(row.event_id, "unknown_key:9f86d081884c7d65", 1, NOW)), 0.1)
     assert up.reasons == {"unknown_key": 1}
     assert up.owes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.audio.sound_server import EVERY_S, Gone, Routing, SoundServer
+from edge.audio.sound_server import EVERY_S, Routing, ServerGone, SoundServer
 from tests.waiting import until
 
 OURS = {
@@ -48,7 +48,7 @@ def pactl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePactl:
     return FakePactl(tmp_path)
 
 
-def answered(server: SoundServer, now: float) -> Routing | Gone | None:
+def answered(server: SoundServer, now: float) -> Routing | ServerGone | None:
     """The answer to a question that is due at `now`."""
     found = server.poll(now)
     assert found is None, "it answered before it was asked"
@@ -64,7 +64,7 @@ def answered(server: SoundServer, now: float) -> Routing | Gone | None:
 def test_where_there_is_no_pactl_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     server = SoundServer()
-    assert (server.poll(0), server.poll(100), server.now()) == (None, None, None)
+    assert (server.poll(0), server.poll(100), server.query()) == (None, None, None)
 
 
 def test_where_there_is_no_server_it_is_asked_once(pactl: FakePactl) -> None:
@@ -86,10 +86,10 @@ def test_the_answer_comes_later_and_the_next_question_not_at_once(pactl: FakePac
 def test_a_server_that_answered_before_and_does_not_any_more_is_gone_until_it_is_back(pactl: FakePactl) -> None:
     pactl.lists(OURS)
     server = SoundServer()
-    assert isinstance(server.now(), Routing)
+    assert isinstance(server.query(), Routing)
     pactl.does("exit 1")
-    assert server.now() is Gone.GONE
-    assert answered(server, 10) is Gone.GONE
+    assert server.query() is ServerGone.GONE
+    assert answered(server, 10) is ServerGone.GONE
     pactl.lists(OURS)
     assert isinstance(answered(server, 20), Routing)
 
@@ -108,7 +108,7 @@ def test_a_listing_of_another_kind_is_told_once_and_not_asked_for_again(
     caplog.set_level(logging.WARNING)
     pactl.lists({"sources": [{"name": "new"}]})
     server = SoundServer()
-    assert (server.now(), server.now()) == (None, None)
+    assert (server.query(), server.query()) == (None, None)
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["pactl"]
 
 

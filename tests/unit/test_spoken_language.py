@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import Operator
@@ -20,7 +20,9 @@ INTERPRETERS = {
 
 def language(**understand: Any) -> str:
     clients = {"openai": {"kind": "openai", "key": "none"}}
-    settings = load(Settings, None, understand={"clients": clients, "interpreters": INTERPRETERS, **understand})
+    settings = load_settings(
+        Settings, None, understand={"clients": clients, "interpreters": INTERPRETERS, **understand}
+    )
     form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
     return rules(settings, form, catalogue).language.code
 
@@ -48,7 +50,7 @@ def test_a_model_is_spoken_to_in_its_own_language() -> None:
 
 
 def test_the_manner_of_a_site_names_who_may_sign_on() -> None:
-    assert dialogue_settings(load(Settings, None)).operators is None
-    assert dialogue_settings(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
+    assert dialogue_settings(load_settings(Settings, None)).operators is None
+    assert dialogue_settings(load_settings(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
         Operator("op-17", spoken=("ana",)),
     )

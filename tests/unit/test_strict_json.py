@@ -11,8 +11,8 @@ from dockvoice_protocol.strict_json import (
     NotText,
     Overflow,
     TooLarge,
-    shallow,
-    strict,
+    cut_deep,
+    parse_strict,
 )
 from tests.rows import each_of
 
@@ -20,11 +20,11 @@ from tests.rows import each_of
 @each_of("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
 def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
     with pytest.raises(NotStrict):
-        strict(text)
+        parse_strict(text)
 
 
 def test_json_as_the_services_write_it_is_read() -> None:
-    assert strict(b'\n{"a": [1, 2.5, null, true, "\\ud83d\\udce6"]}\n') == {"a": [1, 2.5, None, True, "📦"]}
+    assert parse_strict(b'\n{"a": [1, 2.5, null, true, "\\ud83d\\udce6"]}\n') == {"a": [1, 2.5, None, True, "📦"]}
 
 
 @each_of(
@@ -43,36 +43,36 @@ def test_json_as_the_services_write_it_is_read() -> None:
 )
 def test_why_it_is_refused_is_told_by_type_and_without_a_word_of_it(text: str | bytes, why: type[NotStrict]) -> None:
     with pytest.raises(NotStrict) as refused:
-        strict(text)
+        parse_strict(text)
     assert type(refused.value) is why
     assert len(str(refused.value)) < 40
 
 
 def test_where_the_grammar_breaks_and_which_key_stands_twice_are_told_apart() -> None:
     with pytest.raises(NotJson) as broken:
-        strict('{\n "title": ,\n}')
+        parse_strict('{\n "title": ,\n}')
     assert (broken.value.line, broken.value.column, broken.value.what) == (2, 11, "Expecting value")
     with pytest.raises(DuplicateKey) as doubled:
-        strict('{"a": 1, "b": 2, "b": 3, "a": 4}')
+        parse_strict('{"a": 1, "b": 2, "b": 3, "a": 4}')
     assert doubled.value.key == "b"
 
 
 @each_of("text", ["[[[1]]]", "[[1234]]", "[[1.2345]]", "[[-123]]", "[[1e100]]"])
 def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
-    assert strict(text) is not None
+    assert parse_strict(text) is not None
     with pytest.raises(TooLarge):
-        strict(text, Limits(depth=3, integer=3, fraction=4))
+        parse_strict(text, Limits(depth=3, integer=3, fraction=4))
 
 
 def test_limits_take_what_is_just_within_them() -> None:
-    assert strict('[{"a": -12}, 0.25]', Limits(depth=3, integer=3, fraction=4)) == [{"a": -12}, 0.25]
+    assert parse_strict('[{"a": -12}, 0.25]', Limits(depth=3, integer=3, fraction=4)) == [{"a": -12}, 0.25]
 
 
 def test_of_what_is_nested_too_deeply_the_outer_levels_are_told() -> None:
     whole = {"a": [1, {"b": [2, {}]}], "c": "d"}
-    assert shallow(whole) is whole
-    assert shallow(whole, 3) == {"a": [1, "…"], "c": "d"}
+    assert cut_deep(whole) is whole
+    assert cut_deep(whole, 3) == {"a": [1, "…"], "c": "d"}
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
-    assert str(shallow(deep)).count("[") == 31
+    assert str(cut_deep(deep)).count("[") == 31

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import Command, FieldValue
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.synthesis import FASTEST, SLOWEST, Phrases, Speaker
+from edge.speak.synthesis import FASTEST, SLOWEST, ClauseCache, Speaker
 from edge.speak.wording import Phrasing
 from tests.fakes import ScriptedVoice
 from tests.rows import each_of
 from tests.unit.test_loudspeaker import Card, seen
 
-MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
 
 Test = Callable[[Speaker, Card], Coroutine[Any, Any, None]]
@@ -34,7 +34,7 @@ def speaking(voice: ScriptedVoice, test: Test, *, mute: bool = False, card: Card
         loudspeaker = Loudspeaker(None, library=lambda: at)
         if at.there:
             await loudspeaker.open()
-        speaker = Speaker(loudspeaker, None if mute else Phrases(lambda _: voice, "en"), Phrasing(MOVE))
+        speaker = Speaker(loudspeaker, None if mute else ClauseCache(lambda _: voice, "en"), Phrasing(MOVE))
         async with asyncio.TaskGroup() as group:
             working = group.create_task(speaker.run())
             await test(speaker, at)
@@ -158,7 +158,7 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
         speaker.order(Say(Prompt.READBACK, ENTRY))
-        speaker.news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), Sound(Earcon.REFUSED))
+        speaker.queue_news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), Sound(Earcon.REFUSED))
         await seen(lambda: "dock A." in voice.said)
         assert "not on site." not in voice.said
         await seen(lambda: loud_blocks(card, 1) + ("not on site." in voice.said) > 1)

@@ -9,15 +9,15 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
-from edge.speak.synthesis import BREATHS_MS, LOUDNESS_DB, NO_BREATH_MS, PEAK_DB, Phrases, shaped
+from edge.speak.synthesis import BREATHS_MS, LOUDNESS_DB, NO_BREATH_MS, PEAK_DB, ClauseCache, shape_clause
 from tests.fakes import ScriptedVoice
 from tests.rows import each_of
 
 GONE = Unavailable("the service is gone")
 
 
-def phrases(voice: Voice, stand_in: Voice | None = None, most_bytes: int = 10**6) -> Phrases:
-    return Phrases(lambda _: voice, "en", None if stand_in is None else lambda _: stand_in, most_bytes)
+def phrases(voice: Voice, stand_in: Voice | None = None, most_bytes: int = 10**6) -> ClauseCache:
+    return ClauseCache(lambda _: voice, "en", None if stand_in is None else lambda _: stand_in, most_bytes)
 
 
 def pcm(*parts: tuple[int, int]) -> bytes:
@@ -29,26 +29,26 @@ def pcm(*parts: tuple[int, int]) -> bytes:
 
 def test_a_voice_that_is_gone_is_told_of_by_its_error() -> None:
     with pytest.raises(Unavailable, match="gone"):
-        asyncio.run(phrases(ScriptedVoice(GONE)).sound("dock B.", 1.0))
+        asyncio.run(phrases(ScriptedVoice(GONE)).synthesise("dock B.", 1.0))
 
 
 def test_in_place_of_a_voice_that_is_gone_another_one_speaks_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     service, espeak = ScriptedVoice(GONE), ScriptedVoice()
     told = phrases(service, espeak)
     for _ in range(2):
-        assert len(asyncio.run(told.sound("dock B.", 1.0)))
+        assert len(asyncio.run(told.synthesise("dock B.", 1.0)))
     assert [record.getMessage() for record in caplog.records] == ["speak: the service is gone"]
-    assert told.ready("dock B.", 1.0) is None
+    assert told.cached("dock B.", 1.0) is None
     service.fault = None
-    asyncio.run(told.sound("dock B.", 1.0))
-    assert told.ready("dock B.", 1.0) is not None
+    asyncio.run(told.synthesise("dock B.", 1.0))
+    assert told.cached("dock B.", 1.0) is not None
     assert len(espeak.said) == 2
 
 
 def test_a_voice_that_cannot_be_had_at_all_has_no_stand_in() -> None:
     voice = ScriptedVoice(Misconfigured("espeakng-loader is missing"))
     with pytest.raises(Misconfigured, match="missing"):
-        asyncio.run(phrases(voice, ScriptedVoice()).sound("dock B.", 1.0))
+        asyncio.run(phrases(voice, ScriptedVoice()).synthesise("dock B.", 1.0))
 
 
 def test_what_cannot_be_made_ready_is_told_once_and_left(caplog: pytest.LogCaptureFixture) -> None:
@@ -63,36 +63,36 @@ def test_a_clause_is_made_once_for_each_pace() -> None:
     voice = ScriptedVoice()
     told = phrases(voice)
     for pace in (1.0, 1.0, 1.15):
-        asyncio.run(told.sound("pallet", pace))
+        asyncio.run(told.synthesise("pallet", pace))
     assert voice.said == ["pallet", "pallet"]
-    assert told.ready("pallet", 1.0) is not None
-    assert told.ready("pallet", 2.0) is None
+    assert told.cached("pallet", 1.0) is not None
+    assert told.cached("pallet", 2.0) is None
 
 
 def test_what_was_not_used_for_longest_is_forgotten_first() -> None:
     told = phrases(ScriptedVoice(), most_bytes=6000)
     for clause in ("one", "two", "one", "three"):
-        asyncio.run(told.sound(clause, 1.0))
-    assert told.ready("one", 1.0) is not None
-    assert told.ready("two", 1.0) is None
+        asyncio.run(told.synthesise(clause, 1.0))
+    assert told.cached("one", 1.0) is not None
+    assert told.cached("two", 1.0) is None
 
 
 @each_of("silent", [b"", b"\x00\x00" * 800, b"\x01"])
 def test_no_sound_stays_no_sound(silent: bytes) -> None:
-    assert len(shaped(silent, "dock B.")) == 0
+    assert len(shape_clause(silent, "dock B.")) == 0
 
 
 @each_of("amplitude", [200, 3000, 30_000])
 def test_every_voice_is_brought_to_one_loudness_and_none_overruns(amplitude: int) -> None:
-    sound = shaped(pcm((amplitude, 300)), "pallet").astype(float)[100 : 280 * 16] / 32768
+    sound = shape_clause(pcm((amplitude, 300)), "pallet").astype(float)[100 : 280 * 16] / 32768
     assert 20 * np.log10(np.sqrt((sound**2).mean())) == pytest.approx(LOUDNESS_DB, abs=0.5)
     spiky = np.zeros(4800, dtype="<i2")
     spiky[2400:2410] = 30_000
-    assert np.abs(shaped(spiky.tobytes(), "x")).max() <= 10 ** (PEAK_DB / 20) * 32768
+    assert np.abs(shape_clause(spiky.tobytes(), "x")).max() <= 10 ** (PEAK_DB / 20) * 32768
 
 
 @each_of(("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])])
 def test_silence_around_the_words_is_replaced_by_the_breath_of_the_clause(clause: str, ms: int) -> None:
-    sound = shaped(pcm((0, 200), (3000, 300), (0, 400)), clause)
+    sound = shape_clause(pcm((0, 200), (3000, 300), (0, 400)), clause)
     assert len(sound) * 1000 / SAMPLE_RATE == pytest.approx(300 + 5 + ms, abs=6)
     assert np.flatnonzero(sound)[0] < 0.006 * SAMPLE_RATE

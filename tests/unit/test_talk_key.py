@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from edge.hear import input_keys
-from edge.hear.input_keys import CODES, EVENT, code_of, follow_talk_key
+from edge.hear.input_keys import _EVENT, CODES, follow_talk_key, key_code
 from tests.rows import each_of
 
 EV_KEY, F13, F14 = 1, 183, 184
@@ -52,7 +52,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
 
 
 def events(*told: tuple[int, int]) -> bytes:
-    return b"".join(EVENT.pack(1_700_000_000, 5, EV_KEY, code, value) for code, value in told)
+    return b"".join(_EVENT.pack(1_700_000_000, 5, EV_KEY, code, value) for code, value in told)
 
 
 def followed(*steps: Callable[[], object], talked: Sequence[bool], key: str = "KEY_F13") -> list[bool]:
@@ -97,7 +97,7 @@ def test_a_key_that_linux_does_not_know_is_told(key: str) -> None:
     }.items(),
 )
 def test_keys_have_the_codes_that_the_kernel_gives_them(key: str, code: int) -> None:
-    assert code_of(key) == code
+    assert key_code(key) == code
 
 
 def test_down_and_up_are_told_and_neither_repetitions_nor_other_keys(box: Box) -> None:

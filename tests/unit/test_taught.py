@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import ManyFaults, Misconfigured
-from dockvoice_protocol.events import Topics, read_status, status
+from dockvoice_protocol.events import Topics, make_status, parse_status
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import further, read_transcript
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
@@ -43,7 +43,7 @@ BUSTED = {"form": "damage", "field": "condition", "as": "value", "means": "broke
 
 @pytest.fixture(scope="module")
 def forms(repository: Path) -> Any:
-    return forms_in(repository / "schemas" / "forms")
+    return load_forms(repository / "schemas" / "forms")
 
 
 def refused(form: Form, catalogue: Catalogue, row: Cells) -> str:
@@ -190,7 +190,7 @@ def test_what_is_published_is_refused_as_a_whole_where_a_form_at_hand_cannot_lea
 
 def test_words_that_the_devices_recogniser_does_not_hear_are_named() -> None:
     words = [DOOR_IS_DOCK, DOOR_IS_DOCK | {"word": "qwlorx"}, DOOR_IS_DOCK | {"word": "tor", "language": "de"}]
-    assert unheard(load(Settings, None), words) == ("qwlorx",)
+    assert unheard(load_settings(Settings, None), words) == ("qwlorx",)
     stands_in = Settings(understand={"engine": "pocketsphinx"})
     assert unheard(stands_in, words) == ("door", "qwlorx"), "it hears the words of the form's own file alone"
     assert unheard(stands_in, []) == ()
@@ -214,10 +214,10 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
     }, "colli was said twice alone, and is not told"
     assert door["lacking"][0] == "dock"
     assert set(door) == {"said", "form", "language", "times", "recorded", "lacking", "last"}
-    said = status(
+    said = make_status(
         "online", site="north", device="dock-3", key=KEY.public, unknown_words=told[-1], time=datetime.now(UTC)
     )
-    assert read_status(payload(said), Topics("dockvoice", "north", "dock-3"))["unknown_words"] == told[-1]
+    assert parse_status(payload(said), Topics("dockvoice", "north", "dock-3"))["unknown_words"] == told[-1]
     form = taught(rules.form, [DOOR_IS_DOCK], rules.catalogue)
     current[0] = replace(rules, form=form, catalogue=replace(rules.catalogue, words=(DOOR_IS_DOCK,)))
     asyncio.run(counts.count())

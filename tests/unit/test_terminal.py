@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from edge.cli import terminal as terminal_of
-from edge.cli.terminal import LEAVE, aside, can_be_drawn_on, has_hung_up, keys, leave_screen, outliving
+from edge.cli.terminal import (
+    LEAVE,
+    can_be_drawn_on,
+    capture_stderr,
+    has_hung_up,
+    ignore_hang_up,
+    leave_screen,
+    read_keys,
+)
 
 
 @pytest.fixture
@@ -39,7 +47,7 @@ def test_each_key_is_told_without_enter_and_the_terminal_put_back(terminal: tupl
             if len(typed) == 2:
                 both.set()
 
-        with keys(program, pressed):
+        with read_keys(program, pressed):
             os.write(person, b"m ")
             async with asyncio.timeout(30):
                 await both.wait()
@@ -60,8 +68,8 @@ def test_a_terminal_that_hangs_up_is_let_go_and_read_no_more(monkeypatch: pytest
             let_go.append(has_hung_up(program))
             gone.set()
 
-        monkeypatch.setattr(terminal_of, "let_go", seen)
-        with keys(program, pytest.fail):
+        monkeypatch.setattr(terminal_of, "release_standard_streams", seen)
+        with read_keys(program, pytest.fail):
             os.close(person)
             async with asyncio.timeout(30):
                 await gone.wait()
@@ -77,7 +85,7 @@ def test_what_is_told_outlives_the_terminal_and_no_other_trouble() -> None:
     def tell(number: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    told = outliving(tell)
+    told = ignore_hang_up(tell)
     told(errno.EIO)
     with pytest.raises(OSError, match="No space left"):
         told(errno.ENOSPC)
@@ -91,7 +99,7 @@ def test_who_reads_a_pipe_no_more_ends_what_is_printed_and_not_who_prints(monkey
     def tell(text: bytes) -> None:
         os.write(writing, text)
 
-    outliving(tell)(b"nobody reads it")
+    ignore_hang_up(tell)(b"nobody reads it")
     assert os.write(writing, b"nor this") == 8
     assert str(Path(f"/proc/self/fd/{writing}").readlink()) == os.devnull
     os.close(writing)
@@ -99,12 +107,12 @@ def test_who_reads_a_pipe_no_more_ends_what_is_printed_and_not_who_prints(monkey
 
 GIVES_BACK = """
 import asyncio, os, subprocess, sys, time
-from edge.cli.terminal import keys
+from edge.cli.terminal import read_keys
 
 person, program = os.openpty()
 
 async def give_back():
-    with keys(program, print):
+    with read_keys(program, print):
         writer = subprocess.Popen(["yes"], stdout=program)
         time.sleep(0.5)  # the terminal is full by then, and whoever writes to it stands still
     return writer
@@ -123,7 +131,7 @@ def test_where_there_is_no_terminal_nothing_is_read() -> None:
     reading, writing = os.pipe()
 
     async def nothing() -> None:
-        with keys(reading, pytest.fail):
+        with read_keys(reading, pytest.fail):
             os.write(writing, b"m")
             await asyncio.sleep(0)
 
@@ -147,7 +155,7 @@ def seen(person: int) -> str:
 def test_what_libraries_write_on_standard_error_is_seen_and_printed_at_the_end(terminal: tuple[int, int]) -> None:
     person, program = terminal
     tty.setraw(program)
-    with aside(program) as fresh:
+    with capture_stderr(program) as fresh:
         os.write(program, b"ALSA lib: underrun\nWARNING half a ")
         assert fresh() == ["ALSA lib: underrun"]
         os.write(program, b"line\n")
@@ -159,7 +167,7 @@ def test_what_libraries_write_on_standard_error_is_seen_and_printed_at_the_end(t
 
 def test_a_log_in_a_file_gets_its_lines_at_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with log.open("wb") as file, aside(file.fileno()) as fresh:
+    with log.open("wb") as file, capture_stderr(file.fileno()) as fresh:
         os.write(file.fileno(), b"WARNING one\n")
         assert fresh() == ["WARNING one"]
         assert log.read_text() == "WARNING one\n"

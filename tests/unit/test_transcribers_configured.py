@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.ports import Interpreter
 from edge.understand.factory import Surroundings, interpreter, transcriber
@@ -27,13 +27,13 @@ def written(tmp_path: Path) -> Written:
     def settings(text: str) -> Settings:
         path = tmp_path / "edge.toml"
         path.write_text(text, encoding="utf-8")
-        return load(Settings, path)
+        return load_settings(Settings, path)
 
     return settings
 
 
 def made(settings: Settings, name: str = "own") -> Interpreter:
-    form = forms_in(settings.forms_directory)["pallet-move"]
+    form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     clients = Clients(settings.understand.clients)  # nothing is sent, so that there is nothing to close
     return interpreter(name, Surroundings(settings, form, catalogue, clients))
@@ -84,7 +84,7 @@ def test_what_a_cascade_lacks_is_told_when_it_is_made(written: Written, text: st
 
 def test_a_transcriber_that_is_not_set_up_is_refused_by_name(written: Written) -> None:
     settings = written(CLIENT + WRITER)
-    form = forms_in(settings.forms_directory)["pallet-move"]
+    form = load_forms(settings.forms_directory)["pallet-move"]
     with pytest.raises(Misconfigured, match="no transcriber is called 'ear'; known: whisper; add"):
         transcriber("ear", settings, form, {}, "en")
 
@@ -101,7 +101,7 @@ def test_a_cascade_is_named_for_both_that_read(written: Written, more: str, name
 
 
 def test_the_words_to_expect_are_labels_and_units_in_the_language(written: Written) -> None:
-    form = forms_in(written("").forms_directory)["pallet-move"]
+    form = load_forms(written("").forms_directory)["pallet-move"]
     english = hints(form, "en").split(", ")
     assert {"pallet", "quantity", "dock", "units"} <= set(english)
     assert len(english) == len(set(english))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import Layered, create_directory, create_file, demand_owner, load
+from dockvoice_protocol.config import Layered, create_directory, create_file, load_settings, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.hash_chain import Signer
 from edge.config import Settings
@@ -60,10 +60,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_settings_file_of_a_unit_means_its_directories(etc: Path) -> None:
-    dock = load(Settings, etc / "dock-b.toml")
+    dock = load_settings(Settings, etc / "dock-b.toml")
     assert dock.state == Path("/var/lib/dockvoice/dock-b")
     assert dock.models == Path("/var/cache/dockvoice/models")
-    inventory = load(InventorySettings, etc / ".." / "etc" / "inventory.toml")
+    inventory = load_settings(InventorySettings, etc / ".." / "etc" / "inventory.toml")
     assert inventory.database_url == "sqlite:////var/lib/dockvoice-inventory/inventory.db"
     assert inventory.keys == Path("/var/lib/dockvoice-inventory/keys")
 
@@ -71,21 +71,24 @@ def test_the_settings_file_of_a_unit_means_its_directories(etc: Path) -> None:
 def test_one_that_lies_elsewhere_means_none(etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/home/ana/state")
     (tmp_path / "mine.toml").write_text("", encoding="utf-8")
-    found = load(Settings, tmp_path / "mine.toml").state, load(InventorySettings, tmp_path / "mine.toml").state
+    found = (
+        load_settings(Settings, tmp_path / "mine.toml").state,
+        load_settings(InventorySettings, tmp_path / "mine.toml").state,
+    )
     assert set(found) == {Path("/home/ana/state/dockvoice")}
-    assert load(Settings, None).unit_state is None
+    assert load_settings(Settings, None).unit_state is None
     (etc / "dock-b.bak").write_text("", encoding="utf-8")
-    assert load(Settings, etc / "dock-b.bak").unit_cache is None
+    assert load_settings(Settings, etc / "dock-b.bak").unit_cache is None
 
 
 def test_what_is_told_otherwise_wins(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", "/srv/state")
     monkeypatch.setenv("CACHE_DIRECTORY", "/srv/cache")
-    assert load(Settings, etc / "dock-b.toml").state == Path("/srv/state")
-    assert load(Settings, etc / "dock-b.toml").models == Path("/srv/cache/models")
-    assert load(Settings, etc / "dock-b.toml", state_directory="/tmp/try").state == Path("/tmp/try")  # noqa: S108
+    assert load_settings(Settings, etc / "dock-b.toml").state == Path("/srv/state")
+    assert load_settings(Settings, etc / "dock-b.toml").models == Path("/srv/cache/models")
+    assert load_settings(Settings, etc / "dock-b.toml", state_directory="/tmp/try").state == Path("/tmp/try")  # noqa: S108
     (etc / "inventory.toml").write_text("state_directory = '/srv/inventory'", encoding="utf-8")
-    assert load(InventorySettings, etc / "inventory.toml").state == Path("/srv/inventory")
+    assert load_settings(InventorySettings, etc / "inventory.toml").state == Path("/srv/inventory")
 
 
 def test_the_secrets_of_the_unit_are_those_of_whoever_may_read_them(
@@ -96,24 +99,24 @@ def test_the_secrets_of_the_unit_are_those_of_whoever_may_read_them(
     (store / "dockvoice-inventory.mqtt-password").write_text("lobelia-4\n", encoding="utf-8")
     (store / "dockvoice.dock-b.mqtt-password").write_text("gerbera-7\n", encoding="utf-8")
     (store / "dockvoice-connect.tryton.tryton-password").write_text("aster-1\n", encoding="utf-8")
-    inventory = load(InventorySettings, etc / "inventory.toml")
+    inventory = load_settings(InventorySettings, etc / "inventory.toml")
     assert inventory.database_url == "postgresql+psycopg://of@here/site"
     assert inventory.mqtt.port == 1884
     assert inventory.mqtt.password is not None
     assert inventory.mqtt.password.get_secret_value() == "lobelia-4"
-    password = load(Settings, etc / "dock-b.toml").deliver.mqtt.password
+    password = load_settings(Settings, etc / "dock-b.toml").deliver.mqtt.password
     assert password is not None
     assert password.get_secret_value() == "gerbera-7"
     told = 'site = "north"\n[tryton]\nurl = "http://localhost:8000"\ndatabase = "d"\nuser = "u"\n'
     (etc / "connect" / "tryton.toml").write_text(told, encoding="utf-8")
-    connection = load(TrytonConnection, etc / "connect" / "tryton.toml")
+    connection = load_settings(TrytonConnection, etc / "connect" / "tryton.toml")
     assert connection.tryton.password.get_secret_value() == "aster-1"
 
     monkeypatch.setenv("DOCKVOICE_INVENTORY_DATABASE", "sqlite:////tmp/another.db")
-    assert load(InventorySettings, etc / "inventory.toml").database_url == "sqlite:////tmp/another.db"
+    assert load_settings(InventorySettings, etc / "inventory.toml").database_url == "sqlite:////tmp/another.db"
     monkeypatch.delenv("DOCKVOICE_INVENTORY_DATABASE")
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert "inventory.db" in load(InventorySettings, etc / "inventory.toml").database_url
+    assert "inventory.db" in load_settings(InventorySettings, etc / "inventory.toml").database_url
 
 
 def test_under_systemd_the_secrets_are_those_that_it_hands_over(
@@ -122,14 +125,14 @@ def test_under_systemd_the_secrets_are_those_that_it_hands_over(
     (tmp_path / "credstore" / "dockvoice-inventory.database").write_text("sqlite:////tmp/store.db", encoding="utf-8")
     (tmp_path / "handed").mkdir()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "handed"))
-    assert load(InventorySettings, etc / "inventory.toml").database is None
+    assert load_settings(InventorySettings, etc / "inventory.toml").database is None
 
 
 def test_a_secret_beside_what_is_no_table_is_the_files_fault(etc: Path, tmp_path: Path) -> None:
     (tmp_path / "credstore" / "dockvoice-inventory.mqtt-password").write_text("lobelia-4", encoding="utf-8")
     (etc / "inventory.toml").write_text("mqtt = 3", encoding="utf-8")
     with pytest.raises(Misconfigured, match=r"mqtt: should be a table"):
-        load(InventorySettings, etc / "inventory.toml")
+        load_settings(InventorySettings, etc / "inventory.toml")
 
 
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
@@ -161,12 +164,12 @@ def test_root_leaves_no_journal_that_the_service_cannot_read(
     assert list(services.iterdir()) == []
     Journal.open(tmp_path / "mine").close()
     monkeypatch.setattr("os.geteuid", lambda: NOBODY)
-    demand_owner(services / "dock-b")
+    refuse_root_for_others(services / "dock-b")
 
 
 def test_root_serves_from_no_directory_of_the_services(services: Path, etc: Path) -> None:
     with pytest.raises(Misconfigured, match="could not read what root writes"):
-        load(InventorySettings, etc / "inventory.toml", state_directory=services).demand_owner()
+        load_settings(InventorySettings, etc / "inventory.toml", state_directory=services).demand_owner()
 
 
 def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

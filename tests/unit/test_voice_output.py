@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.scanned import AS_DELIVERED
 from edge.agent import voice_output
 from edge.agent.events import Decided
@@ -23,10 +23,10 @@ from edge.config import Speak, VoiceKind
 from edge.records import Closing
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.synthesis import Phrases, Speaker
+from edge.speak.synthesis import ClauseCache, Speaker
 from tests.rows import each_of
 
-MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 RULES = Rules(MOVE, Catalogue({}))
 NOWHERE = Speak(device="no such speaker")
 
@@ -164,15 +164,15 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
 ) -> None:
     asked: list[str] = []
 
-    async def mute(_phrases: Phrases, clause: str, _pace: float) -> None:
+    async def mute(_phrases: ClauseCache, clause: str, _pace: float) -> None:
         asked.append(clause)
         raise Unavailable("no voice")
 
-    async def nothing(_phrases: Phrases, _clauses: object, _pace: float) -> None:
+    async def nothing(_phrases: ClauseCache, _clauses: object, _pace: float) -> None:
         """Prepares nothing, which would ask too."""
 
-    monkeypatch.setattr(Phrases, "sound", mute)
-    monkeypatch.setattr(Phrases, "prepare", nothing)
+    monkeypatch.setattr(ClauseCache, "synthesise", mute)
+    monkeypatch.setattr(ClauseCache, "prepare", nothing)
     plug = Plug(monkeypatch)
     plug.there = plug.seen = True
 
@@ -192,7 +192,7 @@ def test_whoever_wants_to_know_whether_it_is_heard_does_not_wait_for_ever(monkey
 
 def test_what_was_cut_off_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     speaks = True
-    monkeypatch.setattr(Loudspeaker, "hush", lambda _: speaks)
+    monkeypatch.setattr(Loudspeaker, "stop_speaking", lambda _: speaks)
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     spoken.order(Hush())
     assert (spoken.was_cut_off(), spoken.was_cut_off()) == (True, False)

@@ -19,10 +19,10 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.audio import MeterReading
-from edge.cli.lines import AgentLines, Kept, with_dialogue
+from edge.cli.lines import AgentLines, JournalState, print_agreed
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
 from edge.cli.watch.layout import Picture
-from edge.cli.watch.live import as_seen
+from edge.cli.watch.live import level_line
 from edge.cli.watch.state import View
 from edge.config import Agree, Hear, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
@@ -34,7 +34,7 @@ from tests.shipped import form_in
 
 BODY = json.dumps({"type": "dockvoice.entry.recorded.v1", "data": {"fields": {}}})
 
-NOTHING_KEPT = Kept(Counts(0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, ())
+NOTHING_KEPT = JournalState(Counts(0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, ())
 
 
 class Desk:
@@ -44,7 +44,7 @@ class Desk:
         self.rules = rules
         self.lines = AgentLines(settings or Settings(agree=Agree(conversation=converses)), rules)
         self.view = View()
-        self._tell = with_dialogue(lambda told: self.take(*self.lines.event(told)))
+        self._tell = print_agreed(lambda told: self.take(*self.lines.event(told)))
         self.take(self.lines.started())
         self._dialogue = Dialogue(rules, DialogueSettings()) if converses else None
         if converses:
@@ -84,7 +84,7 @@ class Desk:
         for line in lines:
             self.view.update(line)
 
-    def keep(self, kept: Kept, trouble: str | None = None) -> None:
+    def keep(self, kept: JournalState, trouble: str | None = None) -> None:
         self.take(*self.lines.changed(kept, trouble))
 
     def sees(self, **now: Any) -> Picture:
@@ -249,7 +249,7 @@ def test_noise_is_no_entry(rules: Rules) -> None:
 def test_levels_are_seen_to_the_decibel_so_that_nothing_moves_where_nothing_changed(rules: Rules) -> None:
     desk = Desk(rules)
     one, other = (MeterReading(samples, rms, -30.2, -61) for samples, rms in ((1600, -40.1), (1280, -39.9)))
-    assert desk.sees(sound=as_seen(one, speech=True)) == desk.sees(sound=as_seen(other, speech=True))
+    assert desk.sees(sound=level_line(one, speech=True)) == desk.sees(sound=level_line(other, speech=True))
     assert desk.sees().sound == MeterReading()
 
 
@@ -291,7 +291,7 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
     counts = Counts(
         heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1, held=1
     )
-    desk.keep(Kept(counts, sent=1, in_review=3, latest=latest))
+    desk.keep(JournalState(counts, sent=1, in_review=3, latest=latest))
     seen = desk.sees()
     assert [told.words for told in seen.counts] == [
         "2 owed (1 sent)",

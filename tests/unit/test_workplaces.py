@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import NotUnderstood, Reading
@@ -45,7 +45,7 @@ from tests.sayings import database
 from tests.shipped import ROOT
 from tests.waiting import until
 
-FORMS = forms_in(ROOT / "schemas" / "forms")
+FORMS = load_forms(ROOT / "schemas" / "forms")
 MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 ENTRY = "pallet 742, twelve units, dock B"
@@ -71,7 +71,7 @@ class Quiet(Source):
 
 def parts_of(directory: Path, **more: Any) -> Parts:
     """Those of a device at which nobody hears anything, and whatever is typed is read."""
-    settings = load(
+    settings = load_settings(
         Settings,
         None,
         state_directory=directory,
@@ -316,7 +316,7 @@ def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -
         "interpreters": interpreters,
     }
     forms = {"active": "pallet-move", "at_hand": ["pallet-move", "stock-count"]}
-    settings = load(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
+    settings = load_settings(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
     parts = assemble(settings, live=True)
     works = parts.workplaces()
     german, french = works.at("stock-count", "de"), works.at("stock-count", "fr")
@@ -339,14 +339,14 @@ def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
         (tmp_path / f"{name}.schema.json").write_text(json.dumps(one))
     forms = {"directory": tmp_path, "active": "load", "at_hand": ["load", "reload"]}
     with pytest.raises(Misconfigured, match=r"'load' and 'reload' are both called 'loading' \(en\)"):
-        assemble(load(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
+        assemble(load_settings(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
 
 
 @pytest.mark.usefixtures("pocketsphinx")
 def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = load(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
+    settings = load_settings(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
     parts = assemble(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)

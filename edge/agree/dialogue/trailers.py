@@ -9,7 +9,7 @@ from datetime import timedelta
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_among
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, status
@@ -241,7 +241,7 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
 def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     """An entry on record, with its state at the inventory, its operator if another one, or its time if not now."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
-    by, at = str(entry.operator), in_zone(entry.recorded_at, session.lately.now.tzinfo)
+    by, at = str(entry.operator), to_zone(entry.recorded_at, session.lately.now.tzinfo)
     slots: dict[str, str] = {}
     if entry.refused:
         prompt = Prompt.RECORDED_REFUSED

@@ -58,7 +58,7 @@ _Importance = IntEnum(
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """Where the dialogue stands, or the device where there is none."""
+    """The word in the header for the state of the dialogue, or of the device without one."""
 
     name: str
     detail: str = ""
@@ -67,7 +67,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class HeardLast:
-    """What was heard last, and what became of it."""
+    """The last utterance, and its result."""
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
     how: str  # "heard", "typed" or "scanned".
@@ -76,7 +76,7 @@ class HeardLast:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field of the entry at hand."""
+    """One field of the open entry."""
 
     name: str
     value: str | None = None
@@ -86,7 +86,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One entry, and how far it has come."""
+    """One entry with its state."""
 
     number: int
     what: str
@@ -95,7 +95,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be seen."""
+    """All that the screen shows at one moment."""
 
     who: tuple[str, ...] = ()  # The device and its site, the form, the operator, the context.
     broker: str = ""  # Its address.
@@ -117,7 +117,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _ScreenLine:
-    """A line, and how much it matters."""
+    """A line with its importance."""
 
     text: Text
     importance: _Importance
@@ -126,17 +126,17 @@ class _ScreenLine:
 
 def draw(picture: Picture, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
     """The picture as exactly `height` lines of at most `width` columns."""
-    parts = (_header, _microphone, _state, _last_utterance, _entry, _queue)
-    above = [line for part in parts for line in (_blank(), *part(picture, width))][1:]
-    below = [line for part in (_faults, _log, _typing, _keys) for line in part(picture, width)]
+    parts = (_header_lines, _microphone_lines, _state_lines, _last_utterance_lines, _entry_lines, _queue_lines)
+    above = [line for part in parts for line in (_blank_line(), *part(picture, width))][1:]
+    below = [line for part in (_fault_lines, _log_lines, _typing_lines, _key_lines) for line in part(picture, width)]
     by_importance = sorted((*above, *below), key=lambda line: (line.importance, line.age))
     kept = {id(line) for line in by_importance[:height]}
     top, bottom = ([line for line in lines if id(line) in kept] for lines in (above, below))
-    between = [_blank() for _ in range(height - len(top) - len(bottom))]
-    return [_safe(line.text, width, ascii_only=ascii_only) for line in (*top, *between, *bottom)]
+    between = [_blank_line() for _ in range(height - len(top) - len(bottom))]
+    return [_sanitise(line.text, width, ascii_only=ascii_only) for line in (*top, *between, *bottom)]
 
 
-def _blank() -> _ScreenLine:
+def _blank_line() -> _ScreenLine:
     return _ScreenLine(Text(), _Importance.BLANK)
 
 
@@ -148,8 +148,8 @@ def _is_safe(character: str) -> bool:
     return is_plain(character) and unicodedata.category(character) not in _UNSAFE
 
 
-def _safe(text: Text, width: int, *, ascii_only: bool) -> Text:
-    """The same without controls and without what turns the direction of writing around, and no wider than `width`."""
+def _sanitise(text: Text, width: int, *, ascii_only: bool) -> Text:
+    """The text without control and bidirectional characters, cut to `width`."""
     text.plain = "".join(c if _is_safe(c) else "\N{REPLACEMENT CHARACTER}" for c in text.plain)
     text.truncate(width, overflow="ellipsis")
     if ascii_only:
@@ -158,12 +158,12 @@ def _safe(text: Text, width: int, *, ascii_only: bool) -> Text:
     return text
 
 
-def _headed(heading: str, width: int) -> Text:
-    """The beginning of a line: its heading, where there is room for one."""
+def _heading(heading: str, width: int) -> Text:
+    """A line's heading, padded; empty where the terminal is too narrow."""
     return Text() if width < _NARROWEST_WITH_HEADINGS else Text.assemble((f"  {heading:{_GUTTER - 2}}", "dim"))
 
 
-def _header(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _header_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     mark, link = {True: ("●", "connected"), False: ("○", "away"), None: ("○", "connecting")}[picture.up]
     right = f"{mark} {picture.broker} {link} "
     left, room = " · ".join((" Dockvoice", *picture.who)), width - cell_len(right)
@@ -176,13 +176,13 @@ def _header(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     yield _ScreenLine(text, _Importance.HEADER)
 
 
-def _microphone(picture: Picture, width: int) -> Iterator[_ScreenLine]:
-    sound, text = picture.sound, _headed("microphone", width)
+def _microphone_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+    sound, text = picture.sound, _heading("microphone", width)
     bar = max(4, min(_BAR_AT_MOST, width - text.cell_len - _FIGURES))
     if not sound.samples:
         text.append("·" * bar, style="dim").append("  no sound", style="dim")
     else:
-        text.append_text(_bar(sound.rms_db, sound.peak_db, bar, muted=not picture.hears))
+        text.append_text(_level_bar(sound.rms_db, sound.peak_db, bar, muted=not picture.hears))
         text.append(f" {sound.rms_db:4.0f} dB" if sound.rms_db > BOTTOM_DB else "  silent")
         if sound.clipped:
             text.append("  CLIPPING", style="bold red")
@@ -191,10 +191,10 @@ def _microphone(picture: Picture, width: int) -> Iterator[_ScreenLine]:
         elif not picture.hears:
             text.append("  not heard", style="dim")
     yield _ScreenLine(text, _Importance.LEVEL)
-    yield _ScreenLine(_headed("", width).append(picture.microphone, style="dim"), _Importance.MICROPHONE)
+    yield _ScreenLine(_heading("", width).append(picture.microphone, style="dim"), _Importance.MICROPHONE)
 
 
-def _bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
+def _level_bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
     filled, peak = cells(rms_db, width), cells(peak_db, width)
     loud, too_loud = min(filled, cells(_LOUD_DB, width)), min(filled, cells(_TOO_LOUD_DB, width))
     text = Text("█" * filled + "─" * max(0, peak - filled) + "·" * (width - max(peak, filled)))
@@ -207,34 +207,34 @@ def _bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
     return text
 
 
-def _state(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _state_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     badge = picture.badge
-    text = _headed("now", width).append(f" {badge.name.upper()} ", style=_BADGES[badge.meaning])
+    text = _heading("now", width).append(f" {badge.name.upper()} ", style=_BADGES[badge.meaning])
     yield _ScreenLine(text.append(f"  {badge.detail}"), _Importance.STATE)
-    yield _ScreenLine(_headed("device says", width).append(picture.said or "", style="bold"), _Importance.SAID)
+    yield _ScreenLine(_heading("device says", width).append(picture.said or "", style="bold"), _Importance.SAID)
 
 
-def _last_utterance(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _last_utterance_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     heard = picture.heard or HeardLast((), "heard", Worded(""))
-    text = _headed(heard.how, width)
+    text = _heading(heard.how, width)
     if not heard.words:
         text.append("nothing yet" if picture.heard is None else "no words", style="dim")
     for number, (word, sure) in enumerate(heard.words):
         text.append(" " if number else "").append(word if sure else f"{word}?", style="bold" if sure else "yellow")
     yield _ScreenLine(text, _Importance.HEARD)
-    became = _headed("", width).append(heard.result.words, style=STYLES[heard.result.meaning])
+    became = _heading("", width).append(heard.result.words, style=STYLES[heard.result.meaning])
     yield _ScreenLine(became, _Importance.RESULT)
 
 
-def _entry(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _entry_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     names = max((cell_len(row.name) for row in picture.entry), default=0)
     values = min(max((cell_len(row.value or "·") for row in picture.entry), default=0), width // 3)
     for number, row in enumerate(picture.entry):
-        text = _headed("" if number else "entry", width).append_text(_field(row, names, values))
+        text = _heading("" if number else "entry", width).append_text(_field_text(row, names, values))
         yield _ScreenLine(text, _Importance.ENTRY, number)
 
 
-def _field(row: FieldRow, names: int, values: int) -> Text:
+def _field_text(row: FieldRow, names: int, values: int) -> Text:
     text, value = Text(), row.value or "·"
     text.append(f"{row.name}{' ' * (names - cell_len(row.name))}  ", style="dim")
     text.append(value, style="yellow" if row.doubt else "bold green" if row.value else "dim")
@@ -243,78 +243,78 @@ def _field(row: FieldRow, names: int, values: int) -> Text:
     return text.append(row.doubt or "", style="yellow")
 
 
-def _queue(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _queue_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     last = len(picture.counts) - 1
     counts = [
         Text.assemble((one.words, STYLES[one.meaning]), ("" if number == last else ",", "dim"))
         for number, one in enumerate(picture.counts)
     ]
-    for number, row in enumerate(_rows(counts, width, " ", "queue") or [_headed("queue", width)]):
+    for number, row in enumerate(_flow_into_rows(counts, width, " ", "queue") or [_heading("queue", width)]):
         yield _ScreenLine(row, _Importance.COUNTS, number)
     digits = max((len(str(row.number)) for row in picture.queue), default=0)
     for age, one in enumerate(picture.queue):
         importance = _Importance.QUEUE if age < _ENTRIES_BEFORE_BLANKS else _Importance.OLDER
-        text = _headed("", width).append_text(_queued(one, digits, width))
+        text = _heading("", width).append_text(_queue_row_text(one, digits, width))
         yield _ScreenLine(text, importance if age else _Importance.LATEST_ENTRY, age)
 
 
-def _queued(row: QueueRow, digits: int, width: int) -> Text:
+def _queue_row_text(row: QueueRow, digits: int, width: int) -> Text:
     text = Text.assemble((f"{row.number:>{digits}}  ", "dim"), row.what)
     state = f"  {_MARKS.get(row.state.meaning, ' ')} {row.state.words}"
     # How far it has come is worth more than the end of a long entry.
-    text.truncate(max(width // 2, width - cell_len(state)) - _headed("", width).cell_len, overflow="ellipsis")
+    text.truncate(max(width // 2, width - cell_len(state)) - _heading("", width).cell_len, overflow="ellipsis")
     return text.append(state, style=STYLES[row.state.meaning])
 
 
-def _faults(picture: Picture, width: int) -> Iterator[_ScreenLine]:
-    for number, row in enumerate(row for one in picture.faults for row in _wrapped(one, width, " ! ")):
+def _fault_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+    for number, row in enumerate(row for one in picture.faults for row in _wrap(one, width, " ! ")):
         begins = bool(row[:_MARGIN].strip())
         text = Text.assemble((row[:_MARGIN], "bold white on red" if begins else ""), (row[_MARGIN:], "bold red"))
         yield _ScreenLine(text, _Importance.FAULT if begins else _Importance.REST_OF_FAULT, number)
 
 
-def _log(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _log_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     for number, line in enumerate(picture.log):
         age = len(picture.log) - 1 - number
         level, _, rest = line.partition(" ")
         mark, style = _LEVELS.get(level, (" ", ""))
-        first, *more = _wrapped(rest if level in _LEVELS else line, width, f" {mark} ")
+        first, *more = _wrap(rest if level in _LEVELS else line, width, f" {mark} ")
         text = Text.assemble((first[:_MARGIN], style), first[_MARGIN:])
         yield _ScreenLine(text, _Importance.OLDER if age else _Importance.LATEST_LOG, age)
         for row in more:
             yield _ScreenLine(Text(row), _Importance.OLDER if age else _Importance.LOG, age)
 
 
-def _wrapped(text: str, width: int, mark: str) -> list[str]:
-    """At least one row."""
+def _wrap(text: str, width: int, mark: str) -> list[str]:
+    """The text in rows of at most `width` columns, at least one."""
     room = max(width, _MARGIN + 10)
     return textwrap.wrap(text, room, initial_indent=mark, subsequent_indent=" " * _MARGIN) or [mark]
 
 
-def _typing(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _typing_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     if picture.typing is None:
         return
-    text = _headed("say", width).append("> ", style="bold")
+    text = _heading("say", width).append("> ", style="bold")
     shown = picture.typing
     while shown and cell_len(shown) > width - text.cell_len - 1:
         shown = shown[1:]  # the end of the line is where it is typed
     yield _ScreenLine(text.append(shown).append(" ", style="reverse"), _Importance.TYPING)
 
 
-def _keys(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+def _key_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     keys = picture.keys if picture.typing is None else _TYPING_KEYS
     told = [Text.assemble((key, "bold"), (f" {does}", "dim")) for key, does in keys]
-    for number, row in enumerate(_rows(told, width, " " * _BETWEEN_KEYS)):
+    for number, row in enumerate(_flow_into_rows(told, width, " " * _BETWEEN_KEYS)):
         yield _ScreenLine(row, _Importance.MORE_KEYS if number else _Importance.KEYS, number)
 
 
-def _rows(pieces: Iterable[Text], width: int, between: str, heading: str | None = None) -> Sequence[Text]:
-    """The pieces in as many rows as they take; none is broken."""
+def _flow_into_rows(pieces: Iterable[Text], width: int, between: str, heading: str | None = None) -> Sequence[Text]:
+    """Lay out pieces in rows of at most `width` columns; no piece is split."""
     rows: list[Text] = []
     for piece in pieces:
         if rows and rows[-1].cell_len + len(between) + piece.cell_len <= width:
             rows[-1].append(between).append_text(piece)
         else:
-            start = Text(" ") if heading is None else _headed("" if rows else heading, width)
+            start = Text(" ") if heading is None else _heading("" if rows else heading, width)
             rows.append(start.append_text(piece))
     return rows

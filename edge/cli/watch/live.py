@@ -26,8 +26,8 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
-from edge.cli.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
-from edge.cli.terminal import aside, keys, leave_screen, outliving
+from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_agreed
+from edge.cli.terminal import capture_stderr, ignore_hang_up, leave_screen, read_keys
 from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -45,33 +45,33 @@ _WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for a
 _NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
 
 
-async def tell_changes(
+async def print_changes(
     lines: AgentLines,
     agent: Agent,
     executor: JournalThread,
     tell: Callable[[JsonLine], None],
     every_s: float = _LOOKED_EVERY_S_UNSEEN,
 ) -> None:
-    """Tell what happens to the journal and to the connection, which no event tells, until cancelled."""
+    """Print a JSON line for changes of the journal and the connection, which no event reports, until cancelled."""
     while True:
         with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
-            for line in lines.changed(await executor(_kept), agent.trouble):
+            for line in lines.changed(await executor(_journal_state), agent.trouble):
                 tell(line)
         await asyncio.sleep(every_s)
 
 
-def _kept(journal: Journal) -> Kept:
+def _journal_state(journal: Journal) -> JournalState:
     found = journal.queries
-    return Kept(
+    return JournalState(
         found.counts(), journal.outbox.count_sent(), journal.review.count_under_review(), found.entries(_LATEST)
     )
 
 
 class Viewer:
-    """The viewer's process. A pipe leads to it, into which is written what it takes; the rest waits here."""
+    """The viewer's process, with a queue of JSON lines that are written to its pipe without blocking."""
 
     def __init__(self, terminal: int) -> None:
-        """Start it on the terminal `terminal`; what it has to complain goes to this process's standard error."""
+        """Start the viewer on the terminal with this descriptor; its errors go to this process's standard error."""
         self._terminal = terminal
         self._waiting = b""
         reading, self._feed = os.pipe()
@@ -119,14 +119,14 @@ class Viewer:
 
 
 class LiveView:
-    """What is shown of one agent, and what is typed to it."""
+    """Runs an agent with the live view: feeds the viewer, and carries out the keys."""
 
     def __init__(self, parts: Parts) -> None:
         self._language = parts.rules.language
         self._lines = AgentLines(parts.settings, parts.rules, parts.forms)
         self._plain, self._print = (
-            outliving(teller(parts.form, {}, as_json=False, known=parts.forms)),
-            outliving(print_text),
+            ignore_hang_up(make_event_printer(parts.form, {}, as_json=False, known=parts.forms)),
+            ignore_hang_up(print_text),
         )
         """In the place of a viewer that is gone."""
         self._meter = Meter()
@@ -137,7 +137,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = with_dialogue(self._on_event)  # Something happened to the agent.
+        self.tell = print_agreed(self._on_event)  # Something happened to the agent.
 
     def _on_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
@@ -149,24 +149,24 @@ class LiveView:
             self._viewer.send(line)
 
     async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
-        """Run the agent until it is stopped; the terminal is as it was afterwards."""
+        """Run the agent until it is stopped, and restore the terminal."""
         with (
-            aside(sys.stderr.fileno()) as logged,
-            keys(sys.stdin.fileno(), self._type),
+            capture_stderr(sys.stderr.fileno()) as logged,
+            read_keys(sys.stdin.fileno(), self._handle_key),
             Viewer(sys.stdout.fileno()) as viewer,  # ends first: who writes to a terminal that stands still holds it up
         ):
             self._viewer = viewer
             viewer.send(self._lines.started())
             async with asyncio.TaskGroup() as group:
-                looking = tell_changes(self._lines, agent, executor, viewer.send, _LOOKED_EVERY_S)
-                beside = (self._refresh(agent, viewer, logged), looking, self._carry_out(agent, viewer))
+                looking = print_changes(self._lines, agent, executor, viewer.send, _LOOKED_EVERY_S)
+                beside = (self._refresh(agent, viewer, logged), looking, self._carry_out_keys(agent, viewer))
                 tasks = [group.create_task(work) for work in beside]
                 microphone = _Metered(agent.microphone(), self._meter)
                 await agent.run_until_stopped(microphone, settle_within_s=settle_within_s)
                 for task in tasks:
                     task.cancel()
 
-    def _type(self, key: str) -> None:
+    def _handle_key(self, key: str) -> None:
         what = self._keyboard.feed(key)
         if what is not None:
             self._pressed.put_nowait(what)
@@ -179,7 +179,7 @@ class LiveView:
             if viewer.has_taken_all:
                 while unshown:
                     viewer.send({"log": unshown.popleft()})
-                if (now := self._moment(agent)) != self._now:
+                if (now := self._state_line(agent)) != self._now:
                     self._now = now
                     viewer.send({"now": now})
             elif not viewer.is_there:
@@ -188,10 +188,10 @@ class LiveView:
             await asyncio.sleep(_TOLD_EVERY_S)
             self._keyboard.settle()
 
-    def _moment(self, agent: Agent) -> JsonLine:
+    def _state_line(self, agent: Agent) -> JsonLine:
         left_s = agent.left_s
         return {
-            "sound": as_seen(self._sound(), speech=agent.is_open),
+            "sound": level_line(self._read_level(), speech=agent.is_open),
             "is_open": agent.is_open,
             "talking": agent.headset.gate.talking,
             "converses": agent.converses,
@@ -200,15 +200,15 @@ class LiveView:
             "has_keys": True,
         }
 
-    def _sound(self) -> MeterReading:
-        """How loud it is; sound servers hand it over in pieces of up to some tenths of a second."""
+    def _read_level(self) -> MeterReading:
+        """The level since the last read; the last one again while the sound server has delivered none."""
         sound = self._meter.read()
         self._silent_looks = 0 if sound.samples else self._silent_looks + 1
         if sound.samples or self._silent_looks > _LOOKS_WITHOUT_SOUND:
             self._heard = sound
         return self._heard
 
-    async def _carry_out(self, agent: Agent, viewer: Viewer) -> None:
+    async def _carry_out_keys(self, agent: Agent, viewer: Viewer) -> None:
         while True:
             match await self._pressed.get():
                 case Switch.MUTE | Switch.TALK as switch:
@@ -224,15 +224,15 @@ class LiveView:
                     await agent.type(pressed(asked, self._language))
 
 
-def as_seen(sound: MeterReading, *, speech: bool) -> JsonLine:
-    """A level to the decibel: what looks the same need not be drawn again."""
+def level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
+    """A level rounded to the decibel: unchanged lines need not be drawn again."""
     rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
     clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)
     return {"samples": samples, "rms_db": rms_db, "peak_db": peak_db, "clipped": clipped, "speech": speech}
 
 
 class _Metered(StoppableSource):
-    """A microphone whose level is seen."""
+    """A microphone that measures the level of its frames."""
 
     def __init__(self, microphone: StoppableSource, meter: Meter) -> None:
         self.name, self.live = microphone.name, microphone.live
@@ -240,11 +240,11 @@ class _Metered(StoppableSource):
         self._meter = meter
 
     def frames(self) -> Iterator[Frame]:
-        """The microphone's frames."""
+        """Yield the microphone's frames, and update the meter."""
         for frame in self._microphone.frames():
             self._meter.update(frame, speech=False)
             yield frame
 
     def close(self) -> None:
-        """End them."""
+        """Close the microphone."""
         self._microphone.close()

@@ -53,28 +53,28 @@ def watch(
     if sys.stdin.isatty():
         raise UnreadableInput("standard input: found a terminal, expected the lines of `dockvoice run --json`")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, _leave_to_the_agent)
+    signal.signal(signal.SIGINT, _ignore_first_interrupt)
     console, view = SafeConsole(highlight=False), View()
-    with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_nothing) as show:
-        for lines in incoming(_STANDARD_INPUT):
+    with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_draw_nothing) as show:
+        for lines in read_lines(_STANDARD_INPUT):
             for line in lines:
                 view.update(line)
             show(view.picture())
     if not attached:
-        console.print(_drawn(view.picture(), console))
+        console.print(_picture_as_text(view.picture(), console))
 
 
-def _leave_to_the_agent(signal_number: int, _: FrameType | None) -> None:
-    """Ctrl-C at a pipe ends the agent at its other end, which has still something to show; again, it ends this too."""
+def _ignore_first_interrupt(signal_number: int, _: FrameType | None) -> None:
+    """At Ctrl-C, leave the end to the agent at the other end of the pipe; a second one ends this process."""
     signal.signal(signal_number, signal.default_int_handler)
 
 
-def _nothing(_: Picture) -> None:
+def _draw_nothing(_: Picture) -> None:
     pass
 
 
-def incoming(descriptor: int) -> Iterator[list[str]]:
-    """The lines that came since the last time, `_DRAWN_EVERY_S` apart, to the end of what is read."""
+def read_lines(descriptor: int) -> Iterator[list[str]]:
+    """Yield the lines that arrived since the last time, every `_DRAWN_EVERY_S`, to the end of the input."""
     rest, ended = b"", False
     while not ended:
         due, pieces = time.monotonic() + _DRAWN_EVERY_S, [rest]
@@ -88,7 +88,7 @@ def incoming(descriptor: int) -> Iterator[list[str]]:
 
 @contextmanager
 def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
-    """Return a function that draws on the terminal's alternate screen; the first one is restored at the end."""
+    """Yield a function that draws on the terminal's alternate screen; restore the main screen at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 
@@ -96,7 +96,7 @@ def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
             nonlocal shown
             if shown != (now := (picture, console.size)):
                 shown = now
-                live.update(_drawn(picture, console), refresh=True)
+                live.update(_picture_as_text(picture, console), refresh=True)
 
         console.file.write(_PASTE_BEGINS)
         try:
@@ -105,6 +105,6 @@ def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
             console.file.write(_PASTE_ENDS)
 
 
-def _drawn(picture: Picture, console: SafeConsole) -> Group:
+def _picture_as_text(picture: Picture, console: SafeConsole) -> Group:
     size, is_utf = console.size, console.encoding.lower().startswith("utf")
     return Group(*draw(picture, size.width, size.height, ascii_only=not is_utf))

@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.audio import MeterReading
-from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
+from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result, state_text
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason
@@ -67,10 +67,10 @@ class View:
 
     def __init__(self) -> None:
         self._log: deque[tuple[str, int]] = deque(maxlen=_LOG_LINES)
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
-        """An agent begins: nothing of an earlier run is true any more."""
+    def _reset(self) -> None:
+        """Clear the state: a new agent began."""
         self._last: dict[str, _JsonObject] = {}
         self._muted = False
         self._faults: dict[str, str] = {}
@@ -81,14 +81,14 @@ class View:
     def update(self, text: str) -> None:
         """Apply the next line: JSON of the agent, or text of its log."""
         try:
-            self._apply(json.loads(text))
+            self._apply_line(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError):
             self._take_log(text)
 
-    def _apply(self, line: _JsonObject) -> None:
+    def _apply_line(self, line: _JsonObject) -> None:
         kind = next((kind for kind in _KINDS if kind in line), "")
         if line.get("agent") == "started":
-            self._forget()
+            self._reset()
             kind = "started"
         self._last[kind] = line
         match kind:
@@ -122,25 +122,25 @@ class View:
             self._log.append((text, 1))
 
     def picture(self) -> Picture:
-        """What is to be seen now."""
+        """The picture to draw now."""
         trouble, broker = self._latest("trouble").get("trouble"), self._latest("broker").get("broker")
         return Picture(
-            who=self._who(),
+            who=self._identity_lines(),
             broker=self._latest("started").get("broker_address", "the broker"),
             up=False if trouble else broker == "connected" or None,
-            microphone=self._microphone(),
+            microphone=self._microphone_name(),
             sound=MeterReading(**self._now.get("sound", {})),
-            hears=not (self._muted or self._shut),
+            hears=not (self._muted or self._is_gate_shut),
             badge=self._badge(),
             said=self._said,
             heard=self._heard_last(),
-            entry=tuple(self._entry()),
-            counts=self._counts(),
-            queue=tuple(self._queue()),
-            faults=tuple(self._wrong()),
+            entry=tuple(self._entry_rows()),
+            counts=self._count_texts(),
+            queue=tuple(self._queue_rows()),
+            faults=tuple(self._current_faults()),
             log=tuple(text if times == 1 else f"{text} ({times} times)" for text, times in self._log),
             typing=self._now.get("typing"),
-            keys=self._keys() if self._now.get("has_keys") else (("^C", "stop"),),
+            keys=self._key_hints() if self._now.get("has_keys") else (("^C", "stop"),),
         )
 
     def _latest(self, kind: str) -> _JsonObject:
@@ -155,18 +155,18 @@ class View:
 
     @property
     def _labels(self) -> dict[str, str]:
-        return {one["name"]: one["label"] for one in form_fields(self._last)}
+        return {one["name"]: one["label"] for one in _form_fields(self._last)}
 
     @property
-    def _shut(self) -> bool:
-        """Whether a talk key is waited for."""
+    def _is_gate_shut(self) -> bool:
+        """Whether the device waits for its talk key."""
         return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._now.get("talking")
 
-    def _stands(self) -> _JsonObject | None:
+    def _open_question(self) -> _JsonObject | None:
         """The dialogue's state, while a question is open."""
         return self._last.get("dialogue") if self._now.get("converses", True) else None
 
-    def _who(self) -> tuple[str, ...]:
+    def _identity_lines(self) -> tuple[str, ...]:
         started, dialogue = self._latest("started"), self._latest("dialogue")
         where = f"{started['device']} at {started['site']}" if started else ""
         said_once = ", ".join(
@@ -175,7 +175,7 @@ class View:
         who, form = dialogue.get("operator") or started.get("operator"), self._latest("work").get("work")
         return tuple(filter(None, (where, form or started.get("form"), who, said_once)))
 
-    def _microphone(self) -> str:
+    def _microphone_name(self) -> str:
         if not (started := self._latest("started")):
             return ""
         phrase = f' "{started["wake_phrase"]}"' if started["mode"] == _WAKE_PHRASE else ""
@@ -183,18 +183,18 @@ class View:
         return f"{MODES[started['mode']]}{phrase}, {name}"
 
     def _badge(self) -> Badge:
-        """What keeps the device from hearing comes before where the dialogue stands."""
+        """The header's badge: what keeps the device from hearing comes before the dialogue's state."""
         if "agent" in self._last:
             return Badge("stopping", "what is owed gets its last chance; then it goes out at the next start", Tone.OPEN)
         if "reason" in self._latest("capture"):
             return Badge("not recording", "nothing that is said now is kept", Tone.BAD)
         if self._muted:
             return Badge("muted", "nothing is heard; m hears again", Tone.BAD)
-        if (stands := self._stands()) is not None:
-            return self._stage(stands)
-        return self._listening()
+        if (stands := self._open_question()) is not None:
+            return self._dialogue_badge(stands)
+        return self._listening_badge()
 
-    def _stage(self, stands: _JsonObject) -> Badge:
+    def _dialogue_badge(self, stands: _JsonObject) -> Badge:
         state, asked = State(stands["dialogue"]), stands["question"]
         left_s = self._now.get("left_s")
         left = "" if left_s is None else f"{left_s:.1f} s"
@@ -211,13 +211,13 @@ class View:
             detail = "say, or type, who signs on"
         return Badge(state.value, detail, _MEANINGS.get(state, Tone.OPEN))
 
-    def _listening(self) -> Badge:
+    def _listening_badge(self) -> Badge:
         if self._now.get("is_open"):
             return Badge("hearing", "", Tone.OPEN)
-        if self._shut:
+        if self._is_gate_shut:
             return Badge("waiting", "for the talk key; space does as well", Tone.QUIET)
         asked = self._latest("words").get("ask")
-        for field in form_fields(self._last):
+        for field in _form_fields(self._last):
             if field["name"] == asked:
                 return Badge("listening", field["ask"], Tone.OPEN)
         return Badge("listening", "", Tone.GOOD)
@@ -227,9 +227,9 @@ class View:
         if heard is None:
             return None
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return HeardLast(words, _HOW.get(heard["source"], "heard"), self._became(heard))
+        return HeardLast(words, _HOW.get(heard["source"], "heard"), self._result_of(heard))
 
-    def _became(self, heard: _JsonObject) -> Worded:
+    def _result_of(self, heard: _JsonObject) -> Worded:
         outcome = Outcome(heard["verdict"])
         if heard["parked"]:
             return PARKED
@@ -237,25 +237,27 @@ class View:
             return Worded(f"recorded as number {self._number}", Tone.GOOD)
         return result(outcome, heard["reasons"], self._labels)
 
-    def _entry(self) -> Iterable[FieldRow]:
-        """The entry that is open: the dialogue's draft, or what an utterance lacks that is to be said again."""
+    def _entry_rows(self) -> Iterable[FieldRow]:
+        """The rows of the open entry: the dialogue's draft, or the fields missing in an utterance to be repeated."""
         heard = self._latest("words")
-        if (stands := self._stands()) is not None:
-            return self._rows(stands["read"], stands["doubts"])
+        if (stands := self._open_question()) is not None:
+            return self._field_rows(stands["read"], stands["doubts"])
         if heard.get("verdict") in {Outcome.ASK, Outcome.ACCEPT}:
-            return self._rows(heard["read"], heard["reasons"])
-        return self._rows({}, ())
+            return self._field_rows(heard["read"], heard["reasons"])
+        return self._field_rows({}, ())
 
-    def _rows(self, read: _JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
-        """The fields of the form, with what was read for each; an optional one only where it was said."""
-        doubted = {code.partition(":")[2]: because(code, self._labels) for code in doubts if code != Reason.COMPLETE}
-        for field in form_fields(self._last):
+    def _field_rows(self, read: _JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
+        """The form's fields with their readings; optional ones only where they were said."""
+        doubted = {
+            code.partition(":")[2]: reason_text(code, self._labels) for code in doubts if code != Reason.COMPLETE
+        }
+        for field in _form_fields(self._last):
             name, one = field["name"], read.get(field["name"], {"value": None, "words": ""})
             if field["required"] or name in read:
                 value = None if one["value"] is None else str(one["value"])
                 yield FieldRow(name, value, one["words"], doubted.get(name))
 
-    def _counts(self) -> tuple[Worded, ...]:
+    def _count_texts(self) -> tuple[Worded, ...]:
         if (kept := self._latest("kept").get("kept")) is None:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
@@ -267,15 +269,15 @@ class View:
         )
         return tuple(Worded(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
 
-    def _queue(self) -> Iterator[QueueRow]:
+    def _queue_rows(self) -> Iterator[QueueRow]:
         numbers = {one["event_id"]: number for number, one in self._entries.items()}
         for number, one in self._entries.items():
             replaced = numbers.get(one["replaces"])
             named = "an earlier one" if replaced is None else f"number {replaced}"
-            state = progress(OutboxState(one["state"]), one["attempts"], one["reasons"])
-            yield QueueRow(number, changing(one["told"], Act(one["act"]), named), state)
+            state = state_text(OutboxState(one["state"]), one["attempts"], one["reasons"])
+            yield QueueRow(number, amendment_text(one["told"], Act(one["act"]), named), state)
 
-    def _wrong(self) -> Iterator[str]:
+    def _current_faults(self) -> Iterator[str]:
         for fault, what in self._faults.items():
             yield f"microphone, {fault.replace('_', ' ')}: it {what}"
         if (full := self._latest("capture").get("reason")) is not None:
@@ -283,8 +285,8 @@ class View:
         if (trouble := self._latest("trouble").get("trouble")) is not None:
             yield f"no broker: {trouble}. Entries are kept, and go out by themselves when it answers"
 
-    def _keys(self) -> tuple[tuple[str, str], ...]:
-        talks, converses = self._latest("started").get("mode") == _PUSH_TO_TALK, self._stands() is not None
+    def _key_hints(self) -> tuple[tuple[str, str], ...]:
+        talks, converses = self._latest("started").get("mode") == _PUSH_TO_TALK, self._open_question() is not None
         return (
             *((("space", "talk"),) if talks else ()),
             *(_ANSWER_KEYS if converses else ()),
@@ -295,8 +297,8 @@ class View:
         )
 
 
-def form_fields(last: Mapping[str, _JsonObject]) -> Sequence[_JsonObject]:
-    """The fields of the form that is filled now, by the last line of each kind."""
+def _form_fields(last: Mapping[str, _JsonObject]) -> Sequence[_JsonObject]:
+    """The fields of the active form, from the last line of each kind."""
     told = last.get("work") or last.get("started", {})
     found: Sequence[_JsonObject] = told.get("form_fields", ())
     return found
@@ -321,7 +323,7 @@ _ASKS: dict[str, Act | Command] = {
 
 
 class Switch(StrEnum):
-    """What a key changes from one to the other."""
+    """A key that switches something on or off."""
 
     MUTE = "m"
     TALK = " "
@@ -330,7 +332,7 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TypedSentence:
-    """A line was typed."""
+    """A completed line of typed text."""
 
     text: str
 
@@ -351,22 +353,22 @@ class Keyboard:
     def feed(self, key: str) -> Pressed | None:
         """Process the next character; return the action it completes, if any."""
         if self._sequence is not None:
-            self._continue(self._sequence + key)
+            self._continue_escape(self._sequence + key)
             return None
         if key == _ESCAPE:
             self._sequence = ""
             return None
         if self._pasting or self.line is not None:
-            return self._type(self.line or "", key)
-        return self._press(key)
+            return self._edit_line(self.line or "", key)
+        return self._handle_key(key)
 
     def settle(self) -> None:
-        """Some time has passed: an Escape that nothing followed was the key of that name, which gives up the line."""
+        """Treat a pending Escape as the Escape key, which clears the line: nothing followed it in time."""
         if self._sequence == "" and not self._pasting:
             self.line = None
         self._sequence = None
 
-    def _press(self, key: str) -> Pressed | None:
+    def _handle_key(self, key: str) -> Pressed | None:
         if key == "/" or key in _ENTER:
             self.line = ""
             return None
@@ -374,15 +376,15 @@ class Keyboard:
             return _ASKS[key.lower()]
         return _SWITCHES.get(key.lower())
 
-    def _type(self, line: str, key: str) -> TypedSentence | None:
+    def _edit_line(self, line: str, key: str) -> TypedSentence | None:
         if key in _ENTER and not self._pasting:
             self.line = None
             return TypedSentence(line.strip()) if line.strip() else None
-        self.line = _edited(line, key)
+        self.line = _edit(line, key)
         return None
 
-    def _continue(self, sequence: str) -> None:
-        """ECMA-48: `ESC [` and parameters up to a final character; of anything else the next one ends it."""
+    def _continue_escape(self, sequence: str) -> None:
+        """Parse a control sequence (ECMA-48): `ESC [` and parameters up to a final character."""
         if sequence == "[" or (sequence[0] == "[" and not "@" <= sequence[-1] <= "~"):
             self._sequence = sequence
             return
@@ -396,7 +398,7 @@ class Keyboard:
             self._pasting = False
 
 
-def _edited(line: str, key: str) -> str:
+def _edit(line: str, key: str) -> str:
     if key in _ERASE:
         return line[:-1]
     if key == _ERASE_LINE:

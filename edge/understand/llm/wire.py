@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import LIMITS, AnswerFault
 
@@ -93,7 +93,7 @@ def _object(text: str) -> Any:
         raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
     try:
-        return strict(fenced[1] if fenced else text, LIMITS)
+        return parse_strict(fenced[1] if fenced else text, LIMITS)
     except NotStrict as fault:
         raise Refused(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
 

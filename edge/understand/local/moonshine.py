@@ -20,7 +20,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, Transcript
-from edge.audio.pcm import floats
+from edge.audio.pcm import to_floats
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.stt.hallucinations import hallucination
@@ -71,7 +71,7 @@ class MoonshineInterpreter(Interpreter):
 
 def text_of(model: Any, pcm: bytes) -> str:
     """What the model writes for the sound. Raises whatever its library does."""
-    heard = model.transcribe_without_streaming(between_silences(floats(pcm)).tolist(), SAMPLE_RATE)
+    heard = model.transcribe_without_streaming(between_silences(to_floats(pcm)).tolist(), SAMPLE_RATE)
     return " ".join(line.text.strip() for line in heard.lines)
 
 

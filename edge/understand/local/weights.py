@@ -28,7 +28,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dockvoice_protocol.config import Name, shipped
+from dockvoice_protocol.config import Name, shipped_directory
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import Engine
 
@@ -294,7 +294,7 @@ class _File(BaseModel):
 
 def catalogue(path: Path | None = None) -> tuple[Model, ...]:
     """Every model that the catalogue file knows; None: the shipped one. Raises Misconfigured."""
-    path = path or shipped("config") / "models.toml"
+    path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).models
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:

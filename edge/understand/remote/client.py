@@ -25,7 +25,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, 
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
 from edge.understand.remote.breaker import Breaker, BreakerState
 from edge.understand.remote.failures import (
@@ -163,7 +163,7 @@ class ServiceAnswer:
 
     def _strict(self, text: str | bytes) -> Any:
         try:
-            return strict(text, LIMITS)
+            return parse_strict(text, LIMITS)
         except NotStrict as fault:
             raise Garbled(self.client, AnswerFault.from_not_strict(fault), str(fault), self.request_id) from None
 
@@ -378,7 +378,7 @@ def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
     if settings.ca_file is None:
         return True
     try:
-        plain_file.see_regular(settings.ca_file)
+        plain_file.demand_regular(settings.ca_file)
         return ssl.create_default_context(cafile=str(settings.ca_file))
     except OSError as fault:  # ssl.SSLError is one
         raise Misconfigured(

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Usage
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, strict
+from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, parse_strict
 
 LIMITS = Limits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
@@ -168,7 +168,7 @@ def _code(body: bytes) -> str | None:
     Google's says more in the `reason` of one of its `details`.
     """
     try:
-        found = strict(body, LIMITS)
+        found = parse_strict(body, LIMITS)
     except NotStrict:
         return None
     error = next((found[key] for key in ("error", "detail") if key in found), None) if isinstance(found, dict) else None

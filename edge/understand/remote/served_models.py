@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dockvoice_protocol.config import shipped
+from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientKind
 from edge.understand.remote.client import Client, ServiceAnswer
@@ -101,7 +101,7 @@ class _File(BaseModel):
 @cache
 def vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
     """What is known of every vendor's models; None: by the shipped file. Raises Misconfigured."""
-    path = path or shipped("config") / "models.toml"
+    path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).services
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:

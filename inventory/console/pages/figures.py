@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from dockvoice_protocol.instants import in_utc, in_zone
+from dockvoice_protocol.instants import to_utc, to_zone
 from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
@@ -60,7 +60,7 @@ def page(context: RequestContext) -> Response:
     """The day or the week that ends today, or on the given day."""
     span = parameters.text(context, "span")
     days = SPANS.get(span or "", 1)
-    day = in_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
+    day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
     with context.read_transaction() as transaction:
@@ -92,7 +92,7 @@ def page(context: RequestContext) -> Response:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return in_utc(datetime.combine(day, time(), zone))
+    return to_utc(datetime.combine(day, time(), zone))
 
 
 def _charts(of: Figures) -> list[Chart]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 from starlette.responses import RedirectResponse, Response
 
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import to_zone
 from inventory.audit import deeds
 from inventory.audit.deeds import StoredAction
 from inventory.console import parameters
@@ -178,7 +178,7 @@ def _period(context: RequestContext) -> tuple[datetime, datetime]:
     day, now = parameters.instant(context, "day"), context.resources.now()
     if day is None:
         return now - DAY, now
-    first = in_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = to_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return first, first + DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
 
 

@@ -15,17 +15,17 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal.plain_text import LONGEST, is_plain
 
 
-def _named_place(path: object) -> object:
+def _require_path(path: object) -> object:
     # An empty path would be the working directory of a service, or the settings file's own.
     if path == "":
         raise ValueError("should name a file or a directory, found nothing")
     return path
 
 
-Place = Annotated[Path, BeforeValidator(_named_place)]  # A file or a directory.
+Place = Annotated[Path, BeforeValidator(_require_path)]  # A file or a directory.
 
 
-def _plain(name: str) -> str:
+def _require_plain_text(name: str) -> str:
     if not is_plain(name) or len(name) > LONGEST:
         raise ValueError(
             f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control or invisible characters"
@@ -33,7 +33,7 @@ def _plain(name: str) -> str:
     return name
 
 
-Person = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
+Person = Annotated[str, Field(min_length=1), AfterValidator(_require_plain_text)]
 """An operator's name as it goes on record: plain text by the schemas of events."""
 
 
@@ -46,18 +46,18 @@ class Section(BaseModel):
 LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # The name of a site or a device.
 
 
-def _topic_level(name: str) -> str:
+def _require_topic_level(name: str) -> str:
     if not LEVEL.fullmatch(name):
         raise ValueError("letters, digits, - and _ are allowed, a letter or digit first, 63 at most")
     return name
 
 
-Name = Annotated[str, AfterValidator(_topic_level)]
+Name = Annotated[str, AfterValidator(_require_topic_level)]
 """A site, device or client name: an MQTT topic level, so neither `/`, `+` nor `#`."""
 
 
 class MqttVersion(StrEnum):
-    """Which protocol to speak."""
+    """The version of MQTT."""
 
     AUTO = "auto"
     V5 = "5"
@@ -65,7 +65,7 @@ class MqttVersion(StrEnum):
 
 
 class Mqtt(Section):
-    """How to reach the broker."""
+    """Settings of the connection to the broker."""
 
     host: str = Field("localhost", min_length=1, description="the broker's name or address")
     port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
@@ -92,8 +92,8 @@ class Mqtt(Section):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        """Reject settings without effect: an error is better than a connection in the clear."""
+    def _refuse_ineffective(self) -> Self:
+        """Refuse settings without effect, such as a CA file without TLS: the link would be in the clear."""
         if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
             raise ValueError("a certificate file is given, but tls is false; set tls = true")
         if self.key_file and not self.certificate_file:
@@ -104,7 +104,7 @@ class Mqtt(Section):
 
     @property
     def exposed(self) -> str | None:
-        """What others on the network could read or forge; None where the link is private."""
+        """What others on the network could read or forge, in words; None for a private link."""
         if self.tls:
             return None
         if self.password is not None:
@@ -119,7 +119,7 @@ def _is_loopback(host: str) -> bool:
         return host.rstrip(".").lower() == "localhost"  # RFC 6761: the name of this machine and of no other
 
 
-def _topic_prefix(prefix: str) -> str:
+def _require_topic_prefix(prefix: str) -> str:
     # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
     if not (re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix) and is_plain(prefix)):
         raise ValueError(
@@ -128,10 +128,10 @@ def _topic_prefix(prefix: str) -> str:
     return prefix
 
 
-Prefix = Annotated[str, AfterValidator(_topic_prefix)]  # The first level or levels of every topic.
+Prefix = Annotated[str, AfterValidator(_require_topic_prefix)]  # The first level or levels of every topic.
 
 
-def broker_address(given: str) -> dict[str, str]:
+def parse_broker_address(given: str) -> dict[str, str]:
     """Parse HOST, HOST:PORT, or an IPv6 address in brackets into the settings `host` and `port`.
 
     Raises Misconfigured for anything else.

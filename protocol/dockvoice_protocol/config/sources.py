@@ -28,7 +28,7 @@ from pydantic_settings import (
 )
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config.units import Unit, secret
+from dockvoice_protocol.config.units import Unit, read_secret
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 
 Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
@@ -44,8 +44,8 @@ class _ConfigFault:
 
 
 @dataclass(frozen=True, slots=True)
-class _Origins:
-    """Which source gave which key, so that a message names the one to correct."""
+class _KeyOrigins:
+    """Which source gave each key, for messages that name what to correct."""
 
     file: str
     overrides: Mapping[str, Any]
@@ -58,9 +58,9 @@ class _Origins:
         return self.prefix + "__".join(key).upper()
 
     def fault(self, key: Key, words: str) -> _ConfigFault:
-        """The fault of `key`, with the source of its value."""
+        """A fault of `key` that names the source of its value."""
         name = self.variable(key)
-        if _holds(self.overrides, key):
+        if _has_key(self.overrides, key):
             return _ConfigFault("command line", f"{'.'.join(key)}: {words}")
         if name in self.variables:
             return _ConfigFault("environment", f"{self.variables[name]}: {words}")
@@ -69,40 +69,40 @@ class _Origins:
         return _ConfigFault(self.file, f"{'.'.join(key)}: {words}")
 
 
-def _named(table: Key, layers: Iterable[Mapping[str, Any]], origins: _Origins) -> list[str]:
+def _table_names(table: Key, layers: Iterable[Mapping[str, Any]], origins: _KeyOrigins) -> list[str]:
     """The names of the tables below `table` in any source: `[understand.clients.openai]` gives "openai"."""
     beginning = origins.variable(table) + "__"
     variables = [name for name in (*origins.variables, *origins.credentials) if name.startswith(beginning)]
     names = {name.removeprefix(beginning).split("__")[0].lower() for name in variables}
-    return sorted(names.union(*(_below(layer, table) for layer in layers)))
+    return sorted(names.union(*(_keys_below(layer, table) for layer in layers)))
 
 
-def _strays(keys: Collection[Key], origins: _Origins) -> list[_ConfigFault]:
+def _unknown_variable_faults(keys: Collection[Key], origins: _KeyOrigins) -> list[_ConfigFault]:
     """Variables and credentials with our prefix that name no key, and so have no effect."""
     known = {origins.variable(key) for key in keys}
     given = [("environment", origins.variables), ("credentials", origins.credentials)]
     return [
-        _ConfigFault(origin, f"{as_given}: {_stray(name, known)}")
+        _ConfigFault(origin, f"{as_given}: {_unknown_variable_text(name, known)}")
         for origin, names in given
         for name, as_given in names.items()
         if name not in known
     ]
 
 
-def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: _Origins) -> list[_ConfigFault]:
+def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: _KeyOrigins) -> list[_ConfigFault]:
     """Convert pydantic's errors to faults, one for each key. `keys` maps every key to whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
-        by_key.setdefault(_key(detail, keys), []).append(detail)
+        by_key.setdefault(_key_of_error(detail, keys), []).append(detail)
     return [
-        origins.fault(key, _words(key, details, keys) + _best_in(key, details, keys, origins))
+        origins.fault(key, _error_text(key, details, keys) + _best_error_text(key, details, keys, origins))
         for key, details in by_key.items()
-        # A variable that names no key is reported by `_strays`.
-        if not (_unknown(details) and origins.fault(key, "").origin in {"environment", "credentials"})
+        # A variable that names no key is reported by `_unknown_variable_faults`.
+        if not (_is_unknown_key(details) and origins.fault(key, "").origin in {"environment", "credentials"})
     ]
 
 
-def _line(faults: Iterable[_ConfigFault]) -> str:
+def _faults_in_one_line(faults: Iterable[_ConfigFault]) -> str:
     """All faults as one line, grouped by origin."""
     by_origin: dict[str, list[str]] = {}
     for fault in faults:
@@ -110,46 +110,46 @@ def _line(faults: Iterable[_ConfigFault]) -> str:
     return "; ".join(f"{origin}: {'; '.join(found)}" for origin, found in by_origin.items())
 
 
-def _key(detail: Any, keys: Mapping[Key, bool]) -> Key:
+def _key_of_error(detail: Any, keys: Mapping[Key, bool]) -> Key:
     # After the key, pydantic appends the attempted member of a union: hear.device.int.
     place = tuple(str(part) for part in detail["loc"] if part != "[key]")  # a table's name, not what it holds
     return next((place[:length] for length in range(1, len(place)) if place[:length] in keys), place)
 
 
-def _unknown(details: list[Any]) -> bool:
+def _is_unknown_key(details: list[Any]) -> bool:
     return bool(details[0]["type"] == "extra_forbidden")
 
 
-def _words(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
-    if _unknown(details):
-        return f"no such key{_meant(key, keys)}"
+def _error_text(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
+    if _is_unknown_key(details):
+        return f"no such key{_similar_key(key, keys)}"
     if details[0]["type"] == "missing":
         return "must be given"
     if details[0]["type"] == "model_type":
         return f"should be a table: a line [{'.'.join(key)}] with its keys below"
-    first, *others = dict.fromkeys(_plain(detail["msg"]) for detail in details)
+    first, *others = dict.fromkeys(_without_noun(detail["msg"]) for detail in details)
     allowed = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
-    return allowed + (f", found {_shown(details[0]['input'])}" if keys.get(key) is False else "")
+    return allowed + (f", found {_shortened(details[0]['input'])}" if keys.get(key) is False else "")
 
 
-def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: _Origins) -> str:
+def _best_error_text(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: _KeyOrigins) -> str:
     lacks = details[0]["type"] == "missing" and keys.get(key)
     return f"; a secret is best in ${origins.variable(key)} or a credential of that name" if lacks else ""
 
 
-def _plain(message: str) -> str:
+def _without_noun(message: str) -> str:
     """Pydantic's message without its leading noun."""
     for noun in ("Input ", "String ", "Value error, ", "Value "):
         message = message.removeprefix(noun)
     return message
 
 
-def _shown(found: object) -> str:
+def _shortened(found: object) -> str:
     text = json.dumps(found, ensure_ascii=False) if isinstance(found, str | bool | int | float) else str(type(found))
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def _meant(key: Key, keys: Collection[Key]) -> str:
+def _similar_key(key: Key, keys: Collection[Key]) -> str:
     """A key of the same name in another table, or one with a similar spelling."""
     dotted = {".".join(known) for known in keys} | {".".join(known[:-1]) for known in keys if len(known) > 1}
     elsewhere = [".".join(known) for known in keys if known[-1] == key[-1]]
@@ -157,20 +157,20 @@ def _meant(key: Key, keys: Collection[Key]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _stray(name: str, known: Collection[str]) -> str:
+def _unknown_variable_text(name: str, known: Collection[str]) -> str:
     if inside := sorted(variable for variable in known if variable.startswith(f"{name}__")):
         return f"is a whole table; set its keys one by one, such as {inside[0]}"
     near = get_close_matches(name, known, n=1)
     return f"names no key{f'; did you mean {near[0]}?' if near else ''}"
 
 
-def _below(tree: Any, key: Key) -> list[str]:
+def _keys_below(tree: Any, key: Key) -> list[str]:
     for part in key:
         tree = tree.get(part) if isinstance(tree, Mapping) else None
     return [str(name) for name in tree] if isinstance(tree, Mapping) else []
 
 
-def _holds(tree: Any, key: Key) -> bool:
+def _has_key(tree: Any, key: Key) -> bool:
     for part in key:
         if not isinstance(tree, Mapping) or part not in tree:
             return False
@@ -195,20 +195,20 @@ class Layered(BaseSettings):
     _instance: str | None = PrivateAttr(None)
 
     def read_from(self, path: Path | None) -> None:
-        """Use the directories of the unit that reads the settings file `path`, if one does."""
+        """Use the directories of the systemd unit whose settings file is `path`, if there is one."""
         self._instance = None if self.unit is None else self.unit.instance(path)
 
     @property
     def unit_state(self) -> Path | None:
         """The state directory of the unit that reads this settings file; None without one."""
-        return self._of_the_unit(self.unit.state if self.unit else None)
+        return self._unit_directory(self.unit.state if self.unit else None)
 
     @property
     def unit_cache(self) -> Path | None:
         """The unit's cache directory."""
-        return self._of_the_unit(self.unit.cache if self.unit else None)
+        return self._unit_directory(self.unit.cache if self.unit else None)
 
-    def _of_the_unit(self, place: Path | None) -> Path | None:
+    def _unit_directory(self, place: Path | None) -> Path | None:
         return Path(str(place).replace("%i", self._instance)) if place and self._instance else None
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
@@ -234,23 +234,23 @@ class _Credentials(EnvSettingsSource):
     """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named like the variable."""
 
     def _load_env_vars(self) -> dict[str, str | None]:
-        return {name.lower(): secret(path) for name, path in _credentials(self.env_prefix).items()}
+        return {name.lower(): read_secret(path) for name, path in _credential_files(self.env_prefix).items()}
 
 
 _S = TypeVar("_S", bound=Layered)
 
 
-def load(model: type[_S], path: Path | None, **overrides: Any) -> _S:
+def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     """Read `path` (None: no file) into `model`; `overrides` from the command line win over every other source.
 
     Raises UnreadableInput for a file that is not there or cannot be opened, Misconfigured with one line naming every
     file, variable and key at fault.
     """
-    content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
+    content = _resolve_paths(model, _read_toml(path), path.absolute().parent) if path is not None else {}
     content = _with_secrets(model, path, content)
-    origins = _origins(model, path, overrides)
-    keys = dict(_keys(model, lambda table: _named(table, (content, overrides), origins)))
-    faults = _strays(keys, origins)
+    origins = _key_origins(model, path, overrides)
+    keys = dict(_all_keys(model, lambda table: _table_names(table, (content, overrides), origins)))
+    faults = _unknown_variable_faults(keys, origins)
     layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
         settings = model(**layers)
@@ -260,18 +260,18 @@ def load(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
         faults = faults or [_ConfigFault("environment", str(fault))]
     except RecursionError:  # A variable or a credential is JSON without an end.
-        faults += list(_too_deep(origins)) or [_ConfigFault("environment", "a value is nested too deeply")]
+        faults += list(_too_deep_faults(origins)) or [_ConfigFault("environment", "a value is nested too deeply")]
     else:
         faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:
             return settings
-    raise Misconfigured(f"{_line(faults)} ({model.repairs})") from None
+    raise Misconfigured(f"{_faults_in_one_line(faults)} ({model.repairs})") from None
 
 
-def _too_deep(origins: _Origins) -> Iterator[_ConfigFault]:
+def _too_deep_faults(origins: _KeyOrigins) -> Iterator[_ConfigFault]:
     """The variables and credentials that are nested too deeply to parse."""
     given = [("environment", name, os.environ.get(name, "")) for name in origins.variables.values()]
-    given += [("credentials", name, secret(Path(file))) for name, file in origins.credentials.items()]
+    given += [("credentials", name, read_secret(Path(file))) for name, file in origins.credentials.items()]
     for origin, name, text in given:
         try:
             json.loads(text)
@@ -282,27 +282,27 @@ def _too_deep(origins: _Origins) -> Iterator[_ConfigFault]:
 
 
 def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
-    """The file's content, and over it the secrets that systemd would hand to the unit that reads it."""
+    """The file's content, with the secrets that systemd would pass to the unit that reads the file."""
     instance = None if model.unit is None else model.unit.instance(path)
     if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
         return content
     for key, value in model.unit.secrets(instance):
         if key[0] in model.model_fields:
-            _lay(content, key, value)
+            _set_key(content, key, value)
     return content
 
 
-def _lay(content: dict[str, Any], key: Key, value: str) -> None:
-    """Put a value at its key; not below a value that is no table, which is reported as the file's error."""
+def _set_key(content: dict[str, Any], key: Key, value: str) -> None:
+    """Set a nested key; nothing where a value on the way is no table, which is reported as the file's error."""
     table, *below = key
     if not below:
         content[table] = value
     elif isinstance(inside := content.get(table, {}), dict):
         content[table] = dict(inside)
-        _lay(content[table], tuple(below), value)
+        _set_key(content[table], tuple(below), value)
 
 
-def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> _Origins:
+def _key_origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> _KeyOrigins:
     prefix = str(model.model_config["env_prefix"]).upper()
     # DOCKVOICE_CONFIG names the settings file itself.
     foreign = (f"{prefix}CONFIG", *model.foreign)
@@ -310,11 +310,11 @@ def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, An
     variables = {
         name: given for name, given in filled.items() if name.startswith(prefix) and not name.startswith(foreign)
     }
-    credentials = {name: str(file) for name, file in _credentials(prefix).items() if not name.startswith(foreign)}
-    return _Origins(str(path or "settings"), overrides, prefix, variables, credentials)
+    credentials = {name: str(file) for name, file in _credential_files(prefix).items() if not name.startswith(foreign)}
+    return _KeyOrigins(str(path or "settings"), overrides, prefix, variables, credentials)
 
 
-def _credentials(prefix: str) -> dict[str, Path]:
+def _credential_files(prefix: str) -> dict[str, Path]:
     """The credentials whose names begin with `prefix`, upper-case name to file."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory or not Path(directory).is_dir():
@@ -323,7 +323,7 @@ def _credentials(prefix: str) -> dict[str, Path]:
     return {name: path for name, path in named.items() if name.startswith(prefix.upper())}
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
         return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))
@@ -342,49 +342,51 @@ def _toml(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: is nested too deeply; no key takes such a table") from None
 
 
-def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()) -> Iterator[tuple[Key, bool]]:
+def _all_keys(
+    model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()
+) -> Iterator[tuple[Key, bool]]:
     """Every key of `model` as a path through its tables, with whether it is a secret.
 
     `names` gives the names of the tables below a key with operator-named tables.
     """
     for name, field in model.model_fields.items():
         here = (*above, name)
-        if table := _table(field.annotation):
-            yield from _keys(table, names, here)
-        elif table := _named_table(field.annotation):
+        if table := _section_model(field.annotation):
+            yield from _all_keys(table, names, here)
+        elif table := _named_section_model(field.annotation):
             for one in names(here):
-                yield from _keys(table, names, (*here, one))
+                yield from _all_keys(table, names, (*here, one))
         else:
-            yield here, _takes(field.annotation, SecretStr)
+            yield here, _accepts_type(field.annotation, SecretStr)
 
 
-def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def _resolve_paths(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     """Expand `~`, and make relative paths start at `directory`."""
     anchored = dict(content)
     for name, field in model.model_fields.items():
-        value, table = content.get(name), _table(field.annotation)
+        value, table = content.get(name), _section_model(field.annotation)
         if table and isinstance(value, dict):
-            anchored[name] = _anchored(table, value, directory)
-        elif (table := _named_table(field.annotation)) and isinstance(value, dict):
+            anchored[name] = _resolve_paths(table, value, directory)
+        elif (table := _named_section_model(field.annotation)) and isinstance(value, dict):
             anchored[name] = {
-                one: _anchored(table, content, directory) if isinstance(content, dict) else content
+                one: _resolve_paths(table, content, directory) if isinstance(content, dict) else content
                 for one, content in value.items()
             }
-        elif value and isinstance(value, str) and _takes(field.annotation, Path):
+        elif value and isinstance(value, str) and _accepts_type(field.annotation, Path):
             # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
             anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
     return anchored
 
 
-def _table(annotation: Any) -> type[BaseModel] | None:
+def _section_model(annotation: Any) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _named_table(annotation: Any) -> type[BaseModel] | None:
+def _named_section_model(annotation: Any) -> type[BaseModel] | None:
     """The model of operator-named tables."""
-    return _table(get_args(annotation)[1]) if get_origin(annotation) is dict else None
+    return _section_model(get_args(annotation)[1]) if get_origin(annotation) is dict else None
 
 
-def _takes(annotation: Any, kind: type) -> bool:
+def _accepts_type(annotation: Any, kind: type) -> bool:
     """Whether `kind` is the annotation, or one of its alternatives."""
-    return annotation is kind or any(_takes(part, kind) for part in get_args(annotation))
+    return annotation is kind or any(_accepts_type(part, kind) for part in get_args(annotation))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
 
 SETTINGS = Path("/etc/dockvoice")
 STATE = Path("/var/lib")
@@ -30,7 +30,7 @@ _Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a unit gives the program. `%i` is its instance, the stem of its settings file."""
+    """The directories and secrets of a systemd unit. `%i` is its instance, the stem of its settings file."""
 
     settings: Path
     """Directory of its settings files."""
@@ -40,32 +40,32 @@ class Unit:
     """By the key that takes it, the name below `CREDENTIALS`."""
 
     def instance(self, file: Path | None) -> str | None:
-        """The instance that reads this settings file; None where the file is not the unit's."""
+        """The unit's instance that reads this settings file; None where the file is not the unit's."""
         if file is None:
             return None
         given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
         return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
 
     def secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
-        """Its readable secrets in the credential store. Raises Misconfigured for what is not text."""
+        """Yield the readable secrets of an instance from the credential store. Raises Misconfigured for binary ones."""
         for key, name in self.credentials.items():
             places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
             if found := next((path for path in places if os.access(path, os.R_OK)), None):
-                yield key, secret(found)
+                yield key, read_secret(found)
 
 
-def secret(path: Path) -> str:
+def read_secret(path: Path) -> str:
     """Read the secret in a file. Raises Misconfigured."""
     try:
         # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
         return plain_file.content(path).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured(
-            f"credential {path}: cannot be read ({plainly(fault)}); write it again as UTF-8 text"
+            f"credential {path}: cannot be read ({describe_os_error(fault)}); write it again as UTF-8 text"
         ) from None
 
 
-def state_place(of_unit: Path | None = None) -> Path:
+def default_state_directory(of_unit: Path | None = None) -> Path:
     """The default state directory: $STATE_DIRECTORY, then the unit's, then the user's own."""
     # systemd gives a colon-separated list when a unit names several; the first is ours.
     if given := os.environ.get("STATE_DIRECTORY"):
@@ -75,23 +75,23 @@ def state_place(of_unit: Path | None = None) -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
 
 
-def is_of_a_service(directory: Path) -> bool:
-    """Whether it is at or below a unit's state directory."""
+def is_service_directory(directory: Path) -> bool:
+    """Whether the directory is at or below a systemd unit's state directory."""
     path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above
     return any(path.is_relative_to(STATE / name) for name in _SERVICES)
 
 
-def demand_owner(directory: Path) -> None:
+def refuse_root_for_others(directory: Path) -> None:
     """Raise Misconfigured where root would write files that the directory's owner cannot read."""
     path = directory.absolute()
     owner = next(one for one in (path, *path.parents) if one.exists()).stat().st_uid
     if os.geteuid() == 0 and owner != 0:
-        again = shlex.join(["runuser", "-u", user_named(owner), "--", *sys.argv])
+        again = shlex.join(["runuser", "-u", user_name(owner), "--", *sys.argv])
         raise Misconfigured(f"{path}: its owner could not read what root writes there; run this as its owner: {again}")
 
 
-def user_named(number: int) -> str:
-    """The user's name; the number where there is none."""
+def user_name(number: int) -> str:
+    """The name of a user id; the number where there is none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.records import Factor, FieldValue
 from dockvoice_protocol.records.master import (
     LIST,
@@ -64,13 +64,13 @@ class Catalogue:
         faults: list[str] = []
         units = sorted(directory.glob(f"*{_FILE_OF_UNITS}"))
         for path in sorted(set(directory.glob("*.csv")) - set(units)):
-            lines = _lines(path)
-            faults += _faults(lines, path)
-            rows[path.stem] = _cells(lines)
+            lines = _read_lines(path)
+            faults += _file_faults(lines, path)
+            rows[path.stem] = _to_cells(lines)
         for path in units:
-            name, lines = path.name.removesuffix(_FILE_OF_UNITS), _lines(path)
+            name, lines = path.name.removesuffix(_FILE_OF_UNITS), _read_lines(path)
             faults += _unit_faults(lines, path, rows.get(name))
-            rows[path.stem] = _cells(lines)
+            rows[path.stem] = _to_cells(lines)
         if faults:
             raise Misconfigured("; ".join(faults))
         return cls.from_rows(rows)
@@ -80,12 +80,14 @@ class Catalogue:
         """Build a catalogue from valid rows, by kind."""
         lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
         units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
-        entries = {name: MappingProxyType({one["value"]: _spoken(one) for one in of}) for name, of in lists.items()}
-        checks = {name: MappingProxyType(_checks(of)) for name, of in lists.items()}
-        factors = {name: MappingProxyType(_factors(of)) for name, of in units.items()}
+        entries = {
+            name: MappingProxyType({one["value"]: _spoken_ways(one) for one in of}) for name, of in lists.items()
+        }
+        checks = {name: MappingProxyType(_parse_checks(of)) for name, of in lists.items()}
+        factors = {name: MappingProxyType(_parse_factors(of)) for name, of in units.items()}
         return cls(MappingProxyType(entries), MappingProxyType(checks), MappingProxyType(factors))
 
-    def under(self, published: Iterable[MasterData]) -> Catalogue:
+    def with_published(self, published: Iterable[MasterData]) -> Catalogue:
         """A copy in which the published lists, units and words replace those of the same kind.
 
         Withdrawn lists are ignored. Raises Misconfigured naming every invalid row of a list of values, units or words.
@@ -106,17 +108,17 @@ class Catalogue:
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
-        return tuple(self._named(name))
+        return tuple(self._entries_of(name))
 
     def knows(self, name: str | None, value: FieldValue) -> bool:
         """Whether the catalogue of this name has the value, or each value of a list; with None, True."""
         if name is None:
             return True
-        return all(str(one) in self._named(name) for one in (value if isinstance(value, tuple) else (value,)))
+        return all(str(one) in self._entries_of(name) for one in (value if isinstance(value, tuple) else (value,)))
 
     def spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""
-        return {words: value for value, alternatives in self._named(name).items() for words in alternatives}
+        return {words: value for value, alternatives in self._entries_of(name).items() for words in alternatives}
 
     def checks_of(self, name: str, value: str) -> tuple[str, ...]:
         """The check words or digits of a value, in the order of its sign; empty where it has none."""
@@ -126,7 +128,7 @@ class Catalogue:
         """How many base units this unit of a value holds; None where the pair is not listed."""
         return self.factors.get(name or "", {}).get((str(value), str(unit)))
 
-    def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
+    def _entries_of(self, name: str) -> Mapping[str, tuple[str, ...]]:
         if name not in self.entries:
             known = ", ".join(self.entries) or "none"
             raise Misconfigured(f"catalogue {name!r} does not exist; known: {known}; add {name}.csv to the directory")
@@ -136,24 +138,24 @@ class Catalogue:
 _Line = tuple[int, list[str]]  # Line number and cells.
 
 
-def _lines(path: Path) -> list[_Line]:
+def _read_lines(path: Path) -> list[_Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
         text = plain_file.content(path, plain_file.LINES).decode("utf-8-sig")
         reader = csv.reader(StringIO(text, newline=""), strict=True)
         return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be CSV in UTF-8") from None
+        raise Misconfigured(f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV in UTF-8") from None
     except csv.Error as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
 
 
-def _cells(lines: list[_Line]) -> list[Cells]:
+def _to_cells(lines: list[_Line]) -> list[Cells]:
     header = lines[0][1] if lines else []
     return [dict(zip(header, row, strict=False)) for _, row in lines[1:] if row and "value" in header]
 
 
-def _rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
+def _parse_rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
     """The rows that have as many cells as the header, and the faults of the others."""
     header = lines[0][1]
     whole = [(line, row) for line, row in lines[1:] if row and len(row) == len(header)]
@@ -162,31 +164,31 @@ def _rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
     return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in whole], faults
 
 
-def _spoken(cells: Cells) -> tuple[str, ...]:
+def _spoken_ways(cells: Cells) -> tuple[str, ...]:
     return alternatives(cells.get("spoken", ""))
 
 
-def _checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
+def _parse_checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
     return {one["value"]: tuple(one["check"].split("|")) for one in rows if one.get("check")}
 
 
-def _factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
+def _parse_factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
     """Factors by value and unit; a value's base unit has the factor 1, even where no line lists it."""
     listed = tuple(rows)
     given = {(one["value"], one["unit"]): Factor(one["base"], Decimal(one["factor"])) for one in listed}
     return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
 
 
-def _faults(lines: list[_Line], path: Path) -> Iterator[str]:
+def _file_faults(lines: list[_Line], path: Path) -> Iterator[str]:
     header = lines[0][1] if lines else []
     if header not in _HEADERS:
         yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
         return
     if not any(row for _, row in lines[1:]):
         yield f"{path}:1: holds no value; give one in each line after the header"
-    rows, odd = _rows(lines, path)
+    rows, odd = _parse_rows(lines, path)
     yield from odd
-    yield from (_in_file(path, *fault) for fault in list_faults(rows))
+    yield from (_fault_in_file(path, *fault) for fault in list_faults(rows))
 
 
 def _unit_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
@@ -197,13 +199,13 @@ def _unit_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> I
     listed_in = f"{path.name.removesuffix(_FILE_OF_UNITS)}.csv"
     if known is None:
         yield f"{path}: there is no {listed_in} beside it; add it, or rename this one"
-    rows, odd = _rows(lines, path)
+    rows, odd = _parse_rows(lines, path)
     yield from odd
     values = None if known is None else {one.get("value", "") for one in known}
-    yield from (_in_file(path, *fault) for fault in unit_faults(rows, values, listed_in))
+    yield from (_fault_in_file(path, *fault) for fault in unit_faults(rows, values, listed_in))
 
 
-def _in_file(path: Path, where: str, column: str, told: str) -> str:
+def _fault_in_file(path: Path, where: str, column: str, told: str) -> str:
     return f"{path}:{where.removeprefix('line ')}: column {column}: {told}"
 
 

@@ -89,7 +89,9 @@ class _Faulty(Exception):
         self.fault = fault
 
 
-def elements(text: str, *, named: bool = True, separators_sent: bool = False) -> tuple[Element, ...] | ScanFault:
+def parse_element_strings(
+    text: str, *, named: bool = True, separators_sent: bool = False
+) -> tuple[Element, ...] | ScanFault:
     """The element strings of one code, in its order, or its fault.
 
     `named`: the scanner prefixes the symbology identifier; a code without one is not of GS1. `separators_sent`: the
@@ -97,12 +99,12 @@ def elements(text: str, *, named: bool = True, separators_sent: bool = False) ->
     ambiguous without them.
     """
     try:
-        return _elements(_without_symbology(text, named=named), separators_sent=separators_sent)
+        return _parse_parts(_without_symbology(text, named=named), separators_sent=separators_sent)
     except _Faulty as found:
         return found.fault
 
 
-def day(value: str, today: date) -> date:
+def parse_gs1_date(value: str, today: date) -> date:
     """The day of a valid value of one of `_DATES`; 00 is the last day of its month."""
     years, month, of_month = _date_parts(value)
     ahead = years - today.year % 100
@@ -130,7 +132,7 @@ def _without_symbology(text: str, *, named: bool) -> str:
     return text
 
 
-def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
+def _parse_parts(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
     parts = text.split(SEPARATOR)
     if not all(_CHARACTERS.fullmatch(part) for part in parts):
         raise _Faulty(ScanFault.BAD_CHARACTER)
@@ -140,27 +142,27 @@ def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
         raise _Faulty(ScanFault.EMPTY)
     if not all(inner):
         raise _Faulty(ScanFault.NO_VALUE)
-    found = tuple(element for part in inner for element in _read(part))
-    if (fault := _together(found)) is not None:
+    found = tuple(element for part in inner for element in _parse_part(part))
+    if (fault := _combination_fault(found)) is not None:
         raise _Faulty(fault)
     if len(parts) == 1 and not separators_sent and _can_be_cut(found):
         raise _Faulty(ScanFault.TWO_WAYS)
     return tuple(dict.fromkeys(found))
 
 
-def _read(part: str) -> Iterator[Element]:
+def _parse_part(part: str) -> Iterator[Element]:
     """Yield the element strings up to a separator. Only the last one can have a value of variable length."""
     while part:
-        known = _identifier(part)
-        length = _fixed(known)
+        known = _identifier_at(part)
+        length = _fixed_length(known)
         behind = part[len(known.ai) :]
         value, part = (behind, "") if length is None else (behind[:length], behind[length:])
-        if (fault := _fault(known, value)) is not None:
+        if (fault := _value_fault(known, value)) is not None:
             raise _Faulty(fault)
         yield Element(known.ai, value)
 
 
-def _identifier(text: str) -> GS1ApplicationIdentifier:
+def _identifier_at(text: str) -> GS1ApplicationIdentifier:
     for length in (2, 3, 4):
         if (known := _identifiers().get(text[:length])) is not None:
             return known
@@ -174,31 +176,31 @@ def _identifiers() -> Mapping[str, GS1ApplicationIdentifier]:
     return dict(known._GS1_APPLICATION_IDENTIFIERS)  # noqa: SLF001 - it asks for one only by the beginning of a text
 
 
-def _fixed(known: GS1ApplicationIdentifier) -> int | None:
+def _fixed_length(known: GS1ApplicationIdentifier) -> int | None:
     """The length of a value that needs no separator (section 7.8.5, figure 2); None for a variable length."""
     return None if known.separator_required else int(known.format.rpartition("N")[2])
 
 
-def _fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | None:
+def _value_fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | None:
     if not value:
         return ScanFault.NO_VALUE
     if known.ai in _DATES and re.fullmatch("[0-9]{6}", value):
         return None if _is_date(value) else ScanFault.NO_DATE
     if not re.fullmatch(known.pattern, known.ai + value):
-        return _misshapen(known, value)
+        return _format_fault(known, value)
     digits = value[: _CHECKED.get(known.ai, 0)]
-    return ScanFault.CHECK_DIGIT if digits and not _checks(digits) else None
+    return ScanFault.CHECK_DIGIT if digits and not _has_check_digit(digits) else None
 
 
-def _misshapen(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
+def _format_fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
     """The fault of an invalid value: its length, if that is out of range, else its characters."""
-    least, most = _lengths(known.format)
+    least, most = _length_range(known.format)
     if len(value) < least:
         return ScanFault.TOO_SHORT
     return ScanFault.TOO_LONG if len(value) > most else ScanFault.BAD_CHARACTER
 
 
-def _lengths(shape: str) -> tuple[int, int]:
+def _length_range(shape: str) -> tuple[int, int]:
     """The minimum and maximum length of a value, from its format: "N3+N13[+X..17]" gives 13 and 30."""
     least = most = 0
     for part in re.finditer(r"(\[\+?)?[NXYZ](\.\.)?([0-9]+)(?:\.\.[NXYZ]?([0-9]+))?", shape.partition("+")[2]):
@@ -218,13 +220,13 @@ def _date_parts(value: str) -> tuple[int, int, int]:
     return int(value[:2]), int(value[2:4]), int(value[4:_DATE_DIGITS])
 
 
-def _checks(digits: str) -> bool:
+def _has_check_digit(digits: str) -> bool:
     from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
 
     return int(digits[-1]) == gs1_standard_check_digit(digits[:-1])
 
 
-def _together(found: Sequence[Element]) -> ScanFault | None:
+def _combination_fault(found: Sequence[Element]) -> ScanFault | None:
     """The fault of a combination of element strings: repeated with other values, or an invalid pair."""
     values: dict[str, str] = {}
     for element in found:
@@ -243,34 +245,34 @@ def _can_be_cut(found: Sequence[Element]) -> bool:
     """Whether the last value may lack a separator: its end parses as further element strings."""
     *before, last = found
     known = _identifiers()[last.identifier]
-    if _fixed(known) is not None:
+    if _fixed_length(known) is not None:
         return False
     cuts = iter(range(_MOST_CUTS))
     return any(
-        _fault(known, last.value[:at]) is None
-        and _goes_on(last.value[at:], (*before, Element(last.identifier, last.value[:at])), cuts)
+        _value_fault(known, last.value[:at]) is None
+        and _can_parse_rest(last.value[at:], (*before, Element(last.identifier, last.value[:at])), cuts)
         for at in range(1, len(last.value))
     )
 
 
-def _goes_on(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
+def _can_parse_rest(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
     """Whether the whole text parses as element strings behind those before it, with separators missing anywhere.
 
     Also True when the search limit `cuts` is exhausted.
     """
     if not text:
-        return _together(before) is None
+        return _combination_fault(before) is None
     if next(cuts, None) is None:
         return True
     try:
-        known = _identifier(text)
+        known = _identifier_at(text)
     except _Faulty:
         return False
-    behind, length = text[len(known.ai) :], _fixed(known)
+    behind, length = text[len(known.ai) :], _fixed_length(known)
     ends = range(len(behind), 0, -1) if length is None else (length,)
     return any(
-        _fault(known, behind[:end]) is None
-        and _together(so_far := (*before, Element(known.ai, behind[:end]))) is None
-        and _goes_on(behind[end:], so_far, cuts)
+        _value_fault(known, behind[:end]) is None
+        and _combination_fault(so_far := (*before, Element(known.ai, behind[:end]))) is None
+        and _can_parse_rest(behind[end:], so_far, cuts)
         for end in ends
     )

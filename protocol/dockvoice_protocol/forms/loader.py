@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.errors import ManyFaults, Misconfigured, plainly
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, describe_os_error
 from dockvoice_protocol.field_roles import expects_receipts, role_faults, roles_of
 from dockvoice_protocol.forms import metaschema
 from dockvoice_protocol.forms.model import (
@@ -37,8 +37,8 @@ from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, Language, language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import DECIMAL_DIGITS, Word, exact
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
+from dockvoice_protocol.records import DECIMAL_DIGITS, Word, to_decimal
+from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, parse_strict
 
 _LIMITS = Limits(depth=50, integer=50, fraction=50)
 """A form has eight levels; thousands would exhaust the recursion limit."""
@@ -54,7 +54,7 @@ def form_files(directory: Path) -> Mapping[str, Path]:
     return {path.name.removesuffix(SUFFIX): path for path in paths}
 
 
-def forms_in(directory: Path) -> Mapping[str, Form]:
+def load_forms(directory: Path) -> Mapping[str, Form]:
     """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
     forms: dict[str, Form] = {}
     faults: list[str] = []
@@ -70,24 +70,24 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
 
 def closing_form(directory: Path) -> Form | None:
     """The form of a directory that closes trailers, or None. Files without "closes" are not parsed."""
-    named = (path for path in form_files(directory).values() if '"closes"' in _text(path))
+    named = (path for path in form_files(directory).values() if '"closes"' in _read_text(path))
     return next((form for form in map(load_form, named) if form.closes is not None), None)
 
 
 def load_form(path: Path) -> Form:
     """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
-    return _form(path, _text(path))
+    return _parse_form(path, _read_text(path))
 
 
-def _form(path: Path, text: str) -> Form:
+def _parse_form(path: Path, text: str) -> Form:
     """Parse the text of the form's file at `path`."""
-    return form_of(_json(path, text), path.name.removesuffix(SUFFIX), str(path))
+    return form_from_schema(_parse_json(path, text), path.name.removesuffix(SUFFIX), str(path))
 
 
-def form_of(schema: Any, name: str, where: str) -> Form:
-    """The form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
+def form_from_schema(schema: Any, name: str, where: str) -> Form:
+    """Make the form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
     broken = list(metaschema.faults(schema))
-    contradictions = _contradictions(_sound(schema, broken), schema, name)
+    contradictions = _contradictions(_faultless_fields(schema, broken), schema, name)
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
     if faults:
         raise ManyFaults(f"{where}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
@@ -97,7 +97,7 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         title=schema["title"],
         description=schema.get("description", schema["title"]),
         spoken_name=voice["spoken_name"],
-        fields=tuple(_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
+        fields=tuple(_make_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
         terminator=voice.get("terminator"),
         template=voice["readback"],
         schema=MappingProxyType(schema),
@@ -106,9 +106,9 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         closes=voice.get("closes"),
         roles=MappingProxyType(roles),
         expects=MappingProxyType(roles if expects_receipts(schema) else {}),
-        called=MappingProxyType(dict(_of_languages("called", schema))),
-        undone=MappingProxyType(dict(_of_languages("undone", schema))),
-        openings=MappingProxyType(dict(_of_languages("openings", schema))),
+        called=MappingProxyType(dict(_keyword_by_language("called", schema))),
+        undone=MappingProxyType(dict(_keyword_by_language("undone", schema))),
+        openings=MappingProxyType(dict(_keyword_by_language("openings", schema))),
     )
 
 
@@ -118,24 +118,26 @@ def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
 
 
-def _of_languages(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _keyword_by_language(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """One keyword of the form (`called`, `undone`, `openings`) by language."""
     yield OWN_LANGUAGE, tuple(schema["x-voice"].get(name, ()))
     yield from ((code, tuple(given.get(name, ()))) for code, given in schema.get("x-languages", {}).items())
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return plain_file.content(path).decode("utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
+        raise Misconfigured(
+            f"{path}: cannot be read ({describe_os_error(fault)}); it must be a readable UTF-8 file"
+        ) from None
 
 
-def _json(path: Path, text: str) -> Any:
+def _parse_json(path: Path, text: str) -> Any:
     try:
-        return strict(text, _LIMITS)
+        return parse_strict(text, _LIMITS)
     except DuplicateKey as fault:
         raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
     except NotJson as fault:
@@ -145,13 +147,13 @@ def _json(path: Path, text: str) -> Any:
         raise Misconfigured(f"{path}: cannot be read: {fault}; mend that") from None
 
 
-def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
+def _make_field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
     voice = keywords["x-voice"]
     least, most = ("minimum", "maximum") if keywords["type"] in {"integer", "number"} else ("minLength", "maxLength")
     single = keywords.get("items", keywords)
     unit = _unit_of(name, schema["properties"])
     codes = voice.get("units", {}) if unit is not None else {}
-    languages = {code: _wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
+    languages = {code: _make_wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
     if unit is not None:
         named = {OWN_LANGUAGE: Wording((), ()), **languages}
         languages = {
@@ -165,7 +167,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         kind=keywords["type"],
         labels=tuple(voice["labels"]),
         spoken=KINDS[voice["spoken"]],
-        units=MappingProxyType(_paired(codes) if codes else voice.get("units", {})),
+        units=MappingProxyType(_plural_to_singular(codes) if codes else voice.get("units", {})),
         identifier=voice.get("identifier", False),
         catalogue=voice.get("catalogue"),
         check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
@@ -180,7 +182,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         least=single.get(least),
         most=single.get(most),
         usual=Usual(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
-        step=exact(keywords["multipleOf"]) if "multipleOf" in keywords else None,
+        step=to_decimal(keywords["multipleOf"]) if "multipleOf" in keywords else None,
         order=DayOrder(voice["order"]) if "order" in voice else None,
         month_alone=Partial(voice.get("partial", Partial.NONE)),
         unit_of=voice.get("of"),
@@ -196,19 +198,19 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
     )
 
 
-def _paired(codes: Mapping[str, str]) -> dict[str, str]:
+def _plural_to_singular(codes: Mapping[str, str]) -> dict[str, str]:
     """Plural to singular unit words: the first two words of each code, or its only word for both."""
     words = {code: [word for word, meant in codes.items() if meant == code] for code in codes.values()}
     pairs = {of[0]: of[1] if len(of) > 1 else of[0] for of in words.values()}
     return pairs | {more: more for of in words.values() for more in of[2:]}
 
 
-def _ways(called: str | list[str]) -> tuple[str, ...]:
+def _value_names(called: str | list[str]) -> tuple[str, ...]:
     """The names of a value, given as one string or a list."""
     return (called,) if isinstance(called, str) else tuple(called)
 
 
-def _wording(given: Mapping[str, Any]) -> Wording:
+def _make_wording(given: Mapping[str, Any]) -> Wording:
     units, zero = given.get("units", ()), given.get("zero", ())
     return Wording(
         labels=tuple(given.get("labels", ())),
@@ -216,8 +218,8 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         ask=given.get("ask"),
         ask_beside=MappingProxyType(given.get("ask_beside", {})),
         readback=given.get("readback"),
-        values=MappingProxyType({value: _ways(called) for value, called in given.get("values", {}).items()}),
-        verbs=MappingProxyType({value: _ways(called) for value, called in given.get("verbs", {}).items()}),
+        values=MappingProxyType({value: _value_names(called) for value, called in given.get("values", {}).items()}),
+        verbs=MappingProxyType({value: _value_names(called) for value, called in given.get("verbs", {}).items()}),
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
         false=tuple(given.get("false", ())),
@@ -237,7 +239,7 @@ def _with_units(wording: Wording, language: str, codes: Sequence[str], own: Mapp
     return replace(wording, units=(*wording.units, *more), codes=MappingProxyType({**wording.codes, **more}))
 
 
-def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
+def _faultless_fields(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
     """The fields without faults, which can be compared with one another."""
     fields = schema.get("properties") if isinstance(schema, dict) else None
     hurt = {fault.field for fault in broken}
@@ -249,16 +251,16 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     """Contradictions between the valid `fields` of a document and its form; `expected`: the name of its file."""
     yield from _form_contradictions(schema, expected)
     yield from role_faults(schema)
-    yield from _unidentified(fields, schema)
-    yield from _words_shared(fields)
+    yield from _identification_faults(fields, schema)
+    yield from _shared_word_faults(fields)
     yield from _opening_faults(fields, schema)
-    yield from _bare_shared(fields)
-    yield from _scans_shared(fields)
+    yield from _shared_bare_word_faults(fields)
+    yield from _shared_scan_faults(fields)
     for field, keywords in fields.items():
-        where = metaschema.pointer("properties", field)
-        yield from _field_contradictions(keywords, where, spells=_spells(fields))
+        where = metaschema.format_pointer("properties", field)
+        yield from _field_contradictions(keywords, where, spells=_may_hold_letters(fields))
         yield from _unit_contradictions(field, keywords, fields, schema["properties"])
-        yield from _asked_beside(keywords, schema["properties"], where)
+        yield from _ask_beside_faults(keywords, schema["properties"], where)
 
 
 def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
@@ -271,7 +273,7 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
     for missing in [field for field in required if field not in known]:
         yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
     if isinstance(readback := voice.get("readback"), str):
-        yield from _unreadable(readback, set(known), "#/x-voice/readback")
+        yield from _placeholder_faults(readback, set(known), "#/x-voice/readback")
     lists = {part: voice[part] for part in ("identifies", "context") if isinstance(voice.get(part), list)}
     named = [(part, one) for part, listed in lists.items() for one in listed]
     closes = voice.get("closes")
@@ -285,7 +287,7 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
 
 
-def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _identification_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     """The fault that no field identifies an entry, in which case the next entry would look like a correction."""
     known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
     if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
@@ -309,7 +311,7 @@ def _unit_contradictions(
     name: str, keywords: Mapping[str, Any], fields: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[str]:
     """Contradictions between a count and the field that holds its unit."""
-    where, voice = metaschema.pointer("properties", name, "x-voice"), keywords["x-voice"]
+    where, voice = metaschema.format_pointer("properties", name, "x-voice"), keywords["x-voice"]
     if KINDS[voice["spoken"]].by_unit:
         of = voice["of"]
         if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
@@ -331,7 +333,7 @@ def _unit_contradictions(
     ]
     claimed = any(name == _counted_field(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # an invalid field may be the one that holds the unit
-        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
+        yield from _code_faults(units, unit, metaschema.format_pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         said |= language_named(OWN_LANGUAGE).units.keys()
@@ -339,7 +341,7 @@ def _unit_contradictions(
             yield f'{where}/units: no word says the code {code!r}; add one: "cases": "CS"'
 
 
-def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
+def _ask_beside_faults(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
     """Unknown fields in `ask_beside`: their questions would never be asked."""
     told = {"x-voice": keywords["x-voice"]}
     told |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
@@ -370,15 +372,15 @@ def _code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iter
             yield f"{where}: {word!r} stands for {code!r}; allowed: {', '.join(unit['enum'])}"
 
 
-def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+def _shared_bare_word_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Words of a value without a label that are also a value of another field."""
     codes = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
     for code in sorted({OWN_LANGUAGE, *codes}):
-        said = {name: list(_said_alone(keywords, code)) for name, keywords in fields.items()}
+        said = {name: list(_unlabelled_words(keywords, code)) for name, keywords in fields.items()}
         for name, keywords in fields.items():
             if not _is_bare(keywords):
                 continue
-            where = metaschema.pointer("properties", name)
+            where = metaschema.format_pointer("properties", name)
             for other in [other for other in fields if other != name]:
                 once = not _is_bare(fields[other]) or list(fields).index(other) > list(fields).index(name)
                 for words in [words for words in said[name] if words in said[other]] if once else ():
@@ -388,11 +390,11 @@ def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
                     )
 
 
-def _scans_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+def _shared_scan_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Application identifiers claimed by two fields, and net weights of a field whose unit excludes kilograms."""
     owner: dict[str, str] = {}
     for name, keywords in fields.items():
-        where = metaschema.pointer("properties", name, "x-scan")
+        where = metaschema.format_pointer("properties", name, "x-scan")
         for identifier in keywords.get("x-scan", ()):
             if owner.setdefault(identifier, name) != name:
                 yield f"{where}: {identifier!r} already fills {owner[identifier]!r}; remove one of the two"
@@ -408,27 +410,29 @@ def _is_bare(keywords: Mapping[str, Any]) -> bool:
     return bool(keywords["x-voice"].get("bare") or keywords["type"] == "boolean")
 
 
-def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
+def _unlabelled_words(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
     """The words for a field's values in a language, without its label."""
     wording = keywords.get("x-languages", {}).get(code, {})
     if KINDS[keywords["x-voice"]["spoken"]].listed:
         named = wording.get("values", {})
         for choice in keywords.get("enum", ()):
-            yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, *_ways(named.get(choice, choice)))}
+            yield from {
+                " ".join(phrase(one.replace("-", " "))) for one in (choice, *_value_names(named.get(choice, choice)))
+            }
     for words in (*wording.get("true", ()), *wording.get("false", ())):
         yield " ".join(phrase(words))
 
 
-def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+def _shared_word_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Words claimed by two fields, or reserved by a language for numbers, letters or fillers."""
     languages = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
     for code in sorted({OWN_LANGUAGE, *languages}):
-        yield from _words_shared_in(language_named(code), fields)
+        yield from _shared_word_faults_in(language_named(code), fields)
 
 
-def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[str]:
+def _shared_word_faults_in(language: Language, fields: Mapping[str, Any]) -> Iterator[str]:
     owner: dict[str, str] = {}
-    spells = _spells(fields)
+    spells = _may_hold_letters(fields)
     for field, keywords in fields.items():
         for said in _words_in(language.code, field, keywords):
             if said.words in owner and (owner[said.words] != field or not said.may_be_label):
@@ -452,7 +456,7 @@ class _FieldWords:
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
         """The reserved words in it, if they make it unusable; `spells`: values of the form may hold letters."""
         said = phrase(self.words)
-        taken = [word for word in said if _reserved(language, word, spells=spells)]
+        taken = [word for word in said if _is_reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words distinguish it
             return taken if len(taken) == len(said) else []
         # Behind a number "kilo" is no letter.
@@ -463,35 +467,35 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_F
     """The words of a field in a language."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
-        where = metaschema.pointer("properties", field, "x-voice")
+        where = metaschema.format_pointer("properties", field, "x-voice")
         units = voice.get("units", {})
         yield from (_FieldWords(where, words) for words in voice["labels"])
         singular = [one for one in units.values() if one == one.lower()]  # no codes of units
-        yield from _units(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
-    where = metaschema.pointer("properties", field, "x-languages", code)
+        yield from _unit_words(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
+    where = metaschema.format_pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
     yield from (_FieldWords(where, words) for words in wording.get("labels", ()))
-    yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
+    yield from _unit_words(where, wording.get("units", ()), wording.get("labels", ()))
     yield from (_FieldWords(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
     yield from (_FieldWords(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
     for called in wording.get("values", {}).values():
-        yield from (_FieldWords(where, words, is_value=True) for words in _ways(called))
+        yield from (_FieldWords(where, words, is_value=True) for words in _value_names(called))
     yield from (
         _FieldWords(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ())
     )
     yield from (_FieldWords(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
 
 
-def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_FieldWords]:
+def _unit_words(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_FieldWords]:
     yield from (_FieldWords(where, words, is_unit=True, may_be_label=words in labels) for words in units)
 
 
-def _spells(fields: Mapping[str, Any]) -> bool:
+def _may_hold_letters(fields: Mapping[str, Any]) -> bool:
     """Whether values of the form may hold letters, for which spelling alphabets reserve words."""
     return any(KINDS[one["x-voice"]["spoken"]].spells for one in fields.values())
 
 
-def _reserved(language: Language, word: str, *, spells: bool) -> bool:
+def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     """Whether the language reserves a word.
 
     Words that only spell a letter ("sugar") are free. Those of the NATO alphabet, the usual one, are reserved where the
@@ -521,11 +525,11 @@ def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Languag
     said = {opening[at:end] for end in range(1, len(opening) + 1) for at in range(end)}
     for field, keywords in fields.items():
         own = {phrase(one.words) for one in _words_in(language.code, field, keywords)}
-        own |= {tuple(words.split()) for words in _said_alone(keywords, language.code)}
+        own |= {tuple(words.split()) for words in _unlabelled_words(keywords, language.code)}
         if held := own & said:
             return f"holds {' '.join(min(held))!r}, which belongs to {field!r}; leave that out"
     for word in opening:
-        if _reserved(language, word, spells=True):
+        if _is_reserved(language, word, spells=True):
             return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
     if denials := said.intersection(language.moods["denials"]):
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
@@ -538,18 +542,20 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bo
     voice = keywords["x-voice"]
     single = keywords.get("items", keywords)
     units = {"unit"} if voice.get("units") else set()
-    yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
+    yield from _placeholder_faults(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
     for code, wording in keywords.get("x-languages", {}).items():
         if "readback" in wording:
-            yield from _unreadable(wording["readback"], {"value"} | units, f"{where}/x-languages/{code}/readback")
-    yield from _upside_down(keywords, where)
+            yield from _placeholder_faults(
+                wording["readback"], {"value"} | units, f"{where}/x-languages/{code}/readback"
+            )
+    yield from _limit_order_faults(keywords, where)
     if "items" in keywords:
-        yield from _upside_down(single, f"{where}/items")
+        yield from _limit_order_faults(single, f"{where}/items")
     if keywords["type"] == "number":
-        yield from _inexact(keywords, where)
-    yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
+        yield from _precision_faults(keywords, where)
+    yield from _limit_order_faults(voice.get("usual", {}), f"{where}/x-voice/usual")
     yield from _voice_contradictions(keywords, where, spells=spells)
-    yield from _unknown_values(keywords, f"{where}/x-languages")
+    yield from _unknown_value_faults(keywords, f"{where}/x-languages")
     if "pattern" in single:
         of = f"{where}/items" if "items" in keywords else where
         yield from _pattern_faults(single["pattern"], KINDS[voice["spoken"]], f"{of}/pattern")
@@ -586,19 +592,19 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
         yield f"{where}: needs an 'enum', whose values are said without a label"
     if voice.get("exception"):
         yield f"{where}: stands beside 'exception', whose values are said without a label too; remove one"
-    for words in _said_alone(keywords, OWN_LANGUAGE):
-        if words and all(_reserved(language_named(OWN_LANGUAGE), word, spells=spells) for word in words.split()):
+    for words in _unlabelled_words(keywords, OWN_LANGUAGE):
+        if words and all(_is_reserved(language_named(OWN_LANGUAGE), word, spells=spells) for word in words.split()):
             yield (
                 f"{where}: {words!r} cannot be said without a label: it is nothing but numbers, letters or fillers; "
                 "rename it, or remove 'bare'"
             )
 
 
-def _inexact(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _precision_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     """Limits that are no multiples of the step, or that have more than `DECIMAL_DIGITS` digits."""
-    step = exact(keywords["multipleOf"])
+    step = to_decimal(keywords["multipleOf"])
     for limit in ("minimum", "maximum"):
-        bound = exact(keywords[limit])
+        bound = to_decimal(keywords[limit])
         if bound % step:
             yield f"{where}/{limit}: {keywords[limit]} is no multiple of multipleOf {step}; no value can be equal to it"
         places = max(0, -int(step.as_tuple().exponent))
@@ -606,13 +612,13 @@ def _inexact(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}/{limit}: needs more than the {DECIMAL_DIGITS} digits that are kept exactly; make it smaller"
 
 
-def _unknown_values(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _unknown_value_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     for code, wording in keywords.get("x-languages", {}).items():
         for unknown in [value for value in wording.get("values", ()) if value not in keywords.get("enum", ())]:
             yield f"{where}/{code}/values: {unknown!r} is none of the field's values in 'enum'"
 
 
-def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:
+def _limit_order_faults(limits: Mapping[str, Any], where: str) -> Iterator[str]:
     for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems")):
         if lower in limits and upper in limits and limits[lower] > limits[upper]:
             yield f"{where}/{lower}: {limits[lower]} is above {upper} {limits[upper]}: nothing would be valid"
@@ -632,7 +638,7 @@ def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str
         yield f"{where}: a field spoken as letter holds exactly one"
 
 
-def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
+def _placeholder_faults(template: str, known: set[str], where: str) -> Iterator[str]:
     """Unknown placeholders, and those with a format or attribute: a template must not reach into a value."""
     try:
         parts = list(Formatter().parse(template))

@@ -62,15 +62,15 @@ _ASKED_BESIDE = {"type": "object", "additionalProperties": _TEXT, "minProperties
 """The question for a field once a certain other field is known, by that field."""
 
 
-def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
+def _object_schema(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
 
 
-def _all_of(items: Mapping[str, Any]) -> dict[str, Any]:
+def _list_schema(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
 
 
-def _field(
+def _field_schema(
     kind: str,
     voice: Mapping[str, Any],
     written: Mapping[str, Any],
@@ -79,22 +79,22 @@ def _field(
     **own: Any,
 ) -> dict[str, Any]:
     """The schema of a field: the common keywords and its `own`; those of `before` precede its type."""
-    return _object(
+    return _object_schema(
         ["type", *required, "x-voice"],
         {**_DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
     )
 
 
-def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
+def _interval_schema(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
     """Schema of `usual`: values within it are not questioned."""
-    return _object([least, most], {least: size, most: size})
+    return _object_schema([least, most], {least: size, most: size})
 
 
-def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[str, Any]:
-    return _object(
+def _voice_schema(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[str, Any]:
+    return _object_schema(
         ["labels", "spoken", "ask", "readback", *required],
         {
-            "labels": _all_of(_WORDS),
+            "labels": _list_schema(_WORDS),
             "spoken": {"enum": [kind.name for kind in spoken]},
             "ask": _TEXT,
             "readback": _TEXT,
@@ -104,22 +104,24 @@ def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[
     )
 
 
-def _of_type(name: str) -> list[FieldKind]:
+def _kinds_of_type(name: str) -> list[FieldKind]:
     """The kinds with values of a JSON type."""
     return [kind for kind in KINDS.values() if kind.type == name]
 
 
-def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def _languages_schema(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     """Schema of `x-languages`: by language, the words of a field in transcripts, and the question for it.
 
     `more` holds for languages other than the form's own, whose words stand in `x-voice`; `both` holds for all.
     """
-    wording = {**{part: _all_of(_WRITTEN) for part in parts}, **(both or {})}
+    wording = {**{part: _list_schema(_WRITTEN) for part in parts}, **(both or {})}
     others = {**wording, "ask": _TEXT, "readback": _TEXT, **more}
     return {
         "type": "object",
         "properties": {
-            code: _object([], wording) | {"minProperties": 1} if code == OWN_LANGUAGE else _object(["labels"], others)
+            code: _object_schema([], wording) | {"minProperties": 1}
+            if code == OWN_LANGUAGE
+            else _object_schema(["labels"], others)
             for code in LANGUAGES
         },
         "additionalProperties": False,
@@ -131,9 +133,9 @@ _COUNTED = ("37",)
 _OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not None for one in kind.keywords.scan)
 
 
-def _scan(allowed: Iterable[str]) -> dict[str, Any]:
+def _scan_schema(allowed: Iterable[str]) -> dict[str, Any]:
     """Schema of `x-scan`: the GS1 application identifiers that fill a field from a scanned label."""
-    return {"x-scan": _all_of({"enum": list(allowed)})}
+    return {"x-scan": _list_schema({"enum": list(allowed)})}
 
 
 _FEWEST_LAST = 2  # One misheard digit would name another value of most catalogues.
@@ -143,14 +145,14 @@ _LENGTHS = {"pattern": {"type": "string"}, "minLength": _LENGTH, "maxLength": _L
 _MOST_LISTED = 50  # Values in one list: two minutes of dictation.
 _PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
 
-_VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(_WRITTEN), "else": _WRITTEN}
+_VALUE_WRITTEN = {"if": {"type": "array"}, "then": _list_schema(_WRITTEN), "else": _WRITTEN}
 """The name of a value in a language, or a list of names, the first of which is read back."""
 _VALUES = {"type": "object", "additionalProperties": _VALUE_WRITTEN, "minProperties": 1}
 _UNITS = {"type": "object", "propertyNames": _WORDS, "additionalProperties": _UNIT, "minProperties": 1}
 _UNITS_WRITTEN = {
     "if": {"type": "object"},
     "then": {"propertyNames": _WRITTEN, "additionalProperties": _UNIT, "minProperties": 1},
-    "else": _all_of(_WRITTEN),
+    "else": _list_schema(_WRITTEN),
 }
 """Unit words of a language; an object with their codes where another field holds the unit."""
 
@@ -159,58 +161,62 @@ _IDENTIFYING: dict[str, Any] = {
     "catalogue": _TEXT,
     "check_digit": {"enum": [str(key) for key in Gs1]},
     "last_digits": {"type": "integer", "minimum": _FEWEST_LAST},
-    "usual": _between("minLength", "maxLength", _LENGTH),
+    "usual": _interval_schema("minLength", "maxLength", _LENGTH),
 }
 """Keywords of fields that identify things."""
 
-_STRING_FIELD = _field(
+_STRING_FIELD = _field_schema(
     "string",
-    _voice(
-        _of_type("string"),
+    _voice_schema(
+        _kinds_of_type("string"),
         **_IDENTIFYING,
         exception={"type": "boolean"},
         bare={"type": "boolean"},
         unlabelled={"type": "boolean"},
         source={"type": "boolean"},
     ),
-    _written("labels", both={"verbs": _VALUES, "values": _VALUES}),
-    before=_LENGTHS | _scan(one for one in SCANNABLE if one not in {*_OF_OWN_KINDS, *_MEASURED, *_COUNTED}),
-    enum=_all_of(_TEXT),
+    _languages_schema("labels", both={"verbs": _VALUES, "values": _VALUES}),
+    before=_LENGTHS | _scan_schema(one for one in SCANNABLE if one not in {*_OF_OWN_KINDS, *_MEASURED, *_COUNTED}),
+    enum=_list_schema(_TEXT),
 )
-_INTEGER_FIELD = _field(
+_INTEGER_FIELD = _field_schema(
     "integer",
-    _voice(
-        _of_type("integer"),
+    _voice_schema(
+        _kinds_of_type("integer"),
         units=_UNITS,
-        usual=_between("minimum", "maximum", {"type": "integer"}),
+        usual=_interval_schema("minimum", "maximum", {"type": "integer"}),
         ask_beside=_ASKED_BESIDE,
     ),
-    _written(
+    _languages_schema(
         "labels",
-        both={"units": _UNITS_WRITTEN, "counted": _all_of(_WRITTEN), "zero": _UNITS_WRITTEN},
+        both={"units": _UNITS_WRITTEN, "counted": _list_schema(_WRITTEN), "zero": _UNITS_WRITTEN},
         ask_beside=_ASKED_BESIDE,
     ),
-    before=_scan(_COUNTED),
+    before=_scan_schema(_COUNTED),
     minimum={"type": "integer"},
     maximum={"type": "integer"},
 )
-_NUMBER_FIELD = _field(
+_NUMBER_FIELD = _field_schema(
     "number",
-    _voice(_of_type("number"), units=_UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
-    _written("labels", both={"units": _UNITS_WRITTEN}),
+    _voice_schema(
+        _kinds_of_type("number"), units=_UNITS, usual=_interval_schema("minimum", "maximum", {"type": "number"})
+    ),
+    _languages_schema("labels", both={"units": _UNITS_WRITTEN}),
     ["multipleOf", "minimum", "maximum"],
-    _scan(_MEASURED),
+    _scan_schema(_MEASURED),
     multipleOf={"type": "number", "minimum": _PLACES},
     minimum={"type": "number"},
     maximum={"type": "number"},
 )
-_BOOLEAN_FIELD = _field("boolean", _voice(_of_type("boolean")), _written("labels", "true", "false"))
-_LIST_FIELD = _field(
+_BOOLEAN_FIELD = _field_schema(
+    "boolean", _voice_schema(_kinds_of_type("boolean")), _languages_schema("labels", "true", "false")
+)
+_LIST_FIELD = _field_schema(
     "array",
-    _voice([kind for kind in KINDS.values() if kind.characters], **_IDENTIFYING),
-    _written("labels"),
+    _voice_schema([kind for kind in KINDS.values() if kind.characters], **_IDENTIFYING),
+    _languages_schema("labels"),
     ["items", "minItems", "maxItems"],
-    items=_object(["type"], _DESCRIBED | _LENGTHS | {"type": {"const": "string"}}),
+    items=_object_schema(["type"], _DESCRIBED | _LENGTHS | {"type": {"const": "string"}}),
     minItems={"type": "integer", "minimum": 1},
     maxItems={"type": "integer", "minimum": 1, "maximum": _MOST_LISTED},
     uniqueItems={"type": "boolean"},
@@ -225,26 +231,26 @@ _OF_TYPES: Mapping[str, Mapping[str, Any]] = {
 """The schema of a field by its type, where its kind has no keywords of its own."""
 
 
-def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
+def _kind_schema(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
     """The schema of a field whose kind has keywords of its own."""
-    return _field(
+    return _field_schema(
         kind.type,
-        _voice([kind], *keywords.voice_required, **keywords.voice),
-        _written("labels"),
+        _voice_schema([kind], *keywords.voice_required, **keywords.voice),
+        _languages_schema("labels"),
         keywords.required,
-        _scan(keywords.scan) if keywords.scan else None,
+        _scan_schema(keywords.scan) if keywords.scan else None,
         **keywords.own,
     )
 
 
-_OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
+_OF_KINDS = {kind: _kind_schema(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
 
 _OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(_OF_TYPES)}}}
 """The schema of a field of an unknown type."""
 
 _FORM = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
-    **_object(
+    **_object_schema(
         ["$schema", "title", "type", "properties", "required", "additionalProperties", "x-voice"],
         _DESCRIBED
         | {
@@ -259,9 +265,9 @@ _FORM = {
                     "description": "small letters, digits and _, a letter first: 'pallet_id'",
                 },
             },
-            "required": _all_of({"type": "string"}),
+            "required": _list_schema({"type": "string"}),
             "additionalProperties": {"const": False},
-            "x-voice": _object(
+            "x-voice": _object_schema(
                 ["name", "spoken_name", "readback"],
                 {
                     "name": {
@@ -270,23 +276,27 @@ _FORM = {
                         "description": "small letters, digits and -: 'stock-count'",
                     },
                     "spoken_name": _WORDS,
-                    "called": _all_of(_WORDS),
-                    "undone": _all_of(_WORDS),
-                    "openings": _all_of(_OPENING),
+                    "called": _list_schema(_WORDS),
+                    "undone": _list_schema(_WORDS),
+                    "openings": _list_schema(_OPENING),
                     "readback": _TEXT,
                     "terminator": _WORD,
-                    "identifies": _all_of({"type": "string"}),
-                    "context": _all_of({"type": "string"}),
+                    "identifies": _list_schema({"type": "string"}),
+                    "context": _list_schema({"type": "string"}),
                     "closes": {"type": "string"},
                     "expects": {"type": "boolean"},
                 },
             ),
-            "x-languages": _object(
+            "x-languages": _object_schema(
                 [],
                 {
-                    code: _object(
+                    code: _object_schema(
                         ["called"],
-                        {"called": _all_of(_WRITTEN), "undone": _all_of(_WRITTEN), "openings": _all_of(_OPENING)},
+                        {
+                            "called": _list_schema(_WRITTEN),
+                            "undone": _list_schema(_WRITTEN),
+                            "openings": _list_schema(_OPENING),
+                        },
                     )
                     for code in LANGUAGES
                     if code != OWN_LANGUAGE
@@ -311,15 +321,15 @@ class Fault:
         return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
 
     def __str__(self) -> str:
-        return f"{pointer(*self.path)}: {self.told}"
+        return f"{format_pointer(*self.path)}: {self.told}"
 
 
 def faults(document: object) -> Iterator[Fault]:
     """Each place where a document leaves the subset, in the order of the form."""
-    yield from _broken(document, _FORM, ())
+    yield from _rule_faults(document, _FORM, ())
     fields = document.get("properties") if isinstance(document, dict) else None
     for name, keywords in fields.items() if isinstance(fields, dict) else ():
-        yield from _broken(keywords, _rules_for(keywords), ("properties", name))
+        yield from _rule_faults(keywords, _rules_for(keywords), ("properties", name))
 
 
 def _rules_for(keywords: object) -> Mapping[str, Any]:
@@ -335,13 +345,13 @@ def _rules_for(keywords: object) -> Mapping[str, Any]:
     return _OF_TYPES[kind]
 
 
-def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
+def _rule_faults(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
     errors = SchemaValidator(rules).iter_errors(part)
     for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
         yield from _faults_of(error, where)
 
 
-def pointer(*path: object) -> str:
+def format_pointer(*path: object) -> str:
     """A path as the fragment form of a JSON pointer (RFC 6901): #/properties/dock/format."""
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
@@ -361,10 +371,10 @@ def _faults_of(error: ValidationError, before: tuple[str | int, ...]) -> Iterato
         case "const":
             yield Fault(where, f"found {json.dumps(found)}, must be {json.dumps(rule['const'])}")
         case keyword:
-            yield Fault(where, _plainly(str(keyword), error, rule.get("description")))
+            yield Fault(where, _fault_text(str(keyword), error, rule.get("description")))
 
 
-def _plainly(keyword: str, error: ValidationError, described: str | None) -> str:
+def _fault_text(keyword: str, error: ValidationError, described: str | None) -> str:
     """The message of a broken rule for the author of a form."""
     match keyword:
         case "required":

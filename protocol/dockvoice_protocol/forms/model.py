@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.pattern import Shape
-from dockvoice_protocol.records import FieldValue, exact, plain
+from dockvoice_protocol.records import FieldValue, plain, to_decimal
 
 OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and of the on-device recogniser."""
@@ -128,7 +128,7 @@ class Gs1(StrEnum):
     def holds(self, value: str) -> bool:
         """Whether the value has a valid length and check digit."""
         digits = value.isascii() and value.isdigit()
-        return digits and len(value) in self.lengths and int(value[-1]) == _check_digit(value[:-1])
+        return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
 
     def checked(self, value: str) -> str:
         """The value itself. Raises ValueError where it is invalid."""
@@ -139,10 +139,10 @@ class Gs1(StrEnum):
     def sample(self, random: Random) -> str:
         """A random valid key."""
         payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
-        return f"{payload}{_check_digit(payload)}"
+        return f"{payload}{_gs1_check_digit(payload)}"
 
 
-def _check_digit(payload: str) -> int:
+def _gs1_check_digit(payload: str) -> int:
     from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
 
     return gs1_standard_check_digit(payload)
@@ -313,15 +313,15 @@ class FormField:
     def _faults(self) -> Iterator[Callable[[Any], bool]]:
         """Predicates, one per rule, that are True for a single value that breaks it."""
         if (least := self.least) is not None:
-            yield lambda value: _size(value) < least
+            yield lambda value: _size_of(value) < least
         if (most := self.most) is not None:
-            yield lambda value: _size(value) > most
+            yield lambda value: _size_of(value) > most
         if (pattern := self.pattern) is not None:
             yield lambda value: re.fullmatch(pattern, value) is None
         if self.kind == "string":
             yield self._has_wrong_check_digit
         if (step := self.step) is not None:
-            yield lambda value: exact(value) % step != 0
+            yield lambda value: to_decimal(value) % step != 0
         if self.spoken.format is not None:
             yield lambda value: self.spoken.fault(value) is not None
         if self.choices:
@@ -340,7 +340,7 @@ class FormField:
         """
         if isinstance(value, tuple):
             return all(self.item.is_usual(one) for one in value)
-        if self.usual is None or _size(value) in self.usual:
+        if self.usual is None or _size_of(value) in self.usual:
             return True
         if not isinstance(value, str):
             return False
@@ -448,7 +448,7 @@ class Form:
     @cached_property
     def model(self) -> type[BaseModel]:
         """A pydantic model of an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
-        fields: dict[str, Any] = {field.name: _annotated(field) for field in self.fields}
+        fields: dict[str, Any] = {field.name: _annotation(field) for field in self.fields}
         config = ConfigDict(strict=True, extra="forbid", frozen=True)
         return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
 
@@ -511,19 +511,19 @@ def _placeholders(template: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
 
 
-def _size(value: float | str) -> float:
+def _size_of(value: float | str) -> float:
     return len(value) if isinstance(value, str) else value
 
 
-def _annotated(field: FormField) -> tuple[Any, Any]:
-    kind: Any = _one(field.item)
+def _annotation(field: FormField) -> tuple[Any, Any]:
+    kind: Any = _value_type(field.item)
     if field.many is not None:
         many = Field(min_length=field.many.start, max_length=field.many.stop - 1)
-        kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_distinct, field))]
+        kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_check_distinct, field))]
     return kind, Field() if field.required else Field(None)
 
 
-def _one(field: FormField) -> Any:
+def _value_type(field: FormField) -> Any:
     """The type of one value, with the rules of the field."""
     types = {"string": str, "integer": int, "number": float, "boolean": bool}
     kind: Any = Literal[field.choices] if field.choices else types[field.kind]
@@ -532,34 +532,34 @@ def _one(field: FormField) -> Any:
     limits |= {"allow_inf_nan": False} if field.kind == "number" else {}
     given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
     kind = Annotated[kind, Field(**given)] if given else kind
-    for rule in _rules(field):
+    for rule in _validators(field):
         kind = Annotated[kind, AfterValidator(rule)]
     return kind
 
 
-def _rules(field: FormField) -> Iterator[Callable[[Any], Any]]:
+def _validators(field: FormField) -> Iterator[Callable[[Any], Any]]:
     """Validators of rules without a pydantic keyword: each returns the value or raises ValueError."""
     if field.check_digit is not None:
         yield field.check_digit.checked
     if field.step is not None:
-        yield partial(_stepped, field.step)
+        yield partial(_check_step, field.step)
     if field.spoken.format is not None:
-        yield partial(_of_kind, field.spoken)
+        yield partial(_check_format, field.spoken)
 
 
-def _stepped(step: Decimal, value: float) -> float:
-    if exact(value) % step:
+def _check_step(step: Decimal, value: float) -> float:
+    if to_decimal(value) % step:
         raise ValueError(f"is no multiple of {step}")
     return value
 
 
-def _of_kind(kind: Spoken, value: str) -> str:
+def _check_format(kind: Spoken, value: str) -> str:
     if (fault := kind.fault(value)) is not None:
         raise ValueError(fault)
     return value
 
 
-def _distinct(field: FormField, values: tuple[str, ...]) -> tuple[str, ...]:
+def _check_distinct(field: FormField, values: tuple[str, ...]) -> tuple[str, ...]:
     if field.distinct and len(set(values)) < len(values):
         raise ValueError("holds a value twice")
     return values

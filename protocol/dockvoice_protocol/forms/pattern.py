@@ -67,7 +67,7 @@ class Shape:
             match = _PART.match(inside, at)
             if match is None:
                 raise ValueError(f"pattern {pattern!r} is outside the subset at {inside[at:]!r}; allowed: {_ALLOWED}")
-            parts.append(_part(match))
+            parts.append(_parse_part(match))
             at = match.end()
         return cls(tuple(parts))
 
@@ -91,7 +91,7 @@ class Shape:
 
         None where they fit in no way or in several. A separator in `said` keeps its position.
         """
-        ways = list(islice(_ways(self.parts, said), _MOST_WAYS))
+        ways = list(islice(_insert_separators(self.parts, said), _MOST_WAYS))
         return ways[0] if len(ways) == 1 else None
 
     @property
@@ -114,7 +114,7 @@ class Shape:
         )
 
 
-def _ways(parts: tuple[CharacterRun, ...], said: str) -> Iterator[str]:
+def _insert_separators(parts: tuple[CharacterRun, ...], said: str) -> Iterator[str]:
     """The distinct strings of this shape that equal `said` up to inserted separators."""
     if not parts:
         yield from [""] * (not said)
@@ -128,14 +128,14 @@ def _ways(parts: tuple[CharacterRun, ...], said: str) -> Iterator[str]:
         else:
             rest = said[count:]
         if len(head) == count and set(head) <= set(part.characters):
-            for tail in _ways(behind, rest):
+            for tail in _insert_separators(behind, rest):
                 if head + tail not in seen:
                     seen.add(head + tail)
                     yield head + tail
 
 
-def _part(match: re.Match[str]) -> CharacterRun:
-    characters = "".join(_expanded(match["characters"].strip("[]").removeprefix("\\")))
+def _parse_part(match: re.Match[str]) -> CharacterRun:
+    characters = "".join(_expand_class(match["characters"].strip("[]").removeprefix("\\")))
     if match["count"] is None:
         return CharacterRun(characters, 1, 1)
     if match["count"] == "?":
@@ -147,7 +147,7 @@ def _part(match: re.Match[str]) -> CharacterRun:
     return CharacterRun(characters, least, most)
 
 
-def _expanded(inside: str) -> list[str]:
+def _expand_class(inside: str) -> list[str]:
     ranges = re.findall(r"([A-Za-z0-9])-([A-Za-z0-9])|([A-Za-z0-9_/. -])", inside)
     expanded = [
         "".join(chr(code) for code in range(ord(first), ord(last) + 1)) if first else single

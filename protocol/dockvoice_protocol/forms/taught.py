@@ -12,7 +12,7 @@ from typing import Any
 
 from dockvoice_protocol.errors import ManyFaults, Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_of
+from dockvoice_protocol.forms.loader import form_from_schema
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
 from dockvoice_protocol.forms.spoken import check
 from dockvoice_protocol.forms.spoken.commands import command
@@ -66,7 +66,7 @@ def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
             faults.append(str(fault))
     if faults:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
-    return form_of(schema, form.name, f"form {form.name!r} with the words published")
+    return form_from_schema(schema, form.name, f"form {form.name!r} with the words published")
 
 
 def teach(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
@@ -131,7 +131,7 @@ def _add_unit(schema: Mapping[str, Any], name: str, wording: dict[str, Any], mea
 
 
 def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
-    """Existing meanings of the word that `form_of` does not check."""
+    """Existing meanings of the word that `form_from_schema` does not check."""
     said, language = phrase(row["word"]), language_named(row["language"])
     for use in lexicon(form, catalogue, language).uses(said):
         if use.role is Role.VALUE:

@@ -18,8 +18,8 @@ from dockvoice_protocol.records.reading import (
     Transcript,
     Usage,
     Word,
-    exact,
     plain,
+    to_decimal,
     written,
 )
 from dockvoice_protocol.records.site import (

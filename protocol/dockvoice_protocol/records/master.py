@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from dockvoice_protocol.records.reading import DECIMAL_DIGITS, exact
+from dockvoice_protocol.records.reading import DECIMAL_DIGITS, to_decimal
 from dockvoice_protocol.terminal.plain_text import is_plain
 
 Cells = Mapping[str, str]  # By their columns; a column that is left out is an empty cell.
@@ -70,10 +70,10 @@ class Factor:
 
     def times(self, quantity: float) -> Converted | None:
         """Convert to the base unit; None where the result has more digits than a number keeps on the wire."""
-        product = exact(quantity) * self.factor
+        product = to_decimal(quantity) * self.factor
         if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
             return None
-        return Converted(_number(product), self.base, _number(self.factor))
+        return Converted(_to_number(product), self.base, _to_number(self.factor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Converted:
     factor: int | float  # Multiplies the dictated quantity.
 
 
-def _number(value: Decimal) -> int | float:
+def _to_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 

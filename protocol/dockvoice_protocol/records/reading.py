@@ -17,7 +17,7 @@ class Trait(Flag):
     UNEXPECTED = auto()  # Not in a recogniser's grammar: its words would be recognised in place of others.
 
 
-class Lists(NamedTuple):
+class _Lists(NamedTuple):
     """Further lists of a language's `[commands]` that ask a command; "" where it has none."""
 
     more: str = ""  # Whole utterances that no recogniser is told to expect.
@@ -26,7 +26,7 @@ class Lists(NamedTuple):
     parts: str = ""  # Questions for one field of an entry: a `*` for the field, the entry behind it.
 
 
-_NO_LISTS = Lists()
+_NO_LISTS = _Lists()
 _PLAIN, _BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
 
 
@@ -41,7 +41,7 @@ class Command(StrEnum):
     meaning: str
     key: str
     traits: Trait
-    lists: Lists
+    lists: _Lists
 
     SAY_AGAIN = "say_again", "say the last thing again", "a"
     HOW_MANY_WAITING = "how_many_waiting", "tell how many entries still wait to be sent", "w"
@@ -50,7 +50,7 @@ class Command(StrEnum):
         "tell how many entries of today are for the same place as the last one",
         "d",
         Trait.OF_RECORD | Trait.UNEXPECTED,  # Nearly all words of its wordings are those of sentences.
-        Lists("tallies_of_today", "tallies"),
+        _Lists("tallies_of_today", "tallies"),
     )
     HOW_MANY_ON_TRAILER = (
         "how_many_on_trailer",
@@ -63,21 +63,21 @@ class Command(StrEnum):
         "tell which announced pallets were not received yet",
         "e",
         _BOTH,
-        Lists("lacking", "remainders"),
+        _Lists("lacking", "remainders"),
     )
     WHERE_TO = (
         "where_to",
         "tell where the pallet at hand goes",
         "g",
         _BOTH,
-        Lists(named="whereabouts", ends="whereabouts_ends"),
+        _Lists(named="whereabouts", ends="whereabouts_ends"),
     )
     TRAILER_DONE = (
         "trailer_done",
         "the trailer is empty, or all of it was received",
         "f",
         _BOTH,
-        Lists(named="closings", ends="closing_ends"),
+        _Lists(named="closings", ends="closing_ends"),
     )
     WHAT_IS_OPEN = "what_is_open", "go on with what was put aside, or tell what is still open", "o"
     PUT_ASIDE = "put_aside", "put aside, for a person to look at, what is being asked about", "r"
@@ -86,7 +86,7 @@ class Command(StrEnum):
         "tell the last entry",
         "l",
         Trait.OF_RECORD,
-        Lists("last_few", "lookups", "lookup_ends", "parts"),
+        _Lists("last_few", "lookups", "lookup_ends", "parts"),
     )
     WHERE_AM_I = "where_am_i", "tell which trailer, door or order all entries are for now", "t"
     HELP = "help", "tell what can be said", "h"
@@ -103,7 +103,7 @@ class Command(StrEnum):
     WHO_LISTENED = "who_listened", "tell who in the office listened to what the worker said", "v"
 
     def __new__(
-        cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN, lists: Lists = _NO_LISTS
+        cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN, lists: _Lists = _NO_LISTS
     ) -> Self:
         """A row of the table; with the value alone, as in `Command("help")`, the lookup of a row."""
         one = str.__new__(cls, value)
@@ -172,20 +172,20 @@ FieldValue = str | int | float | bool | tuple[str, ...]
 A decimal is a double of at most DECIMAL_DIGITS digits, not a `decimal.Decimal`: IEEE 754 returns every decimal of up to
 15 digits from its double, and the shortest spelling of a double is the same number in every writer on the way: Python,
 SQLite's JSON, the event and its hash, PostgreSQL's jsonb, JavaScript. "2.50" would be rewritten as "2.5" by most
-programs, and break the chain. Rules look at its digits (`exact`).
+programs, and break the chain. Rules look at its digits (`to_decimal`).
 """
 
 DECIMAL_DIGITS = 15  # The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG).
 
 
-def exact(value: float) -> Decimal:
+def to_decimal(value: float) -> Decimal:
     """The decimal with the digits of the number's shortest spelling."""
     return Decimal(repr(value))
 
 
 def plain(value: float) -> str:
     """The number without exponent and trailing zeros: `52.5`, `-18`."""
-    digits = f"{exact(value):f}"
+    digits = f"{to_decimal(value):f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

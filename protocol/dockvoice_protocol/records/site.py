@@ -68,7 +68,7 @@ class ShiftChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """Record that an operator signed on or off, went or came back."""
+    """A sign-on, a sign-off, or the begin or end of an operator's break."""
 
     operator: str  # By the name on record.
     change: ShiftChange

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from dockvoice_protocol.terminal.plain_text import in_lines
+from dockvoice_protocol.terminal.plain_text import escape_lines
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
@@ -27,11 +27,11 @@ def log_warnings(*besides: logging.Logger) -> None:
 def line(text: str) -> None:
     """Print a line, or several."""
     if sys.stdout is not None:  # None: the program was started without one
-        sys.stdout.write(in_lines(text) + "\n")
+        sys.stdout.write(escape_lines(text) + "\n")
 
 
 def aside(text: str) -> None:
     """Print a remark on stderr, so that programs do not read it as output."""
     if sys.stderr is not None:
-        sys.stderr.write(in_lines(text) + "\n")
+        sys.stderr.write(escape_lines(text) + "\n")
         sys.stderr.flush()

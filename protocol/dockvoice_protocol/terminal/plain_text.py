@@ -20,12 +20,12 @@ _UNSEEN = (
 """What Unicode calls Default_Ignorable_Code_Point: nothing of it is seen where a font does not know it. Blanks without
 a width, joiners, variation selectors, tags. Events may hold them; no name has one."""
 
-UNSAFE = _CONTROLS + _UNSEEN
+_UNSAFE_CHARACTERS = _CONTROLS + _UNSEEN
 
 LONGEST = 200  # Characters of a person's name or number on record; the longest names of people have some fifty.
 
-_UNSAFE = re.compile(f"[{UNSAFE}]")
-_UNSAFE_IN_A_TEXT = re.compile(f"[{UNSAFE}]".replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f"))
+_UNSAFE = re.compile(f"[{_UNSAFE_CHARACTERS}]")
+_UNSAFE_IN_A_TEXT = re.compile(f"[{_UNSAFE_CHARACTERS}]".replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f"))
 
 
 def is_plain(text: str) -> bool:
@@ -33,18 +33,18 @@ def is_plain(text: str) -> bool:
     return _UNSAFE.search(text) is None
 
 
-def in_one_line(text: str) -> str:
-    """Escape what is not plain, as JSON does; for one-line messages."""
-    return _UNSAFE.sub(_written_out, text)
+def escape_line(text: str) -> str:
+    """Escape unsafe characters and line breaks as JSON does, for one-line messages."""
+    return _UNSAFE.sub(_escape, text)
 
 
-def in_lines(text: str) -> str:
-    """The same for a text of several lines: line breaks and tabs stay."""
-    return _UNSAFE_IN_A_TEXT.sub(_written_out, text)
+def escape_lines(text: str) -> str:
+    """Escape unsafe characters, but for line breaks and tabs."""
+    return _UNSAFE_IN_A_TEXT.sub(_escape, text)
 
 
 def spoken(text: str) -> str:
-    """Replace what is not plain by blanks, in the text of a recogniser or a model."""
+    """Replace unsafe characters by blanks, in the text of a recogniser or a model."""
     return _UNSAFE.sub(" ", text)
 
 
@@ -53,6 +53,6 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() and is_plain(letter) else "�" for letter in text)
 
 
-def _written_out(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     # As JSON escapes it, so that a line of JSON keeps its meaning; beyond 16 bits as a surrogate pair.
     return json.dumps(found[0])[1:-1] if ord(found[0]) > 0xFFFF else f"\\u{ord(found[0]):04x}"  # noqa: PLR2004 - 16 bits

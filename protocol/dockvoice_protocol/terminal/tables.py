@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from dockvoice_protocol.terminal.plain_text import in_lines, in_one_line
+from dockvoice_protocol.terminal.plain_text import escape_line, escape_lines
 
 _UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
 
@@ -22,19 +22,19 @@ _FOLDED = 20
 
 
 class SafeConsole(Console):
-    """A console that escapes what is not plain text.
+    """A rich console that escapes unsafe characters in text.
 
     Colours and cursor movements are rich's own segments.
     """
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Escape before measuring, so that the width is right."""
-        return super().render_str(in_lines(text), **how)
+        return super().render_str(escape_lines(text), **how)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Escape each segment."""
         for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(in_lines(piece.text), piece.style)
+            yield piece if piece.control else Segment(escape_lines(piece.text), piece.style)
 
 
 class _SafeFormatter(logging.Formatter):
@@ -42,7 +42,7 @@ class _SafeFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library calls it so
         """The line, without a traceback."""
-        return in_one_line(super().formatMessage(record))
+        return escape_line(super().formatMessage(record))
 
 
 def log_to(stream: TextIO, level: int, form: str) -> None:
@@ -60,30 +60,30 @@ def render(told: RenderableType) -> None:
     """
     console = SafeConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
-        console.width = max(console.width, *(_fitted(console, table) for table in _tables(told)))
+        console.width = max(console.width, *(_fit_columns(console, table) for table in _tables_in(told)))
     else:
-        console.width = _measured(console, told).maximum
+        console.width = _measure(console, told).maximum
     console.print(told)
 
 
-def folding(*headings: str) -> Table:
-    """A table without edges, whose cells may be broken anywhere: 80 columns are soon filled."""
+def make_folding_table(*headings: str) -> Table:
+    """A table without edges, whose cells may be broken anywhere to fit 80 columns."""
     columns = (Column(heading, overflow="fold") for heading in headings)
     return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def _tables(told: RenderableType) -> Iterator[Table]:
+def _tables_in(told: RenderableType) -> Iterator[Table]:
     if isinstance(told, Table):
         yield told
     elif isinstance(told, Group):
         for one in told.renderables:
-            yield from _tables(one)
+            yield from _tables_in(one)
 
 
-def _fitted(console: Console, table: Table) -> int:
+def _fit_columns(console: Console, table: Table) -> int:
     """Give each column at least its longest word, and the remaining width to those that lack least; the width."""
-    sizes = [_size(console, column) for column in table.columns]
-    beside = _measured(console, table).maximum - sum(size.maximum for size in sizes)
+    sizes = [_column_width(console, column) for column in table.columns]
+    beside = _measure(console, table).maximum - sum(size.maximum for size in sizes)
     room = console.width - beside - sum(size.minimum for size in sizes)
     for column, size in sorted(zip(table.columns, sizes, strict=True), key=lambda one: one[1].span):
         more = max(0, min(size.span, room))
@@ -92,15 +92,15 @@ def _fitted(console: Console, table: Table) -> int:
     return console.width - min(room, 0)
 
 
-def _size(console: Console, column: Column) -> Measurement:
-    sizes = [_measured(console, cell) for cell in (column.header, *column.cells)]
+def _column_width(console: Console, column: Column) -> Measurement:
+    sizes = [_measure(console, cell) for cell in (column.header, *column.cells)]
     most, word = max(size.maximum for size in sizes), max(size.minimum for size in sizes)
     if column.overflow == "fold":
         return Measurement(min(word, _FOLDED), most)
     return Measurement(most if column.no_wrap else word, most)
 
 
-def _measured(console: Console, told: RenderableType) -> Measurement:
+def _measure(console: Console, told: RenderableType) -> Measurement:
     return Measurement.get(console, console.options.update(max_width=_UNBOUNDED), told)
 
 

@@ -15,7 +15,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Self
 
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
@@ -64,7 +64,7 @@ class WitnessedDesk(JournalThread):
 
 def live(life: Life, reader: Interpreter) -> None:
     """Run the agent, with this recogniser, to the end of a life. Raises Unfinished where something is owed then."""
-    settings = load(Settings, Path(life.settings))
+    settings = load_settings(Settings, Path(life.settings))
     form = form_named(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), reader)
     with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:

@@ -124,7 +124,7 @@ def _inherit(former: Device, heir: Device, state: Path) -> None:
         for held in origin.review.held():
             accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
         for unread in origin.review.under_review():  # Stored just before the agent ended: a person listens to it.
-            recording = origin.again(origin.queries.history(unread.utterance_id)).segment.pcm
+            recording = origin.copy_utterance(origin.queries.history(unread.utterance_id)).segment.pcm
             heard = fields(number_in(recording))
             accept(journal, unread.utterance_id, heard, _rules(), BY_HAND, named, origin=origin)
     heir.speak(0, settle_s=DRAINED_S)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, receipt
+from dockvoice_protocol.events import Topics, make_receipt, to_json_bytes
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from dockvoice_protocol.records import ReceiptOutcome
 from edge.keep.journal import Journal
@@ -110,9 +110,10 @@ def forged_receipts(run: Run) -> Tally:
                     until(look, "there is no event")
                 row = run.chance.choice(owed)
                 outcome, reasons, more = run.chance.choice(ANSWERS)
-                said = receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC))
+                said = make_receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC))
                 until(
-                    partial(session.publish, TOPICS.receipts, encode({**said, **more}), tag="forged"), "not connected"
+                    partial(session.publish, TOPICS.receipts, to_json_bytes({**said, **more}), tag="forged"),
+                    "not connected",
                 )
                 run.pause(0, 0.05)
         assert not device.ended, device.log

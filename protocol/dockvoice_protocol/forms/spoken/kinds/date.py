@@ -15,8 +15,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from dockvoice_protocol.forms.element_strings import Element, is_whole_month
-from dockvoice_protocol.forms.element_strings import day as day_on_label
+from dockvoice_protocol.forms.element_strings import Element, is_whole_month, parse_gs1_date
 from dockvoice_protocol.forms.model import DayOrder, FormField, Partial
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
@@ -137,7 +136,7 @@ class _Day(FieldKind):
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The day on the label; None for a month without a day where the field does not accept it."""
         whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
-        return None if whole_month else day_on_label(element.value, today).isoformat()
+        return None if whole_month else parse_gs1_date(element.value, today).isoformat()
 
 
 def day_said(value: str, language: Language) -> str:

@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
-from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, exact, plain
+from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, plain, to_decimal
 
 _Found = tuple[int, float, float]
 _Exactly = tuple[int, Decimal, float]
@@ -100,7 +100,7 @@ class _Measure(FieldKind):
         """A decimal near the usual minimum; half of them whole."""
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
-        least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
+        least, most = (to_decimal(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
         steps = int(min(most - least, _MOST_STEPS) / step)
         made = least + random.randint(0, steps) * step
         whole = made.to_integral_value()
