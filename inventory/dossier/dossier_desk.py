@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from dockvoice_protocol.errors import DockvoiceError, describe_os_error
+from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At, Issues
@@ -71,7 +71,7 @@ class DossierStore:
         try:
             self._write_all(site, trailer)
         except OSError as fault:
-            return f"{self.folder}: {plainly(fault)}"
+            return f"{self.folder}: {describe_os_error(fault)}"
         except DockvoiceError as fault:
             return str(fault)
         except Exception as fault:  # the other trailers' are written, and this one is retried
