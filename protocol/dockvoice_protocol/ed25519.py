@@ -9,11 +9,11 @@ from hashlib import sha512
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, P) % P
-ROOT = pow(2, (P - 1) // 4, P)
+_D = -121665 * pow(121666, -1, P) % P
+_ROOT = pow(2, (P - 1) // 4, P)
 """The field's prime, the order of the base point, the curve's constant, and a square root of -1."""
 
-Point = tuple[int, int, int, int]  # Extended coordinates X, Y, Z, T: x = X/Z, y = Y/Z, xy = T/Z.
+_Point = tuple[int, int, int, int]  # Extended coordinates X, Y, Z, T: x = X/Z, y = Y/Z, xy = T/Z.
 
 
 def has_signed(key: bytes, signed: bytes, signature: bytes) -> bool:
@@ -38,36 +38,36 @@ def holds(key: bytes, signed: bytes, signature: bytes) -> bool:
         return False
     x, y, z, t = point
     hashed = int.from_bytes(sha512(signature[:32] + key + signed).digest(), "little") % L
-    found = _sum(_product(scalar, BASE), _product(hashed, (P - x, y, z, P - t)))
+    found = _sum(_product(scalar, _BASE), _product(hashed, (P - x, y, z, P - t)))
     return _encoded(found) == signature[:32]
 
 
-def _decoded(key: bytes) -> Point | None:
+def _decoded(key: bytes) -> _Point | None:
     """The point of a public key; None if there is none."""
     sign, y = key[31] >> 7, (int.from_bytes(key, "little") & (1 << 255) - 1) % P
-    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
-    x = x if x * x % P == square else x * ROOT % P
+    x = x if x * x % P == square else x * _ROOT % P
     if x * x % P != square:
         return None
     x = x if x & 1 == sign else P - x
     return x, y, 1, x * y % P
 
 
-def _encoded(point: Point) -> bytes:
+def _encoded(point: _Point) -> bytes:
     x, y, z, _ = point
     inverse = pow(z, -1, P)
     return (y * inverse % P | (x * inverse % P & 1) << 255).to_bytes(32, "little")
 
 
-def _sum(one: Point, other: Point) -> Point:
+def _sum(one: _Point, other: _Point) -> _Point:
     (x1, y1, z1, t1), (x2, y2, z2, t2) = one, other
-    a, b, c, d = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P, 2 * D * t1 * t2 % P, 2 * z1 * z2 % P
+    a, b, c, d = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P, 2 * _D * t1 * t2 % P, 2 * z1 * z2 % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def _product(scalar: int, point: Point) -> Point:
+def _product(scalar: int, point: _Point) -> _Point:
     found = (0, 1, 1, 0)
     while scalar:
         found = _sum(found, point) if scalar & 1 else found
@@ -75,5 +75,5 @@ def _product(scalar: int, point: Point) -> Point:
     return found
 
 
-BASE = _decoded((4 * pow(5, -1, P) % P).to_bytes(32, "little")) or (0, 1, 1, 0)
+_BASE = _decoded((4 * pow(5, -1, P) % P).to_bytes(32, "little")) or (0, 1, 1, 0)
 """The base point: y is 4/5, x is even."""

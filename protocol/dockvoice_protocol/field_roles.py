@@ -25,13 +25,13 @@ class FieldRole(StrEnum):
     OVER = "over"
 
 
-NUMBERS = (FieldRole.QUANTITY, FieldRole.DAMAGED, FieldRole.SHORT, FieldRole.OVER)
+_NUMBERS = (FieldRole.QUANTITY, FieldRole.DAMAGED, FieldRole.SHORT, FieldRole.OVER)
 """The roles of integers and decimals; strings have all others."""
 
 _OF_TYPES = {
-    "string": tuple(role for role in FieldRole if role not in NUMBERS),
-    "integer": NUMBERS,
-    "number": NUMBERS,
+    "string": tuple(role for role in FieldRole if role not in _NUMBERS),
+    "integer": _NUMBERS,
+    "number": _NUMBERS,
 }
 
 

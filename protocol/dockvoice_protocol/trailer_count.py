@@ -14,7 +14,7 @@ from typing import Any
 REFUSED = "refused"
 """The value of an exception field for goods that were not taken in."""
 
-DIGITS = 15  # Digits that every JSON reader preserves in a number.
+_DIGITS = 15  # Digits that every JSON reader preserves in a number.
 
 DETAILS = ("lot", "expiry", "exception")
 """Roles of fields shown with a line as entered."""
@@ -24,7 +24,7 @@ STATUSES = (
 )  # fmt: skip
 """The possible results of a line."""
 
-COMPARED = ("as_expected", "over", "short")
+_COMPARED = ("as_expected", "over", "short")
 """Results from comparing a quantity with a notice."""
 
 Units = dict[str, Fraction]  # Quantity by unit code; "" without a unit.
@@ -65,11 +65,11 @@ def as_number(value: Fraction) -> int | float:
 
 
 def has_number(value: Fraction) -> bool:
-    """Whether `number` is exact within DIGITS."""
+    """Whether `as_number` is exact, within 15 digits."""
     if value.denominator == 1:
         return True
     quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    return Fraction(quotient) == value and len(quotient.normalize().as_tuple().digits) <= DIGITS
+    return Fraction(quotient) == value and len(quotient.normalize().as_tuple().digits) <= _DIGITS
 
 
 def sum_units(parts: Iterable[Units]) -> Units:
@@ -161,7 +161,7 @@ class Line:
     by_notice: bool = False  # The item comes from the notice, since no entry names it.
     details: dict[str, set[str]] = field(default_factory=dict)  # Lots and other details, by role.
     status: str = ""  # One of STATUSES.
-    difference: Units = field(default_factory=dict)  # Received minus announced; empty unless the status is COMPARED.
+    difference: Units = field(default_factory=dict)  # Received minus announced; empty unless the status is _COMPARED.
     base: Units = field(default_factory=dict)  # All received in the item's base unit; empty if that is unknown.
 
     @property
@@ -244,7 +244,7 @@ class TrailerCount:
         else:
             found = {}
         line.status = next(self._statuses(line, next(iter(found.values()), None), is_missing=is_missing))
-        line.difference = found if line.status in COMPARED else {}
+        line.difference = found if line.status in _COMPARED else {}
 
     def _statuses(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
         """The results that hold for a line, the weightiest first."""
