@@ -93,24 +93,6 @@ def play(floor: Floor, acted: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(played())
 
 
-def test_who_is_heard_from_the_start_agrees_on_entries_and_says_nothing_of_it(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    floor = Floor(Voice(heard=True))
-    play(floor, floor.looks)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([True], True, False)
-    assert caplog.records == []
-
-
-def test_a_speaker_that_never_appears_is_told_once_and_nothing_is_agreed(caplog: pytest.LogCaptureFixture) -> None:
-    floor = Floor(Voice())
-    play(floor, floor.looks)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([False], False, False)
-    (record,) = caplog.records
-    assert "each utterance is recorded, or not, by itself" in record.getMessage()
-    assert "speak.enabled = false" in record.getMessage()
-
-
 def test_what_the_speaker_lacks_is_part_of_the_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     voice = Voice()
     voice.lack = "speaker (usb): cannot be opened; set speak.device"

@@ -579,18 +579,6 @@ def test_a_whole_journal(journal: Journal) -> None:
     assert told == [1, 2, 3, 4, 5]
 
 
-def test_an_empty_journal(tmp_path: Path) -> None:
-    with Journal.open(tmp_path) as journal:
-        assert audit.verify(journal.trail) == audit.AuditReport(0, 0, None, ())
-
-
-def test_a_long_journal_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.keep.audit._PAGE", 2)
-    with Journal.open(tmp_path) as journal:
-        commit(journal, EVENTS)
-        assert audit.verify(journal.trail).events == EVENTS
-
-
 def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Journal.open(tmp_path) as journal:
         commit(journal, 2)

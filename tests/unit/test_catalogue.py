@@ -87,13 +87,6 @@ def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) 
         assert known.factor(*nothing) is None
 
 
-def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
-    written(tmp_path, "value\nA\nA\n", "a.csv")
-    written(tmp_path, "values\nA\n", "b.csv")
-    with pytest.raises(Misconfigured, match=r"a\.csv:3: .*b\.csv:1: "):
-        Catalogue.load(tmp_path)
-
-
 def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / "docks.csv").write_bytes(b"value\n\xff\n")
     with pytest.raises(Misconfigured, match="UTF-8"):
@@ -115,17 +108,9 @@ def test_values_keep_their_order_and_their_zeros(tmp_path: Path) -> None:
     assert Catalogue.load(written(tmp_path, "value\n007\n\nB\nA\n")).values("docks") == ("007", "B", "A")
 
 
-def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
-    assert Catalogue.load(written(tmp_path, "\ufeffvalue\nA\n")).values("docks") == ("A",)
-
-
 def test_a_value_may_have_words_of_its_own(tmp_path: Path) -> None:
     catalogue = Catalogue.load(written(tmp_path, "value,spoken\nA,blue door | the cold one\nB,\n"))
     assert catalogue.spoken("docks") == {"blue door": "A", "the cold one": "A"}
-
-
-def test_the_shipped_docks_are_a_to_h(repository: Path) -> None:
-    assert Catalogue.load(repository / "config" / "catalogue").values("docks") == tuple("ABCDEFGH")
 
 
 def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:

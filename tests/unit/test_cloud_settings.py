@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.config import load
 from dockvoice_protocol.errors import Misconfigured
-from edge.config import ClientSettings, KeyHeader, Settings
+from edge.config import ClientSettings, Settings
 from tests.rows import each_of
 
 KEY = "sk-the-key-of-the-tests"
@@ -190,29 +190,6 @@ def test_a_key_comes_from_the_environment_or_a_credential(
     assert key() == "variable"
 
 
-def test_a_client_can_be_set_up_by_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__KIND", "self-hosted")
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__URL", "http://gpu:8000/v1")
-    clients = load(Settings, None).understand.clients
-    assert list(clients) == ["my_gpu"]
-    assert clients["my_gpu"].base_url == "http://gpu:8000"
-
-
-def test_a_variable_that_is_spelt_wrong_is_told(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE", KEY)
-    message = refused(written(client("kind = 'openai'")))
-    assert (
-        "DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE: names no key; did you mean DOCKVOICE_UNDERSTAND__CLIENTS"
-        in message
-    )
-    assert KEY not in message
-
-
-def test_a_relative_path_starts_at_the_file(written: Written, tmp_path: Path) -> None:
-    settings = load(Settings, written(client("kind = 'openai'\nca_file = 'ca.pem'")))
-    assert settings.understand.clients["service"].ca_file == tmp_path / "ca.pem"
-
-
 # ---- secrets ----
 
 
@@ -234,12 +211,6 @@ def test_a_key_is_never_in_a_message(written: Written, text: str) -> None:
 def test_a_key_is_never_in_a_repr(written: Written) -> None:
     settings = load(Settings, written(client(f"kind = 'openai'\nkey = '{KEY}'")))
     assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()} {settings.model_dump()}"
-
-
-def test_each_service_has_its_own_header_unless_another_is_named() -> None:
-    assert ClientSettings(kind="openai").header is KeyHeader.BEARER
-    assert ClientSettings(kind="elevenlabs").header is KeyHeader.ELEVENLABS
-    assert ClientSettings(kind="elevenlabs", key_header="bearer").header is KeyHeader.BEARER
 
 
 # ---- what the documentation shows ----

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, swallowed
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
@@ -32,17 +32,6 @@ def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, ri
 )
 def test_other_values_do_not_come_about_so(value: FieldValue, rival: FieldValue) -> None:
     assert not swallowed(value, rival)
-
-
-@each_of(("one", "other"), [("B", "D"), ("E", "G"), ("Z", "C")])
-def test_the_letters_of_the_e_set_sound_alike(one: str, other: str) -> None:
-    assert sound_alike(one, other)
-    assert sound_alike(other, one)
-
-
-@each_of(("one", "other"), [("A", "H"), ("B", "F"), (3, 3), ("742", "743")])
-def test_others_do_not(one: FieldValue, other: FieldValue) -> None:
-    assert not sound_alike(one, other)
 
 
 @each_of(

@@ -51,11 +51,6 @@ def test_a_folder_that_is_not_there_is_away(tmp_path: Path) -> None:
         CsvFolder("files", CsvFolderSettings(folder=tmp_path / "nowhere")).pull()
 
 
-def test_where_nothing_was_ever_dropped_nothing_is_known(folder: Folder) -> None:
-    pulled = folder.files.pull()
-    assert (pulled.expected, pulled.items, pulled.operators, [*pulled.omitted]) == (None, None, None, [])
-
-
 @pytest.mark.parametrize("name", ["expected.csv.part", ".expected.csv", "~expected.csv", "expected.csv.filepart"])
 def test_a_file_that_is_not_finished_is_left_alone(folder: Folder, name: str) -> None:
     file = folder.drop(name, EXPECTED + "45,5501,,742,A100,24,CS,yes\n")

@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.mqtt import Session
-from dockvoice_protocol.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
+from dockvoice_protocol.mqtt_client import ANSWER_S, Version, Waits, explained, namesake
 from tests.rows import each_of
 from tests.servers.certificates import HERE, Authority
 from tests.servers.mosquitto import Certificates
@@ -121,13 +121,6 @@ def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
     assert version.patience_s == ANSWER_S
 
 
-def test_patience_is_short_only_while_mqtt_5_is_a_guess() -> None:
-    version = Version(MqttVersion.AUTO)
-    assert version.patience_s == FIRST_ANSWER_S
-    version.unsupported()
-    assert version.patience_s == ANSWER_S
-
-
 def test_waits_grow_to_the_maximum_and_differ() -> None:
     waits = Waits(30)
     taken = [waits.next() for _ in range(100)]
@@ -177,10 +170,6 @@ def handshake(directory: Path, *, lax: bool) -> None:
     for end in ends * 4:  # more turns than a handshake has
         with suppress(ssl.SSLWantReadError):
             end.do_handshake()
-
-
-def test_a_certificate_made_by_the_tests_recipe_holds_under_strict_verification(tmp_path: Path) -> None:
-    handshake(tmp_path, lax=False)
 
 
 def test_what_strict_verification_lacks_is_named_with_what_to_do(tmp_path: Path) -> None:

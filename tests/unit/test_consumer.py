@@ -254,19 +254,6 @@ def test_commit_then_receipt_then_acknowledgement(run: Run, world: World) -> Non
     ]
 
 
-@pytest.mark.parametrize(
-    ("answer", "outcome", "reasons"),
-    [(Duplicate(), "duplicate", []), (Refused(("sequence_reused",)), "refused", ["sequence_reused"])],
-)
-def test_the_receipt_says_what_the_store_said(
-    run: Run, world: World, answer: Applying, outcome: str, reasons: list[str]
-) -> None:
-    run(delivered(1), answers=[answer])
-    (receipt,) = [deed[2] for deed in world.deeds if deed[0] == "receipt"]
-    assert (receipt["outcome"], receipt["reasons"]) == (outcome, reasons)
-    assert ("acknowledge", 1) in world.deeds
-
-
 def test_what_breaks_its_form_is_refused_when_the_store_has_taken_note_of_it(run: Run, world: World) -> None:
     run(delivered(1, quantity=0))
     assert world.kinds == ["start", "apply", "receipt", "acknowledge", "stop"]
@@ -290,11 +277,6 @@ def test_while_the_database_is_away_nothing_is_answered_and_the_order_stays(run:
     assert world.kinds[1:5] == ["apply"] * 4
     assert [deed for deed in world.deeds if deed[0] == "acknowledge"] == [("acknowledge", 1), ("acknowledge", 2)]
     assert world.outcomes == ["applied", "applied"]
-
-
-def test_a_rejected_message_too_waits_for_the_database(run: Run, world: World) -> None:
-    run(Delivered(TOPIC, b"hello", token=1), Pass(10), answers=[AWAY])
-    assert world.kinds == ["start", "keep", "keep", "acknowledge", "stop"]
 
 
 STATUS = "dockvoice/north/dock-9/status"
@@ -343,12 +325,6 @@ def test_a_review_is_kept_as_the_word_of_its_device_alone(
     assert ("acknowledge", 1) in world.deeds
 
 
-def test_two_members_take_no_number(run: Run, world: World) -> None:
-    run(Delivered(TOPIC, json.dumps({"id": identity(1, 1), "sequence": "57"}).encode(), token=1))
-    assert world.outcomes == ["untrusted"]
-    assert "apply" not in world.kinds
-
-
 THIRD = Signer(Ed25519PrivateKey.from_private_bytes(bytes([3] * 32)))
 
 
@@ -391,16 +367,6 @@ def waits(caplog: pytest.LogCaptureFixture) -> list[object]:
 def test_the_waits_for_the_database_grow_to_half_a_minute(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     run(delivered(1), Pass(600), answers=[AWAY] * 9)
     assert waits(caplog) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-
-
-def test_after_the_database_came_back_the_waits_begin_anew(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    run(delivered(1), Pass(100), delivered(2), Pass(100), answers=[AWAY, AWAY, Applied(), AWAY])
-    assert waits(caplog) == [0.5, 1, 0.5]
-
-
-def test_when_the_broker_is_lost_what_waits_is_left_to_come_again(run: Run, world: World) -> None:
-    run(delivered(1), Disconnected("connection reset"), Pass(100), CONNECTED, Pass(100), answers=[AWAY])
-    assert world.kinds == ["start", "apply", "stop"]
 
 
 def test_a_receipt_the_broker_has_no_room_for_goes_when_it_has(run: Run, world: World, broker: ScriptedBroker) -> None:
@@ -453,20 +419,10 @@ def test_a_broker_that_sends_all_it_kept_before_it_answers_is_heard_to_the_end(
     assert world.outcomes == ["applied"]
 
 
-def test_a_broker_that_went_away_later_is_waited_for(run: Run, world: World) -> None:
-    run(Disconnected("reset"), Pass(FIRST_CONNECTION_S * 10), CONNECTED, delivered(1))
-    assert world.outcomes == ["applied"]
-
-
 def test_a_fault_that_waiting_cannot_mend_ends_it(run: Run, world: World) -> None:
     with pytest.raises(Misconfigured):
         run(delivered(1), answers=[Misconfigured("permission denied for table events")])
     assert world.kinds == ["start", "apply", "stop"]
-
-
-def test_a_receipt_the_broker_denies_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    run(delivered(1), Acknowledged(identity(1, 1), 0x87))
-    assert f"receipt for {identity(1, 1)} denied by the broker (0x87)" in caplog.text
 
 
 def test_the_log_names_events_and_never_what_was_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
@@ -522,14 +478,6 @@ def test_with_the_connection_goes_what_was_put_off(world: World, run: Run) -> No
     run(delivered(1), Disconnected("gone"), CONNECTED, Pass(3.0), answers=[OF_THE_SITE])
     assert world.kinds.count("apply") == 1, "the broker sends it again"
     assert world.said == ["online", "online", "offline"]
-
-
-def test_that_nobody_may_know_of_us_is_told_and_no_more(
-    world: World, run: Run, caplog: pytest.LogCaptureFixture
-) -> None:
-    run(Acknowledged("presence", 0x87), delivered(1))
-    assert world.outcomes == ["applied"]
-    assert "allow this user to publish dockvoice/inventory/dockvoice-inventory" in caplog.text
 
 
 def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside(

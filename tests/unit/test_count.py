@@ -12,6 +12,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def house() -> Count:
+    return Count(HERE)
+
+
 def put(root: Path, **files: str) -> Count:
     for name, text in files.items():
         path = root / f"{name.replace('__', '/')}.py"
@@ -47,9 +52,9 @@ def test_a_mechanism_that_uses_the_outbox_is_not_counted_beside_it(root: Path) -
     assert count.mechanisms() == ["dockvoice_protocol.outbox"]
 
 
-def test_every_mechanism_of_the_list_is_there_under_its_name() -> None:
+def test_every_mechanism_of_the_list_is_there_under_its_name(house: Count) -> None:
     """A renamed mechanism is renamed in the list; one that is built on the outbox leaves the expectation here."""
-    assert Count(HERE).mechanisms() == ["ERP postings", "dossiers", "dockvoice_protocol.outbox"]
+    assert house.mechanisms() == ["ERP postings", "dossiers", "dockvoice_protocol.outbox"]
 
 
 def test_the_same_file_in_two_languages_is_one_place(root: Path) -> None:
@@ -107,5 +112,5 @@ def test_its_help_tells_how_each_line_is_counted(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("above", "below"), [("edge", "inventory"), ("edge", "lab"), ("inventory", "lab"), ("lab", "tests")]
 )
-def test_no_package_imports_one_above_it(above: str, below: str) -> None:
-    assert Count(HERE).crossing(above, below) == []
+def test_no_package_imports_one_above_it(house: Count, above: str, below: str) -> None:
+    assert house.crossing(above, below) == []

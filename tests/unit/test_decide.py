@@ -255,29 +255,6 @@ def test_the_riskier_the_longer_it_takes_to_confirm(
     assert tuple(verdict.confirm for verdict in verdicts) == confirms
 
 
-def test_what_is_easily_misheard_is_read_back_however_sure(rules: Rules) -> None:
-    verdict = decide(reading(**{**WHOLE, "quantity": rival(60, 16, 0.999)}), Closing.PAUSE, rules)
-    assert (verdict.outcome, verdict.confirm) == (Outcome.ACCEPT, Confirmation.READBACK)
-
-
-def test_the_site_chooses_how_sure_is_sure(rules: Rules) -> None:
-    doubtful = reading(**{**WHOLE, "dock": said("B", confidence=0.6)})
-    assert decide(doubtful, Closing.PAUSE, rules).outcome is Outcome.ASK
-    assert decide(doubtful, Closing.PAUSE, replace(rules, minimum_confidence=0.6)).outcome is Outcome.ACCEPT
-
-
-def test_leading_zeros_stand(rules: Rules) -> None:
-    verdict = decide(reading(**{**WHOLE, "pallet_id": said("007")}), Closing.PAUSE, rules)
-    assert verdict.fields["pallet_id"] == "007"
-
-
-def test_a_field_that_must_be_confirmed_and_is_not_is_asked_for(rules: Rules) -> None:
-    alone = replace(said("742"), confirmed=False)
-    verdict = decide(reading(**{**WHOLE, "pallet_id": alone}), Closing.PAUSE, rules)
-    assert asked(verdict) == ("pallet_id", ["field_unconfirmed:pallet_id"])
-    assert "pallet_id" not in verdict.fields
-
-
 @each_of("act", [act for act in Act if act is not Act.RECORD])
 def test_what_dictates_no_entry_makes_none(rules: Rules, act: Act) -> None:
     verdict = decide(replace(reading(**WHOLE), act=act), Closing.PAUSE, rules)

@@ -14,7 +14,6 @@ from dockvoice_protocol.forms.spoken import (
     cancels,
     command,
     command_phrases,
-    corrects,
     courteous,
     exception,
     presented,
@@ -29,7 +28,7 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Word
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
@@ -97,23 +96,15 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in forms_in(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=40, nightly=400)):
+        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert command(words(sentence.text)) is None, sentence.text
 
 
-def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
-    for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=60, nightly=600)):
-        reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
-        whole = all(field.name in reading.fields for field in form.fields)
-        # Of a few nobody can tell what they deny ("no one hundred and fifty"): those are said again.
-        assert (reading.act is Act.RECORD) == (whole or reading.not_understood is not None)
-
-
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
     for form in forms_in(repository / "schemas" / "forms").values():
-        for phrase in command_phrases(["ana"]):
+        for phrase in command_phrases(["ana"])[:: sized(quick=5, test=2, nightly=1)]:
             assert read(words(phrase), form, catalogue) == {}, phrase
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
@@ -221,12 +212,6 @@ def test_a_question_is_no_entry(said: str, form: Form, catalogue: Catalogue) -> 
     assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
 
 
-def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, catalogue: Catalogue) -> None:
-    reading = proposal("test", words("pallet twelve units dock b"), form, catalogue)
-    assert reading.fields["pallet_id"].value is None
-    assert reading.fields["dock"].value == "B"
-
-
 @each_of("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
@@ -283,11 +268,6 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
 )
 def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bool) -> None:
     assert cancels(words(said), language_named(code)) is meant
-
-
-@each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])
-def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
-    assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
 
 
 @each_of("code", that_say("right"))
@@ -371,12 +351,6 @@ def test_a_yes_said_again_is_one(said: str) -> None:
     assert not courteous(words(said))
 
 
-def test_what_points_at_a_thing_counts_none() -> None:
-    rules = Rules(shipped("receive"), catalogue_shipped())
-    held = {"trailer": "5501", "door": "4"}
-    assert read(words("no label on this one"), rules.form, rules.catalogue, held=held) == {}
-
-
 @each_of(
     ("said", "act", "asked"),
     [
@@ -400,12 +374,6 @@ def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, fo
 @each_of("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
 def test_a_command_among_other_words_is_none(said: str) -> None:
     assert command(words(said)) is None
-
-
-def test_who_signs_on_without_a_name_is_asked_for_it() -> None:
-    asked = command(words("sign on"))
-    assert asked is not None
-    assert (asked.command, asked.name) == (Command.SIGN_ON, None)
 
 
 def test_whoever_signs_on_is_named() -> None:
@@ -437,12 +405,6 @@ def test_an_exception_is_said_in_the_operators_language_or_as_it_is_on_record(
     assert {name: reading.value for name, reading in found.items()} == ({"condition": meant} if meant else {})
 
 
-def test_a_value_is_read_behind_its_label_in_the_operators_language(repository: Path) -> None:
-    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
-    heard = read(words("zustand beschädigt"), form, Catalogue({"bays": {"A": ()}}), language_named("de"))
-    assert heard["condition"].value == "damaged"
-
-
 def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
     form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
     once, twice = exception(words("damaged", 0.9), form), exception(words("damaged damaged", 0.9), form)
@@ -455,22 +417,12 @@ def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
     assert exception(words("damaged wet"), form) == exception(words("damaged damaged damaged"), form) == {}
 
 
-def test_what_begins_with_a_cue_corrects() -> None:
-    assert corrects(words("uh no fifteen"))
-    assert not corrects(words("fifteen no sixteen"))
-
-
 def test_check_digits_are_proved_by_themselves_alone() -> None:
     assert proves(words("four seven"), "47")
     assert proves(words("check forty seven"), "47")
     assert proves(words("apple"), "apple")
     assert not proves(words("four seven one"), "47")
     assert not proves(words("dock four seven"), "47")
-
-
-def test_what_is_no_word_of_the_form_and_no_command_is_not_dictation(form: Form, catalogue: Catalogue) -> None:
-    reading: Reading = proposal("test", words("green door"), form, catalogue)
-    assert reading.not_understood is NotUnderstood.NOT_DICTATION
 
 
 def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
@@ -494,9 +446,3 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
 )
 def test_what_stands_behind_sign_on_is_there_with_what_hesitates(said: str, behind: str) -> None:
     assert behind_sign_on(words(said), language_named("fr")) == behind
-
-
-def test_the_longest_way_to_sign_on_leaves_the_name() -> None:
-    asked = command(words("je me connecte comme ana"), language_named("fr"))
-    assert asked is not None
-    assert asked.name == "ana"

@@ -121,17 +121,6 @@ def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules
     converse(tmp_path, rules, play)
 
 
-def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        assert not bench.conversing.awaits
-        await bench.say(WHOLE)
-        assert bench.conversing.awaits
-        await bench.say("yes")
-        assert not bench.conversing.awaits
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
 def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         before = time.perf_counter()
@@ -143,19 +132,6 @@ def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) 
         assert bench.said == [Prompt.CONFIRM_UNUSUAL, Prompt.READBACK]
         assert await bench.say("yes", began=asked) is None
         assert await bench.say("yes", began=time.perf_counter()) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        assert await bench.say("yes") is not None
-        before = time.perf_counter()
-        await bench.say("cancel", began=before)
-        assert await bench.say("cancel", began=before) is None
-        assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
-        assert await bench.say("cancel", began=time.perf_counter()) is not None
 
     converse(tmp_path, rules, play, undo_s=60)
 
@@ -217,16 +193,6 @@ def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) 
         await bench.until(lambda: bool(bench.owed))
 
     converse(tmp_path, rules, play)
-
-
-def test_what_is_committed_is_told_to_whoever_delivers(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        row = await bench.say("yes")
-        assert row is not None
-        assert bench.owed == [row]
-
-    converse(tmp_path, rules, play, undo_s=60)
 
 
 def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> None:
@@ -525,18 +491,6 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
     converse(tmp_path, rules, play, undo_s=0.4)
 
 
-def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        bench.attentive = bench.cut = True
-        await bench.say("yes")
-        bench.attentive = False
-        await asyncio.sleep(0.4)
-        assert bench.said == [Prompt.READBACK]
-
-    converse(tmp_path, rules, play)
-
-
 def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
     receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
     journal.outbox.settle(event_id, receipt)
@@ -562,17 +516,6 @@ def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next
         await bench.say("last entry")
         assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
         assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        first = await agreed(bench, WHOLE)
-        await bench.desk(lambda journal: settle(journal, first.event_id))
-        await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
-        await bench.say("cancel")
-        assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
 
     converse(tmp_path, rules, play, undo_s=60)
 

@@ -181,12 +181,6 @@ def test_the_offset_is_that_of_the_sites_zone_at_that_moment() -> None:
     every(OFFSETS, look)
 
 
-def test_an_offset_that_is_no_whole_minute_is_refused() -> None:
-    sites = {"north": mapping().sites["north"].model_dump() | {"zone": "Africa/Monrovia"}}
-    _, refused, _ = exported([happened(1, time="1971-05-01T00:00:00Z")], mapped(sites=sites))
-    assert [code for _, code, _ in refused] == ["offset"]
-
-
 def test_where_no_clock_of_the_site_says_anything_no_offset_is_made_up() -> None:
     def is_refused(row: tuple[str, str]) -> None:
         zone, time = row
@@ -231,27 +225,11 @@ def test_a_correction_declares_what_was_wrong_and_names_what_is_right() -> None:
     assert right["childQuantityList"][0]["quantity"] == 23
 
 
-def test_only_the_part_that_was_wrong_is_declared_wrong() -> None:
-    document, _, _ = exported(corrected(RECEIVED | {"damaged": 2}, RECEIVED | {"damaged": 3}))
-    good, damaged, declared, right = events(document)
-    assert declared["eventID"] == damaged["eventID"]
-    assert declared["errorDeclaration"]["correctiveEventIDs"] == [right["eventID"]]
-    assert good["eventID"] == URN
-
-
 def test_a_part_that_is_gone_is_declared_wrong_and_what_stood_before_is_not_named_for_it() -> None:
     document, _, _ = exported(corrected(RECEIVED | {"damaged": 2}, RECEIVED))
     _, damaged, declared = events(document)
     assert declared["eventID"] == damaged["eventID"]
     assert "correctiveEventIDs" not in declared["errorDeclaration"]
-
-
-def test_a_part_that_comes_with_a_correction_declares_nothing_wrong() -> None:
-    document, _, _ = exported(corrected(RECEIVED, RECEIVED | {"damaged": 2}))
-    assert [(one["disposition"], "errorDeclaration" in one) for one in events(document)] == [
-        ("in_progress", False),
-        ("damaged", False),
-    ]
 
 
 def test_a_correction_of_what_epcis_does_not_tell_changes_nothing() -> None:
@@ -286,12 +264,6 @@ def test_a_correction_to_what_has_no_name_still_declares_what_was_wrong() -> Non
     _, declared = events(document)
     assert declared["errorDeclaration"] == {"declarationTime": "2026-11-20T09:30:00.000Z", "reason": "incorrect_data"}
     assert [(number, code) for number, code, _ in refused] == [(2, "pallet")]
-
-
-def test_a_correction_of_what_had_no_name_declares_nothing_wrong() -> None:
-    document, refused, _ = exported(corrected(RECEIVED | {"pallet_id": "742"}, RECEIVED))
-    assert [one["eventID"] for one in events(document)] == [f"urn:uuid:{identity(1, 2)}"]
-    assert [number for number, _, _ in refused] == [1]
 
 
 def test_what_was_cancelled_did_not_occur() -> None:
@@ -386,13 +358,6 @@ def test_what_is_declared_wrong_is_what_was_told_whatever_the_mapping_says_by_no
     assert [{name: one[name] for name in one if name != "errorDeclaration"} for one in declared] == events(first)
     assert bool(refused) == (items == {})
     assert held(first, changed) == []
-
-
-def test_what_is_remembered_does_not_grow_with_what_stands() -> None:
-    _, _, making = exported(happened(number) for number in range(1, 200))
-    assert making.tally.events == 199
-    assert len(making._checker._known) == 0
-    assert len(making._history._standing) == 0
 
 
 def test_the_example_of_the_page_is_what_the_program_writes(repository: Path) -> None:

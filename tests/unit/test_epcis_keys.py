@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inventory.epcis.keys import Key, KeyKind, NoKey, check_digit, checked, gtin14, link, read, suffix, urn
+from inventory.epcis.keys import Key, KeyKind, NoKey, check_digit, gtin14, link, read, urn
 from tests.rows import each_of, every
 
 # Pairs that GS1's own texts show: TDS (0614141…), CBV and the examples of EPCIS (4012345…).
@@ -78,21 +78,6 @@ def test_what_is_no_key_of_these_kinds_is_left_to_whoever_names_it_so(address: s
     assert read(address) is None
 
 
-def test_a_digital_link_of_another_domain_names_the_same() -> None:
-    assert read("https://brand.example/some/where/01/04012345123456/10/1") == Key(KeyKind.LOT, "04012345123456", "1")
-
-
-def test_every_wrong_digit_and_most_turned_ones_are_seen() -> None:
-    digits = "106141412345678908"
-    wrong = {
-        digits[:at] + other + digits[at + 1 :] for at in range(18) for other in "0123456789" if other != digits[at]
-    }
-    assert len(wrong) == 18 * 9
-    for one in wrong:
-        with pytest.raises(NoKey):
-            checked(one, 18, "SSCC")
-
-
 def test_a_short_gtin_gets_zeros_and_keeps_its_check_digit() -> None:
     assert gtin14("9521321001008") == "09521321001008"
     assert gtin14("96385074") == "00000096385074"
@@ -105,9 +90,3 @@ def test_a_short_gtin_gets_zeros_and_keeps_its_check_digit() -> None:
 def test_no_urn_is_made_where_nobody_knows_where_the_company_prefix_ends() -> None:
     with pytest.raises(NoKey, match="none of the company prefixes 4012345"):
         urn(Key(KeyKind.UNIT, "106141412345678908"), ("4012345",))
-
-
-@each_of("lot", ["", "a" * 21, "zwölf", "L 1", "L\n1", "L1\n", "L#1", "L~1"])
-def test_a_lot_that_gs1_cannot_write_is_none(lot: str) -> None:
-    with pytest.raises(NoKey, match="1 to 20"):
-        suffix(lot, "lot")

@@ -125,12 +125,6 @@ def test_where_nothing_is_announced_nothing_is_asked() -> None:
     assert find_objections({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
 
 
-def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
-    assert KNOWN.lines_for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
-    assert (KNOWN.lines_for_pallet("999"), KNOWN.lines_at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
-    assert KNOWN.lines_at(TRAILER) == HERE
-
-
 class Shift:
     """A dialogue that knows what is announced, and all that it says and records."""
 
@@ -245,15 +239,6 @@ def test_over_a_held_entry_a_sentence_about_the_same_pallet_is_no_next_one() -> 
     assert (shift.said[-1], shift.commits) == ("Count pallet 7 4 2 again.", [])
 
 
-def test_a_lot_that_is_needed_is_asked_for() -> None:
-    shift = Shift()
-    shift.say("pallet 750, 24 cases")
-    assert (shift.said, shift.commits) == (["Which lot?"], [])
-    shift.say("lot L 1 2 3 4")
-    shift.take(Deadline())
-    assert [one.verdict.fields.get("lot") for one in shift.commits] == ["L1234"]
-
-
 def test_whoever_counts_hears_no_figure_but_his_own() -> None:
     """Neither what is announced, nor at the question for a second count what the first one was."""
     shift = Shift(expecting((TRAILER, (replace(LINE, quantity=57),))))
@@ -263,15 +248,6 @@ def test_whoever_counts_hears_no_figure_but_his_own() -> None:
         if said != "23 cases":
             assert not any("22" in text for text in shift.said), shift.said
     assert Prompt.COUNT_AGAIN in shift.prompts
-
-
-def test_a_second_count_that_nobody_gives_puts_the_entry_before_a_person() -> None:
-    shift = Shift()
-    shift.say("pallet 742, 22 cases")
-    shift.take(Deadline())
-    shift.take(Deadline())
-    (parked,) = shift.parked
-    assert (shift.commits, parked.fields["pallet_id"]) == ([], "742")
 
 
 def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None:
@@ -300,15 +276,6 @@ def test_a_second_count_survives_a_power_cut() -> None:
     kept = draft_of(draft_json(shift.dialogue.draft))
     assert kept is not None
     assert kept.counted == (("quantity", 22),)
-
-
-def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
-    shift = Shift()
-    shift.say("pallet 742, 22 cases")
-    shift.say("22 cases")
-    shift.take(Deadline())
-    shift.say("pallet 747, 23 cases")
-    assert shift.said[-1] == "Count pallet 7 4 7 again."
 
 
 @each_of(

@@ -115,10 +115,6 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_of_a_file_of_another_kind_not_every_line_is_told(tmp_path: Path) -> None:
-    assert "and 106 faults more" in refused(tmp_path, HEADER + ",,,,,,,x\n" + ",5501,,,,,,x\n" * 33 + "1,1,,1,1,1,1,\n")
-
-
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_file, "LARGEST", 100)
     assert "has 151 bytes; 100 at most; split it" in refused(tmp_path, HEADER + "x" * 95)
@@ -134,9 +130,3 @@ def test_csv_and_json_say_the_same(tmp_path: Path) -> None:
         ReceivingPlace(PlaceKind.DOOR, "12"): (ExpectedLine("4550012", "0743", "A100", 2.5, "KGM", lot_needed=False),),
     }
     assert read_file(csv) == read_file(listed) == expected
-
-
-def test_one_pallet_may_carry_several_items(tmp_path: Path) -> None:
-    path = tmp_path / "asn.csv"
-    path.write_text(HEADER + GOOD + GOOD.replace("A100", "A200"), encoding="utf-8")
-    assert [line.item for line in read_file(path)[TRAILER]] == ["A100", "A200"]

@@ -14,10 +14,10 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_of, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
-from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import FieldValue, NotUnderstood
+from dockvoice_protocol.records import FieldValue
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
@@ -99,11 +99,6 @@ def test_without_its_beginnings_the_same_form_takes_them_for_questions_and_wishe
     assert decided("give me a small latte", plain)[0] is not Outcome.ACCEPT
 
 
-def test_what_begins_as_an_entry_is_no_talk(form: Form) -> None:
-    said = transcribed("can i get something to eat over here", form, NO_CATALOGUE, ENGLISH)
-    assert proposal("test", said, form, NO_CATALOGUE, ENGLISH).not_understood is NotUnderstood.NOT_DICTATION
-
-
 @each_of(
     ("text", "outcome", "fields"),
     [
@@ -148,12 +143,6 @@ def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: d
     with pytest.raises(ManyFaults) as caught:
         form_of(schema | {"x-voice": schema["x-voice"] | {"openings": [opening]}}, "drink-order", "drink-order")
     assert told in str(caught.value)
-
-
-def test_openings_of_another_language_are_told_where_they_stand(schema: dict[str, Any]) -> None:
-    german = {"de": {"called": ["kaffee"], "openings": ["gib mir zucker"]}}
-    with pytest.raises(ManyFaults, match="#/x-languages/de/openings: 'gib mir zucker' holds 'zucker'"):
-        form_of(schema | {"x-languages": german}, "drink-order", "drink-order")
 
 
 def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
 import pytest
 
 from dockvoice_protocol.forms.model import Form
-from edge.config import ClientSettings, InterpreterSettings
+from edge.config import InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
-from edge.understand.remote.client import Client, ServiceAnswer
+from edge.understand.remote.client import ServiceAnswer
 from tests import shipped
 from tests.rows import each_of
 
@@ -55,26 +54,12 @@ def test_thinking_and_the_length_of_the_answer_are_limited(model: str, wanted: s
     assert "generationConfig" not in wire(model=model).body(ModelQuestion("Listen.", [], "seven"))
 
 
-def test_the_sound_goes_along_as_a_wav_file() -> None:
-    body = wire().body(ModelQuestion("Listen.", [], PCM))
-    assert body["systemInstruction"] == {"parts": [{"text": "Listen."}]}
-    (part,) = body["contents"][0]["parts"]
-    assert part["inlineData"]["mimeType"] == "audio/wav"
-    assert base64.b64decode(part["inlineData"]["data"]).endswith(PCM)
-
-
 def test_without_system_prompt_it_goes_before_the_sound() -> None:
     body = wire(system_prompt=False).body(ModelQuestion("Listen.", [], "seven"))
     assert "systemInstruction" not in body
     prompt, said = body["contents"][0]["parts"]
     assert prompt == {"text": "Listen."}
     assert said["text"].endswith("as a transcript:\nseven")
-
-
-@each_of(("streaming", "method"), [(False, "generateContent"), (True, "streamGenerateContent?alt=sse")])
-def test_where_it_is_asked(streaming: bool, method: str) -> None:
-    client = Client("google", ClientSettings(kind="gemini", key="k"))
-    assert wire(streaming=streaming).path(client) == f"/v1beta/models/gemini-2.5-flash:{method}"
 
 
 def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.config import shipped
-from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.model import Form
@@ -99,10 +98,6 @@ def test_code_that_samples_otherwise_finds_nothing(
     assert len(kept) == 3
 
 
-def test_a_form_is_known_again_by_another_process(form: Form) -> None:
-    assert " at 0x" not in repr(form)
-
-
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,13 +125,6 @@ def test_a_directory_that_cannot_be_written_or_read_is_harmless(
 
 
 @pytest.mark.usefixtures("sampled")
-def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    cached_sentences(tmp_path, form, catalogue, NAMES)
-    (kept,) = tmp_path.iterdir()
-    assert kept.stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.usefixtures("sampled")
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     cached_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
@@ -150,18 +138,6 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
     assert len(left) == KEPT
     assert used.name in left
     assert left - {f"old{number}" for number in range(5, KEPT + 3)} - {used.name}
-
-
-def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured):
-        cached_sentences(tmp_path, form, Catalogue({}), None)
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_trailer_that_an_entry_needs_is_expected_in_most_sentences(catalogue: Catalogue) -> None:
-    load = forms_in(shipped("schemas") / "forms")["load"]
-    some = [set(one.split()) for one in phrases(load, catalogue, count=200)]
-    assert sum(bool(one & {"trailer", "container"}) for one in some) > len(some) / 2
 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
