@@ -153,18 +153,6 @@ def test_it_begins_neither_while_somebody_speaks_nor_while_an_earlier_question_i
     play(floor, acted)
 
 
-def test_noise_without_end_does_not_put_it_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_output, "LONGEST_S", 0.01)
-    floor = Floor(Voice())
-
-    async def acted() -> None:
-        floor.ear.attentive, floor.voice.heard = True, True
-        while not floor.ear.is_to_begin:
-            await floor.looks()
-
-    play(floor, acted)
-
-
 def test_a_speaker_that_is_lost_is_told_and_entries_are_agreed_all_the_same() -> None:
     floor = Floor(Voice(heard=True))
 
@@ -186,15 +174,3 @@ def test_where_a_speaker_is_taken_for_granted_only_a_voice_is_needed(speaks: boo
     floor = Floor(voice)
     play(floor, floor.looks)
     assert (floor.told, floor.ear.converses) == ([False], converses)
-
-
-def test_where_nothing_depends_on_it_it_is_told_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
-    floor = Floor(Voice(), converses=False)
-
-    async def acted() -> None:
-        floor.voice.heard = True
-        await floor.looks()
-
-    play(floor, acted)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([False, True], True, False)
-    assert "by itself" not in caplog.text

@@ -239,15 +239,6 @@ def test_without_a_text_model_the_parser_reads_alone(trial: Trial) -> None:
 # ---- How sure, and at what cost ----
 
 
-def test_a_transcript_without_confidence_is_as_sure_as_the_settings_say(trial: Trial) -> None:
-    reading = trial.read(written(WHOLE))
-    assert {field.confidence for field in reading.fields.values()} == {0.92}
-    assert [word.text for word in reading.words] == ["Pallet", "742,", "12", "units,", "dock", "B."]
-    times = [time for word in reading.words for time in (word.start, word.end)]
-    assert times == sorted(times)
-    assert times[-1] <= SECONDS
-
-
 @pytest.mark.parametrize("parser", list(Parser))
 def test_a_field_is_as_sure_as_the_least_sure_of_its_words(trial: Trial, parser: Parser) -> None:
     sure = {"Pallet": 0.99, "742,": 0.6, "12": 0.97, "units,": 0.95, "dock": 0.99, "B.": 0.7}

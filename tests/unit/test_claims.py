@@ -220,17 +220,6 @@ def test_a_claim_gets_another_thing_only_by_a_correction_an_answer_or_a_yes(
     assert {order.utterance_id for order in found.orders if isinstance(order, Park)} == {"u1", "u2"}
 
 
-def test_a_name_that_goes_on_is_the_same_name() -> None:
-    whole = claim("u1", "u2", item="A1004", quantity=9)
-    assert audited((FIRST,), (whole,), now={"item": "4"}).breaches == ()
-
-
-def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_would_be_mixed() -> None:
-    other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
-    found = audited((FIRST, other), (FIRST, mixed))
-    assert (found.orders, {*found.closed}) == ([], {"u2"})
-
-
 def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:
     for one in (replace(FIRST, act=Act.CONTEXT), replace(FIRST, act=Act.CANCEL), replace(FIRST, form="close-trailer")):
         assert collect_open_claims((one,), (), "close-trailer").claims == ()

@@ -77,8 +77,6 @@ def test_all_unknown_keys_are_told_at_once_with_what_may_be_meant(written: Writt
     ("text", "told"),
     [
         ("site = 'dock b'", 'site: letters, digits, - and _ are allowed, a letter or digit first, 63 at most, found "'),
-        ("site = 7", "site: should be a valid string, found 7"),
-        ("operator = ''", 'operator: should have at least 1 character, found ""'),
         ('operator = "ana\\n"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
         ('operator = "ana\\u202e"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
         ('agree.operators = { ana = "\\t7" }', "agree.operators"),
@@ -86,10 +84,8 @@ def test_all_unknown_keys_are_told_at_once_with_what_may_be_meant(written: Writt
             "workday.zone = 'Europe/Rome2'",
             "workday.zone: a name of the time zone database is allowed, such as Europe/B",
         ),
-        ("workday.zone = 'Europe'", "workday.zone: a name of the time zone database is allowed"),
         ("workday.zone = '../../etc/passwd'", "workday.zone: a name of the time zone database is allowed"),
         ("workday.begins = '06:00'", "workday: begins and shifts are told by a clock, but zone is not set"),
-        ("[workday]\nzone = 'UTC'\nbegins = '24:00'", 'found "24:00"'),
         (
             "[workday]\nzone = 'UTC'\nshifts = { a = '06:00', b = '06:00' }",
             "workday: two shifts begin at the same time",
@@ -98,19 +94,14 @@ def test_all_unknown_keys_are_told_at_once_with_what_may_be_meant(written: Writt
         ("deliver = 3", "deliver: should be a table: a line [deliver] with its keys below"),
         ("[hear]\ndevice = true", "hear.device: should be a valid string or a valid integer, found true"),
         ("[hear.vad]\nwebrtc_mode = 4", "hear.vad.webrtc_mode: should be less than or equal to 3, found 4"),
-        ("[hear.vad]\nsilero_threshold = 1", "hear.vad.silero_threshold: should be less than 1, found 1"),
-        ("[hear.endpoint]\nhangover_ms = 99", "hear.endpoint.hangover_ms: should be greater than or equal to 100"),
         ("[understand]\nengine = 'whisper'", "should be 'vosk' or 'pocketsphinx' or 'auto', found \"whisper\""),
         ("[agree]\nminimum_confidence = nan", "agree.minimum_confidence: should be less than or equal to 1, found NaN"),
-        ("[deliver]\nprefix = 'a//b'", "deliver.prefix: topic levels are allowed, joined by one /"),
         ("[deliver]\nprefix = '$SYS'", "deliver.prefix: topic levels are allowed"),
         ('[deliver]\nprefix = "a\\u0000b"', "deliver.prefix: topic levels are allowed"),
-        ("[deliver]\nsettle = 'never'", "deliver.settle: should be 'receipt' or 'broker', found \"never\""),
         (
             "[deliver]\nsettle = 'broker'\nmqtt.version = '3.1.1'",
             'deliver: settle is "broker", but mqtt.version is "3.1.1"',
         ),
-        ("[deliver.mqtt]\nport = 'eighty'", 'unable to parse string as an integer, found "eighty"'),
         ("[deliver.mqtt]\nca_file = '/ca.pem'", "deliver.mqtt: a certificate file is given, but tls is false"),
         ("[deliver.mqtt]\ntls = true\nkey_file = '/k'", "deliver.mqtt: key_file is given without certificate_file"),
     ],
@@ -122,14 +113,15 @@ def test_a_wrong_value_is_told_with_what_is_allowed(written: Written, text: str,
     assert told in message
 
 
+def test_a_long_wrong_value_is_cut(written: Written) -> None:
+    assert len(refused(written(f"site = '{'x ' * 500}'"))) < 400
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        f"[deliver.mqtt]\npassword = '{PASSWORD}'",  # no username
-        f"[deliver.mqtt]\npassword = '{PASSWORD}'\nusername = 'u'\nport = 0",
         f"[deliver.mqtt]\npassword = ['{PASSWORD}']",
         f"[deliver]\nmqtt = '{PASSWORD}'",
-        f"[deliver]\npassword = '{PASSWORD}'",
         f"[deliver.mqtt]\npasword = '{PASSWORD}'",
         f"[deliver.mqtt]\nusername = 'u'\npassword = {PASSWORD}",
     ],
@@ -153,14 +145,11 @@ def test_a_secret_is_never_in_the_repr(written: Written) -> None:
     [
         ("DOCKVOICE_DELIVER__MQTT__PORT", "eighty", 'unable to parse string as an integer, found "eighty"'),
         ("DOCKVOICE_DELIVER__MQTT__HOTS", "x", "names no key; did you mean DOCKVOICE_DELIVER__MQTT__HOST?"),
-        ("DOCKVOICE_DELIVRE__MQTT__HOST", "x", "names no key; did you mean DOCKVOICE_DELIVER__MQTT__HOST?"),
-        ("DOCKVOICE_SIGHT", "x", "names no key; did you mean DOCKVOICE_SITE?"),
         (
             "DOCKVOICE_DELIVER",
             '{"mqtt":',
             "is a whole table; set its keys one by one, such as DOCKVOICE_DELIVER__CLIPS",
         ),
-        ("DOCKVOICE_DELIVER__MQTT", "x", "is a whole table; set its keys one by one, such as DOCKVOICE_DELIVER__MQTT_"),
     ],
 )
 def test_a_variable_at_fault_is_named_and_the_file_is_not(

@@ -267,11 +267,6 @@ def test_what_comes_before_its_turn_is_answered_with_the_number_expected(run: Ru
     assert ("acknowledge", 7) in world.deeds
 
 
-def test_what_cannot_be_answered_is_kept_and_acknowledged(run: Run, world: World) -> None:
-    run(Delivered(TOPIC, b"hello", token=1))
-    assert world.deeds[1:-1] == [("keep", b"hello", TOPIC), ("acknowledge", 1)]
-
-
 def test_while_the_database_is_away_nothing_is_answered_and_the_order_stays(run: Run, world: World) -> None:
     run(delivered(1), delivered(2), Pass(100), answers=[AWAY, AWAY, AWAY])
     assert world.kinds[1:5] == ["apply"] * 4
@@ -364,11 +359,6 @@ def waits(caplog: pytest.LogCaptureFixture) -> list[object]:
     return [args[0] for args in told if isinstance(args, tuple)]
 
 
-def test_the_waits_for_the_database_grow_to_half_a_minute(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    run(delivered(1), Pass(600), answers=[AWAY] * 9)
-    assert waits(caplog) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-
-
 def test_a_receipt_the_broker_has_no_room_for_goes_when_it_has(run: Run, world: World, broker: ScriptedBroker) -> None:
     broker.room = 1
 
@@ -381,18 +371,6 @@ def test_a_receipt_the_broker_has_no_room_for_goes_when_it_has(run: Run, world: 
     assert [deed[2]["sequence"] for deed in world.deeds if deed[0] == "receipt"] == [1, 2, 3]
     assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
     assert world.kinds.count("apply") == 3
-
-
-def test_a_receipt_that_could_not_go_before_the_broker_was_lost_is_dropped(
-    run: Run, world: World, broker: ScriptedBroker
-) -> None:
-    broker.room = 0
-
-    def make_room() -> None:
-        broker.room = 10
-
-    run(delivered(1), Disconnected("reset"), make_room, CONNECTED, delivered(1), answers=[Applied(), Duplicate()])
-    assert world.outcomes == ["duplicate"]
 
 
 def test_told_to_stop_it_finishes_the_message_in_hand_and_leaves_the_rest(run: Run, world: World) -> None:

@@ -270,15 +270,6 @@ def test_what_waited_in_vain_is_told_to_its_device(sharing: Loop, caplog: pytest
     assert "3 events of 2 devices wait for what comes before them, 4 s" in caplog.text
 
 
-def test_a_database_that_is_away_is_asked_again_for_what_waits(sharing: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    sharing.world.faults, sharing.world.late = [Unavailable("gone")], [(event(7), Early(expected=5))]
-    sharing.turn(seconds=2)
-    assert "not looked at what waits for its turn: gone" in caplog.text
-    sharing.turn(seconds=2)
-    sharing.turn()
-    assert sharing.world.kinds() == ["receipt"]
-
-
 def test_with_the_connection_goes_what_was_not_settled(loop: Loop) -> None:
     loop.world.faults = [Unavailable("away")]
     loop.turn(came(1), came(2))

@@ -34,14 +34,19 @@ def asked(verdict: Verdict) -> tuple[str | None, list[str]]:
     return verdict.ask, [str(reason) for reason in verdict.reasons]
 
 
-def test_no_words_are_ignored(rules: Rules) -> None:
-    verdict = decide(reading(NotUnderstood.NO_WORDS), Closing.PAUSE, rules)
-    assert (verdict.outcome, verdict.reasons) == (Outcome.IGNORE, (Because(Reason.NO_SPEECH),))
-
-
-def test_words_that_name_no_field_are_asked_again(rules: Rules) -> None:
-    verdict = decide(reading(NotUnderstood.NOT_DICTATION), Closing.PAUSE, rules)
-    assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),))
+@each_of(
+    ("heard", "outcome", "reason"),
+    [
+        (NotUnderstood.NO_WORDS, Outcome.IGNORE, Reason.NO_SPEECH),
+        (NotUnderstood.TALK, Outcome.IGNORE, Reason.NOT_FOR_DEVICE),
+        (NotUnderstood.NOT_DICTATION, Outcome.REPEAT, Reason.NOT_UNDERSTOOD),
+    ],
+)
+def test_what_is_no_dictation_is_ignored_or_said_again(
+    rules: Rules, heard: NotUnderstood, outcome: Outcome, reason: Reason
+) -> None:
+    verdict = decide(reading(heard), Closing.PAUSE, rules)
+    assert (verdict.outcome, verdict.reasons) == (outcome, (Because(reason),))
 
 
 @each_of("closing", [Closing.TOO_LONG, Closing.BROKEN_OFF])
@@ -98,12 +103,6 @@ QUIET_ROOM = Acoustics(snr_db=40.0, level_db=-20.0, clipped=0.0, speech_seconds=
 
 def rival(value: FieldValue, runner_up: FieldValue, confidence: float) -> FieldReading:
     return replace(said(value, confidence), runner_up=runner_up)
-
-
-def test_talk_beside_the_device_is_ignored(rules: Rules) -> None:
-    verdict = decide(reading(NotUnderstood.TALK), Closing.PAUSE, rules)
-    assert (verdict.outcome, verdict.reasons) == (Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),))
-    assert verdict.confirm is Confirmation.NONE
 
 
 @each_of(

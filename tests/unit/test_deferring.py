@@ -216,14 +216,6 @@ def test_where_a_model_hears_no_words_nobody_need_look(bench: Bench) -> None:
         assert journal.queries.counts().ignored == 1
 
 
-def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
-    bench.defer(0, form="stock-count")
-    ours = bench.defer(1)
-    model = Scripted(SAID)
-    bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
-    assert model.asked == ours
-
-
 def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_was_said(bench: Bench) -> None:
     """Whatever is filled, and spoken, when a model answers again."""
     read: list[tuple[str, str | None]] = []
@@ -339,16 +331,6 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
         asyncio.run(main(desk))
     with bench.look() as journal:
         assert [one.entry.sequence for one in journal.review.flagged()] == [1]
-
-
-def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
-    said = utterance()
-    with Journal.open(bench.directory) as opened:
-        opened.begin(said)
-        opened.conclude(said.utterance_id, SAID, HELD)
-        opened.conclude(said.utterance_id, SAID, replace(HELD, outcome=Outcome.CANCEL))
-    bench.work(Scripted(SAID), late(said.utterance_id, INVENTED), until=lambda _: True)
-    assert bench.stored("SELECT flag FROM utterances") == [(None,)]
 
 
 def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None:

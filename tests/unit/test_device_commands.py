@@ -109,12 +109,6 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
 
-def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
-    asked = {"trailer done", "what is left", "how many on this trailer", "where does it go"}
-    assert asked <= set(command_phrases(trailers=True))
-    assert asked.isdisjoint(command_phrases())
-
-
 @each_of("code", LANGUAGES)
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
@@ -339,12 +333,6 @@ def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: st
     assert {typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
 
 
-@each_of("said", ["okay no", "okay stop", "go on", "go back", "okay scratch that", "come here", "okay twelve", "next"])
-def test_what_may_mean_something_is_no_murmur(said: str) -> None:
-    rules = Rules(shipped("receive"), catalogue_shipped())
-    assert typed(said, rules).not_understood is not NotUnderstood.TALK
-
-
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])
 def test_a_yes_said_again_is_one(said: str) -> None:
     assert command(words(said)) == YES
@@ -369,11 +357,6 @@ def test_a_yes_said_again_is_one(said: str) -> None:
 def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, form: Form, catalogue: Catalogue) -> None:
     reading = proposal("test", words(said), form, catalogue)
     assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
-
-
-@each_of("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
-def test_a_command_among_other_words_is_none(said: str) -> None:
-    assert command(words(said)) is None
 
 
 def test_whoever_signs_on_is_named() -> None:

@@ -121,6 +121,17 @@ def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules
     converse(tmp_path, rules, play)
 
 
+def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert not bench.conversing.awaits
+        await bench.say(WHOLE)
+        assert bench.conversing.awaits
+        await bench.say("yes")
+        assert not bench.conversing.awaits
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
 def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         before = time.perf_counter()
@@ -450,25 +461,6 @@ def test_sound_that_never_ends_does_not_put_the_deadline_off_for_ever(
         bench.attentive = True
         await bench.say(WHOLE)
         await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play)
-
-
-def test_what_the_device_says_later_does_not_put_the_deadline_off(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await asyncio.sleep(0.3)
-        bench.quiet = False
-        await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play, undo_s=1.0)
-
-
-def test_whoever_watches_is_told_of_each_event(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await bench.say("yes")
-        assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed
 
     converse(tmp_path, rules, play)
 

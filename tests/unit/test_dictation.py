@@ -323,23 +323,6 @@ def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> 
     assert second.kept.event_id == first.row.event_id
 
 
-def test_the_microphone_may_hear_the_same_sound_twice_and_the_same_thing_is_asked_about(bench: Bench) -> None:
-    for pallet in ("742", "743", "742"):
-        spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
-        bench.hear(spoken, reads=ScriptedInterpreter(reading({**WHOLE, "pallet_id": pallet})))
-    assert [one.row.sequence for one in bench.decided if one.row] == [1, 2]
-    assert [str(one) for one in bench.decided[-1].verdict.reasons] == ["double_count:pallet_id"]
-
-
-def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Bench) -> None:
-    reads = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
-    with JournalThread(bench.directory) as desk:
-        bench.tell = lambda _: dictation.stop()
-        dictation = bench.dictation(reads, desk)
-        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE * 2)]))
-    assert len(reads.read) == 1
-
-
 @pytest.mark.parametrize(
     ("read", "outcome"),
     [

@@ -104,13 +104,6 @@ def test_room_on_the_disk(free: int, level: Severity) -> None:
     assert doctor.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
 
 
-def test_a_clock_that_nobody_vouches_for() -> None:
-    assert doctor.clock(believed=True).level is Severity.WELL
-    doubted = doctor.clock(believed=False)
-    assert "no recording is removed for its age" in doubted.found
-    assert "chrony" in str(doubted.todo)
-
-
 def test_what_waits_is_counted() -> None:
     assert doctor.not_done({}) == []
     (decisions,) = doctor.not_done({"forged": 2, "late": 1})

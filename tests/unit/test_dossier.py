@@ -528,12 +528,3 @@ def test_times_are_those_of_the_site(dock: Unstored) -> None:
     assert ("2026-11-20 07:16:00" in text, "Europe/Berlin" in text) == (True, True)
     abroad = page({**made.content, "zone": "Nowhere/Land"}, unpacked(made.file), KEYID)
     assert ("2026-11-20 06:16:00" in abroad, "Times are those of UTC" in abroad) == (True, True)
-
-
-def test_a_corrected_line_names_the_sentence_that_said_its_pallet_too(dock: Unstored) -> None:
-    one, _ = dock.boxes
-    said = one.record(pallet_id="1", quantity=24, uom="CS", trailer="5501")
-    dock.hear(said, one.amend(said, quantity=23))
-    text = unpacked(dock.dossier(clips=Clips(one.clips)).file)[PAGE].decode()
-    line_of_pallet = text[text.index('<tr><th scope="row">1</th>') : text.index('<tr id="no1">')]
-    assert [line_of_pallet.count(part) for part in ('href="#no1"', 'href="#no2"', "<audio")] == [1, 1, 2]

@@ -147,21 +147,6 @@ def test_what_goes_on_behind_a_slip_off_the_talk_key_is_torn_off(up_ms: int) -> 
     assert closings_with(gate, line, 60, 60 + up, talking=False) == [Closing.BROKEN_OFF] * 2
 
 
-def test_a_gate_that_shuts_for_a_moment_between_two_words_tears_too() -> None:
-    line = "." * 20 + "#" * 40 + "." * 15 + "#" * 40 + "." * 30
-    assert closings_with(Gate(push_to_talk=False), line, 65, 70, muted=True) == [Closing.PAUSE, Closing.BROKEN_OFF]
-
-
-@each_of("silent_ms", [300, 1000])
-def test_one_sentence_after_the_other_by_the_talk_key_is_whole(silent_ms: int) -> None:
-    gate = Gate(push_to_talk=True)
-    gate.talking = True
-    pause = 5 + 15 + silent_ms // 20  # the key is let go 100 ms after the last word, and the tail is 300 ms
-    line = "." * 20 + "#" * 60 + "." * pause + "#" * 60 + "." * 30
-    changes = (85, 80 + pause)
-    assert closings_with(gate, line, *changes, talking=False) == [Closing.PAUSE] * 2
-
-
 def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:
     (segment,) = closed(ear("...#####", live=False))
     assert segment.closing is Closing.SOURCE_ENDED

@@ -130,18 +130,6 @@ def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
 
 
-def test_what_goes_on_after_the_maximum_is_kept_however_short() -> None:
-    *_, last = segments(hear("#" * 101 + "." * 5, minimum_speech_ms=200))
-    assert (last.speech_start, last.speech_end) == (100 * FRAME, 101 * FRAME)
-
-
-def test_speech_right_after_a_maximum_in_a_pause_has_its_preroll() -> None:
-    first, second = segments(hear("#" * 80 + "." * 20 + "#" * 5 + "." * 30, hangover_ms=600))
-    assert (first.closing, numbers(first.pcm)[-1]) == (Closing.TOO_LONG, 89)
-    assert (second.speech_start, numbers(second.pcm)[0]) == (100 * FRAME, 97)
-    assert second.closing is Closing.BROKEN_OFF
-
-
 def test_what_is_said_after_a_pause_behind_a_maximum_begins_anew() -> None:
     _, second = segments(hear("#" * 100 + "." * 6 + "#" * 5 + "." * 6))
     assert second.closing is Closing.PAUSE
@@ -193,11 +181,6 @@ def test_a_pause_is_told_once_and_when_all_of_the_sound_was_told() -> None:
     assert events.count(Paused()) == 2
     first = events.index(Paused())
     assert fed(events[:first]) == [list(range(14))]
-
-
-def test_a_pause_beyond_its_tail_is_told_only_when_speech_follows() -> None:
-    assert fed(hear("####" + "." * 20, hangover_ms=500, end=False)) == [list(range(14))]
-    assert fed(hear("####" + "." * 20 + "#", hangover_ms=500, end=False)) == [list(range(25))]
 
 
 def test_an_event_never_shows_what_was_said() -> None:

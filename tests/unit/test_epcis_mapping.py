@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.epcis.mapping import load_mapping
 from inventory.forms import fields_of, load_forms
 from tests.epcis import MAPPING, mapped, mapping
@@ -78,6 +78,11 @@ def test_with_urns_every_key_of_the_file_needs_the_prefix_of_who_issued_it(tmp_p
     for where in ("items.A100.CS", "items.A200.KGM", "sites.north:", "sites.north.places.door.12"):
         assert where in str(fault.value)
     assert 'add its prefix, or set identifiers = "digital_link"' in str(fault.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="no such file; name the mapping with --mapping"):
+        load_mapping(tmp_path / "none.toml")
 
 
 def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_out_unseen() -> None:

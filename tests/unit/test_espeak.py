@@ -76,13 +76,6 @@ def test_a_readback_is_audible_and_lasts_as_long_as_speech_does(language: str) -
     assert 2.0 < seconds(pcm) < 6.0
 
 
-def test_a_region_chooses_the_language_it_belongs_to() -> None:
-    german = spoken(ALOUD["de"], "de")
-    assert alike(spoken(ALOUD["de"], "de-AT"), german)
-    assert alike(spoken(ALOUD["de"], "de_DE"), german)
-    assert not alike(spoken(ALOUD["de"], "en"), german)
-
-
 def test_more_words_last_longer_and_more_speed_shorter() -> None:
     assert seconds(spoken("one two three four")) > 1.5 * seconds(spoken("one two"))
     assert seconds(spoken(ALOUD["en"], pace=1.45)) < 0.85 * seconds(spoken(ALOUD["en"]))

@@ -269,15 +269,6 @@ def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
     assert (after.said[-1], after.commits) == ("Count pallet 7 4 2 again.", [])
 
 
-def test_a_second_count_survives_a_power_cut() -> None:
-    shift = Shift()
-    shift.say("pallet 742, 22 cases")
-    shift.say("23 cases")
-    kept = draft_of(draft_json(shift.dialogue.draft))
-    assert kept is not None
-    assert kept.counted == (("quantity", 22),)
-
-
 @each_of(
     ("second", "asked"),
     [

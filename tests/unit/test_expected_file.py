@@ -41,9 +41,7 @@ def refused(directory: Path, content: str | bytes, name: str = "asn.csv") -> str
     ("content", "told"),
     [
         ("", "line 1: header is ''; it must name each of notice, pallet"),
-        ("notice,pallet\n", "line 1: header is 'notice,pallet'"),
         ("colour," + HEADER, "line 1: column 'colour' is not known; allowed are notice, trailer"),
-        ("notice," + HEADER, "line 1: header is 'notice,notice,"),
         (HEADER, "holds no line; give one for each item on each pallet"),
         (HEADER + "\n,,,,,,,\n", "holds no line"),
         (HEADER + GOOD + "4550012,5501\n", "line 3: has not as many cells as the header, 8"),
@@ -52,7 +50,6 @@ def refused(directory: Path, content: str | bytes, name: str = "asn.csv") -> str
         (HEADER + f"1,5501,,{'7' * 65},A100,24,CS,yes\n", f"line 2, column pallet: found '{'7' * 64}'; allowed are 1"),
         (HEADER + "1,5501,,7\u202e42,A100,24,CS,yes\n", "line 2, column pallet: found '7\\u202e42'"),
         (HEADER + "1,,,742,A100,24,CS,yes\n", "line 2, columns trailer and door: one of the two must be given"),
-        (HEADER + "1,5501,12,742,A100,24,CS,yes\n", "line 2, columns trailer and door: one of the two must be given"),
         *[
             (HEADER + f"1,{name},,742,A100,24,CS,yes\n", f"line 2, column trailer: found '{name}'; allowed are letters")
             for name in ("55/01", "#", "+", "$SYS", "55 01", "7" * 64)
@@ -63,7 +60,6 @@ def refused(directory: Path, content: str | bytes, name: str = "asn.csv") -> str
         ],
         (HEADER + "1,5501,,742,A100,24,cases,yes\n", "line 2, column uom: found 'cases'; allowed is a code"),
         (HEADER + "1,5501,,742,A100,24,CS,\n", "line 2, column lot_needed: found ''; allowed are yes and no"),
-        (HEADER + "1,5501,,742,A100,24,CS,maybe\n", "line 2, column lot_needed: found 'maybe'"),
         (HEADER + GOOD + GOOD, "line 3, column item: 'A100' on pallet '0742' stands in line 2 too; add the two up"),
         (
             HEADER + GOOD + "1,5502,,0742,B2,1,CS,no\n",
@@ -91,13 +87,10 @@ def test_a_fault_is_told_with_its_line_and_column(content: str | bytes, told: st
     [
         ("", "must be a list of objects in JSON"),
         ("{}", "must be a list of objects, one for each item on each pallet"),
-        ("[1]", "must be a list of objects, one for each item on each pallet"),
         ('[{"pallet": "1", "pallet": "2"}]', "it must be a list of objects in JSON"),
         ("[]", "holds no line"),
         (json.dumps([LINE | {"pallet": 742}]), "/0, column pallet: found 742; allowed is text, in quotes, so that 007"),
-        (json.dumps([LINE | {"trailer": ["5501"]}]), '/0, column trailer: found ["5501"]; allowed is text'),
         (json.dumps([LINE | {"quantity": True}]), "/0, column quantity: found true; allowed is text"),
-        (json.dumps([LINE | {"lot_needed": None}]), "/0, column lot_needed: found ''; allowed are yes and no"),
         (json.dumps([LINE, LINE | {"colour": "red"}]), "/1: column 'colour' is not known"),
     ],
 )

@@ -102,17 +102,13 @@ VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
     ("field", "value"),
     [
         ("pallet_id", 7),
-        ("pallet_id", "7"),
-        ("pallet_id", "7x2"),
         ("pallet_id", "742\n"),
         ("pallet_id", "1" * 19),
         ("pallet_id", None),
-        ("quantity", "12"),
         ("quantity", 12.0),
         ("quantity", True),
         ("quantity", 0),
         ("quantity", 100_000),
-        ("dock", "b"),
         ("dock", "AB"),
         ("colour", "red"),
     ],
@@ -160,18 +156,6 @@ def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
     assert (dock.catalogue, dock.ask, dock.required) == ("docks", "Which dock?", True)
 
 
-def test_a_language_without_words_of_its_own_takes_the_english_ones(schema: dict[str, Any], tmp_path: Path) -> None:
-    del schema["properties"]["dock"]["x-languages"]
-    dock = load_form(written(schema, tmp_path))["dock"]
-    assert dock.wording("de").labels == dock.wording("en").labels == ("dock",)
-
-
-def test_written_words_of_english_come_on_top_of_those_that_are_spoken(form: Form) -> None:
-    wording = form["quantity"].wording("en")
-    assert wording.labels == ("quantity", "qty", "count")
-    assert {"units", "unit", "pcs"} <= set(wording.units)
-
-
 def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: Path) -> None:
     schema["properties"]["pallet_id"]["x-voice"]["check_digit"] = "sscc"
     form = load_form(written(schema, tmp_path))
@@ -185,11 +169,7 @@ def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: P
     ("field", "usual", "told"),
     [
         ("quantity", {"minimum": 9, "maximum": 3}, "#/properties/quantity/x-voice/usual/minimum: 9 is above maximum 3"),
-        ("quantity", {"minimum": 1}, "#/properties/quantity/x-voice/usual: 'maximum' is a required property"),
-        ("quantity", {"minLength": 1, "maxLength": 2}, "#/properties/quantity/x-voice/usual: "),
-        ("pallet_id", {"minimum": 1, "maximum": 2}, "#/properties/pallet_id/x-voice/usual: "),
         ("pallet_id", {"minLength": 3, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: 3 is above"),
-        ("pallet_id", {"minLength": -1, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: -1"),
         ("dock", {"minLength": 1, "maxLength": 1}, "#/properties/dock/x-voice/usual: is for what is spoken as"),
     ],
 )

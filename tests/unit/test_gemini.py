@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.forms.model import Form
-from edge.config import InterpreterSettings
+from edge.config import ClientSettings, InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
-from edge.understand.remote.client import ServiceAnswer
+from edge.understand.remote.client import Client, ServiceAnswer
 from tests import shipped
 from tests.rows import each_of
 
@@ -60,6 +60,12 @@ def test_without_system_prompt_it_goes_before_the_sound() -> None:
     prompt, said = body["contents"][0]["parts"]
     assert prompt == {"text": "Listen."}
     assert said["text"].endswith("as a transcript:\nseven")
+
+
+@each_of(("streaming", "method"), [(False, "generateContent"), (True, "streamGenerateContent?alt=sse")])
+def test_where_it_is_asked(streaming: bool, method: str) -> None:
+    client = Client("google", ClientSettings(kind="gemini", key="k"))
+    assert wire(streaming=streaming).path(client) == f"/v1beta/models/gemini-2.5-flash:{method}"
 
 
 def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
