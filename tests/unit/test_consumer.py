@@ -282,13 +282,6 @@ def stranger(number: int, key: Signer = ANOTHER, device: str = "dock-3") -> Deli
     return Delivered(f"dockvoice/north/{device}/entries", body, token=number)
 
 
-def test_a_strangers_event_is_not_applied_takes_no_number_and_is_answered(run: Run, world: World) -> None:
-    run(stranger(1), stranger(2), delivered(1), stranger(3))
-    assert [deed[0] for deed in world.deeds if deed[0] in {"apply", "keep"}] == ["keep", "apply"]
-    assert world.outcomes == ["untrusted", "untrusted", "applied", "untrusted"]
-    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [1, 2, 1, 3]
-
-
 def altered(event: dict[str, Any]) -> bytes:
     said = json.loads(signed(event))
     return payload(said | {"data": said["data"] | {"state": "dropped"}})
@@ -401,6 +394,11 @@ def test_a_fault_that_waiting_cannot_mend_ends_it(run: Run, world: World) -> Non
     with pytest.raises(Misconfigured):
         run(delivered(1), answers=[Misconfigured("permission denied for table events")])
     assert world.kinds == ["start", "apply", "stop"]
+
+
+def test_a_receipt_the_broker_denies_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run(delivered(1), Acknowledged(identity(1, 1), 0x87))
+    assert f"receipt for {identity(1, 1)} denied by the broker (0x87)" in caplog.text
 
 
 def test_the_log_names_events_and_never_what_was_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:

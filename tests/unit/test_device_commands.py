@@ -191,21 +191,6 @@ def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: For
     }
 
 
-@each_of(
-    "said",
-    [
-        f"can you put {SENTENCE}",
-        "can you take pallet seven four two to dock b with twelve units",
-        "Can you take pallet 742, twelve units, to dock B?",
-    ],
-)
-def test_a_question_is_no_entry(said: str, form: Form, catalogue: Catalogue) -> None:
-    """Whoever asks whether somebody can do it tells of nothing that was done."""
-    reading = proposal("test", words(said), form, catalogue)
-    assert reading.fields == {}
-    assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
-
-
 @each_of("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
@@ -302,12 +287,6 @@ def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     assert Act.CANCEL not in {typed(said, unload).act for said in said_in(code)["undone"]}
 
 
-@each_of("said", ["pallet 742, scratch that", "scratch that, pallet 742", "pallet 742, delete"])
-def test_what_takes_back_behind_a_pause_deletes_nothing_that_is_named(said: str) -> None:
-    reading = typed(said, Rules(shipped("receive"), catalogue_shipped()))
-    assert reading.act is not Act.CANCEL or not reading.fields
-
-
 @each_of(
     ("code", "said", "meant"),
     [
@@ -337,26 +316,6 @@ def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: st
 def test_a_yes_said_again_is_one(said: str) -> None:
     assert command(words(said)) == YES
     assert not courteous(words(said))
-
-
-@each_of(
-    ("said", "act", "asked"),
-    [
-        ("scratch that", Act.CANCEL, None),
-        ("cancel", Act.CANCEL, None),
-        ("yes", Act.YES, None),
-        ("no", Act.NO, None),
-        ("how many waiting", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("sign on ana", Act.COMMAND, Command.SIGN_ON),
-        ("no fifteen units", Act.AMEND, None),
-        ("correction quantity fifteen", Act.AMEND, None),
-        ("dock c", Act.RECORD, None),
-        ("no pallet seven four two twelve units dock b", Act.RECORD, None),
-    ],
-)
-def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, form: Form, catalogue: Catalogue) -> None:
-    reading = proposal("test", words(said), form, catalogue)
-    assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
 
 
 def test_whoever_signs_on_is_named() -> None:

@@ -3,10 +3,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import Acoustics, Closing, Frame, OutboxRow, Outcome, Utterance
+from edge.records import Acoustics, Closing, OutboxRow, Outcome
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
 from edge.understand.proposal import proposal
@@ -358,46 +357,6 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
     converse(tmp_path, rules, play)
     outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, Decided)]
     assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
-
-
-def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_on_what_was_said_before(
-    tmp_path: Path, rules: Rules
-) -> None:
-    told: list[DictationEvent] = []
-    is_heard = Event()
-
-    class Waiting(ScriptedSource):
-        def frames(self) -> Iterator[Frame]:
-            """The second utterance is said when the device is heard."""
-            for number, frame in enumerate(super().frames()):
-                assert number < len(UTTERANCE) or is_heard.wait(60)
-                yield frame
-
-    async def play(bench: Bench) -> None:
-        dictation = dictated(bench, told)
-        dictation.stop_conversing()
-
-        async def begin() -> None:
-            assert len(told) == 1, "what was handed over before is concluded before"
-            await bench.conversing.start()
-
-        def before(_: Utterance) -> None:
-            if not is_heard.is_set():
-                dictation.start_conversing(begin)
-                is_heard.set()
-
-        interpreter = dictation._at.readers.interpreter
-        assert isinstance(interpreter, ScriptedInterpreter)
-        interpreter.readings[1] = read(OTHER, rules)
-        interpreter._before = before
-        await hear_all(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
-        assert dictation.converses
-        assert bench.said == [Prompt.READBACK]
-        assert await bench.say("yes") is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
-    outcomes = [one.verdict.outcome for one in told if isinstance(one, Decided)]
-    assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
 
 
 def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothing_older(

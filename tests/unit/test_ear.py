@@ -89,12 +89,6 @@ def test_what_is_said_right_behind_a_loss_that_hides_a_word_is_not_whole_though_
     assert later.closing is Closing.PAUSE
 
 
-@each_of("line", ["...#####__......#####.....", ".....__#####.....", "...#####........__#####....."])
-def test_what_begins_anew_behind_a_loss_is_whole(line: str) -> None:
-    *_, last = closed(ear(line))
-    assert last.closing is Closing.PAUSE
-
-
 def test_a_microphone_that_ends_breaks_off_what_is_being_said() -> None:
     (segment,) = closed(ear("...#####", live=True))
     assert segment.closing is Closing.BROKEN_OFF

@@ -68,12 +68,6 @@ def test_the_first_word_is_not_clipped() -> None:
     assert numbers(segment.pcm)[:4] == [2, 3, 4, 5]
 
 
-def test_preroll_counts_from_the_speech_however_long_the_onset() -> None:
-    (segment,) = segments(hear("." * 10 + "#" * 20 + "." * 10, onset_ms=200))
-    assert segment.start == 7 * FRAME
-    assert segment.speech_start == 10 * FRAME
-
-
 def test_a_pause_closes_at_the_hangover_and_says_where_speech_ended() -> None:
     (segment,) = segments(hear(".....####.....", end=False))
     assert segment.speech_end == 9 * FRAME
@@ -130,11 +124,6 @@ def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
 
 
-def test_what_is_said_after_a_pause_behind_a_maximum_begins_anew() -> None:
-    _, second = segments(hear("#" * 100 + "." * 6 + "#" * 5 + "." * 6))
-    assert second.closing is Closing.PAUSE
-
-
 def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarEvent]:
     """What is heard by a machine that is told the same at each pause."""
     machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
@@ -168,12 +157,6 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
             events += now
     assert events
     assert machine.end_source() != ()  # still open after 480 ms
-
-
-def test_patience_never_makes_the_usual_pause_longer_where_finished_nor_shorter_where_not() -> None:
-    (short,) = segments(expecting("####" + "." * 80, Expectation.FINISHED, hangover_ms=220, finished_ms=400))
-    (long,) = segments(expecting("####" + "." * 80, Expectation.MORE, hangover_ms=500, unfinished_ms=300))
-    assert (short.closed, long.closed) == (15 * FRAME, 29 * FRAME)
 
 
 def test_a_pause_is_told_once_and_when_all_of_the_sound_was_told() -> None:
