@@ -22,14 +22,6 @@ def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, ri
 
 
 @each_of(
-    ("value", "rival"),
-    [(20, 12), (12, 20), (16, 17), ("742", "742"), ("742", "12"), ("007", "107"), ("100", "101"), ("B", "D"), (7, 700)],
-)
-def test_other_values_do_not_come_about_so(value: FieldValue, rival: FieldValue) -> None:
-    assert not swallowed(value, rival)
-
-
-@each_of(
     ("value", "other", "rival"),
     [
         ("B", None, Rival.NONE),

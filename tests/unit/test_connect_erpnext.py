@@ -22,6 +22,21 @@ def connected(other: Callable[[httpx.Request], httpx.Response], **settings: Any)
     return ErpNext("erpnext", ErpNextSettings(**given), transport=httpx.MockTransport(other))
 
 
+def dying(
+    other: OtherErpNext, method: str, path: str = "", *, answered: bool = False
+) -> Callable[[httpx.Request], httpx.Response]:
+    """ERPNext, to which the connection is lost at such a request, before or after it was carried out."""
+
+    def dies(request: httpx.Request) -> httpx.Response:
+        if request.method == method and path in str(request.url):
+            if answered:
+                other(request)
+            raise httpx.ReadError("gone")
+        return other(request)
+
+    return dies
+
+
 @pytest.fixture
 def other() -> OtherErpNext:
     there = OtherErpNext()
@@ -155,15 +170,8 @@ def test_an_item_on_two_lines_is_nobodys_guess(other: OtherErpNext) -> None:
 def test_a_draft_that_was_made_is_found_and_goes_on(
     other: OtherErpNext, method: str, path: str, answered: bool
 ) -> None:
-    def dies(request: httpx.Request) -> httpx.Response:
-        if request.method == method and path in str(request.url):
-            if answered:
-                other(request)
-            raise httpx.ReadError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies).post(posting(), None)
+        connected(dying(other, method, path, answered=answered)).post(posting(), None)
     erp = connected(other)
     found = erp.find(posting())
     if not found or found[0].state is DocumentState.DRAFT:
@@ -189,13 +197,8 @@ def test_what_is_taken_back_is_cancelled(other: OtherErpNext) -> None:
 
 
 def test_a_draft_that_is_taken_back_is_removed(other: OtherErpNext) -> None:
-    def dies(request: httpx.Request) -> httpx.Response:
-        if request.method == "PUT":
-            raise httpx.ReadError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies).post(posting(), None)
+        connected(dying(other, "PUT")).post(posting(), None)
     erp = connected(other)
     (draft,) = erp.find(posting())
     assert erp.reverse(posting(), draft, because(9)).state is DocumentState.REVERSED

@@ -25,6 +25,19 @@ def connected(other: Callable[[httpx.Request], httpx.Response], **settings: Any)
     return Odoo("odoo", OdooSettings(**given), transport=httpx.MockTransport(other))
 
 
+def dying(other: OtherOdoo, at: bytes, *, answered: bool = False) -> Callable[[httpx.Request], httpx.Response]:
+    """Odoo, to which the connection is lost at such a request, before or after it was carried out."""
+
+    def dies(request: httpx.Request) -> httpx.Response:
+        if at in request.content and b"fields_get" not in request.content:
+            if answered:
+                other(request)
+            raise httpx.ReadError("gone")
+        return other(request)
+
+    return dies
+
+
 @pytest.fixture(params=VERSIONS)
 def other(request: pytest.FixtureRequest) -> OtherOdoo:
     there = OtherOdoo(request.param)
@@ -191,13 +204,8 @@ def test_what_odoo_refuses_is_told_in_its_words_and_the_transfer_is_let_go(other
 
 
 def test_a_transfer_that_was_begun_is_found_and_goes_on(other: OtherOdoo) -> None:
-    def dies_at_the_button(request: httpx.Request) -> httpx.Response:
-        if b"button_validate" in request.content:
-            raise httpx.ConnectError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies_at_the_button).post(posting(), None)
+        connected(dying(other, b"button_validate")).post(posting(), None)
     odoo = connected(other)
     (draft,) = odoo.find(posting())
     assert draft.state is DocumentState.DRAFT
@@ -209,13 +217,8 @@ def test_a_transfer_that_was_begun_is_found_and_goes_on(other: OtherOdoo) -> Non
 
 
 def test_a_draft_that_is_taken_back_is_let_go(other: OtherOdoo) -> None:
-    def dies_at_the_button(request: httpx.Request) -> httpx.Response:
-        if b"button_validate" in request.content:
-            raise httpx.ConnectError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies_at_the_button).post(posting(), None)
+        connected(dying(other, b"button_validate")).post(posting(), None)
     odoo = connected(other)
     (draft,) = odoo.find(posting())
     assert odoo.reverse(posting(), draft, because(9)).state is DocumentState.REVERSED
@@ -238,15 +241,8 @@ def test_what_is_taken_back_is_returned_once(other: OtherOdoo) -> None:
 def test_a_return_that_was_begun_goes_on(other: OtherOdoo, dies_at: bytes, answered: bool) -> None:
     document = connected(other).post(posting(), None)
 
-    def dies(request: httpx.Request) -> httpx.Response:
-        if dies_at in request.content and b"fields_get" not in request.content:
-            if answered:
-                other(request)
-            raise httpx.ReadError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies).reverse(posting(), document, because(9))
+        connected(dying(other, dies_at, answered=answered)).reverse(posting(), document, because(9))
     odoo = connected(other)
     (found,) = odoo.find(posting())
     if found.state is DocumentState.DONE:

@@ -125,20 +125,15 @@ def test_the_talk_key_let_go_after_the_last_word_ends_the_utterance() -> None:
     assert closings_with(gate, "." * 20 + "#" * 30 + "." * 24, 51, talking=False) == [Closing.PAUSE]
 
 
-@each_of("shut_ms", [100, 600])
-def test_what_goes_on_behind_a_brief_mute_is_torn_off(shut_ms: int) -> None:
-    shut = shut_ms // 20
+@each_of(("push_to_talk", "shut_ms"), [(False, 100), (False, 600), (True, 400), (True, 1200)])
+def test_what_goes_on_behind_a_brief_mute_or_a_slip_off_the_talk_key_is_torn_off(
+    push_to_talk: bool, shut_ms: int
+) -> None:
+    gate = Gate(push_to_talk=push_to_talk)
+    gate.talking = push_to_talk
+    shut, flag = shut_ms // 20, {"talking": False} if push_to_talk else {"muted": True}
     line = "." * 20 + "#" * (140 + shut) + "." * 30
-    assert closings_with(Gate(push_to_talk=False), line, 80, 80 + shut, muted=True) == [Closing.BROKEN_OFF] * 2
-
-
-@each_of("up_ms", [400, 1200])
-def test_what_goes_on_behind_a_slip_off_the_talk_key_is_torn_off(up_ms: int) -> None:
-    gate = Gate(push_to_talk=True)
-    gate.talking = True
-    up = up_ms // 20
-    line = "." * 20 + "#" * (140 + up) + "." * 30
-    assert closings_with(gate, line, 60, 60 + up, talking=False) == [Closing.BROKEN_OFF] * 2
+    assert closings_with(gate, line, 60, 60 + shut, **flag) == [Closing.BROKEN_OFF] * 2
 
 
 def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:

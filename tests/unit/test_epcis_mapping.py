@@ -80,9 +80,10 @@ def test_with_urns_every_key_of_the_file_needs_the_prefix_of_who_issued_it(tmp_p
     assert 'add its prefix, or set identifiers = "digital_link"' in str(fault.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="no such file; name the mapping with --mapping"):
-        load_mapping(tmp_path / "none.toml")
+def test_a_missing_file_and_what_is_none_are_told(tmp_path: Path) -> None:
+    for path, told in ((tmp_path / "none.toml", "no such file; name the mapping"), (tmp_path, "Is a directory")):
+        with pytest.raises(UnreadableInput, match=told):
+            load_mapping(path)
 
 
 def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_out_unseen() -> None:

@@ -84,20 +84,6 @@ def test_what_is_made_of_something_else_has_another_name(
     assert len(sampled) == 2
 
 
-def test_code_that_samples_otherwise_finds_nothing(
-    form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for room in ("forms", "languages"):
-        (tmp_path / room).mkdir()
-        monkeypatch.setattr(f"dockvoice_protocol.{room}.__path__", [str(tmp_path / room)])
-    kept = set()
-    for change in ("forms/sampling.py", "languages/grammar.toml", "forms/sampling.py"):
-        with (tmp_path / change).open("a") as file:
-            file.write("# another line\n")
-        kept.add(factory._cache_name(form, catalogue, None))
-    assert len(kept) == 3
-
-
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
