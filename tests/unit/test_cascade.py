@@ -12,7 +12,6 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import (
     Act,
-    Command,
     FieldReading,
     FieldValue,
     Hallucination,
@@ -192,24 +191,6 @@ def test_a_whole_entry_that_the_parser_finds_costs_no_text_model(trial: Trial) -
     assert values(reading) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
     assert reading.not_understood is None
     assert not model.asked
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "act", "command"),
-    [
-        ("en", "Scratch that.", Act.CANCEL, None),
-        ("de", "Ja.", Act.YES, None),
-        ("fr", "Combien en attente ?", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("es", "¿Cuántos en espera?", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("it", "Annulla.", Act.CANCEL, None),
-    ],
-)
-def test_a_command_needs_no_text_model_in_any_language(
-    trial: Trial, language: str, text: str, act: Act, command: Command | None
-) -> None:
-    model = TextModel(Unavailable("must not be asked"))
-    reading = trial.read(written(text), model, language=language)
-    assert (reading.act, reading.command, model.asked) == (act, command, [])
 
 
 @pytest.mark.parametrize(

@@ -74,28 +74,6 @@ def test_nothing_but_a_yes_closes_a_trailer(tmp_path: Path, said: tuple[str, ...
     assert TRAILER not in [fields for _, fields in acted(tmp_path, (*RECEIVED, *said))]
 
 
-def test_the_evidence_of_a_closing_is_that_it_was_said_to_be_done_and_the_yes(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
-    stage.on_form("trailer-receipt")
-    for line in CLOSED:
-        stage.on_types(line)
-    closing = stage._events[-1]
-    stage.leave()
-    assert (closing["subject"], closing["data"].get("context", TRAILER)) == (
-        "close-trailer",
-        TRAILER,
-    )
-    assert closing["data"]["reading"]["heard"] == {"trailer": "trailer done"}
-    assert len(closing["data"]["support"]) == 1
-
-
-def test_a_form_without_trailers_closes_none(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
-    stage.on_types("trailer done")
-    assert stage._said == ["Say again."]
-    stage.leave()
-
-
 def test_the_inventory_takes_a_closing_with_the_forms_as_shipped() -> None:
     form = load_forms(InventorySettings().forms)["close-trailer"]
     assert faults(form, TRAILER) == ()

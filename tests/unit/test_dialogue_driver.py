@@ -10,18 +10,16 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
+from dockvoice_protocol.records import Reading, Word
 from edge.agent import dialogue_driver
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.dialogue_steps import answered
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
-from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.config import Endpoint, Settings
@@ -156,43 +154,6 @@ def test_nobody_answers_aloud_as_soon_as_the_device_is_told_to_speak(tmp_path: P
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
-def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
-    tmp_path: Path, rules: Rules, between: Happening
-) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await bench.say("blah blah")
-        await bench.say("blah blah")
-        asked = time.perf_counter()
-        await bench.conversing.happen(between)
-        assert len(bench.said) == 4
-        assert await bench.say("yes", began=asked) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
-        await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
-        assert bench.said[-1] is Prompt.CONFIRM_FIELD
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-@pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
-def test_a_number_said_long_before_is_the_beginning_of_none(
-    tmp_path: Path, rules: Rules, pause_s: float, told: Prompt
-) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say("twenty", began=100, ended=109)
-        await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
-        assert bench.said == [Prompt.REPEAT, told]
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
 def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         bench.quiet = False
@@ -203,33 +164,6 @@ def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) 
         await bench.until(lambda: bool(bench.owed))
 
     converse(tmp_path, rules, play)
-
-
-def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        row = await bench.say("yes")
-        assert row is not None
-        bench.conversing.post(Link(up=False))
-        refused = InventoryAnswered(
-            Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
-        )
-        bench.conversing.post(refused)
-        await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_after_a_restart_what_was_held_is_asked_again(tmp_path: Path, rules: Rules) -> None:
-    async def before(bench: Bench) -> None:
-        await bench.say(WHOLE)
-
-    async def after(bench: Bench) -> None:
-        assert bench.said == [Prompt.RESTORED]
-        assert await bench.say("yes") is not None
-
-    converse(tmp_path, rules, before, undo_s=60)
-    converse(tmp_path, rules, after, undo_s=60)
 
 
 class FullAtFirst(JournalThread):
@@ -442,35 +376,6 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
     converse(tmp_path, rules, play, undo_s=0.4)
 
 
-def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
-    receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
-    journal.outbox.settle(event_id, receipt)
-    return answered(journal, receipt)
-
-
-async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
-    """The inventory refuses it, is mended or restored, and asks for it again."""
-    await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
-    await bench.say("how many waiting")
-    assert bench.said[-1] is Prompt.WAITING_REFUSED
-    await bench.desk(lambda journal: journal.outbox.reopen(row.sequence))
-    await bench.desk(lambda journal: settle(journal, row.event_id))
-
-
-def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        first = await agreed(bench, WHOLE)
-        await bench.desk(lambda journal: settle(journal, first.event_id))
-        second = await agreed(bench, "no fifteen units")
-        await turned_down_and_taken_after_all(bench, second)
-        await bench.say("how many waiting")
-        await bench.say("last entry")
-        assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
-        assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
 async def agreed(bench: Bench, text: str) -> OutboxRow:
     await bench.say(text)
     row = await bench.say("yes")
@@ -486,25 +391,3 @@ def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tm
         assert bench.said == [Prompt.READBACK] * (1 + dialogue_driver.MOST_REPEATS)
 
     converse(tmp_path, rules, play, undo_s=0.3)
-
-
-def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_right(tmp_path: Path, rules: Rules) -> None:
-    async def refused(bench: Bench) -> None:
-        await bench.say("sign on ana")
-        row = await agreed(bench, WHOLE)
-        await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
-
-    async def next_day(bench: Bench) -> None:
-        assert bench.said == [Prompt.WAITING_REFUSED]
-        await bench.say("sign on ana")
-        assert bench.said[1:] == [Prompt.SIGNED_ON, Prompt.WAITING_REFUSED]
-        await bench.say("cancel")
-        await bench.say("sign on ana")
-        assert bench.said[3:] == [Prompt.DROPPED, Prompt.SIGNED_ON]
-
-    for day in (refused, next_day):
-        converse(tmp_path, rules, day, undo_s=60)
-    with Journal.inspect(tmp_path) as journal:
-        assert journal.review.held() == []
-        (decision,) = journal.queries.history("1").decisions
-    assert (decision.decision, decision.who) == ("discard", "operator")

@@ -28,6 +28,7 @@ from dockvoice_protocol.events import (
     validator,
 )
 from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge.deliver.device_events import WITHHELD_DATA, entry_event, withheld_event
 from edge.records import Entry, Minted
@@ -257,6 +258,11 @@ def test_a_status_carries_the_key_and_follows_its_schema(repository: Path) -> No
     Draft202012Validator(schema).validate(said)
     assert PublicKey.from_pem(said["public_key"].encode()) == KEY
     assert said["keyid"] == KEY.keyid
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        timestamp(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
 
 
 @each_of(

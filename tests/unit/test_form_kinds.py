@@ -133,15 +133,6 @@ def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(name: str, value: An
     assert not form[name].allows(value)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("weight", 0.1), ("weight", 0.3), ("weight", 0.7), ("weight", 2500), ("weight", 1.1), ("temperature", -18.5)],
-)
-def test_a_decimal_is_a_multiple_by_its_digits(name: str, value: float, form: Form) -> None:
-    assert form.faults({**ENTRY, name: value}) == {}
-    assert form[name].allows(value)
-
-
 def test_a_value_that_nobody_wonders_about_is_usual(form: Form) -> None:
     weights = [form["weight"].is_usual(value) for value in (0.4, 0.5, 52.5, 1500, 1500.1)]
     assert weights == [False, True, True, True, False]
