@@ -376,13 +376,6 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
     converse(tmp_path, rules, play, undo_s=0.4)
 
 
-async def agreed(bench: Bench, text: str) -> OutboxRow:
-    await bench.say(text)
-    row = await bench.say("yes")
-    assert row is not None
-    return row
-
-
 def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         bench.noisy = True
