@@ -31,8 +31,6 @@ OPEN = "set tls = true, or insecure = true where nobody else can listen on the w
     "settings",
     [
         {},
-        {"host": "127.0.0.2"},
-        {"host": "::1"},
         {"host": "10.0.0.7", "insecure": True},
         {"host": "b.north", "tls": True},
         {"username": "dock", "password": "right", "insecure": True},
@@ -88,8 +86,6 @@ def test_no_secret_shows() -> None:
     ("fault", "told"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
-        (TimeoutError("timed out"), "timed out"),
-        (OSError(), "OSError"),
         (socket.gaierror(-2, "Name or service not known"), "no such host: Name or service not known"),
         (None, "NoneType"),
     ],

@@ -20,27 +20,19 @@ ALIKE = {
 
 BROKEN = {
     "https://id.gs1.org/00/106141412345678907": "check digit would be 8",
-    "https://id.gs1.org/00/10614141234567890": "17 digits",
     "https://id.gs1.org/00/106141412345678908/21/1": "nothing may stand",
-    "https://id.gs1.org/00/742": "3 digits",
-    "https://id.gs1.org/01/4012345123456": "13 digits",
     "https://id.gs1.org/01/04012345123456/10/": "1 to 20",
     "https://id.gs1.org/01/04012345123456/10/%C3%A4": "without accents",
-    "https://id.gs1.org/01/04012345123456/10/A/21/1": "allowed are",
     "https://id.gs1.org/01/04012345123456/22/1": "allowed are",
-    "https://id.gs1.org/414/0614141123453": "check digit would be 2",
     "https://id.gs1.org/414/0614141123452/10/1": "allowed are",
     "https://id.gs1.org/01/04012345123456?10=1": "no path",
-    "https://id.gs1.org/gtin/04012345123456": "no path",
     "https://shop.example/01/04012345123457": "check digit would be 6",
     "urn:epc:id:sscc:0614141.123456789": "have 17 together",
-    "urn:epc:id:sscc:061414.1.1234567890": "have 17 together",
     "urn:epc:id:sscc:0614141.1234567890.0": "nothing may stand",
     "urn:epc:id:sscc:06141.412345678901": "6 to 12 digits",
     "urn:epc:id:sgln:0614141.12345": "1 to 20",
     "urn:epc:idpat:sgtin:0614141.112345.400": "ends with",
     "urn:epc:class:lgtin:4012345.012345.A/B": "not escaped",
-    "urn:epc:class:lgtin:4012345.012345.A%2": "not escaped",
     "urn:epc:class:lgtin:4012345.012345.": "1 to 20",
 }
 

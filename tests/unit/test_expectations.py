@@ -71,20 +71,16 @@ KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (D
         ({"pallet_id": "999", "trailer": "5501"}, {"pallet_id": Reason.NOT_EXPECTED}),
         ({"pallet_id": "999", "trailer": "5599"}, {}),  # Nothing is announced of that trailer.
         ({"pallet_id": "743", "quantity": 24, "uom": "CS"}, {"pallet_id": Reason.ALREADY_RECEIVED}),
-        ({"pallet_id": "743", "quantity": 99, "uom": "CS"}, {"pallet_id": Reason.ALREADY_RECEIVED}),  # only that
         ({"pallet_id": "744", "trailer": "5501"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
-        ({"pallet_id": "744", "trailer": "5599"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
         ({"pallet_id": "744", "door": "12"}, {}),  # Which trailer stands at the door nobody has said.
         ({"pallet_id": "745", "door": "13"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
         ({"pallet_id": "742", "quantity": 22, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
         ({"pallet_id": "742", "quantity": 0, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
         ({"pallet_id": "742", "quantity": 22}, {}),  # 22 of what?
-        ({"pallet_id": "742", "uom": "CS"}, {}),
         ({"quantity": 22, "uom": "CS"}, {}),
         # Of the item's master data: 24 cases of A100 are 288 pieces; of A200 nobody knows.
         ({"pallet_id": "747", "quantity": 24, "uom": "CS"}, {}),
         ({"pallet_id": "747", "quantity": 23, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
-        ({"pallet_id": "747", "quantity": 288, "uom": "EA"}, {}),
         ({"pallet_id": "748", "quantity": 23, "uom": "CS"}, {}),
         ({"pallet_id": "750"}, {"lot": Reason.FIELD_MISSING}),
         ({"pallet_id": "750", "lot": "L1234"}, {}),
@@ -106,8 +102,6 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
         ({"quantity": 22, "damaged": 2}, {}),
         ({"quantity": 23, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
         ({"quantity": 24, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
-        ({"quantity": 24, "damaged": 0}, {}),
-        ({"quantity": 0, "damaged": 24}, {}),
         ({"quantity": 22}, {"quantity": Reason.COUNT_DIFFERS}),
     ],
 )

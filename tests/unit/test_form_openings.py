@@ -59,7 +59,6 @@ def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[
     ("text", "fields"),
     [
         ("small latte, two sugars", LATTE),
-        ("small latte, sugar two", LATTE),
         ("Can I get a small latte with two sugars?", LATTE),
         ("okay, give me a small latte, two sugars please", LATTE),
         ("I'd like a small latte with one sugar, no, two sugars.", LATTE),
@@ -82,10 +81,8 @@ def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
     [
         "can you get a latte",
         "don't give me a latte",
-        "do you have latte?",
         "i want a latte",
         "small latte, give me",
-        "is there latte?",
     ],
 )
 def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: Form) -> None:
@@ -132,11 +129,9 @@ def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spe
         ("give", "#/x-voice/openings/0: found 'give'; allowed: two to six words in small letters: 'can i get'"),
         ("give me coffee", "#/x-voice/openings: 'give me coffee' holds 'coffee', which belongs to 'drink'"),
         ("give me the size", "'give me the size' holds 'size', which belongs to 'size'"),
-        ("give me two", "'give me two' holds 'two', which is a number, a letter, a filler or a correction"),
         ("no give me", "'no give me' holds 'no', which is a number, a letter, a filler or a correction"),
         ("do not record", "'do not record' holds 'do not', which says that something is not so"),
         ("sign me off", "'sign me off' is a command to the device"),
-        ("Give Me", "found 'Give Me'; allowed: two to six words"),
     ],
 )
 def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: dict[str, Any]) -> None:
