@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.records import Reading, Word
+from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
+from edge.agent.dialogue_steps import answered
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.events import InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.config import Endpoint, Settings
@@ -164,6 +165,21 @@ def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) 
         await bench.until(lambda: bool(bench.owed))
 
     converse(tmp_path, rules, play)
+
+
+def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        row = await bench.say("yes")
+        assert row is not None
+        bench.conversing.post(Link(up=False))
+        refused = InventoryAnswered(
+            Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
+        )
+        bench.conversing.post(refused)
+        await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
+
+    converse(tmp_path, rules, play, undo_s=60)
 
 
 class FullAtFirst(JournalThread):
@@ -376,6 +392,42 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
     converse(tmp_path, rules, play, undo_s=0.4)
 
 
+def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
+    receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
+    journal.outbox.settle(event_id, receipt)
+    return answered(journal, receipt)
+
+
+async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
+    """The inventory refuses it, is mended or restored, and asks for it again."""
+    await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+    await bench.say("how many waiting")
+    assert bench.said[-1] is Prompt.WAITING_REFUSED
+    await bench.desk(lambda journal: journal.outbox.reopen(row.sequence))
+    await bench.desk(lambda journal: settle(journal, row.event_id))
+
+
+def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        second = await agreed(bench, "no fifteen units")
+        await turned_down_and_taken_after_all(bench, second)
+        await bench.say("how many waiting")
+        await bench.say("last entry")
+        assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
+        assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+async def agreed(bench: Bench, text: str) -> OutboxRow:
+    await bench.say(text)
+    row = await bench.say("yes")
+    assert row is not None
+    return row
+
+
 def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         bench.noisy = True
@@ -384,3 +436,25 @@ def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tm
         assert bench.said == [Prompt.READBACK] * (1 + dialogue_driver.MOST_REPEATS)
 
     converse(tmp_path, rules, play, undo_s=0.3)
+
+
+def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_right(tmp_path: Path, rules: Rules) -> None:
+    async def refused(bench: Bench) -> None:
+        await bench.say("sign on ana")
+        row = await agreed(bench, WHOLE)
+        await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+
+    async def next_day(bench: Bench) -> None:
+        assert bench.said == [Prompt.WAITING_REFUSED]
+        await bench.say("sign on ana")
+        assert bench.said[1:] == [Prompt.SIGNED_ON, Prompt.WAITING_REFUSED]
+        await bench.say("cancel")
+        await bench.say("sign on ana")
+        assert bench.said[3:] == [Prompt.DROPPED, Prompt.SIGNED_ON]
+
+    for day in (refused, next_day):
+        converse(tmp_path, rules, day, undo_s=60)
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.review.held() == []
+        (decision,) = journal.queries.history("1").decisions
+    assert (decision.decision, decision.who) == ("discard", "operator")

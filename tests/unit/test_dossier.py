@@ -317,7 +317,7 @@ def test_a_terminal_without_its_letters_is_told_that_it_holds(
 
 
 def test_every_byte_of_the_file_counts(whole: bytes) -> None:
-    for at in range(0, len(whole), max(1, len(whole) // 150)):
+    for at in range(0, len(whole), max(1, len(whole) // sized(quick=40, test=80, nightly=400))):
         altered = bytes([*whole[:at], whole[at] ^ 1, *whole[at + 1 :]])
         assert Check(altered, KEYID).faults, at
 

@@ -95,6 +95,23 @@ def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
         forms_in(tmp_path)
 
 
+def test_the_shipped_forms_load_by_name(repository: Path) -> None:
+    assert list(forms_in(repository / "schemas" / "forms")) == [
+        "close-trailer",
+        "cycle-count",
+        "damage",
+        "gate-in",
+        "load",
+        "pallet-move",
+        "put-away",
+        "receive-notice",
+        "receive",
+        "stock-count",
+        "temperature",
+        "unload",
+    ]
+
+
 VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
 
