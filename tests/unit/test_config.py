@@ -73,6 +73,13 @@ def test_all_unknown_keys_are_told_at_once_with_what_may_be_meant(written: Writt
     assert "hear.vad.zzz: no such key" in message
 
 
+def test_a_key_that_looks_like_an_argument_of_the_settings_library_is_unknown_too(
+    written: Written, tmp_path: Path
+) -> None:
+    (tmp_path / "other.env").write_text("DOCKVOICE_SITE=elsewhere\n")
+    assert "_env_file: no such key" in refused(written(f"_env_file = '{tmp_path}/other.env'\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -184,6 +191,14 @@ def test_variables_of_the_inventory_and_of_the_command_line_are_no_fault(monkeyp
 def test_an_empty_variable_counts_as_unset(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_SITE", "")
     assert load(Settings, written("site = 'north'")).site == "north"
+
+
+def test_a_credential_at_fault_is_named(credentials: Path) -> None:
+    file = credentials / "dockvoice_deliver__mqtt__pasword"
+    file.write_text(PASSWORD)
+    message = refused(None)
+    assert message.startswith(f"credentials: {file}: names no key; did you mean DOCKVOICE_DELIVER__MQTT__PASSWORD?")
+    assert PASSWORD not in message
 
 
 # ---- credentials ----

@@ -111,6 +111,13 @@ def test_a_directory_that_cannot_be_written_or_read_is_harmless(
 
 
 @pytest.mark.usefixtures("sampled")
+def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    cached_sentences(tmp_path, form, catalogue, NAMES)
+    (kept,) = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("sampled")
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     cached_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
