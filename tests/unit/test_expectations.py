@@ -203,6 +203,24 @@ def test_whoever_counts_hears_no_figure_but_his_own() -> None:
     assert Prompt.COUNT_AGAIN in shift.prompts
 
 
+def test_a_second_count_that_nobody_gives_puts_the_entry_before_a_person() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.take(Deadline())
+    shift.take(Deadline())
+    (parked,) = shift.parked
+    assert (shift.commits, parked.fields["pallet_id"]) == ([], "742")
+
+
+def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None:
+    before = Shift()
+    before.say("pallet 742, 22 cases")
+    after = Shift()
+    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.take(Deadline())
+    assert after.commits == []
+
+
 def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
     before = Shift()
     before.say("22 cases, trailer 5501")
