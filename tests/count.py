@@ -104,13 +104,16 @@ class Module:
         """Its syntax tree."""
         return ast.parse(self.text)
 
-    def imports(self) -> Iterator[tuple[str, ...]]:
+    @cached_property
+    def imports(self) -> list[tuple[str, ...]]:
         """For each import statement, what it may name: modules, or names in modules."""
+        found: list[tuple[str, ...]] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                yield tuple(alias.name for alias in node.names)
+                found.append(tuple(alias.name for alias in node.names))
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+                found.append((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+        return found
 
     def functions(self) -> Iterator[str]:
         """The names of its functions and methods."""
@@ -211,7 +214,7 @@ class Count:
         return [
             (module.name, named[0])
             for module in self._of(above)
-            for named in module.imports()
+            for named in module.imports
             if any(name == below or name.startswith(f"{below}.") for name in named)
         ]
 
@@ -223,7 +226,7 @@ class Count:
         """The sets of modules that import one another in a circle."""
         inside = {module.name for module in self._of(*DEVICE, "inventory", "lab")}
         graph = {
-            name: {to for named in self._modules[name].imports() for to in self._meant(named) if to in inside - {name}}
+            name: {to for named in self._modules[name].imports for to in self._meant(named) if to in inside - {name}}
             for name in inside
         }
         return [sorted(circle) for circle in _strongly_connected(graph) if len(circle) > 1]
@@ -269,7 +272,7 @@ def _length(text: str) -> int:
 
 
 def _imports(module: Module, name: str) -> bool:
-    return any(name in named for named in module.imports())
+    return any(name in named for named in module.imports)
 
 
 def _in_any_language(name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, UnreadableInput
-from dockvoice_protocol.hash_chain import GENESIS, sealed, sign_withheld
+from dockvoice_protocol.hash_chain import sign_withheld
 from edge.deliver.device_events import withheld_event
 from inventory.cli.main import commands
 from inventory.ingest.admission import find_distrust
@@ -92,13 +92,6 @@ def test_a_broken_event_that_its_device_signed_is_its_word(keys: KeyDirectory) -
     assert why(keys, signed(broken)) is None
 
 
-def test_a_key_counts_for_its_own_device_only(keys: KeyDirectory) -> None:
-    assert (
-        find_distrust(Unfit(identity(1, 1), "north", "dock-4", 1, GOOD, ()), keys.keys_of("north", "dock-4"))
-        is not None
-    )
-
-
 def test_a_key_that_was_replaced_counts_up_to_its_last_number(keys: KeyDirectory) -> None:
     keys.rotate("north", "dock-3", ANOTHER.public, 17)
     assert why(keys, signed(recorded(17)), 17) is None
@@ -165,9 +158,3 @@ def test_what_is_not_enrolled_can_be_neither_rotated_nor_revoked(told: Callable[
     for words in (("rotate", "north/dock-3", "TMP/ours.pem", "--upto", "1"), ("revoke", "north/dock-3")):
         with pytest.raises(UnreadableInput, match="holds no key of it; it holds keys of none"):
             told(*words)
-
-
-def test_sealing_is_what_the_device_does() -> None:
-    event = recorded(1)
-    audio = event["data"]["utterance"]["audio_sha256"]
-    assert json.loads(GOOD) == json.loads(payload(sealed(event, GENESIS, audio, "", KEY)))

@@ -8,14 +8,6 @@ SILENCE = "no receipts come"
 LONG = 1000.0
 
 
-def test_a_connection_that_is_soon_back_is_not_told() -> None:
-    obstacles = DeliveryAlerts(SILENCE)
-    assert obstacles.check("gone", 0.0) == []
-    assert obstacles.check("gone", NO_LINK_ALERT_S - 0.1) == []
-    assert obstacles.check(None, NO_LINK_ALERT_S) == []
-    assert obstacles.check("gone", NO_LINK_ALERT_S + 1) == []
-
-
 def test_a_trouble_is_told_once_and_another_one_at_once() -> None:
     obstacles = DeliveryAlerts(SILENCE)
     obstacles.check("refused", 0.0)

@@ -19,6 +19,7 @@ from edge.understand.remote.client import Client
 from edge.understand.remote.failures import Garbled
 from tests.rows import each_of, every
 from tests.shipped import catalogue, form
+from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWERS = ROOT / "tests" / "data" / "answers"
@@ -108,19 +109,6 @@ def is_read_as_its_words_say(path: str) -> None:
         assert all(word.isprintable() for word in field.words)
 
 
-def test_what_the_service_counted_is_kept() -> None:
-    for wire, counted in {"openai": (1172, 38, 64), "gemini": (1330, 120, 60)}.items():
-        usage = read(wire, recorded(f"{wire}/clean.json")).usage
-        assert usage is not None
-        assert (usage.text_tokens_in, usage.audio_tokens_in, usage.tokens_out) == counted
-        assert usage.request_id == "req_17"
-
-
-def test_the_words_of_a_field_are_kept_although_it_has_no_value() -> None:
-    reading = read("openai", recorded("openai/fifty-for-fifteen.json"))
-    assert reading.fields["quantity"].words == ("fifteen", "units")
-
-
 def test_the_words_of_a_reading_are_those_of_its_fields_once() -> None:
     reading = read("openai", recorded("openai/the-whole-sentence-for-each-field.json"))
     assert reading.transcript == "pallet seven four two twelve units dock b"
@@ -136,4 +124,4 @@ def test_an_answer_cut_off_anywhere_never_makes_another_record(path: str) -> Non
             return
         assert {name: field.value for name, field in reading.fields.items()} == EXPECTED[path]["fields"]
 
-    every(range(0, 900, 37), makes_no_other)
+    every(range(0, 900, sized(quick=150, test=74, nightly=37)), makes_no_other)

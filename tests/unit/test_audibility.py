@@ -93,24 +93,6 @@ def play(floor: Floor, acted: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(played())
 
 
-def test_who_is_heard_from_the_start_agrees_on_entries_and_says_nothing_of_it(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    floor = Floor(Voice(heard=True))
-    play(floor, floor.looks)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([True], True, False)
-    assert caplog.records == []
-
-
-def test_a_speaker_that_never_appears_is_told_once_and_nothing_is_agreed(caplog: pytest.LogCaptureFixture) -> None:
-    floor = Floor(Voice())
-    play(floor, floor.looks)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([False], False, False)
-    (record,) = caplog.records
-    assert "each utterance is recorded, or not, by itself" in record.getMessage()
-    assert "speak.enabled = false" in record.getMessage()
-
-
 def test_what_the_speaker_lacks_is_part_of_the_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     voice = Voice()
     voice.lack = "speaker (usb): cannot be opened; set speak.device"
@@ -171,18 +153,6 @@ def test_it_begins_neither_while_somebody_speaks_nor_while_an_earlier_question_i
     play(floor, acted)
 
 
-def test_noise_without_end_does_not_put_it_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_output, "LONGEST_S", 0.01)
-    floor = Floor(Voice())
-
-    async def acted() -> None:
-        floor.ear.attentive, floor.voice.heard = True, True
-        while not floor.ear.is_to_begin:
-            await floor.looks()
-
-    play(floor, acted)
-
-
 def test_a_speaker_that_is_lost_is_told_and_entries_are_agreed_all_the_same() -> None:
     floor = Floor(Voice(heard=True))
 
@@ -204,15 +174,3 @@ def test_where_a_speaker_is_taken_for_granted_only_a_voice_is_needed(speaks: boo
     floor = Floor(voice)
     play(floor, floor.looks)
     assert (floor.told, floor.ear.converses) == ([False], converses)
-
-
-def test_where_nothing_depends_on_it_it_is_told_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
-    floor = Floor(Voice(), converses=False)
-
-    async def acted() -> None:
-        floor.voice.heard = True
-        await floor.looks()
-
-    play(floor, acted)
-    assert (floor.told, floor.ear.converses, floor.ear.is_to_begin) == ([False, True], True, False)
-    assert "by itself" not in caplog.text

@@ -19,7 +19,7 @@ from edge.understand.factory import Surroundings, interpreter
 from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context
 from edge.understand.remote.client import Client, Clients
-from edge.understand.remote.failures import Garbled, TryLater
+from edge.understand.remote.failures import Garbled
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 
@@ -102,11 +102,6 @@ def test_silence_and_less_than_a_word_are_not_sent(pcm: bytes) -> None:
 # ---- failures ----
 
 
-def test_no_answer_is_a_failure_and_no_reading() -> None:
-    with pytest.raises(TryLater, match="status 503"):
-        read(Model(lambda _number, _body: httpx.Response(503)), speech(1), within_s=0.1)
-
-
 def test_one_piece_without_a_reading_leaves_the_whole_without() -> None:
     def answering(number: int, _: dict[str, Any]) -> httpx.Response:
         return httpx.Response(200, json={"choices": []}) if number == 1 else call(**PALLET)
@@ -178,18 +173,6 @@ def test_the_state_of_the_conversation_goes_along() -> None:
     assert "The device has just asked for: dock." in model.asked[0]["messages"][0]["content"]
 
 
-def test_how_sure_a_field_is_comes_from_the_settings() -> None:
-    reading = read(Model(lambda _number, _body: call(**PALLET)), speech(1), confidence=0.5)
-    assert reading.fields["pallet_id"].confidence == 0.5
-    assert {word.confidence for word in reading.words} == {0.5}
-
-
-def test_another_language_is_read_in_that_language() -> None:
-    german = call(quantity=(12, "zwölf"))
-    assert read(Model(lambda _number, _body: german), speech(1), language="de").fields["quantity"].value == 12
-    assert read(Model(lambda _number, _body: german), speech(1), language="en").fields["quantity"].value is None
-
-
 # ---- from settings ----
 
 
@@ -222,9 +205,3 @@ def test_a_model_that_is_asked_in_the_way_of_another_service_is_told(kind: str, 
     told = rf"interpreters.a.kind: is {kind}, but client 'service' is of kind {service}; change one"
     with pytest.raises(Misconfigured, match=told):
         surroundings(clients={"service": {"kind": service}}, interpreters={"a": reader})
-
-
-def test_an_interpreter_is_called_after_client_and_model() -> None:
-    client = {"kind": "self-hosted", "url": "http://gpu:8000"}
-    reader = {"kind": "chat-audio", "client": "gpu", "model": "voxtral"}
-    assert interpreter("a", surroundings(clients={"gpu": client}, interpreters={"a": reader})).name == "gpu/voxtral"

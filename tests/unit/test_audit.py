@@ -219,10 +219,6 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
         sql("UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = :at"),
         Wrong.ALTERED,
     ),
-    "a letter altered": (
-        sql("UPDATE outbox SET body = replace(body, 'op-17', 'op-18') WHERE sequence = :at"),
-        Wrong.ALTERED,
-    ),
     "a member named twice, of which most readers take one": (
         sql(
             'UPDATE outbox SET body = replace(body, \'"quantity":\', \'"quantity":9,"quantity":\') WHERE sequence = :at'
@@ -239,7 +235,6 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
     "its body deleted": (sql(DELETE, table="outbox"), Wrong.MISSING),
     "its entry deleted": (sql(DELETE, table="entries"), Wrong.MISSING),
     "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), Wrong.MISPLACED),
-    "its key taken away": (sql("UPDATE audit SET public_key = ''"), Wrong.UNKNOWN_KEY),
     "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), Wrong.UNKNOWN_KEY),
     "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), Wrong.ROW_ALTERED),
     "the signature beside the event": (sql("UPDATE audit SET signature = '' WHERE sequence = :at"), Wrong.ROW_ALTERED),
@@ -249,15 +244,7 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
         utterance_of("reading = replace(reading, 'pallet', 'ballet')"),
         Wrong.READING_ALTERED,
     ),
-    "the reading deleted": (utterance_of("reading = NULL"), Wrong.READING_ALTERED),
     "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), Wrong.ENTRY_ALTERED),
-    "a number of the entry made a word": (
-        entry_says("fields = replace(fields, ':12', ':\"12\"')"),
-        Wrong.ENTRY_ALTERED,
-    ),
-    "the entry's operator": (entry_says("operator = 'op-18'"), Wrong.ENTRY_ALTERED),
-    "the entry's form": (entry_says("form = 'other'"), Wrong.ENTRY_ALTERED),
-    "the entry's time": (entry_says("recorded_at = '2020-01-01T00:00:00.000000+00:00'"), Wrong.ENTRY_ALTERED),
     "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), Wrong.ENTRY_ALTERED),
     "what the entry rests on": (entry_says("support = '[]'"), Wrong.ENTRY_ALTERED),
     "the entry's utterance": (
@@ -268,7 +255,6 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
         Wrong.ALTERED,
     ),
     "a bit of the recording": (one_bit, Wrong.RECORDING_ALTERED),
-    "another recording": (another_recording, Wrong.RECORDING_ALTERED),
     "another recording and its hash": (another_recording_and_its_hash, Wrong.ALTERED),
     "the recording deleted": (lambda journal: recording(journal).unlink(), Wrong.RECORDING_MISSING),
     "the recording deleted and marked as removed": (
@@ -283,17 +269,10 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
         lambda journal: support(journal).write_bytes(recording(journal).read_bytes()),
         Wrong.RECORDING_ALTERED,
     ),
-    "the recording of an answer deleted": (lambda journal: support(journal).unlink(), Wrong.RECORDING_MISSING),
     "an event erased, and a stranger signs for it": (a_strangers_erasure, Wrong.ERASURE_FORGED),
     "the second copy's line deleted": (without_line, Wrong.LOG_ALTERED),
     "the second copy's fields": (
         written_anew(lambda rows: rows["entries"].update(fields='{"quantity":99}')),
-        Wrong.LOG_ALTERED,
-    ),
-    "the second copy's event": (written_anew(lambda rows: rows["outbox"].update(body="{}")), Wrong.LOG_ALTERED),
-    "the second copy's link": (written_anew(lambda rows: rows["audit"].pop("link")), Wrong.LOG_ALTERED),
-    "the second copy's reading": (
-        written_anew(lambda rows: rows["utterances"].update(reading="{}")),
         Wrong.LOG_ALTERED,
     ),
     "the second copy emptied": (
@@ -304,7 +283,7 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
 """Each by plain SQL or a file tool, without the device's key."""
 
 FROM_THE_FIRST = {
-    *("its key taken away", "its key made nonsense", "all signatures stripped, and a quantity altered"),
+    *("its key made nonsense", "all signatures stripped, and a quantity altered"),
     "the second copy emptied",
 }
 """What concerns all events is found at the first."""
@@ -356,13 +335,10 @@ def stranger_removes(journal: Journal) -> None:
 
 REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
 REVIEW_ATTACKS: dict[str, tuple[Attack, Wrong]] = {
-    "a letter altered": (sql(REVIEW.replace("$", "body = replace(body, 'unanswered', 'answered')")), Wrong.ALTERED),
     "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), Wrong.MISPLACED),
     "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), Wrong.ALTERED),
     "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), Wrong.ROW_ALTERED),
-    "its id": (sql(REVIEW.replace("$", "event_id = 'another'")), Wrong.ROW_ALTERED),
     "said to be past": (sql(REVIEW.replace("$", "latest = 0")), Wrong.ROW_ALTERED),
-    "its values": (sql(REVIEW.replace("$", """fields = '{"quantity":99}'""")), Wrong.ROW_ALTERED),
     "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), Wrong.MISSING),
     "deleted, and the next moved up": (
         sql("DELETE FROM reviews WHERE sequence = :at", "UPDATE reviews SET sequence = 3 WHERE sequence = 4"),
@@ -511,12 +487,6 @@ def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_key
         assert audit.verify(journal.trail, keys=known).broken == Broken(AT, Wrong.UNKNOWN_KEY)
 
 
-@pytest.mark.parametrize("tables", [("audit",), ("audit", "outbox"), ("audit", "entries"), ("outbox",), ("entries",)])
-def test_an_end_cut_off_leaves_traces_unless_it_is_done_everywhere(journal: Journal, tables: tuple[str, ...]) -> None:
-    everywhere(DELETE, tables=tables, at=EVENTS)(journal)
-    assert audit.verify(journal.trail).broken == Broken(EVENTS, Wrong.MISSING)
-
-
 def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journal) -> None:
     everywhere(DELETE, at=EVENTS)(journal)
     assert audit.verify(journal.trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)  # entries.log has it
@@ -534,15 +504,6 @@ def test_a_failed_commit_behind_one_that_came_during_the_audit_is_no_missing_eve
     trail = journal.trail
     monkeypatch.setattr(trail, "last_sequence", lambda: EVENTS - 2)  # when the audit began; one has come since
     assert audit.verify(trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)
-
-
-def test_a_recording_removed_to_make_room_is_no_fault(journal: Journal) -> None:
-    event_id = next(one.event_id for one in journal.trail.events() if one.sequence == AT)
-    journal.outbox.settle(event_id, None)
-    journal.retention.remove_evidence(journal.retention.spare_evidence(10))
-    assert not recording(journal).exists()
-    report = audit.verify(journal.trail)
-    assert (report.events, report.removed, report.broken) == (EVENTS, 1, None)
 
 
 def test_a_recording_that_the_agent_removes_while_the_audit_reads_is_no_fault(journal: Journal) -> None:
@@ -577,18 +538,6 @@ def test_a_whole_journal(journal: Journal) -> None:
     report = audit.verify(journal.trail, told.append)
     assert report == audit.AuditReport(EVENTS, 0, None, (Span(journal.public_key.keyid, 1, EVENTS),))
     assert told == [1, 2, 3, 4, 5]
-
-
-def test_an_empty_journal(tmp_path: Path) -> None:
-    with Journal.open(tmp_path) as journal:
-        assert audit.verify(journal.trail) == audit.AuditReport(0, 0, None, ())
-
-
-def test_a_long_journal_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.keep.audit._PAGE", 2)
-    with Journal.open(tmp_path) as journal:
-        commit(journal, EVENTS)
-        assert audit.verify(journal.trail).events == EVENTS
 
 
 def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -111,15 +111,3 @@ def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAu
             next(frames)
         assert blinked.result()
     assert [(type(event), event.fault) for event in told] == [(Noticed, FaultKind.UNPLUGGED)]
-
-
-def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, anew: list[bool]) -> None:
-    portaudio.play, portaudio.again = bringing(np.full(320, 5)), [bringing(np.full(320, 6))]
-    worn = listening(1, 30)
-    frames = worn.frames()
-    next(frames)
-    with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.close_for_rescan, 30)
-        assert next(frames).pcm[0] == 6
-        assert blinked.result()
-    assert worn._label == "microphone headset"

@@ -12,7 +12,6 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import (
     Act,
-    Command,
     FieldReading,
     FieldValue,
     Hallucination,
@@ -120,11 +119,6 @@ def values(reading: Reading) -> Mapping[str, FieldValue | None]:
 # ---- Failures ----
 
 
-def test_no_transcript_is_no_reading(trial: Trial) -> None:
-    with pytest.raises(Unavailable, match="busy"):
-        trial.read(Unavailable("busy"))
-
-
 def test_a_text_model_that_fails_leaves_what_the_parser_found(trial: Trial) -> None:
     reading = trial.read(written(IN_PART), TextModel(Unavailable("busy")))
     assert values(reading) == {"pallet_id": "742", "dock": "B"}
@@ -200,29 +194,6 @@ def test_a_whole_entry_that_the_parser_finds_costs_no_text_model(trial: Trial) -
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "act", "command"),
-    [
-        ("en", "Scratch that.", Act.CANCEL, None),
-        ("de", "Ja.", Act.YES, None),
-        ("fr", "Combien en attente ?", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("es", "¿Cuántos en espera?", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("it", "Annulla.", Act.CANCEL, None),
-    ],
-)
-def test_a_command_needs_no_text_model_in_any_language(
-    trial: Trial, language: str, text: str, act: Act, command: Command | None
-) -> None:
-    model = TextModel(Unavailable("must not be asked"))
-    reading = trial.read(written(text), model, language=language)
-    assert (reading.act, reading.command, model.asked) == (act, command, [])
-
-
-def test_a_correction_is_known_as_one_in_the_language_that_is_spoken(trial: Trial) -> None:
-    reading = trial.read(written("Nein, fünfzehn Stück."), language="de")
-    assert (reading.act, values(reading)) == (Act.AMEND, {"quantity": 15})
-
-
-@pytest.mark.parametrize(
     "text",
     [
         IN_PART,
@@ -239,11 +210,6 @@ def test_what_the_parser_finds_incomplete_goes_to_the_text_model(trial: Trial, t
     assert reading.interpreter == "scribe/1 + openai/gpt-4o-mini"
 
 
-def test_the_parser_can_be_left_out(trial: Trial) -> None:
-    model = TextModel(proposed(pallet_id=("742", "pallet 742")))
-    assert values(trial.read(written(WHOLE), model, Parser.NEVER)) == {"pallet_id": "742"}
-
-
 def test_without_a_text_model_the_parser_reads_alone(trial: Trial) -> None:
     reading = trial.read(written(IN_PART))
     assert values(reading) == {"pallet_id": "742", "dock": "B"}
@@ -251,28 +217,7 @@ def test_without_a_text_model_the_parser_reads_alone(trial: Trial) -> None:
     assert trial.read(written("good morning")).not_understood is NotUnderstood.NOT_DICTATION
 
 
-def test_a_misspelt_label_is_known_and_stays_on_record_as_written(trial: Trial) -> None:
-    reading = trial.read(written("Hallet 742, 12 units, Doc B."))
-    assert values(reading) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-    assert reading.transcript == "Hallet 742, 12 units, Doc B."
-
-
-def test_the_language_of_the_speech_is_the_parsers(trial: Trial) -> None:
-    german = "Palette siebenhundertzweiundvierzig, zwölf Stück, Tor B"
-    reading = trial.read(written(german), language="de-AT")
-    assert reading.fields["quantity"].value == 12
-
-
 # ---- How sure, and at what cost ----
-
-
-def test_a_transcript_without_confidence_is_as_sure_as_the_settings_say(trial: Trial) -> None:
-    reading = trial.read(written(WHOLE))
-    assert {field.confidence for field in reading.fields.values()} == {0.92}
-    assert [word.text for word in reading.words] == ["Pallet", "742,", "12", "units,", "dock", "B."]
-    times = [time for word in reading.words for time in (word.start, word.end)]
-    assert times == sorted(times)
-    assert times[-1] <= SECONDS
 
 
 @pytest.mark.parametrize("parser", list(Parser))

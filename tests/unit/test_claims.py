@@ -27,8 +27,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
-from edge.agree.readings import find_differing_identifiers
-from edge.records import Because, Commit, Draft, Drop, Note, Outcome, Park, Reason, Verdict
+from edge.records import Because, Commit, Draft, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
 from tests.rows import each_of
@@ -67,7 +66,6 @@ TAKEN = FieldReading("B2", (), 1.0, said_in=("u0",))
     ("before", "now", "wanted"),
     [
         ({"item": "A100"}, {"quantity": 12}, Relation.NONE),
-        ({"item": "A100"}, {}, Relation.NONE),
         ({"item": "A100", "location": "B1"}, {"location": TAKEN, "quantity": 12}, Relation.NONE),  # nobody said it
         ({"item": "A100"}, {"item": "A100"}, Relation.SAME),
         ({"item": "A100"}, {"item": "A100", "quantity": 12}, Relation.SAME),
@@ -79,12 +77,10 @@ TAKEN = FieldReading("B2", (), 1.0, said_in=("u0",))
         ({"item": "A100"}, {"item": "A200", "quantity": 12}, Relation.ANOTHER),
         ({"item": either("A100", "A200")}, {"item": "A300", "quantity": 12}, Relation.ANOTHER),
         ({"quantity": 12}, {"item": "A100", "quantity": 9}, Relation.ANOTHER),  # no name yet, and another value
-        ({"quantity": 12}, {"item": "A100", "quantity": 12}, Relation.SAME),
         ({"item": UNCLEAR}, {"item": "A100", "quantity": 9}, Relation.ANOTHER),
         ({"item": "A100", "location": "B1", "quantity": 9}, {"item": "A100", "quantity": 26}, Relation.ANOTHER),
         ({"item": "A100", "location": "B1"}, {"item": "A100", "quantity": 26}, Relation.SAME),
         ({"item": "A100"}, {"item": UNCLEAR}, Relation.UNCLEAR),
-        ({"item": "A100"}, {"item": UNCLEAR, "quantity": 12}, Relation.UNCLEAR),
     ],
 )
 def test_what_is_said_is_to_the_thing_of_a_claim(before: Said, now: Said, wanted: Relation) -> None:
@@ -122,21 +118,6 @@ def test_names_sound_alike_that_one_slip_of_the_ear_tells_apart(one: str, other:
     assert (sounds_like(one, other), sounds_like(other, one)) == (alike, alike)
 
 
-@each_of(
-    ("before", "now", "wanted"),
-    [
-        ({"item": "A100"}, {"item": "A200"}, ("item",)),
-        ({"item": "A100", "location": "B1"}, {"location": "B2", "item": "A200"}, ("item", "location")),
-        ({"item": "A100", "quantity": 9}, {"item": "A100", "quantity": 12}, ()),  # a count names nothing
-        ({"item": "A100"}, {"location": "B1"}, ()),
-        ({"item": either("A100", "A200")}, {"item": either("A200", "A300")}, ()),
-        ({"item": "A100"}, {"item": UNCLEAR}, ()),
-    ],
-)
-def test_names_differ_where_both_have_values_and_none_in_common(before: Said, now: Said, wanted: Sequence[str]) -> None:
-    assert find_differing_identifiers(said(before), said(now), IDENTIFIES) == wanted
-
-
 # ---- the laws ----
 
 FIRST = claim("u1", item="A100", quantity=9)
@@ -157,26 +138,6 @@ def audited(
     """A step; `now` is what was said, in the utterance u2."""
     spoken = None if now is None else UtteranceFacts("u2", said(now), corrects, corrects, True)
     return audit(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
-
-
-@each_of(
-    ("after", "order"),
-    [
-        ((FIRST,), None),
-        ((claim("u1", "u2", item="A100", quantity=9),), None),
-        ((claim("u2", "u1", item="A100", quantity=9),), None),  # another one rests on it
-        ((), Commit(FIRST, ACCEPTED)),
-        ((), Park("u1", "unanswered", {}, FIRST)),
-        ((), Drop(FIRST)),
-        ((), Drop(claim("u3", "u1"))),
-    ],
-    ids=str,
-)
-def test_a_claim_that_stays_or_ends_in_one_of_the_known_ways_is_no_breach(
-    after: Sequence[Draft], order: Order | None
-) -> None:
-    orders = [] if order is None else [order]
-    assert audited((FIRST,), after, *orders, now={"quantity": 9} if after else None) == AuditResult(orders)
 
 
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
@@ -209,12 +170,6 @@ def test_a_claim_that_vanishes_is_parked_and_told() -> None:
         sound,
     ]
     assert [(one.law, one.claims) for one in found.breaches] == [(Law.CONSERVATION, ("u1",))]
-
-
-def test_a_claim_without_a_name_that_vanishes_is_told_without_one() -> None:
-    nameless = claim("u1", quantity=9)
-    found = audited((nameless,), ())
-    assert found.orders == [Park("u1", BREACH, {"quantity": 9}, nameless), Say(Prompt.PARKED)]
 
 
 def test_a_value_that_was_said_of_one_claim_is_not_carried_to_another() -> None:
@@ -260,23 +215,6 @@ def test_a_claim_gets_another_thing_only_by_a_correction_an_answer_or_a_yes(
         return
     assert ({*found.closed}, [one.law for one in found.breaches]) == ({"u1"}, [Law.ATTRIBUTION])
     assert {order.utterance_id for order in found.orders if isinstance(order, Park)} == {"u1", "u2"}
-
-
-def test_a_name_that_goes_on_is_the_same_name() -> None:
-    whole = claim("u1", "u2", item="A1004", quantity=9)
-    assert audited((FIRST,), (whole,), now={"item": "4"}).breaches == ()
-
-
-def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_would_be_mixed() -> None:
-    other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
-    found = audited((FIRST, other), (FIRST, mixed))
-    assert (found.orders, {*found.closed}) == ([], {"u2"})
-
-
-def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
-    before = collect_open_claims((None, None, FIRST), (), None)
-    assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
-    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])
 
 
 def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from edge.agent.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockReading, ClockWatch, read_clocks
-from tests.faults.oracle import faults
 from tests.rows import each_of
 
 NOON = RELEASED + 1_000_000.0
@@ -46,12 +42,6 @@ def test_a_step_is_told_once_and_what_a_daemon_adjusts_is_none(by: float, notice
     assert watch.believed is not noticed
 
 
-def test_hours_of_sleep_are_no_step() -> None:
-    watch = ClockWatch(at(0))
-    assert watch.update(at(30_000)) == 0.0
-    assert watch.believed
-
-
 def test_after_a_step_it_is_believed_again_when_it_was_synchronised_again() -> None:
     watch = ClockWatch(at(0))
     watch.update(at(1, ahead=60, vouched=False))
@@ -70,14 +60,6 @@ def test_a_step_the_kernel_knew_nothing_of_is_doubted_until_a_daemon_must_have_l
     assert watch.believed
 
 
-def test_a_second_step_begins_the_doubt_anew() -> None:
-    watch = ClockWatch(at(0))
-    watch.update(at(1, ahead=60))
-    watch.update(at(1000))
-    watch.update(at(VOUCHED_S + 2))
-    assert not watch.believed
-
-
 def test_each_step_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     looks: Iterator[ClockReading] = iter([at(0), at(1), at(2, ahead=-3600), at(3, ahead=-3600), at(4)])
     with caplog.at_level(logging.WARNING):
@@ -94,34 +76,3 @@ def test_the_clocks_of_this_machine_are_read() -> None:
     first, second = read_clocks(), read_clocks()
     assert abs(first.wall - time.time()) < 60
     assert second.steady >= first.steady
-
-
-STEPPED = """
-import logging, sys, time
-from edge.agent.clock import Clock
-logging.basicConfig(format="%(message)s")
-clock = Clock()
-print("ready", flush=True)
-sys.stdin.readline()
-while clock._watch._doubted_at is None:  # the step shows within a second or so
-    time.sleep(0.05)
-    clock.believed()
-"""
-
-
-def test_a_real_step_is_noticed(tmp_path: Path) -> None:
-    wall = faults.Clock(tmp_path / "clock")
-    command = [sys.executable, "-c", STEPPED]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=wall.under.environment,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        wall.step("+1d")
-        _, told = process.communicate("\n", timeout=60)
-    assert told.startswith("the clock of this device was set forward by 8640")

@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from edge.config import ClientSettings, KeyHeader, Settings
+from edge.config import ClientSettings, Settings
 from tests.rows import each_of
 
 KEY = "sk-the-key-of-the-tests"
@@ -47,16 +47,11 @@ def client(text: str) -> str:
         ("", "understand.clients.service.kind: must be given"),
         ("kind = 'opanai'", "understand.clients.service.kind: should be 'openai', 'azure-openai'"),
         ("kind = 'azure-openai'", "url is not set; a client of kind azure-openai needs the address of your own"),
-        ("kind = 'self-hosted'", "url is not set"),
         ("kind = 'azure-speech'", "region is not set; the address of azure-speech is made of it"),
         ("kind = 'vertex'\nregion = 'europe-west4'", "vertex needs project and region"),
-        ("kind = 'openai'\nurl = 'api.openai.com'", "understand.clients.service.url: should match pattern"),
         ("kind = 'openai'\nurl = 'http://api.openai.com'", "shows key and speech to everybody on the way"),
         ("kind = 'openai'\nurl = 'https://me:pass@api.openai.com'", "url carries a user or a password"),
         ("kind = 'openai'\nkey = 'a'\ntoken_command = 'b'", "exclude one another"),
-        ("kind = 'openai'\nkey = ''", "understand.clients.service.key: printable ASCII characters"),
-        ("kind = 'openai'\nkye = 'a'", "understand.clients.service.kye: no such key"),
-        ("kind = 'openai'\nkey_header = 'cookie'", "understand.clients.service.key_header: should be 'bearer'"),
     ],
 )
 def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str, told: str) -> None:
@@ -81,13 +76,10 @@ def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str,
             "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'eastus2'",
             "region 'eastus2' is outside",
         ),
-        ("kind = 'azure-speech'\nregion = 'uksouth'", "region 'uksouth' is outside"),
         (
             "kind = 'azure-speech'\nregion = 'westeurope'\nurl = 'https://eastus.stt.speech.microsoft.com'",
             "eastus.stt.speech.microsoft.com is an endpoint outside",
         ),
-        ("kind = 'google-speech'\nregion = 'us-central1'", "region 'us-central1' is outside"),
-        ("kind = 'vertex'\nregion = 'global'\nproject = 'p'", "region 'global' is outside"),
         (
             "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.us.rep.googleapis.com'",
             "aiplatform.us.rep.googleapis.com is an endpoint outside",
@@ -96,6 +88,8 @@ def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str,
             "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.googleapis.com'",
             "aiplatform.googleapis.com is an endpoint outside",
         ),
+        ("kind = 'azure-speech'\nregion = 'uksouth'", "region 'uksouth' is outside"),
+        ("kind = 'google-speech'\nregion = 'us-central1'", "region 'us-central1' is outside"),
         ("kind = 'mistral'", "set url = 'https://api.eu.mistral.ai'"),
         ("kind = 'deepgram'", "set url = 'https://api.eu.deepgram.com'"),
         ("kind = 'vertex'\nregion = 'europe-west2'\nproject = 'p'", "region 'europe-west2' is outside"),
@@ -112,14 +106,9 @@ def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
     "text",
     [
         "kind = 'openai'\nurl = 'https://eu.api.openai.com/v1'",
-        "kind = 'elevenlabs'\nurl = 'https://api.eu.residency.elevenlabs.io'",
         "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'swedencentral'",
-        "kind = 'azure-speech'\nregion = 'germanywestcentral'",
-        "kind = 'google-speech'\nregion = 'eu'",
         "kind = 'vertex'\nregion = 'europe-west4'\nproject = 'p'",
         "kind = 'vertex'\nregion = 'eu'\nproject = 'p'",
-        "kind = 'mistral'\nurl = 'https://api.eu.mistral.ai'",
-        "kind = 'deepgram'\nurl = 'https://api.eu.deepgram.com'",
         "kind = 'self-hosted'\nurl = 'http://gpu:8000'",
     ],
 )
@@ -190,29 +179,6 @@ def test_a_key_comes_from_the_environment_or_a_credential(
     assert key() == "variable"
 
 
-def test_a_client_can_be_set_up_by_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__KIND", "self-hosted")
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__URL", "http://gpu:8000/v1")
-    clients = load_settings(Settings, None).understand.clients
-    assert list(clients) == ["my_gpu"]
-    assert clients["my_gpu"].base_url == "http://gpu:8000"
-
-
-def test_a_variable_that_is_spelt_wrong_is_told(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE", KEY)
-    message = refused(written(client("kind = 'openai'")))
-    assert (
-        "DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE: names no key; did you mean DOCKVOICE_UNDERSTAND__CLIENTS"
-        in message
-    )
-    assert KEY not in message
-
-
-def test_a_relative_path_starts_at_the_file(written: Written, tmp_path: Path) -> None:
-    settings = load_settings(Settings, written(client("kind = 'openai'\nca_file = 'ca.pem'")))
-    assert settings.understand.clients["service"].ca_file == tmp_path / "ca.pem"
-
-
 # ---- secrets ----
 
 
@@ -220,10 +186,8 @@ def test_a_relative_path_starts_at_the_file(written: Written, tmp_path: Path) ->
     "text",
     [
         f"key = '{KEY}'",  # no kind
-        f"kind = 'openai'\nkey = '{KEY} '",
         f"kind = 'openai'\nkey = '{KEY}'\nresidency = 'eu'",
         f"kind = 'openai'\nkey = ['{KEY}']",
-        f"kind = 'openai'\nkye = '{KEY}'",
         f"kind = 'openai'\nkey = {KEY}",
     ],
 )
@@ -234,12 +198,6 @@ def test_a_key_is_never_in_a_message(written: Written, text: str) -> None:
 def test_a_key_is_never_in_a_repr(written: Written) -> None:
     settings = load_settings(Settings, written(client(f"kind = 'openai'\nkey = '{KEY}'")))
     assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()} {settings.model_dump()}"
-
-
-def test_each_service_has_its_own_header_unless_another_is_named() -> None:
-    assert ClientSettings(kind="openai").header is KeyHeader.BEARER
-    assert ClientSettings(kind="elevenlabs").header is KeyHeader.ELEVENLABS
-    assert ClientSettings(kind="elevenlabs", key_header="bearer").header is KeyHeader.BEARER
 
 
 # ---- what the documentation shows ----

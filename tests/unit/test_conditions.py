@@ -10,7 +10,7 @@ import pytest
 
 from edge.agent.conditions import FEWEST, LATELY_S, LATEST, PACE_S, Conditions
 from edge.records import Acoustics
-from tests.rows import every
+from tests.rows import each_of, every
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -34,27 +34,21 @@ def device() -> Conditions:
     return Conditions()
 
 
-def test_of_few_utterances_nothing_is_told(device: Conditions) -> None:
-    hears(device, -24, -50, times=FEWEST - 1)
-    assert device.known(0) == {}
-    hears(device, -24, -50, times=1)
-    assert hearing(device) == {"level_db": -24, "noise_db": -50}
-
-
-def test_a_shout_and_a_slamming_gate_change_nothing(device: Conditions) -> None:
-    hears(device, -24, -50)
-    hears(device, -3, -12, times=2)
-    assert hearing(device) == {"level_db": -24, "noise_db": -50}
-
-
-def test_talk_beside_the_device_tells_of_the_hall_and_not_of_the_wearer(device: Conditions) -> None:
-    hears(device, -45, -50, dictated=False)
-    assert hearing(device) == {"noise_db": -50}
-
-
-def test_a_headset_that_sends_zeros_between_words_says_nothing_of_the_hall(device: Conditions) -> None:
-    hears(device, -24, -120)
-    assert hearing(device) == {"level_db": -24}
+@each_of(
+    ("heard", "told"),
+    [
+        ([(-24, -50, FEWEST - 1, True)], None),
+        ([(-24, -50, FEWEST, True)], {"level_db": -24, "noise_db": -50}),
+        ([(-24, -50, FEWEST, True), (-3, -12, 2, True)], {"level_db": -24, "noise_db": -50}),  # a shout, a gate
+        ([(-45, -50, FEWEST, False)], {"noise_db": -50}),  # talk beside the device: of the hall alone
+        ([(-24, -120, FEWEST, True)], {"level_db": -24}),  # a headset that sends zeros between words
+    ],
+)
+def test_what_is_told_of_the_wearer_and_of_the_hall(heard: list[tuple[float, float, int, bool]], told: Any) -> None:
+    device = Conditions()
+    for level, noise, times, dictated in heard:
+        hears(device, level, noise, times=times, dictated=dictated)
+    assert hearing(device) == told
 
 
 def test_what_was_said_before_the_break_is_old_and_only_the_latest_counts(device: Conditions) -> None:

@@ -40,23 +40,6 @@ def confidences(*hearings: Sequence[Alternative]) -> dict[str, float]:
     return {name: field.confidence for name, field in likely(hearings)[1].items()}
 
 
-def test_a_hearing_without_words_means_nothing() -> None:
-    assert likely([[alternative("")]]) == ((), {})
-
-
-def test_words_that_mean_nothing_make_no_field() -> None:
-    said, fields = likely([[alternative("well um")]])
-    assert ([word.text for word in said], fields) == (["well", "um"], {})
-
-
-def test_a_field_that_only_the_less_likely_give_is_not_there() -> None:
-    assert confidences([alternative("dock=B"), alternative("dock=B quantity=4", 3)]).keys() == {"dock"}
-
-
-def test_what_most_alternatives_leave_out_is_doubted() -> None:
-    assert confidences([alternative("dock=B"), alternative("um", 0.1)])["dock"] == pytest.approx(0.525, abs=0.001)
-
-
 def test_words_that_mean_no_value_are_hardly_what_was_said() -> None:
     fields = likely([[alternative("dock=?"), alternative("dock=B", 1)]])[1]
     assert fields["dock"].value == "B"
@@ -100,20 +83,6 @@ def test_a_value_that_only_an_ambiguous_alternative_has_is_no_runner_up() -> Non
 def test_a_value_that_nothing_but_its_rival_is_clear_against_is_not_believed() -> None:
     fields = likely([[alternative("dock=B|D"), alternative("dock=D", 1)]])[1]
     assert (fields["dock"].value, fields["dock"].rivals, fields["dock"].confidence) == ("B", ("D",), 0.0)
-
-
-def test_where_either_value_is_likeliest_both_are_given() -> None:
-    fields = likely([[alternative("dock=B|D")]])[1]
-    assert (fields["dock"].value, fields["dock"].rivals) == ("B", ("D",))
-
-
-def test_without_an_alternative_there_is_no_doubt_and_no_runner_up() -> None:
-    fields = likely([[alternative("dock=B")]])[1]
-    assert (fields["dock"].value, fields["dock"].confidence, fields["dock"].runner_up) == ("B", 1.0, None)
-
-
-def test_alternatives_that_mean_the_same_are_one() -> None:
-    assert confidences([alternative("dock=B"), alternative("um dock=B"), alternative("uh dock=B")])["dock"] == 1.0
 
 
 def test_a_meaning_that_many_share_wins_over_a_likelier_one() -> None:
@@ -162,11 +131,6 @@ def test_a_figure_that_another_word_may_stand_for_is_doubted_though_hardly_any_s
 
     heard = [alternative("pallet five five"), alternative(f"pallet {instead} five", behind=4)]
     assert (likely([heard], counted)[1]["pallet_id"].confidence > 0.9) == sure
-
-
-def test_a_word_for_a_label_doubts_no_figure() -> None:
-    heard = [alternative("pallet five id=5"), alternative("barely five id=5", behind=0.1)]
-    assert confidences(heard)["id"] == 1.0
 
 
 def test_a_strange_word_never_takes_the_place_of_a_figure() -> None:

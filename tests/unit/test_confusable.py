@@ -1,22 +1,17 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, swallowed
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
 LOST: list[tuple[FieldValue, FieldValue]] = [
     (60, 16),
-    (90, 19),
     (30, 13),
-    (250, 215),
     (40_000, 14_000),
     (9, 90),
     ("99", "999"),
-    ("792", "7922"),
     ("990", "992"),
-    ("5430", "5437"),
     ("6090", "1690"),
-    ("679", "6729"),
 ]
 
 
@@ -24,25 +19,6 @@ LOST: list[tuple[FieldValue, FieldValue]] = [
 def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, rival: FieldValue) -> None:
     assert swallowed(value, rival)
     assert not swallowed(rival, value)
-
-
-@each_of(
-    ("value", "rival"),
-    [(20, 12), (12, 20), (16, 17), ("742", "742"), ("742", "12"), ("007", "107"), ("100", "101"), ("B", "D"), (7, 700)],
-)
-def test_other_values_do_not_come_about_so(value: FieldValue, rival: FieldValue) -> None:
-    assert not swallowed(value, rival)
-
-
-@each_of(("one", "other"), [("B", "D"), ("E", "G"), ("Z", "C")])
-def test_the_letters_of_the_e_set_sound_alike(one: str, other: str) -> None:
-    assert sound_alike(one, other)
-    assert sound_alike(other, one)
-
-
-@each_of(("one", "other"), [("A", "H"), ("B", "F"), (3, 3), ("742", "743")])
-def test_others_do_not(one: FieldValue, other: FieldValue) -> None:
-    assert not sound_alike(one, other)
 
 
 @each_of(

@@ -46,16 +46,6 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_away(tmp_path: Path) -> None:
-    with pytest.raises(Away, match=r"nowhere is not there; mount it, or make it"):
-        CsvFolder("files", CsvFolderSettings(folder=tmp_path / "nowhere")).pull()
-
-
-def test_where_nothing_was_ever_dropped_nothing_is_known(folder: Folder) -> None:
-    pulled = folder.files.pull()
-    assert (pulled.expected, pulled.items, pulled.operators, [*pulled.omitted]) == (None, None, None, [])
-
-
 @pytest.mark.parametrize("name", ["expected.csv.part", ".expected.csv", "~expected.csv", "expected.csv.filepart"])
 def test_a_file_that_is_not_finished_is_left_alone(folder: Folder, name: str) -> None:
     file = folder.drop(name, EXPECTED + "45,5501,,742,A100,24,CS,yes\n")
@@ -254,9 +244,6 @@ def test_a_file_that_becomes_a_link_while_it_is_taken_is_not_followed(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("items.csv", f"{FOREIGN}\nroot:x:0:0\n"),
-        ("items.csv", f"item,title,base,lot_needed,{FOREIGN}\n"),
-        ("expected.csv", f"{FOREIGN}\n"),
         ("operators.csv", f"{FOREIGN},{FOREIGN}\n"),
         ("withdrawn.json", f'[{{"{FOREIGN}": 1}}]'),
         ("items.json", FOREIGN),

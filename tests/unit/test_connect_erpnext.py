@@ -1,6 +1,5 @@
 """ERPNext, as far as its published source and documentation tell: no server could be run here (docs/connect.md)."""
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
-from tests.erp.erpnext_server import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
+from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext, Thrown
 from tests.erp.postings import because, posting
 from tests.rows import each_of
 
@@ -21,6 +20,21 @@ UNITS = {"CS": "Box", "EA": "Nos", "KGM": "Kg"}
 def connected(other: Callable[[httpx.Request], httpx.Response], **settings: Any) -> ErpNext:
     given = {"url": "http://erp.example", "key": KEY, "secret": SECRET, "units": UNITS} | settings
     return ErpNext("erpnext", ErpNextSettings(**given), transport=httpx.MockTransport(other))
+
+
+def dying(
+    other: OtherErpNext, method: str, path: str = "", *, answered: bool = False
+) -> Callable[[httpx.Request], httpx.Response]:
+    """ERPNext, to which the connection is lost at such a request, before or after it was carried out."""
+
+    def dies(request: httpx.Request) -> httpx.Response:
+        if request.method == method and path in str(request.url):
+            if answered:
+                other(request)
+            raise httpx.ReadError("gone")
+        return other(request)
+
+    return dies
 
 
 @pytest.fixture
@@ -45,7 +59,6 @@ def test_without_a_unique_field_nothing_is_posted() -> None:
     "answer",
     [
         httpx.Response(200, html="<html>bench is updating</html>"),
-        httpx.Response(404, text="nginx"),
         httpx.Response(503, text="maintenance"),
         httpx.Response(417, json={"exc_type": "QueryDeadlockError", "exception": "deadlock"}),
         httpx.Response(409, json={"exc_type": "TimestampMismatchError", "exception": "modified since"}),
@@ -59,15 +72,12 @@ def test_whatever_is_no_answer_to_what_was_asked_is_tried_again(answer: httpx.Re
 @pytest.mark.parametrize(
     ("said", "why", "told"),
     [
-        ({"item": None}, Why.ITEM_MISSING, "nothing says what is on the pallet"),
         ({"item": "C300"}, Why.ITEM_UNKNOWN, "C300 is not on P00012"),
         ({"quantity": None}, Why.QUANTITY_WRONG, "no quantity was said"),
         ({"quantity": Decimal(49)}, Why.QUANTITY_WRONG, "This document is over limit by Qty"),
-        ({"unit": None}, Why.UNIT_UNKNOWN, "no unit was said"),
         ({"unit": "PL"}, Why.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
         ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
         ({"unit": "EA", "quantity": Decimal(1)}, Why.UNIT_UNKNOWN, "which is no exact figure"),
-        ({"order": None}, Why.ORDER_UNKNOWN, "no order was said"),
         ({"order": "P99999"}, Why.ORDER_UNKNOWN, "purchase order P99999 in ERPNext: it has none of that name"),
         ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
         ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in ERPNext"),
@@ -79,17 +89,6 @@ def test_what_has_no_place_there_is_declined_and_leaves_nothing(
     with pytest.raises(Declined, match=told) as found:
         connected(other, places={"B": "Dock"}).post(posting(**said), None)
     assert found.value.why is why
-    assert other.receipts() == []
-
-
-def test_what_erpnext_throws_is_told_in_its_words_without_its_tags(other: OtherErpNext) -> None:
-    other.thrown = Thrown(417, "ClosedAccountingPeriod", "You cannot create a receipt within the closed period")
-    with pytest.raises(Declined) as found:
-        connected(other).post(posting(), None)
-    assert (found.value.why, str(found.value)) == (
-        Why.ORDER_CLOSED,
-        "You cannot create a receipt within the closed period",
-    )
     assert other.receipts() == []
 
 
@@ -171,15 +170,8 @@ def test_an_item_on_two_lines_is_nobodys_guess(other: OtherErpNext) -> None:
 def test_a_draft_that_was_made_is_found_and_goes_on(
     other: OtherErpNext, method: str, path: str, answered: bool
 ) -> None:
-    def dies(request: httpx.Request) -> httpx.Response:
-        if request.method == method and path in str(request.url):
-            if answered:
-                other(request)
-            raise httpx.ReadError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies).post(posting(), None)
+        connected(dying(other, method, path, answered=answered)).post(posting(), None)
     erp = connected(other)
     found = erp.find(posting())
     if not found or found[0].state is DocumentState.DRAFT:
@@ -205,13 +197,8 @@ def test_what_is_taken_back_is_cancelled(other: OtherErpNext) -> None:
 
 
 def test_a_draft_that_is_taken_back_is_removed(other: OtherErpNext) -> None:
-    def dies(request: httpx.Request) -> httpx.Response:
-        if request.method == "PUT":
-            raise httpx.ReadError("gone")
-        return other(request)
-
     with pytest.raises(Away):
-        connected(dies).post(posting(), None)
+        connected(dying(other, "PUT")).post(posting(), None)
     erp = connected(other)
     (draft,) = erp.find(posting())
     assert erp.reverse(posting(), draft, because(9)).state is DocumentState.REVERSED
@@ -246,10 +233,3 @@ def test_who_answers_is_told_without_the_secret(other: OtherErpNext) -> None:
     told = connected(other).tells()
     assert told == "ERPNext at http://erp.example, dock@example.com"
     assert SECRET not in told
-
-
-def test_the_reference_is_in_its_own_field(other: OtherErpNext) -> None:
-    connected(other).post(posting(), None)
-    (receipt,) = other.receipts()
-    assert receipt[REFERENCE] == posting().reference
-    assert json.dumps(receipt)  # all of it is what JSON can say

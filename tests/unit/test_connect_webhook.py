@@ -1,13 +1,11 @@
 import base64
 import hmac
 import json
-import time
 from typing import Any
 
 import httpx
 import pytest
 from standardwebhooks import Webhook as Receiver
-from standardwebhooks import WebhookVerificationError
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, DocumentState, Why
@@ -109,27 +107,6 @@ def test_the_signature_is_the_one_that_the_standard_describes() -> None:
     keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in (SECRET, OLD)]
     made = [base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys]
     assert request.headers["webhook-signature"] == f"v1,{made[0]} v1,{made[1]}"
-
-
-def test_what_was_altered_on_the_way_does_not_verify() -> None:
-    other = Other()
-    hook(other).post(posting(), None)
-    (request,) = other.came
-    for body, headers in (
-        (request.content.replace(b'"24"', b'"42"'), {}),
-        (request.content, {"webhook-id": "another"}),
-        (request.content, {"webhook-timestamp": str(int(time.time()) + 1)}),
-    ):
-        with pytest.raises(WebhookVerificationError):
-            Receiver(SECRET).verify(body, {**dict(request.headers), **headers})
-
-
-def test_a_receiver_may_change_over_to_a_new_secret() -> None:
-    other = Other()
-    hook(other, old_secret=OLD).post(posting(), None)
-    (request,) = other.came
-    for known in (SECRET, OLD):
-        Receiver(known).verify(request.content, dict(request.headers))
 
 
 def test_the_id_stays_and_the_moment_does_not_when_it_is_sent_again() -> None:

@@ -13,14 +13,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.mqtt import Session
-from dockvoice_protocol.mqtt_client import (
-    ANSWER_S,
-    FIRST_ANSWER_S,
-    ReconnectBackoff,
-    VersionChoice,
-    explain_failure,
-    namesake_hint,
-)
+from dockvoice_protocol.mqtt_client import ANSWER_S, ReconnectBackoff, VersionChoice, explain_failure, namesake_hint
 from tests.rows import each_of
 from tests.servers.certificates import HERE, Authority
 from tests.servers.mosquitto import Certificates
@@ -38,8 +31,6 @@ OPEN = "set tls = true, or insecure = true where nobody else can listen on the w
     "settings",
     [
         {},
-        {"host": "127.0.0.2"},
-        {"host": "::1"},
         {"host": "10.0.0.7", "insecure": True},
         {"host": "b.north", "tls": True},
         {"username": "dock", "password": "right", "insecure": True},
@@ -95,8 +86,6 @@ def test_no_secret_shows() -> None:
     ("fault", "told"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
-        (TimeoutError("timed out"), "timed out"),
-        (OSError(), "OSError"),
         (socket.gaierror(-2, "Name or service not known"), "no such host: Name or service not known"),
         (None, "NoneType"),
     ],
@@ -125,13 +114,6 @@ def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
     for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
         happens()
     assert version.now is wanted
-    assert version.patience_s == ANSWER_S
-
-
-def test_patience_is_short_only_while_mqtt_5_is_a_guess() -> None:
-    version = VersionChoice(MqttVersion.AUTO)
-    assert version.patience_s == FIRST_ANSWER_S
-    version.unsupported()
     assert version.patience_s == ANSWER_S
 
 
@@ -184,10 +166,6 @@ def handshake(directory: Path, *, lax: bool) -> None:
     for end in ends * 4:  # more turns than a handshake has
         with suppress(ssl.SSLWantReadError):
             end.do_handshake()
-
-
-def test_a_certificate_made_by_the_tests_recipe_holds_under_strict_verification(tmp_path: Path) -> None:
-    handshake(tmp_path, lax=False)
 
 
 def test_what_strict_verification_lacks_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -73,10 +73,6 @@ def test_one_is_not_told_as_many(count: int, told: str) -> None:
     assert many(count, "device") == told
 
 
-def test_a_plural_of_its_own() -> None:
-    assert [many(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
-
-
 HOSTILE = "a\x1b[31mb\u202ec\x9bd\u2066e"
 
 

@@ -202,11 +202,6 @@ def test_no_more_at_once_than_the_settings_say(repository: Path, tmp_path: Path)
     assert [deed[1] for deed in loop.world.deeds if deed[0] == "together"] == [[1, 2], [3, 4]]
 
 
-def test_what_breaks_its_form_is_refused_among_the_others(loop: Loop) -> None:
-    loop.turn(came(1), came(2, quantity=0), came(3))
-    assert [deed[3] for deed in loop.world.deeds if deed[0] == "receipt"] == ["applied", "refused", "applied"]
-
-
 def test_strangers_and_what_is_no_event_hurt_no_other(loop: Loop) -> None:
     rubbish = Delivered(TOPIC.format("dock-3"), b"hello", token=50)
     stranger = Delivered(TOPIC.format("dock-3"), signed(recorded(2), ANOTHER), token=51)
@@ -220,16 +215,6 @@ def test_strangers_and_what_is_no_event_hurt_no_other(loop: Loop) -> None:
     assert sorted(deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge") == [1, 2, 50, 51, 52]
     loop.turn()
     assert loop.world.kinds().count("together") == 1, "nothing is left"
-
-
-def test_while_the_database_is_away_nothing_is_answered(loop: Loop) -> None:
-    loop.world.faults = [Unavailable("away")]
-    loop.turn(came(1), came(2))
-    assert loop.world.kinds() == ["together"]
-    loop.turn(came(3), seconds=0.1)
-    assert loop.world.kinds() == ["together"], "it is not asked again at once"
-    loop.turn(seconds=1)
-    assert [deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
 
 
 def test_where_one_stands_against_the_others_each_goes_by_itself(loop: Loop) -> None:
@@ -253,16 +238,6 @@ def test_a_lost_database_in_the_middle_of_one_by_one_leaves_the_rest(loop: Loop)
     loop.turn(seconds=1)
     assert [deed[1] for deed in loop.world.deeds if deed[0] == "apply"] == [1, 2, 2, 3]
     assert [deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
-
-
-def test_what_the_broker_has_no_room_for_goes_on_later_and_work_goes_on_meanwhile(loop: Loop) -> None:
-    loop.world.room = 1
-    loop.turn(came(1), came(2))
-    loop.turn(came(3), came(4))
-    assert loop.world.kinds().count("together") == 2
-    loop.world.room = 100
-    loop.turn()
-    assert [deed[2] for deed in loop.world.deeds if deed[0] == "receipt"] == [1, 2, 3, 4]
 
 
 def test_what_is_held_is_acknowledged_without_an_answer(sharing: Loop) -> None:
@@ -295,15 +270,6 @@ def test_what_waited_in_vain_is_told_to_its_device(sharing: Loop, caplog: pytest
     assert sharing.world.deeds == [("receipt", "dock-4", 7, "early")]
     assert "number 7 of north/dock-4: early, number 5 is expected" in caplog.text
     assert "3 events of 2 devices wait for what comes before them, 4 s" in caplog.text
-
-
-def test_a_database_that_is_away_is_asked_again_for_what_waits(sharing: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    sharing.world.faults, sharing.world.late = [Unavailable("gone")], [(event(7), Early(expected=5))]
-    sharing.turn(seconds=2)
-    assert "not looked at what waits for its turn: gone" in caplog.text
-    sharing.turn(seconds=2)
-    sharing.turn()
-    assert sharing.world.kinds() == ["receipt"]
 
 
 def test_with_the_connection_goes_what_was_not_settled(loop: Loop) -> None:
@@ -419,11 +385,3 @@ def test_what_a_device_says_whose_key_was_revoked_is_not_kept(loop: Loop) -> Non
     KeyDirectory(loop.keys).revoke("north", "dock-3", None)
     loop.turn(says("online", 1), says("online", 2, "dock-4"))
     assert loop.world.deeds[0] == ("heard", [("dock-4", "online")])
-
-
-def test_statuses_of_a_broker_that_was_lost_are_left_to_come_again(loop: Loop) -> None:
-    loop.world.faults = [Unavailable("away")]
-    loop.turn(says("online", 1))
-    loop.turn(Disconnected("gone"))
-    loop.turn(seconds=10)
-    assert loop.world.kinds() == ["heard"]

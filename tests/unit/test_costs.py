@@ -7,7 +7,6 @@ import pytest
 from dockvoice_protocol.records import Usage
 from edge.config import InterpreterKind, InterpreterSettings
 from edge.understand.prices import Budget, cost_usd
-from lab.reread import estimate_usd
 from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)
@@ -32,24 +31,12 @@ def test_cost(usage: Usage, prices: InterpreterSettings, usd: float | None) -> N
     assert cost_usd(usage, prices) == (None if usd is None else pytest.approx(usd))
 
 
-def test_an_estimate_is_for_all_utterances_together() -> None:
-    one, ten = estimate_usd(1, 4, MINI), estimate_usd(10, 40, MINI)
-    assert one is not None
-    assert ten == pytest.approx(10 * one)
-    assert 0.001 < one < 0.01
-    assert estimate_usd(10, 40, FREE) is None
-
-
 def test_a_budget_is_spent_when_it_is_reached() -> None:
     budget = Budget(1.0, TODAY)
     budget.spend(TODAY, 0.6)
     assert not budget.is_spent(TODAY)
     budget.spend(TODAY, 0.4)
     assert budget.is_spent(TODAY)
-
-
-def test_what_was_spent_before_a_restart_counts() -> None:
-    assert Budget(1.0, TODAY, 1.0).is_spent(TODAY)
 
 
 def test_a_new_day_has_a_new_budget_and_a_new_alarm() -> None:

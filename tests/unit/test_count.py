@@ -12,6 +12,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def house() -> Count:
+    return Count(HERE)
+
+
 def put(root: Path, **files: str) -> Count:
     for name, text in files.items():
         path = root / f"{name.replace('__', '/')}.py"
@@ -22,18 +27,6 @@ def put(root: Path, **files: str) -> Count:
 
 def today(count: Count, name: str) -> int | None:
     return next(line.today for line in count.lines() if line.name == name)
-
-
-def test_lines_and_modules_are_those_of_the_files(root: Path) -> None:
-    count = put(
-        root,
-        edge__agent="a = 1\n\n# why\n",
-        protocol__dockvoice_protocol__events="b = 2\n",
-        inventory__service="c = 3\n",
-    )
-    assert today(count, "edge + protocol: lines") == 4
-    assert today(count, "edge + protocol: modules") == 2
-    assert today(count, "inventory: files at its top") == 1
 
 
 def test_a_mechanism_that_uses_the_outbox_is_not_counted_beside_it(root: Path) -> None:
@@ -47,21 +40,9 @@ def test_a_mechanism_that_uses_the_outbox_is_not_counted_beside_it(root: Path) -
     assert count.mechanisms() == ["dockvoice_protocol.outbox"]
 
 
-def test_every_mechanism_of_the_list_is_there_under_its_name() -> None:
+def test_every_mechanism_of_the_list_is_there_under_its_name(house: Count) -> None:
     """A renamed mechanism is renamed in the list; one that is built on the outbox leaves the expectation here."""
-    assert Count(HERE).mechanisms() == ["dockvoice_protocol.outbox"]
-
-
-def test_the_same_file_in_two_languages_is_one_place(root: Path) -> None:
-    for language in ("de", "en"):
-        path = root / "edge" / "languages" / f"{language}.toml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("last_entry = []")
-    assert put(root, edge__records="LAST_ENTRY = 1\n").places("command") == {"edge/records.py", "edge/languages/*.toml"}
-
-
-def test_a_file_is_a_place_by_its_name_alone(root: Path) -> None:
-    assert put(root, inventory__console__pages__drill="").places("page") == {"inventory/console/pages/drill.py"}
+    assert house.mechanisms() == ["dockvoice_protocol.outbox"]
 
 
 def test_imports_are_found_inside_functions_too(root: Path) -> None:
@@ -80,14 +61,6 @@ def test_circles_are_sets_of_modules_that_import_one_another(root: Path) -> None
     assert count.circles() == [["edge.a", "edge.b", "edge.c"]]
 
 
-def test_methods_and_constants_of_public_classes_are_public_names(root: Path) -> None:
-    methods = "    def told(self): ...\n    def _told(self): ...\n"
-    text = f"LIMIT = 1\n_own = 2\n\nclass Open:\n{methods}\nclass _Own:\n    def of(self): ...\n"
-    count = put(root, edge__a=text)
-    assert today(count, "public names of edge + protocol") == 3
-    assert today(count, "functions named in private words") == 3
-
-
 def test_it_prints_each_line_for_people_and_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(root, lab__talk="from tests import line\n")
     main(["--root", str(root)])
@@ -98,14 +71,8 @@ def test_it_prints_each_line_for_people_and_for_programs(root: Path, capsys: pyt
     assert lines["stays of an utterance (see --help)"]["today"] is None
 
 
-def test_its_help_tells_how_each_line_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "How each line is counted" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("above", "below"), [("edge", "inventory"), ("edge", "lab"), ("inventory", "lab"), ("lab", "tests")]
 )
-def test_no_package_imports_one_above_it(above: str, below: str) -> None:
-    assert Count(HERE).crossing(above, below) == []
+def test_no_package_imports_one_above_it(house: Count, above: str, below: str) -> None:
+    assert house.crossing(above, below) == []

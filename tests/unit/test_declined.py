@@ -188,8 +188,3 @@ def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) 
         spoken = phrasing.text(say)
         assert "7 4 2" in spoken
         assert names.get(why, "something new") in spoken
-
-
-def test_in_english_it_is_said_as_people_say_it(rules: Rules) -> None:
-    say = render_declined({"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, why="lot_missing"))
-    assert Phrasing(rules.form).text(say) == "pallet 7 4 2 was refused: lot missing."

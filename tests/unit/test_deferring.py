@@ -57,17 +57,6 @@ def test_tries_grow_rare_while_nothing_answers() -> None:
     assert waits[-1] == MOST_WAIT_S
 
 
-def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
-    pacing = Pacing(20)
-    pacing.tried(100)
-    for _ in range(5):
-        pacing.failed(100)
-    pacing.answered()
-    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
-    pacing.failed(200)
-    assert pacing.due_in(200) == 2
-
-
 # ---- reading later ----
 
 
@@ -227,14 +216,6 @@ def test_where_a_model_hears_no_words_nobody_need_look(bench: Bench) -> None:
         assert journal.queries.counts().ignored == 1
 
 
-def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
-    bench.defer(0, form="stock-count")
-    ours = bench.defer(1)
-    model = Scripted(SAID)
-    bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
-    assert model.asked == ours
-
-
 def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_was_said(bench: Bench) -> None:
     """Whatever is filled, and spoken, when a model answers again."""
     read: list[tuple[str, str | None]] = []
@@ -266,17 +247,6 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
     assert read == said
 
 
-def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
-    ids = bench.defer(0, 1)
-    bench.work(Scripted(SAID), until=nothing_waits)
-    with Journal.open(bench.directory) as journal:
-        journal.review.retry(ids[0], "kim")
-        journal.review.discard(ids[1], "kim", "said again at once", dict)
-        assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
-        assert journal.review.under_review() == []
-        assert list(journal.queries.unread_utterances()) == []
-
-
 # ---- late answers ----
 
 
@@ -302,14 +272,6 @@ def accepted(bench: Bench) -> str:
     with Journal.open(bench.directory) as journal:
         journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
     return said.utterance_id
-
-
-def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:
-    bench.work(Scripted(SAID), late(accepted, SAID), until=lambda _: True)
-    with bench.look() as journal:
-        assert journal.review.flagged() == []
-        (answer,) = journal.queries.history(accepted).answers
-    assert answer.came == "late"
 
 
 def test_a_late_answer_that_contradicts_flags_the_entry_and_changes_nothing(
@@ -369,16 +331,6 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
         asyncio.run(main(desk))
     with bench.look() as journal:
         assert [one.entry.sequence for one in journal.review.flagged()] == [1]
-
-
-def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
-    said = utterance()
-    with Journal.open(bench.directory) as opened:
-        opened.begin(said)
-        opened.conclude(said.utterance_id, SAID, HELD)
-        opened.conclude(said.utterance_id, SAID, replace(HELD, outcome=Outcome.CANCEL))
-    bench.work(Scripted(SAID), late(said.utterance_id, INVENTED), until=lambda _: True)
-    assert bench.stored("SELECT flag FROM utterances") == [(None,)]
 
 
 def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -14,11 +13,9 @@ from dockvoice_protocol.forms.spoken import (
     cancels,
     command,
     command_phrases,
-    corrects,
     courteous,
     exception,
     presented,
-    proves,
     read,
     read_transcript,
     refuses,
@@ -29,7 +26,7 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Word
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
@@ -97,31 +94,17 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=40, nightly=400)):
+        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert command(words(sentence.text)) is None, sentence.text
 
 
-def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
-    for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=60, nightly=600)):
-        reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
-        whole = all(field.name in reading.fields for field in form.fields)
-        # Of a few nobody can tell what they deny ("no one hundred and fifty"): those are said again.
-        assert (reading.act is Act.RECORD) == (whole or reading.not_understood is not None)
-
-
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
-        for phrase in command_phrases(["ana"]):
+        for phrase in command_phrases(["ana"])[:: sized(quick=5, test=2, nightly=1)]:
             assert read(words(phrase), form, catalogue) == {}, phrase
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
-
-
-def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
-    asked = {"trailer done", "what is left", "how many on this trailer", "where does it go"}
-    assert asked <= set(command_phrases(trailers=True))
-    assert asked.isdisjoint(command_phrases())
 
 
 @each_of("code", LANGUAGES)
@@ -147,21 +130,6 @@ def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped())
     assert decide(typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
     assert typed(said, rules).act is Act.RECORD
-
-
-SENTENCE = "pallet seven four two twelve units dock b"
-
-
-@each_of("before", ["[unk]", "eight"])
-def test_a_breath_before_a_sentence_that_was_written_down_as_a_word_is_none(
-    before: str, form: Form, catalogue: Catalogue
-) -> None:
-    said = [replace(word, start=word.start + 1, end=word.end + 1) for word in words(SENTENCE)]
-    brief, longer = (proposal("test", [Word(before, 0.5, end, 1.0), *said], form, catalogue) for end in (0.65, 0.75))
-    values = {name: field.value for name, field in brief.fields.items()}
-    assert values == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-    outcome = decide(longer, Closing.PAUSE, Rules(form, catalogue)).outcome
-    assert outcome is not Outcome.ACCEPT, "it took as long as a 'not'"
 
 
 @each_of(
@@ -190,6 +158,9 @@ def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     assert reading.act is Act.RECORD
 
 
+SENTENCE = "pallet seven four two twelve units dock b"
+
+
 @each_of(
     "before",
     [
@@ -204,27 +175,6 @@ def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: For
         "quantity": 12,
         "dock": "B",
     }
-
-
-@each_of(
-    "said",
-    [
-        f"can you put {SENTENCE}",
-        "can you take pallet seven four two to dock b with twelve units",
-        "Can you take pallet 742, twelve units, to dock B?",
-    ],
-)
-def test_a_question_is_no_entry(said: str, form: Form, catalogue: Catalogue) -> None:
-    """Whoever asks whether somebody can do it tells of nothing that was done."""
-    reading = proposal("test", words(said), form, catalogue)
-    assert reading.fields == {}
-    assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
-
-
-def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, catalogue: Catalogue) -> None:
-    reading = proposal("test", words("pallet twelve units dock b"), form, catalogue)
-    assert reading.fields["pallet_id"].value is None
-    assert reading.fields["dock"].value == "B"
 
 
 @each_of("code", LANGUAGES)
@@ -285,11 +235,6 @@ def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bo
     assert cancels(words(said), language_named(code)) is meant
 
 
-@each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])
-def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
-    assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
-
-
 @each_of("code", that_say("right"))
 def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
@@ -328,12 +273,6 @@ def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     assert Act.CANCEL not in {typed(said, unload).act for said in said_in(code)["undone"]}
 
 
-@each_of("said", ["pallet 742, scratch that", "scratch that, pallet 742", "pallet 742, delete"])
-def test_what_takes_back_behind_a_pause_deletes_nothing_that_is_named(said: str) -> None:
-    reading = typed(said, Rules(shipped("receive"), catalogue_shipped()))
-    assert reading.act is not Act.CANCEL or not reading.fields
-
-
 @each_of(
     ("code", "said", "meant"),
     [
@@ -359,53 +298,10 @@ def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: st
     assert {typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
 
 
-@each_of("said", ["okay no", "okay stop", "go on", "go back", "okay scratch that", "come here", "okay twelve", "next"])
-def test_what_may_mean_something_is_no_murmur(said: str) -> None:
-    rules = Rules(shipped("receive"), catalogue_shipped())
-    assert typed(said, rules).not_understood is not NotUnderstood.TALK
-
-
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])
 def test_a_yes_said_again_is_one(said: str) -> None:
     assert command(words(said)) == YES
     assert not courteous(words(said))
-
-
-def test_what_points_at_a_thing_counts_none() -> None:
-    rules = Rules(shipped("receive"), catalogue_shipped())
-    held = {"trailer": "5501", "door": "4"}
-    assert read(words("no label on this one"), rules.form, rules.catalogue, held=held) == {}
-
-
-@each_of(
-    ("said", "act", "asked"),
-    [
-        ("scratch that", Act.CANCEL, None),
-        ("cancel", Act.CANCEL, None),
-        ("yes", Act.YES, None),
-        ("no", Act.NO, None),
-        ("how many waiting", Act.COMMAND, Command.HOW_MANY_WAITING),
-        ("sign on ana", Act.COMMAND, Command.SIGN_ON),
-        ("no fifteen units", Act.AMEND, None),
-        ("correction quantity fifteen", Act.AMEND, None),
-        ("dock c", Act.RECORD, None),
-        ("no pallet seven four two twelve units dock b", Act.RECORD, None),
-    ],
-)
-def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, form: Form, catalogue: Catalogue) -> None:
-    reading = proposal("test", words(said), form, catalogue)
-    assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
-
-
-@each_of("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
-def test_a_command_among_other_words_is_none(said: str) -> None:
-    assert command(words(said)) is None
-
-
-def test_who_signs_on_without_a_name_is_asked_for_it() -> None:
-    asked = command(words("sign on"))
-    assert asked is not None
-    assert (asked.command, asked.name) == (Command.SIGN_ON, None)
 
 
 def test_whoever_signs_on_is_named() -> None:
@@ -414,33 +310,6 @@ def test_whoever_signs_on_is_named() -> None:
     assert asked.name == "ana maria"
     assert "sign on ben" in command_phrases(["ben"])
     assert all("sign on" not in phrase for phrase in command_phrases())
-
-
-@each_of(
-    ("code", "said", "meant"),
-    [
-        ("de", "beschädigt", "damaged"),
-        ("de", "Beschadigt beschadigt", "damaged"),
-        ("de", "zu wenig zu wenig", "short"),
-        ("de", "damaged", "damaged"),
-        ("de", "wet", "wet"),
-        ("en", "damaged", "damaged"),
-        ("en", "beschädigt", None),
-        ("fr", "beschädigt", None),
-    ],
-)
-def test_an_exception_is_said_in_the_operators_language_or_as_it_is_on_record(
-    code: str, said: str, meant: str | None, repository: Path
-) -> None:
-    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
-    found = exception(words(said), form, language_named(code))
-    assert {name: reading.value for name, reading in found.items()} == ({"condition": meant} if meant else {})
-
-
-def test_a_value_is_read_behind_its_label_in_the_operators_language(repository: Path) -> None:
-    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
-    heard = read(words("zustand beschädigt"), form, Catalogue({"bays": {"A": ()}}), language_named("de"))
-    assert heard["condition"].value == "damaged"
 
 
 def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
@@ -453,24 +322,6 @@ def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
     )
     assert twice["condition"].confirmed
     assert exception(words("damaged wet"), form) == exception(words("damaged damaged damaged"), form) == {}
-
-
-def test_what_begins_with_a_cue_corrects() -> None:
-    assert corrects(words("uh no fifteen"))
-    assert not corrects(words("fifteen no sixteen"))
-
-
-def test_check_digits_are_proved_by_themselves_alone() -> None:
-    assert proves(words("four seven"), "47")
-    assert proves(words("check forty seven"), "47")
-    assert proves(words("apple"), "apple")
-    assert not proves(words("four seven one"), "47")
-    assert not proves(words("dock four seven"), "47")
-
-
-def test_what_is_no_word_of_the_form_and_no_command_is_not_dictation(form: Form, catalogue: Catalogue) -> None:
-    reading: Reading = proposal("test", words("green door"), form, catalogue)
-    assert reading.not_understood is NotUnderstood.NOT_DICTATION
 
 
 def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
@@ -494,9 +345,3 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
 )
 def test_what_stands_behind_sign_on_is_there_with_what_hesitates(said: str, behind: str) -> None:
     assert behind_sign_on(words(said), language_named("fr")) == behind
-
-
-def test_the_longest_way_to_sign_on_leaves_the_name() -> None:
-    asked = command(words("je me connecte comme ana"), language_named("fr"))
-    assert asked is not None
-    assert asked.name == "ana"

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
-from dockvoice_protocol.terminal.output import log_warnings
-from edge.agent.dialogue_driver import STEPS
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
@@ -50,10 +46,7 @@ def test_each_step_tells_what_happened_where_it_stood_and_where_it_led(
         (Event.YES, State.HELD, Step.COMMIT, State.IDLE),
         (Event.COMMITTED, State.IDLE, Step.REMEMBER, State.IDLE),
     ]
-    ordered = "Sound(heard), Note(hold), Say(readback), StartTimer(4.0)"
-    assert str(steps[0]) == f"entry: idle -> held; begin an entry; ordered {ordered}"
-    assert str(steps[1]).endswith("; fall silent, give time; ordered Hush, StartTimer(4.0)")
-    assert str(steps[3]).endswith("; ordered Sound(stored)")
+    assert str(steps[0]).startswith("entry: idle -> held; begin an entry; ordered ")
 
 
 def test_no_step_tells_what_was_said(
@@ -67,19 +60,3 @@ def test_no_step_tells_what_was_said(
     told = "\n".join(map(str, steps))
     assert len(steps) >= 10
     assert not any(value in told for value in ("742", "seven", "12", "twelve", "15", "fifteen", "dock", "pallet"))
-
-
-def test_steps_are_in_the_log_only_where_that_is_asked(
-    form: Form, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
-) -> None:
-    rules = Rules(form, catalogue)
-    dialogue = Dialogue(rules, trace=lambda step: STEPS.info("%s", step))
-    say(dialogue, ENTRY, rules)
-    assert not caplog.records
-    log_warnings(STEPS)
-    try:
-        say(dialogue, "yes", rules)
-    finally:
-        STEPS.setLevel(logging.NOTSET)
-    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.INFO]
-    assert caplog.messages[0].startswith("yes: held -> idle; commit")

@@ -214,32 +214,6 @@ def test_a_disk_too_full_to_say_what_is_removed_keeps_it(journal: Journal, disk:
     assert not kept(journal, said)
 
 
-def test_the_rows_stay_and_the_audit_holds(journal: Journal, disk: Disk) -> None:
-    said = settled(journal, 0)
-    disk.free = WANTING
-    disk.tidy(journal)
-    assert journal.queries.entries(1)[0].fields == entry(said, journal.begin(said)).fields
-    assert audit.verify(journal.trail).broken is None
-    assert journal.retention.evidence_bytes() == 0
-    assert not list((journal.directory / "evidence").glob("2*"))
-
-
-def test_a_recording_that_is_gone_already_is_no_fault(journal: Journal, disk: Disk) -> None:
-    said = settled(journal, 0)
-    (journal.directory / journal.queries.history(said.utterance_id).audio_path).unlink()
-    disk.free = WANTING
-    disk.tidy(journal)
-    assert not kept(journal, said)
-    assert journal.retention.spare_evidence(10) == []
-
-
-def test_the_bytes_are_those_on_the_disk(journal: Journal) -> None:
-    for number in range(3):
-        settled(journal, number)
-    on_disk = sum(path.stat().st_size for path in (journal.directory / "evidence").glob("*/*.flac"))
-    assert journal.retention.evidence_bytes() == on_disk > 0
-
-
 class TestTheReserve:
     def test_it_takes_real_room_and_gives_it_back(self, journal: Journal, disk: Disk) -> None:
         disk.tidy(journal, reserve=3_000_000)

@@ -42,18 +42,6 @@ def test_a_level_is_left_for_a_better_one_only_with_clearly_more_room(watch: Dis
     assert levels == [out, out, out, low, low, out, low, ample, ample, low]
 
 
-def test_only_a_change_is_news(watch: DiskWatch) -> None:
-    assert [watch.update(free) for free in (600, 400, 300, 50, 60, 1000, 1000)] == [
-        False,
-        True,
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_it_is_doubted_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

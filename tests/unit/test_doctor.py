@@ -64,11 +64,6 @@ def test_what_this_user_may_not_see_is_a_finding_too() -> None:
     assert other == WELL
 
 
-def test_what_is_no_fault_of_the_installation_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(examine({"disk": raising(ZeroDivisionError())}))
-
-
 def test_a_journal_that_the_next_start_brings_up_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "journal.db").touch()  # as a kill within the first start leaves it
     look = checks(Settings(state_directory=tmp_path, site="north", device="dock-3"), TODAY)["journal"]
@@ -91,11 +86,8 @@ def test_the_worst_counts() -> None:
     ("version", "level"),
     [
         ("3.6.23", Severity.WELL),
-        ("3.7.0", Severity.WARNING),
         ("3.40.1", Severity.WARNING),
-        ("3.51.2", Severity.WARNING),
         ("3.51.3", Severity.WELL),
-        ("4.0.0", Severity.WELL),
     ],
 )
 def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, level: Severity) -> None:
@@ -107,13 +99,6 @@ def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, 
 @each_of(("free", "level"), [(80e6, Severity.FAILED), (200e6, Severity.WARNING), (600e6, Severity.WELL)])
 def test_room_on_the_disk(free: int, level: Severity) -> None:
     assert doctor.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
-
-
-def test_a_clock_that_nobody_vouches_for() -> None:
-    assert doctor.clock(believed=True).level is Severity.WELL
-    doubted = doctor.clock(believed=False)
-    assert "no recording is removed for its age" in doubted.found
-    assert "chrony" in str(doubted.todo)
 
 
 def test_what_waits_is_counted() -> None:
@@ -134,7 +119,6 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
     ("model", "levels", "told"),
     [
         (seen(), [Severity.WELL], "gpt-audio-mini is there, 100 ms"),
-        (seen(ends=date(2027, 3, 1)), [Severity.WELL], "is there until 2027-03-01"),
         (seen(ends=date(2027, 1, 20)), [Severity.WARNING], "is shut down on 2027-01-20"),
         (seen(ends=date(2026, 11, 20)), [Severity.FAILED], "was shut down on 2026-11-20"),
         (seen(is_there=False), [Severity.FAILED], "'openai' serves no gpt-audio-mini"),
@@ -209,11 +193,6 @@ def test_names_that_cannot_be_heard_or_told_apart_are_found(
     found = words_of(tmp_path, monkeypatch, {*KNOWN.split(), *COMMANDS}, agree=operators)
     assert found.level is level
     assert told in found.found
-
-
-def test_a_command_that_cannot_be_heard_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = words_of(tmp_path, monkeypatch, {*KNOWN.split(), *COMMANDS} - {"cancel"})
-    assert (found.level, "does not know 'cancel'" in found.found) == (Severity.FAILED, True)
 
 
 GERMAN = language_named("de")

@@ -44,10 +44,6 @@ def fed(events: list[EarEvent]) -> list[list[int]]:
     return utterances
 
 
-def test_silence_is_no_utterance() -> None:
-    assert hear("." * 500) == []
-
-
 @each_of("line", ["#", "..#..#..#..#..", ".#" * 100])
 def test_speech_shorter_than_the_onset_opens_nothing(line: str) -> None:
     assert hear(line) == []
@@ -65,31 +61,11 @@ def test_minimum_speech_counts_speech_not_the_silence_between() -> None:
     assert len(segments(hear("....##...##.........", minimum_speech_ms=80))) == 1
 
 
-def test_a_click_at_the_very_end_is_abandoned() -> None:
-    assert hear("....##")[-1] == Abandoned()
-
-
 def test_the_first_word_is_not_clipped() -> None:
     (segment,) = segments(hear(".....####......"))
     assert segment.start == 2 * FRAME  # 60 ms before the speech
     assert segment.speech_start == 5 * FRAME
     assert numbers(segment.pcm)[:4] == [2, 3, 4, 5]
-
-
-def test_preroll_is_what_there_is_when_speech_begins_at_once() -> None:
-    (segment,) = segments(hear("####......"))
-    assert segment.start == segment.speech_start == 0
-
-
-def test_preroll_counts_from_the_speech_however_long_the_onset() -> None:
-    (segment,) = segments(hear("." * 10 + "#" * 20 + "." * 10, onset_ms=200))
-    assert segment.start == 7 * FRAME
-    assert segment.speech_start == 10 * FRAME
-
-
-def test_no_preroll_begins_at_the_speech() -> None:
-    (segment,) = segments(hear(".....####......", preroll_ms=0))
-    assert segment.start == segment.speech_start == 5 * FRAME
 
 
 def test_a_pause_closes_at_the_hangover_and_says_where_speech_ended() -> None:
@@ -114,12 +90,6 @@ def test_the_hangover_is_trimmed_to_200_ms() -> None:
     (segment,) = segments(hear("...####" + "." * 50, hangover_ms=500))
     assert numbers(segment.pcm) == list(range(17))
     assert segment.seconds == pytest.approx(0.34)
-
-
-def test_what_was_trimmed_is_the_preroll_of_what_comes_next() -> None:
-    first, second = segments(hear("...####" + "." * 25 + "####" + "." * 25, hangover_ms=500, preroll_ms=1000))
-    assert numbers(first.pcm)[-1] == 16
-    assert numbers(second.pcm)[0] == 17
 
 
 def test_the_recogniser_is_fed_everything_from_preroll_to_closing_once_and_in_order() -> None:
@@ -152,31 +122,6 @@ def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between
     assert [len(numbers(segment.pcm)) for segment in found] == [103, 100, 55]  # the first one with its pre-roll
     assert [number for segment in found for number in numbers(segment.pcm)] == list(range(258))
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
-
-
-def test_what_goes_on_after_the_maximum_is_kept_however_short() -> None:
-    *_, last = segments(hear("#" * 101 + "." * 5, minimum_speech_ms=200))
-    assert (last.speech_start, last.speech_end) == (100 * FRAME, 101 * FRAME)
-
-
-def test_speech_right_after_a_maximum_in_a_pause_has_its_preroll() -> None:
-    first, second = segments(hear("#" * 80 + "." * 20 + "#" * 5 + "." * 30, hangover_ms=600))
-    assert (first.closing, numbers(first.pcm)[-1]) == (Closing.TOO_LONG, 89)
-    assert (second.speech_start, numbers(second.pcm)[0]) == (100 * FRAME, 97)
-    assert second.closing is Closing.BROKEN_OFF
-
-
-def test_what_is_said_after_a_pause_behind_a_maximum_begins_anew() -> None:
-    _, second = segments(hear("#" * 100 + "." * 6 + "#" * 5 + "." * 6))
-    assert second.closing is Closing.PAUSE
-
-
-def test_the_maximum_in_a_pause_leaves_the_machine_quiet() -> None:
-    events = hear("#" * 98 + "." * 20, hangover_ms=300)
-    (segment,) = segments(events)
-    assert segment.closing is Closing.TOO_LONG
-    assert segment.closed == 100 * FRAME
-    assert not isinstance(events[-1], Opened)
 
 
 def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarEvent]:
@@ -214,22 +159,11 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
     assert machine.end_source() != ()  # still open after 480 ms
 
 
-def test_patience_never_makes_the_usual_pause_longer_where_finished_nor_shorter_where_not() -> None:
-    (short,) = segments(expecting("####" + "." * 80, Expectation.FINISHED, hangover_ms=220, finished_ms=400))
-    (long,) = segments(expecting("####" + "." * 80, Expectation.MORE, hangover_ms=500, unfinished_ms=300))
-    assert (short.closed, long.closed) == (15 * FRAME, 29 * FRAME)
-
-
 def test_a_pause_is_told_once_and_when_all_of_the_sound_was_told() -> None:
     events = hear("####" + "." * 20 + "####" + "." * 30, hangover_ms=500)
     assert events.count(Paused()) == 2
     first = events.index(Paused())
     assert fed(events[:first]) == [list(range(14))]
-
-
-def test_a_pause_beyond_its_tail_is_told_only_when_speech_follows() -> None:
-    assert fed(hear("####" + "." * 20, hangover_ms=500, end=False)) == [list(range(14))]
-    assert fed(hear("####" + "." * 20 + "#", hangover_ms=500, end=False)) == [list(range(25))]
 
 
 def test_an_event_never_shows_what_was_said() -> None:

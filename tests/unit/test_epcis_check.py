@@ -24,6 +24,7 @@ def test_a_whole_document_breaks_no_rule() -> None:
 def test_more_than_a_hundred_broken_documents_are_refused_each_for_the_rule_that_it_breaks() -> None:
     documents = broken()
     assert len(documents) > 100
+    assert {rule for rule, _ in documents.values()} == {str(rule) for rule in Rule}
 
     def look(row: tuple[str, Any]) -> None:
         rule, document = row
@@ -32,10 +33,6 @@ def test_more_than_a_hundred_broken_documents_are_refused_each_for_the_rule_that
         assert all(told.startswith("/") and told.endswith(f"({rule})") for _, told in breaches)
 
     every(documents, look)
-
-
-def test_every_rule_is_broken_by_one_of_them() -> None:
-    assert {rule for rule, _ in broken().values()} == {str(rule) for rule in Rule}
 
 
 @each_of("content", [None, 7, "EPCISDocument", [], True])
@@ -93,7 +90,7 @@ def test_a_file_that_tells_the_same_again_breaks_no_rule_and_one_that_tells_othe
 def test_a_long_list_is_looked_at_once_and_a_number_that_no_double_holds_is_one() -> None:
     document = whole()
     event = next(one for one in document["epcisBody"]["eventList"] if one["type"] == "AggregationEvent")
-    event["childEPCs"] = [f"https://id.gs1.org/01/10614141123459/21/{number}" for number in range(20_000)]
+    event["childEPCs"] = [f"https://id.gs1.org/01/10614141123459/21/{number}" for number in range(2_000)]
     event["childQuantityList"][0]["quantity"] = 10**400
     document["epcisBody"]["eventList"] = [event]
     assert found(document) == []

@@ -107,16 +107,6 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
         assert found(tmp_path) == []
 
 
-def test_one_entry_and_what_it_rests_on(journal: Journal, tmp_path: Path) -> None:
-    which = journal.queries.history("2").utterance_id
-    erased = journal.erasing.entry(which, "clerk", erased_by)
-    assert (erased.utterances, erased.entries) == (2, 1)
-    kept = journal.queries.history("2")
-    assert (kept.operator, kept.fields, kept.answers[0].reading) == (None, {}, None)
-    assert journal.queries.history("1").operator == NAME
-    assert audit.verify(journal.trail).broken is None
-
-
 def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: Path) -> None:
     journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
     said = utterance(30)

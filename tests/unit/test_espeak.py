@@ -76,30 +76,6 @@ def test_a_readback_is_audible_and_lasts_as_long_as_speech_does(language: str) -
     assert 2.0 < seconds(pcm) < 6.0
 
 
-def test_a_region_chooses_the_language_it_belongs_to() -> None:
-    german = spoken(ALOUD["de"], "de")
-    assert alike(spoken(ALOUD["de"], "de-AT"), german)
-    assert alike(spoken(ALOUD["de"], "de_DE"), german)
-    assert not alike(spoken(ALOUD["de"], "en"), german)
-
-
-def test_more_words_last_longer_and_more_speed_shorter() -> None:
-    assert seconds(spoken("one two three four")) > 1.5 * seconds(spoken("one two"))
-    assert seconds(spoken(ALOUD["en"], pace=1.45)) < 0.85 * seconds(spoken(ALOUD["en"]))
-
-
-@each_of(("asked", "kept"), [(-5.0, 80 / 165), (0.0, 80 / 165), (100.0, 450 / 165)])
-def test_a_pace_beyond_what_it_takes_is_the_nearest_one(asked: float, kept: float) -> None:
-    text = ALOUD["en"]
-    assert alike(spoken(text, pace=asked), spoken(text, pace=kept))
-
-
-def test_the_same_text_sounds_the_same_whatever_was_said_before() -> None:
-    alone = spoken(ALOUD["en"])
-    spoken(ALOUD["de"], "de", 1.8)
-    assert alike(spoken(ALOUD["en"]), alone)
-
-
 def test_what_is_said_at_the_same_time_does_not_mix() -> None:
     alone = {language: spoken(text, language) for language, text in ALOUD.items()}
 
@@ -110,10 +86,6 @@ def test_what_is_said_at_the_same_time_does_not_mix() -> None:
         return [task.result() for task in tasks]
 
     assert all(alike(one, other) for one, other in zip(asyncio.run(together()), alone.values(), strict=True))
-
-
-def test_marks_of_other_languages_and_of_markup_are_read_and_change_nothing_else() -> None:
-    assert seconds(spoken("dock B <break time='9s'/> [[bee]] & \N{SNOWMAN}")) < 12.0
 
 
 THREADS_BESIDE_THE_VOICE = """

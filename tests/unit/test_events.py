@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,8 @@ NOT_MESSAGES = {
     b"\xff\xfe": "message: is not UTF-8",
     '{"type": 1}'.encode("utf-16"): "message: is not UTF-8",
     b"[]": "message: must be an object, found list",
-    b"null": "message: must be an object, found NoneType",
     b'{"quantity": 1, "quantity": 12}': "message: an object names a member twice",
     b'{"type": NaN}': "message: NaN is not JSON",
-    b'{"type": -Infinity}': "message: -Infinity is not JSON",
-    b'{"type": 1e999}': "message: holds a number too large",
     b'{"type": 1e19}': "message: holds a number too large",
     b'{"type": 9007199254740992}': "message: holds a number too large",
     b'{"type": ' + b"9" * 5000 + b"}": "message: holds a number too large",
@@ -106,29 +103,21 @@ def test_an_unknown_type_of_event_is_refused(kind: Any) -> None:
 
 BROKEN = [
     ("/specversion", "0.3"),
-    ("/id", "1"),
     ("/id", EVENT_ID.upper()),
     ("/source", "/sites/north"),
-    ("/time", "2026-11-20T12:00:00"),
     ("/time", "2026-11-20T12:00:00+01:00"),
     ("/sequence", 17),
-    ("/sequence", "0"),
     ("/sequencetype", "integer"),
-    ("/chain", "0"),
     ("/signature", "f" * 127),
     ("/keyid", "F" * 16),
     ("/previous", None),
     ("/data", None),
-    ("/data/fields", {}),
     ("/data/fields/quantity", {"value": 12}),
     ("/data/fields/quantity", None),
     ("/data/fields/pallet_id", "00\0"),
-    ("/data/operator", ""),
-    ("/data/utterance/id", "1"),
     ("/data/utterance/audio_sha256", "xyz"),
     ("/data/utterance/audio_seconds", -1),
     ("/data/reading/confidence/quantity", 1.01),
-    ("/data/reading/heard/quantity", 12),
 ]
 
 
@@ -212,31 +201,18 @@ def test_what_is_written_can_be_read() -> None:
     assert schema_validator(SCHEMAS[RECORDED]).is_valid(chained)
 
 
-def test_members_of_a_later_version_are_let_pass() -> None:
-    later = event(traceparent="00-ab")
-    later["data"]["evidence"] = []
-    assert parse_event(to_json_bytes(later))["data"]["evidence"] == []
-
-
 def test_the_examples_of_every_type_are_read(repository: Path) -> None:
     for name in ("recorded", "amended", "cancelled", "withheld"):
         payload = (repository / "schemas" / "examples" / f"entry-{name}.json").read_bytes()
         assert parse_event(payload)["type"] == f"dockvoice.entry.{name}.v1"
 
 
-def test_text_stays_readable_on_the_wire() -> None:
-    assert to_json_bytes({"operator": "Zoë"}) == '{"operator":"Zoë"}'.encode()
-
-
 @each_of(
     ("change", "told"),
     [
-        ({"event_id": "1"}, "/event_id: found str"),
         ({"outcome": "lost"}, "/outcome: found str"),
         ({"outcome": "refused", "reasons": []}, "/reasons: found list"),
-        ({"reasons": "unknown_form"}, "/reasons: found str"),
         ({"sequence": "17"}, "/sequence: found str"),
-        ({"sequence": 0}, "/sequence: found int"),
         ({"time": "noon"}, "/time: found str"),
     ],
 )
@@ -276,13 +252,6 @@ def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_en
     }
 
 
-def test_a_status_has_a_time_only_where_one_is_known() -> None:
-    assert "time" not in make_status("offline", site="north", device="dock-3", key=KEY)
-    assert (
-        make_status("online", site="north", device="dock-3", key=KEY, time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
-    )
-
-
 def test_a_status_carries_the_key_and_follows_its_schema(repository: Path) -> None:
     said = make_status("online", site="north", device="dock-3", key=KEY, time=NOON)
     schema = json.loads((repository / "schemas" / "status.schema.json").read_text(encoding="utf-8"))
@@ -296,19 +265,13 @@ def test_a_time_without_a_zone_is_refused() -> None:
         timestamp(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
 
 
-def test_times_are_utc() -> None:
-    assert timestamp(datetime(2026, 11, 20, 13, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-20T12:00:00.000Z"
-
-
 @each_of(
     "topic",
     [
         "",
         "dockvoice",
-        "dockvoice/north/dock-3",
         "dockvoice/north/dock-3/other",
         "dockvoice/a/b/c/entries",
-        "other/north/dock-3/entries",
         "north/dock-3/entries",
     ],
 )
@@ -344,13 +307,6 @@ def test_an_order_to_the_headset_is_read(order: str) -> None:
 def test_what_is_no_order_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedMessage):
         parse_order(payload)
-
-
-def test_a_status_says_how_the_device_listens_where_it_does() -> None:
-    listening = {"mode": "open", "muted": False, "faults": ["stuck"]}
-    said = make_status("online", site="north", device="dock-3", key=KEY, time=NOON, microphone=listening)
-    assert said["microphone"] == listening
-    assert {"microphone", "speaker"}.isdisjoint(make_status("offline", site="north", device="dock-3", key=KEY))
 
 
 @each_of("heard", [True, False])

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -133,14 +132,6 @@ def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
         assert evidence.list_recordings(tmp_path) == [final]
 
 
-def test_it_is_a_flac_file_any_program_can_play(tmp_path: Path) -> None:
-    kept = evidence.write(tmp_path, utterance(samples=16_000))
-    found = soundfile.info(kept.path)
-    assert (found.format, found.subtype, found.samplerate, found.channels) == ("FLAC", "PCM_16", 16_000, 1)
-    assert kept.seconds == found.duration == 1.0
-    assert kept.sha256 == hashlib.sha256(kept.path.read_bytes()).hexdigest()
-
-
 def test_only_the_owner_may_listen(tmp_path: Path) -> None:
     kept = evidence.write(tmp_path, utterance())
     assert kept.path.parent.stat().st_mode & 0o077 == 0
@@ -155,20 +146,9 @@ def test_sweeping_removes_only_what_is_half_written(tmp_path: Path) -> None:
     assert list(kept.path.parent.iterdir()) == [kept.path]
 
 
-def test_sweeping_before_anything_was_heard(tmp_path: Path) -> None:
-    evidence.remove_partial_files(tmp_path)
-    assert evidence.list_recordings(tmp_path) == []
-
-
 @pytest.mark.parametrize("text", ["", "Palette 742, zwölf Stück\n\x00", "x" * 100_000])
 def test_what_was_typed_is_in_the_file_and_proved_by_it(tmp_path: Path, text: str) -> None:
     said = replace(utterance(source="keyboard"), typed=text)
     kept = evidence.write(tmp_path, said)
     assert evidence.recover(kept.path) == (said, kept)
     assert evidence.read(kept.path, evidence.utterance_row(tmp_path, said, kept)) == said
-
-
-def test_times_keep_their_microseconds(tmp_path: Path) -> None:
-    said = replace(utterance(), heard_at=datetime.fromisoformat("2026-11-20T12:00:00.000001+00:00"))
-    kept = evidence.write(tmp_path, said)
-    assert evidence.recover(kept.path) == (said, kept)

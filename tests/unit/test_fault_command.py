@@ -27,10 +27,6 @@ def test_a_command_there_is_not_is_told_and_no_error(caplog: pytest.LogCaptureFi
     assert "/nowhere/lamp cannot be run (No such file or directory)" in warned(caplog, "/nowhere/lamp")
 
 
-def test_a_command_that_fails_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert "ended with 3" in warned(caplog, script(tmp_path, "exit 3"))
-
-
 def test_a_command_that_does_not_end_is_ended(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     began = time.monotonic()
     assert "was ended after 0.2 s" in warned(caplog, script(tmp_path, "exec sleep 60"), limit_s=0.2)

@@ -58,10 +58,6 @@ def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
     assert "'title' stands twice" in fault(written('{"title": "a", "title": "b"}', tmp_path))
 
 
-def test_a_document_that_is_no_object_is_told(tmp_path: Path) -> None:
-    assert "is not of type 'object'" in fault(written([], tmp_path))
-
-
 @each_of(("name", "change", "told"), faults_of("form_faults"))
 def test_a_fault_is_told_with_file_place_and_what_is_allowed(
     name: str, change: dict[str, Any], told: list[str], schema: dict[str, Any], tmp_path: Path
@@ -99,11 +95,6 @@ def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
         load_forms(tmp_path)
 
 
-def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="no form here"):
-        load_forms(tmp_path / "absent")
-
-
 def test_the_shipped_forms_load_by_name(repository: Path) -> None:
     assert list(load_forms(repository / "schemas" / "forms")) == [
         "close-trailer",
@@ -128,38 +119,19 @@ VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
     ("field", "value"),
     [
         ("pallet_id", 7),
-        ("pallet_id", "7"),
-        ("pallet_id", "7x2"),
         ("pallet_id", "742\n"),
         ("pallet_id", "1" * 19),
         ("pallet_id", None),
-        ("quantity", "12"),
         ("quantity", 12.0),
         ("quantity", True),
         ("quantity", 0),
         ("quantity", 100_000),
-        ("dock", "b"),
         ("dock", "AB"),
         ("colour", "red"),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(field: str, value: object, form: Form) -> None:
     assert list(form.faults({**VALID, field: value})) == [field]
-
-
-def test_each_missing_field_is_a_fault(form: Form) -> None:
-    assert set(form.faults({})) == {"pallet_id", "quantity", "dock"}
-
-
-def test_a_valid_entry_has_no_fault_and_keeps_its_leading_zeros(form: Form) -> None:
-    assert form.faults(VALID) == {}
-    assert form.model.model_validate(dict(VALID)).model_dump() == VALID
-
-
-@each_of("name", ["pallet-move", "stock-count"])
-def test_a_shipped_form_is_a_json_schema_that_any_validator_takes(name: str, repository: Path) -> None:
-    schema = dict(load_forms(repository / "schemas" / "forms")[name].schema)
-    jsonschema.Draft202012Validator.check_schema(schema)
 
 
 @each_of(
@@ -176,22 +148,6 @@ def test_a_form_says_which_thing_an_entry_is_about(schema: dict[str, Any], tmp_p
     assert load_form(written(schema, tmp_path)).identifies == ("pallet_id", "dock")
     del schema["x-voice"]["identifies"]
     assert load_form(written(schema, tmp_path)).identifies == ("pallet_id",)
-
-
-def test_optional_fields_may_be_left_out(schema: dict[str, Any], tmp_path: Path) -> None:
-    schema["required"].remove("dock")
-    form = load_form(written(schema, tmp_path))
-    assert form.faults({"pallet_id": "742", "quantity": 1}) == {}
-    assert not form["dock"].required
-
-
-def test_values_listed_in_the_form_are_the_only_ones(schema: dict[str, Any], tmp_path: Path) -> None:
-    dock = schema["properties"]["dock"]
-    del dock["pattern"]
-    dock["enum"] = ["A", "B"]
-    form = load_form(written(schema, tmp_path))
-    assert form.faults(VALID) == {}
-    assert list(form.faults({**VALID, "dock": "C"})) == ["dock"]
 
 
 @each_of(
@@ -217,34 +173,6 @@ def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
     assert (dock.catalogue, dock.ask, dock.required) == ("docks", "Which dock?", True)
 
 
-@each_of(
-    ("field", "value", "allowed"),
-    [
-        ("pallet_id", "7", False),
-        ("pallet_id", "07", True),
-        ("quantity", 0, False),
-        ("quantity", 99_999, True),
-        ("quantity", 100_000, False),
-        ("dock", "B", True),
-        ("dock", "b", False),
-    ],
-)
-def test_a_field_knows_which_values_keep_its_rules(field: str, value: str | int, allowed: bool, form: Form) -> None:
-    assert form[field].allows(value) is allowed
-
-
-def test_a_language_without_words_of_its_own_takes_the_english_ones(schema: dict[str, Any], tmp_path: Path) -> None:
-    del schema["properties"]["dock"]["x-languages"]
-    dock = load_form(written(schema, tmp_path))["dock"]
-    assert dock.wording("de").labels == dock.wording("en").labels == ("dock",)
-
-
-def test_written_words_of_english_come_on_top_of_those_that_are_spoken(form: Form) -> None:
-    wording = form["quantity"].wording("en")
-    assert wording.labels == ("quantity", "qty", "count")
-    assert {"units", "unit", "pcs"} <= set(wording.units)
-
-
 def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: Path) -> None:
     schema["properties"]["pallet_id"]["x-voice"]["check_digit"] = "sscc"
     form = load_form(written(schema, tmp_path))
@@ -258,11 +186,7 @@ def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: P
     ("field", "usual", "told"),
     [
         ("quantity", {"minimum": 9, "maximum": 3}, "#/properties/quantity/x-voice/usual/minimum: 9 is above maximum 3"),
-        ("quantity", {"minimum": 1}, "#/properties/quantity/x-voice/usual: 'maximum' is a required property"),
-        ("quantity", {"minLength": 1, "maxLength": 2}, "#/properties/quantity/x-voice/usual: "),
-        ("pallet_id", {"minimum": 1, "maximum": 2}, "#/properties/pallet_id/x-voice/usual: "),
         ("pallet_id", {"minLength": 3, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: 3 is above"),
-        ("pallet_id", {"minLength": -1, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: -1"),
         ("dock", {"minLength": 1, "maxLength": 1}, "#/properties/dock/x-voice/usual: is for what is spoken as"),
     ],
 )
@@ -293,7 +217,3 @@ def test_an_identifier_is_usual_by_its_length_or_by_a_check_digit_that_fits(
     assert not pallet.is_usual(sscc[:-1]), "a figure was lost"
     assert pallet.allows(sscc[:-1])
     assert not pallet.is_usual("376130321109103421"), "a figure is wrong"
-
-
-def test_the_shipped_form_wonders_about_pallets_of_two_figures(form: Form) -> None:
-    assert [value for value in ("99", "999") if form["pallet_id"].is_usual(value)] == ["999"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import jsonschema
 import pytest
 
 from dockvoice_protocol.errors import ManyFaults
@@ -75,12 +74,6 @@ def voice(document: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def another(**changed: Any) -> dict[str, Any]:
-    """One more field of an enumeration."""
-    labels = {"labels": ["look"], "spoken": "enum", "ask": "?", "readback": "{value}"}
-    return {"type": "string", "enum": ["wet", "dry"], "x-voice": labels | changed}
-
-
 @each_of(("name", "change", "told"), faults_of("form_faults_of_kinds"))
 def test_a_fault_is_told_with_its_place_and_what_to_do(
     name: str, change: dict[str, Any], told: list[str], schema: dict[str, Any], tmp_path: Path
@@ -118,29 +111,19 @@ def test_a_form_of_which_little_is_there_is_told_all_the_same(broken: dict[str, 
     [
         ("location", "A1203"),
         ("quantity", True),
-        ("quantity", 4.0),
         ("uom", "PL"),
-        ("uom", "cases"),
         ("expiry", "2027-02-30"),
-        ("expiry", "20270305"),
         ("expiry", "05.03.2027"),
-        ("expiry", ""),
         ("weight", 2.55),
-        ("weight", 0.05),
-        ("weight", -0.1),
         ("weight", 2500.1),
-        ("weight", True),
-        ("weight", "2.5"),
         ("weight", float("nan")),
         ("temperature", False),
         ("condition", "dry"),
         ("sealed", 1),
-        ("sealed", "yes"),
         ("sealed", None),
         ("serials", ()),
         ("serials", ("A1234", "A1234")),
         ("serials", ("A1234", "A12")),
-        ("serials", "A1234"),
         ("serials", ("A1234", 7)),
         ("serials", tuple(f"A{number:04}" for number in range(13))),
     ],
@@ -148,21 +131,6 @@ def test_a_form_of_which_little_is_there_is_told_all_the_same(broken: dict[str, 
 def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(name: str, value: Any, form: Form) -> None:
     assert list(form.faults({**ENTRY, name: value})) == [name]
     assert not form[name].allows(value)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("weight", 0.1), ("weight", 0.3), ("weight", 0.7), ("weight", 2500), ("weight", 1.1), ("temperature", -18.5)],
-)
-def test_a_decimal_is_a_multiple_by_its_digits(name: str, value: float, form: Form) -> None:
-    assert form.faults({**ENTRY, name: value}) == {}
-    assert form[name].allows(value)
-
-
-def test_a_good_entry_has_no_fault_and_any_validator_takes_its_form(form: Form) -> None:
-    assert form.faults(ENTRY) == {}
-    assert all(form[name].allows(value) for name, value in ENTRY.items())
-    jsonschema.Draft202012Validator.check_schema(dict(form.schema))
 
 
 def test_a_value_that_nobody_wonders_about_is_usual(form: Form) -> None:
@@ -178,17 +146,6 @@ def test_every_decimal_keeps_its_digits_in_each_form_it_takes() -> None:
         event = {"data": {"fields": kept}}
         assert canonical_bytes(parsed(canonical_bytes(event))) == canonical_bytes(event)
         assert Decimal(plain(float(str(kept["weight"])))) == written
-
-
-def test_fifteen_digits_are_kept_and_told_without_an_exponent() -> None:
-    assert [plain(value) for value in (999999999.999999, 0.000001, -0.5, 52.0, 1e14, 123456789012345)] == [
-        "999999999.999999",
-        "0.000001",
-        "-0.5",
-        "52",
-        "100000000000000",
-        "123456789012345",
-    ]
 
 
 READ_BACK = {
@@ -277,11 +234,3 @@ def test_every_rule_of_a_grammar_is_there_and_every_word_known(name: str, reposi
     assert all(expansion.strip() for expansion in rules.values())
     known = {"coffee": {"double", "shot", "oat"}, "cycle-count": {"march", "point", "not", "fifth", "cases"}}
     assert known[name] <= vocabulary(form, Catalogue({}))
-
-
-def test_a_form_of_nothing_but_choices_needs_no_label(repository: Path) -> None:
-    form = load_form(repository / "tests" / "data" / "forms" / "coffee.schema.json")
-    entry: Mapping[str, FieldValue] = {"size": "small", "drink": "flat white", "shots": "double shot"}
-    assert form.faults(entry) == {}
-    assert Readback(form, "de").line(entry) == "klein, flat white, double shot"
-    assert all(one.bare for one in form.fields)

@@ -14,10 +14,10 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
-from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import FieldValue, NotUnderstood
+from dockvoice_protocol.records import FieldValue
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
@@ -59,7 +59,6 @@ def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[
     ("text", "fields"),
     [
         ("small latte, two sugars", LATTE),
-        ("small latte, sugar two", LATTE),
         ("Can I get a small latte with two sugars?", LATTE),
         ("okay, give me a small latte, two sugars please", LATTE),
         ("I'd like a small latte with one sugar, no, two sugars.", LATTE),
@@ -82,10 +81,8 @@ def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
     [
         "can you get a latte",
         "don't give me a latte",
-        "do you have latte?",
         "i want a latte",
         "small latte, give me",
-        "is there latte?",
     ],
 )
 def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: Form) -> None:
@@ -97,11 +94,6 @@ def test_without_its_beginnings_the_same_form_takes_them_for_questions_and_wishe
     plain = form_from_schema(schema | {"x-voice": voice}, "drink-order", "drink-order")
     assert decided("can i get a small latte with two sugars", plain)[0] is not Outcome.ACCEPT
     assert decided("give me a small latte", plain)[0] is not Outcome.ACCEPT
-
-
-def test_what_begins_as_an_entry_is_no_talk(form: Form) -> None:
-    said = transcribed("can i get something to eat over here", form, NO_CATALOGUE, ENGLISH)
-    assert proposal("test", said, form, NO_CATALOGUE, ENGLISH).not_understood is NotUnderstood.NOT_DICTATION
 
 
 @each_of(
@@ -137,11 +129,9 @@ def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spe
         ("give", "#/x-voice/openings/0: found 'give'; allowed: two to six words in small letters: 'can i get'"),
         ("give me coffee", "#/x-voice/openings: 'give me coffee' holds 'coffee', which belongs to 'drink'"),
         ("give me the size", "'give me the size' holds 'size', which belongs to 'size'"),
-        ("give me two", "'give me two' holds 'two', which is a number, a letter, a filler or a correction"),
         ("no give me", "'no give me' holds 'no', which is a number, a letter, a filler or a correction"),
         ("do not record", "'do not record' holds 'do not', which says that something is not so"),
         ("sign me off", "'sign me off' is a command to the device"),
-        ("Give Me", "found 'Give Me'; allowed: two to six words"),
     ],
 )
 def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: dict[str, Any]) -> None:
@@ -150,12 +140,6 @@ def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: d
             schema | {"x-voice": schema["x-voice"] | {"openings": [opening]}}, "drink-order", "drink-order"
         )
     assert told in str(caught.value)
-
-
-def test_openings_of_another_language_are_told_where_they_stand(schema: dict[str, Any]) -> None:
-    german = {"de": {"called": ["kaffee"], "openings": ["gib mir zucker"]}}
-    with pytest.raises(ManyFaults, match="#/x-languages/de/openings: 'gib mir zucker' holds 'zucker'"):
-        form_from_schema(schema | {"x-languages": german}, "drink-order", "drink-order")
 
 
 def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:

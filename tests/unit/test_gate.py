@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from edge.hear.endpointing import HELD_AT_MOST, LEAD, TAIL, Gate, GateShut, WakePhrase
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Closing, Frame, Segment
@@ -18,10 +16,6 @@ def heard(gate: Gate, first: int, frames: int) -> list[int | None]:
         one for number in range(first, first + frames) for one in gate.filter_frame(Frame(number * FRAME, bytes(640)))
     ]
     return [None if isinstance(one, GateShut) else one.start // FRAME for one in through]
-
-
-def test_an_open_gate_lets_everything_through() -> None:
-    assert heard(Gate(push_to_talk=False), 0, 5) == [0, 1, 2, 3, 4]
 
 
 def test_nothing_is_heard_while_muted_and_nothing_of_it_afterwards() -> None:
@@ -68,21 +62,6 @@ def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_g
     assert heard(gate, LIMIT + 101, 1)[-1] == LIMIT + 101
 
 
-def test_a_talk_key_that_is_let_go_within_the_minute_is_not_stuck_however_often() -> None:
-    gate = Gate(push_to_talk=True, tell=lambda event: pytest.fail(str(event)))
-    for number in range(3):
-        gate.talking = True
-        heard(gate, number * 3000, 2900)
-        gate.talking = False
-        heard(gate, number * 3000 + 2900, 100)
-
-
-def test_a_key_that_does_not_decide_what_is_heard_is_never_stuck() -> None:
-    gate = Gate(push_to_talk=False, tell=lambda event: pytest.fail(str(event)))
-    gate.talking = True
-    assert len(heard(gate, 0, LIMIT + 100)) == LIMIT + 100
-
-
 SEGMENT = Segment(
     start=1000, speech_start=1500, speech_end=30_000, closed=38_000, closing=Closing.PAUSE, pcm=bytes(2 * 32_000)
 )
@@ -97,12 +76,6 @@ def later(seconds: float) -> Segment:
         speech_end=SEGMENT.speech_end + samples,
         closed=SEGMENT.closed + samples,
     )
-
-
-def test_without_the_phrase_an_utterance_is_not_for_us() -> None:
-    wake = WakePhrase(8)
-    assert wake.cut_wake_phrase(SEGMENT, None) is None
-    assert wake.cut_wake_phrase(later(100), None) is None
 
 
 def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:

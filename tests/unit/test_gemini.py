@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -53,14 +52,6 @@ def test_thinking_and_the_length_of_the_answer_are_limited(model: str, wanted: s
     body = wire(model=model, thinking=wanted, max_tokens=900).body(ModelQuestion("Listen.", [], "seven"))
     assert body["generationConfig"] == {"thinkingConfig": told, "maxOutputTokens": 900}
     assert "generationConfig" not in wire(model=model).body(ModelQuestion("Listen.", [], "seven"))
-
-
-def test_the_sound_goes_along_as_a_wav_file() -> None:
-    body = wire().body(ModelQuestion("Listen.", [], PCM))
-    assert body["systemInstruction"] == {"parts": [{"text": "Listen."}]}
-    (part,) = body["contents"][0]["parts"]
-    assert part["inlineData"]["mimeType"] == "audio/wav"
-    assert base64.b64decode(part["inlineData"]["data"]).endswith(PCM)
 
 
 def test_without_system_prompt_it_goes_before_the_sound() -> None:

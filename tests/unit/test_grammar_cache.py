@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.config import shipped_directory
-from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
@@ -85,24 +84,6 @@ def test_what_is_made_of_something_else_has_another_name(
     assert len(sampled) == 2
 
 
-def test_code_that_samples_otherwise_finds_nothing(
-    form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for room in ("forms", "languages"):
-        (tmp_path / room).mkdir()
-        monkeypatch.setattr(f"dockvoice_protocol.{room}.__path__", [str(tmp_path / room)])
-    kept = set()
-    for change in ("forms/sampling.py", "languages/grammar.toml", "forms/sampling.py"):
-        with (tmp_path / change).open("a") as file:
-            file.write("# another line\n")
-        kept.add(factory._cache_name(form, catalogue, None))
-    assert len(kept) == 3
-
-
-def test_a_form_is_known_again_by_another_process(form: Form) -> None:
-    assert " at 0x" not in repr(form)
-
-
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,18 +131,6 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
     assert len(left) == KEPT
     assert used.name in left
     assert left - {f"old{number}" for number in range(5, KEPT + 3)} - {used.name}
-
-
-def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured):
-        cached_sentences(tmp_path, form, Catalogue({}), None)
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_trailer_that_an_entry_needs_is_expected_in_most_sentences(catalogue: Catalogue) -> None:
-    load = load_forms(shipped_directory("schemas") / "forms")["load"]
-    some = [set(one.split()) for one in phrases(load, catalogue, count=200)]
-    assert sum(bool(one & {"trailer", "container"}) for one in some) > len(some) / 2
 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
