@@ -142,11 +142,6 @@ def test_a_number_that_a_device_used_before_is_refused(store: Store, event: Read
     assert store.count().events == 1
 
 
-def test_each_device_counts_for_itself(store: Store, event: Read) -> None:
-    assert store.apply(event(recorded(1))) == Applied()
-    assert store.apply(event(recorded(1, at=("north", "dock-4")))) == Applied()
-
-
 def test_an_amendment_takes_the_place_of_the_entry(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
     assert store.apply(event(amended(2, 1, quantity=15))) == Applied()
@@ -238,13 +233,6 @@ def test_what_operators_said_is_for_nobody_else(tmp_path: Path) -> None:
         os.umask(before)
     assert modes == dict.fromkeys(("inventory.db", "inventory.db-wal", "inventory.db-shm"), 0o600)
     assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
-
-
-def test_rows_are_the_latest_in_the_order_in_which_they_came(store: Store, event: Read) -> None:
-    for number in range(1, 6):
-        store.apply(event(recorded(number)))
-    assert [row.sequence for row in store.rows(limit=3)] == [3, 4, 5]
-    assert [row.sequence for row in store.rows()] == [1, 2, 3, 4, 5]
 
 
 def test_rows_stand_in_the_order_in_which_they_came_however_the_clock_is_set(url: str, event: Read) -> None:

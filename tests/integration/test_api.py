@@ -385,20 +385,6 @@ def test_no_token_and_nothing_that_was_said_stands_in_a_log(
 # ---- what is read ----
 
 
-def test_all_pages_together_have_each_entry_once_though_more_come_meanwhile(site: Console) -> None:
-    dock, erp = morning(site), program(site)
-    whole = [one["event_id"] for one in erp.get("/v1/entries?limit=1000").json()["entries"]]
-    assert len(whole) > 40
-    found, following = [], "/v1/entries?limit=7"
-    while following:
-        page = erp.get(following).json()
-        found += [one["event_id"] for one in page["entries"]]
-        following = page["next"]
-        if len(found) == 7:
-            dock.says("dock-9", "ana", "close-trailer", 1, trailer="9")
-    assert found == whole
-
-
 @pytest.mark.parametrize(
     ("query", "holds"),
     [

@@ -114,19 +114,6 @@ def test_after_too_many_wrong_passwords_the_right_one_waits_too(site: Console) -
     assert done(site)[-2:] == ["ana sign_in_held_up", "ana signed_in"]
 
 
-def test_one_address_cannot_try_name_after_name(site: Console) -> None:
-    with site.place.transaction() as transaction:
-
-        def waits(name: str, address: str = "10.0.0.9") -> timedelta:
-            return accounts.register_attempt(transaction, name, address, site.place.now(), known_there=False)
-
-        tried = [waits(f"name-{number}") for number in range(accounts.PER_ADDRESS + 1)]
-        assert tried == [timedelta()] * accounts.PER_ADDRESS + [accounts.SLOWED]
-        assert not waits("name-1", "10.0.0.8")
-        site.later = accounts.SLOWED
-        assert [waits("name-40"), waits("name-41")] == [timedelta(), accounts.SLOWED], "one in ten seconds goes on"
-
-
 def test_a_guesser_of_invented_names_locks_nobody_out_who_signed_in_there_before(site: Console) -> None:
     """All of them come by one proxy, which the settings do not name."""
     for name in ("ana", "ben"):

@@ -164,18 +164,6 @@ def test_what_was_said_is_shown_as_text_whatever_it_is(site: Console, event: Rea
     assert "&lt;b&gt;" in page
 
 
-def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
-    with site.client("ana", Role.VIEWER) as browser:
-        assert "No entry is like this." in browser.get("/entries").text
-        assert "Give a pallet" in browser.get("/search").text
-        assert "no moment of the calendar" in browser.get("/search?since=2026-02-30").text
-        with site.place.transaction() as transaction:
-            transaction.execute(text("ALTER TABLE entries RENAME TO gone"))
-        away = browser.get("/entries")
-    assert away.status_code == 503
-    assert "The database does not answer" in away.text
-
-
 def test_what_a_rule_speaks_against_says_so_and_what_somebody_decided_about_it(site: Console) -> None:
     north, dock = site.store.catalogue("north"), Dock(site)
     rule = {"rule": "duplicate", "on": "yes", "hours": "72", "forms": ""}

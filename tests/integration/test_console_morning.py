@@ -136,18 +136,6 @@ def test_what_somebody_found_right_leaves_the_list_and_can_be_put_back(site: Con
     assert [tuple(one) for one in done] == [("ben", "looked_right"), ("ben", "looked_again")]
 
 
-def test_who_may_only_look_marks_nothing_and_nobody_from_elsewhere_does(site: Console, event: Read) -> None:
-    site.store.apply(event(heard(recorded(1), confidence={"dock": 0.5})))
-    with site.client("vic", Role.VIEWER) as browser:
-        page = browser.get(f"/morning?{DAY}").text
-        assert "heard with 50 % only" in page
-        assert 'name="right"' not in page
-        assert send(browser, "/morning", event=identity(1, 1), right="yes").status_code == 403
-    with site.client("ben", Role.REVIEWER) as browser:
-        assert browser.post("/morning", data={"event": identity(1, 1), "right": "yes"}).status_code == 403
-    assert list(doubted(site)) == [1]
-
-
 def test_odd_days_odd_events_and_hostile_words_are_answered(site: Console, event: Read) -> None:
     hostile = "<script>alert(1)</script>"
     said = counted(heard(recorded(1), confidence={hostile: 0.5}, operator=hostile), **{hostile: 7})

@@ -91,12 +91,6 @@ def test_count(database: str) -> None:
     ]
 
 
-def test_the_help_of_count_tells_which_table_has_which_refusals() -> None:
-    told = " ".join(run("count", "--help").stdout.split())
-    assert "refused: events that broke a rule when it was their turn" in told
-    assert "or used a number or an id that was had before" in told
-
-
 def test_gaps_as_json_lines(database: str) -> None:
     (told,) = [json.loads(line) for line in run("gaps", "--json", "--database", database).stdout.splitlines()]
     assert told.pop("heard_at").endswith("Z")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from dockvoice_protocol.errors import AlreadyRunning, UnreadableInput
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.cli.queue import commands
 from edge.keep.journal import Journal
@@ -56,23 +56,6 @@ def test_while_an_agent_runs_it_says_which_and_changes_nothing(state: Path, comm
     assert isinstance(result.exception, AlreadyRunning)
     assert "has this journal open; stop it first" in str(result.exception)
     assert len(told(state, "list", "--held")) == 2
-
-
-@pytest.mark.parametrize("command", [("show", "99"), ("retry", "99"), ("discard", "99", "--reason", "why")])
-def test_an_entry_of_nobody(state: Path, command: tuple[str, ...]) -> None:
-    result = run(state, *command)
-    assert isinstance(result.exception, UnreadableInput)
-    assert str(result.exception).startswith("99: no such entry or utterance in")
-
-
-def test_discarding_wants_a_reason(state: Path) -> None:
-    assert run(state, "discard", "2").exit_code == 2
-
-
-def test_an_export_that_cannot_be_written(state: Path) -> None:
-    result = run(state, "export", str(state), "--force")
-    assert isinstance(result.exception, StorageFailed)
-    assert str(result.exception).startswith(f"{state}: Is a directory")
 
 
 def test_an_export_writes_over_no_file_unless_it_is_told_to(state: Path, tmp_path: Path) -> None:

@@ -188,32 +188,6 @@ def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
         assert receiving(tmp_path, 1, desk, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
 
 
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
-    file, heard = tmp_path / "roster.csv", list[Any]()
-    file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
-    to = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}")
-    at = (*to, "--sign", str(tmp_path / KEY), "--database", tables(tmp_path))
-
-    def roster(*arguments: str) -> str:
-        done = dockvoice("inventory", "roster", *arguments, *at)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "no roster is published" in roster()
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk, heard)
-
-        def meanwhile() -> None:
-            assert "2 operators" in roster(str(file))
-            until(lambda: heard == [(ANA, BEN)], "not taken")
-            shown = json.loads(roster("--json"))
-            assert [one["name"] for one in shown["operators"]] == ["op-17", "op-18"]
-            assert "withdrawn" in roster("--withdraw")  # in the same second: a higher version all the same
-            until(lambda: heard[1:] == [SETTLED], "not withdrawn")
-
-        while_running(taking, meanwhile)
-
-
 def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(
     tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
