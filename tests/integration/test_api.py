@@ -80,12 +80,6 @@ def site(tmp_path: Path) -> Iterator[Console]:
         yield found
 
 
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port()) as running:
-        yield running
-
-
 def filled(path: str) -> str:
     names = {"event_id": identity(1, 1), "site": "north", "trailer": "5501", "kind": "trailer", "name": "5501"}
     return path.format(**names | ({"kind": "docks"} if "catalogue" in path else {}))

@@ -31,10 +31,8 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
-from inventory.console.accounts import Role
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
-from tests.console import console, send
 from tests.fakes import ScriptedInterpreter
 from tests.processes.command import dockvoice
 from tests.servers.inventory import RunningInventory
@@ -146,12 +144,6 @@ def shift(
 
 
 @pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
-
-
-@pytest.fixture
 def strict(repository: Path, tmp_path: Path) -> Path:
     """The forms of an inventory that takes ten units at most, which the device does not know."""
     form = json.loads((repository / "schemas/forms/pallet-move.schema.json").read_text(encoding="utf-8"))
@@ -256,48 +248,6 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
         recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
         assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]
-
-
-def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_though_the_broker_was_away(
-    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
-) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
-    pinned.write_bytes(office.public.pem)
-
-    async def play(operator: Shift) -> None:
-        await operator.type("pallet 742, twelve units")
-        await operator.type("put it aside")
-        await operator.hears("pallet 7 4 2 put aside for review.")
-        await asyncio.to_thread(until, lambda: bool(site.store.reviews()), "the inventory knows of no review")
-        await asyncio.to_thread(decide)
-        await operator.hears("The office recorded pallet 7 4 2, 12 units, dock charlie.")
-        await asyncio.to_thread(until, lambda: not site.store.reviews(), "it is still open")
-        await operator.is_settled()
-
-    def decide() -> None:
-        (review,) = site.store.reviews()
-        here = f"/reviews/hall/dock-1/{review.utterance_id}"
-        assert "Every reading" in browser.get(here).text, review.body
-        broker.stop()
-        given = {"review": review.event_id, "decision": "correct", "of-dock": "C", "reason": "seen"}
-        assert send(browser, here, seen=here, **given).status_code == 303
-        assert "goes out as soon as the broker takes it" in browser.get(here).text
-        assert send(browser, here, seen=here, **given).status_code == 409
-        broker.start()
-        until(lambda: "Sent. Waiting" in (page := browser.get(here).text) or "It is recorded" in page, "it is not sent")
-
-    with (
-        postgresql.database() as url,
-        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
-        console(tmp_path / "inventory", url, signer=office) as site,
-        site.client("ana", Role.REVIEWER) as browser,
-    ):
-        shift(tmp_path / "state", broker.port, play, decisions_key=pinned)
-        (row,) = inventory.rows()
-        assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "C"}
-        page = browser.get(f"/entries/{row['event_id']}").text
-        assert "signed by its device, and continues the event before it" in page
-        assert "ana</b> corrected it" in page
 
 
 def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device_knows_that_it_is_received(

@@ -45,13 +45,13 @@ from inventory.store.tables import catalogue as versions
 from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, broker, is_told, office, while_running
+from tests.integration.test_expected import NOW, is_told, office, while_running
 from tests.integration.test_expected import publish as publish_to
 from tests.servers.mosquitto import Mosquitto
 from tests.tiers import sized
 from tests.waiting import until
 
-__all__ = ["broker", "office", "publish_to"]  # fixtures
+__all__ = ["office", "publish_to"]  # fixtures
 
 A, B, K, TWELVE = ({"value": value} for value in ("A", "B", "K", "12"))
 HERE = Topics.catalogue("dockvoice", "hall", "docks")

@@ -22,11 +22,6 @@ def site(tmp_path: Path, repository: Path) -> Iterator[Console]:
         yield found
 
 
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
-
-
 def row(browser: Any) -> list[str]:
     """Of the latest drill: made, came, twice, still to come, and what it came to."""
     found = re.findall(r"<tr>(<td>.*?)</tr>", browser.get("/drill/part").text, re.DOTALL)[0]

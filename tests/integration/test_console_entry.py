@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from dockvoice_protocol.config import Mqtt
@@ -18,12 +16,6 @@ from tests.console.api import program
 from tests.console.story import apply
 from tests.dictated import ANOTHER, amended, cancelled, identity, recorded
 from tests.rows import every
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
 
 
 def shown(site: Console, number: int) -> str:

@@ -17,7 +17,7 @@ from inventory.queries import figures
 from tests.console import console
 from tests.dictated import amended, cancelled, recorded
 from tests.rows import every
-from tests.store import KINDS, Read, database, reader
+from tests.store import KINDS, Read, database
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -25,11 +25,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield from database(request, tmp_path)
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def said(number: int, minute: int, operator: str | None, answers: int = 0) -> dict[str, Any]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from inventory.console.accounts import Role
 from inventory.queries import listing
 from inventory.queries.listing import Wanted
 from inventory.reviews.flags import FlagState
-from tests.console import Console, console
+from tests.console import Console
 from tests.console.dock import Dock
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
-from tests.store import Read, publish, reader
+from tests.store import Read, publish
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -33,17 +30,6 @@ HOSTILE = (
 )
 
 PARAMETERS = ("form", "device", "operator", "trailer", "pallet", "state", "since", "until", "before", "event", "seen")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def of(number: int, *, device: str = "dock-3", operator: str = "op-17", **fields: Any) -> dict[str, Any]:

@@ -6,13 +6,11 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -26,22 +24,11 @@ from inventory.verify_dossier import parsed
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.store import Read, reader
+from tests.store import Read
 from tests.trailer import INVENTORY, Clock, Dock, line
 
 BEFORE = datetime(2026, 11, 20, 6, tzinfo=UTC)
 """The lists come before what is said: an hour before the moment that the events of the tests have."""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def of(number: int, form: str, **fields: Any) -> dict[str, Any]:

@@ -37,12 +37,6 @@ LIST = ExpectedList("hall", TRAILER, 5, (LINE,))
 
 
 @pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
-
-
-@pytest.fixture
 def office(tmp_path: Path) -> Signer:
     key = device_key.load_or_create(tmp_path)
     (tmp_path / "office.pem").write_bytes(key.public.pem)

@@ -99,12 +99,6 @@ class Device:
                 self.outcomes[answer.event_id].append(answer.outcome)
 
 
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
-
-
 @pytest.fixture(params=sized(test=KINDS[:1], nightly=KINDS))
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield from database(request, tmp_path)

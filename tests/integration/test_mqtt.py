@@ -83,12 +83,6 @@ def connect() -> Iterator[Sessions]:
         session.stop()
 
 
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
-
-
 @BOTH
 def test_what_one_publishes_another_receives_and_the_broker_acknowledges(
     broker: Mosquitto, connect: Sessions, version: str

@@ -25,12 +25,12 @@ from edge.keep.journal_thread import JournalThread
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, broker, office, publish, while_running
+from tests.integration.test_expected import NOW, office, publish, while_running
 from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
-__all__ = ["broker", "office", "publish"]  # fixtures
+__all__ = ["office", "publish"]  # fixtures
 
 ANA, BEN = Operator("op-17", "471", ("ana",), "es", ("pallet-move",)), Operator("op-18", spoken=("ben",))
 ROSTER = Roster("hall", 5, (ANA, BEN))

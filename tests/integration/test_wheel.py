@@ -94,8 +94,7 @@ def version_of(tree: Path) -> str:
 def environment(directory: Path, *wheels: Path, extras: tuple[str, ...] = ("",)) -> Path:
     """Install the wheels into a virtual environment; what they require is linked from the one these tests run in."""
     venv.create(directory, symlinks=True)
-    into = [*UV, "--python", str(directory / "bin" / "python"), "--no-deps", "--no-index"]
-    subprocess.run([*into, *map(str, wheels)], check=True)
+    force(directory, *wheels)
     (packages,) = directory.glob("lib/python*/site-packages")
     ours = {one.name: one for one in distributions(path=[str(packages)])}
     seen: set[tuple[str, tuple[str, ...]]] = set()
@@ -109,6 +108,12 @@ def environment(directory: Path, *wheels: Path, extras: tuple[str, ...] = ("",))
         link(found, packages)
         wanted += required(found, key)
     return directory
+
+
+def force(into: Path, *wheels: Path) -> None:
+    """Install these, whatever they require."""
+    command = [*UV, "--python", str(into / "bin" / "python"), "--no-deps", "--no-index"]
+    subprocess.run([*command, *map(str, wheels)], check=True)
 
 
 def required(of: Distribution, extras: tuple[str, ...]) -> Iterator[Requirement]:
@@ -190,7 +195,7 @@ def test_an_upgrade_replaces_all_of_them_and_half_of_one_is_told_in_one_line(
     assert refused.returncode != 0, "without what it shares with the agent it is refused"
     assert run(box, "inventory", "count").returncode == 66, "and the old ones go on"
 
-    subprocess.run([*into, "--no-deps", str(next_wheels[PROTOCOL]), str(next_wheels[AGENT])], check=True)
+    force(box, next_wheels[PROTOCOL], next_wheels[AGENT])
     old, new = (one[AGENT].name.split("-")[1] for one in (wheels, next_wheels))
     for command in ("inventory count", "--version"):
         ran = run(box, *command.split())
