@@ -70,7 +70,7 @@ def test_every_fault_of_a_form_is_a_line(tmp: Path) -> None:
     assert "#/patternProperties: keyword 'patternProperties' is not supported; allowed: " in lines[-1]
 
 
-@pytest.mark.parametrize("arguments", ["queue list", "audit key", "replay {tmp}/closed.wav"])
+@pytest.mark.parametrize("arguments", ["queue list", "replay {tmp}/closed.wav"])
 def test_what_may_not_be_read_is_named(arguments: str, tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, recording = tmp / "closed", tmp / "closed.wav"
     state.mkdir()

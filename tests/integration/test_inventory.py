@@ -138,17 +138,6 @@ def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url
     assert count(url) == Counts(rows=2, amended=1, cancelled=1, events=5, repeated=0, refused=2, rejected=0)
 
 
-def test_what_was_lost_on_the_way_is_waited_for(broker: Mosquitto, url: str, tmp_path: Path) -> None:
-    with RunningInventory(broker.port, tmp_path, url), Device(broker) as device:
-        device.send(recorded(1), recorded(4), recorded(3), recorded(5))
-        device.wait_for(lambda: device.expected == 2)
-        assert count(url).rows == 1
-        device.send(*(recorded(number) for number in (2, 3, 4, 5)))
-        device.wait_for(lambda: len(device.outcomes) == 5)
-    with looking(url) as store:
-        assert [row.sequence for row in store.rows()] == [1, 2, 3, 4, 5]
-
-
 def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquitto, url: str, tmp_path: Path) -> None:
     with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
         device.send(b"hello", recorded(1))
@@ -177,17 +166,6 @@ def test_killed_again_and_again_every_event_is_applied_once(broker: Mosquitto, u
     assert max(applied) == 1
 
 
-def test_while_it_is_stopped_the_broker_keeps_what_is_sent(broker: Mosquitto, url: str, tmp_path: Path) -> None:
-    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
-        device.send(recorded(1))
-        device.wait_for(lambda: len(device.outcomes) == 1)
-        assert inventory.stop() == 0
-        device.send(recorded(2), recorded(3))
-        inventory.start(wait=False)
-        device.wait_for(lambda: len(device.outcomes) == 3)
-    assert count(url).rows == 3
-
-
 def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -208,17 +186,6 @@ def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
         assert device.outcomes == {identity(1, number): ["applied"] for number in (1, 2, 3)}
         assert count(database.url).rows == 3
     assert inventory.log.read_text().count("connected to the broker") == 1, "the session stayed up"
-
-
-def test_a_broker_that_is_killed_and_comes_back_loses_nothing(broker: Mosquitto, url: str, tmp_path: Path) -> None:
-    sent = [recorded(number) for number in range(1, 101)]
-    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
-        device.send(*sent[:50])
-        broker.kill()
-        broker.start()
-        device.settle(sent)
-        assert inventory.stop() == 0
-    assert (count(url).rows, count(url).events) == (100, 100)
 
 
 def test_a_broker_that_comes_late_is_waited_for_and_systemd_is_told_of_life_and_stop(

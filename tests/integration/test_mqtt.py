@@ -1,4 +1,4 @@
-"""The MQTT session against a real mosquitto, and against amqtt where a broker that knows no MQTT 5 is needed."""
+"""The MQTT session against a real mosquitto, and against sockets that answer as told."""
 
 from __future__ import annotations
 
@@ -296,43 +296,6 @@ def test_a_session_that_never_connected_stops_and_leaves_no_thread(
     until(lambda: session.trouble is not None, "no trouble was told")
     session.stop()
     until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread did not end")
-
-
-@pytest.fixture
-def old_broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[int]:
-    """The port of an amqtt, which knows MQTT 3.1.1 only, in a process of its own."""
-    port = free_port()
-    program = (
-        "import asyncio, sys; from amqtt.broker import Broker\n"
-        "async def main():\n"
-        "    listener = {'type': 'tcp', 'bind': f'127.0.0.1:{sys.argv[1]}'}\n"
-        "    plugin = {'amqtt.plugins.authentication.AnonymousAuthPlugin': {'allow_anonymous': True}}\n"
-        "    await Broker({'listeners': {'default': listener}, 'plugins': plugin}).start()\n"
-        "    await asyncio.Event().wait()\n"
-        "asyncio.run(main())"
-    )
-    with (tmp_path / "amqtt.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=log, stderr=log)
-    try:
-        until(lambda: _listens(port), "amqtt does not listen")
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_with_version_auto_an_old_broker_is_spoken_to_in_its_own_version(old_broker: int, connect: Sessions) -> None:
-    # amqtt 0.12 misreads a CONNECT of MQTT 5 and says nothing at all.
-    session, owner = connect(old_broker, will=Will("status", b"offline"), subscriptions=["echo"])
-    assert owner.next(Connected) == Connected("3.1.1", 65_535, session_present=False)
-    session.publish("echo", b"hello", tag="one")
-    assert owner.next(Acknowledged) == Acknowledged("one", 0)
-    assert owner.next(Delivered).payload == b"hello"
 
 
 UNSUPPORTED = bytes.fromhex("20 02 00 01")

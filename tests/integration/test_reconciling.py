@@ -68,18 +68,6 @@ def sequences(inventory: RunningInventory) -> list[int]:
     return [row["sequence"] for row in inventory.rows()]
 
 
-def test_a_new_inventory_gets_all_that_an_old_device_ever_sent(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with RunningInventory(broker.port, tmp_path / "old"):
-        delivered(desk, broker, 10)
-    with RunningInventory(broker.port, tmp_path / "new") as inventory:
-        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=10, unsettled=0, trouble=None)
-        assert sequences(inventory) == list(range(1, 11))
-    assert "the inventory lacks number 1 and those after it" in caplog.text
-    assert "10 events are sent again" in caplog.text
-
-
 def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_new(
     desk: JournalThread, broker: Mosquitto, tmp_path: Path
 ) -> None:

@@ -115,25 +115,6 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     assert heard == [(ANA, BEN), (BEN,), SETTLED]
 
 
-def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
-) -> None:
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
-        publish(HERE, signed_roster(ROSTER, office, NOW))
-        while_running(taking, lambda: until(lambda: told() == {"version": 5}, "not taken"))
-    publish(
-        HERE, signed_roster(replace(ROSTER, version=4, operators=(BEN,)), office, NOW)
-    )  # an old one is put in its place
-    with JournalThread(tmp_path / "state") as desk:
-        assert receiving(tmp_path, 1, desk).roster.operators() == (ANA, BEN)  # the broker is dead
-        taking = receiving(tmp_path, broker.port, desk)
-        while_running(taking, lambda: until(lambda: told() == {"version": 5, "refused": "old"}, "taken"))
-        assert taking.roster.operators() == (ANA, BEN)
-        (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
-        assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
-
-
 def tables(tmp_path: Path) -> str:
     """Those of an inventory, which have nothing in them."""
     url = f"sqlite:///{tmp_path / 'inventory.db'}"

@@ -193,15 +193,13 @@ def test_an_upgrade_replaces_all_of_them_and_half_of_one_is_told_in_one_line(
     into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-compile"]
     refused = subprocess.run([*into, str(next_wheels[INVENTORY])], capture_output=True, text=True, check=False)
     assert refused.returncode != 0, "without what it shares with the agent it is refused"
-    assert run(box, "inventory", "count").returncode == 66, "and the old ones go on"
 
     force(box, next_wheels[PROTOCOL], next_wheels[AGENT])
     old, new = (one[AGENT].name.split("-")[1] for one in (wheels, next_wheels))
-    for command in ("inventory count", "--version"):
-        ran = run(box, *command.split())
-        (line,) = ran.stderr.splitlines()
-        assert (ran.returncode, ran.stdout) == (78, "")
-        assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, {OWN} of {new}; install")
+    ran = run(box, "inventory", "count")
+    (line,) = ran.stderr.splitlines()
+    assert (ran.returncode, ran.stdout) == (78, "")
+    assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, {OWN} of {new}; install")
     assert run(box, "forms", "list").returncode == 0, "the dock goes on"
 
     subprocess.run([*into, *map(str, next_wheels.values())], check=True)

@@ -7,7 +7,7 @@ from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 
-PACE_S = 0.02
+PACE_S = 0.1
 STEPS = ("+1d", "+0", "-1d", "+0")
 
 
