@@ -130,7 +130,7 @@ def test_the_same_event_again_changes_nothing_and_another_under_its_id_or_number
     assert store.apply(event(recorded(1, quantity=13))) == Refused(("conflicting_event",))
     assert store.apply(event(recorded(2) | {"sequence": "1"})) == Refused(("sequence_reused",))
     assert [row.fields["quantity"] for row in store.rows()] == [12]
-    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=0)
+    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=2)
 
 
 def test_an_amendment_takes_the_place_of_the_entry_and_can_itself_be_amended_and_cancelled(

@@ -48,12 +48,12 @@ THEMES = {
         Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
     ),
     "clock": (
-        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 2, 40),
+        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 1, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
     ),
     "evidence": (
         Scenario("clock-wrong", "lives with a clock ten years off, or right", evidence.clock_wrong, 3, 12),
-        Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 2, 8),
+        Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 1, 8),
         Scenario("removal-disk-full", "times a full disk while removing", evidence.full_removing, 2, 10),
         Scenario("forged", "forgeries in the inventory's database", evidence.forged, 4, 40),
     ),
