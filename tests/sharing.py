@@ -35,9 +35,10 @@ WITH_SOUND = frozenset({Sound(os.environ["SOUND"])} if os.environ.get("SOUND") e
 PLAYS, MANY = ("with Shelf(", "with headset(", "with Theatre("), ("with Theatre(", "ExitStack()")
 """By the words in its file: what has sound, and what of this holds several programs at work."""
 
-STANDIN = "RunningStandin"
-"""What names it, by the word in its file, asks one stand-in for the clouds, which starts once. A cluster of PostgreSQL
-is up in a second, and each process has its own: in one of them its tests would be what all wait for in the end.
+SHARED = ("RunningStandin", "from tests.erp.tryton import")
+"""What is named, by the words in its file, by each test that asks one of a kind: the stand-in for the clouds, which
+starts once, or a Tryton, whose database is made once while all others would wait. A cluster of PostgreSQL is up in a
+second, and each process has its own: in one of them its tests would be what all wait for in the end.
 """
 
 ALONE = {"faults", "playbook"}
@@ -64,7 +65,8 @@ def sound(file: str) -> Sound:
 @cache
 def _shared(file: str) -> str:
     """What the tests of a file share with others, or the file itself."""
-    return STANDIN if STANDIN in (ROOT / file).read_text(encoding="utf-8") else file
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return next((word for word in SHARED if word in text), file)
 
 
 def folder(nodeid: str) -> str:

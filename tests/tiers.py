@@ -40,7 +40,7 @@ DAY_SEED = 20261120
 # In the environment, for the processes that run tests side by side, and for the programs that a test starts.
 SEED = int(os.environ.setdefault("SEED", str(randbelow(2**31) if TIER is Tier.NIGHTLY else DAY_SEED)))
 
-EXAMPLES = {Tier.QUICK: 6, Tier.TEST: 50, Tier.NIGHTLY: 250}
+EXAMPLES = {Tier.QUICK: 6, Tier.TEST: 20, Tier.NIGHTLY: 250}
 """So many examples Hypothesis tries of a property."""
 
 for tier, count in EXAMPLES.items():

@@ -33,6 +33,7 @@ from inventory.store.tables import announced, entries, flags
 from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
 from tests.erp.ledgers import Away, Books, Clock, Declined, Killed, Other
 from tests.store import KINDS, Read, database, drained, reader
+from tests.tiers import sized
 
 LEFT_ALONE_S = 30.0
 SITE = "north"
@@ -275,7 +276,7 @@ def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -
 
 
 def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
-    for number in range(1, 41):
+    for number in range(1, 11):
         dock.says(recorded(number, pallet_id=f"{number:04}"))
     dock.other.before = raising(Away("refused the connection"), "find", times=10**6)
     until = dock.clock.now + timedelta(hours=1)
@@ -288,8 +289,8 @@ def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
     assert len(dock.books.calls) < 200
     dock.other.before = lambda _deed, _posting: None
     dock.until_settled()
-    assert len(dock.books.stock) == 40
-    assert all(len(dock.books.standing(identity(1, number))) == 1 for number in range(1, 41))
+    assert len(dock.books.stock) == 10
+    assert all(len(dock.books.standing(identity(1, number))) == 1 for number in range(1, 11))
 
 
 def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
@@ -413,7 +414,7 @@ def test_of_two_processes_one_works(url: str, store: Store) -> None:
         hold.demand()
 
 
-SEEDS = range(6)
+SEEDS = range(sized(test=2, nightly=6))
 
 
 class Said:

@@ -165,22 +165,6 @@ def row(number: int, **values: Any) -> Attack:
     return lambda transaction: transaction.execute(update(events).where(at(number)).values(**values))
 
 
-def stripped(transaction: Connection) -> None:
-    """It costs no key: another quantity in the second event and its entry, no signature, every link anew."""
-    link = hash_chain.GENESIS
-    for event in sealed(SAID):
-        of = event["id"]
-        bare = {name: value for name, value in event.items() if name not in ("chain", "signature", "keyid")}
-        bare["previous"] = link
-        if of == identity(1, 2):
-            bare["data"] = {**bare["data"], "fields": {**bare["data"]["fields"], "quantity": 4999}}
-            transaction.execute(update(entries).where(made_of(2)).values(fields=bare["data"]["fields"]))
-        link = hash_chain.link(link, bare, "0" * 64)
-        body = payload({**bare, "chain": link})
-        transaction.execute(update(events).where(events.c.event_id == of).values(body=body.decode()))
-        transaction.execute(update(refused).where(refused.c.event_id == of).values(body=body))
-
-
 def invented(transaction: Connection) -> None:
     """An entry of which no event tells."""
     if transaction.dialect.name == "postgresql":
@@ -191,8 +175,6 @@ def invented(transaction: Connection) -> None:
 
 ATTACKS: dict[str, tuple[Attack, Broken]] = {
     "a quantity in the event": (body(lambda body: body.replace(":12,", ":21,")), Broken(2, Wrong.ALTERED)),
-    "no event any more": (body(lambda _: "gone"), Broken(2, Wrong.ALTERED)),
-    "no utterance any more": (body(lambda body: body.replace('"utterance"', '"saying"')), Broken(2, Wrong.ALTERED)),
     "the signature": (body(lambda body: body.replace('"signature":"', '"signature":"0')), Broken(2, Wrong.FORGED)),
     "the event of another number": (
         lambda transaction: transaction.execute(
@@ -206,10 +188,6 @@ ATTACKS: dict[str, tuple[Attack, Broken]] = {
         ),
         Broken(2, Wrong.ENTRY_ALTERED),
     ),
-    "the operator of the entry": (
-        lambda transaction: transaction.execute(update(entries).where(made_of(2)).values(operator=None)),
-        Broken(2, Wrong.ENTRY_ALTERED),
-    ),
     "the entry deleted": (
         lambda transaction: transaction.execute(delete(entries).where(made_of(4))),
         Broken(4, Wrong.ENTRY_ALTERED),
@@ -221,7 +199,6 @@ ATTACKS: dict[str, tuple[Attack, Broken]] = {
         Broken(4, Wrong.ENTRY_ALTERED),
     ),
     "an event deleted": (deleted(4), Broken(4, Wrong.MISSING)),
-    "the last event deleted": (deleted(5), Broken(5, Wrong.MISSING)),
     "the refused event deleted": (
         lambda transaction: transaction.execute(delete(refused)),
         Broken(3, Wrong.MISSING),
@@ -237,45 +214,23 @@ ATTACKS: dict[str, tuple[Attack, Broken]] = {
         body(lambda body: body.replace('"quantity":', '"quantity":99,"quantity":')),
         Broken(2, Wrong.ALTERED),
     ),
-    "all signatures stripped, a quantity altered, all linked anew": (
-        stripped,
-        Broken(1, Wrong.UNSIGNED),
-    ),
-    "the form of the entry": (entry(2, form="other"), Broken(2, Wrong.ENTRY_ALTERED)),
     "a number of the entry made true": (
         entry(2, fields={"pallet_id": "0742", "quantity": True, "dock": "B"}),
         Broken(2, Wrong.ENTRY_ALTERED),
     ),
-    "the utterance of the entry": (entry(2, utterance_id=identity(2, 1)), Broken(2, Wrong.ENTRY_ALTERED)),
-    "the time of the entry": (entry(2, recorded_at=datetime(2020, 1, 1, tzinfo=UTC)), Broken(2, Wrong.ENTRY_ALTERED)),
-    "the device of the entry": (entry(2, device="dock-4"), Broken(2, Wrong.ENTRY_ALTERED)),
-    "the site of the entry": (entry(2, site="south"), Broken(2, Wrong.ENTRY_ALTERED)),
     "an entry said to replace another": (entry(2, replaces=identity(1, 1)), Broken(2, Wrong.ENTRY_ALTERED)),
     "an amendment said to replace nothing": (entry(4, replaces=None), Broken(4, Wrong.ENTRY_ALTERED)),
     "an entry that stands said to be cancelled": (entry(4, state="cancelled"), Broken(4, Wrong.STATE_ALTERED)),
-    "an entry that stands said to be amended": (entry(4, state="amended"), Broken(4, Wrong.STATE_ALTERED)),
     "an amended entry made to stand": (entry(2, state="current"), Broken(4, Wrong.STATE_ALTERED)),
     "a cancelled entry made to stand": (entry(1, state="current"), Broken(5, Wrong.STATE_ALTERED)),
-    "a cancelled entry said to be amended": (entry(1, state="amended"), Broken(5, Wrong.STATE_ALTERED)),
     "the id in the event's row": (row(5, event_id=identity(1, 9)), Broken(5, Wrong.ROW_ALTERED)),
-    "the kind in the event's row": (row(5, type="dockvoice.entry.amended.v1"), Broken(5, Wrong.ROW_ALTERED)),
-    "a whole event said to be withheld": (row(5, type=WITHHELD), Broken(5, Wrong.ROW_ALTERED)),
     "the number in the event's row": (row(5, sequence=6), Broken(5, Wrong.MISSING)),
-    "the device in the event's row": (row(5, device="dock-4"), Broken(5, Wrong.MISSING)),
-    "the site in the event's row": (row(5, site="south"), Broken(5, Wrong.MISSING)),
-    "the id of the refused event": (
-        lambda transaction: transaction.execute(update(refused).values(event_id=identity(1, 9))),
-        Broken(3, Wrong.ROW_ALTERED),
-    ),
     "a thousand more in stock": (moves(4, ADDS, quantity=1015), Broken(4, Wrong.STOCK_ALTERED)),
     "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), Broken(4, Wrong.STOCK_ALTERED)),
     "what was cancelled not taken back": (
         lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(5))),
         Broken(5, Wrong.STOCK_ALTERED),
     ),
-    "what was taken back moved elsewhere": (moves(5, TAKES_BACK, location="C"), Broken(5, Wrong.STOCK_ALTERED)),
-    "a stock move of another form": (moves(2, ADDS, form="other"), Broken(2, Wrong.STOCK_ALTERED)),
-    "a stock move at another site": (moves(2, ADDS, site="south"), Broken(2, Wrong.STOCK_ALTERED)),
     "a stock move put to a cancellation": (
         moved_besides(4, event_id=identity(1, 5)),
         Broken(5, Wrong.STOCK_ALTERED),

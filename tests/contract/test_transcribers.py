@@ -78,10 +78,6 @@ ROWS = {
         "/v1/listen",
         '{{"results": {{"channels": [{{"alternatives": [{{"transcript": {}}}]}}]}}}}',
     ),
-    # Any server of OpenAI's shape, here parakeet-api: it takes any model's name, and answers with the text alone.
-    "parakeet": Row(
-        OWN, 'kind = "openai"\nmodel = "nvidia/parakeet-tdt-0.6b-v3"\ndetail = "text"', "/v1/audio/transcriptions"
-    ),
     "whisper-1": Row(OPENAI, 'kind = "openai"\nmodel = "whisper-1"', "/v1/audio/transcriptions"),
     "gpt-4o-transcribe": Row(OPENAI, 'kind = "openai"\nmodel = "gpt-4o-transcribe"', "/v1/audio/transcriptions"),
     "azure deployment": Row(
@@ -91,6 +87,7 @@ ROWS = {
     ),
     "azure v1": Row(AZURE, 'kind = "openai"\nmodel = "whisper-1"', "/openai/v1/audio/transcriptions"),
     "speaches": Row(OWN, 'kind = "openai"\nmodel = "Systran/faster-whisper-large-v3"', "/v1/audio/transcriptions"),
+    # Any server of OpenAI's shape, as parakeet-api: it takes any model's name, and answers with the text alone.
     "text alone": Row(
         OWN, 'kind = "openai"\nmodel = "Systran/faster-whisper-large-v3"\ndetail = "text"', "/v1/audio/transcriptions"
     ),
@@ -252,14 +249,8 @@ def test_a_text_from_another_world_costs_what_it_cost(asking: Asking, standin: R
 # ---- What is not believed ----
 
 
-def test_an_empty_text_is_nothing_heard(asking: Asking, standin: RunningStandin) -> None:
-    standin.behave(path=asking.row.path, body=asking.row.answer.format('"  "'), status=200)
-    transcript = asking.ask()
-    assert transcript.text == ""
-    assert transcript.hallucination is None
-
-
 MADE_UP = {
+    "  ": None,
     "Thank you.": Hallucination.STOCK_PHRASE,
     "Thanks for watching!": Hallucination.STOCK_PHRASE,
     "dock B is " * 30: Hallucination.LOOP,
@@ -277,40 +268,37 @@ def test_what_transcribers_make_up_is_set_aside_and_the_reason_kept(asking: Aski
     assert told == [("", (), why) for why in MADE_UP.values()]
 
 
-def test_digital_silence_is_not_even_sent(asking: Asking, standin: RunningStandin) -> None:
+def test_silence_holds_nothing_and_digital_silence_is_not_even_sent(asking: Asking, standin: RunningStandin) -> None:
     assert asking.ask(bytes(SAMPLE_RATE * 2)).text == ""
     assert asking.ask(b"").text == ""
     assert not [asked for asked in standin.requests() if asked.path == asking.row.path]
-
-
-def test_a_recorded_silence_holds_nothing(asking: Asking) -> None:
     assert asking.ask(sound(SILENCE)).text == ""
 
 
 # ---- What is ----
 
 
-def test_clear_speech_is_written_down(asking: Asking) -> None:
-    transcript = asking.ask()
+def test_clear_speech_is_written_down_with_who_wrote_it_and_what_it_took(
+    asking: Asking, standin: RunningStandin
+) -> None:
+    transcript, again = asking.ask_often(2)
+    assert isinstance(transcript, Transcript)
+    assert isinstance(again, Transcript)
+    assert (transcript.text, transcript.words, transcript.confidence) == (again.text, again.words, again.confidence)
     read = TranscriptReader(form(), catalogue(), "en").read(transcript, 1.0, 4.0)
     assert {name: field.value for name, field in read.fields.items()} == SAYS
     assert transcript.hallucination is None
-
-
-def test_words_are_in_order_and_confidences_between_0_and_1(asking: Asking) -> None:
-    transcript = asking.ask()
-    assert transcript.confidence is None or 0 <= transcript.confidence <= 1
-    assert all(0 <= word.confidence <= 1 for word in transcript.words)
+    assert all(0 <= one <= 1 for one in (transcript.confidence or 0, *(word.confidence for word in transcript.words)))
     assert [word.start for word in transcript.words] == sorted(word.start for word in transcript.words)
-
-
-def test_it_is_on_record_who_wrote_it_and_what_it_took(asking: Asking) -> None:
-    transcript = asking.ask()
     assert transcript.transcriber.startswith("c/")
     assert transcript.usage is not None
     seconds = len(sound(CLEAR)) / 2 / SAMPLE_RATE
     assert transcript.usage.audio_seconds == pytest.approx(seconds)
     assert transcript.usage.cost_usd == pytest.approx(seconds / 60 * 0.006)
+    posted: Any = next(asked for asked in standin.requests() if asked.path == asking.row.path)
+    prompt = posted.form.get("prompt", "")
+    assert not any(character.isdigit() for character in prompt), "a prompt holds no value"
+    assert not set(prompt.lower().split()) & {value.lower() for value in catalogue().values("docks")}
 
 
 def test_long_speech_goes_in_pieces_at_its_times(asking: Asking, standin: RunningStandin) -> None:
@@ -322,18 +310,3 @@ def test_long_speech_goes_in_pieces_at_its_times(asking: Asking, standin: Runnin
     starts = [word.start for word in transcript.words]
     assert starts == sorted(starts)
     assert not starts or starts[-1] > 6
-
-
-def test_transcribing_twice_gives_the_same_words(asking: Asking) -> None:
-    first, second = asking.ask_often(2)
-    assert isinstance(first, Transcript)
-    assert isinstance(second, Transcript)
-    assert (first.text, first.words, first.confidence) == (second.text, second.words, second.confidence)
-
-
-def test_no_prompt_holds_a_value(asking: Asking, standin: RunningStandin) -> None:
-    asking.ask()
-    posted: Any = next(asked for asked in standin.requests() if asked.path == asking.row.path)
-    prompt = posted.form.get("prompt", "")
-    assert not any(character.isdigit() for character in prompt)
-    assert not set(prompt.lower().split()) & {value.lower() for value in catalogue().values("docks")}

@@ -88,7 +88,7 @@ def assert_is_speech(pieces: list[bytes]) -> None:
     assert np.sqrt((samples**2).mean()) > 500
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+@pytest.mark.parametrize("status", [400, 429, 500])
 def test_a_service_that_refuses_leaves_the_operator_to_another_voice(
     speaking: Speaking, standin: RunningStandin, status: int
 ) -> None:
@@ -110,23 +110,18 @@ def test_a_slow_service_is_given_up_in_time(speaking: Speaking, standin: Running
         speaking.pieces(within_s=0.2)
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
+def test_what_is_no_bare_sound_is_never_played(speaking: Speaking, standin: RunningStandin) -> None:
+    for body, content_type in (
         ("", "audio/pcm"),
         ("odd", "audio/pcm"),
         ('{"error": "no"}', "application/json"),
         ("<html></html>", "text/html"),
         ("RIFF", "audio/x-wav"),
         ("ID3.", "audio/mpeg"),
-    ],
-)
-def test_what_is_no_bare_sound_is_never_played(
-    speaking: Speaking, standin: RunningStandin, body: str, content_type: str
-) -> None:
-    standin.behave(path=speaking.row.path, body=body, content_type=content_type, status=200)
-    with pytest.raises(Unavailable):
-        speaking.pieces()
+    ):
+        standin.behave(path=speaking.row.path, body=body, content_type=content_type, status=200, times=1)
+        with pytest.raises(Unavailable):
+            speaking.pieces()
 
 
 def test_a_wrong_key_is_refused_and_not_told(speaking: Speaking) -> None:

@@ -124,8 +124,11 @@ DAMAGES = [zero_the_header, overwrite_the_middle, cut_off, cut_to_nothing, overw
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_every_entry_keeps_its_event_and_its_number(device: Device, damage: Callable[[Path], None]) -> None:
+def test_every_entry_keeps_its_event_and_its_number_and_nothing_is_read_as_if_it_were_new(
+    device: Device, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
     damage(device.journal)
+    broken = device.journal.read_bytes() if device.journal.exists() else None
     with Journal.open(device.directory) as journal:
         assert [row.event_id for row in reversed(journal.queries.entries(1000))] == [
             row.event_id for row in device.rows
@@ -135,31 +138,16 @@ def test_every_entry_keeps_its_event_and_its_number(device: Device, damage: Call
         assert set(sent_again) <= set(device.rows)
         assert set(device.rows[SETTLED:]) <= set(sent_again)
 
+        assert list(journal.queries.unread_utterances()) == []
+        counts = journal.queries.counts()
+        assert (counts.heard, counts.accepted) == (ENTRIES + len(device.asked), ENTRIES)
+        assert counts.asked + len(journal.review.under_review()) == len(device.asked)
+        assert {one.utterance_id for one in journal.review.under_review()} <= device.asked
+
         said = utterance(ENTRIES + 5)
         following = journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
         assert following.sequence == ENTRIES + 1
         assert audit.verify(journal.trail).broken is None
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_what_led_to_no_entry_is_never_read_as_if_it_were_new(device: Device, damage: Callable[[Path], None]) -> None:
-    damage(device.journal)
-    with Journal.open(device.directory) as journal:
-        assert list(journal.queries.unread_utterances()) == []
-        counts = journal.queries.counts()
-        assert counts.heard == ENTRIES + len(device.asked)
-        assert counts.accepted == ENTRIES
-        assert counts.asked + len(journal.review.under_review()) == len(device.asked)
-        assert {one.utterance_id for one in journal.review.under_review()} <= device.asked
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_the_broken_file_is_set_aside_and_it_is_told(
-    device: Device, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    damage(device.journal)
-    broken = device.journal.read_bytes() if device.journal.exists() else None
-    Journal.open(device.directory).close()
     assert "a new one was made of what is known" in caplog.text
     if broken is not None:
         (aside,) = device.directory.glob("journal.broken-*.db")

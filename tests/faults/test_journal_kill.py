@@ -42,7 +42,7 @@ from tests.processes.starting import Started
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance
 from tests.tiers import sized
 
-KILLS = sized(test=6, nightly=40)
+KILLS = sized(test=4, nightly=40)
 MOST_STEPS = 6
 """A life ends after at most so many acknowledged steps: none is a kill while the journal is being opened."""
 LONGEST_STEP_S = 0.01

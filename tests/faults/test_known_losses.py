@@ -26,6 +26,7 @@ from tests.simulation.outbox import Disk, RealOutbox
 from tests.simulation.receiver import Receiver
 from tests.simulation.shelf import RealTables
 from tests.simulation.virtual import Fuse, VirtualLoop
+from tests.tiers import sized
 
 WINDOW = 4
 RECEIPT_TIMEOUT_S = 4.0
@@ -153,7 +154,7 @@ def test_no_success_is_reported_with_the_broker_off(scene: Scene) -> None:
     scene.until(lambda: scene.applied == [1, 2])
 
 
-@pytest.mark.parametrize("step", range(1, 31))
+@pytest.mark.parametrize("step", range(1, 31, sized(test=3, nightly=1)))
 def test_a_crash_at_any_step_leaves_the_buffer_whole(scene: Scene, step: int) -> None:
     """Telegraf's disk buffer: what was in it when the process died could be lost, or be written again."""
     scene.fuse.end_after(step)

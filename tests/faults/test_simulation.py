@@ -1,4 +1,4 @@
-"""Hundreds of runs of agent, broker and inventory in bad weather, by night thousands: each ends with what was said.
+"""Fifty runs of agent, broker and inventory in bad weather, by night thousands: each ends with what was said.
 
 The agent's delivery, its relay and the inventory's consumer are the real ones; broker, network and time are models, and
 in most runs journal and database are too. A run that fails names its seed, and `python -m tests.simulation SEED` shows
@@ -26,9 +26,9 @@ from tests.tiers import SEED, sized
 
 FIRST = sized(test=0, nightly=SEED)
 """By day always the same runs; each night has its own."""
-RUNS = sized(test=100, nightly=1_500)
-AT_ONCE = 100
-REAL_RUNS = sized(test=6, nightly=30)
+RUNS = sized(test=50, nightly=1_500)
+AT_ONCE = 50
+REAL_RUNS = sized(test=3, nightly=30)
 ENOUGH = 100
 """A planted fault is found within so many runs; most within ten."""
 

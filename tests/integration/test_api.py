@@ -80,12 +80,6 @@ def site(tmp_path: Path) -> Iterator[Console]:
         yield found
 
 
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port()) as running:
-        yield running
-
-
 def filled(path: str) -> str:
     names = {"event_id": identity(1, 1), "site": "north", "trailer": "5501", "kind": "trailer", "name": "5501"}
     return path.format(**names | ({"kind": "docks"} if "catalogue" in path else {}))
@@ -383,20 +377,6 @@ def test_no_token_and_nothing_that_was_said_stands_in_a_log(
 
 
 # ---- what is read ----
-
-
-def test_all_pages_together_have_each_entry_once_though_more_come_meanwhile(site: Console) -> None:
-    dock, erp = morning(site), program(site)
-    whole = [one["event_id"] for one in erp.get("/v1/entries?limit=1000").json()["entries"]]
-    assert len(whole) > 40
-    found, following = [], "/v1/entries?limit=7"
-    while following:
-        page = erp.get(following).json()
-        found += [one["event_id"] for one in page["entries"]]
-        following = page["next"]
-        if len(found) == 7:
-            dock.says("dock-9", "ana", "close-trailer", 1, trailer="9")
-    assert found == whole
 
 
 @pytest.mark.parametrize(

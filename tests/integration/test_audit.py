@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,31 +67,6 @@ def test_device_inventory_and_third_party_agree(
         [*script, str(tmp_path / "all.zip"), told["keyid"]], capture_output=True, text=True, check=False, timeout=60
     )
     assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds\n"), checked.stderr
-
-
-def test_what_was_altered_on_the_device_is_whole_in_the_inventory(
-    inventory: RunningInventory, state: Path, place: Path, tmp_path: Path
-) -> None:
-    altered = Path(shutil.copytree(state, tmp_path / "state"))
-    with closing(sqlite3.connect(altered / "journal.db")) as db, db:
-        db.execute('UPDATE outbox SET body = replace(body, \'"dock":"A"\', \'"dock":"B"\') WHERE sequence = 2')
-    ended = dockvoice("audit", "verify", "--state", altered)
-    assert ended.returncode == 1
-    assert "BROKEN at 2: the event, its link or the hash of its recording was altered" in ended.stdout
-    database = f"sqlite:///{place / 'inventory' / 'inventory.db'}"
-    enrolled = ("--keys", inventory.keys, "--device", "site/device")
-    assert dockvoice("inventory", "audit", "verify", "--database", database, *enrolled).returncode == 0
-
-
-def test_a_device_with_a_spoilt_key_does_not_start(tmp_path: Path, repository: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir(mode=0o700)
-    (state / "device.key").write_text("rubbish")
-    (state / "device.key").chmod(0o600)
-    clip = repository / "tests" / "data" / "speech" / "demo" / CLIPS[0]
-    ended = dockvoice("replay", clip, "--state", state)
-    assert ended.returncode == 78
-    assert ended.stderr.startswith(f"dockvoice: {state / 'device.key'}: is no Ed25519 key")
 
 
 def status(port: int) -> bytes:

@@ -6,11 +6,11 @@ import json
 import struct
 import subprocess
 import sys
-import warnings
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -26,6 +26,7 @@ from tests.sayings import ACCEPT, entry, render, utterance
 EVENT, READING, RECORDING = (f"0000000002/{name}" for name in ("event.json", "reading.json", "audio.flac"))
 
 Parts = dict[str, bytes]
+Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -65,18 +66,22 @@ def keyid(journal: Journal) -> str:
 
 
 @pytest.fixture
-def check(repository: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    script = repository / "docs" / "verify_bundle.py"
+def verify_bundle(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script under test, as a module."""
+    monkeypatch.syspath_prepend(str(repository / "docs"))
+    return import_module("verify_bundle")
+
+
+@pytest.fixture
+def check(verify_bundle: Any, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Runs the script in the process of the tests."""
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        # Isolated: it has nothing of this program to import.
-        command = [sys.executable, "-I", str(script), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        code = verify_bundle.main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, told.out, told.err)
 
     return run
-
-
-Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def parts(path: Path) -> Parts:
@@ -106,8 +111,8 @@ def test_without_a_bundle_it_says_how_it_is_used(check: Check) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (2, "", told)
 
 
-def test_a_whole_bundle_holds(whole: Path, keyid: str, check: Check) -> None:
-    checked = check(whole, keyid)
+def test_a_whole_bundle_holds_with_nothing_of_this_program_to_import(whole: Path, keyid: str, repository: Path) -> None:
+    checked = limited(repository, whole, keyid)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "1 holds\n2 holds\n3 holds\n", "")
 
 
@@ -133,6 +138,7 @@ def test_what_is_no_event_is_said_in_one_line(whole: Path, keyid: str, check: Ch
         event.replace(b'"keyid":"', b'"keyid":"0'),
         b"[" * 100_000,
         b"[]",
+        b"{}",
     ):
         assert forged != event
         checked = check(zipped({**good, EVENT: forged}, tmp_path / "forged.zip"), keyid)
@@ -140,12 +146,7 @@ def test_what_is_no_event_is_said_in_one_line(whole: Path, keyid: str, check: Ch
         assert checked.stdout.splitlines()[1].startswith("0000000002/ is no signed event with its key and its reading")
 
 
-def test_every_altered_byte_of_an_event_is_noticed(
-    whole: Path, keyid: str, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(repository / "docs"))
-    import verify_bundle  # type: ignore[import-not-found]  # the script under test, on the path since the line above
-
+def test_every_altered_byte_of_an_event_is_noticed(whole: Path, keyid: str, verify_bundle: Any) -> None:
     good = parts(whole)
     event, key = good[EVENT], good[f"keys/{keyid}.pub"]
     assert verify_bundle.fault(json.loads(event), key, good[READING], good[RECORDING], [keyid]) is None
@@ -278,7 +279,7 @@ def test_an_event_stands_for_itself_once(whole: Path, keyid: str, check: Check, 
 
 
 def limited(repository: Path, path: Path, keyid: str) -> subprocess.CompletedProcess[str]:
-    """The check with 600 MB of address space."""
+    """The check in an isolated process, with 600 MB of address space."""
     script = repository / "docs" / "verify_bundle.py"
     return subprocess.run(
         ["bash", "-c", 'ulimit -v 600000; exec "$@"', "bash", sys.executable, "-I", str(script), str(path), keyid],
@@ -292,7 +293,8 @@ def limited(repository: Path, path: Path, keyid: str) -> subprocess.CompletedPro
 def test_a_bomb_is_told_whatever_it_claims(whole: Path, keyid: str, repository: Path, tmp_path: Path) -> None:
     claims = 700_000_000
     deflated = zlib.compressobj(9, zlib.DEFLATED, -15)
-    bomb = b"".join([*(deflated.compress(bytes(1_000_000)) for _ in range(claims // 1_000_000)), deflated.flush()])
+    piece = deflated.compress(bytes(1_000_000)) + deflated.flush(zlib.Z_FULL_FLUSH)
+    bomb = piece * (claims // 1_000_000) + deflated.flush()
     for size, told in ((claims, "claims 700,000,000 bytes, of 20,000,000 at most"), (5_000_000, "is damaged")):
         path = tmp_path / "bomb.zip"
         with ZipFile(path, "w") as made:
@@ -332,14 +334,6 @@ def test_nothing_is_hidden_behind_what_is_deflated(whole: Path, keyid: str, chec
     assert check(deflated(good, tmp_path / "good.zip"), keyid).stdout == "1 holds\n2 holds\n3 holds\n"
     checked = check(deflated(good, tmp_path / "hidden.zip", b"<script>"), keyid)
     assert (refused(checked), checked.stdout, "is damaged" in checked.stderr) == (True, "", True)
-
-
-def test_an_answer_with_a_name_as_long_as_may_be_is_looked_at(
-    whole: Path, keyid: str, check: Check, tmp_path: Path
-) -> None:
-    long = {**parts(whole), f"0000000002/support/{'a' * 100}.flac": b"of no answer"}
-    told = "1 holds\n2 the recording of an answer or a correction was altered\n3 holds\n"
-    assert check(deflated(long, tmp_path / "long.zip"), keyid).stdout == told
 
 
 def test_no_recording_is_deflated_and_a_hundred_times_as_large(
@@ -429,12 +423,7 @@ def test_what_nobody_signs_is_what_devices_write(whole: Path, keyid: str, check:
         assert (refused(checked), checked.stdout, name in checked.stderr) == (True, "", True)
 
 
-def test_a_bundle_of_more_members_than_16_bits_count_holds(
-    whole: Path, keyid: str, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.syspath_prepend(str(repository / "docs"))
-    import verify_bundle
-
+def test_a_bundle_of_more_members_than_16_bits_count_holds(verify_bundle: Any, tmp_path: Path) -> None:
     path = tmp_path / "large.zip"
     with ZipFile(path, "w") as made:
         for number in range(0x10001):
@@ -481,22 +470,3 @@ def test_what_is_no_bundle_is_told_in_a_line(check: Check, tmp_path: Path, conte
     for path in (tmp_path / "proof.zip", tmp_path, tmp_path / "none.zip"):
         told = check(path, "0" * 16)
         assert (told.returncode, told.stderr.count("\n"), "is no whole bundle" in told.stderr) == (1, 1, True)
-
-
-def test_an_event_without_a_signature_and_a_member_that_stands_twice_prove_nothing(
-    check: Check, tmp_path: Path, keyid: str
-) -> None:
-    for name, members in {
-        "unsigned": [("1/event.json", json.dumps({"keyid": keyid, "sequence": "1"}))],
-        "no-object": [("1/event.json", "[]")],
-        "deep": [("1/event.json", "[" * 100_000)],
-        "twice": [("1/event.json", "{}"), ("1/event.json", "{}")],
-    }.items():
-        with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / name, "w") as bundle:
-            warnings.simplefilter("ignore")
-            for member, text in members:
-                bundle.writestr(member, text)
-        told = check(tmp_path / name, keyid)
-        assert told.returncode == 1
-        assert "is no" in told.stdout + told.stderr
-        assert "Traceback" not in told.stderr

@@ -11,19 +11,14 @@ import os
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import MEDIA_TYPE, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.mqtt import Session
-from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceiptOutcome, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, form_named
@@ -36,13 +31,9 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
-from inventory.console.accounts import Role
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
-from inventory.store.keys import KeyDirectory
-from tests.console import console, send
 from tests.fakes import ScriptedInterpreter
-from tests.playbook.theatre import Warehouse
 from tests.processes.command import dockvoice
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
@@ -153,12 +144,6 @@ def shift(
 
 
 @pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
-
-
-@pytest.fixture
 def strict(repository: Path, tmp_path: Path) -> Path:
     """The forms of an inventory that takes ten units at most, which the device does not know."""
     form = json.loads((repository / "schemas/forms/pallet-move.schema.json").read_text(encoding="utf-8"))
@@ -198,64 +183,6 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
     ):
         shift(tmp_path / "state", broker.port, play, "de")
         assert [row["fields"]["quantity"] for row in inventory.rows()] == [9]
-
-
-def test_what_somebody_else_has_recorded_is_told_and_stays_among_what_waits(broker: Mosquitto, tmp_path: Path) -> None:
-    async def play(operator: Shift) -> None:
-        await operator.type(WHOLE)
-        await operator.hears("7 4 2, 12 units, dock bravo.")
-        assert operator.parts.past().pending == ("pallet_id", "quantity", "dock")  # as models are told from here on
-        await operator.type("yes")
-        await asyncio.to_thread(warehouse.refuse, "already_recorded:dock-4", ReceiptOutcome.DUPLICATE)
-        await operator.hears("Already there: pallet 7 4 2, 12 units, dock bravo: recorded by dock-4.")
-        await operator.type("how many waiting")
-        await operator.hears("1 refused, 0 not sent yet.")
-
-    warehouse = Warehouse(broker.port)
-    try:
-        shift(tmp_path / "state", broker.port, play)
-    finally:
-        warehouse.close()
-
-
-def test_an_event_that_came_twice_is_no_news(
-    broker: Mosquitto, postgresql: PostgreSQL, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    """The inventory applied it, but its receipt was lost: sent again, it is a duplicate of itself."""
-
-    async def record(operator: Shift) -> None:
-        await operator.type(WHOLE)
-        await operator.hears("7 4 2, 12 units, dock bravo.")
-        await operator.type("yes")
-        await operator.type("how many waiting")
-        await operator.hears("1 not sent yet.")
-
-    async def ask(operator: Shift) -> None:
-        await asyncio.to_thread(until, settled, "no receipt came")
-        await operator.type("how many waiting")
-        await operator.hears("All sent.")
-        assert operator.said == ["All sent."]
-
-    def settled() -> bool:
-        with Journal.inspect(tmp_path / "state") as journal:
-            return journal.queries.counts().duplicate == 1
-
-    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
-        shift(tmp_path / "state", free_port(), record, settle_s=0)
-        with JournalThread(tmp_path / "state") as desk:
-            row = desk.now(lambda journal: journal.outbox.last())
-            KeyDirectory(inventory.keys).enrol("hall", "dock-1", desk.now(lambda journal: journal.public_key))
-        assert row is not None
-        sent = Session(Mqtt(port=broker.port), client_id="before", receive=lambda _: None)
-        sent.start()
-        topic = Topics("dockvoice", "hall", "dock-1").entries
-        until(lambda: sent.connected, "not connected")
-        assert sent.publish(topic, row.body.encode(), tag=row.event_id, content_type=MEDIA_TYPE)
-        until(lambda: len(inventory.rows()) == 1, "it is no row")
-        with suppress(OSError):
-            sent.stop()
-        shift(tmp_path / "state", broker.port, ask)
-        assert len(inventory.rows()) == 1
 
 
 def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
@@ -321,91 +248,6 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
         recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
         assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]
-
-
-def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_though_the_broker_was_away(
-    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
-) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
-    pinned.write_bytes(office.public.pem)
-
-    async def play(operator: Shift) -> None:
-        await operator.type("pallet 742, twelve units")
-        await operator.type("put it aside")
-        await operator.hears("pallet 7 4 2 put aside for review.")
-        await asyncio.to_thread(until, lambda: bool(site.store.reviews()), "the inventory knows of no review")
-        await asyncio.to_thread(decide)
-        await operator.hears("The office recorded pallet 7 4 2, 12 units, dock charlie.")
-        await asyncio.to_thread(until, lambda: not site.store.reviews(), "it is still open")
-        await operator.is_settled()
-
-    def decide() -> None:
-        (review,) = site.store.reviews()
-        here = f"/reviews/hall/dock-1/{review.utterance_id}"
-        assert "Every reading" in browser.get(here).text, review.body
-        broker.stop()
-        given = {"review": review.event_id, "decision": "correct", "of-dock": "C", "reason": "seen"}
-        assert send(browser, here, seen=here, **given).status_code == 303
-        assert "goes out as soon as the broker takes it" in browser.get(here).text
-        assert send(browser, here, seen=here, **given).status_code == 409
-        broker.start()
-        until(lambda: "Sent. Waiting" in (page := browser.get(here).text) or "It is recorded" in page, "it is not sent")
-
-    with (
-        postgresql.database() as url,
-        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
-        console(tmp_path / "inventory", url, signer=office) as site,
-        site.client("ana", Role.REVIEWER) as browser,
-    ):
-        shift(tmp_path / "state", broker.port, play, decisions_key=pinned)
-        (row,) = inventory.rows()
-        assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "C"}
-        page = browser.get(f"/entries/{row['event_id']}").text
-        assert "signed by its device, and continues the event before it" in page
-        assert "ana</b> corrected it" in page
-
-
-def test_a_decision_that_the_broker_took_and_forgot_is_done_once_when_the_device_is_back(
-    free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
-    pinned.write_bytes(office.public.pem)
-    broker = Mosquitto(tmp_path / "broker", free_port())  # keeps nothing on its disk
-    recorded = "The office recorded pallet 7 4 2, 12 units, dock charlie."
-
-    async def put_aside(operator: Shift) -> None:
-        await operator.type("pallet 742, twelve units")
-        await operator.type("put it aside")
-        await asyncio.to_thread(until, lambda: bool(site.store.reviews()), "the inventory knows of no review")
-
-    async def is_told(operator: Shift) -> None:
-        await operator.hears(recorded)
-        await asyncio.to_thread(until, lambda: not site.store.reviews(), "it is still open")
-        await operator.is_settled()
-        assert operator.said.count(recorded) == 1
-
-    def page() -> str:
-        return str(browser.get(here).text)
-
-    with (
-        broker,
-        RunningInventory(broker.port, tmp_path / "inventory") as inventory,
-        console(tmp_path / "inventory", signer=office) as site,
-    ):
-        site.place = replace(site.place, now=lambda: datetime.now(UTC))  # as the inventory's clock
-        shift(tmp_path / "state", broker.port, put_aside, decisions_key=pinned)
-        (review,) = site.store.reviews()
-        here = f"/reviews/hall/dock-1/{review.utterance_id}"
-        with site.client("ana", Role.REVIEWER) as browser:
-            given = {"review": review.event_id, "decision": "correct", "of-dock": "C", "reason": "seen"}
-            assert send(browser, here, seen=here, **given).status_code == 303
-            until(lambda: "Sent. Waiting" in page(), "it is not sent")
-            broker.kill()
-            broker.start()
-            shift(tmp_path / "state", broker.port, is_told, decisions_key=pinned)
-            assert "It is recorded (by the office)" in page()
-        (row,) = inventory.rows()
-        assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "C"}
 
 
 def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device_knows_that_it_is_received(

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, count_chunks, format_clip_message
+from dockvoice_protocol.clips import count_chunks
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
@@ -101,13 +101,6 @@ class Stage:
         held.enter_context(self.inventory)
         self.store = held.enter_context(closing(Store.open(self.url)))
         self.desk = held.enter_context(JournalThread(directory / "state"))
-
-    def restart(self, free_mb: int) -> None:
-        """The inventory anew, which leaves so much of the disk to others."""
-        self.inventory.stop()
-        free = {"DOCKVOICE_INVENTORY_CLIPS__FREE_MB": str(free_mb)}
-        self.inventory.environment = {**self.inventory.environment, **free}
-        self.inventory.start()
 
     def settings(self, port: int | None = None, clips: str = "on_request", *, audio: bool = True) -> Settings:
         mqtt = Mqtt(host="127.0.0.1", port=port or self.broker.port)
@@ -419,50 +412,6 @@ def test_what_is_unclear_comes_unasked_where_the_site_wants_that_and_a_listener_
 
 def noted(asked: list[ListeningRequest]) -> bool:
     return bool(asked) and all(one.noted_at is not None for one in asked)
-
-
-def test_what_is_not_the_recording_that_was_signed_is_rejected(stage: Stage) -> None:
-    """A device that lies, or somebody in its name: the hash that it signed before tells."""
-
-    def work() -> None:
-        lies.append(stage.sound(stage.committed()))
-
-    lies: list[SignedSound] = []
-    while_running(stage.device(), work)
-    (sound,) = lies
-    data = b"x" * CHUNK
-    offer = ClipOffered(sound.utterance_id, sound.audio_sha256, 2 * CHUNK, 2)
-    pieces = [ClipChunk(sound.utterance_id, sound.audio_sha256, 2, number, data) for number in (1, 2)]
-    stage.wire.say(TOPICS.clips, format_clip_message(offer, TOPICS.source))
-    until(lambda: stage.store.clips.load_clip(sound) is not None, "not taken")
-    for piece in pieces:
-        stage.wire.say(TOPICS.clips, format_clip_message(piece, TOPICS.source))
-    stage.is_(ClipState.REJECTED, sound)
-    assert stage.clip(sound).why == "hash_differs"
-    until(lambda: list(stage.folder.folder.iterdir()) == [], "what was rejected is still there")
-    with pytest.raises(NoSound, match="rejected, hash_differs"):
-        load_sound(stage.store.clips, stage.folder, sound)
-    stage.ask(sound)  # the device itself has the right one
-    while_running(stage.device(), lambda: stage.is_(ClipState.HERE, sound))
-
-
-def test_a_full_disk_of_the_inventory_costs_a_recording_its_turn_and_no_entry(stage: Stage) -> None:
-    stage.restart(free_mb=1_000_000)
-    sounds: list[SignedSound] = []
-
-    def full() -> None:
-        sounds.append(stage.sound(stage.committed()))
-        stage.ask(sounds[0])
-        later = {"answer": "later"}
-        until(lambda: any(later.items() <= one.items() for one in stage.wire.of(TOPICS.clip_receipts)), "not put off")
-        stage.sound(stage.committed())
-        assert stage.wire.numbers == []
-        assert "no clip can be kept: less than 1e+06 MB are free" in stage.inventory.log.read_text()
-        stage.restart(free_mb=0)
-        stage.is_(ClipState.HERE, sounds[0])
-
-    while_running(stage.device(), full)
-    assert stage.heard_whole(sounds[0])
 
 
 def deliver_until_killed(state: Path, port: int, key: Path) -> None:

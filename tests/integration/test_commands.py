@@ -70,7 +70,7 @@ def test_every_fault_of_a_form_is_a_line(tmp: Path) -> None:
     assert "#/patternProperties: keyword 'patternProperties' is not supported; allowed: " in lines[-1]
 
 
-@pytest.mark.parametrize("arguments", ["queue list", "audit key", "replay {tmp}/closed.wav"])
+@pytest.mark.parametrize("arguments", ["queue list", "replay {tmp}/closed.wav"])
 def test_what_may_not_be_read_is_named(arguments: str, tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, recording = tmp / "closed", tmp / "closed.wav"
     state.mkdir()
@@ -101,17 +101,6 @@ def test_the_doctor_finds_what_it_may_not_read_and_goes_on_and_names_a_broker_on
     assert found["broker"]["found"] == f"broker {broker}: Connection refused"
 
 
-def test_without_a_broker_what_was_said_is_kept(tmp: Path, free_port: Callable[[], int]) -> None:
-    state = tmp / "state"
-    replayed = dockvoice(
-        "replay", tmp / "good.wav", "--wait", "0", "--broker", f"127.0.0.1:{free_port()}", "--state", state
-    )
-    assert replayed.returncode == AGAIN
-    listed = dockvoice("queue", "list", "--state", state, "--json")
-    (entry,) = [json.loads(line) for line in listed.stdout.splitlines()]
-    assert (entry["fields"], entry["state"]) == ({"pallet_id": "5451", "quantity": 4, "dock": "A"}, "waiting")
-
-
 @each_of(
     "command",
     [
@@ -140,9 +129,3 @@ def test_a_list_of_commands_tells_of_each_in_whole_words(
 
 def test_the_version_is_told() -> None:
     assert dockvoice("--version").stdout == f"dockvoice {version('dockvoice')}\n"
-
-
-def test_no_colour_and_no_bars_where_there_is_no_terminal(tmp: Path) -> None:
-    ended = dockvoice("evaluate", tmp / "manifest.jsonl")
-    assert ended.returncode == 0, ended.stderr
-    assert "\x1b" not in ended.stdout + ended.stderr

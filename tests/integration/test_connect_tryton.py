@@ -32,7 +32,7 @@ __all__ = ["tryton"]
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
 WHY = TakenBack("because", False, None, NOW)
 
-TRAILER = sized(test={"pallets": 4, "cuts": 1, "kills": 1}, nightly={"pallets": 40, "cuts": 2, "kills": 8})
+TRAILER = sized(test={"pallets": 2, "cuts": 1, "kills": 1}, nightly={"pallets": 40, "cuts": 2, "kills": 8})
 """Pallets that are said on two devices, cuts of the wires, and kills of the connector."""
 
 

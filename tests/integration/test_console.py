@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from dockvoice_protocol.signed import read_decision
@@ -18,12 +16,6 @@ from tests.console.story import doubtful, put_aside
 from tests.dictated import KEY, identity
 
 __all__ = ["browser"]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
 
 
 def test_somebody_signs_in_with_the_keyboard_alone_and_out_again(site: Console, browser: Browser) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
-from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
 from inventory.store.statuses import StatusMessage
 from tests.console import CSRF, Console, console, send
@@ -105,13 +104,6 @@ def test_what_is_faulty_changes_nothing_and_each_fault_is_told(site: Console) ->
 
 def _is(answer: Any, code: int) -> None:
     assert answer.status_code == code
-
-
-def test_only_an_admin_changes_and_publishes(site: Console) -> None:
-    with site.client("ben", Role.REVIEWER) as browser:
-        every(["edit", "file", "back", "publish"], lambda way: _is(send(browser, f"/catalogue/{way}", **DOCKS), 403))
-        assert "/catalogue/edit" not in browser.get("/catalogue/north/docks").text
-    assert history(site) == []
 
 
 def test_what_is_published_is_signed_and_it_is_shown_who_runs_it(site: Console) -> None:

@@ -213,12 +213,6 @@ def test_every_refusal_is_on_one_page_however_many_there_are(site: Console) -> N
         assert first.count("<code>reason") + browser.get(aside).text.count("<code>reason") == 35
 
 
-def test_with_nothing_there_the_pages_say_so(site: Console) -> None:
-    with site.client("ana", Role.VIEWER) as browser:
-        assert "None was refused." in browser.get("/alarms").text
-        assert "no_key" not in browser.get("/devices").text
-
-
 def test_what_does_not_reach_the_devices_is_an_alarm_with_its_error(site: Console) -> None:
     message = Message(MessageKind.CATALOGUE, "north", "", "docks", "topic", b"{}", KEY.public)
     with site.store.transaction() as transaction:

@@ -17,7 +17,7 @@ from inventory.queries import figures
 from tests.console import console
 from tests.dictated import amended, cancelled, recorded
 from tests.rows import every
-from tests.store import KINDS, Read, database, reader
+from tests.store import KINDS, Read, database
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -25,11 +25,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield from database(request, tmp_path)
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def said(number: int, minute: int, operator: str | None, answers: int = 0) -> dict[str, Any]:
@@ -122,14 +117,3 @@ def test_how_long_something_takes_is_said_as_people_say_it() -> None:
     rows = {0.04: "0.0 s", 2.44: "2.4 s", 9.97: "10 s", 59.6: "1 min", 90: "2 min", 3599: "1 h", 13_800: "3 h 50 min"}
     rows |= {86_400: "1 d", 190_000: "2 d 5 h"}
     assert {seconds: format_duration(seconds) for seconds in rows} == rows
-
-
-def test_a_chart_has_its_figures_at_both_axes(tmp_path: Path, event: Read) -> None:
-    with console(tmp_path, per_operator=True) as site, site.client("ana", Role.ADMIN) as browser:
-        for number in range(1, 8):
-            site.store.apply(event(said(number, number, "op-1")))
-        day, week = (browser.get(f"/figures?day=2026-11-21&span={span}").text for span in ("day", "week"))
-    for told in (">0</text>", ">2</text>", ">8</text>", ">06:00</text>", ">21:00</text>"):
-        assert told in day
-    assert ">11-15</text>" in week
-    assert "1 d 1 h for half" in day

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from inventory.console.accounts import Role
 from inventory.queries import listing
 from inventory.queries.listing import Wanted
 from inventory.reviews.flags import FlagState
-from tests.console import Console, console
+from tests.console import Console
 from tests.console.dock import Dock
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
-from tests.store import Read, publish, reader
+from tests.store import Read, publish
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -33,17 +30,6 @@ HOSTILE = (
 )
 
 PARAMETERS = ("form", "device", "operator", "trailer", "pallet", "state", "since", "until", "before", "event", "seen")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def of(number: int, *, device: str = "dock-3", operator: str = "op-17", **fields: Any) -> dict[str, Any]:
@@ -162,18 +148,6 @@ def test_what_was_said_is_shown_as_text_whatever_it_is(site: Console, event: Rea
         page = browser.get("/entries").text
     assert not re.search("<(img|b|i|u)>", page)
     assert "&lt;b&gt;" in page
-
-
-def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
-    with site.client("ana", Role.VIEWER) as browser:
-        assert "No entry is like this." in browser.get("/entries").text
-        assert "Give a pallet" in browser.get("/search").text
-        assert "no moment of the calendar" in browser.get("/search?since=2026-02-30").text
-        with site.place.transaction() as transaction:
-            transaction.execute(text("ALTER TABLE entries RENAME TO gone"))
-        away = browser.get("/entries")
-    assert away.status_code == 503
-    assert "The database does not answer" in away.text
 
 
 def test_what_a_rule_speaks_against_says_so_and_what_somebody_decided_about_it(site: Console) -> None:

@@ -18,7 +18,7 @@ from inventory.store.tables import flags
 from tests.console import Console, console, send
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
-from tests.store import KINDS, Read, database, reader
+from tests.store import KINDS, Read, database
 
 DAY = "day=2026-11-20"
 
@@ -28,11 +28,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
     for url in database(request, tmp_path):
         with console(tmp_path, url) as found:
             yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def heard(event: dict[str, Any], answers: int = 0, operator: str = "op-17", **reading: Any) -> dict[str, Any]:
@@ -134,18 +129,6 @@ def test_what_somebody_found_right_leaves_the_list_and_can_be_put_back(site: Con
     with site.place.read_transaction() as transaction:
         done = transaction.execute(text("SELECT who, deed FROM dockvoice_console_deeds ORDER BY number")).all()
     assert [tuple(one) for one in done] == [("ben", "looked_right"), ("ben", "looked_again")]
-
-
-def test_who_may_only_look_marks_nothing_and_nobody_from_elsewhere_does(site: Console, event: Read) -> None:
-    site.store.apply(event(heard(recorded(1), confidence={"dock": 0.5})))
-    with site.client("vic", Role.VIEWER) as browser:
-        page = browser.get(f"/morning?{DAY}").text
-        assert "heard with 50 % only" in page
-        assert 'name="right"' not in page
-        assert send(browser, "/morning", event=identity(1, 1), right="yes").status_code == 403
-    with site.client("ben", Role.REVIEWER) as browser:
-        assert browser.post("/morning", data={"event": identity(1, 1), "right": "yes"}).status_code == 403
-    assert list(doubted(site)) == [1]
 
 
 def test_odd_days_odd_events_and_hostile_words_are_answered(site: Console, event: Read) -> None:

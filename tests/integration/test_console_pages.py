@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -12,7 +13,7 @@ from inventory.words import texts
 from tests.console import console, served
 from tests.console.browser import barriers, browser, tab
 from tests.console.dock import morning
-from tests.integration.test_console_words_page import COUNTED, SENTENCE, counts, waits
+from tests.tiers import sized
 
 __all__ = ["browser"]
 
@@ -25,16 +26,20 @@ SHOWN = {page.path: texts("en")[f"{page.name}.title"] for page in PAGES if page.
 }
 
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+"""By day one page is shown by the one, the next by the other."""
+
+
 def test_every_list_is_without_barriers_and_entries_arrive_by_themselves(tmp_path: Path, browser: Browser) -> None:
     with console(tmp_path) as site, served(site) as address:
         dock = morning(site)
         page = tab(browser, address, site.signed_in("ana", Role.ADMIN))
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        for path, title in SHOWN.items():
+        for at, (path, title) in enumerate(SHOWN.items()):
             page.goto(path)
             expect(page.get_by_role("heading", level=1)).to_contain_text(title)
-            for scheme in ("light", "dark"):
+            for scheme in sized(test=SCHEMES[at % 2 :][:1], nightly=SCHEMES):
                 page.emulate_media(color_scheme=scheme)
                 assert barriers(page) == [], (path, scheme)
         page.goto("/entries?trailer=5501")
@@ -50,34 +55,6 @@ def test_every_list_is_without_barriers_and_entries_arrive_by_themselves(tmp_pat
         dock.is_well("dock-5")
         expect(page.get_by_text("3 devices, 3 linked, 2 with something amiss")).to_be_visible()
         assert said == []
-        page.context.close()
-
-
-def test_a_word_is_given_its_meaning_with_the_keyboard_and_waits_to_be_published(
-    tmp_path: Path, browser: Browser
-) -> None:
-    with console(tmp_path) as site, served(site) as address:
-        counts(site, COUNTED)
-        waits(site)
-        page = tab(browser, address, site.signed_in("ana", Role.ADMIN))
-        page.goto("/words")
-        expect(page.get_by_role("row").nth(1)).to_contain_text("door #")
-        page.get_by_role("link", name="Give it a meaning: door #").focus()
-        page.keyboard.press("Enter")
-        page.get_by_label("It means").select_option("label/dock/")
-        page.get_by_role("button", name="See what would change").focus()
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="Would be understood: 1")).to_be_visible()
-        expect(page.get_by_role("link", name=SENTENCE)).to_be_visible()
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            assert barriers(page) == [], scheme
-        page.get_by_role("button", name="Add it").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/catalogue/north/words")
-        expect(page.get_by_role("cell", name="door", exact=True)).to_be_visible()
-        expect(page.get_by_text("no device has it yet")).to_be_visible()
-        assert barriers(page) == [], "the words of the site"
         page.context.close()
 
 

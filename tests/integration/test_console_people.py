@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from inventory.console.accounts import Role
 from inventory.console.command import commands
 from tests.console import PASSWORD, Console, console, send
 from tests.rows import every
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
 
 
 def everybody(site: Console) -> dict[str, str]:

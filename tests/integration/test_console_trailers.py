@@ -6,13 +6,11 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -26,23 +24,11 @@ from inventory.verify_dossier import parsed
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.rows import every
-from tests.store import Read, reader
+from tests.store import Read
 from tests.trailer import INVENTORY, Clock, Dock, line
 
 BEFORE = datetime(2026, 11, 20, 6, tzinfo=UTC)
 """The lists come before what is said: an hour before the moment that the events of the tests have."""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def of(number: int, form: str, **fields: Any) -> dict[str, Any]:
@@ -125,30 +111,6 @@ def test_a_trailer_shows_over_short_damaged_and_missing(site: Console, event: Re
     ]
     assert f'href="/entries/{identity(1, 1)}"' in page
     assert "wie angekündigt" in german
-
-
-def test_what_names_no_trailer_or_is_hostile_is_answered(site: Console, event: Read) -> None:
-    site.store.apply(event(received(1, "5501", "742")))
-    announce(site, "<b>5</b>", "742")
-    hostile = (
-        "north/5502",
-        "north/%00",
-        "north/" + "9" * 900,
-        "nowhere/5501",
-        "north/' OR 1=1 --",
-        "north/a/b",
-        "%3Cb%3E/1",
-    )
-    with site.client("ana", Role.VIEWER) as browser:
-
-        def unknown(path: str) -> None:
-            assert browser.get(f"/trailers/{path}").status_code == 404
-
-        every(hostile, unknown)
-        assert browser.get("/trailers/north/5501?visit=7").status_code == 404
-        assert "&lt;b&gt;5&lt;/b&gt;" in browser.get("/trailers").text
-        assert browser.get("/trailers/north/%3Cb%3E5%3C%2Fb%3E").status_code == 200
-        assert browser.get("/trailers/part?before=x&event=y").status_code == 200
 
 
 def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, event: Read) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
-from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
 from inventory.site.site_words import Becomes, Saying, Speaking
 from inventory.store.statuses import StatusMessage
@@ -105,20 +104,6 @@ def test_a_word_that_cannot_be_is_refused_with_why_and_nothing_is_changed(site: 
 
 def _is(answer: Any, code: int) -> None:
     assert answer.status_code == code
-
-
-def test_viewers_see_no_words_reviewers_change_none_and_no_other_page_can_send_one(site: Console) -> None:
-    counts(site, COUNTED)
-    with site.client("vic", Role.VIEWER) as viewer:
-        every(["/words", "/words/one?site=north"], lambda path: _is(viewer.get(path), 403))
-        assert 'href="/words"' not in viewer.get("/catalogue").text
-    with site.client("ben", Role.REVIEWER) as reviewer:
-        assert "door #" in reviewer.get("/words").text
-        assert "An admin can add it" in reviewer.get("/words/one", params=DOOR).text
-        assert add(reviewer).status_code == 403
-    with site.client("ana") as admin:
-        assert admin.post("/words/add", data={**DOOR, "reason": "x", "base": "0"}).status_code == 403, "no token"
-    assert history(site) == []
 
 
 def test_what_devices_count_and_what_waits_is_grouped_and_the_most_frequent_comes_first(site: Console) -> None:

@@ -23,12 +23,7 @@ from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload, recorded
 from tests.servers.mosquitto import Mosquitto
-from tests.store import Read, publish, reader
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
+from tests.store import Read, publish
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 MOVE = load_forms(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
-READBACKS = 8
+READBACKS = sized(test=4, nightly=8)
 """So many in a row, one after another, wherever it is not said how many."""
 
 NORMAL_DB, SOFT_DB = -20.0, -30.0
@@ -80,7 +80,7 @@ def test_without_the_guard_the_device_hears_itself() -> None:
 
 
 def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
-    told = [one for language in LANGUAGES for one in readbacks(sized(test=4, nightly=40), language)]
+    told = [one for language in LANGUAGES for one in readbacks(sized(test=2, nightly=40), language)]
     worn = alone(told)
     assert heard(worn) == []
     assert worn.stopped_at == []

@@ -79,11 +79,17 @@ def told(out: Path) -> list[dict[str, Any]]:
     return found
 
 
+def all_of_it(url: str) -> list[Any]:
+    with closing(Store.open(url)) as store, store.engine.begin() as transaction:
+        return [transaction.execute(select(table)).all() for table in (events, entries, flags)]
+
+
 def test_a_days_entries_are_exported_and_what_has_no_name_is_told_and_counted(
     url: str, repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     a_real_day(url, repository)
     strike(url, 4)
+    before = all_of_it(url)
     out, later = tmp_path / "first.jsonld", tmp_path / "second.jsonld"
     ended = export(url, "--out", out, capfd=capfd)
     assert ended.returncode == 1
@@ -104,6 +110,7 @@ def test_a_days_entries_are_exported_and_what_has_no_name_is_told_and_counted(
     refusal, counts = map(json.loads, again.stderr.splitlines())
     assert (refusal["device"], refusal["code"]) == ("dock-3", "pallet")
     assert (counts["events"], counts["before"], counts["refused"]) == (0, 13, 1)
+    assert all_of_it(url) == before, "the database stays as it is"
 
 
 def test_a_second_export_tells_what_came_and_what_was_corrected_since(
@@ -123,20 +130,6 @@ def test_a_second_export_tells_what_came_and_what_was_corrected_since(
     alone = called("epcis", "check", second, capfd=capfd)
     assert alone.returncode == 1
     assert "is no event of these files; name the one that has it (unknown_event)" in alone.stdout
-
-
-def test_the_database_stays_as_it_is(
-    url: str, repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    a_real_day(url, repository)
-
-    def all_of_it() -> list[Any]:
-        with closing(Store.open(url)) as store, store.engine.begin() as transaction:
-            return [transaction.execute(select(table)).all() for table in (events, entries, flags)]
-
-    before = all_of_it()
-    export(url, "--out", tmp_path / "out.jsonld", capfd=capfd)
-    assert all_of_it() == before
 
 
 def test_without_a_file_the_document_alone_is_on_standard_output(repository: Path, tmp_path: Path) -> None:

@@ -22,13 +22,10 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.keep import device_key
 from edge.keep import signed as kept_lists
-from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ListResult
-from inventory.repository import Store
 from tests.dictated import ANOTHER
-from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
@@ -37,13 +34,6 @@ TRAILER = ReceivingPlace(PlaceKind.TRAILER, "5501")
 DOOR = ReceivingPlace(PlaceKind.DOOR, "12")
 LINE = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=True)
 LIST = ExpectedList("hall", TRAILER, 5, (LINE,))
-HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
-
-
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
 
 
 @pytest.fixture
@@ -167,32 +157,3 @@ def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_pa
 
 def take(version: int, journal: Journal, at: int | None = None) -> ListResult:
     return journal.expected.store("hall", f"door/{at or version}", version, "{}")
-
-
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
-    """Published, republished with what was received, withdrawn; a device that was away gets it when it comes."""
-    url, asn = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "asn.csv"
-    Store.open(url).close()
-    asn.write_text(HEADER + "4550012,5501,,742,A100,24,CS,yes\n4550012,,12,743,A100,2.5,KGM,no\n", encoding="utf-8")
-    at = ("--database", url, "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
-
-    def expect(*arguments: str) -> str:
-        done = dockvoice("inventory", "expect", *arguments, *at)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "hall trailer/5501: version" in expect(str(asn), "--site", "hall")
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
-
-        def meanwhile() -> None:
-            until(lambda: len(taking.expected.current().places) == 2, "not taken")
-            assert taking.expected.current().lines_at(TRAILER) == (LINE,)
-            assert "withdrawn" in expect("--withdraw", "door/12", "--site", "hall")
-            until(lambda: taking.expected.current().places == (TRAILER,), "not withdrawn")
-
-        while_running(taking, meanwhile)
-    listed = [json.loads(line) for line in dockvoice("inventory", "expect", "--json", *at[:2]).stdout.splitlines()]
-    assert [(one["place"], len(one["lines"]), one["sent"]) for one in listed] == [
-        *(("door/12", 0, True), ("trailer/5501", 1, True)),
-    ]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from dockvoice_protocol.events import MEDIA_TYPE, Topics, validate_message
 from tests.processes.command import dockvoice
@@ -19,12 +17,6 @@ from tests.waiting import until
 CLIPS = "tests/data/speech/demo"
 
 TAKEN = ("01-pallet-5451-four-cases-dock-alpha.flac", "02-pallet-0126-nine-units-dock-bravo.flac")
-
-
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
 
 
 class Receiving:

@@ -119,38 +119,6 @@ def test_the_enrolled_keys_are_used_where_none_is_given_each_for_its_own_device(
     assert run(store, "--device", "north/dock-3").exit_code == 0
 
 
-def relinked(store: Store, *, stripped: bool) -> None:
-    """Every event says another operator, every link is made again, and no key is needed for that."""
-    with store.engine.begin() as transaction:
-        link = GENESIS
-        for row in transaction.execute(
-            text("SELECT event_id, body FROM events WHERE site = 'north' ORDER BY sequence")
-        ):
-            event = {**json.loads(row.body.replace("op-17", "op-18")), "previous": link}
-            if stripped:
-                del event["signature"], event["keyid"]
-            link = event["chain"] = hash_chain.link(link, event, "0" * 64)
-            its = {"body": payload(event).decode(), "of": row.event_id}
-            transaction.execute(text("UPDATE events SET body = :body WHERE event_id = :of"), its)
-        transaction.execute(text("UPDATE entries SET operator = 'op-18' WHERE site = 'north'"))
-
-
-@pytest.mark.parametrize(
-    ("stripped", "told"),
-    [(True, "BROKEN at 1: carries no signature"), (False, "BROKEN at 1: its signature was not made for it")],
-)
-def test_a_record_that_was_written_anew_is_never_called_whole(
-    store: Store, key: Signer, enrolled: KeyDirectory, *, stripped: bool, told: str
-) -> None:
-    relinked(store, stripped=stripped)
-    unchecked = run(store, "--device", "north/dock-3")
-    assert (unchecked.exit_code, "NOT CHECKED" in unchecked.stdout) == (1, True)
-    assert "signed with" not in unchecked.stdout
-    enrolled.enrol("north", "dock-3", key.public)
-    checked = run(store, "--device", "north/dock-3")
-    assert (checked.exit_code, told in checked.stdout) == (1, True)
-
-
 def test_a_broken_link_is_named(store: Store, pem: Path) -> None:
     with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 2"))

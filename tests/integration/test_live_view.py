@@ -121,16 +121,15 @@ def on_record(state: Path) -> tuple[str, str]:
     return sources[0], sources[1]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_however_it_ends_the_terminal_shows_its_first_screen_again(
-    how: signal.Signals, shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
+def test_killed_it_leaves_a_terminal_that_shows_its_first_screen_again(
+    shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     with running(shelf, free_port(), tmp_path / "state") as terminal:
         terminal.wait_for(" away")  # nobody is there, and it works all the same
         terminal.wait_for("no broker: ")
         assert not is_given_back(terminal)
-        terminal.process.send_signal(how)
-        assert terminal.ended() == (0 if how is signal.SIGTERM else -signal.SIGKILL)
+        terminal.process.kill()
+        assert terminal.ended() == -signal.SIGKILL
         until(lambda: is_given_back(terminal), "the other screen was left open")
 
 
@@ -155,23 +154,16 @@ def test_a_terminal_that_hangs_up_ends_it_as_a_stop_does(
         assert terminal.process.wait(ENDED_IN_S) == 0
 
 
-def test_what_nohup_started_goes_on_without_its_terminal(
+def test_in_lines_the_keys_count_too_and_what_nohup_started_goes_on_without_its_terminal(
     shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     with running(shelf, free_port(), tmp_path / "state", "--plain", started_by=NOHUP) as terminal:
-        terminal.wait_for("not delivered")
+        terminal.wait_for("ERROR not delivered")
+        terminal.press("m")
+        terminal.wait_for("WARNING microphone: muted, nothing is heard")
+        assert OTHER_SCREEN not in terminal.written
         terminal.hang_up()
         output = Path(f"/proc/{terminal.process.pid}/fd/1")
         until(lambda: output.readlink() == Path(os.devnull), "it holds on to a terminal that is gone")
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.process.wait(ENDED_IN_S) == 0
-
-
-def test_lines_are_printed_where_they_are_asked_for(shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]) -> None:
-    with running(shelf, free_port(), tmp_path / "state", "--plain") as terminal:
-        terminal.wait_for("ERROR not delivered")
-        terminal.press("m")
-        terminal.wait_for("WARNING microphone: muted, nothing is heard")
-        terminal.press("\x03")
-        assert terminal.ended() == 0
-    assert OTHER_SCREEN not in terminal.written

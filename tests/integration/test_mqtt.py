@@ -1,4 +1,4 @@
-"""The MQTT session against a real mosquitto, and against amqtt where a broker that knows no MQTT 5 is needed."""
+"""The MQTT session against a real mosquitto, and against sockets that answer as told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from paho.mqtt.client import Client
@@ -23,22 +23,12 @@ from dockvoice_protocol.events import MEDIA_TYPE
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from dockvoice_protocol.mqtt_client import Will
 from tests.processes.starting import Started
-from tests.servers.mosquitto import Certificates, Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 DEADLINE_S = 60.0
 
 
-class Login(TypedDict):
-    """Settings of `Mqtt`."""
-
-    username: str
-    password: str
-    insecure: bool
-
-
-RIGHT: Login = {"username": "dock", "password": "right", "insecure": True}
-WRONG: Login = {"username": "dock", "password": "wrong", "insecure": True}
 BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 Event = TypeVar("Event", Connected, Disconnected, Acknowledged, Delivered)
@@ -91,12 +81,6 @@ def connect() -> Iterator[Sessions]:
     yield sessions
     for session in sessions.opened:
         session.stop()
-
-
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
-        yield running
 
 
 @BOTH
@@ -219,33 +203,6 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
     assert later.next(Delivered).payload == b"offline", "the will was not retained"
 
 
-def test_a_publication_the_broker_does_not_allow_is_no_success(
-    tmp_path: Path, free_port: Callable[[], int], connect: Sessions
-) -> None:
-    with Mosquitto(tmp_path / "broker", free_port(), access="topic readwrite allowed\n") as broker:
-        session, owner = connect(broker.port)
-        owner.next(Connected)
-        session.publish("forbidden", b"", tag="no")
-        session.publish("allowed", b"", tag="nobody listens")
-        assert owner.next(Acknowledged, 1) == Acknowledged("no", 135)
-        assert owner.next(Acknowledged, 2) == Acknowledged("nobody listens", 16)
-
-
-@BOTH
-def test_a_wrong_password_is_told(
-    tmp_path: Path, free_port: Callable[[], int], connect: Sessions, version: str
-) -> None:
-    with Mosquitto(tmp_path / "broker", free_port(), users={RIGHT["username"]: RIGHT["password"]}) as broker:
-        session, owner = connect(broker.port, version=version, **WRONG)
-        until(lambda: session.trouble is not None, "no trouble was told")
-        assert session.trouble == (
-            f"broker 127.0.0.1:{broker.port}: refuses the connection: not authorized; check username and password"
-        )
-        assert not owner.heard
-        _, welcome = connect(broker.port, "other", version=version, **RIGHT)
-        welcome.next(Connected)
-
-
 @BOTH
 def test_two_of_one_name_are_told_why_they_lose_the_connection(
     broker: Mosquitto, connect: Sessions, version: str
@@ -259,55 +216,6 @@ def test_two_of_one_name_are_told_why_they_lose_the_connection(
 
     # A connection that stood for long before is not suspected at once.
     until(lambda: told(first) and told(second), "no namesake was told")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates.make(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates.make(tmp_path_factory.mktemp("strangers"))
-
-
-def test_tls_verifies_the_broker(
-    tmp_path: Path,
-    free_port: Callable[[], int],
-    connect: Sessions,
-    certificates: Certificates,
-    strangers: Certificates,
-) -> None:
-    with Mosquitto(tmp_path / "broker", free_port(), tls=certificates) as broker:
-        session, owner = connect(broker.port, tls=True, ca_file=certificates.authority, subscriptions=["echo"])
-        owner.next(Connected)
-        session.publish("echo", b"secret", tag="one")
-        assert owner.next(Delivered).payload == b"secret"
-        doubtful, nothing = connect(broker.port, "doubtful", tls=True, ca_file=strangers.authority)
-        until(lambda: doubtful.trouble is not None, "no trouble was told")
-        assert "certificate is not trusted" in str(doubtful.trouble)
-        plain, nothing_either = connect(broker.port, "plain")
-        until(lambda: plain.trouble is not None, "no trouble was told")
-        assert "it may expect TLS" in str(plain.trouble)
-        assert nothing.heard == nothing_either.heard == []
-
-
-def test_mutual_tls(
-    tmp_path: Path, free_port: Callable[[], int], connect: Sessions, certificates: Certificates
-) -> None:
-    with Mosquitto(tmp_path / "broker", free_port(), tls=certificates, client_certificates=True) as broker:
-        _, owner = connect(
-            broker.port,
-            tls=True,
-            ca_file=certificates.authority,
-            certificate_file=certificates.client,
-            key_file=certificates.client_key,
-        )
-        owner.next(Connected)
-        nobody, nothing = connect(broker.port, "nobody", tls=True, ca_file=certificates.authority)
-        until(lambda: nobody.trouble is not None, "no trouble was told")
-        assert "client certificate" in str(nobody.trouble) or "certificate required" in str(nobody.trouble)
-        assert nothing.heard == []
 
 
 @BOTH
@@ -388,43 +296,6 @@ def test_a_session_that_never_connected_stops_and_leaves_no_thread(
     until(lambda: session.trouble is not None, "no trouble was told")
     session.stop()
     until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread did not end")
-
-
-@pytest.fixture
-def old_broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[int]:
-    """The port of an amqtt, which knows MQTT 3.1.1 only, in a process of its own."""
-    port = free_port()
-    program = (
-        "import asyncio, sys; from amqtt.broker import Broker\n"
-        "async def main():\n"
-        "    listener = {'type': 'tcp', 'bind': f'127.0.0.1:{sys.argv[1]}'}\n"
-        "    plugin = {'amqtt.plugins.authentication.AnonymousAuthPlugin': {'allow_anonymous': True}}\n"
-        "    await Broker({'listeners': {'default': listener}, 'plugins': plugin}).start()\n"
-        "    await asyncio.Event().wait()\n"
-        "asyncio.run(main())"
-    )
-    with (tmp_path / "amqtt.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=log, stderr=log)
-    try:
-        until(lambda: _listens(port), "amqtt does not listen")
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_with_version_auto_an_old_broker_is_spoken_to_in_its_own_version(old_broker: int, connect: Sessions) -> None:
-    # amqtt 0.12 misreads a CONNECT of MQTT 5 and says nothing at all.
-    session, owner = connect(old_broker, will=Will("status", b"offline"), subscriptions=["echo"])
-    assert owner.next(Connected) == Connected("3.1.1", 65_535, session_present=False)
-    session.publish("echo", b"hello", tag="one")
-    assert owner.next(Acknowledged) == Acknowledged("one", 0)
-    assert owner.next(Delivered).payload == b"hello"
 
 
 UNSUPPORTED = bytes.fromhex("20 02 00 01")

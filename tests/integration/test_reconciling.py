@@ -31,12 +31,6 @@ RECEIPT_TIMEOUT_S = 1.0
 
 
 @pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port()) as running:
-        yield running
-
-
-@pytest.fixture
 def desk(tmp_path: Path) -> Iterator[JournalThread]:
     with JournalThread(tmp_path / "state") as opened:
         yield opened
@@ -72,27 +66,6 @@ def delivered(desk: JournalThread, broker: Mosquitto, count: int) -> None:
 
 def sequences(inventory: RunningInventory) -> list[int]:
     return [row["sequence"] for row in inventory.rows()]
-
-
-def test_a_device_and_an_inventory_that_agree_change_nothing(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path
-) -> None:
-    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
-        delivered(desk, broker, 3)
-        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
-        assert sequences(inventory) == [1, 2, 3]
-
-
-def test_a_new_inventory_gets_all_that_an_old_device_ever_sent(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with RunningInventory(broker.port, tmp_path / "old"):
-        delivered(desk, broker, 40)
-    with RunningInventory(broker.port, tmp_path / "new") as inventory:
-        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=40, unsettled=0, trouble=None)
-        assert sequences(inventory) == list(range(1, 41))
-    assert "the inventory lacks number 1 and those after it" in caplog.text
-    assert "40 events are sent again" in caplog.text
 
 
 def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_new(
@@ -184,11 +157,6 @@ def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_ow
             asyncio.run(reconcile(renamed, desk, within_s=PATIENCE_S))
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 2, 3]
-
-
-def test_without_an_inventory_nothing_is_said_to_agree(desk: JournalThread, broker: Mosquitto) -> None:
-    commit(desk, 1)
-    assert compared(desk, broker, within_s=2) == Reconciled(agreed=False, sent_again=0, unsettled=1, trouble=None)
 
 
 def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: JournalThread, broker: Mosquitto) -> None:

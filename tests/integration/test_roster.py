@@ -25,12 +25,12 @@ from edge.keep.journal_thread import JournalThread
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, broker, office, publish, while_running
+from tests.integration.test_expected import NOW, office, publish, while_running
 from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
-__all__ = ["broker", "office", "publish"]  # fixtures
+__all__ = ["office", "publish"]  # fixtures
 
 ANA, BEN = Operator("op-17", "471", ("ana",), "es", ("pallet-move",)), Operator("op-18", spoken=("ben",))
 ROSTER = Roster("hall", 5, (ANA, BEN))
@@ -115,25 +115,6 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     assert heard == [(ANA, BEN), (BEN,), SETTLED]
 
 
-def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
-) -> None:
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
-        publish(HERE, sign_roster(ROSTER, office, NOW))
-        while_running(taking, lambda: until(lambda: told() == {"version": 5}, "not taken"))
-    publish(
-        HERE, sign_roster(replace(ROSTER, version=4, operators=(BEN,)), office, NOW)
-    )  # an old one is put in its place
-    with JournalThread(tmp_path / "state") as desk:
-        assert receiving(tmp_path, 1, desk).roster.operators() == (ANA, BEN)  # the broker is dead
-        taking = receiving(tmp_path, broker.port, desk)
-        while_running(taking, lambda: until(lambda: told() == {"version": 5, "refused": "old"}, "taken"))
-        assert taking.roster.operators() == (ANA, BEN)
-        (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
-        assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
-
-
 def tables(tmp_path: Path) -> str:
     """Those of an inventory, which have nothing in them."""
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
@@ -186,32 +167,6 @@ def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
 
         while_running(taking, meanwhile)
         assert receiving(tmp_path, 1, desk, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
-
-
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
-    file, heard = tmp_path / "roster.csv", list[Any]()
-    file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
-    to = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}")
-    at = (*to, "--sign", str(tmp_path / KEY), "--database", tables(tmp_path))
-
-    def roster(*arguments: str) -> str:
-        done = dockvoice("inventory", "roster", *arguments, *at)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "no roster is published" in roster()
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk, heard)
-
-        def meanwhile() -> None:
-            assert "2 operators" in roster(str(file))
-            until(lambda: heard == [(ANA, BEN)], "not taken")
-            shown = json.loads(roster("--json"))
-            assert [one["name"] for one in shown["operators"]] == ["op-17", "op-18"]
-            assert "withdrawn" in roster("--withdraw")  # in the same second: a higher version all the same
-            until(lambda: heard[1:] == [SETTLED], "not withdrawn")
-
-        while_running(taking, meanwhile)
 
 
 def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(

@@ -62,12 +62,6 @@ def test_it_leaves_nothing_with_the_broker(tmp_path: Path, free_port: Callable[[
     assert told["asked"]["run"].encode() not in kept
 
 
-def test_no_broker_is_told_with_what_to_do(free_port: Callable[[], int]) -> None:
-    done = dockvoice("simulate", "--devices", "2", "--broker", f"127.0.0.1:{free_port()}")
-    assert done.returncode == 69
-    assert "start it, or name another one (--broker HOST:PORT)" in done.stderr
-
-
 class Cutting:
     """Cuts its link as it gets a message, and answers it all the same."""
 

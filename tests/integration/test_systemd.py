@@ -82,9 +82,9 @@ def secrets(model: type[BaseModel], above: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_misspelt_directive_would_be_found(installed: Callable[[str, str], Path], unit: str) -> None:
-    assert "Unknown key 'WatchdogSeconds'" in analyzed("verify", installed(unit, "WatchdogSeconds=30\n")).stderr
+def test_a_misspelt_directive_would_be_found(installed: Callable[[str, str], Path]) -> None:
+    unit = installed("dockvoice@.service", "WatchdogSeconds=30\n")
+    assert "Unknown key 'WatchdogSeconds'" in analyzed("verify", unit).stderr
 
 
 @pytest.mark.parametrize("unit", UNITS)

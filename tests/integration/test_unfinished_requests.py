@@ -174,30 +174,6 @@ def test_who_has_not_signed_in_is_answered_before_he_has_sent_anything(site: Con
         assert unfinished.recv(100).startswith(b"HTTP/1.1 303 ")
 
 
-def test_a_browser_that_goes_away_while_it_sends_leaves_one_line_in_the_log(
-    site: Console, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    with served(site) as address:
-        for _ in range(3):
-            half(address, head("POST", "/sign-in", FORM)).close()
-        gone = "/sign-in: the browser went away before it had sent all"
-        until(lambda: [one.getMessage() for one in caplog.records].count(gone) == 3, "it was not told")
-    assert "Traceback" not in caplog.text
-
-
-def test_a_program_that_goes_away_while_it_sends_leaves_one_line_in_the_log(
-    site: Console, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    bearer = f"authorization: Bearer {token(site)}\r\n".encode()
-    with asked(site) as address:
-        half(address, head("PUT", "/v1/sites/north/operators", bearer + SLOW)).close()
-        gone = "PUT /v1/sites/{site}/operators: the client went away before its end"
-        until(lambda: gone in caplog.text, "it was not told")
-    assert "Traceback" not in caplog.text
-
-
 @pytest.mark.parametrize("path", ["/v1/sites/north/operators", "/nothing"])
 @pytest.mark.parametrize("more", [b"", b"1\r\nn\r\n"], ids=["at once", "behind a part"])
 def test_a_body_that_is_no_http_leaves_no_traceback(

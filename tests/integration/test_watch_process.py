@@ -98,16 +98,6 @@ def test_a_viewer_that_is_killed_holds_nobody_up_and_the_terminal_is_given_back(
         person.sees(LEAVE)
 
 
-def test_an_agent_that_is_killed_leaves_a_terminal_that_its_viewer_gives_back(person: Person) -> None:
-    agent = (
-        "import time; from edge.cli.watch.live import Viewer; Viewer(1).send({'microphone': 'muted'}); time.sleep(60)"
-    )
-    with Started([sys.executable, "-c", agent], stdout=person.terminal) as process:
-        person.sees("MUTED")
-        process.kill()
-    person.sees("\x1b[?1049l")
-
-
 def test_a_terminal_that_stands_still_holds_nobody_up_and_shows_the_newest_when_it_goes_on(person: Person) -> None:
     with Viewer(person.terminal) as viewer:
         viewer.send(MUTED)

@@ -14,12 +14,9 @@ from edge.agent.parts import assemble
 from edge.keep import device_key
 from tests.console import console, send
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import broker
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
-
-__all__ = ["broker"]  # a fixture
 
 WORDS = {"site": "hall", "kind": "words"}
 DOOR = {"site": "hall", "form": "pallet-move", "language": "en", "word": "door", "meaning": "label/dock/"}

@@ -33,16 +33,11 @@ FILES: dict[str, bytes] = {
     "empty": b"",
     "binary": bytes(range(256)) * 4,
     "not-utf8": "site = 'Straße'\n".encode("latin-1"),
-    "nul": b"\0" * 100,
     "deep": DEEP.encode(),
     "long-integer": f'{{"properties": {{"n": {{"minimum": {LONG}}}}}}}'.encode(),
-    "long-fraction": f'{{"a": 0.{LONG}}}'.encode(),
     "list": b"[1, 2]",
-    "number": b"17",
     "twice": b'{"a": 1, "a": 2}',
-    "nan": b'{"a": NaN}',
     "surrogate": b'{"a": "\\ud800"}',
-    "cut": b'{"properties": {',
 }
 """Files that are no settings, no form, no key, no list of recordings, no sound, and no recording's name either."""
 
@@ -94,13 +89,13 @@ OTHERS = (
     # Numbers beyond all bounds
     *(Call(f"queue {verb} {number} --state TMP/state", NO_INPUT, "no such entry")
       for verb in ("show", "retry", "accept", "stand", "discard --reason x")
-      for number in ("9" * 24, LONG, "-1" if verb == "" else "0", "٣", "1e9", "x" * 5000)),
+      for number in (LONG, "0", "٣", "1e9")),
     *(Call(f"{command} --limit {number}", USAGE, "--limit")
       for command in ("queue list --state TMP/state", "inventory rows --database sqlite:///TMP/inventory.db")
-      for number in ("9" * 30, "0", "-1", "x", "1.5", LONG)),
+      for number in ("0", "-1", "1.5", LONG)),
     *(Call(f"{command} --since {when}", NO_INPUT, "--since")
       for command in ("costs --state TMP/state", "reread --interpreter none --state TMP/state")
-      for when in ("99999999999d", f"{'9' * 30}d", f"{LONG}h", "0000-00-00", "d", "٣d", "9999999-01-01", "yesterday")),
+      for when in ("99999999999d", f"{LONG}h", "0000-00-00", "d", "٣d", "yesterday")),
     *(Call(f"forms examples pallet-move --count {number}", USAGE, "--count") for number in ("0", "9" * 30, "x")),
     *(Call(f"inventory keys rotate north/dock-3 TMP/key.pem --directory TMP/keys --upto {number}", USAGE, "--upto")
       for number in ("-1", "9" * 30, "x")),

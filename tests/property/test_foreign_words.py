@@ -60,13 +60,13 @@ OF_THE_FORMS = (
 TELLING = tuple(f"{NUMBERS} {LETTERS} {OF_THE_FORMS}".split())
 """Words that may say a value themselves, or what it is the value of."""
 
-FOREIGN = sized(quick=20, test=80, nightly=0)
+FOREIGN = sized(quick=20, test=40, nightly=0)
 """So many words are put in by day, each at a place drawn by chance; by night one in twelve of all, at every place."""
 
 SMALL = 300
 """So many of the most common words are drawn more often: those a reader may take for a part of the sentence."""
 
-CHANGES = sized(quick=20, test=80, nightly=1_000)
+CHANGES = sized(quick=20, test=40, nightly=1_000)
 """So many sentences with two words put in."""
 
 TOLD = 20

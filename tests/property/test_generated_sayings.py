@@ -19,7 +19,7 @@ from tests.tiers import SEED, sized
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]
 """Every language that can be read; what is counted, in English alone."""
 
-SENTENCES = sized(quick=20, test=100, nightly=2_500)
+SENTENCES = sized(quick=20, test=50, nightly=2_500)
 """In one test: of 2,500 none takes a minute."""
 
 PARTS = sized(test=1, nightly=-(-15_000 // (SENTENCES * len(SPOKEN))))

@@ -184,7 +184,7 @@ FaultsOverAnOutbox.TestCase.settings = settings(examples(1 / 5), stateful_step_c
 TestFaultsOverAnOutbox = FaultsOverAnOutbox.TestCase
 
 
-@pytest.mark.parametrize("seed", range(sized(quick=1, test=5, nightly=5)))
+@pytest.mark.parametrize("seed", range(sized(quick=1, test=2, nightly=5)))
 def test_a_thousand_events_over_a_bad_line_are_applied_in_order_and_once(seed: int) -> None:
     chance = random.Random(seed)
     poisoned, hangs_up = chance.randrange(1000), chance.random() < 0.5

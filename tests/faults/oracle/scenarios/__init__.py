@@ -8,11 +8,11 @@ from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, 
 THEMES = {
     "agent": (
         Scenario("agent-killed", "kills of the agent at random moments", agent.killed_at_random, 15, 500),
-        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 2, 120),
+        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 1, 120),
     ),
     "broker": (
         Scenario("broker-killed", "kills of a broker that saves", broker.killed_with_memory, 3, 60),
-        Scenario("broker-killed-forgets", "kills of a broker that forgets", broker.killed_without_memory, 3, 60),
+        Scenario("broker-killed-forgets", "kills of a broker that forgets", broker.killed_without_memory, 2, 60),
         Scenario("broker-restarted", "restarts without an inventory", broker.restarted_with_memory, 1, 20),
         Scenario("broker-restarted-forgets", "the same, and it forgets", broker.restarted_without_memory, 1, 20),
     ),
@@ -33,7 +33,7 @@ THEMES = {
         Scenario("disk-full", "times a full disk", disk.full, 1, 10),
         Scenario("disk-read-only", "times a read-only disk", disk.read_only, 1, 10),
         Scenario("disk-fails", "calls that fail with EIO", disk.failing_calls, 8, 280),
-        Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 2, 120),
+        Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 1, 120),
     ),
     "state": (
         Scenario("state-restored", "older copies of the journal put back", state.restored, 1, 10),
@@ -48,12 +48,12 @@ THEMES = {
         Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
     ),
     "clock": (
-        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 2, 40),
+        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 1, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
     ),
     "evidence": (
         Scenario("clock-wrong", "lives with a clock ten years off, or right", evidence.clock_wrong, 3, 12),
-        Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 2, 8),
+        Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 1, 8),
         Scenario("removal-disk-full", "times a full disk while removing", evidence.full_removing, 2, 10),
         Scenario("forged", "forgeries in the inventory's database", evidence.forged, 4, 40),
     ),

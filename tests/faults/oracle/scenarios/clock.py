@@ -7,8 +7,8 @@ from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 
-PACE_S = 0.02
-STEPS = ("+1d", "+0", "-1d", "+0")
+PACE_S = 0.1
+STEPS = ("-1d", "+0", "+1d", "+0")
 
 
 def device_stepped(run: Run) -> Tally:
