@@ -115,7 +115,7 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 """
 
 
-def page() -> str:
+def render_page() -> str:
     """The whole page."""
     introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
     return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
@@ -160,7 +160,7 @@ def _diagram() -> Iterator[str]:
     yield "    [*] --> idle"
     for name, states in _DRAWN.items():
         for other, targets in _DRAWN.items():
-            if other != name and (events := _between(states, targets)):
+            if other != name and (events := _events_between(states, targets)):
                 yield f"    {name} --> {other}: {', '.join(events)}"
 
 
@@ -179,7 +179,7 @@ def _label(states: frozenset[State]) -> str:
     return ", ".join(state.value for state in State if state in states)
 
 
-def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
+def _events_between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
     return [
         event.value
         for event in Event
@@ -207,4 +207,4 @@ def _cell(state: State, event: Event) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(render_page())

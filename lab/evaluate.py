@@ -20,12 +20,12 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
-from lab.floor import Floor
-from lab.noises import BABBLE, KINDS, SILENCE, InNoise, Made, whole
+from lab.floor import BaselineRecogniser
+from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
 from lab.report.lines import Conversation, Floored
-from lab.scoring import Clip, Mark, Result, mark, same
-from lab.simulated_operator import Habits, SimulatedOperator
-from lab.wordings import wording
+from lab.scoring import Clip, Mark, Result, are_fields_equal, score_clip
+from lab.simulated_operator import OperatorHabits, SimulatedOperator
+from lab.wordings import generalise_values
 
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""
@@ -35,7 +35,7 @@ VOICES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class ClipSource:
     """A clip, and where its sound comes from."""
 
     clip: Clip
@@ -43,7 +43,7 @@ class Sounding:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredClip:
     """The result of a clip, and how it ended where an operator answered."""
 
     result: Result
@@ -53,45 +53,45 @@ class Scored:
     wording: str | None
 
 
-def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+def load_clip_sources(clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
     """The clips of a manifest, with the sound of their files."""
-    return tuple(Sounding(clip, partial(RecordedSource, clip.audio)) for clip in clips)
+    return tuple(ClipSource(clip, partial(RecordedSource, clip.audio)) for clip in clips)
 
 
-def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+def generate_noise_clips(hours: float, clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
     """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
-    voices = [whole(RecordedSource(clip.audio)) for clip in _clean(clips)[:VOICES]]
-    kinds = (SILENCE, *KINDS, *([BABBLE] if voices else []))
+    voices = [read_all_samples(RecordedSource(clip.audio)) for clip in _clean_dictated_clips(clips)[:VOICES]]
+    kinds = (SILENCE, *NOISE_KINDS, *([BABBLE] if voices else []))
     each = math.ceil(hours * 3600 / MADE_S / len(kinds))
     return tuple(
-        Sounding(
+        ClipSource(
             Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
-            partial(Made, kind, MADE_S, number, voices),
+            partial(GeneratedNoise, kind, MADE_S, number, voices),
         )
         for kind in kinds
         for number in range(each)
     )
 
 
-def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, ...]:
+def mix_clips_with_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[ClipSource, ...]:
     """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
     return tuple(
-        Sounding(
+        ClipSource(
             clip.model_copy(
                 update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB", "noise": kind}
             ),
-            partial(_in_noise, clip.audio, kind, snr),
+            partial(_noisy_source, clip.audio, kind, snr),
         )
         for snr in snrs_db
-        for clip, kind in zip(_clean(clips), cycle(KINDS), strict=False)
+        for clip, kind in zip(_clean_dictated_clips(clips), cycle(NOISE_KINDS), strict=False)
     )
 
 
-def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
-    return InNoise(RecordedSource(audio), kind, snr_db)
+def _noisy_source(audio: Path, kind: str, snr_db: int) -> Source:
+    return NoisyRecording(RecordedSource(audio), kind, snr_db)
 
 
-def _clean(clips: Sequence[Clip]) -> list[Clip]:
+def _clean_dictated_clips(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.fields is not None and clip.condition == "clean"]
 
 
@@ -104,57 +104,57 @@ def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
 
 async def evaluate(
     settings: Settings,
-    sounds: Sequence[Sounding],
+    sounds: Sequence[ClipSource],
     tick: Callable[[], None],
-    habits: Habits | None = None,
+    habits: OperatorHabits | None = None,
     *,
     floor: bool = False,
-) -> tuple[Scored, ...]:
+) -> tuple[ScoredClip, ...]:
     """Recognise all clips in order; with `habits`, an operator answers after each clip that dictates an entry.
 
     With `floor` such a clip runs through the baseline as well. `tick` is called after each clip, and after each
     conversation. Raises UnreadableInput for a clip that is no sound, and for one that is twice in the manifest.
     """
-    scored: list[Scored] = []
+    scored: list[ScoredClip] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, executor, habits)
-            plain = Floor(settings, parts.form, parts.catalogue) if floor else None
+            plain = BaselineRecogniser(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
             async with reading(parts):
-                for sound, result in zip(some, await _results(parts, some, executor, tick), strict=True):
+                for sound, result in zip(some, await _run_pipeline(parts, some, executor, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
-                    floored = None if plain is None else _floored(plain, sound)
-                    said = wording(sound.clip.text, parts.form, parts.catalogue)
-                    scored.append(Scored(result, conversation, floored, said))
+                    floored = None if plain is None else _score_baseline(plain, sound)
+                    said = generalise_values(sound.clip.text, parts.form, parts.catalogue)
+                    scored.append(ScoredClip(result, conversation, floored, said))
                     if conversation is not None:
                         tick()
     return tuple(scored)
 
 
-def _floored(plain: Floor, sound: Sounding) -> Floored | None:
+def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> Floored | None:
     truth = sound.clip.fields
     if truth is None:
         return None
     if (record := plain.record(sound.source())) is None:
         return Floored(mark=Mark.MISSED, fields=None)
-    return Floored(mark=Mark.RIGHT if same(record, truth) else Mark.WRONG, fields=dict(record))
+    return Floored(mark=Mark.RIGHT if are_fields_equal(record, truth) else Mark.WRONG, fields=dict(record))
 
 
-async def _results(
-    parts: Parts, sounds: list[Sounding], executor: JournalThread, tick: Callable[[], None]
+async def _run_pipeline(
+    parts: Parts, sounds: list[ClipSource], executor: JournalThread, tick: Callable[[], None]
 ) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
-    watch = _Watch(sounds, counted, tick)
+    watch = _ResultCollector(sounds, counted, tick)
     await hear_all(dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 
-class _Watch:
+class _ResultCollector:
     """Collects the events while a clip plays, and makes the clip's result when it ends."""
 
-    def __init__(self, sounds: Sequence[Sounding], counted: Speculation | None, tick: Callable[[], None]) -> None:
+    def __init__(self, sounds: Sequence[ClipSource], counted: Speculation | None, tick: Callable[[], None]) -> None:
         self.results: list[Result] = []
         self._counted = counted
         self._before: list[Speculation] = []
@@ -178,7 +178,7 @@ class _Watch:
         """The recogniser's counters during each sound."""
         if self._counted is None:
             return repeat(None, len(self.results))
-        return (_between(first, last) for first, last in pairwise(self._before))
+        return (_subtract_counters(first, last) for first, last in pairwise(self._before))
 
     def on_event(self, told: DictationEvent) -> None:
         match told:
@@ -194,11 +194,11 @@ class _Watch:
     def _conclude(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
-        result = Result(clip, mark(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        result = Result(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()
 
 
-def _between(first: Speculation, last: Speculation) -> Speculation:
+def _subtract_counters(first: Speculation, last: Speculation) -> Speculation:
     before = astuple(first)
     return Speculation(*(now - then for now, then in zip(astuple(last), before, strict=True)))

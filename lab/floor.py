@@ -31,12 +31,12 @@ from edge.understand.proposal import UNKNOWN
 Words = Sequence[str]
 
 
-class Floor:
+class BaselineRecogniser:
     """Hears clips of one form the plain way."""
 
     def __init__(self, settings: Settings, form: Form, catalogue: Catalogue) -> None:
         """Load the weights. Raises Misconfigured where vosk's are not here."""
-        if (found := weights(settings)) is None:
+        if (found := find_vosk_weights(settings)) is None:
             raise Misconfigured(
                 f"--floor: vosk hears it, but {settings.understand.model!r} (understand.model) is none of its, or not "
                 f"in {settings.models}; run `dockvoice models get`, or give --no-floor"
@@ -49,7 +49,7 @@ class Floor:
 
     def record(self, source: Source) -> Mapping[str, FieldValue] | None:
         """The entry that is made of all the sound of a source; None where a required field has no value."""
-        return parsed([word.text for word in self.words(source)], self._form, self._catalogue)
+        return parse_words([word.text for word in self.words(source)], self._form, self._catalogue)
 
     def recogniser(self) -> Any:
         """A recogniser that has heard nothing."""
@@ -65,32 +65,32 @@ class Floor:
         return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)
 
 
-def weights(settings: Settings) -> Path | None:
+def find_vosk_weights(settings: Settings) -> Path | None:
     """Where the weights are that the floor is heard with: those of the product's own recogniser, where that is vosk."""
     model = named(settings.understand.model)
     return located(model, settings.models) if model.engine is Engine.VOSK else None
 
 
-def parsed(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
+def parse_words(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
     """The values after each label and before each unit; the last one wins. None where a field is missing."""
     found: dict[str, FieldValue] = {}
-    starts = list(_labels(words, form))
+    starts = list(_find_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
     first = starts[0][0] if starts else len(words)
     pieces: list[tuple[Words, FormField | None]] = [(words[:first], None)]
     pieces += [(words[begin:end], field) for (_, begin, field), end in zip(starts, ends, strict=False)]
     for piece, field in pieces:
         rest = piece
-        for begin, count, counted in _counted(piece, form):
+        for begin, count, counted in _find_numbers_with_units(piece, form):
             found[counted.name] = count
             rest = rest[:begin]
-        if field is not None and (value := _value(rest, field, catalogue)) is not None:
+        if field is not None and (value := _parse_value(rest, field, catalogue)) is not None:
             found[field.name] = value
     whole = all(field.name in found for field in form.fields if field.required)
     return found if whole and not form.faults(found) else None
 
 
-def _labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+def _find_labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
     """Where each label begins and ends, the longest that begins at a word."""
     named = sorted(
         ((label.split(), field) for field in form.fields for label in field.labels), key=lambda one: -len(one[0])
@@ -102,7 +102,7 @@ def _labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
                 break
 
 
-def _counted(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+def _find_numbers_with_units(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
     """Where a number begins that ends at a unit, the longest such number that all say so, and whose unit it is."""
     for unit, word in enumerate(words):
         for field in form.fields:
@@ -116,11 +116,15 @@ def _counted(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
                 yield from islice(found, 1)
 
 
-def _value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
+def _parse_value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
     if field.catalogue is not None:
-        return _named(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
+        return _last_named_value(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
     if field.kind == "integer":
-        counts = [max(found, key=lambda one: one.end) for found in _each(words, ENGLISH.numerals.counts) if found]
+        counts = [
+            max(found, key=lambda one: one.end)
+            for found in _counts_at_each_word(words, ENGLISH.numerals.counts)
+            if found
+        ]
         return counts[0].value if counts else None
     digits, at = "", 0
     while at < len(words):
@@ -130,11 +134,11 @@ def _value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue |
     return digits or None
 
 
-def _each(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
+def _counts_at_each_word(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
     return (found(words, at) for at in range(len(words)))
 
 
-def _named(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
+def _last_named_value(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
     """The last of the values that is named: as it is written, as it may be spoken besides, or by its code word."""
     ways = {**{value.lower(): value for value in values}, **{way.lower(): value for way, value in spoken.items()}}
     codes = {" ".join(code): ways[letter] for code, letter in CODE_WORDS.items() if letter in ways}

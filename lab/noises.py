@@ -36,13 +36,13 @@ Sound = npt.NDArray[np.float64]
 """Samples, full scale being -1 to 1."""
 
 
-def noise(kind: str, seconds: float, seed: int) -> Sound:
+def generate_noise(kind: str, seconds: float, seed: int) -> Sound:
     """Noise of a kind of KINDS at an RMS of LEVEL. Raises KeyError for a kind there is not."""
-    sound = KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
+    sound = NOISE_KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
     return sound * (LEVEL / _rms(sound))
 
 
-def mix(speech: Sound, sound: Sound, snr_db: float) -> Sound:
+def mix_at_snr(speech: Sound, sound: Sound, snr_db: float) -> Sound:
     """Speech in noise that is `snr_db` below it, as long as the speech; the noise is repeated where it is shorter.
 
     SNR = 20 log10(rms(active speech) / rms(noise)), where active speech is the 20 ms frames whose RMS lies within
@@ -51,10 +51,10 @@ def mix(speech: Sound, sound: Sound, snr_db: float) -> Sound:
     """
     under = np.resize(sound, len(speech))
     mixed = speech + under * (active_rms(speech) / _rms(under) / 10 ** (snr_db / 20))
-    return within_full_scale(mixed)
+    return limit_peak(mixed)
 
 
-def within_full_scale(sound: Sound) -> Sound:
+def limit_peak(sound: Sound) -> Sound:
     """The sound as it is, or scaled down as a whole so that its peak does not clip."""
     return sound / max(1.0, float(np.abs(sound).max()))
 
@@ -68,19 +68,19 @@ def active_rms(speech: Sound) -> float:
 
 def _pink(samples: int, random: np.random.Generator) -> Sound:
     """Equal power in every octave: the sum of many far sources."""
-    return _coloured(samples, random, lambda hertz: 1 / np.sqrt(hertz))
+    return _shaped_noise(samples, random, lambda hertz: 1 / np.sqrt(hertz))
 
 
 def _wind(samples: int, random: np.random.Generator) -> Sound:
     """Rumble below some 300 Hz that swells and dies away in gusts of seconds, as across a microphone's capsule."""
-    rumble = _coloured(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
-    gusts = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
+    rumble = _shaped_noise(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
+    gusts = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
     return rumble / _rms(rumble) * np.exp(0.8 * gusts / _rms(gusts))
 
 
 def _forklift_engine(samples: int, random: np.random.Generator) -> Sound:
     """A four-cylinder engine near 1,500 turns a minute (50 firings a second, wandering), and its hydraulics' hiss."""
-    wander = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
+    wander = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
     phase = 2 * np.pi * np.cumsum(50 * (1 + 0.03 * wander / _rms(wander))) / RATE
     firing = sum(np.sin(n * phase + random.uniform(0, 2 * np.pi)) / n for n in range(1, 25))
     hiss = _pink(samples, random)
@@ -114,7 +114,7 @@ def _clang(samples: int, random: np.random.Generator) -> Sound:
     return sound
 
 
-def _coloured(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
+def _shaped_noise(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
     """Gaussian noise shaped by `spectrum`, which gives the amplitude at each frequency in Hz."""
     shape = np.fft.rfft(random.standard_normal(samples))
     hertz = np.fft.rfftfreq(samples, 1 / RATE).astype(np.float64)
@@ -150,7 +150,7 @@ def _music(samples: int, random: np.random.Generator) -> Sound:
     )
 
 
-KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
+NOISE_KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
     "white": _white,
     "pink": _pink,
     "wind": _wind,
@@ -161,7 +161,7 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
 }
 
 
-def babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
+def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
     """Several people talking at once without an intelligible word: recordings of speech reversed and overlaid.
 
     Raises ValueError without a voice.
@@ -184,7 +184,7 @@ TALKERS = 4
 """Simultaneous talkers around a dock."""
 
 
-class Made(Source):
+class GeneratedNoise(Source):
     """A made sound as a source, as a recording of it would be; each seed has a loudness of its own."""
 
     live = False
@@ -200,14 +200,14 @@ class Made(Source):
     def sound(self) -> Sound:
         """The whole of it, within full scale."""
         if self._kind == SILENCE:
-            return noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
+            return generate_noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
         if self._kind == BABBLE:
-            made = babble(self._voices, self._seconds, self._seed)
+            made = generate_babble(self._voices, self._seconds, self._seed)
         else:
-            made = noise(self._kind, self._seconds, self._seed)
+            made = generate_noise(self._kind, self._seconds, self._seed)
         softest, loudest = LOUDNESS_DB
         db = np.random.default_rng(self._seed).uniform(softest, loudest)
-        return within_full_scale(made * 10 ** (db / 20))
+        return limit_peak(made * 10 ** (db / 20))
 
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
@@ -216,7 +216,7 @@ class Made(Source):
         yield from framing.end()
 
 
-class InNoise(Source):
+class NoisyRecording(Source):
     """A recording in made noise, `snr_db` below its speech."""
 
     live = False
@@ -231,14 +231,14 @@ class InNoise(Source):
 
     def frames(self) -> Iterator[Frame]:
         """The mixture in frames of 20 ms."""
-        speech = whole(self._recording)
-        under = noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
+        speech = read_all_samples(self._recording)
+        under = generate_noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
         framing = Framing(RATE)
-        yield from framing.push(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
+        yield from framing.push(mix_at_snr(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
         yield from framing.end()
 
 
-def whole(source: Source) -> Sound:
+def read_all_samples(source: Source) -> Sound:
     """All the sound of a source that ends."""
     return floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
@@ -254,12 +254,12 @@ LEAST_BIT_DB = -90.3
 """RMS of that noise, dB of full scale: one step of 16 bits."""
 
 
-def pcm(sound: Sound) -> bytes:
+def to_pcm16(sound: Sound) -> bytes:
     """A sound as 16-bit samples."""
     return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
-def ratios(text: str | None, option: str) -> list[int]:
+def parse_snrs_db(text: str | None, option: str) -> list[int]:
     """Ratios of speech to noise in dB, from the value of an option; empty without it."""
     try:
         return [] if text is None else [int(part) for part in text.split(",")]

@@ -24,7 +24,7 @@ from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 
 
-class Entered(Protocol):
+class JournalEntry(Protocol):
     """An entry as the journal tells it."""
 
     @property
@@ -52,10 +52,10 @@ class Entered(Protocol):
         """Its values; empty for a cancellation."""
 
 
-def became(entries: Iterable[Entered]) -> dict[str, Entered]:
+def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:
     """The final version of each entry by the utterance that opened it, without cancelled ones. Oldest first."""
     began: dict[str | None, str] = {}
-    found: dict[str, Entered] = {}
+    found: dict[str, JournalEntry] = {}
     for one in entries:
         of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
         if of is None:
@@ -67,8 +67,8 @@ def became(entries: Iterable[Entered]) -> dict[str, Entered]:
     return found
 
 
-def said_on_record(
-    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, Entered]
+def recognise_recorded_utterances(
+    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, JournalEntry]
 ) -> Iterator[KeptClip]:
     """The utterances since then that opened an entry, recognised again."""
     for heard in journal.readings.utterances_since(since, rules.form.name):

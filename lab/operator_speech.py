@@ -25,7 +25,7 @@ from edge.audio.pcm import Framing, floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
-from lab.noises import Sound, active_rms, within_full_scale
+from lab.noises import Sound, active_rms, limit_peak
 from lab.scoring import Result
 
 BEFORE_S, AFTER_S = 0.4, 1.6
@@ -49,7 +49,7 @@ LANGUAGE = "en"
 """The language of the on-device recognisers."""
 
 
-class Spoken(Source):
+class SyntheticSpeech(Source):
     """An answer as a source. `told` distinguishes it from the same sound at another time."""
 
     live = False
@@ -70,14 +70,14 @@ class Spoken(Source):
         yield from framing.end()
 
 
-async def spoken(text: str, speaker: str, seed: int) -> Sound:
+async def synthesise(text: str, speaker: str, seed: int) -> Sound:
     """The text in the voice that belongs to a speaker of the set."""
-    voice = _voice(speaker, seed)
+    voice = _choose_voice(speaker, seed)
     pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
     return floats(b"".join(pieces)).astype(np.float64)
 
 
-def demand_voice() -> None:
+def require_espeak() -> None:
     """Raise Misconfigured where the operator could say nothing: before hours of hearing, not after them."""
     try:
         EspeakVoice()
@@ -85,24 +85,24 @@ def demand_voice() -> None:
         raise Misconfigured(f"--operator: he answers with {fault}") from None
 
 
-def _voice(speaker: str, seed: int) -> EspeakVoice:
+def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
     """One voice and pace for each speaker of the set."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
     return EspeakVoice(random.randint(*SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(VARIANTS))
 
 
-def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
+def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
     """The utterance, as loud as the clip's speaker, over the clip's noise from between the speech."""
-    speech, around = _parted(clip, result)
+    speech, around = _split_speech_and_noise(clip, result)
     before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
     padded = np.pad(said, (before, after))
     noise = np.resize(around, len(padded)) if len(around) else np.zeros(len(padded))
     # The clip's speech was measured with its noise in it.
     power = max(active_rms(speech) ** 2 - float(np.mean(noise**2)), active_rms(speech) ** 2 / 10)
-    return within_full_scale(padded * (np.sqrt(power) / active_rms(said)) + noise)
+    return limit_peak(padded * (np.sqrt(power) / active_rms(said)) + noise)
 
 
-def _parted(sound: Sound, result: Result) -> tuple[Sound, Sound]:
+def _split_speech_and_noise(sound: Sound, result: Result) -> tuple[Sound, Sound]:
     """The clip's stretch of speech, and the sound around it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
     margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
@@ -119,7 +119,7 @@ BARE = 0.5
 """The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
 
 
-class Why(StrEnum):
+class UtteranceReason(StrEnum):
     """Why the operator speaks."""
 
     ANSWER = "answer"
@@ -131,16 +131,16 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class OperatorUtterance:
     """One utterance of the operator."""
 
-    why: Why
+    why: UtteranceReason
     text: str
     about: str | None = None
     """The one field that it gives the value of."""
 
 
-class Words:
+class OperatorWords:
     """The words of an operator who intends one entry."""
 
     def __init__(self, form: Form, catalogue: Catalogue, truth: Mapping[str, FieldValue], random: Random) -> None:
@@ -150,19 +150,19 @@ class Words:
         self._random = random
         self._said: set[str] = set()
 
-    def again(self) -> Saying:
+    def again(self) -> OperatorUtterance:
         """The whole sentence once more."""
         fields = (field for field in self._form.fields if field.name in self._truth)
-        return Saying(Why.AGAIN, ", ".join(self._mention(field) for field in fields))
+        return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._mention(field) for field in fields))
 
-    def correction(self, told: Mapping[str, FieldValue]) -> Saying | None:
+    def correction(self, told: Mapping[str, FieldValue]) -> OperatorUtterance | None:
         """The first field that was read back wrong, "no, fifteen units". None where all is right."""
         for field in self._form.fields:
             if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
-                return Saying(Why.CORRECTION, f"no, {self._mention(field)}", field.name)
+                return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._mention(field)}", field.name)
         return None
 
-    def answer(self, asked: Question) -> Saying:
+    def answer(self, asked: Question) -> OperatorUtterance:
         """The answer to the question; a correction, where the question offers a value that was not intended."""
         match asked.about:
             case About.ENTRY_RIGHT:
@@ -171,14 +171,14 @@ class Words:
                 offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
                 return self._yes({**self._truth, **offered})
             case About.PROOF if asked.field is not None:
-                return Saying(Why.ANSWER, self._check(asked.field, asked.check))
+                return OperatorUtterance(UtteranceReason.ANSWER, self._check(asked.field, asked.check))
             case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
-                return Saying(Why.ANSWER, self._value(self._form[asked.field]), asked.field)
+                return OperatorUtterance(UtteranceReason.ANSWER, self._value(self._form[asked.field]), asked.field)
             case _:
                 return self.again()
 
-    def _yes(self, told: Mapping[str, FieldValue]) -> Saying:
-        return self.correction(told) or Saying(Why.ANSWER, "yes")
+    def _yes(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
+        return self.correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
     def _check(self, name: str, number: int) -> str:
         """The check digits on the sign at the operator's place, which is the true one."""

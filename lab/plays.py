@@ -22,7 +22,7 @@ from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.agent.dialogue_steps import Render
 from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
-from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
+from lab.rehearsal import Play, Rehearsal, WrongStep, parse_expected_list, parse_operators
 
 JsonLine = dict[str, Any]
 
@@ -36,7 +36,7 @@ class WrongPlay(ValueError):
     """A line that is no play; its message gives the value found and the values allowed."""
 
 
-def acted(
+def answer_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[JsonLine]:
     """The answer to each line, in order; a line that is no play is answered with its `error`.
@@ -44,9 +44,9 @@ def acted(
     `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` hold one step by step.
     `usual` gives the defaults of a line.
     """
-    with _journals() as fresh:
+    with _empty_journal_directories() as fresh:
         gc.freeze()  # as the agent does once it is ready
-        stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
+        stage = _PlaySession(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
         for number, line in enumerate(lines, start=1):
             try:
                 yield stage.answer(line)
@@ -55,7 +55,7 @@ def acted(
         stage.leave()
 
 
-class _Stage:
+class _PlaySession:
     """Where one conversation is held at a time."""
 
     def __init__(self, usual: Play, forms: Mapping[str, Form], rehearsal: Callable[[Play], Rehearsal]) -> None:
@@ -66,10 +66,10 @@ class _Stage:
 
     def answer(self, typed: bytes) -> JsonLine:
         """The answer to one line. Raises WrongPlay, WrongStep."""
-        match row := _row(typed):
+        match row := _parse_line(typed):
             case {"begin": dict(keys)}:
                 self.leave()
-                self._held = self._made(_play(keys, self._usual, self._forms))
+                self._held = self._made(_parse_play(keys, self._usual, self._forms))
                 return self._held.begin()
             case {"line": str(line)}:
                 return self._open.step(line.strip())
@@ -100,7 +100,7 @@ class _Stage:
 
     def _whole(self, lines: list[str], told: JsonLine) -> JsonLine:
         self.leave()
-        self._held = held = self._made(_play(told, self._usual, self._forms))
+        self._held = held = self._made(_parse_play(told, self._usual, self._forms))
         try:
             turns = [held.begin(), *(held.step(one) for one in lines)]
             return {**held.result(), "turns": turns}
@@ -109,7 +109,7 @@ class _Stage:
 
 
 @contextmanager
-def _journals() -> Iterator[Callable[[], Path]]:
+def _empty_journal_directories() -> Iterator[Callable[[], Path]]:
     """Makes the directory of a journal in which nothing is, as often as it is called: a copy, which is quicker."""
     within = SWIFT if SWIFT.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dockvoice-plays-", dir=within) as directory:
@@ -122,7 +122,7 @@ def _journals() -> Iterator[Callable[[], Path]]:
         yield fresh
 
 
-def _row(line: bytes) -> JsonLine:
+def _parse_line(line: bytes) -> JsonLine:
     try:
         row = strict(line)
     except NotStrict as fault:
@@ -134,7 +134,7 @@ def _row(line: bytes) -> JsonLine:
     return row
 
 
-def _play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+def _parse_play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
     if unknown := sorted(told.keys() - set(KEYS)):
         raise WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(KEYS)}")
     hand = told.get("hand", [])
@@ -150,8 +150,8 @@ def _play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
         at_hand = usual.at_hand
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
     try:
-        lists = tuple(map(expected, told.get("list", ())))
-        operators = numbered(told["operators"]) if "operators" in told else usual.operators
+        lists = tuple(map(parse_expected_list, told.get("list", ())))
+        operators = parse_operators(told["operators"]) if "operators" in told else usual.operators
     except ValueError as fault:
         raise WrongPlay(str(fault)) from fault
     return Play(rules, language, usual.sending, at_hand, operators, lists)

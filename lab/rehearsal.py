@@ -38,7 +38,7 @@ from edge.keep.queries import KeptUtterance
 from edge.records import Outcome, Shift, Work
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
-from lab.typed_conversation import SCANNED, TypedConversation, as_sent
+from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ STEPS = (
     "/shift NAME DATE another shift begins",
 )
 
-OF = ("amends", "cancels")  # How an event names the one that it is about.
+REFERENCE_KEYS = ("amends", "cancels")  # How an event names the one that it is about.
 
 IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
 
@@ -203,12 +203,12 @@ class Rehearsal:
         return [] if self._talk.due is None else [self._talk.expire()]
 
     def _do_scan(self, text: str) -> Sequence[Stepped]:
-        stepped = self._talk.scan(as_sent(text))
+        stepped = self._talk.scan(to_scanner_characters(text))
         self._lines[self._talk.latest] = text
         return [stepped]
 
     def _do_list(self, text: str) -> Sequence[Stepped]:
-        announced = expected(text)
+        announced = parse_expected_list(text)
         self._lists[announced.place] = announced
         return []
 
@@ -274,7 +274,7 @@ class Rehearsal:
     def _keep(self, event_id: str, sequence: int, event: Json) -> None:
         self._ids[event_id] = sequence
         data = event["data"]
-        named = {name: self._ids.get(data[name]) for name in OF if name in data}
+        named = {name: self._ids.get(data[name]) for name in REFERENCE_KEYS if name in data}
         told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
@@ -295,7 +295,7 @@ def _phrasing(form: Form, language: str, at_hand: tuple[Form, ...]) -> Phrasing:
 _ANNOUNCED = re.compile(r"(trailer|door) (\w+): *(.+)")
 
 
-def expected(text: str) -> ExpectedList:
+def parse_expected_list(text: str) -> ExpectedList:
     """The list in `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received`. Raises ValueError."""
     found = _ANNOUNCED.fullmatch(text.strip())
     if found is None:
@@ -309,7 +309,7 @@ def expected(text: str) -> ExpectedList:
     return ExpectedList("site", ReceivingPlace(PlaceKind(kind), name), 1, tuple(read))
 
 
-def numbered(text: str) -> tuple[Operator, ...]:
+def parse_operators(text: str) -> tuple[Operator, ...]:
     """The operators in `471 ana = op-17, 82 ben = op-18`: number, spoken name, name on record. Raises ValueError."""
     found = [re.fullmatch(r"\s*(\d+) (\w+) = (\S+)\s*", one) for one in text.split(",")]
     if None in found:

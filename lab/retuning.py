@@ -22,10 +22,10 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
-from lab.evaluate import Scored
+from lab.evaluate import ScoredClip
 from lab.report.measures import Key
 from lab.report.statistics import Interval, wilson
-from lab.scoring import Clip, Mark, mark
+from lab.scoring import Clip, Mark, score_clip
 
 SHARE_ITSELF = Curve(0.0, 1.0)
 """The unchanged share: the prior of the fit where there is little data."""
@@ -52,7 +52,7 @@ Curves = Mapping[Rival, Curve]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class FieldSample:
     """One field of a clip: how sure, and whether right."""
 
     kind: str
@@ -85,7 +85,7 @@ class KeptClip:
 Marks = Sequence[tuple[KeptClip, Mark]]
 
 
-def without_sound(scored: Scored, name: str) -> KeptClip:
+def drop_audio(scored: ScoredClip, name: str) -> KeptClip:
     """The stored part of a recognised clip."""
     decided = []
     for one in scored.result.heard:
@@ -95,7 +95,9 @@ def without_sound(scored: Scored, name: str) -> KeptClip:
     return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
 
 
-def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tuple[KeptClip, Read]]:
+def extract_field_samples(
+    every: Sequence[KeptClip], forms: Mapping[str, Form]
+) -> Iterator[tuple[KeptClip, FieldSample]]:
     """Every field that was read to one value, in clips of one utterance: the data of the curves' fit."""
     for one in every:
         said = one.clip.fields or one.clip.heard
@@ -106,17 +108,17 @@ def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tupl
                 rival = rivalry(field.value, field.runner_up)
                 share = VOSK[rival].share(field.confidence)
                 kind = forms[one.clip.form][name].spoken.name
-                yield one, Read(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
+                yield one, FieldSample(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
 
 
-def curves(some: Sequence[Read]) -> Curves:
+def fit_curves(some: Sequence[FieldSample]) -> Curves:
     """Those that the readings make likeliest, as the product's were made; all readings' where a kind has none."""
-    pooled = fit(some, SHARE_ITSELF, PULL)
-    of_kinds = apart(some, pooled, lambda one: one.rival)
+    pooled = fit_logistic_curve(some, SHARE_ITSELF, PULL)
+    of_kinds = fit_by_kind(some, pooled, lambda one: one.rival)
     return {rival: of_kinds.get(rival, pooled) for rival in Rival}
 
 
-def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
+def mark_with_curves(one: KeptClip, by: Curves, demands: Rules) -> Mark:
     """The clip's mark under other curves."""
     again = []
     for decided, acoustics in one.decided:
@@ -124,7 +126,7 @@ def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
         verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
         replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
         again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
-    return mark(one.clip.fields, again)
+    return score_clip(one.clip.fields, again)
 
 
 def recalibrated(reading: Reading, by: Curves) -> Reading:
@@ -138,13 +140,15 @@ def recalibrated(reading: Reading, by: Curves) -> Reading:
     return replace(reading, fields=fields)
 
 
-def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
+def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[FieldSample], str]) -> dict[str, Curve]:
     """A curve for each kind, drawn to that of all."""
     kinds = sorted({kind(one) for one in reads})
-    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
+    return {
+        name: fit_logistic_curve([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds
+    }
 
 
-def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
+def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: float) -> Curve:
     """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
 
     Where a whole step would go too far, half of it is tried, and so on.
@@ -169,13 +173,13 @@ def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
     return Curve(float(weights[0]), float(weights[1]))
 
 
-def within(condition: str, some: Marks) -> bool:
+def is_within_wrong_limit(condition: str, some: Marks) -> bool:
     """Whether no more of the clips of a condition are wrong than may be."""
     bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
     return bad <= MOST_WRONG.get(condition, MOST_WRONG["10dB"]) / 100 * len(some)
 
 
-def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
+def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
     """The clips grouped by a key."""
     groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
     for one, became in told:
@@ -205,7 +209,7 @@ ON_RECORD = "on record"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Tuning:
     """Curves and a demand; None: those that are shipped."""
 
     curves: Curves | None = None
@@ -217,16 +221,16 @@ class Way:
 
     def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
         """The clip's mark."""
-        return judged(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
+        return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
 
 
 @dataclass(frozen=True, slots=True)
-class WayTried:
+class TriedTuning:
     """One alternative, tried on speakers outside of its fit."""
 
     name: str
     marks: Marks
-    of_all: Way  # The same, fitted on all speakers: the one to write.
+    of_all: Tuning  # The same, fitted on all speakers: the one to write.
 
     def share(self, *wanted: Mark) -> Interval:
         """That of the clips that became one of these."""
@@ -245,7 +249,7 @@ class WayTried:
         return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in self.marks)
 
 
-def lacking(every: Sequence[KeptClip]) -> str | None:
+def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
     """The recordings still missing for a fit; None: complete."""
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
@@ -260,16 +264,16 @@ def lacking(every: Sequence[KeptClip]) -> str | None:
     )
 
 
-def tried(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[WayTried, ...]:
+def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[TriedTuning, ...]:
     """Each way, the shipped one first."""
     forms = {name: rules.form for name, rules in standing.items()}
-    readings = list(reads(every, forms))
+    readings = list(extract_field_samples(every, forms))
     said = [one for one in every if one.clip.fields is not None and one.clip.speaker is not None]
 
-    def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Way:
+    def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Tuning:
         kept = {id(one) for one in some}
-        own = nudged([read for one, read in readings if id(one) in kept]) if curved else None
-        return Way(own, least_demand(some, own, standing) if demanding else None)
+        own = fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
+        return Tuning(own, find_lowest_threshold(some, own, standing) if demanding else None)
 
     ways = {
         "as shipped": (False, False),
@@ -280,27 +284,27 @@ def tried(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[Way
     found = []
     for name, (curved, demanding) in ways.items():
         marks: list[tuple[KeptClip, Mark]] = []
-        for speaker, his in grouped([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
+        for speaker, his in group_marks([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
             marks += [(one, way.judged(one, standing)) for one, _ in his]
-        found.append(WayTried(name, marks, fitted(every, curved=curved, demanding=demanding)))
+        found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
     return tuple(found)
 
 
-def chosen(ways: Sequence[WayTried]) -> WayTried | None:
+def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
     """The way that is best, no more wrong than the shipped one, and laxer only where enough bears that out; or None."""
     shipped = ways[0]
-    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _is_borne_out(one, ways)]
-    best = max(no_worse, key=lambda one: gain(one, shipped), default=shipped)
-    return best if gain(best, shipped) >= LEAST_GAIN else None
+    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _has_evidence(one, ways)]
+    best = max(no_worse, key=lambda one: score_gain(one, shipped), default=shipped)
+    return best if score_gain(best, shipped) >= LEAST_GAIN else None
 
 
-def gain(one: WayTried, shipped: WayTried) -> float:
+def score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
     """Its gain over the shipped way, in points of right."""
     return one.right - shipped.right + WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
 
 
-def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
+def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
     """Whether it asks at least as often as the shipped way, or so many clips with truth bear out that it need not."""
     asks_less = one.share(Mark.ASKED).share < ways[0].share(Mark.ASKED).share
     if asks_less and any(clip.clip.condition == ON_RECORD for clip, _ in one.marks):
@@ -308,17 +312,22 @@ def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
     return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= LAXER_MOST
 
 
-def nudged(some: Sequence[Read]) -> Curves:
+def fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
     """Curves fitted on these readings, shrunk towards the shipped ones; the shipped curve where a rival has none."""
     of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
-    return {rival: fit(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()}
+    return {
+        rival: fit_logistic_curve(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()
+    }
 
 
-def least_demand(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
+def find_lowest_threshold(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
     """The least that keeps wrong within its goal in each condition; where none does, the most."""
     for minimum in DEMANDS:
-        way = Way(own, minimum)
+        way = Tuning(own, minimum)
         told = [(one, way.judged(one, standing)) for one in some if one.clip.fields is not None]
-        if all(within(condition, few) for condition, few in grouped(told, lambda one: one.clip.condition).items()):
+        if all(
+            is_within_wrong_limit(condition, few)
+            for condition, few in group_marks(told, lambda one: one.clip.condition).items()
+        ):
             return minimum
     return DEMANDS[-1]

@@ -76,24 +76,24 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
         lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); name a manifest of JSON lines") from None
-    clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    clips = tuple(_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
     return clips
 
 
-def in_words(detail: ErrorDetails) -> str:
+def format_validation_error(detail: ErrorDetails) -> str:
     """The error of a line, or of one of its keys."""
     if detail["loc"]:
         return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
     return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
 
 
-def _clip(path: Path, number: int, line: str) -> Clip:
+def _parse_clip(path: Path, number: int, line: str) -> Clip:
     try:
         clip = Clip.model_validate_json(line)
     except ValidationError as fault:
-        told = "; ".join(map(in_words, fault.errors()))
+        told = "; ".join(map(format_validation_error, fault.errors()))
         raise UnreadableInput(f"{path}, line {number}: {told}; see `dockvoice evaluate --help`") from None
     audio = path.parent / clip.audio
     if not audio.is_file():
@@ -132,7 +132,7 @@ class Result:
         return (waited_s + last.compute_s) * 1000
 
 
-def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
+def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
     """The mark of a clip with this `truth`, from all decisions while it played."""
     corrected = {one.replaces for one in heard if one.replaces is not None}
     accepted = [
@@ -143,13 +143,13 @@ def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Ma
     if truth is None and accepted:
         return Mark.INVENTED
     if accepted:
-        return Mark.RIGHT if len(accepted) == 1 and same(accepted[0], truth or {}) else Mark.WRONG
+        return Mark.RIGHT if len(accepted) == 1 and are_fields_equal(accepted[0], truth or {}) else Mark.WRONG
     if any(one.verdict.outcome is not Outcome.IGNORE for one in heard):
         return Mark.ASKED
     return Mark.MISSED if truth is not None else Mark.SILENT
 
 
-def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
+def are_fields_equal(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
     """Are these exactly the values of the truth?"""
     # "12" is not 12: an identifier that became a number has lost its leading zeros.
     # To Python true is 1; a decimal without places is the whole number.
@@ -177,7 +177,7 @@ class Tally:
             self.decisions_ms.append(result.decision_ms)
         for name, value in (result.clip.fields or {}).items():
             self.fields_said[name] += 1
-            self.fields_right[name] += any(_proposed(one, name) == value for one in result.heard)
+            self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
 
     def percentile_ms(self, percent: int) -> float | None:
         """The decision time that `percent` of the clips do not exceed, ms; None where nothing was decided."""
@@ -199,7 +199,7 @@ class Tally:
         }
 
 
-def _proposed(one: Decided, name: str) -> FieldValue | None:
+def _decided_value(one: Decided, name: str) -> FieldValue | None:
     said = one.reading.fields.get(name)
     return None if said is None else said.value
 
@@ -208,7 +208,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def tallies(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
+def tally_by_condition(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
     """The figures by condition, in order of first appearance, and overall."""
     by_condition: dict[str, Tally] = {}
     overall = Tally()

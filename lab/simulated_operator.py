@@ -31,10 +31,18 @@ from edge.records import SAMPLE_RATE, Commit, Draft, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
 from edge.speak.voices import words_per_minute_of
 from edge.speak.wording import Phrasing
-from lab.noises import whole
-from lab.operator_speech import BEFORE_S, Saying, Spoken, Why, Words, in_place, spoken
+from lab.noises import read_all_samples
+from lab.operator_speech import (
+    BEFORE_S,
+    OperatorUtterance,
+    OperatorWords,
+    SyntheticSpeech,
+    UtteranceReason,
+    embed_in_clip_noise,
+    synthesise,
+)
 from lab.report.lines import Conversation, Turn
-from lab.scoring import Result, same
+from lab.scoring import Result, are_fields_equal
 
 EARCON_S = 0.3
 """The sound that says "recorded", "heard" or "say again"."""
@@ -43,7 +51,7 @@ READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_
 """Prompts in which an operator hears the whole entry."""
 
 
-class Exchange:
+class DeviceConversation:
     """One conversation, from the first utterance until an entry is final or abandoned."""
 
     def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
@@ -123,7 +131,7 @@ UNHEARD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class OperatorHabits:
     """The operator's behaviour and settings."""
 
     attentive: float = 1.0
@@ -137,7 +145,7 @@ class Habits:
 class SimulatedOperator:
     """Holds the conversation that follows a clip, with the parts that heard the clip."""
 
-    def __init__(self, parts: Parts, executor: JournalThread, habits: Habits) -> None:
+    def __init__(self, parts: Parts, executor: JournalThread, habits: OperatorHabits) -> None:
         """Answers are heard as the clips were; `executor` is the same scratch journal."""
         self._parts = parts
         self._executor = executor
@@ -150,8 +158,8 @@ class SimulatedOperator:
         if truth is None:
             return None
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
-        words = Words(self._parts.form, self._parts.catalogue, truth, random)
-        exchange = Exchange(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
+        exchange = DeviceConversation(Dialogue(self._parts.rules, self._manner()), self._phrasing)
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
@@ -159,43 +167,56 @@ class SimulatedOperator:
             turns.append(await self._turn(exchange, says, result, clip, len(turns)))
         if says is None and exchange.held:
             exchange.leave()
-        end = "parked" if says is not None else _end(exchange.entries, truth)
-        seconds = _spoken_s(result) + exchange.told_s + sum(turn.seconds for turn in turns)
-        return _conversation(end, exchange.entries, turns, seconds)
+        end = "parked" if says is not None else _classify_end(exchange.entries, truth)
+        seconds = _clip_turn_seconds(result) + exchange.told_s + sum(turn.seconds for turn in turns)
+        return _build_conversation(end, exchange.entries, turns, seconds)
 
     def _manner(self) -> DialogueSettings:
         """The settings' dialogue, for an operator who has signed on."""
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
-    def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:
+    def _reaction(self, exchange: DeviceConversation, words: OperatorWords, random: Random) -> OperatorUtterance | None:
         """The reaction to the device's speech; None if the operator is content, or the device has parked the entry."""
         asked = exchange.question
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
-            return Saying(Why.ANSWER, "yes") if blind else words.answer(asked)
+            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.answer(asked)
         if exchange.held:
             wrong = words.correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None
         return None if exchange.entries or exchange.parked else words.again()
 
     async def _turn(
-        self, exchange: Exchange, says: Saying, result: Result, clip: Callable[[], Source], number: int
+        self,
+        exchange: DeviceConversation,
+        says: OperatorUtterance,
+        result: Result,
+        clip: Callable[[], Source],
+        number: int,
     ) -> Turn:
         source = await self._sound(says, result, clip, number)
         heard = await self._utterances(source)
         for one in heard:
             exchange.hear(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
-        return Turn(why=says.why, about=says.about, text=says.text, transcript=transcript, seconds=_took(source, heard))
+        return Turn(
+            why=says.why,
+            about=says.about,
+            text=says.text,
+            transcript=transcript,
+            seconds=_answer_turn_seconds(source, heard),
+        )
 
-    async def _sound(self, says: Saying, result: Result, clip: Callable[[], Source], number: int) -> Spoken:
-        answers = result.clip.answers if says.why is Why.ANSWER else {}
+    async def _sound(
+        self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
+    ) -> SyntheticSpeech:
+        answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
         told = f"{result.clip.audio} {number}"
         if says.about in answers:
-            return Spoken(whole(RecordedSource(answers[says.about])), told)
-        said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
-        return Spoken(in_place(said, whole(clip()), result), told)
+            return SyntheticSpeech(read_all_samples(RecordedSource(answers[says.about])), told)
+        said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
+        return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
 
     async def _utterances(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
@@ -208,13 +229,13 @@ class SimulatedOperator:
         return heard
 
 
-def _end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
+def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
     if not entries:
         return "parked"
-    return "right" if len(entries) == 1 and same(entries[0], truth) else "wrong"
+    return "right" if len(entries) == 1 and are_fields_equal(entries[0], truth) else "wrong"
 
 
-def _spoken_s(result: Result) -> float:
+def _clip_turn_seconds(result: Result) -> float:
     """From the first word of the clip until the device answers it."""
     if not result.heard:
         return result.audio_s + UNHEARD_S
@@ -222,7 +243,7 @@ def _spoken_s(result: Result) -> float:
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
-def _took(source: Spoken, heard: Sequence[Decided]) -> float:
+def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
     """From the end of the device's speech to its next answer."""
     if not heard:
         return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
@@ -230,10 +251,10 @@ def _took(source: Spoken, heard: Sequence[Decided]) -> float:
     return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
 
 
-def _conversation(
+def _build_conversation(
     end: str, entries: Sequence[Mapping[str, FieldValue]], turns: Sequence[Turn], seconds: float
 ) -> Conversation:
     told = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
     fields = dict(entries[-1]) if entries else {}
-    questions = sum(turn.why != Why.CORRECTION for turn in turns)
+    questions = sum(turn.why != UtteranceReason.CORRECTION for turn in turns)
     return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=told)

@@ -40,9 +40,9 @@ from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from lab.plays import acted
+from lab.plays import answer_plays
 from lab.rehearsal import WAIT, Play
-from lab.typed_conversation import SCANNED, TypedConversation, as_sent
+from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
 QUIT = "/quit"
 
@@ -101,7 +101,9 @@ def talk(
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
         forms = forms_in(chosen.forms_directory)
-        _act(plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes))
+        _print_play_results(
+            plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes)
+        )
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -118,7 +120,7 @@ def talk(
         _converse(talking, screen, scans=scan)
 
 
-def _act(
+def _print_play_results(
     plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, dialogue_settings: DialogueSettings
 ) -> None:
     """Act the plays of a file, or of standard input line by line, so that another program may ask and wait."""
@@ -128,7 +130,7 @@ def _act(
             lines = sys.stdin.buffer if plays == STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in acted(lines, usual, forms, render, dialogue_settings):
+        for told in answer_plays(lines, usual, forms, render, dialogue_settings):
             wrong |= "error" in told
             line(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()
@@ -138,7 +140,7 @@ def _act(
 
 def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) -> None:
     screen.print_step(conversation.start())
-    for typed in _lines(conversation):
+    for typed in _read_typed_lines(conversation):
         if typed is None or typed == WAIT:
             if conversation.due is not None:
                 screen.silence()
@@ -146,12 +148,12 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
         elif typed == QUIT:
             break
         elif scans and typed.startswith(SCANNED):
-            screen.print_step(conversation.scan(as_sent(typed)))
+            screen.print_step(conversation.scan(to_scanner_characters(typed)))
         elif typed:
             screen.print_step(conversation.say(typed))
 
 
-def _lines(conversation: TypedConversation) -> Iterator[str | None]:
+def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
     """The typed lines; None when the dialogue's timeout is first. From a file, time does not pass."""
     typing = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):

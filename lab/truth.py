@@ -32,7 +32,7 @@ from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
-from lab.noises import Sound, active_rms, mix
+from lab.noises import Sound, active_rms, mix_at_snr
 
 CHOICE = 40
 """Candidate sentences for each prompt: the one with the least frequent values is chosen."""
@@ -53,28 +53,28 @@ class Prompt:
     fields: Mapping[str, FieldValue]
 
 
-def prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
+def choose_prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
     """Whole entries, spread over values and their characters; the same for the same speaker, others for others."""
     random = Random(speaker)  # noqa: S311 - a choice of sentences
     endless = (sentence for sentence in sentences(form, catalogue, random) if sentence.complete)
     said: dict[str, int] = {}
     chosen = []
     for number in range(1, count + 1):
-        freshest = sorted(islice(endless, CHOICE), key=lambda one: _staleness(one.fields, said))
-        best = next((one for one in freshest if _is_plain(one, form, catalogue)), freshest[0])
-        for piece in _pieces(best.fields):
+        freshest = sorted(islice(endless, CHOICE), key=lambda one: _mean_feature_count(one.fields, said))
+        best = next((one for one in freshest if _is_unambiguous(one, form, catalogue)), freshest[0])
+        for piece in _balance_features(best.fields):
             said[piece] = said.get(piece, 0) + 1
         chosen.append(Prompt(number, best.text, best.fields))
     return tuple(chosen)
 
 
-def _is_plain(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
+def _is_unambiguous(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
     """Whether the words mean the fields and nothing else: a sentence with two meanings has no truth."""
     words = [Word(word, 0.0, 0.0, 1.0) for word in sentence.text.split()]
     return {name: one.value for name, one in read(words, form, catalogue).items()} == sentence.fields
 
 
-def _pieces(fields: Mapping[str, FieldValue]) -> Iterator[str]:
+def _balance_features(fields: Mapping[str, FieldValue]) -> Iterator[str]:
     """The features to balance: each value of few, the first and last characters of the others, their length."""
     for name, value in fields.items():
         text = str(value)
@@ -82,13 +82,13 @@ def _pieces(fields: Mapping[str, FieldValue]) -> Iterator[str]:
         yield from (f"{name} ends {text[-1]}", f"{name} begins {text[0]}", f"{name} of {len(text)}")
 
 
-def _staleness(fields: Mapping[str, FieldValue], said: Mapping[str, int]) -> float:
-    pieces = list(_pieces(fields))
+def _mean_feature_count(fields: Mapping[str, FieldValue], said: Mapping[str, int]) -> float:
+    pieces = list(_balance_features(fields))
     return sum(said.get(piece, 0) for piece in pieces) / len(pieces)
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class RecordedTake:
     """One saying of a prompt, with some quiet around it."""
 
     pcm: bytes
@@ -100,7 +100,7 @@ class Take:
     """Sound was lost during the speech, or the speech did not end."""
 
 
-class _Kept(Source):
+class _RecordingSource(Source):
     """A source whose frames are kept as they pass."""
 
     def __init__(self, source: Source, first: Callable[[], None]) -> None:
@@ -124,29 +124,29 @@ class _Kept(Source):
 
 def record_take(
     microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]
-) -> Take | None:
+) -> RecordedTake | None:
     """Record one utterance; None when the source ended before that.
 
     `listening` is called when the first sound comes: earlier speech is not recorded.
     """
-    kept = _Kept(microphone, listening)
+    kept = _RecordingSource(microphone, listening)
     segment: Segment | None = None
     for event in listen(kept, scorer(vad), Endpointing(endpoint)):
         if segment is None and isinstance(event, Closed):
             segment = event.segment
             kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
     microphone.close()
-    return None if segment is None else _cut(kept.kept, segment)
+    return None if segment is None else _cut_take(kept.kept, segment)
 
 
-def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
+def _cut_take(frames: Sequence[Frame], segment: Segment) -> RecordedTake:
     begin = segment.speech_start - round(BEFORE_S * SAMPLE_RATE)
     end = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
     wanted = [frame for frame in frames if frame.start >= begin and frame.end <= end]
     gap = any(first.end != second.start for first, second in pairwise(wanted))
     pcm = b"".join(frame.pcm for frame in wanted)
     said = floats(segment.pcm).astype(np.float64)
-    return Take(
+    return RecordedTake(
         pcm=pcm,
         speech_end_s=round((segment.speech_end - wanted[0].start) / SAMPLE_RATE, 3),
         level_db=round(20 * float(np.log10(max(active_rms(said), 1e-6))), 1),
@@ -154,7 +154,7 @@ def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
     )
 
 
-def noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
+def record_noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
     """The background noise of a place; `heard` is called with the seconds so far, once a second."""
     pieces: list[bytes] = []
     samples = 0
@@ -195,7 +195,7 @@ class TruthSet:
         """How many clips of noise there are."""
         return sum(line.get("kind") == "noise" for line in self._lines)
 
-    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: Take) -> Path:
+    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: RecordedTake) -> Path:
         """Put a take into the set; returns its file."""
         line = {
             "fields": dict(prompt.fields),
@@ -229,7 +229,7 @@ class TruthSet:
                 if (line["audio"], condition) in mixed:
                     continue
                 stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
-                sound = mix(self._sound(line), stretch, snr_db)
+                sound = mix_at_snr(self._sound(line), stretch, snr_db)
                 told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
                 yield self._add(f"{Path(line['audio']).stem}-{condition}", sound, told)
 

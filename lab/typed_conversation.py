@@ -33,7 +33,7 @@ TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: 
 logger = logging.getLogger(__name__)
 
 
-def as_sent(line: str) -> str:
+def to_scanner_characters(line: str) -> str:
     """The characters that a scanner sends for this printed line."""
     for separator in TYPED_SEPARATORS:
         line = line.replace(separator, SEPARATOR)

@@ -13,7 +13,7 @@ _WORD = re.compile(r"[\w']+")
 _SEVERAL = re.compile(rf"{VALUE}(?:[\s-]*(?:and )?{VALUE})+")
 
 
-def wording(text: str, form: Form, catalogue: Catalogue) -> str | None:
+def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None:
     """The text with "…" for each value, and the form's first unit for all units; None where the set gives no text."""
     if not text:
         return None

@@ -24,7 +24,7 @@ from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Curve
 from lab.report.lines import Line, read_lines
 from lab.report.statistics import Interval, wilson
-from lab.retuning import PULL, SHARE_ITSELF, Read, apart, fit
+from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the rows of the table: finer where decisions fall."""
@@ -48,7 +48,7 @@ def main() -> None:
     print_curves(fitted, others)
 
 
-def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
+def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
     """Every field that vosk alone read to one value, in clips heard as one utterance."""
     for line in lines:
         said = line.truth or line.said
@@ -58,15 +58,15 @@ def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
             if one.value is not None and not one.rivals:
                 kind, rival = forms[line.form][name].spoken.name, rivalry(one.value, one.runner_up)
                 share = VOSK[rival].share(one.confidence)
-                yield Read(kind, rival, line.speaker or "", share, said.get(name) == one.value)
+                yield FieldSample(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 
 
-def wrong(reads: Iterable[Read]) -> int:
+def wrong(reads: Iterable[FieldSample]) -> int:
     """How many are."""
     return sum(not one.right for one in reads)
 
 
-def print_reliability(reads: Sequence[Read]) -> None:
+def print_reliability(reads: Sequence[FieldSample]) -> None:
     """How often fields of about the same confidence were right, with the 95 % interval of so few."""
     print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
     for low, high in pairwise(EDGES):
@@ -81,17 +81,17 @@ def print_reliability(reads: Sequence[Read]) -> None:
             )
 
 
-def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
+def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
     """The curve for all, one for each kind of field and of rival, and which of them tell more of the other speakers."""
-    pooled = fit(fitted, SHARE_ITSELF, PULL)
-    of_kinds = apart(fitted, pooled, lambda one: one.kind)
-    of_rivals = apart(fitted, pooled, lambda one: one.rival)
+    pooled = fit_logistic_curve(fitted, SHARE_ITSELF, PULL)
+    of_kinds = fit_by_kind(fitted, pooled, lambda one: one.kind)
+    of_rivals = fit_by_kind(fitted, pooled, lambda one: one.rival)
     print(f"\nfitted: all {curve_source(pooled)}")
     for name, curve in {**of_kinds, **of_rivals}.items():
         n, bad = sizes(fitted, name)
         print(f"  {name:>12} {curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
-    by: dict[str, Callable[[Read], Curve]] = {
+    by: dict[str, Callable[[FieldSample], Curve]] = {
         "share itself": lambda _: SHARE_ITSELF,
         "in use": lambda one: VOSK[one.rival],
         "one curve": lambda _: pooled,
@@ -102,7 +102,7 @@ def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
         print(f"  {name:>12} {loss(others, curve_of):.4f}")
 
 
-def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
+def sizes(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
     """How many fields are of a kind, and how many of these are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
     return len(some), wrong(some)
@@ -113,7 +113,7 @@ def curve_source(curve: Curve) -> str:
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 
-def loss(reads: Iterable[Read], curve: Callable[[Read], Curve]) -> float:
+def loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
     """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
     return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))

@@ -26,7 +26,7 @@ from dockvoice_protocol.config import load
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.evaluate import evaluate, recorded
+from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, Mark, Result, read_manifest
 
 PATIENT_MS = 30_000
@@ -80,7 +80,7 @@ def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterato
 
 def results_of(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
     """Evaluate each clip with these settings."""
-    return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
+    return tuple(scored.result for scored in asyncio.run(evaluate(asked, load_clip_sources(clips), lambda: None)))
 
 
 def _count(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> Fabricated:

@@ -45,8 +45,8 @@ from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
 from lab.bench.pipelines import FixedPause, Pipeline, Recogniser, installed
-from lab.floor import Floor
-from lab.noises import noise, pcm
+from lab.floor import BaselineRecogniser
+from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
@@ -175,14 +175,14 @@ def main() -> None:
     loaded = resident()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
-    made = [NoiseSource(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
+    made = [NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in NOISES]
     silence = NoiseSource("silence", bytes(int(len(NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     heard = [hear(parts, name, sources, most) for name, sources in kinds.items()]
     memory = Memory(started, loaded, max(most))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
-        floor = Floor(settings, parts.form, parts.catalogue)
+        floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
@@ -225,7 +225,9 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
     )
 
 
-async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequence[Source]) -> HearingCost:
+async def hear_beside(
+    pipeline: Pipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
+) -> HearingCost:
     """The same sources by another pipeline, each turn heard once."""
     recogniser = Recogniser(floor)
     samples = turns = 0

@@ -34,7 +34,7 @@ from edge.audio.pcm import floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
-from lab.evaluate import evaluate, in_noise, recorded
+from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
 from lab.noises import Sound
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
 from lab.report.comparing import Table, markdown, percent
@@ -159,7 +159,7 @@ def _keep(audio: Path, said: Sound) -> None:
 
 def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
     """Evaluate clips, clean and in noise."""
-    sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
+    sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [NOISE_DB])]
     return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 
 

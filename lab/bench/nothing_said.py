@@ -31,22 +31,22 @@ from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import Outcome
 from edge.speak.voices import EspeakVoice
-from lab.evaluate import MADE_S, VOICES, Sounding, evaluate
-from lab.evaluate_command import counted
+from lab.evaluate import MADE_S, VOICES, ClipSource, evaluate
+from lab.evaluate_command import show_progress
 from lab.noises import (
     BABBLE,
-    KINDS,
     LEVEL,
     LOUDNESS_DB,
+    NOISE_KINDS,
     RATE,
     SILENCE,
-    Made,
+    GeneratedNoise,
     Sound,
     active_rms,
-    whole,
-    within_full_scale,
+    limit_peak,
+    read_all_samples,
 )
-from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, Spoken
+from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
 from lab.report.comparing import Table, markdown
 from lab.report.statistics import at_most
 from lab.scoring import Clip, Result, read_manifest
@@ -96,12 +96,12 @@ def talk(sayings: Sequence[Sound], seed: int) -> Sound:
             said = random.choice(sayings)[: len(sound) - at]
             sound[at : at + len(said)] += said * 10 ** (loudness_db / 20)
             at += len(said) + round(random.uniform(*PAUSES_S) * RATE)
-    return within_full_scale(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
+    return limit_peak(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
 
 
 def sayings(clips: Sequence[Clip], seed: int) -> list[Sound]:
     """Speech of colleagues at equal loudness: the chatter of the clips, and synthesised sentences."""
-    chatter = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
+    chatter = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
     lines = WORDS.read_text(encoding="utf-8").splitlines()
     made = asyncio.run(_said(sentences([line for line in lines if not line.startswith("#")], seed)))
     return [one / active_rms(one) for one in (*chatter, *made)]
@@ -122,29 +122,29 @@ async def _said(texts: Sequence[str]) -> list[Sound]:
     return said
 
 
-def sounds(hours: float, seed: int) -> Iterator[tuple[str, list[Sounding]]]:
+def sounds(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
     """By kind, as many minutes of each; other ones for another seed."""
     clips = read_manifest(SET)
-    voices = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
+    voices = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
     colleagues = sayings(clips, seed)
-    kinds = (SILENCE, *KINDS, BABBLE, TALK)
+    kinds = (SILENCE, *NOISE_KINDS, BABBLE, TALK)
     minutes = math.ceil(hours * 3600 / MADE_S / len(kinds))
     for kind in kinds:
         some = []
         for number in range(seed * minutes, (seed + 1) * minutes):
             clip = Clip(audio=Path(f"made/{kind}-{number}"), fields=None, condition=kind)
-            some.append(Sounding(clip, partial(_made, kind, number, colleagues if kind == TALK else voices)))
+            some.append(ClipSource(clip, partial(_made, kind, number, colleagues if kind == TALK else voices)))
         yield kind, some
 
 
 def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
-    return Spoken(talk(voices, number), TALK) if kind == TALK else Made(kind, MADE_S, number, voices)
+    return SyntheticSpeech(talk(voices, number), TALK) if kind == TALK else GeneratedNoise(kind, MADE_S, number, voices)
 
 
-def measure_kind(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
+def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SoundHeard, list[Result]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
-    with counted(kind, len(some)) as tick:
+    with show_progress(kind, len(some)) as tick:
         results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]
     outcomes = [one.verdict.outcome for result in results for one in result.heard]
     recorded = outcomes.count(Outcome.ACCEPT)

@@ -26,7 +26,7 @@ from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.local.incremental import PIECE
 from lab.evaluate import with_fixed_pause
-from lab.floor import Floor
+from lab.floor import BaselineRecogniser
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Transcribed:
 class Recogniser:
     """The product's weights and grammar: a single pass, its first hypothesis."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: BaselineRecogniser) -> None:
         self._floor = floor
 
     def hear(self, frames: Iterable[Frame], turn: TakenTurn) -> Transcribed:

@@ -28,13 +28,24 @@ from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK
-from lab.evaluate import evaluate, recorded
-from lab.evaluate_command import counted
+from lab.evaluate import evaluate, load_clip_sources
+from lab.evaluate_command import show_progress
 from lab.report.breakdown import LEAST, lower_quartile
 from lab.report.comparing import NONE, Table, markdown, percent
 from lab.report.goals import GOALS
 from lab.report.statistics import wilson
-from lab.retuning import DEMANDS, Curves, KeptClip, Marks, curves, grouped, judged, reads, within, without_sound
+from lab.retuning import (
+    DEMANDS,
+    Curves,
+    KeptClip,
+    Marks,
+    drop_audio,
+    extract_field_samples,
+    fit_curves,
+    group_marks,
+    is_within_wrong_limit,
+    mark_with_curves,
+)
 from lab.scoring import Mark, read_manifest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -61,9 +72,9 @@ def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip
         found: tuple[KeptClip, ...] = pickle.loads(file.read_bytes())  # noqa: S301 - written below, by this very code
         return found
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
-    with counted(f"hearing {manifest}", len(clips)) as tick:
-        scored = asyncio.run(evaluate(settings, recorded(clips), tick))
-    found = tuple(without_sound(one, manifest.parent.name) for one in scored)
+    with show_progress(f"hearing {manifest}", len(clips)) as tick:
+        scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
+    found = tuple(drop_audio(one, manifest.parent.name) for one in scored)
     kept.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(found))
     return found
@@ -79,8 +90,11 @@ def demanding(standing: Rules, minimum: float) -> Rules:
 def least_demand(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
     """The least that keeps wrong within its goal in each condition; where none does, the most."""
     for minimum in DEMANDS:
-        told = [(one, judged(one, by, demanding(standing[one.clip.form], minimum))) for one in every]
-        if all(within(condition, some) for condition, some in grouped(told, lambda one: one.clip.condition).items()):
+        told = [(one, mark_with_curves(one, by, demanding(standing[one.clip.form], minimum))) for one in every]
+        if all(
+            is_within_wrong_limit(condition, some)
+            for condition, some in group_marks(told, lambda one: one.clip.condition).items()
+        ):
             return minimum
     return DEMANDS[-1]
 
@@ -94,15 +108,15 @@ def rotated(
 ) -> list[tuple[KeptClip, Mark]]:
     """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
     forms = {name: one.form for name, one in standing.items()}
-    readings = [(key(one), read) for one, read in reads(every, forms)]
+    readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
     told = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
-        by = curves([read for group, read in readings if group != name])
+        by = fit_curves([read for group, read in readings if group != name])
         there = standing
         if demand:
             least = least_demand([one for one in every if key(one) != name], by, standing)
             there = {form: demanding(one, least) for form, one in standing.items()}
-        told += [(one, judged(one, by, there[one.clip.form])) for one in every if key(one) == name]
+        told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
     return told
 
 
@@ -136,7 +150,7 @@ def _row(some: Marks) -> Iterator[str]:
     yield percent(wilson(wrong, len(some)))
     speakers = {
         name: sum(became is Mark.RIGHT for _, became in of) / len(of)
-        for name, of in grouped(some, GROUPS["speaker"]).items()
+        for name, of in group_marks(some, GROUPS["speaker"]).items()
         if len(of) >= LEAST
     }
     if len(speakers) < 2:  # noqa: PLR2004 - a spread needs two
@@ -153,12 +167,12 @@ def verdict(together: Marks, apart_from: Marks) -> str:
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
     fell = _right(same) - _right(left)
-    conditions = grouped(left, lambda one: one.clip.condition)
+    conditions = group_marks(left, lambda one: one.clip.condition)
     most = max(
         (_right([both for both in same if both[0].clip.condition == name]) - _right(some), name)
         for name, some in conditions.items()
     )
-    over = [name for name, some in conditions.items() if name in GOALS and not within(name, some)]
+    over = [name for name, some in conditions.items() if name in GOALS and not is_within_wrong_limit(name, some)]
     told = "met" if fell <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
     return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
@@ -181,11 +195,11 @@ def main() -> None:
     forms = forms_in(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
-    readings = [read for _, read in reads(every, forms)]
-    all_in = curves(readings)
+    readings = [read for _, read in extract_field_samples(every, forms)]
+    all_in = fit_curves(readings)
     ways: dict[str, Marks] = {
-        "in use": [(one, judged(one, VOSK, standing[one.clip.form])) for one in every],
-        "all of it": [(one, judged(one, all_in, standing[one.clip.form])) for one in every],
+        "in use": [(one, mark_with_curves(one, VOSK, standing[one.clip.form])) for one in every],
+        "all of it": [(one, mark_with_curves(one, all_in, standing[one.clip.form])) for one in every],
     }
     told = []
     for name, key in GROUPS.items():

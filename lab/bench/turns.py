@@ -36,13 +36,13 @@ from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.proposal import breathed
 from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
-from lab.evaluate import Sounding, evaluate
-from lab.evaluate_command import counted
-from lab.floor import Floor
+from lab.evaluate import ClipSource, evaluate
+from lab.evaluate_command import show_progress
+from lab.floor import BaselineRecogniser
 from lab.report.comparing import NONE, Table, markdown, percent
 from lab.report.measures import percentile
 from lab.report.statistics import wilson
-from lab.scoring import Clip, Mark, Result, read_manifest, same
+from lab.scoring import Clip, Mark, Result, are_fields_equal, read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
@@ -113,8 +113,8 @@ def processor_time() -> Iterator[None]:
 
 async def of_product(settings: Settings, clips: Sequence[Clip]) -> list[Ended]:
     """How the product ended the turns."""
-    with processor_time(), counted(OURS, len(clips)) as tick:
-        heard = await evaluate(settings, [Sounding(clip, partial(sounding, clip)) for clip in clips], tick)
+    with processor_time(), show_progress(OURS, len(clips)) as tick:
+        heard = await evaluate(settings, [ClipSource(clip, partial(sounding, clip)) for clip in clips], tick)
     return [_ours(one.result) for one in heard]
 
 
@@ -128,11 +128,13 @@ def _ours(result: Result) -> Ended:
     return Ended(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
-async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Sequence[Clip]) -> list[Ended]:
+async def of_pipeline(
+    pipeline: Pipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
+) -> list[Ended]:
     """The turns of another pipeline, and the readings."""
     recogniser = Recogniser(floor)
     found = []
-    with counted(pipeline.name, len(clips)) as tick:
+    with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
             turns = await pipeline.turns(sounding(clip))
             frames = list(sounding(clip).frames())
@@ -170,7 +172,7 @@ def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldVa
 def _mark(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
     if entry is None:
         return Mark.ASKED
-    return Mark.RIGHT if same(entry, truth) else Mark.WRONG
+    return Mark.RIGHT if are_fields_equal(entry, truth) else Mark.WRONG
 
 
 COLUMNS = (
@@ -252,7 +254,7 @@ def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
 async def measured(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[Ended]]:
     """All pipelines over the same clips, those of the product first."""
     parts = assemble(settings, clips[0].form)
-    floor = Floor(settings, parts.form, parts.catalogue)
+    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     pipelines = [*(made() for made in installed()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
     found = {OURS: await of_product(settings, clips)}
     for pipeline in pipelines:

@@ -22,12 +22,12 @@ from edge.hear.recording import RecordedSource
 from edge.records import Outcome
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.witness import contradicted
-from lab.evaluate import evaluate, recorded
-from lab.evaluate_command import counted
-from lab.floor import Floor, parsed
+from lab.evaluate import evaluate, load_clip_sources
+from lab.evaluate_command import show_progress
+from lab.floor import BaselineRecogniser, parse_words
 from lab.report.comparing import Table, markdown, percent
 from lab.report.statistics import wilson
-from lab.scoring import Clip, read_manifest, same
+from lab.scoring import Clip, are_fields_equal, read_manifest
 
 WHOSE = ("product", "floor")
 
@@ -47,14 +47,14 @@ class Entry:
 async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry], float]:
     """Every entry recorded of the clips, the product's and the floor's; and the witness's memory at its most, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
-    floor = Floor(settings, parts.form, parts.catalogue)
+    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     found: list[Entry] = []
-    with counted("hearing", 2 * len(clips)) as tick:
-        for one in await evaluate(settings, recorded(clips), tick):
+    with show_progress("hearing", 2 * len(clips)) as tick:
+        for one in await evaluate(settings, load_clip_sources(clips), tick):
             clip = one.result.clip
             sound = b"".join(frame.pcm for frame in RecordedSource(clip.audio).frames())
             words = floor.words(RecordedSource(clip.audio))
-            plain = parsed([word.text for word in words], parts.form, parts.catalogue)
+            plain = parse_words([word.text for word in words], parts.form, parts.catalogue)
             taken = [("floor", words, plain, sound)] if plain is not None else []
             taken += [
                 ("product", heard.reading.words, heard.verdict.fields, heard.utterance.segment.pcm)
@@ -85,8 +85,8 @@ def entry(
     """The result of one record."""
     truth = clip.fields or {}
     asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
-    offered = same({**fields, **asked}, truth)
-    return Entry(whose, clip.condition, same(fields, truth), bool(asked), bool(asked) and offered)
+    offered = are_fields_equal({**fields, **asked}, truth)
+    return Entry(whose, clip.condition, are_fields_equal(fields, truth), bool(asked), bool(asked) and offered)
 
 
 def table(found: Sequence[Entry]) -> Table:

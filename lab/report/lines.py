@@ -14,7 +14,7 @@ from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
-from lab.scoring import Mark, Result, in_words, same
+from lab.scoring import Mark, Result, are_fields_equal, format_validation_error
 
 
 class _Written(BaseModel):
@@ -165,7 +165,7 @@ class Line(_Written):
         """Whether the proposed values are exactly the truth."""
         best = self.proposed
         values = {} if best is None else {name: read.value for name, read in best.readings.items()}
-        return self.truth is not None and same(values, self.truth)
+        return self.truth is not None and are_fields_equal(values, self.truth)
 
 
 def line(
@@ -258,5 +258,5 @@ def _line(file: Path, number: int, text: str) -> Line:
     try:
         return Line.model_validate_json(text)
     except ValidationError as fault:
-        told = in_words(fault.errors()[0])
+        told = format_validation_error(fault.errors()[0])
         raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None

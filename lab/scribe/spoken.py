@@ -27,8 +27,8 @@ from edge.hear.acoustics import measure_acoustics
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE
-from lab.noises import KINDS, Sound, mix, noise, whole
-from lab.operator_speech import AFTER_S, BEFORE_S, Spoken, spoken
+from lab.noises import NOISE_KINDS, Sound, generate_noise, mix_at_snr, read_all_samples
+from lab.operator_speech import AFTER_S, BEFORE_S, SyntheticSpeech, synthesise
 from lab.scoring import Clip
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
@@ -94,12 +94,12 @@ class Hearing:
 
     def say(self, text: str, voice: str) -> Sound:
         """The text as espeak-ng says it for this speaker."""
-        return self._runner.run(spoken(text, voice, seed=0))
+        return self._runner.run(synthesise(text, voice, seed=0))
 
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """The decisions on a sound; `told` distinguishes it from the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [Spoken(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [SyntheticSpeech(sound, told)]))
         return self._heard
 
     def _note(self, what: DictationEvent) -> None:
@@ -170,9 +170,9 @@ class Aloud:
                 return self._in_noise(np.pad(said, (before, after)))
 
     def _clip_sound(self, clip: Clip) -> Sound:
-        sound = whole(RecordedSource(clip.audio))
+        sound = read_all_samples(RecordedSource(clip.audio))
         return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
 
     def _in_noise(self, sound: Sound) -> Sound:
-        kind, seed = self._random.choice(sorted(KINDS)), self._random.randrange(2**31)
-        return mix(sound, noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)
+        kind, seed = self._random.choice(sorted(NOISE_KINDS)), self._random.randrange(2**31)
+        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)

@@ -9,11 +9,11 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.config import Settings
-from lab.floor import Floor, parsed
+from lab.floor import BaselineRecogniser, parse_words
 from lab.report import breakdown, figures
 from lab.report.lines import Floored, Line
 from lab.scoring import Mark, read_manifest
-from lab.wordings import wording
+from lab.wordings import generalise_values
 from tests.lab.details import TRUTH, heard, line
 from tests.rows import each_of
 
@@ -40,7 +40,7 @@ def test_the_plain_parser_takes_whatever_is_whole(
     form: Form, catalogue: Catalogue, words: str, values: tuple[str, int, str] | None
 ) -> None:
     expected = None if values is None else dict(zip(TRUTH, values, strict=True))
-    assert parsed(words.split(), form, catalogue) == expected
+    assert parse_words(words.split(), form, catalogue) == expected
 
 
 def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
@@ -49,13 +49,13 @@ def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
     clips = read_manifest(repository / "tests/data/speech/set/manifest.jsonl")
     dictated = [clip for clip in clips if clip.fields is not None and clip.form == form.name and clip.text]
     assert dictated
-    assert [clip.text for clip in dictated if parsed(said(clip.text), form, catalogue) != clip.fields] == []
+    assert [clip.text for clip in dictated if parse_words(said(clip.text), form, catalogue) != clip.fields] == []
 
 
 def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     nowhere = Settings.model_validate({"understand": {"models_directory": str(tmp_path)}})
     with pytest.raises(Misconfigured, match="--no-floor"):
-        Floor(nowhere, form, catalogue)
+        BaselineRecogniser(nowhere, form, catalogue)
 
 
 @each_of(
@@ -67,7 +67,7 @@ def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_pa
     ],
 )
 def test_clips_worded_alike_are_of_one_wording(form: Form, catalogue: Catalogue, text: str, shown: str | None) -> None:
-    assert wording(text, form, catalogue) == shown
+    assert generalise_values(text, form, catalogue) == shown
 
 
 def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[Line]:

@@ -15,7 +15,7 @@ from lab.bench.nothing_said import (
     table,
     talk,
 )
-from lab.noises import BABBLE, KINDS, RATE, SILENCE
+from lab.noises import BABBLE, NOISE_KINDS, RATE, SILENCE
 from lab.scoring import Clip
 
 TONES = [np.sin(np.arange(RATE // 2) / pitch) for pitch in (5, 9)]
@@ -42,7 +42,7 @@ def test_what_they_say_are_common_words_by_chance_and_the_chatter_of_clips(repos
 
 def test_each_kind_has_as_many_minutes_and_no_other_seed_has_the_same() -> None:
     first, second = (dict(sounds(0.1, seed)) for seed in (0, 2_147_483_647))
-    assert set(first) == {SILENCE, *KINDS, BABBLE, TALK}
+    assert set(first) == {SILENCE, *NOISE_KINDS, BABBLE, TALK}
     assert {len(some) for some in first.values()} == {1}
     names = [[one.source().name for one in night[TALK]] for night in (first, second)]
     assert names[0] != names[1]
