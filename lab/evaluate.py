@@ -22,7 +22,7 @@ from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
 from lab.floor import BaselineRecogniser
 from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
-from lab.report.lines import Conversation, Floored
+from lab.report.lines import BaselineResult, Conversation
 from lab.scoring import Clip, Mark, Result, are_fields_equal, score_clip
 from lab.simulated_operator import OperatorHabits, SimulatedOperator
 from lab.wordings import generalise_values
@@ -48,7 +48,7 @@ class ScoredClip:
 
     result: Result
     conversation: Conversation | None
-    floor: Floored | None
+    floor: BaselineResult | None
     """The baseline's result, where it was requested and the clip dictates an entry."""
     wording: str | None
 
@@ -133,13 +133,13 @@ async def evaluate(
     return tuple(scored)
 
 
-def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> Floored | None:
+def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> BaselineResult | None:
     truth = sound.clip.fields
     if truth is None:
         return None
     if (record := plain.record(sound.source())) is None:
-        return Floored(mark=Mark.MISSED, fields=None)
-    return Floored(mark=Mark.RIGHT if are_fields_equal(record, truth) else Mark.WRONG, fields=dict(record))
+        return BaselineResult(mark=Mark.MISSED, fields=None)
+    return BaselineResult(mark=Mark.RIGHT if are_fields_equal(record, truth) else Mark.WRONG, fields=dict(record))
 
 
 async def _run_pipeline(

@@ -36,12 +36,12 @@ from lab.floor import find_vosk_weights
 from lab.noises import parse_snrs_db
 from lab.operator_speech import require_espeak
 from lab.report import breakdown, figures, goals, made_with, page
-from lab.report.comparing import Table, compare, markdown
-from lab.report.goals import Fixed
-from lab.report.lines import Line, read_lines, write_lines
-from lab.report.lines import line as as_line
-from lab.report.measures import quiet
-from lab.report.statistics import Half, of_half
+from lab.report.comparing import Table, compare_runs, to_markdown
+from lab.report.goals import FixedPauseRun
+from lab.report.lines import ClipLine, read_lines, write_lines
+from lab.report.lines import build_line as as_line
+from lab.report.measures import measure_silence
+from lab.report.statistics import Half, clips_of_half
 from lab.scoring import Result, read_manifest, tally_by_condition
 from lab.simulated_operator import OperatorHabits
 
@@ -129,7 +129,7 @@ def evaluate(
     asked = settings(config, understand=understand_overrides(mode, interpreters, second), policy=policy)
     _check_writable_and_voice(details, report, voice=operator)
     clips = read_manifest(manifest)
-    clips = clips if speakers is None else of_half(clips, speakers)
+    clips = clips if speakers is None else clips_of_half(clips, speakers)
     if not clips:
         raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
     noisy = mix_clips_with_noise(clips, parse_snrs_db(noisier, "--in-noise"))
@@ -142,11 +142,11 @@ def evaluate(
     if details is not None:
         write_lines(details, lines)
     if report is not None:
-        page.write(report, _report_run(manifest, asked, scored, lines, fixed))
+        page.write_report(report, _report_run(manifest, asked, scored, lines, fixed))
     if as_markdown:
-        line(made_with.sentence(asked, lines) + "\n")
-        for table in figures.tables(lines, fixed):
-            line(markdown(table))
+        line(made_with.describe_run(asked, lines) + "\n")
+        for table in figures.all_tables(lines, fixed):
+            line(to_markdown(table))
     else:
         _print(scored, lines, fixed, as_json=as_json)
 
@@ -162,10 +162,10 @@ def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
             raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def _evaluate_fixed_pause(asked: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> Fixed:
+def _evaluate_fixed_pause(asked: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> FixedPauseRun:
     dictated = [sound for sound in sounds if sound.clip.fields is not None]
     again = _evaluate(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
-    return Fixed(pause_ms, tuple(as_line(one.result) for one in again))
+    return FixedPauseRun(pause_ms, tuple(as_line(one.result) for one in again))
 
 
 def _evaluate(
@@ -181,11 +181,13 @@ def _evaluate(
         return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
 
 
-def _print(scored: Sequence[ScoredClip], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
+def _print(
+    scored: Sequence[ScoredClip], lines: Sequence[ClipLine], fixed: FixedPauseRun | None, *, as_json: bool
+) -> None:
     by_condition, overall = tally_by_condition(one.result for one in scored)
     if as_json:
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
-        still = quiet(lines)
+        still = measure_silence(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
         line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
     else:
@@ -194,20 +196,20 @@ def _print(scored: Sequence[ScoredClip], lines: Sequence[Line], fixed: Fixed | N
             render(printed.render_figures(one))
 
 
-def _additional_tables(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
+def _additional_tables(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Table]:
     """The additional tables of a run, beyond outcomes, where they have content."""
     every = {
-        "floor": breakdown.floor(lines),
-        "spread": breakdown.spread(lines),
-        "operator": figures.conversations(lines),
-        "noise": figures.without_speech(lines),
-        "end_of_turn": goals.beside(lines, fixed),
-        "reading_ahead": goals.reading_ahead(lines),
+        "floor": breakdown.tabulate_baseline(lines),
+        "spread": breakdown.tabulate_spread(lines),
+        "operator": figures.tabulate_conversations(lines),
+        "noise": figures.tabulate_silence(lines),
+        "end_of_turn": goals.tabulate_fixed_pause(lines, fixed),
+        "reading_ahead": goals.tabulate_speculation(lines),
     }
     return {name: table for name, table in every.items() if table.rows}
 
 
-def _as_json(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Any]:
+def _as_json(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Any]:
     return {
         name: {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
         for name, table in _additional_tables(lines, fixed).items()
@@ -216,7 +218,7 @@ def _as_json(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Any]:
 
 
 def _compare(first: Path, second: Path, *, as_json: bool) -> None:
-    found = compare(read_lines(first), read_lines(second))
+    found = compare_runs(read_lines(first), read_lines(second))
     if as_json:
         line(json.dumps(found.as_json(), indent=2))
     else:
@@ -224,16 +226,20 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
 
 
 def _report_run(
-    manifest: Path, asked: Settings, scored: Sequence[ScoredClip], lines: tuple[Line, ...], fixed: Fixed | None
-) -> page.Run:
+    manifest: Path,
+    asked: Settings,
+    scored: Sequence[ScoredClip],
+    lines: tuple[ClipLine, ...],
+    fixed: FixedPauseRun | None,
+) -> page.ReportInput:
     results = {str(one.result.clip.audio): one.result for one in scored}
-    return page.Run(
+    return page.ReportInput(
         manifest=str(manifest),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         lines=lines,
         fixed=fixed,
-        machine=made_with.machine(),
-        settings=made_with.settings(asked, lines),
+        machine=made_with.describe_machine(),
+        settings=made_with.describe_settings(asked, lines),
         sound=lambda audio: _clip_audio(results[audio]),
     )
 

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dockvoice_protocol.terminal.tables import many
-from lab.report.comparing import Comparison, recorded
+from lab.report.comparing import Comparison, first_recorded_fields
 from lab.report.comparing import Table as Figures
-from lab.report.lines import Line
+from lab.report.lines import ClipLine
 from lab.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
@@ -66,8 +66,8 @@ def render_comparison(found: Comparison) -> Group:
     return Group(marks, "", *shown, alone, chance)
 
 
-def _format_outcome(line: Line) -> Text:
-    fields = recorded(line)
+def _format_outcome(line: ClipLine) -> Text:
+    fields = first_recorded_fields(line)
     told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
     return Text(f"{line.mark}{told}", style="red" if line.mark in ALARMING else "")
 

@@ -29,7 +29,7 @@ from lab import printed
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
-from lab.report.comparing import Table, percent
+from lab.report.comparing import Table, format_percent
 from lab.report.statistics import Interval
 from lab.retuning import (
     DEMANDS,
@@ -158,7 +158,12 @@ def _format_row(one: TriedTuning) -> tuple[str, str, str, str]:
     his = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
     worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in his.values())
     wrong = one.share(Mark.WRONG, Mark.INVENTED)
-    return percent(one.share(Mark.RIGHT)), percent(_asked_share(one)), percent(wrong), f"{100 * worst:.0f}"
+    return (
+        format_percent(one.share(Mark.RIGHT)),
+        format_percent(_asked_share(one)),
+        format_percent(wrong),
+        f"{100 * worst:.0f}",
+    )
 
 
 def _asked_share(one: TriedTuning) -> Interval:

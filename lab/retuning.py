@@ -24,7 +24,7 @@ from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import Key
-from lab.report.statistics import Interval, wilson
+from lab.report.statistics import Interval, wilson_interval
 from lab.scoring import Clip, Mark, score_clip
 
 SHARE_ITSELF = Curve(0.0, 1.0)
@@ -234,7 +234,7 @@ class TriedTuning:
 
     def share(self, *wanted: Mark) -> Interval:
         """That of the clips that became one of these."""
-        found = wilson(sum(became in wanted for _, became in self.marks), len(self.marks))
+        found = wilson_interval(sum(became in wanted for _, became in self.marks), len(self.marks))
         assert found is not None  # noqa: S101 - nothing is tried on nothing
         return found
 

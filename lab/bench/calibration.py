@@ -22,8 +22,8 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import rivalry
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Curve
-from lab.report.lines import Line, read_lines
-from lab.report.statistics import Interval, wilson
+from lab.report.lines import ClipLine, read_lines
+from lab.report.statistics import Interval, wilson_interval
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -40,15 +40,15 @@ def main() -> None:
     details: list[Path] = parser.parse_args().details
     settings = load(Settings, None)
     lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
-    reads = list(fields(lines.values(), forms_in(settings.forms_directory)))
+    reads = list(vosk_field_samples(lines.values(), forms_in(settings.forms_directory)))
     fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
-        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {wrong(half)}")
+        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {count_wrong(half)}")
         print_reliability(half)
     print_curves(fitted, others)
 
 
-def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
+def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
     """Every field that vosk alone read to one value, in clips heard as one utterance."""
     for line in lines:
         said = line.truth or line.said
@@ -61,7 +61,7 @@ def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[FieldSa
                 yield FieldSample(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 
 
-def wrong(reads: Iterable[FieldSample]) -> int:
+def count_wrong(reads: Iterable[FieldSample]) -> int:
     """How many are."""
     return sum(not one.right for one in reads)
 
@@ -73,8 +73,8 @@ def print_reliability(reads: Sequence[FieldSample]) -> None:
         row = [one for one in reads if low <= one.confidence < high]
         if row:
             told = float(np.mean([one.confidence for one in row]))
-            right = len(row) - wrong(row)
-            reach = cast("Interval", wilson(right, len(row)))
+            right = len(row) - count_wrong(row)
+            reach = cast("Interval", wilson_interval(right, len(row)))
             print(
                 f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {told:>7.1%} {reach.share:>7.1%}"
                 f"  {reach.least:.1%} to {reach.most:.1%}"
@@ -88,7 +88,7 @@ def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -
     of_rivals = fit_by_kind(fitted, pooled, lambda one: one.rival)
     print(f"\nfitted: all {curve_source(pooled)}")
     for name, curve in {**of_kinds, **of_rivals}.items():
-        n, bad = sizes(fitted, name)
+        n, bad = count_kind(fitted, name)
         print(f"  {name:>12} {curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
     by: dict[str, Callable[[FieldSample], Curve]] = {
@@ -99,13 +99,13 @@ def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -
         "by rival": lambda one: of_rivals.get(one.rival, pooled),
     }
     for name, curve_of in by.items():
-        print(f"  {name:>12} {loss(others, curve_of):.4f}")
+        print(f"  {name:>12} {log_loss(others, curve_of):.4f}")
 
 
-def sizes(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
+def count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
     """How many fields are of a kind, and how many of these are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
-    return len(some), wrong(some)
+    return len(some), count_wrong(some)
 
 
 def curve_source(curve: Curve) -> str:
@@ -113,7 +113,7 @@ def curve_source(curve: Curve) -> str:
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 
-def loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
+def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
     """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
     return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))

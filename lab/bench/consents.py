@@ -21,10 +21,10 @@ from dockvoice_protocol.records import Act
 from edge.agent.parts import assemble
 from edge.config import Settings
 from edge.ports import Interpreter
-from lab.bench.library import REPOSITORY, said_by
-from lab.bench.recogniser import read
-from lab.report.comparing import percent
-from lab.report.statistics import wilson
+from lab.bench.library import REPOSITORY, cached_recording
+from lab.bench.recogniser import read_clip
+from lab.report.comparing import format_percent
+from lab.report.statistics import wilson_interval
 
 WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
@@ -48,19 +48,22 @@ def main() -> None:
     given = parser.parse_args()
     settings = load(Settings, None, agree={"conversation": True})
     parts = assemble(settings, live=False)
-    chosen = [*dict.fromkeys([*ALIKE, *common(given.words, given.seed)])]
-    ear = Answerable(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    chosen = [*dict.fromkeys([*ALIKE, *sample_common_words(given.words, given.seed)])]
+    ear = AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
     taken = [(word, voice, act) for word in chosen for voice in VOICES if (act := ear.answer(word, voice)) is not None]
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
     said = len(chosen) * len(VOICES)
-    print(f"{len(taken)} of {said} words that are no answer were taken for one: {percent(wilson(len(taken), said))} %")
+    print(
+        f"{len(taken)} of {said} words that are no answer were taken for one: "
+        f"{format_percent(wilson_interval(len(taken), said))} %"
+    )
     for answer, act in ANSWERS.items():
         heard = [voice for voice in VOICES if ear.answer(answer, voice) is act]
         print(f"{answer!r} was understood of {len(heard)} of {len(VOICES)} voices: {', '.join(heard) or 'none'}")
 
 
-def common(number: int, seed: int) -> Sequence[str]:
+def sample_common_words(number: int, seed: int) -> Sequence[str]:
     """A random sample of the common words, without answers."""
     lines = map(str.strip, WORDS.read_text(encoding="utf-8").splitlines())
     words = [line for line in lines if line and not line.startswith("#") and line not in ("yes", "no", "yeah", "nope")]
@@ -68,7 +71,7 @@ def common(number: int, seed: int) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answerable:
+class AnswerRecogniser:
     """The device's recogniser in a conversation."""
 
     interpreter: Interpreter
@@ -77,8 +80,8 @@ class Answerable:
 
     def answer(self, word: str, voice: str) -> Act | None:
         """The yes or no that is understood when a voice says this word alone, or None."""
-        pcm, _ = soundfile.read(said_by(voice, word), dtype="int16")
-        reading, _, _ = asyncio.run(read(self.interpreter, self.form, pcm.tobytes()))
+        pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
+        reading, _, _ = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes()))
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None
 

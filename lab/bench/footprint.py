@@ -44,7 +44,7 @@ from edge.understand.local import vosk
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
-from lab.bench.pipelines import FixedPause, Pipeline, Recogniser, installed
+from lab.bench.pipelines import FixedPause, TurnPipeline, TurnRecogniser, installed_pipelines
 from lab.floor import BaselineRecogniser
 from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
@@ -78,7 +78,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
 REST = "the rest"
 
 
-class Stopwatch:
+class PartTimer:
     """Processor time by part, measured where the parts are called."""
 
     def __init__(self) -> None:
@@ -169,16 +169,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     settings = load(Settings, None, forms={"at_hand": asked.forms})
-    started = resident()
+    started = resident_mb()
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
-    loaded = resident()
+    loaded = resident_mb()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
     made = [NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in NOISES]
     silence = NoiseSource("silence", bytes(int(len(NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [hear(parts, name, sources, most) for name, sources in kinds.items()]
+    heard = [measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
     memory = Memory(started, loaded, max(most))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
@@ -186,9 +186,9 @@ def main() -> None:
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
-        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed())]
+        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
-            asyncio.run(hear_beside(pipeline, floor, name, sources))
+            asyncio.run(measure_pipeline(pipeline, floor, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
@@ -198,7 +198,7 @@ def main() -> None:
         print_figures(parts, memory, heard, speculation)
 
 
-def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
+def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
     """Recognise the sources as in production; `most` collects the peak memory."""
     utterances = 0
     samples = 0
@@ -207,9 +207,9 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
-        most.append(resident())
+        most.append(resident_mb())
 
-    watch = Stopwatch()
+    watch = PartTimer()
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
         JournalThread(Path(scratch)) as executor,
@@ -225,11 +225,11 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
     )
 
 
-async def hear_beside(
-    pipeline: Pipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
+async def measure_pipeline(
+    pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> HearingCost:
     """The same sources by another pipeline, each turn heard once."""
-    recogniser = Recogniser(floor)
+    recogniser = TurnRecogniser(floor)
     samples = turns = 0
     began = time.process_time()
     for source in sources:
@@ -242,7 +242,7 @@ async def hear_beside(
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def resident() -> float:
+def resident_mb() -> float:
     """The memory this process holds now, MB."""
     return float(psutil.Process().memory_info().rss) / MB
 

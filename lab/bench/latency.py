@@ -19,8 +19,7 @@ import httpx
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import results_of, standin
-from lab.bench.fabrication import settings as with_standin
+from lab.bench.fabrication import evaluate_results, run_standin, with_standin
 from lab.scoring import Clip, read_manifest
 
 MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
@@ -34,7 +33,7 @@ COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class WaitTimes:
     """The waits in one mode."""
 
     mode: Mode
@@ -49,45 +48,45 @@ class Waits:
         return quantiles(self.ms, n=HUNDREDTHS, method="inclusive")[percent - 1]
 
 
-def waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[Waits]:
+def measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[WaitTimes]:
     """Recognise the clips in each mode until at least `least` utterances were decided.
 
     The first pass runs without delay: the stand-in computes each sound once and caches it, and that is not measured.
     """
-    _order(url)
-    _decided(with_standin(url, Mode.CLOUD_FIRST), clips)
+    _set_behaviours(url)
+    _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
     for mode in MODES:
-        _order(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
+        _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         wanted = with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _enough(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+        yield _measure_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _enough(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> Waits:
+def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> WaitTimes:
     ms: list[float] = []
     alone = accepted = 0
     while len(ms) < least:
-        for took_ms, was_alone, was_accepted in _decided(settings, clips):
+        for took_ms, was_alone, was_accepted in _evaluate_once(settings, clips):
             ms.append(took_ms)
             alone += was_alone
             accepted += was_accepted
-    return Waits(mode, sorted(ms), alone, accepted)
+    return WaitTimes(mode, sorted(ms), alone, accepted)
 
 
-def _decided(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+def _evaluate_once(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
     return [
         (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
-        for one in itertools.chain.from_iterable(result.heard for result in results_of(settings, clips))
+        for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
     ]
 
 
-def _order(url: str, *orders: dict[str, object]) -> None:
+def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
     httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
     for order in orders:
         httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
 
 
-def plot(measured: Sequence[Waits], deadline_ms: int) -> str:
+def plot_waits(measured: Sequence[WaitTimes], deadline_ms: int) -> str:
     """The share of utterances that are decided after so many milliseconds, a line for each mode, as SVG."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
@@ -132,12 +131,12 @@ def main() -> None:
     clips = read_manifest(options.manifest)
     asked = (clips, options.utterances, options.deadline_ms, options.seed)
     if options.url:
-        measured = list(waits(options.url, *asked))
+        measured = list(measure_waits(options.url, *asked))
     else:
-        with standin() as url:
-            measured = list(waits(url, *asked))
+        with run_standin() as url:
+            measured = list(measure_waits(url, *asked))
     if options.plot:
-        options.plot.write_text(plot(measured, options.deadline_ms), encoding="utf-8")
+        options.plot.write_text(plot_waits(measured, options.deadline_ms), encoding="utf-8")
     if options.json:
         print(json.dumps([asdict(one) for one in measured]))
         return

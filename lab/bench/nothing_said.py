@@ -47,8 +47,8 @@ from lab.noises import (
     read_all_samples,
 )
 from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
-from lab.report.comparing import Table, markdown
-from lab.report.statistics import at_most
+from lab.report.comparing import Table, to_markdown
+from lab.report.statistics import poisson_upper_bound
 from lab.scoring import Clip, Result, read_manifest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ FAINTER_DB = (0.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
-class SoundHeard:
+class SilenceTotals:
     """The result of one kind of sound."""
 
     kind: str
@@ -86,7 +86,7 @@ class SoundHeard:
     processor_s: float
 
 
-def talk(sayings: Sequence[Sound], seed: int) -> Sound:
+def mix_talkers(sayings: Sequence[Sound], seed: int) -> Sound:
     """A minute of two people talking, each with pauses, at times both at once; the seed sets the loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
@@ -99,21 +99,21 @@ def talk(sayings: Sequence[Sound], seed: int) -> Sound:
     return limit_peak(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
 
 
-def sayings(clips: Sequence[Clip], seed: int) -> list[Sound]:
+def colleague_speech(clips: Sequence[Clip], seed: int) -> list[Sound]:
     """Speech of colleagues at equal loudness: the chatter of the clips, and synthesised sentences."""
     chatter = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
     lines = WORDS.read_text(encoding="utf-8").splitlines()
-    made = asyncio.run(_said(sentences([line for line in lines if not line.startswith("#")], seed)))
+    made = asyncio.run(_synthesise_all(random_sentences([line for line in lines if not line.startswith("#")], seed)))
     return [one / active_rms(one) for one in (*chatter, *made)]
 
 
-def sentences(words: Sequence[str], seed: int) -> list[str]:
+def random_sentences(words: Sequence[str], seed: int) -> list[str]:
     """Words put together by chance."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     return [" ".join(random.choices(words, k=random.randint(*LENGTHS))) for _ in range(SAID)]
 
 
-async def _said(texts: Sequence[str]) -> list[Sound]:
+async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
     said = []
     for number, text in enumerate(texts):
         voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
@@ -122,26 +122,32 @@ async def _said(texts: Sequence[str]) -> list[Sound]:
     return said
 
 
-def sounds(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
+def minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
     """By kind, as many minutes of each; other ones for another seed."""
     clips = read_manifest(SET)
     voices = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
-    colleagues = sayings(clips, seed)
+    colleagues = colleague_speech(clips, seed)
     kinds = (SILENCE, *NOISE_KINDS, BABBLE, TALK)
     minutes = math.ceil(hours * 3600 / MADE_S / len(kinds))
     for kind in kinds:
         some = []
         for number in range(seed * minutes, (seed + 1) * minutes):
             clip = Clip(audio=Path(f"made/{kind}-{number}"), fields=None, condition=kind)
-            some.append(ClipSource(clip, partial(_made, kind, number, colleagues if kind == TALK else voices)))
+            some.append(
+                ClipSource(clip, partial(_generate_source, kind, number, colleagues if kind == TALK else voices))
+            )
         yield kind, some
 
 
-def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
-    return SyntheticSpeech(talk(voices, number), TALK) if kind == TALK else GeneratedNoise(kind, MADE_S, number, voices)
+def _generate_source(kind: str, number: int, voices: Sequence[Sound]) -> Source:
+    return (
+        SyntheticSpeech(mix_talkers(voices, number), TALK)
+        if kind == TALK
+        else GeneratedNoise(kind, MADE_S, number, voices)
+    )
 
 
-def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SoundHeard, list[Result]]:
+def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[Result]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
     with show_progress(kind, len(some)) as tick:
@@ -150,12 +156,14 @@ def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> t
     recorded = outcomes.count(Outcome.ACCEPT)
     asked = len(outcomes) - recorded - outcomes.count(Outcome.IGNORE)
     hours = sum(one.audio_s for one in results) / 3600
-    return SoundHeard(kind, hours, len(outcomes), asked, recorded, time.process_time() - began), results
+    return SilenceTotals(kind, hours, len(outcomes), asked, recorded, time.process_time() - began), results
 
 
-def table(found: Sequence[SoundHeard]) -> Table:
+def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
     """One row for each kind, and all together."""
-    together = SoundHeard("together", *(sum(column) for column in zip(*(_counts(one) for one in found), strict=True)))
+    together = SilenceTotals(
+        "together", *(sum(column) for column in zip(*(_summable_counts(one) for one in found), strict=True))
+    )
     rows = tuple(
         (
             one.kind,
@@ -163,7 +171,7 @@ def table(found: Sequence[SoundHeard]) -> Table:
             str(one.utterances),
             str(one.asked),
             str(one.recorded),
-            f"{at_most(one.recorded) / one.hours:.1f}",
+            f"{poisson_upper_bound(one.recorded) / one.hours:.1f}",
             f"{one.processor_s / one.hours:.0f}",
         )
         for one in (*found, together)
@@ -174,15 +182,15 @@ def table(found: Sequence[SoundHeard]) -> Table:
     )
 
 
-def _counts(one: SoundHeard) -> tuple[float, int, int, int, float]:
+def _summable_counts(one: SilenceTotals) -> tuple[float, int, int, int, float]:
     return one.hours, one.utterances, one.asked, one.recorded, one.processor_s
 
 
-def over_nights(tally: Path) -> str:
+def summarise_tally(tally: Path) -> str:
     """The totals of all runs that a tally file records."""
     lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
     hours, recorded = (sum(line[name] for line in lines) for name in ("hours", "recorded"))
-    most = at_most(recorded) / hours
+    most = poisson_upper_bound(recorded) / hours
     return f"{len(lines)} runs, {hours:.1f} hours in all: {recorded} recorded, at most {most:.2f} an hour"
 
 
@@ -199,22 +207,22 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load(Settings, None)
     found = []
-    for kind, some in sounds(asked.hours, asked.seed):
+    for kind, some in minutes_of_each_kind(asked.hours, asked.seed):
         came, results = measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
             for one in result.heard:
                 if one.verdict.outcome is Outcome.ACCEPT:
                     print(f"RECORDED in {result.clip.audio}: {one.reading.transcript!r} as {dict(one.verdict.fields)}")
-    print(markdown(table(found)))
+    print(to_markdown(tabulate_kinds(found)))
     if asked.tally:
         with asked.tally.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"seed": asked.seed, **_sums(found)}) + "\n")
-        print(over_nights(asked.tally))
+            file.write(json.dumps({"seed": asked.seed, **_sum_totals(found)}) + "\n")
+        print(summarise_tally(asked.tally))
     sys.exit(1 if any(one.recorded for one in found) else 0)
 
 
-def _sums(found: Sequence[SoundHeard]) -> dict[str, float]:
+def _sum_totals(found: Sequence[SilenceTotals]) -> dict[str, float]:
     return {
         "hours": round(sum(one.hours for one in found), 4),
         "recorded": sum(one.recorded for one in found),

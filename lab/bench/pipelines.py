@@ -30,7 +30,7 @@ from lab.floor import BaselineRecogniser
 
 
 @dataclass(frozen=True, slots=True)
-class TakenTurn:
+class DetectedTurn:
     """What the pipeline took for a turn. Positions are samples of the clip."""
 
     begin: int
@@ -42,12 +42,12 @@ class TakenTurn:
     """Processor time spent from then on, to find that it is over."""
 
 
-class Pipeline(Protocol):
+class TurnPipeline(Protocol):
     """Finds turns in sound."""
 
     name: str
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
+    async def turns(self, source: Source) -> list[DetectedTurn]:
         """Those of one source, which ends with silence."""
         ...
 
@@ -59,11 +59,11 @@ class FixedPause:
         self.name = f"fixed pause, {pause_ms} ms"
         self._settings = with_fixed_pause(settings, pause_ms).hear
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
+    async def turns(self, source: Source) -> list[DetectedTurn]:
         """Those of one source."""
         heard = listen(source, scorer(self._settings.vad), Endpointing(self._settings.endpoint))
         segments = [event.segment for event in heard if isinstance(event, Closed)]
-        return [TakenTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
+        return [DetectedTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 
 
 PIPECAT = ("pipecat", "pipecat-ai")
@@ -104,9 +104,9 @@ class Pipecat:
             each.set_sample_rate(SAMPLE_RATE)
         self._speaking = False
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
+    async def turns(self, source: Source) -> list[DetectedTurn]:
         """Those of one source."""
-        found: list[TakenTurn] = []
+        found: list[DetectedTurn] = []
         before, begin = 0, None
         for frame in source.frames():
             over, thought_s = await self._process(frame)
@@ -114,7 +114,7 @@ class Pipecat:
                 # Its `SegmentedSTTService` keeps the last second of sound before the VAD was sure.
                 begin = max(before, frame.end - SAMPLE_RATE)
             if over:
-                found.append(TakenTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
+                found.append(DetectedTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
                 before, begin = frame.end, None
         return found
 
@@ -147,14 +147,14 @@ class Livekit:
         self._rtc: Any = import_module("livekit.rtc")
         self._vad: Any = import_module("livekit.plugins.silero").VAD.load()
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
+    async def turns(self, source: Source) -> list[DetectedTurn]:
         """Those of one source."""
         stream = self._vad.stream()
         for frame in source.frames():
             stream.push_frame(self._rtc.AudioFrame(frame.pcm, SAMPLE_RATE, 1, frame.samples))
         stream.end_input()
         return [
-            TakenTurn(
+            DetectedTurn(
                 event.samples_index - event.frames[0].samples_per_channel,
                 event.samples_index,
                 math.ceil(event.samples_index / FRAME_SAMPLES) * FRAME_SAMPLES,
@@ -164,20 +164,20 @@ class Livekit:
         ]
 
 
-OTHERS: Mapping[str, Callable[[], Pipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
+OTHERS: Mapping[str, Callable[[], TurnPipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
 
 
-def installed() -> tuple[Callable[[], Pipeline], ...]:
+def installed_pipelines() -> tuple[Callable[[], TurnPipeline], ...]:
     """The third-party pipelines that are installed."""
-    return tuple(made for module, made in OTHERS.items() if _is_here(module))
+    return tuple(made for module, made in OTHERS.items() if _is_installed(module))
 
 
-def _is_here(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     return find_spec(module.partition(".")[0]) is not None and find_spec(module) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Transcribed:
+class TurnTranscript:
     """The transcript of a turn."""
 
     words: tuple[Word, ...]
@@ -187,13 +187,13 @@ class Transcribed:
     """The part of it after the last of the sound, where the recogniser was fed while the sound arrived."""
 
 
-class Recogniser:
+class TurnRecogniser:
     """The product's weights and grammar: a single pass, its first hypothesis."""
 
     def __init__(self, floor: BaselineRecogniser) -> None:
         self._floor = floor
 
-    def hear(self, frames: Iterable[Frame], turn: TakenTurn) -> Transcribed:
+    def hear(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
         """The words of a turn, timed from the first sample of the clip. To make the recogniser is not counted."""
         kaldi: Any = self._floor.recogniser()
         pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
@@ -208,4 +208,4 @@ class Recogniser:
         shift = turn.begin / SAMPLE_RATE
         said = (one for part in found for one in part.get("result", ()))
         words = tuple(Word(one["word"], one["start"] + shift, one["end"] + shift, one["conf"]) for one in said)
-        return Transcribed(words, over - began, over - last)
+        return TurnTranscript(words, over - began, over - last)

@@ -31,9 +31,9 @@ from edge.understand.local.confidence import VOSK
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.report.breakdown import LEAST, lower_quartile
-from lab.report.comparing import NONE, Table, markdown, percent
+from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.goals import GOALS
-from lab.report.statistics import wilson
+from lab.report.statistics import wilson_interval
 from lab.retuning import (
     DEMANDS,
     Curves,
@@ -80,17 +80,19 @@ def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip
     return found
 
 
-def demanding(standing: Rules, minimum: float) -> Rules:
+def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
     """The rules with another demand of a field."""
     poor = min(0.99, minimum + BALANCED.poor - BALANCED.minimum)
     policy = replace(standing.policy, minimum=minimum, poor=poor)
     return replace(standing, policy=policy)
 
 
-def least_demand(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
+def find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
     """The least that keeps wrong within its goal in each condition; where none does, the most."""
     for minimum in DEMANDS:
-        told = [(one, mark_with_curves(one, by, demanding(standing[one.clip.form], minimum))) for one in every]
+        told = [
+            (one, mark_with_curves(one, by, with_minimum_confidence(standing[one.clip.form], minimum))) for one in every
+        ]
         if all(
             is_within_wrong_limit(condition, some)
             for condition, some in group_marks(told, lambda one: one.clip.condition).items()
@@ -99,7 +101,7 @@ def least_demand(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, R
     return DEMANDS[-1]
 
 
-def rotated(
+def cross_validate_groups(
     every: Sequence[KeptClip],
     key: Callable[[KeptClip], str | None],
     standing: Mapping[str, Rules],
@@ -114,8 +116,8 @@ def rotated(
         by = fit_curves([read for group, read in readings if group != name])
         there = standing
         if demand:
-            least = least_demand([one for one in every if key(one) != name], by, standing)
-            there = {form: demanding(one, least) for form, one in standing.items()}
+            least = find_lowest_threshold([one for one in every if key(one) != name], by, standing)
+            there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
         told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
     return told
 
@@ -123,7 +125,7 @@ def rotated(
 COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
 
 
-def table(ways: Mapping[str, Marks], title: str) -> Table:
+def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
     """Right and wrong of dictated clips, by condition and by the set that the curves were fitted on."""
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
@@ -135,7 +137,7 @@ def table(ways: Mapping[str, Marks], title: str) -> Table:
                 if one.clip.fields is not None and condition in {None, one.clip.condition}
             ]
             if some:
-                rows.append((f"{condition or 'together'}: {way}", *_row(some)))
+                rows.append((f"{condition or 'together'}: {way}", *_fit_cells(some)))
     note = (
         f"Speakers with at least {LEAST} dictated clips of the condition. In brackets: 95 % intervals, Wilson's; the "
         "quartile's by drawing the speakers anew."
@@ -143,11 +145,11 @@ def table(ways: Mapping[str, Marks], title: str) -> Table:
     return Table(title, COLUMNS, tuple(rows), note)
 
 
-def _row(some: Marks) -> Iterator[str]:
+def _fit_cells(some: Marks) -> Iterator[str]:
     right, wrong = (sum(became is kind for _, became in some) for kind in (Mark.RIGHT, Mark.WRONG))
     yield str(len(some))
-    yield percent(wilson(right, len(some)))
-    yield percent(wilson(wrong, len(some)))
+    yield format_percent(wilson_interval(right, len(some)))
+    yield format_percent(wilson_interval(wrong, len(some)))
     speakers = {
         name: sum(became is Mark.RIGHT for _, became in of) / len(of)
         for name, of in group_marks(some, GROUPS["speaker"]).items()
@@ -158,18 +160,18 @@ def _row(some: Marks) -> Iterator[str]:
         return
     worst = min(speakers, key=lambda name: speakers[name])
     yield f"{worst} {100 * speakers[worst]:.0f}"
-    yield percent(lower_quartile(list(speakers.values())))
+    yield format_percent(lower_quartile(list(speakers.values())))
 
 
-def verdict(together: Marks, apart_from: Marks) -> str:
+def judge_fall(together: Marks, apart_from: Marks) -> str:
     """Whether right falls by no more than it may where a part was left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
-    fell = _right(same) - _right(left)
+    fell = _percent_right(same) - _percent_right(left)
     conditions = group_marks(left, lambda one: one.clip.condition)
     most = max(
-        (_right([both for both in same if both[0].clip.condition == name]) - _right(some), name)
+        (_percent_right([both for both in same if both[0].clip.condition == name]) - _percent_right(some), name)
         for name, some in conditions.items()
     )
     over = [name for name, some in conditions.items() if name in GOALS and not is_within_wrong_limit(name, some)]
@@ -178,7 +180,7 @@ def verdict(together: Marks, apart_from: Marks) -> str:
     return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
 
 
-def _right(some: Marks) -> float:
+def _percent_right(some: Marks) -> float:
     return 100 * sum(became is Mark.RIGHT for _, became in some) / len(some)
 
 
@@ -204,12 +206,12 @@ def main() -> None:
     told = []
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
-            ways[f"other {name}s"] = rotated(every, key, standing)
-            told.append(f"Other {name}s: {verdict(ways['all of it'], ways[f'other {name}s'])}.")
-    ways["other speakers, demand too"] = rotated(every, GROUPS["speaker"], standing, demand=True)
-    told.append(f"The demand too: {verdict(ways['all of it'], ways['other speakers, demand too'])}.")
+            ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
+            told.append(f"Other {name}s: {judge_fall(ways['all of it'], ways[f'other {name}s'])}.")
+    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
+    told.append(f"The demand too: {judge_fall(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
-    print(markdown(table(ways, "Tuned on other speakers, wordings, noises and sets")))
+    print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")
 
 

@@ -35,13 +35,21 @@ from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.proposal import breathed
-from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
+from lab.bench.pipelines import (
+    OTHERS,
+    DetectedTurn,
+    FixedPause,
+    TurnPipeline,
+    TurnRecogniser,
+    TurnTranscript,
+    installed_pipelines,
+)
 from lab.evaluate import ClipSource, evaluate
 from lab.evaluate_command import show_progress
 from lab.floor import BaselineRecogniser
-from lab.report.comparing import NONE, Table, markdown, percent
+from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.measures import percentile
-from lab.report.statistics import wilson
+from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, Mark, Result, are_fields_equal, read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
@@ -61,7 +69,7 @@ QUARTER = 4  # The product is to have at most one cut where the fastest of the o
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TurnEnd:
     """How the turn of one clip ended."""
 
     pipeline: str
@@ -76,7 +84,7 @@ class Ended:
     mark: Mark = Mark.ASKED
 
 
-class Padded(Source):
+class PaddedSource(Source):
     """A recording, and silence behind it."""
 
     live = False
@@ -96,13 +104,13 @@ class Padded(Source):
             end += FRAME_SAMPLES
 
 
-def sounding(clip: Clip) -> Padded:
+def padded_source(clip: Clip) -> PaddedSource:
     """A clip as all hear it."""
-    return Padded(RecordedSource(clip.audio))
+    return PaddedSource(RecordedSource(clip.audio))
 
 
 @contextmanager
-def processor_time() -> Iterator[None]:
+def use_processor_time() -> Iterator[None]:
     """Within, the product's own measurements are of processor time."""
     with ExitStack() as restored:
         for module in (ear, dictation):
@@ -111,52 +119,54 @@ def processor_time() -> Iterator[None]:
         yield
 
 
-async def of_product(settings: Settings, clips: Sequence[Clip]) -> list[Ended]:
+async def measure_product(settings: Settings, clips: Sequence[Clip]) -> list[TurnEnd]:
     """How the product ended the turns."""
-    with processor_time(), show_progress(OURS, len(clips)) as tick:
-        heard = await evaluate(settings, [ClipSource(clip, partial(sounding, clip)) for clip in clips], tick)
-    return [_ours(one.result) for one in heard]
+    with use_processor_time(), show_progress(OURS, len(clips)) as tick:
+        heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
+    return [_product_turn_end(one.result) for one in heard]
 
 
-def _ours(result: Result) -> Ended:
+def _product_turn_end(result: Result) -> TurnEnd:
     said_s = result.clip.speech_end or 0.0
     cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
     if result.decision_ms is None:
-        return Ended(OURS, None, cut=cut, mark=result.mark)
+        return TurnEnd(OURS, None, cut=cut, mark=result.mark)
     last = result.heard[-1]
     computed = last.compute_s * 1000
-    return Ended(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
+    return TurnEnd(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
-async def of_pipeline(
-    pipeline: Pipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
-) -> list[Ended]:
+async def measure_pipeline(
+    pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
+) -> list[TurnEnd]:
     """The turns of another pipeline, and the readings."""
-    recogniser = Recogniser(floor)
+    recogniser = TurnRecogniser(floor)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
-            turns = await pipeline.turns(sounding(clip))
-            frames = list(sounding(clip).frames())
+            turns = await pipeline.turns(padded_source(clip))
+            frames = list(padded_source(clip).frames())
             heard = [(turn, recogniser.hear(frames, turn)) for turn in turns]
-            found.append(ended(pipeline.name, clip, heard, rules))
+            found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
             tick()
     return found
 
 
-def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]], rules: Rules) -> Ended:
+def pipeline_turn_end(
+    name: str, clip: Clip, heard: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
+) -> TurnEnd:
     """The result of a clip with these turns; the words of all turns are read as one sentence."""
     words = [word for _, one in heard for word in one.words]
-    outcome = _mark(accepted_fields(words, rules), clip.fields or {})
+    outcome = _mark_entry(accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
     cut = any(turn.closed < said for turn, _ in heard)
     behind = next((both for both in heard if both[0].closed >= said), None)
     if behind is None:
-        return Ended(name, None, cut=cut, mark=outcome)
+        return TurnEnd(name, None, cut=cut, mark=outcome)
     turn, one = behind
     waited = (turn.closed - said) / SAMPLE_RATE
     whole, along = (1000 * max(turn.thought_s, spent) for spent in (one.whole_s, one.behind_s))
-    return Ended(name, 1000 * waited, whole, along, cut, outcome)
+    return TurnEnd(name, 1000 * waited, whole, along, cut, outcome)
 
 
 def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
@@ -169,7 +179,7 @@ def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldVa
     return values if whole and known and not form.faults(values) else None
 
 
-def _mark(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
+def _mark_entry(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
     if entry is None:
         return Mark.ASKED
     return Mark.RIGHT if are_fields_equal(entry, truth) else Mark.WRONG
@@ -189,9 +199,9 @@ COLUMNS = (
 )
 
 
-def table(found: Mapping[str, Sequence[Ended]], title: str) -> Table:
+def tabulate_turn_ends(found: Mapping[str, Sequence[TurnEnd]], title: str) -> Table:
     """One row for each pipeline."""
-    rows = tuple((name, *_row(some)) for name, some in found.items())
+    rows = tuple((name, *_turn_end_cells(some)) for name, some in found.items())
     note = (
         "From the last word to the decision. Cut: a turn ended before the last word. Right and wrong: of others, what "
         "the product's reader makes of all pieces of a sentence together, everything whole recorded; a pipeline that "
@@ -200,24 +210,24 @@ def table(found: Mapping[str, Sequence[Ended]], title: str) -> Table:
     return Table(title, COLUMNS, rows, note)
 
 
-def _row(some: Sequence[Ended]) -> Iterator[str]:
+def _turn_end_cells(some: Sequence[TurnEnd]) -> Iterator[str]:
     yield str(len(some))
     timed = [(one.waited_ms, one) for one in some if one.waited_ms is not None]
     whole = [waited + one.whole_ms for waited, one in timed]
     along = [waited + one.along_ms for waited, one in timed]
-    yield from _hundredths(whole)
+    yield from _format_percentiles(whole)
     yield f"{median(one.whole_ms for _, one in timed):.0f}" if timed else NONE
-    yield from _hundredths(along)
-    yield percent(wilson(sum(one.cut for one in some), len(some)))
-    yield percent(wilson(sum(one.mark is Mark.RIGHT for one in some), len(some)))
+    yield from _format_percentiles(along)
+    yield format_percent(wilson_interval(sum(one.cut for one in some), len(some)))
+    yield format_percent(wilson_interval(sum(one.mark is Mark.RIGHT for one in some), len(some)))
     yield str(sum(one.mark is Mark.WRONG for one in some))
 
 
-def _hundredths(times: Sequence[float]) -> tuple[str, str]:
+def _format_percentiles(times: Sequence[float]) -> tuple[str, str]:
     return (f"{percentile(times, 50):.0f}", f"{percentile(times, 95):.0f}") if times else (NONE, NONE)
 
 
-def verdict(found: Mapping[str, Sequence[Ended]]) -> str:
+def compare_with_fastest(found: Mapping[str, Sequence[TurnEnd]]) -> str:
     """Whether the product is as fast as the fastest other, at a quarter of its cuts."""
     times = {
         name: [one.waited_ms + one.whole_ms for one in some if one.waited_ms is not None]
@@ -238,7 +248,7 @@ def verdict(found: Mapping[str, Sequence[Ended]]) -> str:
     )
 
 
-def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
+def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
     """Of each manifest, every so many-th clean clip that dictates an entry, for the form of the first of them."""
     clips = {
         str(manifest): [
@@ -251,14 +261,14 @@ def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
     return {name: [clip for clip in some if clip.form == some[0].form] for name, some in clips.items() if some}
 
 
-async def measured(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[Ended]]:
+async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[TurnEnd]]:
     """All pipelines over the same clips, those of the product first."""
     parts = assemble(settings, clips[0].form)
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
-    pipelines = [*(made() for made in installed()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
-    found = {OURS: await of_product(settings, clips)}
+    pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
+    found = {OURS: await measure_product(settings, clips)}
     for pipeline in pipelines:
-        found[pipeline.name] = await of_pipeline(pipeline, floor, parts.rules, clips)
+        found[pipeline.name] = await measure_pipeline(pipeline, floor, parts.rules, clips)
     return found
 
 
@@ -271,15 +281,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {EVERY}")
     asked = parser.parse_args()
     own = not asked.manifests
-    of_all = chosen(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
+    of_all = select_clips(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
     settings = load(Settings, None)
-    missing = [] if len(list(installed())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
+    missing = [] if len(list(installed_pipelines())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():
         before = os.getloadavg()[0]
-        found = asyncio.run(measured(settings, clips))
-        print(markdown(table(found, f"Last word to decision, {Path(name).parent.name}")))
+        found = asyncio.run(measure_all(settings, clips))
+        print(to_markdown(tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
         load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
-        print(" ".join([verdict(found), load_told, *missing]) + "\n")
+        print(" ".join([compare_with_fastest(found), load_told, *missing]) + "\n")
 
 
 if __name__ == "__main__":

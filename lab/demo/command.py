@@ -32,9 +32,9 @@ from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import ears
-from lab.demo.door import Door
-from lab.demo.office import Office
-from lab.demo.servers import Broker, BrokerKind, Inventory, run_dockvoice
+from lab.demo.door import DemoDevice
+from lab.demo.office import DemoConsole
+from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
 
 SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
@@ -61,7 +61,7 @@ commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class RecordCount:
     """The device's records against the rows of the inventory's table."""
 
     recorded: int
@@ -108,9 +108,9 @@ def demo(
 class _Demo:
     def __init__(self, scratch: Path, using: BrokerKind, engine: str | None) -> None:
         self._scratch = scratch
-        self._broker = Broker(using, scratch)
-        self._inventory = Inventory(scratch, self._broker)
-        self._office = Office(scratch, self._inventory)
+        self._broker = DemoBroker(using, scratch)
+        self._inventory = DemoInventory(scratch, self._broker)
+        self._office = DemoConsole(scratch, self._inventory)
         self._state = scratch / "state"
         self._settings = load(Settings, None, **self._given(engine))
         self._stands_in = ears(self._settings) == pocketsphinx.NAME
@@ -163,10 +163,10 @@ class _Demo:
 
     async def _receive(self, parts: Parts) -> bool:
         with JournalThread(self._state, parts.settings.keep) as executor:
-            door = Door(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
+            door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.until_announced()
-                for clip in recordings(short=self._stands_in):
+                for clip in load_utterances(short=self._stands_in):
                     await self._between(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
@@ -177,7 +177,7 @@ class _Demo:
                 await self._hand_over(await door.put_aside())
         return holds
 
-    async def _between(self, clip: Recording, door: Door) -> None:
+    async def _between(self, clip: DemoUtterance, door: DemoDevice) -> None:
         match clip.before:
             case "broker dies":
                 await asyncio.to_thread(self._broker.kill)
@@ -204,10 +204,10 @@ class _Demo:
             rows = beside.submit(self._inventory.rows)
             run_dockvoice("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
             figures = self._inventory.dossier(TRAILER, dossier, bundle)
-            checked = verified(dossier, self._inventory.key.keyid)
-        counted = count(self._owed, rows.result())
+            checked = verify_dossier(dossier, self._inventory.key.keyid)
+        counted = compare_records(self._owed, rows.result())
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
-        self._console.print(f"Pallets: {summary(figures)}", soft_wrap=True)
+        self._console.print(f"Pallets: {summarise_totals(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
@@ -227,7 +227,7 @@ class _Demo:
         )
         if sys.stdin.isatty() and sys.stdout.isatty():
             self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
-            await until_enter()
+            await wait_for_enter()
             await asyncio.to_thread(self._prove_again)
 
     def _prove_again(self) -> None:
@@ -236,12 +236,12 @@ class _Demo:
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
             return
-        checked = verified(dossier, self._inventory.key.keyid)
+        checked = verify_dossier(dossier, self._inventory.key.keyid)
         self._console.print(f"\nDossier, version {content['issue']['version']}: {checked[-1]}")
         for line in checked:
             if line.startswith("changed: "):
                 self._console.print(line, style="dim", soft_wrap=True)
-        self._console.print(f"Pallets: {summary(content)}", soft_wrap=True)
+        self._console.print(f"Pallets: {summarise_totals(content)}", soft_wrap=True)
 
 
 STANDS_IN = (
@@ -253,7 +253,7 @@ STANDS_IN = (
 HOLDS = "it holds"  # The check's last words for a valid dossier.
 
 
-async def until_enter() -> None:
+async def wait_for_enter() -> None:
     """Wait for the terminal's Enter; Ctrl-C will do as well."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(sys.stdin, done.set)
@@ -265,7 +265,7 @@ async def until_enter() -> None:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def verified(dossier: Path, key_id: str) -> list[str]:
+def verify_dossier(dossier: Path, key_id: str) -> list[str]:
     """The output, line by line, of the standalone check that comes with the inventory and needs no part of it."""
     spec = find_spec("inventory.verify_dossier")
     if spec is None or spec.origin is None:
@@ -274,7 +274,7 @@ def verified(dossier: Path, key_id: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 
-def summary(figures: Mapping[str, Any]) -> str:
+def summarise_totals(figures: Mapping[str, Any]) -> str:
     """The totals of a dossier, in pallets."""
     lines = figures["lines"]
     statuses = Counter(line["status"] for line in lines)
@@ -288,7 +288,7 @@ def summary(figures: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class DemoUtterance:
     """An utterance of the demo."""
 
     audio: Path
@@ -297,20 +297,20 @@ class Recording:
     before: str  # The event before the utterance.
 
 
-def recordings(*, short: bool) -> list[Recording]:
+def load_utterances(*, short: bool) -> list[DemoUtterance]:
     """The packaged recordings of a story, in order. The events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
-    told: list[Recording] = []
+    told: list[DemoUtterance] = []
     before = ""
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         before = clip.get("before", before)
         if clip.get("story", "long") in {"both", "short" if short else "long"}:
-            told.append(Recording(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
+            told.append(DemoUtterance(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
             before = ""
     return told
 
 
-def count(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> Count:
+def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> RecordCount:
     """Compare the fields that the device recorded, by event, with the table: a row counts only if it has the same."""
     found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
-    return Count(len(owed), len(owed) - len(found), len(rows) - len(found))
+    return RecordCount(len(owed), len(owed) - len(found), len(rows) - len(found))

@@ -31,7 +31,7 @@ UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the 
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
-class Headset(Source):
+class RecordedMicrophone(Source):
     """A microphone before which recordings are played, and silence between them, in real time."""
 
     name = "microphone"
@@ -79,13 +79,13 @@ class Headset(Source):
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
 
-async def until(there: Callable[[], bool]) -> None:
+async def poll_until(there: Callable[[], bool]) -> None:
     """Poll until a condition holds that sends no notification."""
     while not there():  # noqa: ASYNC110 - sound and conversation go on in threads and rooms that have no event for it
         await asyncio.sleep(LOOK_S)
 
 
-class Door:
+class DemoDevice:
     """A device at a door, and the operator before it."""
 
     def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[Stands], None]) -> None:
@@ -125,7 +125,7 @@ class Door:
             works=works,
         )
         self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
-        self._headset = Headset()
+        self._headset = RecordedMicrophone()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -165,11 +165,11 @@ class Door:
 
     async def until_announced(self) -> None:
         """Wait until the device knows the expected list."""
-        await until(lambda: bool(self._delivery.expected.current().places))
+        await poll_until(lambda: bool(self._delivery.expected.current().places))
 
     async def until_recorded(self) -> None:
         """Wait until the entry read back is recorded: no utterance objects to it."""
-        await until(lambda: self._dialogue.state is not State.HELD)
+        await poll_until(lambda: self._dialogue.state is not State.HELD)
 
     async def settle(self, within_s: float) -> int:
         """Wait at most `within_s` for the inventory's receipts; the number of events still pending."""

@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from dockvoice_protocol.errors import Unavailable
-from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, run_dockvoice, started, wait_until
+from lab.demo.servers import DOCKVOICE, DemoInventory, free_port, is_listening, run_dockvoice, run_process, wait_until
 
 SIGN_IN = re.compile('name="form" value="([^"]+)"')
 """The form token in the sign-in page, which the sign-in sends back."""
@@ -27,10 +27,10 @@ SHOWN_WITHIN_S = 20.0
 LOOK_S = 0.2  # How often it is looked whether the page is there.
 
 
-class Office:
+class DemoConsole:
     """Starts in parallel to the play while the block lasts, so that the play does not wait for it."""
 
-    def __init__(self, scratch: Path, inventory: Inventory) -> None:
+    def __init__(self, scratch: Path, inventory: DemoInventory) -> None:
         """`inventory` runs when this is entered."""
         self.reviewer, self.password = "reviewer", secrets.token_urlsafe(12)
         self._inventory = inventory
@@ -82,5 +82,5 @@ class Office:
             "DOCKVOICE_INVENTORY_CONSOLE__KEY": str(self._inventory.private_key),
             "DOCKVOICE_INVENTORY_DOSSIER__KEY": str(self._inventory.private_key),
         }
-        process = self._running.enter_context(started(command, self._log, settings))
-        wait_until(lambda: accepts(self._port), process, "the console", self._log)
+        process = self._running.enter_context(run_process(command, self._log, settings))
+        wait_until(lambda: is_listening(self._port), process, "the console", self._log)

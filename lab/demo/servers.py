@@ -42,7 +42,7 @@ class BrokerKind(StrEnum):
     EMBEDDED = "embedded"
 
 
-class Broker:
+class DemoBroker:
     """A broker on a free port. It runs within `with`, and can be killed and started again in between."""
 
     def __init__(self, kind: BrokerKind, scratch: Path) -> None:
@@ -57,13 +57,13 @@ class Broker:
             self.name = f"mosquitto ({mosquitto})"
             self.version = MqttVersion.V5
             """Its MQTT version, configured: detecting that the embedded broker has no MQTT 5 takes seconds."""
-            self._command = _mosquitto(mosquitto, scratch, self.port)
+            self._command = _mosquitto_command(mosquitto, scratch, self.port)
         elif find_spec("amqtt") is None:
             raise Misconfigured("amqtt: not installed; pip install 'dockvoice-lab[demo]', or install mosquitto")
         else:
             self.name = "embedded in Python (amqtt); mosquitto is not used"
             self.version = MqttVersion.V311
-            self._command = _embedded(scratch, self.port)
+            self._command = _amqtt_command(scratch, self.port)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -77,8 +77,8 @@ class Broker:
     def start(self) -> None:
         """Start it; it can be reached when this returns. Raises Unavailable."""
         with ExitStack() as starting:  # stops the started servers if the start fails
-            process = starting.enter_context(started(self._command, self._log))
-            wait_until(lambda: accepts(self.port), process, "the broker", self._log)
+            process = starting.enter_context(run_process(self._command, self._log))
+            wait_until(lambda: is_listening(self.port), process, "the broker", self._log)
             self._running = starting.pop_all()
 
     def kill(self) -> None:
@@ -86,13 +86,13 @@ class Broker:
         self._running.close()
 
 
-def _mosquitto(program: str, scratch: Path, port: int) -> list[str]:
+def _mosquitto_command(program: str, scratch: Path, port: int) -> list[str]:
     settings = scratch / "mosquitto.conf"
     settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
     return [program, "-c", str(settings)]
 
 
-def _embedded(scratch: Path, port: int) -> list[str]:
+def _amqtt_command(scratch: Path, port: int) -> list[str]:
     settings = scratch / "amqtt.json"  # JSON is YAML, the format that amqtt reads
     anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
@@ -100,10 +100,10 @@ def _embedded(scratch: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(settings)]
 
 
-class Inventory:
+class DemoInventory:
     """The inventory as a user runs it: the `dockvoice inventory` command, with an SQLite database in `scratch`."""
 
-    def __init__(self, scratch: Path, broker: Broker) -> None:
+    def __init__(self, scratch: Path, broker: DemoBroker) -> None:
         self._scratch = scratch
         self._keys = scratch / "keys"
         self._database = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
@@ -147,8 +147,8 @@ class Inventory:
             notices.setblocking(False)
             command = [*DOCKVOICE, "inventory", *self.place]
             told_by = {**self.environment, "NOTIFY_SOCKET": address}
-            with started(command, log, told_by) as process:
-                wait_until(lambda: _ready(notices), process, "the inventory", log)
+            with run_process(command, log, told_by) as process:
+                wait_until(lambda: _is_ready(notices), process, "the inventory", log)
                 yield
 
     def rows(self) -> list[dict[str, Any]]:
@@ -184,7 +184,9 @@ def run_dockvoice(*arguments: str, environment: Mapping[str, str] = {}, typed: s
 
 
 @contextmanager
-def started(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+def run_process(
+    command: list[str], log: Path, environment: Mapping[str, str] = {}
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the block lasts; its output goes to `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - programs of ours, or the mosquitto that is installed
@@ -211,14 +213,14 @@ def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what
         time.sleep(0.05)
 
 
-def _ready(notices: socket.socket) -> bool:
+def _is_ready(notices: socket.socket) -> bool:
     try:
         return b"READY=1" in notices.recv(4096)
     except BlockingIOError:
         return False
 
 
-def accepts(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Whether something listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

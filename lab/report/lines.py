@@ -17,13 +17,13 @@ from edge.understand.local.incremental import Speculation
 from lab.scoring import Mark, Result, are_fields_equal, format_validation_error
 
 
-class _Written(BaseModel):
+class _LenientModel(BaseModel):
     """Ignores unknown keys, so that an earlier version reads the lines of a later one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ReadField(_Written):
+class ReadField(_LenientModel):
     """The reading of one field."""
 
     value: FieldValue | None
@@ -33,7 +33,7 @@ class ReadField(_Written):
     runner_up: FieldValue | None = None
 
 
-class Opinion(_Written):
+class AlternativeReading(_LenientModel):
     """One of several readings of the same utterance."""
 
     interpreter: str
@@ -41,14 +41,14 @@ class Opinion(_Written):
     readings: dict[str, ReadField]
 
 
-class HeardUtterance(_Written):
+class HeardUtterance(_LenientModel):
     """One utterance of the clip."""
 
     interpreter: str
     transcript: str
     act: str
     readings: dict[str, ReadField]
-    opinions: tuple[Opinion, ...] = ()
+    opinions: tuple[AlternativeReading, ...] = ()
     verdict: Outcome
     ask: str | None = None
     reasons: tuple[str, ...]
@@ -60,7 +60,7 @@ class HeardUtterance(_Written):
     compute_ms: float
 
 
-class Ahead(_Written):
+class SpeculationTimes(_LenientModel):
     """The work of an on-device recogniser while the clip played; times in seconds of processor time."""
 
     made: int = 0
@@ -77,7 +77,7 @@ class Ahead(_Written):
     """When the utterance was closed."""
 
 
-class Turn(_Written):
+class Turn(_LenientModel):
     """One utterance of the simulated operator after the clip, and its interpretation."""
 
     why: str = "answer"
@@ -90,7 +90,7 @@ class Turn(_Written):
     """From the end of the preceding sound to the device's reply to this utterance."""
 
 
-class Conversation(_Written):
+class Conversation(_LenientModel):
     """How a clip ended when the operator answered."""
 
     end: str
@@ -103,7 +103,7 @@ class Conversation(_Written):
     turns: tuple[Turn, ...] = ()
 
 
-class Floored(_Written):
+class BaselineResult(_LenientModel):
     """The baseline's result for a dictated clip (`lab/floor.py`)."""
 
     mark: Mark
@@ -111,7 +111,7 @@ class Floored(_Written):
     fields: dict[str, FieldValue] | None
 
 
-class Line(_Written):
+class ClipLine(_LenientModel):
     """A clip and its result."""
 
     audio: str
@@ -132,10 +132,10 @@ class Line(_Written):
     decision_ms: float | None
     audio_s: float
     wall_s: float
-    ahead: Ahead | None = None
+    ahead: SpeculationTimes | None = None
     """None where another than an on-device recogniser read."""
     conversation: Conversation | None = None
-    floor: Floored | None = None
+    floor: BaselineResult | None = None
     """None where the plain way was not gone."""
 
     @property
@@ -168,12 +168,15 @@ class Line(_Written):
         return self.truth is not None and are_fields_equal(values, self.truth)
 
 
-def line(
-    result: Result, conversation: Conversation | None = None, floor: Floored | None = None, wording: str | None = None
-) -> Line:
+def build_line(
+    result: Result,
+    conversation: Conversation | None = None,
+    floor: BaselineResult | None = None,
+    wording: str | None = None,
+) -> ClipLine:
     """The line of a clip."""
     clip = result.clip
-    return Line(
+    return ClipLine(
         audio=str(clip.audio),
         form=clip.form,
         condition=clip.condition,
@@ -186,29 +189,31 @@ def line(
         said=clip.heard,
         speech_end_s=clip.speech_end,
         utterances=len(result.heard),
-        heard=tuple(_utterance(one) for one in result.heard),
+        heard=tuple(_build_utterance(one) for one in result.heard),
         decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
         audio_s=round(result.audio_s, 3),
         wall_s=round(result.wall_s, 3),
-        ahead=None if result.ahead is None else Ahead.model_validate(_rounded(result.ahead)),
+        ahead=None if result.ahead is None else SpeculationTimes.model_validate(_round_speculation(result.ahead)),
         conversation=conversation,
         floor=floor,
     )
 
 
-def _rounded(spent: Speculation) -> dict[str, float]:
+def _round_speculation(spent: Speculation) -> dict[str, float]:
     return {name: round(value, 4) for name, value in asdict(spent).items()}
 
 
-def _utterance(one: Decided) -> HeardUtterance:
+def _build_utterance(one: Decided) -> HeardUtterance:
     segment = one.utterance.segment
     return HeardUtterance(
         interpreter=one.reading.interpreter,
         transcript=one.reading.transcript,
         act=one.reading.act,
-        readings=_readings(one.reading),
+        readings=_build_fields(one.reading),
         opinions=tuple(
-            Opinion(interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_readings(opinion))
+            AlternativeReading(
+                interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_build_fields(opinion)
+            )
             for opinion in one.reading.opinions
         ),
         verdict=one.verdict.outcome,
@@ -223,11 +228,11 @@ def _utterance(one: Decided) -> HeardUtterance:
     )
 
 
-def _readings(reading: Reading) -> dict[str, ReadField]:
-    return {name: _read(said) for name, said in reading.fields.items()}
+def _build_fields(reading: Reading) -> dict[str, ReadField]:
+    return {name: _build_field(said) for name, said in reading.fields.items()}
 
 
-def _read(said: FieldReading) -> ReadField:
+def _build_field(said: FieldReading) -> ReadField:
     return ReadField(
         value=said.value,
         confidence=round(said.confidence, 4),
@@ -237,7 +242,7 @@ def _read(said: FieldReading) -> ReadField:
     )
 
 
-def write_lines(file: Path, lines: Sequence[Line]) -> None:
+def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
     """Write a file of details. Raises UnreadableInput where it cannot be written."""
     try:
         file.write_text("".join(one.model_dump_json() + "\n" for one in lines), encoding="utf-8")
@@ -245,18 +250,18 @@ def write_lines(file: Path, lines: Sequence[Line]) -> None:
         raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def read_lines(file: Path) -> tuple[Line, ...]:
+def read_lines(file: Path) -> tuple[ClipLine, ...]:
     """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
     try:
         texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file that --details wrote") from None
-    return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
+    return tuple(_parse_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
 
 
-def _line(file: Path, number: int, text: str) -> Line:
+def _parse_line(file: Path, number: int, text: str) -> ClipLine:
     try:
-        return Line.model_validate_json(text)
+        return ClipLine.model_validate_json(text)
     except ValidationError as fault:
         told = format_validation_error(fault.errors()[0])
         raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None

@@ -103,7 +103,7 @@ class Arrival:
     announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(repr=False)
 
 
-def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
+def generate_arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     """A trailer with so many pallets, of which this share is not as announced, and the notices of the day."""
     here, there = (str(number) for number in random.sample(range(1000, 9999), 2))
     door, other = (str(number) for number in random.sample(range(1, 25), 2))
@@ -112,7 +112,7 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     found: list[Pallet] = []
     for at, number in enumerate(numbers):
-        case, door = _case(random, exceptions), door if at < moves else other
+        case, door = _draw_case(random, exceptions), door if at < moves else other
         if case is Case.SAID_TWICE and not (again := [one for one in found if one.case not in MISTAKES]):
             case = Case.AS_ANNOUNCED
         elif case is Case.SAID_TWICE:
@@ -120,7 +120,7 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
             found.append(Pallet(one.pallet, one.quantity, one.uom, here, door, case, one.announced, None, one.lot))
             continue
         like = found[-1] if found and found[-1].announced is not None and random.random() < ALIKE else None
-        found.append(_pallet(str(number), here, door, case, random, like))
+        found.append(_generate_pallet(str(number), here, door, case, random, like))
     announced: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in found:
         if one.announced is not None and one.case is not Case.SAID_TWICE:
@@ -130,13 +130,13 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     return Arrival(found, announced)
 
 
-def _case(random: Random, exceptions: float) -> Case:
+def _draw_case(random: Random, exceptions: float) -> Case:
     if random.random() >= exceptions:
         return Case.AS_ANNOUNCED
     return random.choices(list(EXCEPTIONS), list(EXCEPTIONS.values()))[0]
 
 
-def _pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
+def _generate_pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
     (uom,) = random.choices(list(UNITS), list(UNITS.values()))
     announced = random.choice((*range(6, 61), 72, 96, 120, 144) if uom == "CS" else (*range(20, 100), 120, 240, 360))
     if like is not None and like.announced is not None:

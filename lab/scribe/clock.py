@@ -43,7 +43,7 @@ Turn = OperatorTurn | DeviceTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class TimeSpent:
     """Seconds, and the operator's words."""
 
     seconds: float = 0.0
@@ -51,11 +51,11 @@ class Spent:
     """Of these, the device's speech after his last words about a pallet: he may be on his way to the next one."""
     words: int = 0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
+    def __add__(self, other: TimeSpent) -> TimeSpent:
+        return TimeSpent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
 
 
-class Clock:
+class TurnClock:
     """Measures turns. Needs espeak-ng; no sound is heard."""
 
     def __init__(self, runner: asyncio.Runner, rate: float = RATE) -> None:
@@ -64,7 +64,7 @@ class Clock:
         self._rate = rate
         self._known: dict[str, float] = {}
 
-    def spent(self, turns: Iterable[Turn]) -> Spent:
+    def spent(self, turns: Iterable[Turn]) -> TimeSpent:
         """The time spent on a trailer."""
         seconds = last = told = 0.0  # The device's speech since his last words: he answers it, or hears it on his way.
         words = 0
@@ -83,7 +83,7 @@ class Clock:
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
                     long = sum(map(self._long, clauses)) - breath
                     seconds, told = seconds + long, told + long
-        return Spent(seconds, last + told, words)
+        return TimeSpent(seconds, last + told, words)
 
     def _long(self, text: str) -> float:
         """How long espeak-ng says it, at its usual pace."""

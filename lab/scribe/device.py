@@ -69,7 +69,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class LineSaid:
+class OperatorLine:
     """A line of the operator."""
 
     text: str
@@ -91,7 +91,7 @@ READ_BACK = frozenset(
 """Prompts with the values that will be recorded, or will hold."""
 
 
-class Utter(Protocol):
+class SpeechChannel(Protocol):
     """How a line of his reaches the device."""
 
     def utter(
@@ -103,10 +103,12 @@ class Utter(Protocol):
         """Whether he can tell that there is no such pallet."""
 
 
-class DeviceAtHand:
+class SimulatedDevice:
     """A device with a journal of its own."""
 
-    def __init__(self, rules: Rules, directory: Path, mouth: Utter, settings: DialogueSettings | None = None) -> None:
+    def __init__(
+        self, rules: Rules, directory: Path, mouth: SpeechChannel, settings: DialogueSettings | None = None
+    ) -> None:
         """`directory` is for its journal."""
         self._rules = rules
         self._directory = directory
@@ -119,7 +121,7 @@ class DeviceAtHand:
         self.ledger = Ledger()
         self.said: list[str] = []
         """Both sides, to be printed where something went wrong."""
-        self.turns: list[LineSaid | Say] = []
+        self.turns: list[OperatorLine | Say] = []
         """Both sides, to be timed."""
         self.held: Mapping[str, FieldValue] = {}
         """The entry that was read back last."""
@@ -158,7 +160,7 @@ class DeviceAtHand:
     def say(self, line: str, kind: str, is_to_be_asked: Callable[[Question], bool] = lambda _: False) -> None:
         """The operator says the line. A question after it that a person would not have asked counts as needless."""
         self.said.append(f"> {line}")
-        self.turns.append(LineSaid(line, kind, self._begins))
+        self.turns.append(OperatorLine(line, kind, self._begins))
         self._begins = False
         self.ledger.lines += 1
         self.ledger.words += len(line.split())

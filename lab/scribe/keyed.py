@@ -48,7 +48,7 @@ WORN = Terminal(key_s=0.2, hung=False)
 """A ring and a keypad at the wrist, which keep both hands free; K of a skilled typist, 55 words a minute."""
 
 
-class Keyed:
+class KeyedReceiving:
     """One trailer received."""
 
     def __init__(self, arrival: Arrival, terminal: Terminal, random: Random) -> None:

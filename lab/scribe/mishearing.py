@@ -23,7 +23,7 @@ SURE, IN_DOUBT = 1.0, 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class NumberErrorRates:
     """Error rates of a number."""
 
     doubted: float = 0.0  # Heard right, and in doubt.
@@ -35,9 +35,9 @@ NUMBERS = 3
 """Numbers that can be misheard in a clip of the counted set: pallet, count and dock."""
 
 NOISES = {
-    "none": Noise(),
-    "20 dB": Noise(doubted=3 / (59 * NUMBERS)),
-    "10 dB": Noise(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
+    "none": NumberErrorRates(),
+    "20 dB": NumberErrorRates(doubted=3 / (59 * NUMBERS)),
+    "10 dB": NumberErrorRates(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
 }
 """From the causes of clips that were not right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
 
@@ -57,24 +57,24 @@ class HeardLine:
         return " ".join(self.words)
 
 
-def recognise(line: str, noise: Noise, random: Random) -> HeardLine:
+def recognise(line: str, noise: NumberErrorRates, random: Random) -> HeardLine:
     """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
-    for number in list(_numbers(words)) if noise != Noise() else ():
+    for number in list(_number_positions(words)) if noise != NumberErrorRates() else ():
         chance = random.random()
         if noise.doubted <= chance < noise.doubted + noise.misheard + noise.mistaken:
-            at = random.choice([one for one in number if TEENS_AND_TENS.get(_bare(words[one]))] or number)
-            words[at] = _other(words[at], random)
+            at = random.choice([one for one in number if TEENS_AND_TENS.get(_strip_comma(words[one]))] or number)
+            words[at] = _mishear_number(words[at], random)
         if chance < noise.doubted + noise.misheard:
             doubted.update(number)
     return HeardLine(tuple(words), frozenset(doubted))
 
 
-def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
+def _number_positions(words: Sequence[str]) -> Iterator[list[int]]:
     """The positions of the words of each number, which ends at a breath."""
     number: list[int] = []
     for at, word in enumerate(words):
-        if _bare(word) in NUMBER_WORDS or _bare(word).isdigit():
+        if _strip_comma(word) in NUMBER_WORDS or _strip_comma(word).isdigit():
             number.append(at)
         if number and (number[-1] != at or word.endswith(",")):
             if word == "and" and words[at - 1] == "hundred":
@@ -85,13 +85,13 @@ def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
         yield number
 
 
-def _bare(word: str) -> str:
+def _strip_comma(word: str) -> str:
     return word.rstrip(",")
 
 
-def _other(word: str, random: Random) -> str:
+def _mishear_number(word: str, random: Random) -> str:
     """Another number: sixty for sixteen where there is such a pair, else any digit."""
-    said, breath = _bare(word), word[len(_bare(word)) :]
+    said, breath = _strip_comma(word), word[len(_strip_comma(word)) :]
     if said in TEENS_AND_TENS:
         return TEENS_AND_TENS[said] + breath
     if said.isdigit():
@@ -100,10 +100,10 @@ def _other(word: str, random: Random) -> str:
     return random.choice([one for one in _DIGITS if one != said]) + breath
 
 
-class NoisyEar:
+class NoisyChannel:
     """A device's ear, in noise: lines come as a recogniser hears them, and talk to others as talk."""
 
-    def __init__(self, rules: Rules, noise: Noise, random: Random) -> None:
+    def __init__(self, rules: Rules, noise: NumberErrorRates, random: Random) -> None:
         self._rules = rules
         self._noise = noise
         self._random = random

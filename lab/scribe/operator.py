@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
-from lab.scribe.device import PATIENCE, DeviceAtHand
+from lab.scribe.device import PATIENCE, SimulatedDevice
 
 OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
 """Reactions to a readback that is right."""
@@ -29,7 +29,7 @@ COURTESIES = (
 """Lines over a readback that is right; a listener takes none of them for an objection."""
 
 
-class Meant(Protocol):
+class IntendedEntry(Protocol):
     """An intended entry about one pallet."""
 
     @property
@@ -40,7 +40,7 @@ class Meant(Protocol):
         """As it is to go on record."""
 
 
-L = TypeVar("L", bound=Meant)
+L = TypeVar("L", bound=IntendedEntry)
 
 
 class Wording(ABC, Generic[L]):
@@ -69,7 +69,7 @@ class Operator(Generic[L]):
     unasked: frozenset[str] = frozenset({"part", "talk of places"})
     """Kinds of lines that a careful hearer asks about."""
 
-    def __init__(self, device: DeviceAtHand, words: Wording[L], random: Random) -> None:
+    def __init__(self, device: SimulatedDevice, words: Wording[L], random: Random) -> None:
         """`random` decides all that happens."""
         self.device = device
         self.ledger = device.ledger

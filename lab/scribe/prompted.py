@@ -15,12 +15,12 @@ from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import DeviceTurn, OperatorTurn, Turn
 from lab.scribe.device import PATIENCE, Ledger
-from lab.scribe.mishearing import Noise, recognise
+from lab.scribe.mishearing import NumberErrorRates, recognise
 from lab.scribe.receiving import SAID
 
 
 @dataclass(frozen=True, slots=True)
-class Prompting:
+class PromptSettings:
     """How a site has set it up."""
 
     ready: bool  # Each value ends with "ready".
@@ -28,15 +28,15 @@ class Prompting:
     asks_condition: bool  # Of each pallet; else the operator names an exception unasked.
 
 
-USUAL = Prompting(ready=True, confirms=True, asks_condition=True)
-SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
+USUAL = PromptSettings(ready=True, confirms=True, asks_condition=True)
+SHORTEST = PromptSettings(ready=False, confirms=False, asks_condition=False)
 """The shortest possible: values that agree with the notice are accepted without a word."""
 
 
-class Prompted:
+class PromptedReceiving:
     """One trailer received."""
 
-    def __init__(self, arrival: Arrival, settings: Prompting, noise: Noise, random: Random) -> None:
+    def __init__(self, arrival: Arrival, settings: PromptSettings, noise: NumberErrorRates, random: Random) -> None:
         self._arrival = arrival
         self._settings = settings
         self._noise = noise
@@ -54,12 +54,12 @@ class Prompted:
         """All of it."""
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
-            self._value(prompt, wording.said_bare(name, one, self._random))
+            self._value(prompt, wording.word_received_value(name, one, self._random))
         door = one.door
         for load in self._arrival.pallets:
             if load.door != door:
                 self._value(None, "change door", number=False)
-                self._value("Door?", wording.said_bare("door", load, self._random))
+                self._value("Door?", wording.word_received_value("door", load, self._random))
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
@@ -90,8 +90,8 @@ class Prompted:
     def _pallet(self, load: Pallet) -> str | None:
         """Its number, which the host knows, or that it is to be received all the same; None where it was received."""
         for attempt in range(PATIENCE):
-            spelt = wording.spelt(load.pallet)
-            number = wording.digits(self._value(None if attempt == 0 else "Pallet?", spelt))
+            spelt = wording.spell_digits(load.pallet)
+            number = wording.parse_digits(self._value(None if attempt == 0 else "Pallet?", spelt))
             if number in self._received:
                 self._reply("Already received.")
                 if number == load.pallet:
@@ -113,7 +113,7 @@ class Prompted:
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = wording.number(self._value(unit, wording.cardinal(said)))
+            count = wording.parse_number(self._value(unit, wording.word_number(said)))
             if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
                 said = believed
                 continue
@@ -136,7 +136,7 @@ class Prompted:
         """The exception that he names in place of the count."""
         if load.damaged is not None:
             self._value("Cases?", "damaged", number=False)
-            return wording.number(self._value("How many damaged?", wording.cardinal(load.damaged))), None
+            return wording.parse_number(self._value("How many damaged?", wording.word_number(load.damaged))), None
         if load.exception is not None:
             self._value("Cases?", load.exception, number=False)
         return None, load.exception
@@ -144,7 +144,7 @@ class Prompted:
     def _condition(self, load: Pallet) -> tuple[int | None, str | None]:
         if load.damaged is not None:
             self._value("Condition?", "damaged", number=False)
-            count = wording.number(self._value("How many damaged?", wording.cardinal(load.damaged)))
+            count = wording.parse_number(self._value("How many damaged?", wording.word_number(load.damaged)))
             self._yes(f"{count}, correct?", right=count == load.damaged)
             return load.damaged, None
         self._value("Condition?", load.exception or "good", number=False)
@@ -154,7 +154,7 @@ class Prompted:
         """There is nothing to hold it against: it is read back. Each label has one, asked for or not."""
         label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
         for _ in range(PATIENCE):
-            lot = wording.digits(self._value("Lot?", wording.spelt(label)))
+            lot = wording.parse_digits(self._value("Lot?", wording.spell_digits(label)))
             if self._yes(f"{' '.join(lot)}, correct?", right=lot == label):
                 break
         return lot

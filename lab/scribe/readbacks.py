@@ -28,7 +28,7 @@ from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
-from lab.scribe.shift import loads
+from lab.scribe.shift import generate_loads
 
 NORMAL_S = 3.5
 """Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
@@ -37,7 +37,7 @@ NORMAL_S = 3.5
 Entries = Sequence[Mapping[str, FieldValue]]
 
 
-async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
+async def readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
     """The duration of each readback, in any of its spoken units."""
     phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
@@ -55,7 +55,7 @@ def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: R
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
-def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
+def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
     return [
         {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
     ]
@@ -71,8 +71,8 @@ async def main() -> None:
     catalogue = Catalogue.load(shipped("config") / "catalogue")
     forms, random = forms_in(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
     move, count = forms["pallet-move"], forms["stock-count"]
-    pallets = [one.fields() for one in loads(options.entries, random)]
-    shelves = _allowed(count, catalogue, options.entries, random)
+    pallets = [one.fields() for one in generate_loads(options.entries, random)]
+    shelves = _random_entries(count, catalogue, options.entries, random)
     read: list[tuple[str, Form, Entries]] = [
         ("a trailer's pallets", move, pallets),
         ("the same, an SSCC each", move, [{**one, "pallet_id": Gs1.SSCC.sample(random)} for one in pallets]),
@@ -83,12 +83,13 @@ async def main() -> None:
         ),
     ]
     read += [
-        (f"any `{name}`", form, _allowed(form, catalogue, options.entries, random)) for name, form in forms.items()
+        (f"any `{name}`", form, _random_entries(form, catalogue, options.entries, random))
+        for name, form in forms.items()
     ]
     typer.echo("| seconds to the last word | language | median | 95 % |\n|---|---|---|---|")
     for name, form, entries in read:
         for language in LANGUAGES:
-            taken = await seconds(form, language, entries, options.pace, random)
+            taken = await readback_seconds(form, language, entries, options.pace, random)
             late = "" if median(taken) <= NORMAL_S else " (over)"
             typer.echo(f"| {name} | {language} | {median(taken):.2f}{late} | {quantiles(taken, n=20)[-1]:.2f} |")
 

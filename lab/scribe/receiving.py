@@ -28,10 +28,10 @@ from edge.config import Settings
 from edge.records import Reason
 from edge.records.speech import Prompt, Say
 from lab.scribe import wording
-from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
-from lab.scribe.device import PALLETS, PATIENCE, DeviceAtHand, Ledger
+from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, generate_arrival
+from lab.scribe.device import PALLETS, PATIENCE, Ledger, SimulatedDevice
 from lab.scribe.operator import Operator, Wording
-from lab.scribe.tables import Tables
+from lab.scribe.tables import LocalInventory
 
 FORM = "receive-notice"
 
@@ -49,19 +49,19 @@ BETWEEN = {
 """Events between two pallets."""
 
 
-def shipped_for(form: str) -> Rules:
+def default_rules_for(form: str) -> Rules:
     """The rules of an agent as shipped that fills this form."""
     settings = Settings()
     return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
 
 
 @cache
-def receiving() -> Rules:
+def receiving_rules() -> Rules:
     """Those of an agent that receives against notices."""
-    return shipped_for(FORM)
+    return default_rules_for(FORM)
 
 
-def closing(settings: DialogueSettings) -> DialogueSettings:
+def with_closing_form(settings: DialogueSettings) -> DialogueSettings:
     """The same, with the form of an entry that closes a trailer."""
     return replace(settings, closing=_closing_form())
 
@@ -83,15 +83,15 @@ class ReceivingWords(Wording[Pallet]):
 
     def sentence(self, load: Pallet) -> str:
         """The whole sentence, without the standing values."""
-        return wording.received(load, self._random)
+        return wording.word_received_pallet(load, self._random)
 
     def mention(self, name: str, load: Pallet) -> str:
         """One field of it."""
-        return wording.said(name, load, self._random)
+        return wording.word_received_field(name, load, self._random)
 
     def bare(self, name: str, load: Pallet) -> str:
         """The value of a field alone."""
-        return wording.said_bare(name, load, self._random)
+        return wording.word_received_value(name, load, self._random)
 
     def chat(self, load: Pallet) -> str:
         """Something to a colleague."""
@@ -117,7 +117,7 @@ class ReceivingWords(Wording[Pallet]):
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
-def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bool:
+def _repeats_previous(before: Sequence[Pallet], device: SimulatedDevice, load: Pallet) -> bool:
     """Whether all its values to dictate are those of the previous one, which is recorded."""
     if load.first_count is not None or not before:
         return False
@@ -128,13 +128,13 @@ def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bo
     return same and there and last["pallet_id"] not in device.aside
 
 
-def _go_on(say: Callable[[str, str], None], device: DeviceAtHand) -> None:
+def _resume_if_paused(say: Callable[[str, str], None], device: SimulatedDevice) -> None:
     """He has heard it, where the device was asked to wait."""
     if device.state is State.PAUSED:
         say("resume", "command")
 
 
-def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
+def _sum_quantities(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
     """How many there are of each unit, and how many damaged."""
     sums: Counter[str] = Counter()
     for fields in entries:
@@ -143,17 +143,17 @@ def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
     return sums
 
 
-class Receiving(Operator[Pallet]):
+class NoticeReceiver(Operator[Pallet]):
     """One trailer received, and an inventory of its own."""
 
     unasked = frozenset({"part", "talk of pallets", "close"})
 
-    def __init__(self, device: DeviceAtHand, directory: Path, random: Random, exceptions: float = USUAL) -> None:
+    def __init__(self, device: SimulatedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
         self._words: ReceivingWords
         super().__init__(device, ReceivingWords(random), random)
         self._exceptions = exceptions
-        self._tables = Tables(directory, FORM, device)
+        self._tables = LocalInventory(directory, FORM, device)
         self._load = NOTHING
         """The current pallet."""
         self._counted = 0
@@ -186,7 +186,7 @@ class Receiving(Operator[Pallet]):
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The inventory's final rows are compared with the intended entries."""
-        coming = arrival(pallets, self._random, self._exceptions)
+        coming = generate_arrival(pallets, self._random, self._exceptions)
         self._tables.announce(coming.announced)
         self._tables.receive_elsewhere(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
         self.device.start()
@@ -212,8 +212,10 @@ class Receiving(Operator[Pallet]):
         self._tables.deliver()
         self._close()
         self.close_books(meant, whole)
-        told = _sums(turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM)
-        if told != (has := _sums(self.recorded())):
+        told = _sum_quantities(
+            turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM
+        )
+        if told != (has := _sum_quantities(self.recorded())):
             self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
         if coming.pallets[0].trailer not in self._tables.closed():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
@@ -225,7 +227,7 @@ class Receiving(Operator[Pallet]):
         """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
         self._stand_before(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
-        if _is_like(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
+        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
             return self._agree(load)
         match "misread" if load.first_count is not None else self._one_of(SAID):
@@ -249,7 +251,7 @@ class Receiving(Operator[Pallet]):
         self.device.turn_to("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
-            _go_on(self._say, self.device)
+            _resume_if_paused(self._say, self.device)
             self.device.held = {}
             self._say(self._words.once(load) if len(names) > 1 else self._words.moved(load), "context")
             if self.device.held == meant:
@@ -258,7 +260,7 @@ class Receiving(Operator[Pallet]):
     def _close(self) -> None:
         """Close the trailer, and confirm after the device has read its records back."""
         self.device.turn_to("")
-        _go_on(self._say, self.device)
+        _resume_if_paused(self._say, self.device)
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
             if self.device.question is None:
@@ -291,7 +293,7 @@ class Receiving(Operator[Pallet]):
             case "talk of pallets":
                 self.device.wait_out()
                 other = replace(load, door=str(self._random.randint(1, 24)))
-                self._say(wording.talk_of_pallets(other, self._random), "talk of pallets")
+                self._say(wording.word_chat_about_pallet(other, self._random), "talk of pallets")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()

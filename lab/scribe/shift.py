@@ -11,7 +11,7 @@ from typing import Protocol
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from lab.scribe import wording
-from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, Utter
+from lab.scribe.device import PALLETS, Ledger, SimulatedDevice, SpeechChannel
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
@@ -23,7 +23,7 @@ BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause
 """Events between two pallets."""
 
 
-def loads(pallets: int, random: Random) -> list[Load]:
+def generate_loads(pallets: int, random: Random) -> list[Load]:
     """The pallets of a trailer."""
     first = random.randrange(100, 9000)
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
@@ -31,7 +31,7 @@ def loads(pallets: int, random: Random) -> list[Load]:
     return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
 
 
-class Voice(Utter, Protocol):
+class OperatorVoice(SpeechChannel, Protocol):
     """The operator's means of speaking."""
 
     ways: Mapping[str, int]
@@ -44,7 +44,7 @@ class Voice(Utter, Protocol):
         """The whole of a load."""
 
 
-class Typing:
+class TypedChannel:
     """Lines reach the reader unchanged."""
 
     def utter(
@@ -58,24 +58,24 @@ class Typing:
         return False
 
 
-class Typed(Typing):
+class TypingOperator(TypedChannel):
     """An operator who types any pallets in any words."""
 
     ways: Mapping[str, int] = SAID
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
         """Any."""
-        return loads(pallets, random)
+        return generate_loads(pallets, random)
 
     def sentence(self, load: Load, random: Random) -> str:
         """In any words."""
-        return wording.sentence(load, random)
+        return wording.word_sentence(load, random)
 
 
-class _Words(Wording[Load]):
+class _ShiftWording(Wording[Load]):
     """Those of a voice, and of the scribe's own."""
 
-    def __init__(self, voice: Voice, random: Random) -> None:
+    def __init__(self, voice: OperatorVoice, random: Random) -> None:
         self._voice = voice
         self._random = random
 
@@ -85,24 +85,24 @@ class _Words(Wording[Load]):
 
     def mention(self, name: str, load: Load) -> str:
         """One field of it."""
-        return wording.mention(name, load, self._random)
+        return wording.word_field(name, load, self._random)
 
     def bare(self, name: str, load: Load) -> str:
         """The value of a field alone."""
-        return wording.bare(name, load, self._random)
+        return wording.word_value(name, load, self._random)
 
     def chat(self, load: Load) -> str:
         """Something to a colleague."""
-        return wording.talk(load, self._random)
+        return wording.word_chat(load, self._random)
 
 
-class Trailer(Operator[Load]):
+class TrailerUnloading(Operator[Load]):
     """One trailer unloaded onto the docks."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
         """`directory` is for its journal; `random` decides all events; without a voice he types."""
-        self._voice = voice or Typed()
-        super().__init__(DeviceAtHand(rules, directory, self._voice), _Words(self._voice, random), random)
+        self._voice = voice or TypingOperator()
+        super().__init__(SimulatedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
@@ -128,9 +128,12 @@ class Trailer(Operator[Load]):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
             case "mended":
-                self._say(wording.mended(slip, load, self.differing(slip.fields(), load)[0], self._random), "mended")
+                self._say(
+                    wording.word_self_correction(slip, load, self.differing(slip.fields(), load)[0], self._random),
+                    "mended",
+                )
             case "misread":
-                self._say(wording.sentence(slip, self._random), "plain")
+                self._say(wording.word_sentence(slip, self._random), "plain")
             case _:
                 # The label first, the count when it is counted, the dock when it is known.
                 for name in ("pallet_id", "quantity", "dock"):
@@ -155,7 +158,7 @@ class Trailer(Operator[Load]):
             case "talk of places":
                 self.device.wait_out()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
-                self._say(wording.talk_of_places(other, self._random), "talk of places")
+                self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()

@@ -44,7 +44,7 @@ FIELDS = {"pallet_id", "quantity", "dock"}
 
 
 @dataclass(frozen=True)
-class Sentence:
+class RecordedSentence:
     """One spoken pallet, in each of its recordings."""
 
     load: Load
@@ -52,34 +52,34 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ShiftRecordings:
     """The recordings of a set that a shift is made of."""
 
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[RecordedSentence, ...]
     talk: tuple[Clip, ...]
 
 
-def recordings(clips: Sequence[Clip]) -> Recorded:
+def select_recordings(clips: Sequence[Clip]) -> ShiftRecordings:
     """Those of a manifest that are usable: whole sentences, and talk. Raises UnreadableInput where there is none."""
     usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
-    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_saying)
-    sentences = tuple(_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_saying))
+    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_text_and_speaker)
+    sentences = tuple(_recorded_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_text_and_speaker))
     talk = tuple(clip for clip in usable if clip.fields is None and not clip.heard and clip.speech_end is not None)
     if not sentences or not talk:
         raise UnreadableInput(f"of {len(clips)} clips no pallet or no talk is {CLEAN} or at {AT_IT}, with its text")
-    return Recorded(sentences, talk)
+    return ShiftRecordings(sentences, talk)
 
 
-def _saying(clip: Clip) -> tuple[str, str]:
+def _text_and_speaker(clip: Clip) -> tuple[str, str]:
     return clip.text, clip.speaker or ""
 
 
-def _sentence(clips: tuple[Clip, ...]) -> Sentence:
+def _recorded_sentence(clips: tuple[Clip, ...]) -> RecordedSentence:
     fields = clips[0].fields or {}
-    return Sentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
+    return RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
 
 
-class Hearing:
+class DeviceHearing:
     """The device's own recognition: sound in, its reading out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
@@ -108,7 +108,7 @@ class Hearing:
 
 
 @contextmanager
-def hearing(settings: Settings) -> Iterator[Hearing]:
+def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
     """The hearing of an agent with these settings that holds a conversation."""
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
@@ -116,20 +116,20 @@ def hearing(settings: Settings) -> Iterator[Hearing]:
         JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield Hearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
+        yield DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
-class Aloud:
+class SpeakingOperator:
     """An operator with recorded pallets and synthesised answers in one voice."""
 
     ways: Mapping[str, int] = {"whole": 100}
 
-    def __init__(self, hearing: Hearing, recorded: Recorded, random: Random) -> None:
+    def __init__(self, hearing: DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
         self._hearing = hearing
         self._recorded = recorded
         self._random = random
         self._name = f"operator {random.random()}"
-        self._sentences: dict[str, Sentence] = {}
+        self._sentences: dict[str, RecordedSentence] = {}
         self._number = 0
 
     def loads(self, pallets: int, random: Random) -> list[Load]:

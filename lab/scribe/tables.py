@@ -17,7 +17,7 @@ from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import Valid, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
-from lab.scribe.device import DEVICE, SITE, DeviceAtHand
+from lab.scribe.device import DEVICE, SITE, SimulatedDevice
 
 TOPICS = Topics("dockvoice", SITE, DEVICE)
 
@@ -33,10 +33,10 @@ def _forms() -> Forms:
     return load_forms(shipped("schemas") / "forms")
 
 
-class Tables:
+class LocalInventory:
     """The inventory's tables, with no broker between them and the device."""
 
-    def __init__(self, directory: Path, form: str, device: DeviceAtHand) -> None:
+    def __init__(self, directory: Path, form: str, device: SimulatedDevice) -> None:
         """`form` is the form for receiving."""
         self._form = form
         self._device = device

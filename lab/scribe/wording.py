@@ -88,14 +88,14 @@ class Load:
         return {"pallet_id": self.pallet, "quantity": self.quantity, "dock": self.dock}
 
 
-def count(quantity: int, random: Random) -> str:
+def word_quantity(quantity: int, random: Random) -> str:
     """A count of things."""
     number = _figures_or_words(quantity, random)
     unit = random.choice(_UNITS)
     return f"{number} {unit if quantity != 1 else unit.rstrip('s') if unit != 'boxes' else 'box'}"
 
 
-def identifier(pallet: str, random: Random) -> str:
+def word_identifier(pallet: str, random: Random) -> str:
     """An identifier: figure by figure mostly, or as figures."""
     if random.random() < FIGURES:
         return pallet
@@ -103,121 +103,127 @@ def identifier(pallet: str, random: Random) -> str:
     return " ".join(oh if figure == "0" else _ONES[int(figure)] for figure in pallet)
 
 
-def place(dock: str, random: Random) -> str:
+def word_dock(dock: str, random: Random) -> str:
     """A dock: its letter, its word, or both."""
     word = _CALLED[ord(dock) - ord("A")]
     return random.choice((dock, word, word, f"{dock} as in {word}"))
 
 
-def sentence(load: Load, random: Random) -> str:
+def word_sentence(load: Load, random: Random) -> str:
     """The whole of it."""
-    return _filled(random.choice(SENTENCES), load, random)
+    return _fill_template(random.choice(SENTENCES), load, random)
 
 
-def mention(field: str, load: Load, random: Random) -> str:
+def word_field(field: str, load: Load, random: Random) -> str:
     """One field of it."""
     return {
-        "pallet_id": lambda: f"pallet {identifier(load.pallet, random)}",
-        "quantity": lambda: count(load.quantity, random),
-        "dock": lambda: f"dock {place(load.dock, random)}",
+        "pallet_id": lambda: f"pallet {word_identifier(load.pallet, random)}",
+        "quantity": lambda: word_quantity(load.quantity, random),
+        "dock": lambda: f"dock {word_dock(load.dock, random)}",
     }[field]()
 
 
-def bare(field: str, load: Load, random: Random) -> str:
+def word_value(field: str, load: Load, random: Random) -> str:
     """The value alone."""
     return {
-        "pallet_id": lambda: identifier(load.pallet, random),
+        "pallet_id": lambda: word_identifier(load.pallet, random),
         "quantity": lambda: _number(load.quantity),
-        "dock": lambda: place(load.dock, random),
+        "dock": lambda: word_dock(load.dock, random),
     }[field]()
 
 
-def talk(load: Load, random: Random) -> str:
+def word_chat(load: Load, random: Random) -> str:
     """Talk to a colleague; `load` lends its values where the talk needs some."""
-    return _filled(random.choice(TALK), load, random)
+    return _fill_template(random.choice(TALK), load, random)
 
 
-def talk_of_places(load: Load, random: Random) -> str:
+def word_chat_about_docks(load: Load, random: Random) -> str:
     """The same, with words of the form."""
-    return _filled(random.choice(TALK_OF_PLACES), load, random)
+    return _fill_template(random.choice(TALK_OF_PLACES), load, random)
 
 
-def mended(slip: Load, load: Load, field: str, random: Random) -> str:
+def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> str:
     """A sentence with a slip of the tongue in one field, put right at once."""
     cue = random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
     parts = []
     for name in ("pallet_id", "quantity", "dock"):
-        wrong = "" if name != field else f"{mention(name, slip, random)}, {cue}, "
-        parts.append(wrong + mention(name, load, random))
+        wrong = "" if name != field else f"{word_field(name, slip, random)}, {cue}, "
+        parts.append(wrong + word_field(name, load, random))
     return ", ".join(parts)
 
 
-def _filled(template: str, load: Load, random: Random) -> str:
+def _fill_template(template: str, load: Load, random: Random) -> str:
     return template.format(
-        id=identifier(load.pallet, random), count=count(load.quantity, random), dock=place(load.dock, random)
+        id=word_identifier(load.pallet, random),
+        count=word_quantity(load.quantity, random),
+        dock=word_dock(load.dock, random),
     )
 
 
-def received(pallet: Pallet, random: Random) -> str:
+def word_received_pallet(pallet: Pallet, random: Random) -> str:
     """The whole sentence of a received pallet, without its place."""
-    rest = [said(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()]
+    rest = [
+        word_received_field(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()
+    ]
     template = random.choice(RECEIVED)
     return template.format(
-        id=identifier(pallet.pallet, random),
-        count=said("quantity", pallet, random),
+        id=word_identifier(pallet.pallet, random),
+        count=word_received_field("quantity", pallet, random),
         rest="".join(f", {one}" for one in rest),
     )
 
 
-def said(field: str, pallet: Pallet, random: Random) -> str:
+def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
     """One field of a received pallet."""
     return {
-        "pallet_id": lambda: f"pallet {identifier(pallet.pallet, random)}",
-        "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit(pallet)}",
-        "uom": lambda: _unit(pallet),
-        "lot": lambda: f"lot {identifier(str(pallet.lot), random)}",
+        "pallet_id": lambda: f"pallet {word_identifier(pallet.pallet, random)}",
+        "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit_word(pallet)}",
+        "uom": lambda: _unit_word(pallet),
+        "lot": lambda: f"lot {word_identifier(str(pallet.lot), random)}",
         "damaged": lambda: f"{_number(pallet.damaged or 0)} damaged",
         "exception": lambda: str(pallet.exception),
-        "trailer": lambda: f"trailer {identifier(pallet.trailer, random)}",
+        "trailer": lambda: f"trailer {word_identifier(pallet.trailer, random)}",
         "door": lambda: f"door {_figures_or_words(int(pallet.door), random)}",
     }[field]()
 
 
-def said_bare(field: str, pallet: Pallet, random: Random) -> str:
+def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
     """The value alone."""
     return {
-        "pallet_id": lambda: identifier(pallet.pallet, random),
+        "pallet_id": lambda: word_identifier(pallet.pallet, random),
         "quantity": lambda: _number(pallet.quantity),
-        "lot": lambda: identifier(str(pallet.lot), random),
+        "lot": lambda: word_identifier(str(pallet.lot), random),
         "damaged": lambda: _number(pallet.damaged or 0),
-        "trailer": lambda: identifier(pallet.trailer, random),
+        "trailer": lambda: word_identifier(pallet.trailer, random),
         "door": lambda: _number(int(pallet.door)),
-    }.get(field, lambda: said(field, pallet, random))()
+    }.get(field, lambda: word_received_field(field, pallet, random))()
 
 
-def talk_of_pallets(pallet: Pallet, random: Random) -> str:
+def word_chat_about_pallet(pallet: Pallet, random: Random) -> str:
     """Something to a colleague, with words of the form."""
     return random.choice(TALK_OF_PALLETS).format(
-        id=identifier(pallet.pallet, random), count=said("quantity", pallet, random), door=pallet.door
+        id=word_identifier(pallet.pallet, random),
+        count=word_received_field("quantity", pallet, random),
+        door=pallet.door,
     )
 
 
-def spelt(digits: str) -> str:
+def spell_digits(digits: str) -> str:
     """Figure by figure, as systems demand it that take no other way."""
     return " ".join(_ONES[int(digit)] for digit in digits)
 
 
-def digits(said: str) -> str:
+def parse_digits(said: str) -> str:
     """The digits in words, or in figures."""
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
-def cardinal(quantity: int) -> str:
+def word_number(quantity: int) -> str:
     """A count without its unit."""
     return _number(quantity)
 
 
-def number(said: str) -> int:
+def parse_number(said: str) -> int:
     """The count in words: an impossible one, such as "forty twelve", is the sum of its words."""
     total = 0
     for word in said.split():
@@ -225,7 +231,7 @@ def number(said: str) -> int:
     return total
 
 
-def _unit(pallet: Pallet) -> str:
+def _unit_word(pallet: Pallet) -> str:
     one, more = _CODES[pallet.uom]
     return one if pallet.quantity == 1 else more
 

@@ -23,11 +23,11 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Broker, Config, settings
-from lab.simulate.device import SpeakingHabits
-from lab.simulate.wanted import HOUR_S, Need, Wanted, held_to_limits, needs
+from lab.simulate.device import CorrectionShares
+from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
 
 if TYPE_CHECKING:
-    from lab.simulate.fleet import Moment
+    from lab.simulate.fleet import Progress
 
 TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
 
@@ -112,59 +112,59 @@ def simulate(
     said.
     """
     log_warnings()
-    _demand_extra()
+    _require_extra_packages()
     if rate is not None and per_hour is not None:
         raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")
     if rate is None:
         rate = devices * (per_hour if per_hour is not None else 0 if backlog else USUAL) / HOUR_S
-    wanted = Wanted(
+    wanted = RunParameters(
         devices=devices,
         deliver=settings(config, broker).deliver,
-        site=_level("--site", site or "simulated"),
-        run=_level("--run", run or f"sim-{secrets.token_hex(3)}"),
+        site=_check_topic_level("--site", site or "simulated"),
+        run=_check_topic_level("--run", run or f"sim-{secrets.token_hex(3)}"),
         rate=rate,
         seconds=seconds if rate else 0,
         backlog=backlog,
         storm=storm,
         cuts=cuts,
-        habits=_habits(corrections, cancellations),
+        habits=_speaking_habits(corrections, cancellations),
         seed=seed,
         patience_s=patience,
     )
     if plan:
-        _tell_plan(needs(wanted), as_json=as_json)
+        _print_needs(estimate_needs(wanted), as_json=as_json)
         return
-    held_to_limits(wanted)
-    if not _simulated(wanted, _watched(watch or ()), keys, database, as_json=as_json):
+    raise_descriptor_limit(wanted)
+    if not _run_and_report(wanted, _parse_watched(watch or ()), keys, database, as_json=as_json):
         raise typer.Exit(1)
 
 
-def _simulated(
-    wanted: Wanted, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
+def _run_and_report(
+    wanted: RunParameters, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
 ) -> bool:
     """Run it and tell; whether all of it holds."""
-    from lab.simulate.counted import compared  # noqa: PLC0415 - not installed with the laboratory alone
-    from lab.simulate.figures import shown  # noqa: PLC0415 - likewise
+    from lab.simulate.counted import compare_with_table  # noqa: PLC0415 - not installed with the laboratory alone
+    from lab.simulate.figures import render_result  # noqa: PLC0415 - likewise
     from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
 
-    with _progress() as tell:
-        fleet = Fleet(wanted, watched, lambda moment: tell(_progress_text(moment, wanted.devices)))
+    with _show_progress() as tell:
+        fleet = Fleet(wanted, watched, lambda moment: tell(_format_progress(moment, wanted.devices)))
         if keys is not None:
             began = time.monotonic()
-            enrol(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
+            write_public_keys(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
             tell(f"{wanted.devices:,} keys written to {keys} in {time.monotonic() - began:.1f} s")
         result = asyncio.run(fleet.run())
         if database is not None:
             tell("comparing with the database")
-            result = replace(result, database=compared(database, wanted.site, wanted.run, fleet.expected()))
+            result = replace(result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected()))
     if as_json:
         line(json.dumps(result.as_json()))
     else:
-        render(shown(result))
+        render(render_result(result))
     return result.whole
 
 
-def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
+def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
     """Put public keys where an inventory looks for them, under the names that it knows. Raises StorageFailed."""
     path = directory
     try:
@@ -177,7 +177,7 @@ def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def _show_progress() -> Iterator[Callable[[str], None]]:
     """Progress display: one line that is overwritten, or without a terminal a line now and then."""
     console = SafeConsole(stderr=True, highlight=False)
     if console.is_terminal:
@@ -195,7 +195,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
     yield print_at_intervals
 
 
-def _progress_text(moment: Moment, devices: int) -> str:
+def _format_progress(moment: Progress, devices: int) -> str:
     trouble = "" if moment.trouble is None or moment.connected == devices else f"; last trouble: {moment.trouble}"
     return (
         f"{moment.phase}: {moment.connected:,} of {devices:,} connected, {moment.said:,} said, "
@@ -203,7 +203,7 @@ def _progress_text(moment: Moment, devices: int) -> str:
     )
 
 
-def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
+def _print_needs(needed: Sequence[ResourceNeed], *, as_json: bool) -> None:
     if as_json:
         line(json.dumps([asdict(one) for one in needed]))
         return
@@ -215,19 +215,19 @@ def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
     render(table)
 
 
-def _level(option: str, given: str) -> str:
+def _check_topic_level(option: str, given: str) -> str:
     if NAME.fullmatch(given) is None:
         raise typer.BadParameter(f"{option}: found {given!r}, allowed are letters, digits and -, for example sim-1")
     return given
 
 
-def _habits(corrections: float, cancellations: float) -> SpeakingHabits:
+def _speaking_habits(corrections: float, cancellations: float) -> CorrectionShares:
     if corrections + cancellations > 1:
         raise typer.BadParameter("--corrections and --cancellations are shares of all entries: together at most 1")
-    return SpeakingHabits(corrections, cancellations)
+    return CorrectionShares(corrections, cancellations)
 
 
-def _watched(given: Sequence[str]) -> dict[str, int]:
+def _parse_watched(given: Sequence[str]) -> dict[str, int]:
     watched = {}
     for one in given:
         name, _, number = one.partition("=")
@@ -237,7 +237,7 @@ def _watched(given: Sequence[str]) -> dict[str, int]:
     return watched
 
 
-def _demand_extra() -> None:
+def _require_extra_packages() -> None:
     for name in EXTRA:
         if find_spec(name) is None:
             raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")

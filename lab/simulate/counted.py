@@ -10,15 +10,15 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.terminal.plain_text import in_one_line
-from lab.simulate.figures import TableCompared
-from lab.simulate.ledger import Expected
+from lab.simulate.figures import TableComparison
+from lab.simulate.ledger import ExpectedRow
 
 ROWS = text(
     "SELECT event_id, state, fields, utterance_id, replaces FROM entries WHERE site = :site AND device LIKE :devices"
 ).columns(fields=JSON)
 
 
-def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> TableCompared:
+def compare_with_table(url: str, site: str, run: str, expected: Iterable[ExpectedRow]) -> TableComparison:
     """The table's rows of this run's devices, compared. Raises Misconfigured, Unavailable."""
     try:
         engine = create_engine(url)
@@ -47,4 +47,4 @@ def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> Tab
         altered += row.fields != one.fields
         wrong_state += row.state != one.state
     twice = sum(count - 1 for count in utterances.values()) + len(found) - len(rows)
-    return TableCompared(len(found), missing, altered, wrong_state, twice, len(rows.keys() - known))
+    return TableComparison(len(found), missing, altered, wrong_state, twice, len(rows.keys() - known))

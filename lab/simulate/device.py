@@ -25,7 +25,7 @@ from edge import config
 from edge.deliver.device_events import entry_event
 from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
 from edge.records import Entry, Minted, OutboxRow
-from lab.simulate.ledger import AnswerHeard, DeviceLedger, SaidEntry
+from lab.simulate.ledger import DeviceLedger, ReceivedAnswer, SaidEntry
 
 FORM = "pallet-move"
 
@@ -56,7 +56,7 @@ SECONDS = 3.4  # Of sound for each entry.
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakingHabits:
+class CorrectionShares:
     """Frequency of corrections and cancellations of the last record: shares of all entries."""
 
     corrections: float = 0.0
@@ -113,7 +113,7 @@ class SimulatedDevice:
         return encode(said)
 
     def say(
-        self, chance: random.Random, habits: SpeakingHabits, now: float, *, owed_at_start: bool = False
+        self, chance: random.Random, habits: CorrectionShares, now: float, *, owed_at_start: bool = False
     ) -> list[OutboxRow]:
         """Its operator dictates; the rows to publish."""
         act, replaces = Act.RECORD, 0
@@ -170,7 +170,7 @@ class SimulatedDevice:
         """
         try:
             message: dict[str, Any] = json.loads(payload)
-            answer = AnswerHeard(
+            answer = ReceivedAnswer(
                 message["event_id"],
                 message["sequence"],
                 message["outcome"],

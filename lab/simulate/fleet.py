@@ -21,13 +21,13 @@ from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, read
 from dockvoice_protocol.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
-from lab.simulate.figures import LoadResult, Part, Spread
-from lab.simulate.ledger import Expected, SaidEntry
-from lab.simulate.link import Link
-from lab.simulate.processes import MB, Processes
-from lab.simulate.wanted import MINUTE_S, Wanted
+from lab.simulate.figures import Durations, EntryGroup, LoadResult
+from lab.simulate.ledger import ExpectedRow, SaidEntry
+from lab.simulate.link import MqttLink
+from lab.simulate.processes import MB, ProcessMonitor
+from lab.simulate.wanted import MINUTE_S, RunParameters
 
-HANDS = 16
+CONNECTING_TASKS = 16
 """So many connections are opened side by side: each waits for the broker's TCP and TLS handshakes in a thread."""
 
 TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
@@ -52,7 +52,7 @@ FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Progress:
     """Progress of the run, for a display."""
 
     phase: str
@@ -63,7 +63,7 @@ class Moment:
     trouble: str | None
 
 
-class Station:
+class ConnectedDevice:
     """A device at its link."""
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
@@ -138,38 +138,38 @@ class Station:
 class Fleet:
     """All of them."""
 
-    def __init__(self, wanted: Wanted, watched: Mapping[str, int], tell: Callable[[Moment], None]) -> None:
+    def __init__(self, wanted: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
         """`watched` are ids of processes by their names. Raises Misconfigured for a broker that cannot be."""
         mqtt = wanted.deliver.mqtt
         check_host(mqtt)
         check_privacy(mqtt)
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
-        self.owing: set[Station] = set()
+        self.owing: set[ConnectedDevice] = set()
         self._tls = tls_context(mqtt)
         self._tell = tell
-        self._machine = _machine()
-        self._processes = Processes(watched)
+        self._machine = _describe_machine()
+        self._processes = ProcessMonitor(watched)
         self._processes.begin(time.monotonic())
         devices = (
             SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
         )
-        self.stations = [Station(device, self) for device in devices]
-        self._up: dict[Station, None] = {}
+        self.stations = [ConnectedDevice(device, self) for device in devices]
+        self._up: dict[ConnectedDevice, None] = {}
         """Those that are connected, in an order that chance can draw from."""
-        self._to_open: asyncio.Queue[Station] = asyncio.Queue()
+        self._to_open: asyncio.Queue[ConnectedDevice] = asyncio.Queue()
         self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
-        self._handshakes = Spread()
-        self._backlog, self._live = Part(), Part()
+        self._handshakes = Durations()
+        self._backlog, self._live = EntryGroup(), EntryGroup()
         self._trouble: str | None = None
         self._phase = "connecting"
         self._leaving = self._stopped = False
         self._all_gone = asyncio.Event()
 
-    def link(self, device: SimulatedDevice, station: Station) -> Link:
+    def link(self, device: SimulatedDevice, station: ConnectedDevice) -> MqttLink:
         """The session of a device."""
         topics = device.topics
-        return Link(
+        return MqttLink(
             self.wanted.deliver.mqtt,
             station,
             client_id=f"dockvoice-{topics.site}-{topics.device}",
@@ -178,20 +178,20 @@ class Fleet:
             tls=self._tls,
         )
 
-    def expected(self) -> Iterator[Expected]:
+    def expected(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have, of all devices."""
         return (row for station in self.stations for row in station.device.ledger.expected())
 
     # Callbacks of stations.
 
-    def came_up(self, station: Station, now: float, *, forgotten: bool) -> None:
+    def came_up(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
         """Connected. `forgotten`: the broker did not have the session, though it should have."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
-    def went_down(self, station: Station, why: str) -> None:
+    def went_down(self, station: ConnectedDevice, why: str) -> None:
         """A connection has ended or failed."""
         self._up.pop(station, None)
         if self._leaving:
@@ -202,7 +202,7 @@ class Fleet:
         self._counts["reconnections"] += 1
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
-    def answered(self, station: Station, said: SaidEntry) -> None:
+    def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
         """An entry has its first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
         if not station.device.owes:
@@ -215,7 +215,10 @@ class Fleet:
         with self._interruptible():
             await self._look_for_broker()
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(work()) for work in (*[self._open] * HANDS, self._look_after, self._beat)]
+                beside = [
+                    group.create_task(work())
+                    for work in (*[self._open] * CONNECTING_TASKS, self._look_after, self._beat)
+                ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut())
                 await self._drain()
@@ -350,7 +353,7 @@ class Fleet:
             return
         for number, station in enumerate(list(self._up)):
             station.leave()
-            if number % HANDS == 0:
+            if number % CONNECTING_TASKS == 0:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):  # those that are still here go as the process ends
             async with asyncio.timeout(FAREWELL_S):
@@ -390,10 +393,10 @@ class Fleet:
             done = demanded
             await asyncio.sleep(TURN_S)
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> Progress:
         said = self._backlog.entries + self._live.entries
         answered = self._backlog.answered + self._live.answered
-        return Moment(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
+        return Progress(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
 
     def _result(self, connect: Mapping[str, Any], processes: Mapping[str, Mapping[str, float]]) -> LoadResult:
         outcomes: Counter[str] = Counter()
@@ -433,7 +436,7 @@ class Fleet:
         )
 
 
-def _machine() -> dict[str, Any]:
+def _describe_machine() -> dict[str, Any]:
     """On which machine it is measured, and how busy that was before."""
     return {
         "processors": os.cpu_count(),

@@ -41,7 +41,7 @@ class SaidEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedRow:
     """The row that the inventory's table must have for one entry."""
 
     event_id: str
@@ -50,7 +50,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerHeard:
+class ReceivedAnswer:
     """The inventory's answer to one event, as received."""
 
     event_id: str
@@ -83,7 +83,7 @@ class DeviceLedger:
         dock = DOCKS[self._device % len(DOCKS)]
         return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
-    def record_answer(self, answer: AnswerHeard, now: float) -> str | None:
+    def record_answer(self, answer: ReceivedAnswer, now: float) -> str | None:
         """Record an answer; return its fault, if any: `stray`, `twice` or `contradicted`."""
         if not (0 < answer.sequence <= len(self.said)):
             return "stray"
@@ -111,16 +111,16 @@ class DeviceLedger:
         """How many of each first final receipt."""
         return Counter(one.outcome for one in self.said if one.outcome)
 
-    def expected(self) -> Iterator[Expected]:
+    def expected(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have of this device: of all entries answered and not rejected."""
         ended: dict[int, str] = {}
         for one in self.said:
-            if one.replaces and _stands(one):
+            if one.replaces and _is_applied(one):
                 ended[one.replaces] = "amended" if one.act is Act.AMEND else "cancelled"
         for sequence, one in enumerate(self.said, 1):
-            if _stands(one) and one.act is not Act.CANCEL:
-                yield Expected(one.event_id, ended.get(sequence, "current"), self.fields(sequence))
+            if _is_applied(one) and one.act is not Act.CANCEL:
+                yield ExpectedRow(one.event_id, ended.get(sequence, "current"), self.fields(sequence))
 
 
-def _stands(one: SaidEntry) -> bool:
+def _is_applied(one: SaidEntry) -> bool:
     return one.outcome in {"applied", "duplicate"}

@@ -16,7 +16,7 @@ from dockvoice_protocol.mqtt_client import Will, cut, of_type, prepared
 RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
 
-class Listener(Protocol):
+class LinkListener(Protocol):
     """Callbacks for the events of a link. All are called on the loop."""
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
@@ -32,13 +32,13 @@ class Listener(Protocol):
         """A message, which is acknowledged to the broker."""
 
 
-class Link:
+class MqttLink:
     """A persistent session of MQTT 5, clean start off; its owner reconnects it."""
 
     def __init__(
         self,
         settings: Mqtt,
-        listener: Listener,
+        listener: LinkListener,
         *,
         client_id: str,
         topics: tuple[str, ...],

@@ -16,7 +16,7 @@ SELF = "simulator"
 
 
 @dataclass(slots=True)
-class _Seen:
+class _ProcessSamples:
     """One of them. A process that ends takes its processor time along, so that of children is kept by their ids."""
 
     pid: int
@@ -27,12 +27,12 @@ class _Seen:
     processor_before: float = 0.0
 
 
-class Processes:
+class ProcessMonitor:
     """CPU and memory of the processes, from `begin` on."""
 
     def __init__(self, named: Mapping[str, int]) -> None:
         """`named` are the ids of processes besides this one. Raises UnreadableInput for one that there is not."""
-        self._seen = {name: _Seen(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
+        self._seen = {name: _ProcessSamples(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
         for name, one in self._seen.items():
             if not psutil.pid_exists(one.pid):
                 raise UnreadableInput(f"--watch {name}={one.pid}: there is no process with this number")
@@ -72,7 +72,7 @@ class Processes:
             }
         return told
 
-    def _memory(self, one: _Seen) -> float:
+    def _memory(self, one: _ProcessSamples) -> float:
         """Memory of the process and its children; shared memory is divided among them where the kernel reports it."""
         total = 0.0
         try:

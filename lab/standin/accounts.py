@@ -20,7 +20,7 @@ FORBIDDEN = "standin-forbidden"
 """A key that is known and may do nothing: 403 where others are 401."""
 
 
-class Takes(Flag):
+class Modality(Flag):
     """A model's inputs and outputs."""
 
     TEXT = auto()
@@ -34,7 +34,7 @@ class Model:
     """One model, as `/v1/models` tells of it."""
 
     name: str
-    takes: Takes
+    takes: Modality
     whose: ClientKind = ClientKind.OPENAI
     """The model's vendor: `self-hosted` models belong to every account."""
     retired: bool = False
@@ -49,36 +49,36 @@ class Model:
     @property
     def is_audio(self) -> bool:
         """Does it demand sound, and refuse structured outputs?"""
-        return Takes.SOUND in self.takes
+        return Modality.SOUND in self.takes
 
 
-_OURS: Mapping[ClientKind, Mapping[Takes, tuple[str, ...]]] = {
+_OURS: Mapping[ClientKind, Mapping[Modality, tuple[str, ...]]] = {
     ClientKind.OPENAI: {
-        Takes.SOUND: ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini"),
-        Takes.TEXT: ("gpt-6-luna", "gpt-5.4-mini", "gpt-4o-mini"),
-        Takes.TRANSCRIBES: ("gpt-transcribe", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
-        Takes.SPEAKS: ("gpt-4o-mini-tts", "tts-1"),
+        Modality.SOUND: ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini"),
+        Modality.TEXT: ("gpt-6-luna", "gpt-5.4-mini", "gpt-4o-mini"),
+        Modality.TRANSCRIBES: ("gpt-transcribe", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
+        Modality.SPEAKS: ("gpt-4o-mini-tts", "tts-1"),
     },
     ClientKind.GEMINI: {
-        Takes.SOUND | Takes.TEXT: (
+        Modality.SOUND | Modality.TEXT: (
             *("gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
             *("gemini-3.1-flash-lite", "gemini-2.5-flash", "gemini-2.5-pro"),
         )
     },
     ClientKind.MISTRAL: {
-        Takes.TRANSCRIBES: ("voxtral-mini-transcribe-3-0", "voxtral-mini-transcribe-latest", "voxtral-mini-2602"),
-        Takes.SOUND | Takes.TEXT: ("voxtral-small-latest",),
-        Takes.TEXT: ("mistral-small-latest",),
+        Modality.TRANSCRIBES: ("voxtral-mini-transcribe-3-0", "voxtral-mini-transcribe-latest", "voxtral-mini-2602"),
+        Modality.SOUND | Modality.TEXT: ("voxtral-small-latest",),
+        Modality.TEXT: ("mistral-small-latest",),
     },
-    ClientKind.DEEPGRAM: {Takes.TRANSCRIBES: ("nova-3", "nova-2")},
-    ClientKind.GOOGLE_SPEECH: {Takes.TRANSCRIBES: ("chirp_3", "chirp_2")},
+    ClientKind.DEEPGRAM: {Modality.TRANSCRIBES: ("nova-3", "nova-2")},
+    ClientKind.GOOGLE_SPEECH: {Modality.TRANSCRIBES: ("chirp_3", "chirp_2")},
     ClientKind.ELEVENLABS: {
-        Takes.TRANSCRIBES: ("scribe_v2", "scribe_v1"),
-        Takes.SPEAKS: ("eleven_flash_v2_5", "eleven_multilingual_v2"),
+        Modality.TRANSCRIBES: ("scribe_v2", "scribe_v1"),
+        Modality.SPEAKS: ("eleven_flash_v2_5", "eleven_multilingual_v2"),
     },
     ClientKind.SELF_HOSTED: {
-        Takes.TEXT: ("llama3.1:8b", "meta-llama/Llama-3.1-8B-Instruct", "mistral"),
-        Takes.TRANSCRIBES: (
+        Modality.TEXT: ("llama3.1:8b", "meta-llama/Llama-3.1-8B-Instruct", "mistral"),
+        Modality.TRANSCRIBES: (
             *("Systran/faster-whisper-large-v3", "openai/whisper-large-v3", "nvidia/parakeet-tdt-0.6b-v3"),
         ),
     },
@@ -102,10 +102,10 @@ MODELS = {
             for takes, names in kinds.items()
             for name in names
         ),
-        *(Model(name, Takes.SOUND, whose, retired=True) for whose, names in _RETIRED.items() for name in names),
+        *(Model(name, Modality.SOUND, whose, retired=True) for whose, names in _RETIRED.items() for name in names),
         Model(
             "mistralai/Voxtral-Mini-3B-2507",
-            Takes.SOUND | Takes.TEXT | Takes.TRANSCRIBES,
+            Modality.SOUND | Modality.TEXT | Modality.TRANSCRIBES,
             ClientKind.SELF_HOSTED,
             system_prompt=False,
         ),
@@ -113,7 +113,7 @@ MODELS = {
 }
 """All of them by name."""
 
-EVERYTHING = Takes.TEXT | Takes.SOUND | Takes.TRANSCRIBES | Takes.SPEAKS
+EVERYTHING = Modality.TEXT | Modality.SOUND | Modality.TRANSCRIBES | Modality.SPEAKS
 
 
 @dataclass(slots=True)
@@ -133,11 +133,11 @@ class Accounts:
         """The live ones, by name."""
         return {name: model for name, model in (MODELS | self.also).items() if not model.retired}
 
-    def model(self, name: str, takes: Takes, vendor: Vendor) -> Model:
+    def model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
         """The model of that name. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for other work."""
         model = (MODELS | self.also).get(name)
         if model is None:
-            raise Refusal(404, _unknown(name, vendor), "model_not_found")
+            raise Refusal(404, _unknown_model_message(name, vendor), "model_not_found")
         if model.retired:
             status = 410 if vendor is Vendor.AZURE else 404
             raise Refusal(status, f"The model `{name}` has been deprecated, learn more here: /deprecations")
@@ -147,7 +147,7 @@ class Accounts:
 
     def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
         """Is the right key where this vendor looks for it? Raises Refusal: 401, or 403 for the forbidden one."""
-        given = _given(headers, query, vendor)
+        given = _sent_key(headers, query, vendor)
         if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):
             return
         if given == FORBIDDEN:
@@ -175,7 +175,7 @@ _HEADERS = {
 """The header that carries the key, where it is not `authorization`."""
 
 
-def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
+def _sent_key(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
     own = next((headers[name] for name in _HEADERS[vendor] if name in headers), None)
     if own is None and vendor is Vendor.GEMINI:
         own = query.get("key")
@@ -185,7 +185,7 @@ def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
     return own or bearer
 
 
-def _unknown(name: str, vendor: Vendor) -> str:
+def _unknown_model_message(name: str, vendor: Vendor) -> str:
     if vendor is Vendor.AZURE:
         return "The API deployment for this resource does not exist."
     if vendor is Vendor.GEMINI:

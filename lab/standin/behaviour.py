@@ -21,7 +21,7 @@ _Z95 = 1.6448536269514722
 """The 95th percentile of the standard normal distribution."""
 
 
-class Cut(StrEnum):
+class ConnectionCut(StrEnum):
     """Where a connection breaks."""
 
     BEFORE_HEADERS = "before_headers"
@@ -29,7 +29,7 @@ class Cut(StrEnum):
     HALF_BODY = "half_body"
 
 
-class Lie(StrEnum):
+class WrongAnswer(StrEnum):
     """A model's kinds of wrong answers."""
 
     FABRICATE = "fabricate"
@@ -59,8 +59,8 @@ class Behaviour(BaseModel):
     headers: Mapping[str, str] = Field(default_factory=dict, description="go along with the answer")
     body: str | None = Field(None, description="answer exactly this")
     content_type: str = Field("application/json", description="of that body")
-    cut: Cut | None = None
-    answer: Lie | None = None
+    cut: ConnectionCut | None = None
+    answer: WrongAnswer | None = None
 
     _random: Random = PrivateAttr()
     _left: int | None = PrivateAttr()
@@ -82,20 +82,20 @@ class Behaviour(BaseModel):
 
     def wait_s(self) -> float:
         """How long the next answer takes, in seconds."""
-        return (published_ms(self._random) if self.latency else self.delay_ms) / 1000
+        return (draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
         """The source of all that is made up on this order."""
         return self._random
 
 
-def published_ms(random: Random) -> float:
+def draw_latency_ms(random: Random) -> float:
     """A time of answer in milliseconds, log-normal through the published median and 95th percentile."""
     sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
     return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
 
 
-class Orders:
+class BehaviourQueue:
     """All behaviours in order: those given at the start, and those of a test."""
 
     def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
@@ -219,30 +219,30 @@ _STATUS_WORDS = {
 """google.rpc.Code by HTTP status: https://cloud.google.com/apis/design/errors."""
 
 
-def _openai(refusal: Refusal) -> Mapping[str, Any]:
+def _openai_error(refusal: Refusal) -> Mapping[str, Any]:
     kind = refusal.kind or _OPENAI_TYPES.get(refusal.status, "invalid_request_error")
     code = refusal.code or _OPENAI_CODES.get(refusal.status)
     return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}}
 
 
-def _azure(refusal: Refusal) -> Mapping[str, Any]:
+def _azure_error(refusal: Refusal) -> Mapping[str, Any]:
     # Azure's gateway speaks before OpenAI's code does, and gives the status as its code.
     if refusal.status in {401, 404, 410, 429}:
         code = _AZURE_CODES.get(refusal.status, str(refusal.status))
         return {"error": {"code": code, "message": refusal.message}}
-    return _openai(refusal)
+    return _openai_error(refusal)
 
 
-def _google(refusal: Refusal) -> Mapping[str, Any]:
+def _google_error(refusal: Refusal) -> Mapping[str, Any]:
     status = _STATUS_WORDS.get(refusal.status, "UNKNOWN")
     return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}
 
 
-def _azure_speech(refusal: Refusal) -> Mapping[str, Any]:
+def _azure_speech_error(refusal: Refusal) -> Mapping[str, Any]:
     return {"error": {"code": refusal.code or str(refusal.status), "message": refusal.message}}
 
 
-def _mistral(refusal: Refusal) -> Mapping[str, Any]:
+def _mistral_error(refusal: Refusal) -> Mapping[str, Any]:
     # The gateway authenticates first; another program validates the request.
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
         return {"detail": "Unauthorized"}
@@ -253,29 +253,29 @@ def _mistral(refusal: Refusal) -> Mapping[str, Any]:
     return {"object": "error", "message": told, "type": kind, "param": refusal.param, "code": None}
 
 
-def _deepgram(refusal: Refusal) -> Mapping[str, Any]:
+def _deepgram_error(refusal: Refusal) -> Mapping[str, Any]:
     code = {401: "INVALID_AUTH", 403: "INSUFFICIENT_PERMISSIONS"}.get(refusal.status, "Bad Request")
     return {"err_code": code, "err_msg": refusal.message, "request_id": str(uuid.uuid4())}
 
 
-def _elevenlabs(refusal: Refusal) -> Mapping[str, Any]:
+def _elevenlabs_error(refusal: Refusal) -> Mapping[str, Any]:
     if refusal.status == 422:  # noqa: PLR2004 - HTTP's own number
         return {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
     return {"detail": {"status": refusal.code or f"error_{refusal.status}", "message": refusal.message}}
 
 
-def _whisper_cpp(refusal: Refusal) -> Mapping[str, Any]:
+def _whisper_cpp_error(refusal: Refusal) -> Mapping[str, Any]:
     return {"error": refusal.message}
 
 
 _SHAPES: Mapping[Vendor, Callable[[Refusal], Mapping[str, Any]]] = {
-    Vendor.OPENAI: _openai,
-    Vendor.AZURE: _azure,
-    Vendor.GEMINI: _google,
-    Vendor.GOOGLE_SPEECH: _google,
-    Vendor.AZURE_SPEECH: _azure_speech,
-    Vendor.ELEVENLABS: _elevenlabs,
-    Vendor.MISTRAL: _mistral,
-    Vendor.DEEPGRAM: _deepgram,
-    Vendor.WHISPER_CPP: _whisper_cpp,
+    Vendor.OPENAI: _openai_error,
+    Vendor.AZURE: _azure_error,
+    Vendor.GEMINI: _google_error,
+    Vendor.GOOGLE_SPEECH: _google_error,
+    Vendor.AZURE_SPEECH: _azure_speech_error,
+    Vendor.ELEVENLABS: _elevenlabs_error,
+    Vendor.MISTRAL: _mistral_error,
+    Vendor.DEEPGRAM: _deepgram_error,
+    Vendor.WHISPER_CPP: _whisper_cpp_error,
 }

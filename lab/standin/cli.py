@@ -10,7 +10,7 @@ import typer
 from dockvoice_protocol.config import load
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
-from lab.standin.behaviour import Behaviour, Lie
+from lab.standin.behaviour import Behaviour, WrongAnswer
 
 EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
 """The packages that it needs besides."""
@@ -71,13 +71,13 @@ def _behaviours(latency: str | None, fabricate: float, seed: int) -> tuple[Behav
     if latency == "published":
         orders.append(Behaviour(latency="published", seed=seed))
     elif latency is not None:
-        orders.append(Behaviour(delay_ms=_milliseconds(latency)))
+        orders.append(Behaviour(delay_ms=_parse_milliseconds(latency)))
     if fabricate:
-        orders.append(Behaviour(answer=Lie.FABRICATE, share=fabricate, seed=seed))
+        orders.append(Behaviour(answer=WrongAnswer.FABRICATE, share=fabricate, seed=seed))
     return tuple(orders)
 
 
-def _milliseconds(given: str) -> float:
+def _parse_milliseconds(given: str) -> float:
     try:
         return max(0.0, float(given))
     except ValueError:

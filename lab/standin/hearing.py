@@ -34,7 +34,7 @@ class NotSound(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class DecodedSound:
     """A recording as it was sent, decoded to 16 kHz and one channel."""
 
     samples: Samples
@@ -42,7 +42,7 @@ class Sound:
     """The format of the bytes, in soundfile's words: WAV, MP3, FLAC, OGG."""
 
     @classmethod
-    def decoded(cls, content: bytes) -> Sound:
+    def decoded(cls, content: bytes) -> DecodedSound:
         """The sound in any container that libsndfile knows. Raises NotSound."""
         try:
             with soundfile.SoundFile(io.BytesIO(content)) as file:
@@ -63,21 +63,21 @@ class Sound:
         return hashlib.sha256(self.samples.tobytes()).hexdigest()
 
 
-class Ear:
+class MoonshineRecogniser:
     """One recogniser for the process. It caches each sound's transcript."""
 
     def __init__(self) -> None:
         """Load the weights, which takes half a second. Raises Misconfigured where the package cannot be loaded."""
-        self._transcriber = _transcriber()
+        self._transcriber = _load_transcriber()
         self._one_at_a_time = threading.Lock()  # the library's object is not made for two threads at a time
         self._heard: dict[str, str] = {}
 
-    async def hear(self, sound: Sound) -> str:
+    async def hear(self, sound: DecodedSound) -> str:
         """The words in the sound, with the recogniser's own punctuation; empty where it hears none."""
         known = self._heard.get(sound.sha256)
         return known if known is not None else await run_in_threadpool(self._listen, sound)
 
-    def _listen(self, sound: Sound) -> str:
+    def _listen(self, sound: DecodedSound) -> str:
         with self._one_at_a_time:
             if sound.sha256 not in self._heard:
                 told = self._transcriber.transcribe_without_streaming(between_silences(sound.samples).tolist(), RATE)
@@ -85,7 +85,7 @@ class Ear:
         return self._heard[sound.sha256]
 
 
-def _transcriber() -> Any:
+def _load_transcriber() -> Any:
     try:
         from moonshine_voice import ModelArch, get_model_path  # noqa: PLC0415 - half a second, and an optional extra
         from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise
@@ -124,7 +124,7 @@ _WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
 
 
-class Corrector:
+class TranscriptCorrector:
     """Corrects for one form and its catalogue."""
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
@@ -136,7 +136,7 @@ class Corrector:
 
     def corrected(self, said: str) -> str:
         """The transcript with near misses replaced by the form's words."""
-        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_evenly, said)))
+        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 
     def _nearest(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
@@ -150,7 +150,7 @@ class Corrector:
         return near[0] if near else found[0]
 
 
-def _evenly(run: re.Match[str]) -> str:
+def _normalise_commas(run: re.Match[str]) -> str:
     """Commas between all digits of a run or none: which of them get one differs from one processor to the next."""
     return re.sub(",? ", ", ", run[0]) if "," in run[0] else run[0]
 
@@ -160,7 +160,7 @@ LOUD = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class TimedWord:
     """A word and its times, in seconds."""
 
     text: str
@@ -168,7 +168,7 @@ class Timed:
     end: float
 
 
-def timed(text: str, sound: Sound) -> list[Timed]:
+def time_words(text: str, sound: DecodedSound) -> list[TimedWord]:
     """The words of a transcript with about their times."""
     words = text.split()
     loud = np.flatnonzero(np.abs(sound.samples) > LOUD * np.abs(sound.samples).max())
@@ -177,10 +177,10 @@ def timed(text: str, sound: Sound) -> list[Timed]:
     first, last = loud[0] / RATE, loud[-1] / RATE
     ends = np.cumsum([len(word) + 1 for word in words])
     marks = [first, *(first + (last - first) * ends / ends[-1])]
-    return [Timed(*told) for told in zip(words, _seconds(marks[:-1]), _seconds(marks[1:]), strict=True)]
+    return [TimedWord(*told) for told in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)]
 
 
-def _seconds(marks: list[float]) -> list[float]:
+def _round_seconds(marks: list[float]) -> list[float]:
     return [round(float(mark), 2) for mark in marks]
 
 
@@ -193,7 +193,7 @@ CONTAINERS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3
 """In soundfile's words."""
 
 
-def encoded(samples: Pcm, container: str, rate: int = RATE) -> bytes:
+def encode_sound(samples: Pcm, container: str, rate: int = RATE) -> bytes:
     """Speech of 16 kHz in a container of `CONTAINERS`, or without one (`pcm`), at another rate."""
     turned = samples if rate == RATE else soxr.resample(samples, RATE, rate)
     if container not in CONTAINERS:

@@ -15,12 +15,12 @@ from starlette.requests import Request
 
 from edge.config import ClientKind
 from edge.speak.voices import EspeakVoice
-from lab.standin.accounts import Accounts, Model, Takes
-from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, vendor_of
+from lab.standin.accounts import Accounts, Modality, Model
+from lab.standin.behaviour import Behaviour, BehaviourQueue, Refusal, Vendor, vendor_of
 from lab.standin.documented import check_media
-from lab.standin.fabrications import lied
-from lab.standin.hearing import SHORTEST_S, Ear, NotSound, Sound
-from lab.standin.model import Answer, Mind, Tool
+from lab.standin.fabrications import falsify
+from lab.standin.hearing import SHORTEST_S, DecodedSound, MoonshineRecogniser, NotSound
+from lab.standin.model import Answer, SimulatedModel, Tool
 
 LARGEST = 20 * 1000 * 1000
 """Bytes of a recording that OpenAI and Azure take inside a chat."""
@@ -33,7 +33,7 @@ SPOKEN_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoggedRequest:
     """One request, as received."""
 
     method: str
@@ -55,17 +55,17 @@ class Asked:
 
 
 @dataclass(slots=True)
-class House:
+class StandinState:
     """The whole stand-in without its endpoints."""
 
-    mind: Mind
+    mind: SimulatedModel
     accounts: Accounts = field(default_factory=Accounts)
-    orders: Orders = field(default_factory=Orders)
-    ear: Ear = field(default_factory=Ear)
+    orders: BehaviourQueue = field(default_factory=BehaviourQueue)
+    ear: MoonshineRecogniser = field(default_factory=MoonshineRecogniser)
     voice: EspeakVoice = field(default_factory=EspeakVoice)
-    asked: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    asked: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
-    def model(self, name: object, takes: Takes, path: str) -> Model:
+    def model(self, name: object, takes: Modality, path: str) -> Model:
         """The model a request names. Raises Refusal."""
         if not isinstance(name, str) or not name:
             raise Refusal(400, "you must provide a model parameter", param="model")
@@ -82,16 +82,16 @@ class House:
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
         for behaviour in behaviours:
             if behaviour.answer:
-                return lied(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
+                return falsify(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
         return honest
 
 
-def sound_in(content: bytes, largest: int = LARGEST) -> Sound:
+def decode_sound(content: bytes, largest: int = LARGEST) -> DecodedSound:
     """The recording in a request. Raises Refusal: too large, no sound, too short."""
     if len(content) > largest:
         raise Refusal(413, f"Audio of {len(content)} bytes exceeds the limit of {largest} bytes.", "audio_too_large")
     try:
-        sound = Sound.decoded(content)
+        sound = DecodedSound.decoded(content)
     except NotSound:
         raise Refusal(400, "The audio data could not be decoded.", "invalid_audio") from None
     if sound.seconds < SHORTEST_S:
@@ -99,7 +99,7 @@ def sound_in(content: bytes, largest: int = LARGEST) -> Sound:
     return sound
 
 
-def from_base64(text: object, param: str) -> bytes:
+def decode_base64(text: object, param: str) -> bytes:
     """The bytes in a field of a request, in either alphabet of RFC 4648. Raises Refusal."""
     try:
         return base64.b64decode(str(text).replace("-", "+").replace("_", "/"), validate=True)
@@ -107,7 +107,7 @@ def from_base64(text: object, param: str) -> bytes:
         raise Refusal(400, f"Invalid value for '{param}': not valid base64.", "invalid_value", param) from None
 
 
-def vendor_in(request: Request) -> Vendor:
+def request_vendor(request: Request) -> Vendor:
     """Whose shapes a request speaks: by its path, where nothing in it tells more."""
     told: Vendor | None = request.scope.get("state", {}).get("vendor")
     return told or vendor_of(request.url.path)
@@ -117,12 +117,12 @@ def settle_vendor(request: Request, model: Model) -> Vendor:
     """Whose shapes it speaks, now that the model is known: Mistral's paths are OpenAI's."""
     if model.whose is ClientKind.MISTRAL:
         request.scope.setdefault("state", {})["vendor"] = Vendor.MISTRAL
-    return vendor_in(request)
+    return request_vendor(request)
 
 
-async def json_in(request: Request) -> dict[str, Any]:
+async def read_json(request: Request) -> dict[str, Any]:
     """The body of a request. Raises Refusal where its type is not JSON, or it is no JSON object."""
-    check_media(request.headers, ("application/json",), vendor_in(request))
+    check_media(request.headers, ("application/json",), request_vendor(request))
     try:
         body = json.loads(await request.body())
     except ValueError:
@@ -132,11 +132,11 @@ async def json_in(request: Request) -> dict[str, Any]:
     return body
 
 
-def text_tokens(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """About how many tokens a text is: four characters each, OpenAI's rule of thumb for English."""
     return -(-len(text) // 4)
 
 
-def identity(prefix: str) -> str:
+def new_id(prefix: str) -> str:
     """A new id in the vendor's manner."""
     return f"{prefix}{uuid.uuid4().hex[:24]}"

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, refusal_response, vendor_of
-from lab.standin.server import Asked, House, identity
+from lab.standin.behaviour import MESSAGES, Behaviour, ConnectionCut, Refusal, Vendor, refusal_response, vendor_of
+from lab.standin.server import LoggedRequest, StandinState, new_id
 
 CONTROL = "/standin/"
 """Paths of the stand-in's own control, which never misbehave."""
@@ -34,7 +34,7 @@ _transports: dict[tuple[str, int], asyncio.Transport] = {}
 """The open connections by the client's address: an ASGI application cannot reach its own."""
 
 
-class Wire(H11Protocol):
+class TrackedConnection(H11Protocol):
     """Uvicorn's connection, which can be found and torn."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -50,14 +50,14 @@ class Wire(H11Protocol):
             _transports.pop(self.client, None)
 
 
-class Torn(Exception):
+class ConnectionCutError(Exception):
     """The connection is gone on purpose: nothing more is sent."""
 
 
-class Wires:
+class BehaviourMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, inner: ASGIApp, house: House) -> None:
+    def __init__(self, inner: ASGIApp, house: StandinState) -> None:
         self._inner = inner
         self._house = house
 
@@ -68,31 +68,36 @@ class Wires:
             return
         request = Request(scope, receive)
         body = await request.body()
-        self._house.asked.append(_asked(request, body))
+        self._house.asked.append(_log_request(request, body))
         behaviours = self._house.orders.upon(scope["path"])
         scope.setdefault("state", {})["behaviours"] = behaviours
         due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
         cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)
-        if cut is Cut.BEFORE_HEADERS:
-            await _until(due)
-            _reset(scope)
+        if cut is ConnectionCut.BEFORE_HEADERS:
+            await _sleep_until(due)
+            _reset_connection(scope)
             return
-        await self._answer(request, _again(body), _torn(scope, _named(scope, _late(send, due)), cut), behaviours)
+        await self._answer(
+            request,
+            _replay_body(body),
+            _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut),
+            behaviours,
+        )
 
     async def _answer(self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]) -> None:
         try:
-            ordered = next((answer for answer in map(_ordered(request), behaviours) if answer), None)
+            ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
             await (ordered or self._inner)(request.scope, receive, send)
-        except Torn:
+        except ConnectionCutError:
             return
 
 
-def _asked(request: Request, body: bytes) -> Asked:
+def _log_request(request: Request, body: bytes) -> LoggedRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Asked(request.method, request.url.path, dict(request.query_params), headers, body)
+    return LoggedRequest(request.method, request.url.path, dict(request.query_params), headers, body)
 
 
-def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
+def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None]:
     """The ordered answer without the model, if any."""
 
     def answer(behaviour: Behaviour) -> Response | None:
@@ -109,7 +114,7 @@ def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
     return answer
 
 
-def _again(body: bytes) -> Receive:
+def _replay_body(body: bytes) -> Receive:
     """The body once more, for the application within; after it, nothing until the client goes."""
     given = asyncio.Event()
 
@@ -122,35 +127,35 @@ def _again(body: bytes) -> Receive:
     return receive
 
 
-def _late(send: Send, due: float) -> Send:
+def _delay_until(send: Send, due: float) -> Send:
     """Delay the start of an answer until it is due: the recogniser's time is part of the delay."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            await _until(due)
+            await _sleep_until(due)
         await send(message)
 
     return sending
 
 
-async def _until(due: float) -> None:
+async def _sleep_until(due: float) -> None:
     await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
 
-def _named(scope: Scope, send: Send) -> Send:
+def _with_request_id(scope: Scope, send: Send) -> Send:
     """Give every answer the vendor's request id."""
     names = _REQUEST_IDS.get(vendor_of(scope["path"]), ())
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = [(name.encode(), identity("req_").encode()) for name in names]
+            given = [(name.encode(), new_id("req_").encode()) for name in names]
             message = {**message, "headers": [*message.get("headers", ()), *given]}
         await send(message)
 
     return sending
 
 
-def _torn(scope: Scope, send: Send, cut: Cut | None) -> Send:
+def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
     """Let through as much of an answer as is ordered, then tear the connection."""
     if cut is None:
         return send
@@ -159,14 +164,14 @@ def _torn(scope: Scope, send: Send, cut: Cut | None) -> Send:
     async def sending(message: Message) -> None:
         kept.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            await _half(kept, send, whole_headers_only=cut is Cut.AFTER_HEADERS)
-            _reset(scope) if cut is Cut.AFTER_HEADERS else _close(scope)
-            raise Torn
+            await _send_half(kept, send, whole_headers_only=cut is ConnectionCut.AFTER_HEADERS)
+            _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
+            raise ConnectionCutError
 
     return sending
 
 
-async def _half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
+async def _send_half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
     start, *bodies = kept
     content = b"".join(body.get("body", b"") for body in bodies)
     await send(start)
@@ -176,19 +181,19 @@ async def _half(kept: list[Message], send: Send, *, whole_headers_only: bool) ->
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
 
 
-def _reset(scope: Scope) -> None:
+def _reset_connection(scope: Scope) -> None:
     """Tear the connection so that the client sees `connection reset by peer`."""
-    transport = _transports[_client(scope)]
+    transport = _transports[_client_address(scope)]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
 
 
-def _close(scope: Scope) -> None:
+def _close_connection(scope: Scope) -> None:
     """Close the connection after the bytes written so far, in the middle of the body."""
-    _transports[_client(scope)].close()
+    _transports[_client_address(scope)].close()
 
 
-def _client(scope: MutableMapping[str, Any]) -> tuple[str, int]:
+def _client_address(scope: MutableMapping[str, Any]) -> tuple[str, int]:
     host, port = scope["client"]
     return host, port
 

@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.model import Form
 from edge.config import Settings
 from lab.floor import BaselineRecogniser, parse_words
 from lab.report import breakdown, figures
-from lab.report.lines import Floored, Line
+from lab.report.lines import BaselineResult, ClipLine
 from lab.scoring import Mark, read_manifest
 from lab.wordings import generalise_values
 from tests.lab.details import TRUTH, heard, line
@@ -70,15 +70,15 @@ def test_clips_worded_alike_are_of_one_wording(form: Form, catalogue: Catalogue,
     assert generalise_values(text, form, catalogue) == shown
 
 
-def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[Line]:
+def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[ClipLine]:
     marks = [Mark.RIGHT] * right + [Mark.WRONG] * wrong
     return [line(mark, heard(), speaker=speaker, condition=condition, noise=noise) for mark in marks]
 
 
 def test_the_worst_and_the_lower_quartile_of_the_groups_are_told_with_intervals() -> None:
     lines = [*of("a", 9, 1), *of("b", 10, 0), *of("c", 5, 5), *of("d", 8, 2), *of("e", 0, 1)]
-    (row,) = breakdown.spread(lines).rows
-    told = dict(zip(breakdown.spread(lines).columns, row, strict=True))
+    (row,) = breakdown.tabulate_spread(lines).rows
+    told = dict(zip(breakdown.tabulate_spread(lines).columns, row, strict=True))
     assert (told["by: condition"], told["groups"]) == ("speaker: clean", "4")  # one clip of e tells nothing
     assert (told["worst"], told["right %"]) == ("c", "50.0 (23.7-76.3)")
     assert (told["most wrong"], told["wrong %"]) == ("c", "50.0 (23.7-76.3)")
@@ -89,14 +89,14 @@ def test_each_condition_is_spread_by_itself_and_all_together() -> None:
     lines = [
         *of("a", 3, 0, noise="wind"), *of("b", 3, 0, noise="clang"), *of("a", 2, 1, condition="5dB"), *of("b", 3, 0),
     ]  # fmt: skip
-    names = [row[0] for row in breakdown.spread(lines).rows]
+    names = [row[0] for row in breakdown.tabulate_spread(lines).rows]
     assert names == ["speaker: clean", "speaker: together", "noise: clean", "noise: together"]
-    assert {"By speaker", "By noise"} <= {table.title for table in figures.tables(lines)}
+    assert {"By speaker", "By noise"} <= {table.title for table in figures.all_tables(lines)}
 
 
 def test_the_floor_stands_beside_us_over_the_same_clips() -> None:
     ways = [(Mark.RIGHT, Mark.RIGHT), (Mark.RIGHT, Mark.WRONG), (Mark.ASKED, Mark.WRONG), (Mark.ASKED, Mark.MISSED)]
-    lines = [line(mark, heard(), floor=Floored(mark=floor, fields=None)) for mark, floor in ways]
-    (row,) = breakdown.floor([*lines, line(Mark.SILENT, truth=None)]).rows
+    lines = [line(mark, heard(), floor=BaselineResult(mark=floor, fields=None)) for mark, floor in ways]
+    (row,) = breakdown.tabulate_baseline([*lines, line(Mark.SILENT, truth=None)]).rows
     assert [cell.partition(" ")[0] for cell in row] == ["clean", "4", "50.0", "25.0", "0.0", "50.0", "1"]
-    assert not breakdown.floor([line(Mark.RIGHT, heard())]).rows
+    assert not breakdown.tabulate_baseline([line(Mark.RIGHT, heard())]).rows

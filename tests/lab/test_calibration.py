@@ -4,7 +4,7 @@ import pytest
 
 from dockvoice_protocol.forms.spoken.confusable import Rival
 from edge.understand.local.confidence import Curve
-from lab.bench.calibration import loss
+from lab.bench.calibration import log_loss
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_logistic_curve
 
 
@@ -17,7 +17,7 @@ def test_a_fit_finds_how_often_readings_were_right() -> None:
     curve = fit_logistic_curve(told, SHARE_ITSELF, PULL)
     assert curve.probability(0.5) == pytest.approx(0.8, abs=0.02)
     assert curve.probability(0.9) == pytest.approx(0.99, abs=0.01)
-    assert loss(told, lambda _: curve) < loss(told, lambda _: SHARE_ITSELF)
+    assert log_loss(told, lambda _: curve) < log_loss(told, lambda _: SHARE_ITSELF)
 
 
 def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
@@ -28,7 +28,7 @@ def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
 def test_a_fit_ends_where_few_are_right_though_they_seemed_sure() -> None:
     few = reads(0.999, 2, 8)
     curve = fit_logistic_curve(few, SHARE_ITSELF, PULL)
-    assert loss(few, lambda _: curve) < loss(few, lambda _: SHARE_ITSELF)
+    assert log_loss(few, lambda _: curve) < log_loss(few, lambda _: SHARE_ITSELF)
     assert abs(curve.slope) < 10
 
 

@@ -11,7 +11,7 @@ from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.rotation import GROUPS, rotated, table, verdict
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_fall, tabulate_fits
 from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
@@ -57,14 +57,14 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     every = [clip(name, 0.6, rules) for name in ("anna", "ben") for _ in range(60)]
     every += [clip("carl", 0.6, rules, right=False) for _ in range(60)]
     standing = {"pallet-move": rules}
-    left_out = rotated(every, GROUPS["speaker"], standing)
+    left_out = cross_validate_groups(every, GROUPS["speaker"], standing)
     assert {(one.clip.speaker, became) for one, became in left_out} >= {("carl", Mark.WRONG)}
     all_in = fit_curves([read for _, read in extract_field_samples(every, {"pallet-move": rules.form})])
     together = [(one, mark_with_curves(one, all_in, rules)) for one in every]
-    assert [row[0] for row in table({"all of it": together, "other speakers": left_out}, "T").rows] == [
+    assert [row[0] for row in tabulate_fits({"all of it": together, "other speakers": left_out}, "T").rows] == [
         f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
     ]
-    assert "beyond its goal at clean" in verdict(together, left_out)
+    assert "beyond its goal at clean" in judge_fall(together, left_out)
 
 
 @each_of(("fallen", "met"), [(2, "met"), (3, "missed")])
@@ -74,6 +74,6 @@ def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> No
     after: Sequence[tuple[KeptClip, Mark]] = [
         (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
     ]
-    assert verdict(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
-    assert f"at most by {fallen}.0, at clean" in verdict(before, after)
-    assert verdict(before, after).endswith("wrong is within its goals")
+    assert judge_fall(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert f"at most by {fallen}.0, at clean" in judge_fall(before, after)
+    assert judge_fall(before, after).endswith("wrong is within its goals")
