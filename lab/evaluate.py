@@ -1,4 +1,4 @@
-"""`dockvoice evaluate`: every clip of a manifest runs through the production pipeline, and the results are counted."""
+"""`dockvoice evaluate`: run every clip of a manifest through the production pipeline and collect the results."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from lab.simulated_operator import OperatorHabits, SimulatedOperator
 from lab.wordings import generalise_values
 
 MADE_S = 60.0
-"""Made noise comes in pieces of a minute, each with a seed of its own."""
+"""Seconds of one clip of generated noise; each has a seed of its own."""
 
 VOICES = 24
-"""Recordings that babble is made of, at most: more sound no different, and take memory."""
+"""Maximum recordings overlaid into babble: more sound no different, and take memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSource:
-    """A clip, and where its sound comes from."""
+    """A clip, and a function that opens its sound."""
 
     clip: Clip
     source: Callable[[], Source]
@@ -44,22 +44,22 @@ class ClipSource:
 
 @dataclass(frozen=True, slots=True)
 class ScoredClip:
-    """The result of a clip, and how it ended where an operator answered."""
+    """A clip's result, the simulated conversation after it, and the baseline's result, as far as requested."""
 
     result: Result
     conversation: Conversation | None
     floor: BaselineResult | None
-    """The baseline's result, where it was requested and the clip dictates an entry."""
+    """The baseline's result, if requested and the clip dictates an entry."""
     wording: str | None
 
 
 def load_clip_sources(clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
-    """The clips of a manifest, with the sound of their files."""
+    """Pair each clip of a manifest with its recording."""
     return tuple(ClipSource(clip, partial(RecordedSource, clip.audio)) for clip in clips)
 
 
 def generate_noise_clips(hours: float, clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
-    """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
+    """At least `hours` of generated noise in equal parts of each kind; babble only if there are dictated clips."""
     voices = [read_all_samples(RecordedSource(clip.audio)) for clip in _clean_dictated_clips(clips)[:VOICES]]
     kinds = (SILENCE, *NOISE_KINDS, *([BABBLE] if voices else []))
     each = math.ceil(hours * 3600 / MADE_S / len(kinds))
@@ -74,7 +74,7 @@ def generate_noise_clips(hours: float, clips: Sequence[Clip]) -> tuple[ClipSourc
 
 
 def mix_clips_with_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[ClipSource, ...]:
-    """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
+    """The clean dictated clips mixed with generated noise, its kinds in turn, at each ratio."""
     return tuple(
         ClipSource(
             clip.model_copy(
@@ -96,7 +96,7 @@ def _clean_dictated_clips(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
-    """The settings with one fixed pause that ends every turn, whatever its words."""
+    """The settings with endpointing after one fixed pause, whatever the words."""
     pause = {"hangover_ms": pause_ms, "finished_ms": pause_ms, "unfinished_ms": pause_ms}
     endpoint = settings.hear.endpoint.model_copy(update=pause)
     return settings.model_copy(update={"hear": settings.hear.model_copy(update={"endpoint": endpoint})})
@@ -110,10 +110,10 @@ async def evaluate(
     *,
     floor: bool = False,
 ) -> tuple[ScoredClip, ...]:
-    """Recognise all clips in order; with `habits`, an operator answers after each clip that dictates an entry.
+    """Recognise all clips in order; with `habits`, a simulated operator answers after each clip that dictates an entry.
 
-    With `floor` such a clip runs through the baseline as well. `tick` is called after each clip, and after each
-    conversation. Raises UnreadableInput for a clip that is no sound, and for one that is twice in the manifest.
+    With `floor`, such clips run through the baseline as well. `tick` is called after each clip and each conversation.
+    Raises UnreadableInput for a clip that is not audio, or is in the manifest twice.
     """
     scored: list[ScoredClip] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
@@ -152,7 +152,7 @@ async def _run_pipeline(
 
 
 class _ResultCollector:
-    """Collects the events while a clip plays, and makes the clip's result when it ends."""
+    """Collects the pipeline's events while a clip plays, and builds its result when it ends."""
 
     def __init__(self, sounds: Sequence[ClipSource], counted: Speculation | None, tick: Callable[[], None]) -> None:
         self.results: list[Result] = []
@@ -164,7 +164,7 @@ class _ResultCollector:
         self._heard: list[Decided] = []
 
     def sources(self) -> Iterator[Source]:
-        """The sounds in order. The next one is asked for when all that was heard in the one before is concluded."""
+        """Yield the sounds in order, each after all utterances of the one before are concluded."""
         for sound in self._sounds:
             self._note()
             yield sound.source()
@@ -175,7 +175,7 @@ class _ResultCollector:
             self._before.append(replace(self._counted))
 
     def ahead(self) -> Iterator[Speculation | None]:
-        """The recogniser's counters during each sound."""
+        """The recogniser's speculation counters for each sound; None if it keeps none."""
         if self._counted is None:
             return repeat(None, len(self.results))
         return (_subtract_counters(first, last) for first, last in pairwise(self._before))

@@ -1,4 +1,4 @@
-"""The command that measures: `dockvoice evaluate`."""
+"""`dockvoice evaluate`: recognise clips with known truth, and print or write the results."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def evaluate(
 
 
 def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
-    """Validate output files and voices before hours of recognition, not after them."""
+    """Check that the output files can be written and espeak-ng is there, before hours of recognition."""
     if voice:
         require_espeak()
     for file in filter(None, files):
@@ -197,7 +197,7 @@ def _print(
 
 
 def _additional_tables(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Table]:
-    """The additional tables of a run, beyond outcomes, where they have content."""
+    """The tables of a run beyond outcomes that have content, by name."""
     every = {
         "floor": breakdown.tabulate_baseline(lines),
         "spread": breakdown.tabulate_spread(lines),
@@ -245,7 +245,7 @@ def _report_run(
 
 
 def _clip_audio(result: Result) -> bytes:
-    """The clip as a file; for generated sound, only the detected utterance."""
+    """The clip's audio file; for generated sound, a WAV of the detected utterance only."""
     if result.clip.audio.is_file():
         return result.clip.audio.read_bytes()
     file = io.BytesIO()
@@ -257,7 +257,7 @@ def _clip_audio(result: Result) -> bytes:
 
 
 def understand_overrides(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
-    """The settings of `understand` that the command line gives."""
+    """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
     return {name: value for name, value in given.items() if value is not None}

@@ -37,7 +37,7 @@ Sound = npt.NDArray[np.float64]
 
 
 def generate_noise(kind: str, seconds: float, seed: int) -> Sound:
-    """Noise of a kind of KINDS at an RMS of LEVEL. Raises KeyError for a kind there is not."""
+    """Generate noise of a kind of NOISE_KINDS at an RMS of LEVEL. Raises KeyError for an unknown kind."""
     sound = NOISE_KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
     return sound * (LEVEL / _rms(sound))
 
@@ -55,31 +55,31 @@ def mix_at_snr(speech: Sound, sound: Sound, snr_db: float) -> Sound:
 
 
 def limit_peak(sound: Sound) -> Sound:
-    """The sound as it is, or scaled down as a whole so that its peak does not clip."""
+    """The samples unchanged, or all scaled down so that the peak is at full scale."""
     return sound / max(1.0, float(np.abs(sound).max()))
 
 
 def active_rms(speech: Sound) -> float:
-    """RMS of the frames with speech."""
+    """RMS over the 20 ms frames that contain speech."""
     whole = speech[: len(speech) // ACTIVE_FRAME * ACTIVE_FRAME].reshape(-1, ACTIVE_FRAME)
     power = (whole**2).mean(axis=1)
     return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
 
 
 def _pink(samples: int, random: np.random.Generator) -> Sound:
-    """Equal power in every octave: the sum of many far sources."""
+    """Pink noise (equal power in every octave), as many distant sources add up to."""
     return _shaped_noise(samples, random, lambda hertz: 1 / np.sqrt(hertz))
 
 
 def _wind(samples: int, random: np.random.Generator) -> Sound:
-    """Rumble below some 300 Hz that swells and dies away in gusts of seconds, as across a microphone's capsule."""
+    """Wind on a microphone: rumble below some 300 Hz whose level rises and falls over seconds."""
     rumble = _shaped_noise(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
     gusts = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
     return rumble / _rms(rumble) * np.exp(0.8 * gusts / _rms(gusts))
 
 
 def _forklift_engine(samples: int, random: np.random.Generator) -> Sound:
-    """A four-cylinder engine near 1,500 turns a minute (50 firings a second, wandering), and its hydraulics' hiss."""
+    """A four-cylinder engine near 1,500 rpm (50 firings a second, with drift), plus hydraulic hiss."""
     wander = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
     phase = 2 * np.pi * np.cumsum(50 * (1 + 0.03 * wander / _rms(wander))) / RATE
     firing = sum(np.sin(n * phase + random.uniform(0, 2 * np.pi)) / n for n in range(1, 25))
@@ -115,7 +115,7 @@ def _clang(samples: int, random: np.random.Generator) -> Sound:
 
 
 def _shaped_noise(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
-    """Gaussian noise shaped by `spectrum`, which gives the amplitude at each frequency in Hz."""
+    """Gaussian noise filtered so that `spectrum` gives its amplitude at each frequency in Hz."""
     shape = np.fft.rfft(random.standard_normal(samples))
     hertz = np.fft.rfftfreq(samples, 1 / RATE).astype(np.float64)
     shape[0] = 0
@@ -128,7 +128,7 @@ def _rms(sound: Sound) -> float:
 
 
 def _white(samples: int, random: np.random.Generator) -> Sound:
-    """Equal power at every frequency: compressed air, a radio between stations."""
+    """White noise (equal power at every frequency), as of compressed air or a radio between stations."""
     return random.standard_normal(samples)
 
 
@@ -162,7 +162,7 @@ NOISE_KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
 
 
 def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
-    """Several people talking at once without an intelligible word: recordings of speech reversed and overlaid.
+    """Overlay reversed recordings of speech: several people talking, without an intelligible word.
 
     Raises ValueError without a voice.
     """
@@ -185,12 +185,12 @@ TALKERS = 4
 
 
 class GeneratedNoise(Source):
-    """A made sound as a source, as a recording of it would be; each seed has a loudness of its own."""
+    """A generated noise as a microphone source; the seed determines samples and loudness."""
 
     live = False
 
     def __init__(self, kind: str, seconds: float, seed: int, voices: Sequence[Sound] = ()) -> None:
-        """`kind` is one of KINDS, or silence, or babble, which is made of `voices`."""
+        """`kind` is one of NOISE_KINDS, SILENCE, or BABBLE, which overlays the speech of `voices`."""
         self.name = f"sha256:{hashlib.sha256(f'{kind} {seconds} {seed}'.encode()).hexdigest()}"
         self._kind = kind
         self._seconds = seconds
@@ -198,7 +198,7 @@ class GeneratedNoise(Source):
         self._voices = voices
 
     def sound(self) -> Sound:
-        """The whole of it, within full scale."""
+        """All samples, scaled down if they would clip."""
         if self._kind == SILENCE:
             return generate_noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
         if self._kind == BABBLE:
@@ -217,7 +217,7 @@ class GeneratedNoise(Source):
 
 
 class NoisyRecording(Source):
-    """A recording in made noise, `snr_db` below its speech."""
+    """A recording mixed with generated noise at a signal-to-noise ratio of `snr_db`."""
 
     live = False
 
@@ -239,28 +239,28 @@ class NoisyRecording(Source):
 
 
 def read_all_samples(source: Source) -> Sound:
-    """All the sound of a source that ends."""
+    """Read a finite source to its end; return its samples as floats from -1 to 1."""
     return floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
 
 LOUDNESS_DB = (-20.0, 10.0)
-"""Made sounds lie so far below or above LEVEL: from a hall at night to a machine beside the operator."""
+"""Range of the random level of generated noise, dB relative to LEVEL."""
 
 BABBLE = "babble"
 SILENCE = "silence"
 """A silent room: only the converter's own noise."""
 
 LEAST_BIT_DB = -90.3
-"""RMS of that noise, dB of full scale: one step of 16 bits."""
+"""RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale."""
 
 
 def to_pcm16(sound: Sound) -> bytes:
-    """A sound as 16-bit samples."""
+    """Convert samples to 16-bit PCM bytes."""
     return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
 def parse_snrs_db(text: str | None, option: str) -> list[int]:
-    """Ratios of speech to noise in dB, from the value of an option; empty without it."""
+    """Parse the value of a command-line option into ratios of speech to noise, dB; empty for None."""
     try:
         return [] if text is None else [int(part) for part in text.split(",")]
     except ValueError:

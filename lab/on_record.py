@@ -1,7 +1,7 @@
-"""Truth from the record: operators' utterances, with the final values of their entries.
+"""Truth from the journal: recorded utterances with the final values of the entries that they opened.
 
-An uncorrected entry counts as right, though the mistake may be unnoticed; a change of mind counts as misheard. So it
-shows where to ask more, and never where to ask less.
+An uncorrected entry counts as right, though its mistake may be unnoticed; an entry that was amended after a change of
+mind counts as misheard. So the data may justify more questions, never fewer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lab.scoring import Clip
 
 
 class JournalEntry(Protocol):
-    """An entry as the journal tells it."""
+    """The journal's entry, as far as it is used here."""
 
     @property
     def utterance_id(self) -> str:
@@ -53,7 +53,10 @@ class JournalEntry(Protocol):
 
 
 def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:
-    """The final version of each entry by the utterance that opened it, without cancelled ones. Oldest first."""
+    """Map each opening utterance's id to the final version of its entry, oldest first.
+
+    Cancelled entries are left out.
+    """
     began: dict[str | None, str] = {}
     found: dict[str, JournalEntry] = {}
     for one in entries:
@@ -70,7 +73,10 @@ def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, Jou
 def recognise_recorded_utterances(
     journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, JournalEntry]
 ) -> Iterator[KeptClip]:
-    """The utterances since then that opened an entry, recognised again."""
+    """Recognise again the recorded utterances since `since` that opened an entry.
+
+    Yield each with its entry's values as truth.
+    """
     for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)

@@ -1,7 +1,7 @@
-"""Plays: conversations as lines of JSON, each in a fresh session, answered by their results.
+"""Plays: typed conversations given as JSON lines, each run in a fresh session and answered with its results.
 
-For a site that tests its own wording before it is in use, and for programs that hold conversations:
-`dockvoice talk --plays FILE`.
+For a site that tests its own wording before use, and for programs that drive conversations: `dockvoice talk --plays
+FILE`.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ JsonLine = dict[str, Any]
 KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
 
 SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
-"""A journal is flushed at each step; a disk takes some milliseconds for that, and memory none."""
+"""Memory file system for journals: a flush to disk at each step would take some milliseconds."""
 
 
 class WrongPlay(ValueError):
-    """A line that is no play; its message gives the value found and the values allowed."""
+    """Invalid JSON line of a play; the message gives the value found and the values allowed."""
 
 
 def answer_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[JsonLine]:
-    """The answer to each line, in order; a line that is no play is answered with its `error`.
+    """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
 
-    `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` hold one step by step.
+    `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` run one step by step.
     `usual` gives the defaults of a line.
     """
     with _empty_journal_directories() as fresh:
@@ -56,7 +56,7 @@ def answer_plays(
 
 
 class _PlaySession:
-    """Where one conversation is held at a time."""
+    """Runs the plays of successive JSON lines, at most one conversation open at a time."""
 
     def __init__(self, usual: Play, forms: Mapping[str, Form], rehearsal: Callable[[Play], Rehearsal]) -> None:
         self._usual = usual
@@ -65,7 +65,7 @@ class _PlaySession:
         self._held: Rehearsal | None = None
 
     def answer(self, typed: bytes) -> JsonLine:
-        """The answer to one line. Raises WrongPlay, WrongStep."""
+        """Execute one JSON line; return its result. Raises WrongPlay, WrongStep."""
         match row := _parse_line(typed):
             case {"begin": dict(keys)}:
                 self.leave()
@@ -86,7 +86,7 @@ class _PlaySession:
                 raise WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
 
     def leave(self) -> None:
-        """Let go of the conversation that is held, if one is."""
+        """Close the open conversation, if any, and delete its journal."""
         if self._held is not None:
             self._held.close()
             shutil.rmtree(self._held.directory)
@@ -110,7 +110,7 @@ class _PlaySession:
 
 @contextmanager
 def _empty_journal_directories() -> Iterator[Callable[[], Path]]:
-    """Makes the directory of a journal in which nothing is, as often as it is called: a copy, which is quicker."""
+    """Yield a function that makes a directory with an empty journal by copying a template."""
     within = SWIFT if SWIFT.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dockvoice-plays-", dir=within) as directory:
         empty = Path(directory) / "empty"

@@ -1,4 +1,4 @@
-"""Tables for people at a terminal: an evaluation's figures, a report's tables, two runs compared."""
+"""Rich tables for the terminal: an evaluation's figures, a report's tables, a comparison of two runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALARMING = (Mark.WRONG, Mark.INVENTED)
 
 
 def render_evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
-    """The figures of an evaluation: the clips' outcomes, then fields and speed; a row per condition."""
+    """Render an evaluation: the clips' outcomes, then fields and speed; a row for each condition."""
     rows = {**by_condition, "overall": overall}
     fields = sorted(overall.fields_said)
     marks = _new_table("n", *Mark, "p50", "p95")
@@ -36,7 +36,7 @@ def render_evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Grou
 
 
 def render_figures(table: Figures) -> Group:
-    """One of the tables of a report."""
+    """Render one of a report's tables."""
     drawn = Table(table.columns[0], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in table.columns[1:]:
         drawn.add_column(name, justify="right")
@@ -46,7 +46,7 @@ def render_figures(table: Figures) -> Group:
 
 
 def render_comparison(found: Comparison) -> Group:
-    """Two runs over the same clips: marks side by side, the clips that changed, and the test of significance."""
+    """Render two runs over the same clips: marks side by side, changed clips, and the significance test."""
     marks = _new_table("first", "second", first="outcome")
     for mark in Mark:
         marks.add_row(mark, *map(str, found.marks(mark)))

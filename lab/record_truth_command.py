@@ -1,4 +1,4 @@
-"""The command with which a site records a set of its own: `dockvoice record-truth`."""
+"""`dockvoice record-truth`: record a site's own set of clips with known truth."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, 
 commands = typer.Typer()
 
 SOFT_DB = -45.0
-"""Speech below it comes from a headset that is muted, worn wrong, or turned down."""
+"""Speech below this level, dB, means a headset that is muted, worn wrong, or turned down."""
 
 TRIES = 3
-"""Without hands, so many spoilt takes of one sentence end the command: something is wrong with the headset."""
+"""In hands-free mode, spoilt takes of one sentence after which the command ends."""
 
 
 @commands.command("record-truth", short_help="Record a set of your own for `dockvoice evaluate`.", epilog=EXIT_CODES)

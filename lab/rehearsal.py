@@ -1,6 +1,6 @@
-"""A rehearsal: a conversation typed step by step, and its result: records, entries in review, entries given up.
+"""A rehearsal: one typed conversation run step by step, and its result: entries recorded, in review and given up.
 
-A step is an utterance, or begins with a slash: an event around the operator. `STEPS` lists those.
+A step is an utterance, or a slash command for an outside event (a scan, a receipt, a power cut): see `STEPS`.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
 
 
 class WrongStep(ValueError):
-    """An invalid step; its message gives the value found and the values allowed."""
+    """Invalid step; the message gives the value found and the values allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """The conditions before a conversation."""
+    """Settings of a conversation before it begins: rules, language, scanner, forms, operators, expected lists."""
 
     rules: Rules
     language: str
@@ -80,7 +80,7 @@ class Play:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """One conversation over a journal of its own."""
+    """Runs one typed conversation over a journal of its own."""
 
     play: Play
     directory: Path
@@ -103,7 +103,7 @@ class Rehearsal:
             self.settings = replace(self.settings, operators=self.play.operators)
 
     def begin(self) -> Json:
-        """Start up; the device's first prompts."""
+        """Start the device; return its first prompts."""
         return self._turn("", self._start())
 
     def _start(self) -> Stepped:
@@ -118,11 +118,11 @@ class Rehearsal:
         return self._talk.start()
 
     def close(self) -> None:
-        """Leave the journal."""
+        """Close the journal."""
         self._journal.close()
 
     def step(self, line: str) -> Json:
-        """Execute a line; its result. Raises WrongStep."""
+        """Execute one line; return the device's prompts and events. Raises WrongStep."""
         if line.startswith("/"):
             word, _, rest = line.partition(" ")
             does = getattr(self, f"_do_{word[1:]}", None)
@@ -139,7 +139,7 @@ class Rehearsal:
         return self._turn(line, stepped)
 
     def result(self) -> Json:
-        """The result of the whole conversation."""
+        """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
         kept = [self._journal.queries.history(one) for one in self._lines]
         entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
         waiting = self._journal.review.under_review()
@@ -185,7 +185,7 @@ class Rehearsal:
         }
 
     def _given_up(self, used: set[str]) -> Iterator[Json]:
-        """Utterances taken back or not understood, or with a value that no entry has."""
+        """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
         for name, line in self._lines.items():
             reading = None if name in used else self._journal.queries.reading(name)
             if reading is None or reading.command is not None:
@@ -279,7 +279,7 @@ class Rehearsal:
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
     def _texts(self, stepped: Stepped) -> Iterator[str]:
-        """The device's texts in a step; after a change of form, those of the other form."""
+        """The texts of the device's prompts in a step; after a change of form, worded for the new form."""
         for order in stepped.orders:
             if isinstance(order, Work):
                 self._form = self._talk.rules.form
@@ -296,7 +296,7 @@ _ANNOUNCED = re.compile(r"(trailer|door) (\w+): *(.+)")
 
 
 def parse_expected_list(text: str) -> ExpectedList:
-    """The list in `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received`. Raises ValueError."""
+    """Parse `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received` into an expected list. Raises ValueError."""
     found = _ANNOUNCED.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"found {text!r:.60}, allowed is {STEPS[2]}")
@@ -310,7 +310,7 @@ def parse_expected_list(text: str) -> ExpectedList:
 
 
 def parse_operators(text: str) -> tuple[Operator, ...]:
-    """The operators in `471 ana = op-17, 82 ben = op-18`: number, spoken name, name on record. Raises ValueError."""
+    """Parse `471 ana = op-17, 82 ben = op-18` (number, spoken name, name on record). Raises ValueError."""
     found = [re.fullmatch(r"\s*(\d+) (\w+) = (\S+)\s*", one) for one in text.split(",")]
     if None in found:
         raise ValueError(f"found {text!r:.60}, allowed is `471 ana = op-17, 82 ben = op-18`")

@@ -1,6 +1,6 @@
-"""`dockvoice reread`: another model reads the stored recordings again; the results are compared with the records.
+"""`dockvoice reread`: read the stored recordings again with another model, and compare with the records.
 
-The same rules decide each utterance again, so that the compared results are the decisions.
+Each new reading passes the same rules, so decisions are compared with decisions.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ commands = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """The cost of reading again."""
+    """Number, duration and estimated price of the utterances to read again."""
 
     utterances: int
     seconds: float
@@ -64,7 +64,7 @@ class CostEstimate:
 
 @dataclass(frozen=True, slots=True)
 class InterpreterResult:
-    """One interpreter's result for an utterance."""
+    """One interpreter's transcript, outcome and fields for an utterance."""
 
     interpreter: str
     transcript: str = field(repr=False)
@@ -74,7 +74,7 @@ class InterpreterResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadingComparison:
-    """One utterance, as it was read and as it is read now."""
+    """One utterance with its stored result and its new one."""
 
     utterance_id: str
     heard_at: datetime
@@ -126,7 +126,7 @@ def reread(
 
 
 def estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> CostEstimate:
-    """The cost of having interpreter `name` read everything since then. Raises Misconfigured."""
+    """Estimate the cost of reading everything since `since` with interpreter `name`. Raises Misconfigured."""
     utterances, seconds = readings.seconds(since, settings.forms.active)
     if name == ON_DEVICE:
         return CostEstimate(utterances, seconds, 0.0)
@@ -134,7 +134,7 @@ def estimate_cost(settings: Settings, name: str, since: datetime, readings: Mode
 
 
 def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
-    """Upper bound for reading `utterances`, `seconds` long together; None where no price is set."""
+    """Upper bound of the price of reading `utterances`, `seconds` long in all; None if no price is set."""
     expected = Usage(
         client="",
         model="",
@@ -149,9 +149,9 @@ def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | Non
 async def read_again(
     settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[ReadingComparison], None]
 ) -> None:
-    """Have everything since then read by the interpreter `name`; `tell` hears each comparison.
+    """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
-    Raises Barred where the key is refused or the model is gone: then the rest would be in vain.
+    Raises Barred if the key is refused or the model is gone.
     """
     form = form_named(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
@@ -223,7 +223,7 @@ def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:
 
 
 def _confirm_cost(plan: CostEstimate, ask_above: float, *, yes: bool) -> None:
-    """Print the estimated cost, and ask for consent where it is above `ask_above`."""
+    """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
     SafeConsole(stderr=True, highlight=False).print(told)
@@ -232,7 +232,7 @@ def _confirm_cost(plan: CostEstimate, ask_above: float, *, yes: bool) -> None:
 
 
 def render_comparison(compared: Sequence[ReadingComparison]) -> Group:
-    """The differing readings side by side; then their frequency, and the cost."""
+    """Render the differing readings side by side, then their number and the cost."""
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
     for one in different:

@@ -1,4 +1,4 @@
-"""The command that fits a site's demand and curves of confidence to its own recordings: `dockvoice retune`."""
+"""`dockvoice retune`: fit the confidence threshold and the confidence curves to a site's own recordings."""
 
 from __future__ import annotations
 
@@ -116,7 +116,10 @@ def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
 
 
 def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
-    """The recorded utterances of the active form, if there are enough, recognised with the shipped thresholds."""
+    """Recognise the recorded utterances of the active form with the shipped thresholds.
+
+    Raises UnreadableInput if too few.
+    """
     form = form_named(asked, asked.forms.active)
     catalogue = Catalogue.load(asked.catalogue_directory)
     with Journal.inspect(asked.state) as journal:
@@ -136,7 +139,7 @@ def _digest(manifest: Path) -> str:
 
 
 def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
-    """Each demand's result over the set with the shipped curves; nothing is fitted, so no speaker is left out."""
+    """One row for each confidence threshold: its result over the whole set with the shipped curves."""
     said = [one for one in every if one.clip.fields is not None]
     rows = []
     for demand in (None, *DEMANDS):
@@ -173,7 +176,7 @@ def _asked_share(one: TriedTuning) -> Interval:
 def _write_settings(
     write: Path, config: Path | None, best: TriedTuning, shipped: TriedTuning, of: str, *, weights: str
 ) -> None:
-    """Write the settings file with the improvement: validated as the agent reads it, then renamed into place."""
+    """Write the settings file with the better tuning: validate it as the agent reads it, then rename it into place."""
     told = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
         f"# On speakers left out: right {best.right:.1f} % (as shipped {shipped.right:.1f} %), wrong {best.wrong} "
@@ -194,7 +197,7 @@ def _write_settings(
 
 
 def replace_tuning(text: str, way: Tuning, weights: str, told: str) -> str:
-    """A settings file's text with a way's demand and curves in the place of those that it had."""
+    """Replace the confidence threshold and the curves in a settings file's text by those of `way`."""
     text = re.sub(r"(?m)^\[understand\.calibration\.[^\]]*\]\n(?:(?!\[).*\n?)*", "", text)
     text = re.sub(r"(?m)^minimum_confidence *=.*\n?", "", text).rstrip("\n")
     if way.demand is not None:

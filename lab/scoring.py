@@ -1,8 +1,8 @@
-"""Recordings with truth, and what the agent made of them, counted.
+"""Score clips with known truth: the manifest's format, a mark for each clip, and counts.
 
-The manifest is JSON lines; each line is one clip:
-`{"audio": "path relative to the manifest", "form": "pallet-move", "fields": {…} | null, "condition": "clean",
-"speaker": "…", "speech_end": 2.31}`. `fields: null` means that nothing may be recorded from the clip.
+The manifest is JSON lines; each line is one clip: `{"audio": "path relative to the manifest", "form": "pallet-move",
+"fields": {…} | null, "condition": "clean", "speaker": "…", "speech_end": 2.31}`. `fields: null` means that nothing may
+be recorded from the clip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
 FASTEST_TO_SLOWEST = 100
-"""Percentiles are read off hundredths."""
+"""Quantiles are computed in steps of one hundredth."""
 
 
 class Mark(StrEnum):
@@ -39,7 +39,7 @@ class Mark(StrEnum):
     ASKED = "asked"
     """A field, a confirmation or a repeat was asked for; nothing was recorded."""
     MISSED = "missed"
-    """There was dictation, and it was ignored."""
+    """Dictation was ignored."""
     INVENTED = "invented"
     """Something was recorded where nothing may be."""
     SILENT = "silent"
@@ -47,7 +47,7 @@ class Mark(StrEnum):
 
 
 class Clip(BaseModel):
-    """One line of a manifest. Keys beyond these are kept by the set's maker for other purposes."""
+    """One line of a manifest. Unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -62,7 +62,7 @@ class Clip(BaseModel):
     noise: str | None = None
     """The background noise, where the set names it."""
     heard: dict[str, FieldValue] = {}
-    """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
+    """For a clip that leaves a field out: the fields that it does give."""
     answers: dict[str, Path] = {}
     """By field, a recording of the same speaker saying that field alone: the simulated operator's answers."""
 
@@ -83,7 +83,7 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
 
 
 def format_validation_error(detail: ErrorDetails) -> str:
-    """The error of a line, or of one of its keys."""
+    """Format a pydantic error with the name of the key at fault."""
     if detail["loc"]:
         return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
     return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
@@ -107,7 +107,7 @@ def _parse_clip(path: Path, number: int, line: str) -> Clip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One clip, and its decisions."""
+    """A clip, the agent's decisions, and times."""
 
     clip: Clip
     mark: Mark
@@ -115,15 +115,15 @@ class Result:
     audio_s: float
     """Seconds of sound in the clip."""
     wall_s: float
-    """Seconds the whole way took, from the first frame to the last record on disk."""
+    """Wall-clock seconds from the first frame to the last record on disk."""
     ahead: Speculation | None = None
-    """The recogniser's counters while the clip played; None where it keeps none."""
+    """The recogniser's speculation counters for this clip; None if it keeps none."""
 
     @property
     def decision_ms(self) -> float | None:
-        """From the end of speech to the record on disk: sound until the utterance closed, then computing.
+        """Milliseconds from the end of speech to the record on disk: wait for endpointing, plus computing.
 
-        None where the clip has no speech, or nothing was decided.
+        None if the clip has no speech, or nothing was decided.
         """
         if self.clip.speech_end is None or not self.heard:
             return None
@@ -133,7 +133,7 @@ class Result:
 
 
 def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
-    """The mark of a clip with this `truth`, from all decisions while it played."""
+    """Mark a clip: compare all decisions made while it played with its `truth`."""
     corrected = {one.replaces for one in heard if one.replaces is not None}
     accepted = [
         one.verdict.fields
@@ -150,7 +150,7 @@ def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided])
 
 
 def are_fields_equal(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
-    """Are these exactly the values of the truth?"""
+    """Whether the fields equal the truth exactly, None counting as absent."""
     # "12" is not 12: an identifier that became a number has lost its leading zeros.
     # To Python true is 1; a decimal without places is the whole number.
     one, other = ({name: (isinstance(value, bool), value) for name, value in of.items()} for of in (fields, truth))
@@ -159,7 +159,7 @@ def are_fields_equal(fields: Mapping[str, FieldValue | None], truth: Mapping[str
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of one condition, or of all."""
+    """Counts and times over the clips of one condition, or of all."""
 
     marks: Counter[Mark] = field(default_factory=Counter)
     fields_said: Counter[str] = field(default_factory=Counter)
@@ -180,7 +180,7 @@ class Tally:
             self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
 
     def percentile_ms(self, percent: int) -> float | None:
-        """The decision time that `percent` of the clips do not exceed, ms; None where nothing was decided."""
+        """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""
         if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
             return next(iter(self.decisions_ms), None)
         return quantiles(self.decisions_ms, n=FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
@@ -209,7 +209,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def tally_by_condition(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
-    """The figures by condition, in order of first appearance, and overall."""
+    """Tally results by condition, in order of first appearance, and overall."""
     by_condition: dict[str, Tally] = {}
     overall = Tally()
     for result in results:

@@ -1,6 +1,6 @@
-"""`dockvoice talk`: a conversation, typed in place of speech.
+"""`dockvoice talk`: hold a conversation with the agent by typing instead of speaking.
 
-The dialogue, the decision, the forms' reader and the journal are those of the agent; only ears and voice are missing.
+The dialogue, rules, parser and journal are the agent's own; recognition and speech output are absent.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def talk(
 def _print_play_results(
     plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, dialogue_settings: DialogueSettings
 ) -> None:
-    """Act the plays of a file, or of standard input line by line, so that another program may ask and wait."""
+    """Run each play of a file or of standard input, and print its result as a JSON line before reading the next one."""
     wrong = False
     with ExitStack() as opened:
         try:
@@ -154,7 +154,7 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
 
 
 def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
-    """The typed lines; None when the dialogue's timeout is first. From a file, time does not pass."""
+    """The typed lines; None where the dialogue's timeout comes first (never for input from a file)."""
     typing = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
@@ -176,7 +176,7 @@ def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
 
 
 class _Screen:
-    """Prints the device's output."""
+    """Prints the device's prompts and events to the terminal."""
 
     def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
         self._language = language

@@ -130,7 +130,7 @@ def raise_descriptor_limit(wanted: RunParameters) -> None:
     if wanted.devices > available_ports() and not _may_have_many_addresses(wanted.deliver.mqtt):
         raise Misconfigured(
             f"--devices {wanted.devices}: one address of this machine has {available_ports():,} ports for connections "
-            "to one broker; widen net.ipv4.ip_local_port_range, or run it on several machines with a --run of its own each"
+            "to one broker; widen net.ipv4.ip_local_port_range, or use several machines, each with a --run of its own"
         )
 
 
