@@ -1,4 +1,4 @@
-"""The play of the demo: one trailer, from its notice to its dossier."""
+"""`dockvoice demo`: one trailer from its notice to its dossier."""
 
 from __future__ import annotations
 
@@ -54,15 +54,16 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 """
 
 HALF_SURE = 0.5
-"""Confidence demanded of the stand-in recogniser, 0 to 1: it hardly ever reaches the usual one. It recognises every
-word of the shorter story's sentences, none of them with more than 0.74."""
+"""Confidence threshold for the fallback recogniser, 0 to 1, whose confidence stays below the usual threshold: at most
+0.74 for the shorter story.
+"""
 
 commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCount:
-    """The device's records against the rows of the inventory's table."""
+    """The device's records counted against the rows of the inventory's table."""
 
     recorded: int
     lost: int
@@ -70,7 +71,7 @@ class RecordCount:
 
     @property
     def whole(self) -> bool:
-        """Every record is there once, as it was recorded."""
+        """Whether every record is in the table exactly once, as recorded."""
         return not self.lost and not self.doubled
 
     def __str__(self) -> str:
@@ -122,7 +123,7 @@ class _Demo:
         self._owed: dict[str, Mapping[str, Any]] = {}
 
     def _given(self, engine: str | None) -> dict[str, Any]:
-        """The settings of the demo's device, over the defaults: its state is thrown away."""
+        """The settings of the demo's device, over the defaults, with temporary state."""
         mqtt = {"host": "127.0.0.1", "port": self._broker.port, "version": self._broker.version}
         return {
             "site": "demo",
@@ -136,7 +137,7 @@ class _Demo:
         }
 
     def run(self) -> bool:
-        """Play it; whether all of it holds."""
+        """Play the demo; return whether nothing was lost or doubled and the proof holds."""
         show = self._console.print
         with ExitStack() as running:
             running.enter_context(self._broker)
@@ -151,7 +152,7 @@ class _Demo:
             return asyncio.run(self._receive(parts))
 
     def _open(self, running: ExitStack) -> None:
-        """Let the inventory run, which announces the trailer, and behind it the office."""
+        """Start the inventory, which announces the trailer, and then the console."""
         with ThreadPoolExecutor(1) as beside:
             enrolling = beside.submit(self._inventory.enrol, self._state)
             running.enter_context(self._inventory.running())
@@ -231,7 +232,7 @@ class _Demo:
             await asyncio.to_thread(self._prove_again)
 
     def _prove_again(self) -> None:
-        """Print the trailer's totals again if a review changed them: the dossier then has another version."""
+        """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
@@ -248,13 +249,13 @@ STANDS_IN = (
     f"It stands in for vosk, and hears less surely: the shorter story, where half sure is enough "
     f"(agree.minimum_confidence = {HALF_SURE}). The whole one: `dockvoice models get small-en-us`.\n"
 )
-"""Printed where the fallback recogniser, whose weights are always installed, is in use."""
+"""Printed when the fallback recogniser, whose weights are always installed, is in use."""
 
 HOLDS = "it holds"  # The check's last words for a valid dossier.
 
 
 async def wait_for_enter() -> None:
-    """Wait for the terminal's Enter; Ctrl-C will do as well."""
+    """Wait for Enter on the terminal, or Ctrl-C."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(sys.stdin, done.set)
     loop.add_signal_handler(signal.SIGINT, done.set)
@@ -266,7 +267,7 @@ async def wait_for_enter() -> None:
 
 
 def verify_dossier(dossier: Path, key_id: str) -> list[str]:
-    """The output, line by line, of the standalone check that comes with the inventory and needs no part of it."""
+    """Run the standalone verifier on the dossier; return its output lines."""
     spec = find_spec("inventory.verify_dossier")
     if spec is None or spec.origin is None:
         raise Misconfigured("demo: inventory/verify_dossier.py is missing; install dockvoice-inventory again")
@@ -275,7 +276,7 @@ def verify_dossier(dossier: Path, key_id: str) -> list[str]:
 
 
 def summarise_totals(figures: Mapping[str, Any]) -> str:
-    """The totals of a dossier, in pallets."""
+    """Word a dossier's totals, in pallets."""
     lines = figures["lines"]
     statuses = Counter(line["status"] for line in lines)
     counts = {
@@ -289,7 +290,7 @@ def summarise_totals(figures: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DemoUtterance:
-    """An utterance of the demo."""
+    """A recorded utterance of the demo, and the event before it."""
 
     audio: Path
     text: str
@@ -298,7 +299,7 @@ class DemoUtterance:
 
 
 def load_utterances(*, short: bool) -> list[DemoUtterance]:
-    """The packaged recordings of a story, in order. The events before a recording that it leaves out still happen."""
+    """The packaged recordings of a story, in order; events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
     told: list[DemoUtterance] = []
     before = ""
@@ -311,6 +312,6 @@ def load_utterances(*, short: bool) -> list[DemoUtterance]:
 
 
 def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> RecordCount:
-    """Compare the fields that the device recorded, by event, with the table: a row counts only if it has the same."""
+    """Compare the fields that the device recorded, by event id, with the table's rows."""
     found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
     return RecordCount(len(owed), len(owed) - len(found), len(rows) - len(found))

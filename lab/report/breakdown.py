@@ -1,4 +1,4 @@
-"""Breakdowns: a mean hides the speaker, the wording or the noise it fails; and the floor beside the product."""
+"""Tables of results by speaker, wording and noise, which a mean hides; and the baseline beside the product."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
 LEAST = 3
-"""Clips that a group needs to be the worst one, or to move the quartile: one clip is right or it is not."""
+"""Minimum clips of a group in the worst-group and quartile figures."""
 
 RESAMPLED = 1000
-"""Times the groups are drawn anew, for the interval of the quartile (Efron's bootstrap): its ends move by some 1 %."""
+"""Bootstrap samples for the quartile's interval (Efron): its ends vary by some 1 %."""
 
 BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "speaker": lambda one: one.speaker,
@@ -28,7 +28,7 @@ TOGETHER = "together"
 
 
 def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
-    """Dictated clips by speaker, wording and noise: the lower quartile of the groups, and the worst of them."""
+    """Dictated clips by speaker, wording and noise: the groups' lower quartile, and the worst group."""
     dictated = [one for one in lines if one.truth is not None]
     conditions = group_by_condition(dictated)
     every = {**conditions, TOGETHER: dictated} if len(conditions) > 1 else conditions
@@ -69,7 +69,7 @@ def _count_mark_by_group(groups: Mapping[str, Sequence[ClipLine]], mark: Mark) -
 
 
 def lower_quartile(shares: Sequence[float]) -> Interval:
-    """The share that a quarter of the groups do not exceed, and where it lies for groups like these."""
+    """The lower quartile of the shares, with a bootstrap 95 % interval."""
     chance = Random(0)  # noqa: S311 - the same run prints the same interval
     found = sorted(_quartile(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLED))
     return Interval(_quartile(shares), found[RESAMPLED // 40], found[-1 - RESAMPLED // 40])
@@ -80,7 +80,7 @@ def _quartile(shares: Sequence[float]) -> float:
 
 
 def tabulate_baseline(lines: Sequence[ClipLine]) -> Table:
-    """Dictated clips as the product took them, and as the plain way took the same sound in the same run."""
+    """Marks of dictated clips by the product and by the baseline on the same sound."""
     both = [one for one in lines if one.floor is not None]
     conditions = group_by_condition(both)
     every = {**conditions, TOGETHER: both} if len(conditions) > 1 else conditions

@@ -1,4 +1,4 @@
-"""Two runs compared clip by clip, whether they differ by more than chance; and tables to show it in."""
+"""Compares two runs clip by clip, with a significance test; and the text tables that reports use."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ChangedClip:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, clip by clip."""
+    """Two runs paired clip by clip."""
 
     pairs: tuple[tuple[ClipLine, ClipLine], ...]
     unpaired: int
-    """Clips that only one of the runs heard: they count for nothing here."""
+    """Clips in only one of the runs, which are ignored."""
 
     @cached_property
     def changed(self) -> tuple[ChangedClip, ...]:
@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def chance(self) -> float:
-        """McNemar's exact test of right against not right: the chance of such a difference between equal runs."""
+        """p-value of McNemar's exact test of right against not right."""
         return mcnemar_p_value(self.only_first, self.only_second)
 
     def marks(self, mark: Mark) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class Comparison:
         return sum(one.mark is mark for one, _ in self.pairs), sum(one.mark is mark for _, one in self.pairs)
 
     def as_json(self) -> dict[str, Any]:
-        """The comparison for programs."""
+        """The comparison as JSON."""
         return {
             "clips": len(self.pairs),
             "unpaired": self.unpaired,
@@ -88,7 +88,7 @@ class Comparison:
 
 
 def compare_runs(first: Sequence[ClipLine], second: Sequence[ClipLine]) -> Comparison:
-    """The clips of both runs, paired by their file's name and folder. Raises UnreadableInput where none is in both."""
+    """Pair the clips of both runs by file and folder name. Raises UnreadableInput if none is in both."""
     later = {_folder_and_name(one): one for one in second}
     pairs = tuple((one, later[_folder_and_name(one)]) for one in first if _folder_and_name(one) in later)
     if not pairs:
@@ -97,7 +97,7 @@ def compare_runs(first: Sequence[ClipLine], second: Sequence[ClipLine]) -> Compa
 
 
 def first_recorded_fields(one: ClipLine) -> dict[str, Any] | None:
-    """The fields of the first entry made of a clip; None where none was."""
+    """The fields of the first entry recorded from a clip; None if none was."""
     return next((dict(heard.fields) for heard in one.heard if heard.verdict == "accept"), None)
 
 
@@ -107,12 +107,12 @@ def _folder_and_name(one: ClipLine) -> tuple[str, ...]:
 
 
 NONE = "-"
-"""Printed in place of a missing figure."""
+"""Printed for a missing figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a title. The first column names the row, the others are figures."""
+    """A titled table of text. The first column names the row, the others are figures."""
 
     title: str
     columns: tuple[str, ...]
@@ -121,20 +121,20 @@ class Table:
 
 
 def format_percent(interval: Interval | None) -> str:
-    """A share with its interval: `95.7 (90.3-98.1)`."""
+    """Format a share with its interval: `95.7 (90.3-98.1)`."""
     if interval is None:
         return NONE
     return f"{100 * interval.share:.1f} ({100 * interval.least:.1f}-{100 * interval.most:.1f})"
 
 
 def format_decision_ms(lines: Iterable[ClipLine], hundredths: int) -> str:
-    """A percentile of the decision times."""
+    """Format a percentile of the decision times, ms."""
     times = [one.decision_ms for one in lines if one.decision_ms is not None]
     return f"{percentile(times, hundredths):.0f}" if times else NONE
 
 
 def to_markdown(table: Table) -> str:
-    """The table for a page of docs."""
+    """Convert the table to Markdown."""
     head = f"| {' | '.join(table.columns)} |\n|---|{'--:|' * (len(table.columns) - 1)}\n"
     body = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table.rows)
     note = f"\n{table.note}\n" if table.note else ""

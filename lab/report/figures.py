@@ -1,4 +1,4 @@
-"""Figures of a run as tables of words and numbers: for a page, for Markdown, for a terminal."""
+"""The tables of an evaluation, for the HTML page, Markdown and the terminal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Cl
 
 
 def tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
-    """The outcomes by noise, by wording and by speaker."""
+    """The outcomes by noise, by wording and by speaker: three tables."""
     return tuple(
         tabulate_outcomes(f"By {name}", name, dict(sorted(group_lines(lines, BY[name]).items())))
         for name in ("noise", "wording", "speaker")
@@ -56,14 +56,14 @@ def tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
 
 
 def tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
-    """By half of the speakers and condition."""
+    """The outcomes by half of the speakers and condition."""
     groups = group_lines(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
     note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
     return tabulate_outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
 
 
 def tabulate_fields(lines: Sequence[ClipLine]) -> Table:
-    """By field and condition: how often the value read is the value dictated, whatever the decision."""
+    """By field and condition: how often the recognised value is the true one, whatever the decision."""
     rows = [
         (f"{name}: {condition}", *_field_row([one for one in field_results(some) if one.name == name]))
         for name in dict.fromkeys(one.name for one in field_results(lines))
@@ -81,7 +81,7 @@ def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
 
 
 def tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
-    """The pairs that differ, most frequent first, each with its share of all times that the character was spoken."""
+    """The confused pairs, most frequent first, each with its share of the character's occurrences."""
     said = Counter[str]()
     for (truth, _), count in counts.items():
         said[truth] += count
@@ -99,7 +99,7 @@ def tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
 
 
 def tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
-    """Confidence against the share right, by field."""
+    """Mean confidence against the share right, by field."""
     heard = list(field_results(lines))
     rows = tuple(
         (name, f"{one.confidence:.3f}", format_percent(one.right), str(one.count))
@@ -110,7 +110,7 @@ def tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
 
 
 def tabulate_silence(lines: Sequence[ClipLine]) -> Table:
-    """Hours without speech by condition, and the false detections of speech."""
+    """By condition without speech: hours, and false detections of speech."""
     groups = group_by_condition(one for one in lines if one.truth is None and one.speech_end_s is None)
     found = [(name, measure_silence(some)) for name, some in groups.items()] + [("together", measure_silence(lines))]
     rows = tuple(
@@ -130,7 +130,7 @@ def tabulate_silence(lines: Sequence[ClipLine]) -> Table:
 
 
 def tabulate_conversations(lines: Sequence[ClipLine]) -> Table:
-    """The clips' outcomes after an operator's answers to the questions, by condition."""
+    """By condition: the clips' outcomes after the simulated operator answered the questions."""
     answered = [one for one in lines if one.conversation is not None]
     groups = {**group_by_condition(answered), "together": answered}
     rows = tuple((name, *_conversation_row(some)) for name, some in groups.items() if some)
@@ -161,7 +161,7 @@ def _conversation_row(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 
 def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = None) -> tuple[Table, ...]:
-    """Every table of a run that has something to show, the long ones last; with `fixed`, that other run beside it."""
+    """Every table of a run that has content, the long ones last; with `fixed`, compared with that run."""
     digits, letters = count_character_confusions(lines)
     every = (
         goals.tabulate_goals(lines),

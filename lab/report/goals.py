@@ -1,4 +1,4 @@
-"""Goals next to a run's results, the causes of clips that are not right, and how turns ended."""
+"""Tables of goals against results, of causes for clips that are not right, and of endpointing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Row = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Of one condition, in % of dictated clips."""
+    """Goal of one condition, in % of dictated clips."""
 
     right: float
-    """Right without any question, at least."""
+    """Minimum share right without any question."""
     wrong: float
-    """Wrong, at most."""
+    """Maximum share wrong."""
 
 
 GOALS: Mapping[str, Goal] = {
@@ -39,11 +39,11 @@ DECISION_MS = {50: 400, 95: 700}
 """From the last word of a clean clip to the record on disk, at most, by hundredths of the clips."""
 
 IN_THE_END = 0.2
-"""Limit of wrong records with an operator who answers, in %."""
+"""Maximum share of wrong records after a simulated operator's answers, in %."""
 
 
 def tabulate_goals(lines: Sequence[ClipLine]) -> Table:
-    """Each goal that the run says something about."""
+    """Each goal that the run has data for, and whether it is met."""
     rows = (
         *_outcome_goal_rows(lines),
         *_decision_time_rows(lines),
@@ -85,7 +85,7 @@ def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
 
 
 def _invented_row(lines: Sequence[ClipLine]) -> Iterator[Row]:
-    """Results of sound that dictates nothing complete."""
+    """The goal that clips without a complete dictation record nothing."""
     nothing = [one for one in lines if one.truth is None]
     if nothing:
         count = sum(one.mark is Mark.INVENTED for one in nothing)
@@ -140,14 +140,14 @@ _WAYS: Mapping[str, Callable[[ClipLine], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class FixedPauseRun:
-    """The dictated clips of a run again, where a pause of one length ends every turn."""
+    """The dictated clips of a run, evaluated again with one fixed pause for endpointing."""
 
     pause_ms: int
     lines: Sequence[ClipLine]
 
 
 def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> Table:
-    """The dictated clips of `lines`, whose turns ended by meaning, beside the same with a fixed pause."""
+    """The dictated clips with endpointing by meaning, beside the same clips with a fixed pause."""
     ways = {} if fixed is None else {"by meaning": lines, f"fixed {fixed.pause_ms} ms": fixed.lines}
     groups = {way: _dictated_by_condition(some) for way, some in ways.items()}
     rows = tuple(
@@ -186,7 +186,7 @@ def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 
 def tabulate_speculation(lines: Sequence[ClipLine]) -> Table:
-    """The cost of reading at pauses, by condition."""
+    """The CPU cost of recognising at pauses in advance, by condition."""
     heard = [one for one in lines if one.ahead is not None and one.ahead.made]
     rows = tuple((name, *_speculation_cells(some)) for name, some in _by_condition_with_total(heard).items())
     columns = ("condition", "utterances", "readings", "thrown away", "away each", "wasted ms each", "wasted %")

@@ -1,4 +1,4 @@
-"""One line of `--details`: a clip, its recognition and its result, as written and read back."""
+"""The JSON lines of `--details`: one for each clip, with its recognition and result; written and read back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReadField(_LenientModel):
 
 
 class AlternativeReading(_LenientModel):
-    """One of several readings of the same utterance."""
+    """One of several interpreters' readings of the same utterance."""
 
     interpreter: str
     transcript: str
@@ -61,20 +61,23 @@ class HeardUtterance(_LenientModel):
 
 
 class SpeculationTimes(_LenientModel):
-    """The work of an on-device recogniser while the clip played; times in seconds of processor time."""
+    """Work of an on-device recogniser during the clip, with readings made at pauses in advance.
+
+    Times are CPU seconds.
+    """
 
     made: int = 0
-    """Readings at a pause, as if it were the end."""
+    """Readings made at a pause, in case it was the end."""
     used: int = 0
-    """Those that were the end."""
+    """Those for which it was the end."""
     made_s: float = 0.0
     used_s: float = 0.0
     again_s: float = 0.0
-    """Recognising the same sound again, after a reading was discarded."""
+    """Recognising the same sound again after a reading was discarded."""
     ahead_s: float = 0.0
     """During speech, including readings at pauses."""
     after_s: float = 0.0
-    """When the utterance was closed."""
+    """After the utterance was closed."""
 
 
 class Turn(_LenientModel):
@@ -83,7 +86,7 @@ class Turn(_LenientModel):
     why: str = "answer"
     """`answer` to a question, `correction` of a readback, or `again`: no part was accepted."""
     about: str | None
-    """The one field that it gives the value of."""
+    """The one field whose value it gives."""
     text: str
     transcript: str
     seconds: float
@@ -91,10 +94,10 @@ class Turn(_LenientModel):
 
 
 class Conversation(_LenientModel):
-    """How a clip ended when the operator answered."""
+    """The simulated conversation after a clip, and its end."""
 
     end: str
-    """`right`, `wrong` or `parked`: put aside for a person, or given up after as many turns as one bears."""
+    """`right`, `wrong` or `parked`: put aside for a person, or given up after MOST_TURNS."""
     fields: dict[str, FieldValue]
     questions: int
     """Answers that the device asked for; unasked corrections do not count."""
@@ -125,7 +128,7 @@ class ClipLine(_LenientModel):
     mark: Mark
     truth: dict[str, FieldValue] | None
     said: dict[str, FieldValue] = {}
-    """Of a clip that leaves a field out: those it says."""
+    """For a clip that leaves a field out: the fields it gives."""
     speech_end_s: float | None = None
     utterances: int
     heard: tuple[HeardUtterance, ...]
@@ -133,26 +136,26 @@ class ClipLine(_LenientModel):
     audio_s: float
     wall_s: float
     ahead: SpeculationTimes | None = None
-    """None where another than an on-device recogniser read."""
+    """None if no on-device recogniser was used."""
     conversation: Conversation | None = None
     floor: BaselineResult | None = None
-    """None where the plain way was not gone."""
+    """None if the baseline was not run."""
 
     @property
     def cut_in_two(self) -> bool:
-        """Whether an utterance was ended during speech."""
+        """Whether endpointing closed an utterance before the speech ended."""
         end = self.speech_end_s
         return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
     def proposed(self) -> HeardUtterance | None:
-        """The utterance with most of the clip's fields: a device without questions would accept it."""
+        """The utterance with the most recognised fields."""
         known = [one for one in self.heard if one.readings]
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
 
     @property
     def complete(self) -> float | None:
-        """The least confidence of a field, where one utterance gives each field one value; else None."""
+        """Lowest confidence of its fields, if one utterance gives each field exactly one value; else None."""
         best = self.proposed
         if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
             return None
@@ -162,7 +165,7 @@ class ClipLine(_LenientModel):
 
     @property
     def would_be_right(self) -> bool:
-        """Whether the proposed values are exactly the truth."""
+        """Whether the proposed values equal the truth."""
         best = self.proposed
         values = {} if best is None else {name: read.value for name, read in best.readings.items()}
         return self.truth is not None and are_fields_equal(values, self.truth)
@@ -174,7 +177,7 @@ def build_line(
     floor: BaselineResult | None = None,
     wording: str | None = None,
 ) -> ClipLine:
-    """The line of a clip."""
+    """Build the line of a clip from its result."""
     clip = result.clip
     return ClipLine(
         audio=str(clip.audio),
@@ -243,7 +246,7 @@ def _build_field(said: FieldReading) -> ReadField:
 
 
 def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
-    """Write a file of details. Raises UnreadableInput where it cannot be written."""
+    """Write the lines to a file. Raises UnreadableInput if that fails."""
     try:
         file.write_text("".join(one.model_dump_json() + "\n" for one in lines), encoding="utf-8")
     except OSError as fault:
@@ -251,7 +254,7 @@ def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
 
 
 def read_lines(file: Path) -> tuple[ClipLine, ...]:
-    """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
+    """Read a file that `--details` wrote. Raises UnreadableInput naming file, line and key at fault."""
     try:
         texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:

@@ -1,4 +1,4 @@
-"""The conditions of a run: the machine and the settings that affect recognition, without any secret."""
+"""Describes a run's machine and its settings that affect recognition, without secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadlin
 
 
 def describe_machine() -> Mapping[str, str]:
-    """The computer, as a report tells it."""
+    """The computer: processor, cores, load, operating system."""
     return {
         "processor": _processor_name(),
         "cores": str(os.cpu_count()),
@@ -30,7 +30,7 @@ def describe_machine() -> Mapping[str, str]:
 
 
 def describe_run(used: Settings, lines: Sequence[ClipLine]) -> str:
-    """The same in a few words, for above tables."""
+    """Machine, amount of sound and policy in one sentence, printed above tables."""
     hours = sum(one.audio_s for one in lines) / 3600
     told = describe_machine()
     return (
@@ -49,7 +49,7 @@ def _processor_name() -> str:
 
 
 def describe_settings(used: Settings, lines: Sequence[ClipLine]) -> Mapping[str, str]:
-    """The settings, and the interpreters that read."""
+    """The settings that affect recognition, and the interpreters used, as flat keys."""
     readers = sorted({heard.interpreter for one in lines for heard in one.heard})
     tables = used.model_dump(mode="json", include={*TABLES, "understand"})
     understand = {name: tables["understand"][name] for name in UNDERSTAND}

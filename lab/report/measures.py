@@ -1,4 +1,4 @@
-"""Measures computed from the lines of a run: groups, reliability, risk, confusions of characters."""
+"""Measures computed from the lines of a run: groups, calibration, risk against coverage, character confusions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lab.report.statistics import Interval, poisson_upper_bound, wilson_interval
 from lab.scoring import Mark
 
 NOTHING = ""
-"""Paired with a character that only one side has."""
+"""The missing half of a pair whose character only one side has."""
 
 Pair = tuple[str, str]
 """A character of the truth, and the character recognised for it."""
 
 
 def align_characters(truth: str, heard: str) -> tuple[Pair, ...]:
-    """The fewest replacements, losses and additions that make `heard` of `truth`; replacements first among equals.
+    """Align the recognised value with the true one by minimum edit distance; replacements are preferred among equals.
 
-    Levenshtein's distance by the table of Wagner and Fischer, read backwards.
+    Levenshtein distance by the Wagner-Fischer table, read backwards.
     """
     costs = _edit_distances(truth, heard)
     pairs: list[Pair] = []
@@ -53,7 +53,7 @@ def _edit_distances(truth: str, heard: str) -> list[list[int]]:
 
 
 def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
-    """How often which digit, and which letter, was heard as which, over pairs of true and heard values."""
+    """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
     for pair in _aligned_pairs(values):
         if any(character.isdigit() for character in pair):
@@ -82,7 +82,7 @@ def group_lines(lines: Iterable[ClipLine], key: Callable[[ClipLine], Key | None]
 
 
 def group_by_condition(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
-    """The lines of each condition."""
+    """Group the lines by condition."""
     return group_lines(lines, lambda one: one.condition)
 
 
@@ -98,7 +98,7 @@ def percentile(values: Sequence[float], hundredths: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class FieldResult:
-    """One field of one clip with truth: the true value and the value read."""
+    """One field of a clip with truth: the true value and the recognised one."""
 
     name: str
     truth: str
@@ -107,12 +107,12 @@ class FieldResult:
 
     @property
     def right(self) -> bool:
-        """Whether the value read is the true one."""
+        """Whether the recognised value is the true one."""
         return self.heard == self.truth
 
 
 def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
-    """Every field of every clip with truth, as the utterance that says most of it was read."""
+    """Every field of every clip with truth, as recognised in the utterance with most fields."""
     for one in lines:
         best = one.proposed
         for name, value in (one.truth or {}).items():
@@ -122,26 +122,26 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
 
 
 def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
-    """Which digit and which letter of a value was read as which."""
+    """Count digit and letter confusions over the fields of all clips."""
     return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceBin:
-    """Fields whose confidence lies near each other."""
+    """Count, mean confidence and share right of the fields in one range of confidence."""
 
     confidence: float
-    """The mean."""
+    """Mean confidence."""
     right: Interval
     count: int
 
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Where bins of confidence begin. Narrow at the top: decisions fall there, and most readings lie there."""
+"""Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
 def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]:
-    """How often values are right, by their confidence; where the two agree, confidence is calibrated."""
+    """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
     for least, beyond in zip(BINS, (*BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
@@ -152,11 +152,11 @@ def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]
 
 
 def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
-    """Coverage and risk, surest first: the share of clips taken, and the share of these whose entry would be wrong.
+    """Points of coverage (share of clips accepted) and risk (share of these that is wrong), most confident first.
 
-    As if everything complete were accepted down to a confidence; what is equally sure is taken together. Clips that
-    give nothing complete are never taken, so that the curve ends before 1. (El-Yaniv and Wiener, "On the foundations
-    of noise-free selective classification", Journal of Machine Learning Research 11, 2010.)
+    Assumes that every complete reading above a confidence is accepted; equal confidences are one point. Clips without a
+    complete reading are never accepted, so the curve ends before 1. (El-Yaniv and Wiener, "On the foundations of
+    noise-free selective classification", Journal of Machine Learning Research 11, 2010.)
     """
     every = list(lines)
     taken = wrong = 0
@@ -171,7 +171,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class SilenceResult:
-    """Sound without speech, and the false detections of speech in it."""
+    """Hours of sound without speech, and the false detections in it."""
 
     hours: float
     utterances: int
@@ -188,12 +188,12 @@ class SilenceResult:
         }
 
     def per_hour_at_most(self, events: int) -> float:
-        """The upper bound of the rate at which such events come."""
+        """Upper 95 % bound of a rate per hour, from the number of events counted."""
         return poisson_upper_bound(events) / self.hours
 
 
 def measure_silence(lines: Iterable[ClipLine]) -> SilenceResult | None:
-    """All sound without speech: clips from which nothing may be recorded, and in which no word ends. None of none."""
+    """Sum up the clips without speech and their false detections; None if there are none."""
     silent = [one for one in lines if one.truth is None and one.speech_end_s is None]
     if not silent:
         return None

@@ -1,4 +1,4 @@
-"""The report page: one self-contained HTML file, with the conditions of the run."""
+"""The HTML report: one self-contained file with results, plots, the worst clips' sound, and the run's conditions."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
 WORST = 24
-"""Clips shown one by one: as many as one listens to in a sitting."""
+"""Number of clips shown one by one."""
 
 SOUND_BYTES = 12_000_000
-"""Sound in the page, at most: with the text of its encoding a file of 16 MB, which any browser and mail takes."""
+"""Maximum bytes of sound in the page: base64-encoded a file of 16 MB, which browsers and mail accept."""
 
 ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
-"""The worst first."""
+"""Order of the clips shown, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """The input of a report."""
+    """The data of a report."""
 
     manifest: str
     made_at: str
@@ -41,13 +41,13 @@ class ReportInput:
     machine: Mapping[str, str]
     settings: Mapping[str, str]
     sound: Callable[[str], bytes]
-    """A clip's sound as a FLAC or WAV file, by the clip's name."""
+    """Returns a clip's FLAC or WAV bytes by the clip's name."""
     fixed: FixedPauseRun | None = None
-    """The same with a pause that ends every turn."""
+    """The same run with a fixed pause for endpointing."""
 
 
 def write_report(file: Path, run: ReportInput) -> None:
-    """Write the report. Raises UnreadableInput where the file cannot be written."""
+    """Write the report. Raises UnreadableInput if the file cannot be written."""
     try:
         file.write_text(render_report(run), encoding="utf-8")
     except OSError as fault:

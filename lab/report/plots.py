@@ -1,7 +1,6 @@
-"""Plots of a run as SVG: stacked bars, curves, and a matrix, in the colours of the page.
+"""SVG plots of a run: stacked bars, curves and a confusion matrix, in the page's colours.
 
-Drawn 380 units wide, which is a phone's width, so that their text can be read there; wider screens show several side
-by side.
+380 units wide, a phone's width, so that text stays legible; wider screens show several side by side.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Content = Element | str
 
 
 def element(tag: str, *content: Content, **attributes: str | float) -> Element:
-    """An element with its content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
+    """Create an XML element with content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
     named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
     made = ET.Element(tag, named)
     for one in content:
@@ -41,7 +40,7 @@ def element(tag: str, *content: Content, **attributes: str | float) -> Element:
 
 
 def append(parent: Element, content: Content) -> None:
-    """Put an element or a text at the end of `parent`."""
+    """Append an element or text to `parent`."""
     if isinstance(content, Element):
         parent.append(content)
     elif len(parent):
@@ -51,7 +50,7 @@ def append(parent: Element, content: Content) -> None:
 
 
 def to_html_document(root: Element) -> str:
-    """The page as a file holds it."""
+    """Serialise the page with its doctype."""
     return "<!doctype html>\n" + ET.tostring(root, encoding="unicode", method="html") + "\n"
 
 
@@ -73,16 +72,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of a bar plot: counts by kind, and the share that is given an interval."""
+    """One stacked bar: counts by kind, and an optional interval for the first kind's share."""
 
     name: str
     counts: Mapping[str, int]
     told: Interval | None
-    """Of the first kind: drawn as a whisker."""
+    """Interval of the first kind's share, drawn as a whisker."""
 
 
 def bar_plot(title: str, lines: Sequence[Bar]) -> Element:
-    """Shares of a whole, a stacked bar each, counts written into them where there is room."""
+    """Stacked bars of shares, with the counts written in where there is room."""
     plot = _svg(title, LINE * len(lines) + 8)
     span = WIDTH - NAME - EDGE
     for number, line in enumerate(lines):
@@ -113,7 +112,7 @@ def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a plot of curves: its label, its range, and the format of its figures."""
+    """An axis: label, range, and number format."""
 
     name: str
     least: float
@@ -123,7 +122,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line of points; with `dots`, each is marked, with its interval where there is one."""
+    """A named series of points; with `dots`, each is marked, with its interval if given."""
 
     name: str
     points: Sequence[Point]
@@ -140,7 +139,7 @@ TICKS = 4
 
 
 def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal: bool = False) -> Element:
-    """Lines over two axes, with a legend; `diagonal` draws the perfect curve where both axes have the same unit."""
+    """Curves over two axes, with a legend; `diagonal` draws the line of equal values."""
     plot = _svg(title, HEIGHT + LEGEND * len(lines))
     place = _PlotScale(across, up)
     _grid(plot, across, up, place)
@@ -163,7 +162,7 @@ def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diago
 
 
 COLOURS = 6
-"""How many lines the page's colours tell apart; more begin again."""
+"""Number of distinct line colours; more lines reuse them."""
 
 
 def _interval_ends(interval: Interval) -> Point:
@@ -172,7 +171,7 @@ def _interval_ends(interval: Interval) -> Point:
 
 @dataclass(frozen=True, slots=True)
 class _PlotScale:
-    """Where a point of the data lies in the drawing."""
+    """Converts data coordinates to drawing coordinates."""
 
     across: Axis
     up: Axis
@@ -269,7 +268,7 @@ STEPS_OF_RISK = 0.04
 
 
 def plot_outcomes(lines: Sequence[ClipLine]) -> Element:
-    """The outcomes, a bar for each condition."""
+    """Bars of the outcomes, one for each condition."""
     shown = []
     for name, some in group_by_condition(lines).items():
         counted = count_marks(some)
@@ -284,7 +283,7 @@ ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVE
 
 
 def plot_curves(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
-    """Risk, latency, reliability: those of them that there is something to draw of."""
+    """Plots of risk, latency and calibration, those that there are data for."""
     dictated = group_by_condition(one for one in lines if one.truth is not None)
     if dictated:
         yield _risk_plot(dictated), "Risk against coverage: as if everything complete were accepted, surest first."
@@ -306,7 +305,7 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
 
 
 FEWEST = 5
-"""Of fewer values a share is drawn from top to bottom, and tells nothing."""
+"""Minimum values of a bin: with fewer, the interval spans the whole axis."""
 
 
 def _bins_with_enough_values(bins: Sequence[ConfidenceBin]) -> list[ConfidenceBin]:
@@ -345,7 +344,7 @@ def _share_axis(name: str) -> Axis:
 
 
 def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
-    """Digits and letters as they were heard."""
+    """Confusion matrices of digits and letters."""
     for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)

@@ -15,13 +15,13 @@ class Half(StrEnum):
     """The two halves of a set's speakers."""
 
     TRAIN = "train"
-    """Those that rules and thresholds may be tuned on."""
+    """Speakers on whom rules and thresholds may be tuned."""
     REPORT = "report"
-    """The sets that must not be used for tuning."""
+    """Speakers that must not be used for tuning."""
 
 
 def speaker_half(speaker: str) -> Half:
-    """Which half a speaker belongs to: by a hash of the name, so that a speaker never changes sides as a set grows."""
+    """The half that a speaker belongs to, by a hash of the name: stable as a set grows."""
     return Half.REPORT if hashlib.sha256(speaker.encode()).digest()[0] % 2 else Half.TRAIN
 
 
@@ -34,12 +34,12 @@ Z_95 = 1.959964
 """Standard deviations that hold 95 % of a normal distribution, both tails cut."""
 
 ONE_SIDED = 0.05
-"""The chance that is left beyond an upper bound."""
+"""Probability beyond a one-sided upper bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A share of a count, and where the true share lies with 95 % confidence. All from 0 to 1."""
+    """A share with the 95 % confidence interval of the true share, all 0 to 1."""
 
     share: float
     least: float
@@ -62,10 +62,9 @@ def wilson_interval(hits: int, of: int) -> Interval | None:
 
 
 def poisson_upper_bound(events: int) -> float:
-    """How many events the same time would hold at most, with 95 % confidence, where `events` were counted.
+    """Upper 95 % bound of a Poisson mean, given the count `events`.
 
-    The exact upper bound of a Poisson count: with none it is 3.0, the "rule of three". Found by halving, since the
-    chance of `events` or fewer falls as the mean grows.
+    With none it is 3.0, the "rule of three". Found by bisection.
     """
     low, high = float(events), events + 10 * math.sqrt(events + 1)
     while high - low > 1e-6 * high:
@@ -79,7 +78,7 @@ def _poisson_cdf(events: int, mean: float) -> float:
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:
-    """The chance that two equally good runs differ at least so one-sidedly, by McNemar's exact test, 0 to 1.
+    """p-value of McNemar's exact test for two runs over the same clips.
 
     Only clips that one run had right and the other had not count: as many coin tosses.
     """

@@ -1,4 +1,4 @@
-"""`dockvoice simulate`: ten thousand devices on one machine, and the results of their entries."""
+"""`dockvoice simulate`: run ten thousand devices on one machine, and report the outcome of their entries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
 EXTRA = {"psutil", "sqlalchemy"}
-"""The packages that it needs besides."""
+"""Packages of the optional extra that the command needs."""
 
 MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
 
@@ -142,7 +142,7 @@ def simulate(
 def _run_and_report(
     wanted: RunParameters, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
 ) -> bool:
-    """Run it and tell; whether all of it holds."""
+    """Run the simulation and print its result; return whether every entry is accounted for."""
     from lab.simulate.counted import compare_with_table  # noqa: PLC0415 - not installed with the laboratory alone
     from lab.simulate.figures import render_result  # noqa: PLC0415 - likewise
     from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
@@ -165,7 +165,10 @@ def _run_and_report(
 
 
 def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
-    """Put public keys where an inventory looks for them, under the names that it knows. Raises StorageFailed."""
+    """Write the devices' public keys into an inventory's keys directory, under the names it looks for.
+
+    Raises StorageFailed.
+    """
     path = directory
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -178,7 +181,7 @@ def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) 
 
 @contextmanager
 def _show_progress() -> Iterator[Callable[[str], None]]:
-    """Progress display: one line that is overwritten, or without a terminal a line now and then."""
+    """Yield a function that displays a progress text: one overwritten line, or occasional lines without a terminal."""
     console = SafeConsole(stderr=True, highlight=False)
     if console.is_terminal:
         with console.status("") as status:

@@ -1,4 +1,4 @@
-"""The ledger against the inventory's database, by the table that docs/inventory.md tells others to read."""
+"""Compares the simulator's ledger with the inventory's `entries` table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = text(
 
 
 def compare_with_table(url: str, site: str, run: str, expected: Iterable[ExpectedRow]) -> TableComparison:
-    """The table's rows of this run's devices, compared. Raises Misconfigured, Unavailable."""
+    """Compare the table's rows of this run's devices with the expected ones. Raises Misconfigured, Unavailable."""
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""The measurements of a run, counted as it runs: percentiles, rates, and the report for programs and for people."""
+"""Measurements of a simulation: percentiles, rates, and the report as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lab.simulate.device import REOPENED
 from lab.simulate.ledger import SaidEntry
 
 WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
-"""Faults that no network and no broker excuses."""
+"""Faults that no network or broker failure explains."""
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Durations:
-    """Durations and their percentiles. Eight bytes each."""
+    """Collects durations (8 bytes each) and computes percentiles."""
 
     def __init__(self) -> None:
         self._all = array("d")
@@ -30,7 +30,7 @@ class Durations:
         return len(self._all)
 
     def add(self, seconds: float) -> None:
-        """Add a duration. Clock granularity can make a short one negative: it counts as 0."""
+        """Add a duration in seconds; a negative one, from the clock's granularity, counts as 0."""
         self._all.append(max(0.0, seconds))
 
     def as_json(self) -> dict[str, float]:
@@ -44,7 +44,7 @@ class Durations:
 
 @dataclass(slots=True)
 class EntryGroup:
-    """The entries of one kind: pending at the start, or dictated live."""
+    """Counts and times of one group of entries: pending at the start, or dictated live."""
 
     entries: int = 0
     answered: int = 0
@@ -71,7 +71,7 @@ class EntryGroup:
             self.said_to_receipt.add(said.answered_at - said.at)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The group's figures as JSON."""
         seconds = self.last_at - self.first_at
         return {
             "entries": self.entries,
@@ -88,7 +88,7 @@ class EntryGroup:
 
 @dataclass(frozen=True, slots=True)
 class TableComparison:
-    """The simulator's ledger against the inventory's table. All but `rows` must be 0."""
+    """Differences between the simulator's ledger and the inventory's table. All but `rows` must be 0."""
 
     rows: int
     missing: int  # Answered as applied, and not there.
@@ -99,13 +99,13 @@ class TableComparison:
 
     @property
     def holds(self) -> bool:
-        """Whether table and ledger say the same."""
+        """Whether table and ledger agree."""
         return not (self.missing or self.altered or self.wrong_state or self.twice or self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A run, and all that was seen of it."""
+    """All measurements of a simulation."""
 
     asked: Mapping[str, Any]
     machine: Mapping[str, Any]
@@ -123,18 +123,18 @@ class LoadResult:
 
     @property
     def whole(self) -> bool:
-        """Whether each entry has one final result, and the table agrees."""
+        """Whether each entry has one final receipt, and the table agrees."""
         bad = WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The result as JSON."""
         compared = None if self.database is None else {**asdict(self.database), "holds": self.database.holds}
         return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.whole}
 
 
 def render_result(result: LoadResult) -> Group:
-    """For people."""
+    """Render the result as tables for the terminal."""
     parts = [_connections_table(result), _entries_table(result), _outcomes_table(result)]
     if result.processes:
         parts.append(_processes_table(result.processes))

@@ -1,4 +1,4 @@
-"""The run: all devices on one loop, connected, talking, cut off, brought to their end, and measured."""
+"""Runs all simulated devices on one event loop: connect, talk, cut links, wait for receipts, measure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lab.simulate.processes import MB, ProcessMonitor
 from lab.simulate.wanted import MINUTE_S, RunParameters
 
 CONNECTING_TASKS = 16
-"""So many connections are opened side by side: each waits for the broker's TCP and TLS handshakes in a thread."""
+"""Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes."""
 
 TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
@@ -39,7 +39,7 @@ WAITS_S = 4.0
 and more, and a scan of ten thousand devices, or of memory that many processes share, takes tens of milliseconds."""
 
 PATIENCE_S = 30.0
-"""So long a broker may take from TCP to SUBACK. A device has less, but no broker that 10,000 others ask as well."""
+"""Timeout from TCP connect to SUBACK: longer than a device's, since the broker serves 10,000 at once."""
 
 BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
 
@@ -64,7 +64,7 @@ class Progress:
 
 
 class ConnectedDevice:
-    """A device at its link."""
+    """A simulated device and its MQTT link."""
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
         self.device = device
@@ -76,7 +76,7 @@ class ConnectedDevice:
         self._met = False
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
-        """Connected: publish the status, and send pending rows."""
+        """Handle the connection: publish the status, and send pending rows."""
         now = time.monotonic()
         self._fleet.came_up(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
@@ -85,19 +85,19 @@ class ConnectedDevice:
         self.publish(self.device.connected(receive_maximum, now))
 
     def down(self, why: str) -> None:
-        """The link is gone; another one is wanted."""
+        """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
         self.waits.ended()
         self.device.disconnected(time.monotonic())
         self._fleet.went_down(self, why)
 
     def acknowledged(self, tag: str, reason_code: int) -> None:
-        """PUBACK."""
+        """Handle a PUBACK."""
         if tag != STATUS:
             self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """A receipt, or an inventory's word that it is there."""
+        """Handle a message: a receipt, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
             said, rows = self.device.answered(payload, now)
@@ -113,14 +113,14 @@ class ConnectedDevice:
             self.publish(self.device.invited(now) if online else [])
 
     def say(self, *, owed_at_start: bool = False) -> None:
-        """Its operator says something."""
+        """Let the device make an entry, and publish it."""
         fleet = self._fleet
         fleet.owing.add(self)
         rows = self.device.say(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
         self.publish(rows)
 
     def publish(self, rows: list[OutboxRow]) -> None:
-        """Send these; rows without room in the broker session go with a later turn."""
+        """Publish rows; those beyond the session's receive window are sent later."""
         for row in rows:
             now = time.monotonic()
             body = row.body.encode()
@@ -136,10 +136,10 @@ class ConnectedDevice:
 
 
 class Fleet:
-    """All of them."""
+    """All simulated devices of a run."""
 
     def __init__(self, wanted: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
-        """`watched` are ids of processes by their names. Raises Misconfigured for a broker that cannot be."""
+        """`watched` maps names to process ids to measure. Raises Misconfigured for invalid broker settings."""
         mqtt = wanted.deliver.mqtt
         check_host(mqtt)
         check_privacy(mqtt)
@@ -167,7 +167,7 @@ class Fleet:
         self._all_gone = asyncio.Event()
 
     def link(self, device: SimulatedDevice, station: ConnectedDevice) -> MqttLink:
-        """The session of a device."""
+        """Create a device's MQTT link."""
         topics = device.topics
         return MqttLink(
             self.wanted.deliver.mqtt,
@@ -185,14 +185,14 @@ class Fleet:
     # Callbacks of stations.
 
     def came_up(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
-        """Connected. `forgotten`: the broker did not have the session, though it should have."""
+        """Record a connection; `forgotten`: the broker lost the session."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
     def went_down(self, station: ConnectedDevice, why: str) -> None:
-        """A connection has ended or failed."""
+        """Record that a connection ended or failed, and queue a reconnection."""
         self._up.pop(station, None)
         if self._leaving:
             if not self._up:
@@ -203,7 +203,7 @@ class Fleet:
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
     def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
-        """An entry has its first final receipt."""
+        """Record an entry's first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
         if not station.device.owes:
             self.owing.discard(station)
@@ -211,7 +211,7 @@ class Fleet:
     # The run.
 
     async def run(self) -> LoadResult:
-        """All of it, until each entry has its receipt or patience ends. Raises Unavailable where no broker answers."""
+        """Run all phases until each entry has its receipt or patience ends. Raises Unavailable if no broker answers."""
         with self._interruptible():
             await self._look_for_broker()
             async with asyncio.TaskGroup() as group:
@@ -233,7 +233,7 @@ class Fleet:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C ends the phase; the measurements until then are reported."""
+        """Within, Ctrl-C ends the current phase; measurements so far are reported."""
 
         def stop() -> None:
             self._stopped = True
@@ -248,7 +248,7 @@ class Fleet:
                 loop.remove_signal_handler(number)
 
     async def _look_for_broker(self) -> None:
-        """Raises Unavailable where there is none: ten thousand need not find that out one by one."""
+        """Raise Unavailable if no broker answers, before thousands of devices try."""
         mqtt = self.wanted.deliver.mqtt
         for left in reversed(range(TRIES)):
             try:
@@ -264,7 +264,7 @@ class Fleet:
                 return
 
     async def _connect(self) -> dict[str, Any]:
-        """Connect all, at the configured rate; the figures."""
+        """Connect all devices at the configured rate; return the connection figures."""
         for station in self.stations:
             for _ in range(self.wanted.backlog):
                 station.say(owed_at_start=True)
@@ -288,7 +288,7 @@ class Fleet:
         }
 
     async def _open(self) -> None:
-        """Open the connections that are wanted, one after another; others do so beside."""
+        """Open queued connections, one after another; several such tasks run concurrently."""
         while True:
             station = await self._to_open.get()
             station.asked_at = time.monotonic()
@@ -305,7 +305,7 @@ class Fleet:
         await self._until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
 
     async def _talk(self) -> None:
-        """Let operators speak, here and there, as much as is wanted."""
+        """Make entries on random devices at the configured rate and for the configured time."""
         self._phase = "talking"
         began = time.monotonic()
         said = 0
@@ -317,7 +317,7 @@ class Fleet:
             await asyncio.sleep(TURN_S)
 
     async def _cut(self) -> None:
-        """Cut links, drawn by chance."""
+        """Cut randomly chosen links at the configured rate."""
         due = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
@@ -336,7 +336,7 @@ class Fleet:
         )
 
     async def _until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
-        """Wait until it is done, or `progress` stays unchanged for the patience, or the run is stopped."""
+        """Wait until `done`, or `progress` stays unchanged for the configured patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
             await asyncio.sleep(TURN_S)
@@ -347,7 +347,7 @@ class Fleet:
                 return
 
     async def _leave(self) -> None:
-        """Let all go, and the broker keep nothing of them."""
+        """Disconnect all devices, and remove their sessions and retained statuses from the broker."""
         self._leaving, self._phase = True, "leaving"
         if not self._up:
             return
@@ -381,7 +381,7 @@ class Fleet:
                 station.link.cut()
 
     async def _beat(self) -> None:
-        """Let each link say in time that it is there, however late this is: as many as the clock demands."""
+        """Run each link's keepalive in time, as many per turn as the clock demands."""
         round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
         began, done = time.monotonic(), 0
         while True:
@@ -437,7 +437,7 @@ class Fleet:
 
 
 def _describe_machine() -> dict[str, Any]:
-    """On which machine it is measured, and how busy that was before."""
+    """Number of processors, memory, load before the run, and operating system."""
     return {
         "processors": os.cpu_count(),
         "memory_mb": round(psutil.virtual_memory().total / MB),

@@ -14,7 +14,7 @@ from zlib import crc32
 from dockvoice_protocol.records import Act, FieldValue
 
 FINAL = frozenset({"applied", "duplicate", "refused"})
-"""Outcomes that end a device's duty. The others, `early` and `untrusted`, settle nothing."""
+"""Final outcomes of an event. The others, `early` and `untrusted`, settle nothing."""
 
 DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
 
@@ -37,7 +37,7 @@ class SaidEntry:
     outcome: str = ""
     """The first final outcome; empty while there is none."""
     applied: int = 0
-    """The moment in the answer, which distinguishes one commit from another."""
+    """Microseconds in the receipt, which distinguish one commit from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ExpectedRow:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAnswer:
-    """The inventory's answer to one event, as received."""
+    """The inventory's receipt for one event, as received."""
 
     event_id: str
     sequence: int
@@ -64,7 +64,7 @@ class DeviceLedger:
     """The entries of one device, by number from 1."""
 
     def __init__(self, device: int) -> None:
-        """`device` is its number among the simulated ones: pallets and docks are made of it."""
+        """`device` is its number, which determines its pallets and dock."""
         self._device = device
         self.said: list[SaidEntry] = []
 
@@ -104,11 +104,11 @@ class DeviceLedger:
         return None
 
     def unanswered(self) -> int:
-        """How many have no final receipt."""
+        """Number of entries without a final receipt."""
         return sum(not one.outcome for one in self.said)
 
     def outcomes(self) -> Counter[str]:
-        """How many of each first final receipt."""
+        """Number of entries by first final outcome."""
         return Counter(one.outcome for one in self.said if one.outcome)
 
     def expected(self) -> Iterator[ExpectedRow]:

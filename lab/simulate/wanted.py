@@ -1,4 +1,4 @@
-"""The parameters of a run: number of devices, rate of entries, faults of links; and its needs.
+"""The parameters of a simulation, and the resources it needs.
 
 Pure but for the system calls of `raise_descriptor_limit`.
 """
@@ -17,27 +17,27 @@ from edge.config import Deliver
 from lab.simulate.device import CorrectionShares
 
 BESIDES = 64
-"""Descriptors beyond one a device: the loop's own, a database to compare with, modules that are being read."""
+"""File descriptors beyond one a device: the event loop, a database, modules being imported."""
 
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 
 KB_SIMULATOR, KB_BROKER = 25, 8
-"""Memory that a device takes here and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), and rounded up."""
+"""Memory of a device in the simulator and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), rounded up."""
 
 KB_ENTRY = 0.5  # Of the ledger, for each entry.
 
 
 @dataclass(frozen=True, slots=True)
 class RunParameters:
-    """A run, as it was asked for."""
+    """The parameters of a simulation."""
 
     devices: int
     deliver: Deliver
     site: str
     run: str
-    """Prefix of the devices' names: no two runs at one inventory may have the same."""
+    """Prefix of the devices' names, unique at an inventory."""
     rate: float = 0.0  # Entries a second, of all devices together.
     seconds: float = 0.0  # Duration of dictation.
     backlog: int = 0  # Entries that each device owes when it connects.
@@ -68,7 +68,7 @@ class ResourceNeed:
 
 
 def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
-    """The needs of the run from this machine, the broker and the inventory."""
+    """The resources that the run needs of this machine, the broker and the inventory."""
     mqtt, devices = wanted.deliver.mqtt, wanted.devices
     on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
     here = devices * KB_SIMULATOR + wanted.entries * KB_ENTRY
@@ -101,12 +101,12 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
 
 
 def descriptors_needed(wanted: RunParameters) -> int:
-    """How many this process opens."""
+    """File descriptors that this process will open."""
     return wanted.devices + BESIDES
 
 
 def available_ports() -> int:
-    """How many connections this machine can have to one address and port."""
+    """Local ports available for connections to one address and port."""
     try:
         first, last = map(int, PORTS.read_text(encoding="ascii").split())
     except (OSError, ValueError):
@@ -115,7 +115,7 @@ def available_ports() -> int:
 
 
 def raise_descriptor_limit(wanted: RunParameters) -> None:
-    """Raise this process' limit of descriptors as far as it goes. Raises Misconfigured where that is not enough."""
+    """Raise this process's file descriptor limit as far as needed. Raises Misconfigured if the hard limit is lower."""
     needed = descriptors_needed(wanted)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
@@ -135,7 +135,7 @@ def raise_descriptor_limit(wanted: RunParameters) -> None:
 
 
 def _may_have_many_addresses(mqtt: Mqtt) -> bool:
-    """Whether the broker's name may lead to several addresses: then the ports of one are no limit."""
+    """Whether the broker's name may resolve to several addresses: then the ports for one are no limit."""
     try:
         ip_address(mqtt.host)
     except ValueError:
