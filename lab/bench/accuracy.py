@@ -1,9 +1,8 @@
-"""Puts the figures of a run into `docs/accuracy.md`: `python -m lab.bench.accuracy FIGURES [--of human]`.
+"""Inserts the tables of an evaluation into `docs/accuracy.md`: `python -m lab.bench.accuracy FIGURES [--of human]`.
 
-`FIGURES` is what `dockvoice evaluate --markdown` printed; `make accuracy` leaves it in `.cache/accuracy.md`. The page
-says where they belong: between a line `<!-- figures of development: By condition, By speaker -->` and the next line
-`<!-- end -->` come these tables of that set; where none is named, the sentence above the tables and all those that have
-no place of their own.
+`FIGURES` is the output of `dockvoice evaluate --markdown`; `make accuracy` leaves it in `.cache/accuracy.md`. The page
+marks the places: between a line `<!-- figures of development: By condition, By speaker -->` and the next line `<!-- end
+-->` go these tables of that set; where none is named, the summary and all tables without a place of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
 
 
 def main() -> None:
-    """Rewrite the page; exits with 1 where it has no place for the figures, or where there are none."""
+    """Rewrite the page; exit with 1 if it has no place for the figures, or there are none."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,7 +38,7 @@ def main() -> None:
 
 
 def insert_figures(page: str, of: str, figures: str) -> str:
-    """The page with the figures of one set."""
+    """Replace the page's tables of one set by new ones."""
     above, *parts = TABLE.split(figures)
     tables = {title: f"### {title}\n\n{body.strip()}\n" for title, body in zip(parts[::2], parts[1::2], strict=True)}
     placed = {title for place in PLACE.finditer(page) if place["set"] == of for title in _table_titles(place)}

@@ -1,9 +1,9 @@
-"""Whether a confidence is the probability it claims to be: `python -m lab.bench.calibration DETAILS...`.
+"""Measures whether confidence equals the probability of being right: `python -m lab.bench.calibration DETAILS...`.
 
-Each of `DETAILS` is what `dockvoice evaluate MANIFEST --details DETAILS` wrote; a recording in several counts once. The
-speakers are halved by the SHA-256 of their name. Curves are fitted on the first half (those that are even), and every
-figure is also given for the other, which nothing was fitted on. Fitted again after a change of recogniser, grammar or
-parser, the curves go into `edge/understand/local/confidence.py`.
+Each of `DETAILS` was written by `dockvoice evaluate MANIFEST --details DETAILS`; a recording in several counts once.
+Speakers are halved by the SHA-256 of their name: curves are fitted on the even half, and every figure is also given for
+the other. After a change of recogniser, grammar or parser, the new curves go into
+`edge/understand/local/confidence.py`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from lab.report.statistics import Interval, wilson_interval
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-"""Bounds of the rows of the table: finer where decisions fall."""
+"""Bounds of the table's confidence bins, finer where decisions fall."""
 
 LEAST = 1e-4
-"""A probability in a loss: one overconfident reading must not drown the others."""
+"""Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate."""
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
-    """Every field that vosk alone read to one value, in clips heard as one utterance."""
+    """Each field that vosk alone recognised with one value, in clips of one utterance."""
     for line in lines:
         said = line.truth or line.said
         if not said or len(line.heard) != 1 or not line.heard[0].interpreter.startswith("vosk/"):
@@ -62,12 +62,12 @@ def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> 
 
 
 def count_wrong(reads: Iterable[FieldSample]) -> int:
-    """How many are."""
+    """Number of wrong samples."""
     return sum(not one.right for one in reads)
 
 
 def print_reliability(reads: Sequence[FieldSample]) -> None:
-    """How often fields of about the same confidence were right, with the 95 % interval of so few."""
+    """Print the share right by bins of confidence, with 95 % intervals."""
     print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
     for low, high in pairwise(EDGES):
         row = [one for one in reads if low <= one.confidence < high]
@@ -82,7 +82,7 @@ def print_reliability(reads: Sequence[FieldSample]) -> None:
 
 
 def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
-    """The curve for all, one for each kind of field and of rival, and which of them tell more of the other speakers."""
+    """Print the curve for all samples, for each kind of field and of rival, and which fit the other speakers better."""
     pooled = fit_logistic_curve(fitted, SHARE_ITSELF, PULL)
     of_kinds = fit_by_kind(fitted, pooled, lambda one: one.kind)
     of_rivals = fit_by_kind(fitted, pooled, lambda one: one.rival)
@@ -103,7 +103,7 @@ def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -
 
 
 def count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
-    """How many fields are of a kind, and how many of these are wrong."""
+    """Number of samples of a kind of field or rival, and how many of them are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
     return len(some), count_wrong(some)
 

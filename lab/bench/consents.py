@@ -1,9 +1,9 @@
-"""How often a word is taken for an answer that it is not: `python -m lab.bench.consents [--words N] [--seed S]`.
+"""Measures how often a word is misrecognised as "yes" or "no": `python -m lab.bench.consents [--words N] [--seed S]`.
 
-Common words of `tests/data/common_words.txt`, and those that sound like "yes" and "no", are said alone by voices of
-Debian's flite and heard as in a conversation. Told are the words from which a yes or no was understood as surely as
-the default policy demands, and whether "yes" and "no" themselves were. "know" sounds as "no" does, and "wrong" is one.
-Needs flite and the recogniser's weights.
+Common words of `tests/data/common_words.txt`, and words that sound like "yes" and "no", are spoken alone by flite's
+voices and recognised as in a conversation. Printed are the words taken for an answer at the default policy's
+confidence, and whether "yes" and "no" themselves were recognised ("know" sounds like "no", and "wrong" means it). Needs
+flite and the recogniser's weights.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 
 def main() -> None:
-    """Synthesise the words, and print which were understood as answers."""
+    """Synthesise the words, and print which were recognised as answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
@@ -79,7 +79,7 @@ class AnswerRecogniser:
     sure: float  # Least confidence of each word of an answer.
 
     def answer(self, word: str, voice: str) -> Act | None:
-        """The yes or no that is understood when a voice says this word alone, or None."""
+        """Recognise the word in this voice; return the yes or no understood, or None."""
         pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
         reading, _, _ = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes()))
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)

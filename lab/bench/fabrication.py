@@ -1,9 +1,8 @@
-"""How many invented identifiers are accepted: `python -m lab.bench.fabrication MANIFEST [options]`.
+"""Measures how many identifiers invented by a model are recorded: `python -m lab.bench.fabrication MANIFEST [options]`.
 
-Audio models put a plausible identifier where they did not hear one, in 8 % of answers by a published test. Here the
-stand-in does so on order: its honest answer to each clip is taken down first, so that every identifier that differs
-from it is known to be an invention. Then the same clips are heard in `cloud-first` mode, where the model's word counts,
-and in `panel` mode, where the device's own recogniser must have heard the same.
+Audio models invent identifiers in 8 % of answers, by a published test. The stand-in does so on order: its honest
+answers are stored first, so that any other identifier is known to be invented. Then the clips are evaluated in
+`cloud-first` mode, where the model alone decides, and in `panel` mode, where the on-device recogniser must agree.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, Mark, Result, read_manifest
 
 PATIENT_MS = 30_000
-"""The deadline: this measures which readings are accepted, not speed, and the stand-in may run on a busy machine."""
+"""Deadline, generous since this measures acceptance, not speed."""
 
 KEY = "standin-key"
 
@@ -40,14 +39,14 @@ Ids = Mapping[str, FieldValue]
 
 @dataclass(frozen=True, slots=True)
 class FabricationResult:
-    """The results of one way of reading the clips."""
+    """Counts of invented and accepted identifiers in one mode."""
 
     mode: str
     clips: int
     invented: int
-    """Clips with an answer of the model that holds an identifier it would not have given honestly."""
+    """Clips with a model's answer that holds an invented identifier."""
     accepted: int
-    """Of those, how many became a record with the invented identifier in it."""
+    """Of those, clips whose record holds the invented identifier."""
     right: int
     wrong: int
     asked: int
@@ -67,7 +66,7 @@ def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
 
 
 def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[FabricationResult]:
-    """Hear the clips honestly, then with inventions in `share` % of the answers, in each mode."""
+    """Evaluate the clips honestly, then in each mode with inventions in `share` % of the answers."""
     _post_order(url, "reset", {})
     honest = [_read_identifiers(result) for result in evaluate_results(with_standin(url, Mode.CLOUD_FIRST), clips)]
     for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
@@ -127,7 +126,7 @@ def _post_order(url: str, what: str, order: Mapping[str, Any]) -> None:
 
 @contextmanager
 def run_standin() -> Iterator[str]:
-    """`dockvoice standin` beside this program; its address."""
+    """Run `dockvoice standin` while the block lasts; yield its URL."""
     command = [sys.executable, "-m", "edge", "standin", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own program
         try:

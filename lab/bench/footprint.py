@@ -58,7 +58,7 @@ NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 MB = 1_000_000
 
 LEAST_PAUSE_MS = 500
-"""Of the least that anybody could do: as common a pause as any."""
+"""Pause of the simplest endpointing compared, a common value."""
 
 
 HOUR_S = 3600
@@ -73,13 +73,13 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }
-"""The functions timed for each part. A nested call counts for the outermost of them."""
+"""Functions timed for each part; nested calls count for the outermost."""
 
 REST = "the rest"
 
 
 class PartTimer:
-    """Processor time by part, measured where the parts are called."""
+    """Measures CPU time by part, by wrapping the functions of PARTS."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
@@ -87,7 +87,7 @@ class PartTimer:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure within."""
+        """Measure while the block lasts."""
         with ExitStack() as restored:
             for part, places in PARTS.items():
                 for owner, name in places:
@@ -112,7 +112,7 @@ class PartTimer:
 
 
 class NoiseSource(Source):
-    """Made sound as a source."""
+    """Generated noise as a source."""
 
     live = False
 
@@ -132,16 +132,16 @@ class HearingCost:
 
     sound: str
     seconds: float
-    """Of sound."""
+    """Duration of the sound."""
     utterances: int
     processor: float
-    """The share of one core, 1 is all of it."""
+    """Share of one core, 1 being all of it."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The share of each part in that."""
+    """Share of each part in that."""
 
     @property
     def an_hour(self) -> float:
-        """Processor seconds for an hour of such sound."""
+        """CPU seconds per hour of sound."""
         return self.processor * HOUR_S
 
 
@@ -155,7 +155,7 @@ class Memory:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print memory and CPU time."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.footprint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -199,7 +199,7 @@ def main() -> None:
 
 
 def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
-    """Recognise the sources as in production; `most` collects the peak memory."""
+    """Recognise the sources as in production, measuring CPU time; `most` collects the peak memory."""
     utterances = 0
     samples = 0
 
@@ -228,7 +228,7 @@ def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: li
 async def measure_pipeline(
     pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> HearingCost:
-    """The same sources by another pipeline, each turn heard once."""
+    """Recognise the same sources with another pipeline, each turn once."""
     recogniser = TurnRecogniser(floor)
     samples = turns = 0
     began = time.process_time()
@@ -243,7 +243,7 @@ async def measure_pipeline(
 
 
 def resident_mb() -> float:
-    """The memory this process holds now, MB."""
+    """Resident memory of this process, MB."""
     return float(psutil.Process().memory_info().rss) / MB
 
 

@@ -1,8 +1,8 @@
-"""How long operators wait for a verdict: `python -m lab.bench.latency MANIFEST [options]`.
+"""Measures how long operators wait for a decision: `python -m lab.bench.latency MANIFEST [options]`.
 
-The stand-in answers as the published figures of audio models spread (log-normal, median 350 ms, 95 % within 1.2 s). The
-clips are heard in each mode, and the time from the closing of the utterance to the record on disk is counted. The panel
-falls back at its deadline instead of waiting, so its times must not go past it.
+The stand-in's answer times follow the published figures of audio models (log-normal, median 350 ms, 95 % within 1.2 s).
+In each mode, the time from the utterance's end to the record on disk is measured. The panel falls back at its deadline,
+so its times must not exceed it.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "
 
 @dataclass(frozen=True, slots=True)
 class WaitTimes:
-    """The waits in one mode."""
+    """The wait times in one mode."""
 
     mode: Mode
     ms: list[float]
-    """From the closing of each utterance to the record on disk, sorted."""
+    """Milliseconds from the end of each utterance to the record on disk, sorted."""
     decided_alone: int
-    """How often the deadline was over before a model answered."""
+    """Number of decisions at the deadline without a model's answer."""
     accepted: int
 
     def percentile(self, percent: int) -> float:
-        """The wait that `percent` of the utterances do not exceed, ms."""
+        """The wait that `percent` % of the utterances do not exceed, ms."""
         return quantiles(self.ms, n=HUNDREDTHS, method="inclusive")[percent - 1]
 
 
 def measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[WaitTimes]:
     """Recognise the clips in each mode until at least `least` utterances were decided.
 
-    The first pass runs without delay: the stand-in computes each sound once and caches it, and that is not measured.
+    The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
     _set_behaviours(url)
     _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
@@ -87,7 +87,7 @@ def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
 
 
 def plot_waits(measured: Sequence[WaitTimes], deadline_ms: int) -> str:
-    """The share of utterances that are decided after so many milliseconds, a line for each mode, as SVG."""
+    """SVG of the share of utterances decided within a time, one line for each mode."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
 
@@ -118,7 +118,7 @@ def plot_waits(measured: Sequence[WaitTimes], deadline_ms: int) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, and draw."""
+    """Measure, print a table, and write the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")

@@ -1,10 +1,11 @@
-"""How well each form of the library is heard: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
+"""Measures recognition of each form of the library: `python -m lab.bench.library [--form NAME] [--noise-only]
+[--json]`.
 
-Voices say the sentences of `tests/data/speech/library/sentences.toml`, one each and in turn; each clip goes the
-production way twice, clean and in made noise at 20 dB. What was said before is kept in `.cache/library`. Needs
-Debian's flite, festival and festvox-us-slt-hts, and the recogniser's weights. `--voices` tells how well each voice that
-was tried is heard, with sentences of the form pallet-move; that needs festvox-kallpc16k as well. `--others` has another
-set, `others.toml`, said by voices of which the first has none; nothing was tuned on it.
+Synthetic voices speak the sentences of `tests/data/speech/library/sentences.toml` in turn; each clip is evaluated clean
+and in generated noise at 20 dB. Recordings are cached in `.cache/library`. Needs flite, festival and
+festvox-us-slt-hts, and the recogniser's weights. `--voices` measures each candidate voice with sentences of the form
+pallet-move, and needs festvox-kallpc16k too. `--others` uses another set, `others.toml`, and other voices; nothing was
+tuned on it.
 """
 
 from __future__ import annotations
@@ -52,19 +53,19 @@ KEPT = REPOSITORY / ".cache" / "library"
 SET = REPOSITORY / "tests" / "data" / "speech" / "set"
 
 NOISE_DB = 20
-"""Speech above the made noise, of the second hearing."""
+"""Signal-to-noise ratio of the noisy clips, dB."""
 
 SILENT = 0.01
 """Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
 ESPEAK_PACE = 0.95
-"""Of espeak-ng's usual pace: in the middle of those of the simulated operator."""
+"""Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
 
 Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
 
 def load_sentences(path: Path = SENTENCES) -> Sentences:
-    """By form, each sentence with the entry it makes."""
+    """By form, each sentence with its entry."""
     read: Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
     return read
 
@@ -78,7 +79,7 @@ def _synthesise_festival(name: str, text: str) -> Sound:
 
 
 def _run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
-    """The sound file that a program writes to the path of its option `-o`."""
+    """Run a program that writes a sound file to its option `-o`; return the sound."""
     with NamedTemporaryFile(suffix=".wav") as file:
         subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
         samples, rate = soundfile.read(file.name)
@@ -98,20 +99,20 @@ SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
     **{f"festival-{name}": partial(_synthesise_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
     **{f"espeak-{name or 'plain'}": partial(_synthesise_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
 }
-"""Voices that come freely with a package; those of espeak-ng are the simulated operator's."""
+"""Function that synthesises a text, by voice; all voices are freely packaged."""
 
 VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
-"""The voices, in turn: those with at least 80 % of their sentences (`--voices`) recognised correctly."""
+"""The voices used in turn: those with at least 80 % of sentences recognised (`--voices`)."""
 
 OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
-"""The voices of the second set: none of those, and none as good."""
+"""The voices of the second set: others, and less well recognised."""
 
 AUDITION, SEED = 14, 3
-"""So many sentences each voice says that is tried, and by which chance they are chosen."""
+"""Sentences for each candidate voice, and the seed that chooses them."""
 
 
 def audition_clips() -> tuple[Clip, ...]:
-    """Plain sentences of the set of pallet-move, all of them by each voice."""
+    """Plain sentences of the pallet-move set, each in every candidate voice."""
     lines = (SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     plain = [one for one in map(json.loads, lines) if one["kind"] == "plain"]
     Random(SEED).shuffle(plain)  # noqa: S311 - chance, not secrecy
@@ -124,7 +125,7 @@ def audition_clips() -> tuple[Clip, ...]:
 def sentence_clips(
     form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES
 ) -> tuple[Clip, ...]:
-    """The sentences of a form as clips, each in the voice whose turn it is."""
+    """The sentences of a form as clips, in the voices by turn."""
     return tuple(
         _sentence_clip(form, text, fields, voice)
         for (text, fields), voice in zip(said.items(), cycle(voices), strict=False)
@@ -132,7 +133,7 @@ def sentence_clips(
 
 
 def cached_recording(voice: str, text: str) -> Path:
-    """The recording of a text in a voice, cached."""
+    """The recording of a text in a voice, synthesised on first use."""
     audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
     if not audio.exists():
         _store_trimmed(audio, SYNTHESISERS[voice](text))
@@ -153,7 +154,7 @@ def _sentence_clip(form: str, text: str, fields: Mapping[str, FieldValue], voice
 
 
 def _store_trimmed(audio: Path, said: Sound) -> None:
-    """The speech between silences, whole or not at all."""
+    """Trim silence at both ends and store the file atomically."""
     audio.parent.mkdir(parents=True, exist_ok=True)
     loud = np.flatnonzero(np.abs(said) > SILENT * np.abs(said).max())
     silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
@@ -163,13 +164,13 @@ def _store_trimmed(audio: Path, said: Sound) -> None:
 
 
 def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[ClipLine, ...]:
-    """Evaluate clips, clean and in noise."""
+    """Evaluate the clips clean (unless `noise_only`) and in noise."""
     sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [NOISE_DB])]
     return tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 
 
 def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
-    """A row for each form and condition, held against the goal."""
+    """A row for each form and condition, compared with the goal."""
     rows = (
         _row(f"{form}: {condition}", condition, some)
         for form, of_form in group_lines(lines, lambda one: one.form).items()
@@ -196,14 +197,14 @@ def _row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[s
 
 
 def meets_goal(condition: str, lines: Sequence[ClipLine]) -> bool:
-    """Whether as many are right, and as few wrong, as the goal of the condition says."""
+    """Whether the shares right and wrong meet the condition's goal."""
     counted, goal = count_marks(lines), GOALS[condition]
     of = len(lines) / 100
     return counted[Mark.RIGHT] >= goal.right * of and counted[Mark.WRONG] <= goal.wrong * of
 
 
 def describe_failures(lines: Sequence[ClipLine]) -> Iterator[str]:
-    """Each clip that was not recognised correctly, with the words recognised."""
+    """Yield each clip that was not right, with the recognised words."""
     for one in lines:
         if one.mark is not Mark.RIGHT:
             yield f"{one.mark} ({one.form}, {one.condition}, {one.speaker}): {one.text}"
@@ -225,7 +226,7 @@ def _counts(condition: str, lines: Sequence[ClipLine]) -> Mapping[str, Any]:
 
 
 def main() -> None:
-    """Hear the forms and print the figures, and on the standard error each clip that was not right."""
+    """Evaluate the forms; print figures, and on standard error each clip that was not right."""
     said = load_sentences()
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.library", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,11 +1,9 @@
-"""Hours in which nobody dictates, and what is recorded in them: `python -m lab.bench.nothing_said [--hours H]`.
+"""Measures what is recorded while no one dictates: `python -m lab.bench.nothing_said [--hours H]`.
 
-Made noise of every kind, silence, babble (four voices at once, backwards) and colleagues who talk near the microphone:
-the chatter of the repository's clips, and sentences of common words put together by chance, which a synthesiser says.
-Each minute has a seed and a loudness of its own, and all of them others where `--seed` is another. Told are how much
-was taken for an utterance, what was recorded, the processor time, and how often an hour something may be recorded, at
-most, with 95 % confidence (Poisson): of this run, and with `--tally` of all runs that the file remembers, whatever the
-code was. Exits with 1 where something was recorded.
+Sound is generated noise of every kind, silence, babble (four reversed voices at once) and colleagues who talk near the
+microphone: the clips' chatter, and synthesised random sentences. Each minute has its own seed and loudness, derived
+from `--seed`. Printed are utterances detected, entries recorded, CPU time, and the upper 95 % bound of entries per hour
+(Poisson), of this run and, with `--tally`, of all runs in that file. Exits with 1 if anything was recorded.
 """
 
 from __future__ import annotations
@@ -58,36 +56,36 @@ WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 TALK = "talk"
 
 SAID = 60
-"""Sentences that are made for a night, besides the chatter of the clips."""
+"""Number of synthesised sentences, besides the clips' chatter."""
 
 SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
 """Variants of espeak-ng's voice."""
 
 LENGTHS = (3, 12)
-"""Words of a made sentence, at least and at most."""
+"""Minimum and maximum words of a random sentence."""
 
 PAUSES_S = (0.2, 4.0)
-"""Between two sentences of one talker."""
+"""Minimum and maximum pause between two sentences of one talker."""
 
 FAINTER_DB = (0.0, 15.0)
-"""By how much the second of the talkers is further away."""
+"""Attenuation of the second, more distant talker, dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceTotals:
-    """The result of one kind of sound."""
+    """Totals for one kind of sound."""
 
     kind: str
     hours: float
     utterances: int
     asked: int
-    """Of the utterances, those that were neither recorded nor ignored."""
+    """Utterances that were neither recorded nor ignored."""
     recorded: int
     processor_s: float
 
 
 def mix_talkers(sayings: Sequence[Sound], seed: int) -> Sound:
-    """A minute of two people talking, each with pauses, at times both at once; the seed sets the loudness."""
+    """Mix a minute of two talkers with random pauses, partly overlapping; the seed sets the loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
     for loudness_db in (0.0, -random.uniform(*FAINTER_DB)):
@@ -108,7 +106,7 @@ def colleague_speech(clips: Sequence[Clip], seed: int) -> list[Sound]:
 
 
 def random_sentences(words: Sequence[str], seed: int) -> list[str]:
-    """Words put together by chance."""
+    """Sentences of randomly chosen words."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     return [" ".join(random.choices(words, k=random.randint(*LENGTHS))) for _ in range(SAID)]
 
@@ -123,7 +121,7 @@ async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
 
 
 def minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
-    """By kind, as many minutes of each; other ones for another seed."""
+    """By kind of sound, its minutes of generated clips; another seed gives others."""
     clips = read_manifest(SET)
     voices = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
     colleagues = colleague_speech(clips, seed)
@@ -160,7 +158,7 @@ def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> t
 
 
 def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
-    """One row for each kind, and all together."""
+    """One row for each kind, and a total."""
     together = SilenceTotals(
         "together", *(sum(column) for column in zip(*(_summable_counts(one) for one in found), strict=True))
     )
@@ -187,7 +185,7 @@ def _summable_counts(one: SilenceTotals) -> tuple[float, int, int, int, float]:
 
 
 def summarise_tally(tally: Path) -> str:
-    """The totals of all runs that a tally file records."""
+    """Sum up all runs that a tally file records."""
     lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
     hours, recorded = (sum(line[name] for line in lines) for name in ("hours", "recorded"))
     most = poisson_upper_bound(recorded) / hours
@@ -195,7 +193,7 @@ def summarise_tally(tally: Path) -> str:
 
 
 def main() -> None:
-    """Hear, and print."""
+    """Evaluate the sounds and print the totals."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.nothing_said",
         description=__doc__,

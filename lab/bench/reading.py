@@ -1,10 +1,9 @@
-"""How long it takes to read what was said to the fields of a form: `python -m lab.bench.reading [--runs N]`.
+"""Measures the time to parse utterances into a form's fields: `python -m lab.bench.reading [--runs N]`.
 
-Times are processor time of this thread, so that what else the machine does is left out. Every input is read once and is
-another one each time, so that nothing is had from an earlier reading. The alternatives of one utterance are read as the
-agent reads them: what two hearings of a clip by vosk really gave (`--clips`, manifests of recordings with truth),
-and lists that are harder than any of these, all of them alike in score, in each two of twenty words replaced by chance.
-The ranges hold the true median and the true 99 % with 95 % confidence, by the order of what was measured.
+Times are the thread's CPU time. Every input is parsed once and differs from the others, so that caches have no effect.
+The alternatives of an utterance are parsed as the agent does: real ones, from two vosk passes over clips (`--clips`),
+and harder lists with equal scores and two of twenty words replaced at random. Ranges are 95 % intervals of the true
+median and 99th percentile.
 """
 
 from __future__ import annotations
@@ -47,17 +46,17 @@ TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 NUMBER_WORDS = (*DIGITS, *TENS, "eleven", "twelve", "fifteen", "hundred", "thousand", "and", "double", "oh")
 
 HARDEST = (*NUMBER_WORDS, *("pallet", "dock", "units", "cases", "no", "not", "to", "of") * 3)
-"""Words of which 200 by chance took longest, of a dozen mixes that were tried."""
+"""Vocabulary of which 200 random words took longest, of a dozen mixes tried."""
 
 HEARINGS = 2
 ALTERNATIVES = HEARINGS * MOST_ALTERNATIVES
-"""As many as a recogniser with a list of its best guesses gives of one utterance."""
+"""Alternatives of one utterance from a recogniser with an n-best list."""
 
 MANY = 30
-"""Alternatives in other words each, from which on a clip is among the hardest: of 321 noisy ones 60 had so many."""
+"""Distinct alternatives from which a clip is among the hardest: 60 of 321 noisy clips."""
 
 FEWEST = 20
-"""Clips of which there is anything to say."""
+"""Minimum clips for figures."""
 
 WORST_WORDS = 200
 """More words than an utterance of the longest allowed duration can hold."""
@@ -72,13 +71,13 @@ Job = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload to measure."""
+    """A named sequence of parsing jobs to time."""
 
     name: str
     jobs: Iterator[Job]
-    """Each reads one input."""
+    """Functions that parse one input each."""
     runs: float = 1.0
-    """The share of the runs that it is worth."""
+    """Share of the runs to spend on it."""
 
 
 def main() -> None:
@@ -158,7 +157,7 @@ def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> J
 
 
 class _Ear(VoskInterpreter):
-    """Vosk as in the agent, but it stores its transcripts and reads nothing from them."""
+    """Vosk as in the agent, but it stores its alternatives and does not parse them."""
 
     heard: Hearings = ()
 
@@ -170,7 +169,7 @@ class _Ear(VoskInterpreter):
 def _hearings_of_clips(
     manifests: Sequence[Path], conditions: Sequence[str], form: Form, catalogue: Catalogue
 ) -> Sequence[Hearings]:
-    """Vosk's hearings of each clip of the manifests, or of those in one of the conditions."""
+    """Vosk's alternatives for each clip of the manifests, or for those of the given conditions."""
     try:
         weights = vosk_weights(load(Settings, None))
     except Misconfigured as fault:
@@ -191,7 +190,7 @@ def _hearings_of_clips(
 
 
 def _count_wordings(hearings: Hearings) -> int:
-    """How many of the alternatives that are read have other words than those before."""
+    """Number of distinct wordings among the alternatives that are parsed."""
     return len({tuple(word.text for word in one.words) for hearing in hearings for one in near(hearing)})
 
 
@@ -202,7 +201,7 @@ def _random_sentence(random: Random) -> str:
 
 
 def _random_alternatives(random: Random, form: Form, catalogue: Catalogue) -> Hearings:
-    """Guesses at one sentence: in each, two words are others than in the best."""
+    """Alternatives of one random sentence, each with two words replaced."""
     best = _random_sentence(random).split()
     guesses = []
     for _ in range(ALTERNATIVES):
@@ -239,7 +238,7 @@ def _percentile(ms: Sequence[float], share: float) -> float:
 
 
 def _format_percentile_range(ms: Sequence[float], share: float) -> str:
-    """Where the true percentile lies with 95 % confidence: between those of the rank, give or take its deviation."""
+    """Format the 95 % interval of a percentile, from order statistics."""
     reach = Z_95 * math.sqrt(len(ms) * share * (1 - share))
     least = ms[max(0, math.floor(len(ms) * share - reach))]
     most = ms[min(len(ms) - 1, math.ceil(len(ms) * share + reach))]

@@ -1,8 +1,7 @@
-"""How well and how fast the on-device recognisers read a manifest: `python -m lab.bench.recogniser MANIFEST [options]`.
+"""Measures accuracy and speed of the on-device recognisers: `python -m lab.bench.recogniser MANIFEST [options]`.
 
-Each clip is given to the recogniser whole, as if endpointing had cut nothing off: this measures understanding alone.
-A reading is complete when it proposes one value for every required field, each passing the form's own rules; where
-nothing may be recorded from a clip, every complete reading of it is wrong.
+Each clip is recognised whole, without endpointing. A reading is complete if it gives one valid value for every required
+field; for a clip from which nothing may be recorded, every complete reading is wrong.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ from edge.understand.local.factory import own_language, recogniser, vosk_weights
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
-"""Bytes in the 20 ms that the ear hands over at a time."""
+"""Bytes in a frame of 20 ms."""
 
 DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
-"""The confidences that `agree.minimum_confidence` could demand."""
+"""Candidate values of `agree.minimum_confidence`."""
 
 
 @dataclass
 class ConditionTally:
-    """The results over the clips of one condition."""
+    """Counts over the clips of one condition."""
 
     sure: list[tuple[float, bool]] = field(default_factory=list)
-    """Of each complete reading, its lowest confidence and whether it is exact."""
+    """For each complete reading, its lowest confidence and whether it is exact."""
     clips: int = 0
 
     def line(self) -> str:
-        """Shares in % of the clips: right and wrong complete readings at each demand."""
+        """Share of clips, %, with right and with wrong complete readings at each threshold."""
         shares = []
         for demand in DEMANDS:
             right = sum(exact for confidence, exact in self.sure if confidence >= demand)
@@ -128,7 +127,7 @@ def _read_pcm(path: Path) -> bytes:
 
 
 async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, float, float]:
-    """The reading, the seconds it took after the last frame, and the seconds of work in all."""
+    """Recognise a clip; return the reading, the seconds after the last frame, and the seconds in all."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
     attention = reader.attend()

@@ -1,14 +1,13 @@
-"""The figures of what nothing was tuned on: `python -m lab.bench.rotation MANIFEST...`.
+"""Evaluates with confidence curves fitted on other data only (cross-validation): `python -m lab.bench.rotation
+MANIFEST...`.
 
-Each clip is heard once, the production way, and what was heard is kept. Then whole speakers, wordings, kinds of noise
-and sets are left out in turn: the curves of confidence are fitted on all others (`lab/bench/calibration.py`), what was
-heard of the part left out is decided anew by them, and these decisions make the figures. Beside them stand the curves
-that are in use, and curves fitted on everything. *Demand too*: what the policy demands of a field is chosen anew as
-well, the least that keeps wrong within its goals on the others.
+Each clip is recognised once, and cached. Then speakers, wordings, kinds of noise and sets are left out in turn: curves
+are fitted on the rest (`lab/bench/calibration.py`), and the part left out is decided with them. For comparison: the
+shipped curves, and curves fitted on everything. *Demand too*: the confidence threshold is also chosen on the rest, as
+the lowest that keeps wrong within its goals.
 
-What cannot be left out in turn was set by hand with these sets at hand: the rules of the reader, the words beside the
-form, the pauses, the temperature of the shares, the bounds of what is poor sound. Kept hearings are of this very code:
-any change below `edge` or `config` has everything heard again.
+What was set by hand with these sets cannot be left out: the parser's rules, the words beside the form, the pauses, the
+temperature of the shares, the limits of poor sound. The cache is keyed by the code below `edge` and `config`.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ REPOSITORY = Path(__file__).parents[2]
 KEPT = REPOSITORY / ".cache" / "rotation"
 
 ALLOWED_FALL = 2.0
-"""Points by which right may be lower where nothing was tuned."""
+"""Points by which right may be lower on data left out of the fit."""
 
 GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
     "speaker": lambda one: one.clip.speaker,
@@ -81,14 +80,14 @@ def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip
 
 
 def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
-    """The rules with another demand of a field."""
+    """The rules with another confidence threshold."""
     poor = min(0.99, minimum + BALANCED.poor - BALANCED.minimum)
     policy = replace(standing.policy, minimum=minimum, poor=poor)
     return replace(standing, policy=policy)
 
 
 def find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
-    """The least that keeps wrong within its goal in each condition; where none does, the most."""
+    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
         told = [
             (one, mark_with_curves(one, by, with_minimum_confidence(standing[one.clip.form], minimum))) for one in every
@@ -164,7 +163,7 @@ def _fit_cells(some: Marks) -> Iterator[str]:
 
 
 def judge_fall(together: Marks, apart_from: Marks) -> str:
-    """Whether right falls by no more than it may where a part was left out, and wrong stays within its goal."""
+    """Say whether right falls by no more than ALLOWED_FALL on data left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]

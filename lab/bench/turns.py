@@ -70,22 +70,22 @@ QUARTER = 4  # The product is to have at most one cut where the fastest of the o
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """How the turn of one clip ended."""
+    """How the turn of one clip ended, with times."""
 
     pipeline: str
     waited_ms: float | None
-    """Of sound, behind the last word; None where no turn ended there."""
+    """Milliseconds of sound after the last word; None if no turn ended there."""
     whole_ms: float = 0.0
-    """Computing time after that; of a recogniser that is given the whole turn at that point."""
+    """Computing time after that, for a recogniser that gets the whole turn then."""
     along_ms: float = 0.0
-    """The same where it was fed while the sound arrived."""
+    """The same for a recogniser fed as the sound arrived."""
     cut: bool = False
-    """A turn ended before the last word did."""
+    """Whether a turn ended before the last word."""
     mark: Mark = Mark.ASKED
 
 
 class PaddedSource(Source):
-    """A recording, and silence behind it."""
+    """A recording followed by SILENCE_S of silence."""
 
     live = False
 
@@ -105,13 +105,13 @@ class PaddedSource(Source):
 
 
 def padded_source(clip: Clip) -> PaddedSource:
-    """A clip as all hear it."""
+    """The clip's recording followed by silence."""
     return PaddedSource(RecordedSource(clip.audio))
 
 
 @contextmanager
 def use_processor_time() -> Iterator[None]:
-    """Within, the product's own measurements are of processor time."""
+    """Within, the product's timings are CPU time."""
     with ExitStack() as restored:
         for module in (ear, dictation):
             restored.callback(setattr, module, "time", time)
@@ -120,7 +120,7 @@ def use_processor_time() -> Iterator[None]:
 
 
 async def measure_product(settings: Settings, clips: Sequence[Clip]) -> list[TurnEnd]:
-    """How the product ended the turns."""
+    """Turn ends of the product."""
     with use_processor_time(), show_progress(OURS, len(clips)) as tick:
         heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
     return [_product_turn_end(one.result) for one in heard]
@@ -139,7 +139,7 @@ def _product_turn_end(result: Result) -> TurnEnd:
 async def measure_pipeline(
     pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[TurnEnd]:
-    """The turns of another pipeline, and the readings."""
+    """Turn ends of another pipeline, with the product's recogniser."""
     recogniser = TurnRecogniser(floor)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
@@ -155,7 +155,7 @@ async def measure_pipeline(
 def pipeline_turn_end(
     name: str, clip: Clip, heard: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
 ) -> TurnEnd:
-    """The result of a clip with these turns; the words of all turns are read as one sentence."""
+    """The result of a clip with these turns, whose words are parsed as one sentence."""
     words = [word for _, one in heard for word in one.words]
     outcome = _mark_entry(accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
@@ -170,7 +170,7 @@ def pipeline_turn_end(
 
 
 def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
-    """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
+    """The entry parsed from the words, if all required fields have one value; confidence is ignored."""
     form, catalogue = rules.form, rules.catalogue
     fields = read(breathed(words, form, catalogue), form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
@@ -228,7 +228,7 @@ def _format_percentiles(times: Sequence[float]) -> tuple[str, str]:
 
 
 def compare_with_fastest(found: Mapping[str, Sequence[TurnEnd]]) -> str:
-    """Whether the product is as fast as the fastest other, at a quarter of its cuts."""
+    """Say whether the product is as fast as the fastest other, with a quarter of its cuts."""
     times = {
         name: [one.waited_ms + one.whole_ms for one in some if one.waited_ms is not None]
         for name, some in found.items()
@@ -249,7 +249,7 @@ def compare_with_fastest(found: Mapping[str, Sequence[TurnEnd]]) -> str:
 
 
 def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
-    """Of each manifest, every so many-th clean clip that dictates an entry, for the form of the first of them."""
+    """Of each manifest, every `every`-th clean dictated clip of the first one's form."""
     clips = {
         str(manifest): [
             clip
@@ -262,7 +262,7 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
 
 
 async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[TurnEnd]]:
-    """All pipelines over the same clips, those of the product first."""
+    """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble(settings, clips[0].form)
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]

@@ -1,8 +1,8 @@
-"""What the witness in the undo window is worth, and costs: `python -m lab.bench.witness MANIFEST...`.
+"""Measures benefit and cost of the second recogniser in the undo window: `python -m lab.bench.witness MANIFEST...`.
 
-Each dictated clip goes the production way; what is recorded without a question is heard again by the witness. Counted
-is which of the wrong entries become a question, and which of the right ones are asked about in vain. Few of the
-product's own entries are wrong, so the same is counted of the floor's (`lab/floor.py`), the plain way, which errs more.
+What is recorded without a question is recognised again by the second recogniser ("witness"). Counted are wrong entries
+that it questions, and right ones questioned in vain; the same for the baseline's entries (`lab/floor.py`), more of
+which are wrong.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class WitnessedEntry:
     right: bool
     doubted: bool
     offered: bool
-    """Whether the other values that it offers are the true ones."""
+    """Whether the values it offers instead are the true ones."""
 
 
 async def measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[WitnessedEntry], float]:
-    """Every entry recorded of the clips, the product's and the floor's; and the witness's memory at its most, MB."""
+    """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     found: list[WitnessedEntry] = []
@@ -82,7 +82,7 @@ def judge_entry(
     fields: Mapping[str, FieldValue],
     otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
 ) -> WitnessedEntry:
-    """The result of one record."""
+    """Compare one record with the second recogniser's values and the truth."""
     truth = clip.fields or {}
     asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
     offered = are_fields_equal({**fields, **asked}, truth)
@@ -90,7 +90,7 @@ def judge_entry(
 
 
 def tabulate_entries(found: Sequence[WitnessedEntry]) -> Table:
-    """By whose entries they are, and by condition."""
+    """Questions about wrong and right entries, by recorder and condition."""
     groups: dict[tuple[str, str], list[WitnessedEntry]] = {(one.whose, one.condition): [] for one in found}
     for one in found:
         groups[one.whose, one.condition].append(one)

@@ -1,4 +1,6 @@
-"""`python -m lab.scribe`: how many of the pallets of some shifts end right, wrong, lost, and at how many questions."""
+"""`python -m lab.scribe`: count how many pallets of simulated shifts end right, wrong or lost, and the questions
+asked.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,12 @@ from lab.scribe.spoken import SpeakingOperator, open_hearing, select_recordings
 
 
 def default_rules() -> Rules:
-    """The rules of an agent with the settings that it is shipped with."""
+    """The rules of an agent with default settings."""
     return default_rules_for(Settings().forms.active)
 
 
 def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
-    """One trailer: the ledger, and the lines of both sides."""
+    """Simulate one trailer; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
         trailer = TrailerUnloading(rules or default_rules(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)
@@ -41,7 +43,7 @@ def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -
 
 
 def run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
-    """One trailer that was announced, likewise."""
+    """Simulate one trailer received against a notice; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
         device = SimulatedDevice(
             rules or receiving_rules(), kept / "device", TypedChannel(), with_closing_form(DialogueSettings())
@@ -52,7 +54,7 @@ def run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = 
 
 @contextmanager
 def _scratch_directory() -> Iterator[Path]:
-    """Room for a journal that is thrown away, which need not wait for a disk."""
+    """A temporary directory for a journal, in memory if possible."""
     memory = Path("/dev/shm")  # noqa: S108
     with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
         yield Path(kept)
@@ -97,7 +99,7 @@ def main(
 
 
 def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
-    """The same aloud, one trailer after the other: each takes minutes."""
+    """Simulate trailers with recorded speech, one after the other: each takes minutes."""
     total, of = Ledger(), select_recordings(read_manifest(manifest))
     with open_hearing(Settings()) as heard:
         for name in [show] if show else (f"{seed}/{number}" for number in count()):
@@ -114,7 +116,7 @@ def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
 
 
 def summary_lines(ledger: Ledger) -> Iterator[str]:
-    """The counts, with the interval of each (Wilson, 95 %)."""
+    """The counts by outcome, each with its 95 % interval (Wilson)."""
     ends = {
         "right": ledger.right,
         "wrong": len(ledger.wrong),

@@ -1,7 +1,8 @@
-"""`python -m lab.scribe.compare`: seconds and words per pallet of receiving, against prompts and against scan and key.
+"""`python -m lab.scribe.compare`: seconds and words per pallet of Dockvoice, of a prompted dialogue, and of scan and
+key.
 
-The same trailers each time. Ours is the agent's dialogue with its reader and its journal, and an inventory behind it;
-the others are small models of vendors' descriptions (docs/rivals.md).
+All receive the same trailers. Dockvoice's part is the agent's dialogue, parser and journal with an inventory; the
+others are small models of vendors' descriptions (docs/rivals.md).
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from lab.scribe.prompted import USUAL as AS_USUAL
 from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
 
 BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
-"""Lines to colleagues, and thanks: optional, so not counted. The device's answers to them are counted."""
+"""Kinds of optional lines (chat, thanks), which are not counted; the device's answers to them are."""
 
 PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The conditions that all of them share."""
+    """Number of trailers and pallets, noise and exceptions, the same for all methods."""
 
     seed: str
     trailers: int
@@ -58,7 +59,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class MethodFigures:
-    """The figures of one way of working, a pallet or in all."""
+    """Mean seconds, words and outcomes of one method, per pallet or in all."""
 
     name: str
     seconds: float
@@ -75,12 +76,12 @@ class MethodFigures:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """One way of working, on all trailers."""
+    """Ledger and times of one method over all trailers."""
 
     name: str
     ledger: Ledger
     trailers: tuple[TimeSpent, ...]
-    """A pallet's share of each trailer; of words all of them."""
+    """For each trailer the seconds per pallet, and the words in all."""
 
     @property
     def figures(self) -> MethodFigures:
@@ -102,14 +103,14 @@ class MethodResult:
 
 
 def seeded_random(seed: str) -> Random:
-    """The same for the same seed."""
+    """A random generator from the seed."""
     return Random(seed)  # noqa: S311 - chance, not secrecy
 
 
 def measure_dockvoice(
     name: str, settings: DialogueSettings, day: Conditions, with_: Rules, clock: TurnClock
 ) -> MethodResult:
-    """The product."""
+    """Receive all trailers with the agent's dialogue."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
     for seed in day.names():
@@ -122,7 +123,7 @@ def measure_dockvoice(
 
 
 def _to_timed_turns(turns: Iterable[OperatorLine | Say], phrasing: Phrasing) -> Iterator[Turn]:
-    """The timed turns: pauses are the operator's own."""
+    """Convert prompts and lines to turns with a duration; pauses are left out."""
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in PAUSES:
@@ -136,7 +137,7 @@ def _per_pallet(spent: TimeSpent, day: Conditions) -> TimeSpent:
 
 
 def measure_prompted(name: str, settings: PromptSettings, day: Conditions, clock: TurnClock) -> MethodResult:
-    """A prompt for each value."""
+    """Receive all trailers with one prompt for each value."""
     total, trailers = Ledger(), []
     for seed in day.names():
         coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
@@ -147,7 +148,7 @@ def measure_prompted(name: str, settings: PromptSettings, day: Conditions, clock
 
 
 def measure_keyed(name: str, terminal: Terminal, day: Conditions) -> MethodResult:
-    """No noise disturbs it."""
+    """Receive all trailers by scanning and keying, which noise does not affect."""
     total, trailers = Ledger(), []
     for seed in day.names():
         coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
@@ -158,7 +159,7 @@ def measure_keyed(name: str, terminal: Terminal, day: Conditions) -> MethodResul
 
 
 def measure_all(day: Conditions, with_: Rules, clock: TurnClock) -> list[MethodResult]:
-    """All ways of working, on the same trailers."""
+    """Run all methods on the same trailers."""
     return [
         measure_dockvoice("Dockvoice", DialogueSettings(), day, with_, clock),
         measure_dockvoice(
@@ -177,7 +178,7 @@ COLUMNS = (
 
 
 def to_markdown_rows(tried: Iterable[MethodResult]) -> Iterator[str]:
-    """The ways beside each other, as Markdown."""
+    """The methods' figures as a Markdown table."""
     yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
     for one in (each.figures for each in tried):
         most = wilson_interval(one.wrong, one.meant)
@@ -200,7 +201,10 @@ SHARES = (0.0, USUAL, 0.6)
 
 
 def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
-    """Seconds a pallet by speaking rate, noise and share of exceptions, each by itself; in brackets wrong and lost."""
+    """Seconds a pallet by speaking rate, noise and share of exceptions, varied one at a time.
+
+    Wrong and lost in brackets.
+    """
     conditions = [(f"{rate} words a minute", day, rate) for rate in RATES]
     conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
     conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in SHARES]
@@ -214,7 +218,9 @@ def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) 
 
 
 def bar_chart_svg(tried: Sequence[MethodFigures]) -> str:
-    """Seconds a pallet, as SVG: to the operator's last word, then the device's speech after it, with the interval."""
+    """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech after it, with the
+    interval.
+    """
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
 

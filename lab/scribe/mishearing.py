@@ -1,7 +1,7 @@
-"""Mishearing: simulated recognition of a line, with the device's own measured error rates at that noise.
+"""Simulates recognition errors of a line, with the device's own measured error rates at that noise.
 
-A run of number words, or of figures, is one number. Each is recognised surely and right, right but in doubt, as
-another one in doubt, or as another one surely. Words that are no number are recognised correctly by every device.
+A run of number words or digits is one number. Each is recognised right and sure, right but unsure, wrong and unsure, or
+wrong but sure. Other words are always recognised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
 SURE, IN_DOUBT = 1.0, 0.3
-"""A recogniser's confidence in a word: far above and far below the demand of any policy."""
+"""A recogniser's confidence in a word: far above and far below any policy's threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class NumberErrorRates:
 
 
 NUMBERS = 3
-"""Numbers that can be misheard in a clip of the counted set: pallet, count and dock."""
+"""Numbers in a clip of the measured set: pallet, count and dock."""
 
 NOISES = {
     "none": NumberErrorRates(),
@@ -46,14 +46,14 @@ _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 @dataclass(frozen=True, slots=True)
 class HeardLine:
-    """A line as it was heard."""
+    """A line as recognised, with the words in doubt."""
 
     words: tuple[str, ...]  # With the commas at which the speaker took breath.
     doubted: frozenset[int]  # Which of them are in doubt.
 
     @property
     def text(self) -> str:
-        """As one line."""
+        """The words as one line."""
         return " ".join(self.words)
 
 
@@ -71,7 +71,7 @@ def recognise(line: str, noise: NumberErrorRates, random: Random) -> HeardLine:
 
 
 def _number_positions(words: Sequence[str]) -> Iterator[list[int]]:
-    """The positions of the words of each number, which ends at a breath."""
+    """The word positions of each number; a comma (breath) ends one."""
     number: list[int] = []
     for at, word in enumerate(words):
         if _strip_comma(word) in NUMBER_WORDS or _strip_comma(word).isdigit():
@@ -90,7 +90,7 @@ def _strip_comma(word: str) -> str:
 
 
 def _mishear_number(word: str, random: Random) -> str:
-    """Another number: sixty for sixteen where there is such a pair, else any digit."""
+    """Replace a number word: sixty for sixteen where there is such a pair, else another digit."""
     said, breath = _strip_comma(word), word[len(_strip_comma(word)) :]
     if said in TEENS_AND_TENS:
         return TEENS_AND_TENS[said] + breath
@@ -101,7 +101,7 @@ def _mishear_number(word: str, random: Random) -> str:
 
 
 class NoisyChannel:
-    """A device's ear, in noise: lines come as a recogniser hears them, and talk to others as talk."""
+    """Carries lines to the device with simulated recognition errors."""
 
     def __init__(self, rules: Rules, noise: NumberErrorRates, random: Random) -> None:
         self._rules = rules
@@ -111,14 +111,14 @@ class NoisyChannel:
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """The line, as it is heard."""
+        """Send the line as recognised."""
         taken = recognise(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
         yield talk.hear(self._reading(taken))
 
     def is_misheard(self, _pallet: str) -> bool:
-        """A number may be another pallet's as well."""
+        """Always False: a misheard number may be another pallet's."""
         return False
 
     def _reading(self, taken: HeardLine) -> Reading:

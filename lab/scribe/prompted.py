@@ -1,7 +1,7 @@
-"""A prompt-driven dialogue of the Vocollect kind: one prompt for each value, and the same operator to answer them.
+"""Models a prompt-driven dialogue of the Vocollect kind: one prompt for each value.
 
-As vendors and their users describe it (docs/rivals.md); no program of theirs was looked at. The host knows the notice,
-as ours does. What happens beside the dialogue, talk to colleagues and power cuts, never disturbs this one.
+Modelled on vendors' and users' descriptions (docs/rivals.md), not on their programs. The host knows the notice, as ours
+does. Chat and power cuts do not disturb this model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lab.scribe.receiving import SAID
 
 @dataclass(frozen=True, slots=True)
 class PromptSettings:
-    """How a site has set it up."""
+    """A site's settings of the prompted dialogue."""
 
     ready: bool  # Each value ends with "ready".
     confirms: bool  # Each count is read back and takes a "yes", also where it is as announced.
@@ -30,11 +30,11 @@ class PromptSettings:
 
 USUAL = PromptSettings(ready=True, confirms=True, asks_condition=True)
 SHORTEST = PromptSettings(ready=False, confirms=False, asks_condition=False)
-"""The shortest possible: values that agree with the notice are accepted without a word."""
+"""The shortest dialogue: values that agree with the notice are accepted without confirmation."""
 
 
 class PromptedReceiving:
-    """One trailer received."""
+    """Simulates one trailer received by prompts."""
 
     def __init__(self, arrival: Arrival, settings: PromptSettings, noise: NumberErrorRates, random: Random) -> None:
         self._arrival = arrival
@@ -51,7 +51,7 @@ class PromptedReceiving:
         self.ledger = Ledger()
 
     def unload(self) -> Ledger:
-        """All of it."""
+        """Receive all pallets; return the outcomes."""
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
             self._value(prompt, wording.word_received_value(name, one, self._random))
@@ -88,7 +88,7 @@ class PromptedReceiving:
     # -- value by value
 
     def _pallet(self, load: Pallet) -> str | None:
-        """Its number, which the host knows, or that it is to be received all the same; None where it was received."""
+        """Ask for the pallet's number; None if the host says it was received already."""
         for attempt in range(PATIENCE):
             spelt = wording.spell_digits(load.pallet)
             number = wording.parse_digits(self._value(None if attempt == 0 else "Pallet?", spelt))
@@ -106,7 +106,7 @@ class PromptedReceiving:
         return None
 
     def _count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
-        """The good ones. A count that differs from the notice is repeated, as in ours, until two counts agree."""
+        """Ask for the count of good units; one that differs from the notice is repeated until two agree."""
         believed = load.quantity if load.first_count is None else load.first_count
         slips = load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]
         said = believed + (self._random.choice((1, 2, 10)) if slips else 0)
@@ -133,7 +133,7 @@ class PromptedReceiving:
         return self._yes(f"{count}, correct?", right=count == believed)
 
     def _exceptions(self, load: Pallet) -> tuple[int | None, str | None]:
-        """The exception that he names in place of the count."""
+        """Ask for an exception in place of the count: number damaged and reason."""
         if load.damaged is not None:
             self._value("Cases?", "damaged", number=False)
             return wording.parse_number(self._value("How many damaged?", wording.word_number(load.damaged))), None
@@ -151,7 +151,7 @@ class PromptedReceiving:
         return None, load.exception
 
     def _lot(self, load: Pallet) -> str:
-        """There is nothing to hold it against: it is read back. Each label has one, asked for or not."""
+        """Ask for the lot and read it back, since the notice gives none to compare with."""
         label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
         for _ in range(PATIENCE):
             lot = wording.parse_digits(self._value("Lot?", wording.spell_digits(label)))
@@ -162,7 +162,7 @@ class PromptedReceiving:
     # -- prompts and answers
 
     def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
-        """The recognised value; without a prompt he begins by himself, for "Pallet?" is already waiting."""
+        """Prompt, answer, and return the value as recognised; without a prompt the answer follows at once."""
         said = f"{answer} ready" if self._settings.ready and number else answer
         if prompt is not None:
             self._reply(prompt)

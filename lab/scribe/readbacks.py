@@ -1,8 +1,8 @@
-"""How long a readback takes: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
+"""Measures the duration of readbacks: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
 
-Pallets as the scribe dictates them, by any of the form's units; the same with an SSCC each; counts at a shelf, of as
-many; and entries of each shipped form as its rules allow them, are worded in each language and spoken by espeak-ng,
-clause by clause as an agent speaks them. The seconds up to the last word count.
+Pallets as the scribe dictates them, the same with an SSCC each, shelf counts, and random entries of each shipped form
+are worded in each language and spoken by espeak-ng, clause by clause as an agent does. The seconds up to the last word
+count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Entries = Sequence[Mapping[str, FieldValue]]
 
 
 async def readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
-    """The duration of each readback, in any of its spoken units."""
+    """The duration of each entry's readback in seconds."""
     phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
@@ -49,7 +49,7 @@ async def readback_seconds(form: Form, language: str, entries: Entries, pace: fl
 
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
-    """The terms as an agent reads them back: each count with its spoken unit, and the last digits of an SSCC."""
+    """The words of an entry's readback: each count with one of its spoken units, and the last digits of an SSCC."""
     keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
@@ -62,7 +62,7 @@ def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Rand
 
 
 async def main() -> None:
-    """Print the table of the page."""
+    """Print the table for the docs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100, help="of each form in each language")
     parser.add_argument("--seed", type=int, default=1)

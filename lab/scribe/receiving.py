@@ -1,7 +1,6 @@
-"""Receiving against a notice: an announced trailer, dictated to the device, compared with the inventory's final rows.
+"""Simulates receiving against a notice: an announced trailer is dictated, and the inventory's rows are compared.
 
-The lists are the inventory's own, and the device's records pass the inventory's validation into its tables, without a
-broker between the two. The intended entries are compared with the tables.
+Lists, validation and tables are the inventory's own, without a broker between it and the device.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ FORM = "receive-notice"
 SAID_ONCE = ("trailer", "door")
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
-"""How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
+"""Share of each way to dictate a pallet, in %: estimates, as in `lab.scribe.shift`."""
 
 SAME_AGAIN = 0.5
 """Frequency of "same again" for a pallet like the last."""
@@ -50,19 +49,19 @@ BETWEEN = {
 
 
 def default_rules_for(form: str) -> Rules:
-    """The rules of an agent as shipped that fills this form."""
+    """The default rules of an agent that fills this form."""
     settings = Settings()
     return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
 
 
 @cache
 def receiving_rules() -> Rules:
-    """Those of an agent that receives against notices."""
+    """The default rules of an agent that receives against notices."""
     return default_rules_for(FORM)
 
 
 def with_closing_form(settings: DialogueSettings) -> DialogueSettings:
-    """The same, with the form of an entry that closes a trailer."""
+    """The settings with the form of an entry that closes a trailer."""
     return replace(settings, closing=_closing_form())
 
 
@@ -72,45 +71,45 @@ def _closing_form() -> Form | None:
 
 
 NOTHING = Pallet("", 0, "CS", "", "")
-"""The load before the first pallet."""
+"""Placeholder before the first pallet."""
 
 
 class ReceivingWords(Wording[Pallet]):
-    """Those of a receiver."""
+    """Words a receiver's lines."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
 
     def sentence(self, load: Pallet) -> str:
-        """The whole sentence, without the standing values."""
+        """Word a whole entry without the standing values."""
         return wording.word_received_pallet(load, self._random)
 
     def mention(self, name: str, load: Pallet) -> str:
-        """One field of it."""
+        """Word one field with its label."""
         return wording.word_received_field(name, load, self._random)
 
     def bare(self, name: str, load: Pallet) -> str:
-        """The value of a field alone."""
+        """Word the value of a field alone."""
         return wording.word_received_value(name, load, self._random)
 
     def chat(self, load: Pallet) -> str:
-        """Something to a colleague."""
+        """Word a remark to a colleague."""
         return self._random.choice(wording.TALK)
 
     def same_again(self, load: Pallet) -> str:
-        """All as it was for the one before."""
+        """Word "same again" with the pallet's number."""
         return f"same again, {self.mention('pallet_id', load)}"
 
     def once(self, load: Pallet) -> str:
-        """The standing values of the whole trailer."""
+        """Word the standing values of the trailer."""
         return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
 
     def moved(self, load: Pallet) -> str:
-        """It is another door now."""
+        """Word the change to another door."""
         return f"{self.mention('door', load)} from now on"
 
     def mended(self, slip: Pallet, load: Pallet) -> str:
-        """With a slip of the tongue in the count, put right at once."""
+        """Word an entry with a slip in the count, corrected at once."""
         cue = self._random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
         rest = [name for name in ("lot", "damaged", "exception") if name in load.fields()]
         said = [self.mention("pallet_id", load), self.mention("quantity", slip), cue, self.mention("quantity", load)]
@@ -118,7 +117,7 @@ class ReceivingWords(Wording[Pallet]):
 
 
 def _repeats_previous(before: Sequence[Pallet], device: SimulatedDevice, load: Pallet) -> bool:
-    """Whether all its values to dictate are those of the previous one, which is recorded."""
+    """Whether all values to dictate equal those of the previous, recorded pallet."""
     if load.first_count is not None or not before:
         return False
     last, meant = before[-1].fields(), load.fields()
@@ -129,13 +128,13 @@ def _repeats_previous(before: Sequence[Pallet], device: SimulatedDevice, load: P
 
 
 def _resume_if_paused(say: Callable[[str, str], None], device: SimulatedDevice) -> None:
-    """He has heard it, where the device was asked to wait."""
+    """Say "resume" if the device is paused."""
     if device.state is State.PAUSED:
         say("resume", "command")
 
 
 def _sum_quantities(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
-    """How many there are of each unit, and how many damaged."""
+    """Total quantity by unit, and total damaged."""
     sums: Counter[str] = Counter()
     for fields in entries:
         sums[str(fields["uom"])] += int(str(fields["quantity"]))
@@ -144,7 +143,7 @@ def _sum_quantities(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]
 
 
 class NoticeReceiver(Operator[Pallet]):
-    """One trailer received, and an inventory of its own."""
+    """Simulates one trailer received against a notice, with an inventory of its own."""
 
     unasked = frozenset({"part", "talk of pallets", "close"})
 
@@ -160,7 +159,10 @@ class NoticeReceiver(Operator[Pallet]):
         """The number that he dictated."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
-        """Standing values are not read back each time. Values that he never dictated are last."""
+        """Names of the differing fields.
+
+        Standing values are not read back each time, and undictated fields come last.
+        """
         wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
@@ -168,7 +170,7 @@ class NoticeReceiver(Operator[Pallet]):
         return super()._correction(name, load) if name in load.fields() else "cancel"
 
     def is_to_be_asked(self, asked: Question) -> bool:
-        """Whether a person with the list would ask this, too."""
+        """Whether a person with the list would ask this question too."""
         load = self._load
         match asked.why:
             case Reason.COUNT_DIFFERS:
@@ -224,7 +226,10 @@ class NoticeReceiver(Operator[Pallet]):
         return self.ledger
 
     def _dictate(self, load: Pallet) -> bool:
-        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
+        """Dictate one pallet until it is recorded, parked or given up.
+
+        Return whether the operator believes it accepted.
+        """
         self._stand_before(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
         if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
@@ -258,7 +263,7 @@ class NoticeReceiver(Operator[Pallet]):
                 break
 
     def _close(self) -> None:
-        """Close the trailer, and confirm after the device has read its records back."""
+        """Close the trailer, and confirm the device's summary."""
         self.device.turn_to("")
         _resume_if_paused(self._say, self.device)
         self._say("trailer done", "close")
@@ -273,7 +278,7 @@ class NoticeReceiver(Operator[Pallet]):
         self._load, self._counted = load, load.quantity
 
     def _mistake(self, load: Pallet) -> None:
-        """He repeats a recorded entry; he notices at the question. A parked pallet is not recorded."""
+        """Dictate an already recorded entry again, and cancel it at the device's question."""
         self.device.wait_out()
         if load.pallet in self.device.aside:
             return
@@ -311,5 +316,5 @@ class NoticeReceiver(Operator[Pallet]):
                 pass
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """The inventory's rows."""
+        """The inventory's rows of the device."""
         return self._tables.recorded()

@@ -1,4 +1,4 @@
-"""A shift at a dock: trailers of pallets, dictated by an operator who is interrupted, polite, mistaken and tired."""
+"""Simulates a shift at a dock: an operator dictates trailers of pallets with interruptions, chat and slips."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
-"""How a pallet is dictated, in percent. Estimates: rare events are over-represented, so that they occur at all."""
+"""Share of each way to dictate a pallet, in %. Estimates; rare ways are over-represented so that they occur at all."""
 
 BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
 """Events between two pallets."""
 
 
 def generate_loads(pallets: int, random: Random) -> list[Load]:
-    """The pallets of a trailer."""
+    """Generate the pallets of a trailer."""
     first = random.randrange(100, 9000)
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     counts = (*range(2, 61), 72, 96, 120, 144)
@@ -32,75 +32,75 @@ def generate_loads(pallets: int, random: Random) -> list[Load]:
 
 
 class OperatorVoice(SpeechChannel, Protocol):
-    """The operator's means of speaking."""
+    """A means of dictation: which pallets, in which words, over which channel."""
 
     ways: Mapping[str, int]
-    """How he dictates a pallet, in percent."""
+    """Share of each way to dictate a pallet, in %."""
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """The load of a trailer."""
+        """The pallets of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
-        """The whole of a load."""
+        """Word a whole entry."""
 
 
 class TypedChannel:
-    """Lines reach the reader unchanged."""
+    """Sends lines to the parser unchanged."""
 
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """At once."""
+        """Type the line."""
         yield talk.say(line)
 
     def is_misheard(self, _pallet: str) -> bool:
-        """Nothing is."""
+        """Always False."""
         return False
 
 
 class TypingOperator(TypedChannel):
-    """An operator who types any pallets in any words."""
+    """Types random pallets in random wording."""
 
     ways: Mapping[str, int] = SAID
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """Any."""
+        """Generate the pallets of a trailer."""
         return generate_loads(pallets, random)
 
     def sentence(self, load: Load, random: Random) -> str:
-        """In any words."""
+        """Word a whole entry."""
         return wording.word_sentence(load, random)
 
 
 class _ShiftWording(Wording[Load]):
-    """Those of a voice, and of the scribe's own."""
+    """Words whole entries as the voice does, other lines as `lab.scribe.wording`."""
 
     def __init__(self, voice: OperatorVoice, random: Random) -> None:
         self._voice = voice
         self._random = random
 
     def sentence(self, load: Load) -> str:
-        """The whole of a load."""
+        """Word a whole entry."""
         return self._voice.sentence(load, self._random)
 
     def mention(self, name: str, load: Load) -> str:
-        """One field of it."""
+        """Word one field with its label."""
         return wording.word_field(name, load, self._random)
 
     def bare(self, name: str, load: Load) -> str:
-        """The value of a field alone."""
+        """Word the value of a field alone."""
         return wording.word_value(name, load, self._random)
 
     def chat(self, load: Load) -> str:
-        """Something to a colleague."""
+        """Word a remark to a colleague."""
         return wording.word_chat(load, self._random)
 
 
 class TrailerUnloading(Operator[Load]):
-    """One trailer unloaded onto the docks."""
+    """Simulates one trailer unloaded onto the docks."""
 
     def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
-        """`directory` is for its journal; `random` decides all events; without a voice he types."""
+        """`directory` is for the journal; `random` draws all events; without a voice the operator types."""
         self._voice = voice or TypingOperator()
         super().__init__(SimulatedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
@@ -121,7 +121,10 @@ class TrailerUnloading(Operator[Load]):
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
-        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
+        """Dictate one pallet until it is recorded, parked or given up.
+
+        Return whether the operator believes it accepted.
+        """
         self.device.turn_to(load.pallet)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):
@@ -141,7 +144,7 @@ class TrailerUnloading(Operator[Load]):
         return self._agree(load)
 
     def _slip(self, load: Load) -> Load:
-        """The load with one thing misread."""
+        """The load with one value misread."""
         match self._random.choice(("quantity", "dock")):
             case "quantity":
                 return replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))

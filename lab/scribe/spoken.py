@@ -1,7 +1,7 @@
-"""A shift that is spoken: recorded sentences in noise for pallets, heard with the device's own hearing.
+"""A spoken shift: recorded sentences in noise, recognised by the device's own pipeline.
 
-What he says besides the sentences of a set is said by espeak-ng, as in `lab.operator_speech`. Sentences, and what is
-said around him, are the set's own recordings: those at the ratio of SNR_DB as they are, clean ones in made noise.
+Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at SNR_DB are used as they are, clean
+ones are mixed with generated noise.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
 SNR_DB = 10.0
-"""Of speech over noise: a headset at a dock where a fork works close by."""
+"""Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby."""
 
 AT_IT, CLEAN = "10dB", "clean"
-"""A set's names for the recordings at that ratio, and for those without noise."""
+"""A set's condition names for recordings at that ratio, and for clean ones."""
 
 FIELDS = {"pallet_id", "quantity", "dock"}
-"""Of the form that the scribe keeps books of."""
+"""Fields that a usable recording must give."""
 
 
 @dataclass(frozen=True)
 class RecordedSentence:
-    """One spoken pallet, in each of its recordings."""
+    """One dictated pallet with all its recordings."""
 
     load: Load
     clips: tuple[Clip, ...]
@@ -53,14 +53,14 @@ class RecordedSentence:
 
 @dataclass(frozen=True)
 class ShiftRecordings:
-    """The recordings of a set that a shift is made of."""
+    """The recordings of a set that a shift uses."""
 
     sentences: tuple[RecordedSentence, ...]
     talk: tuple[Clip, ...]
 
 
 def select_recordings(clips: Sequence[Clip]) -> ShiftRecordings:
-    """Those of a manifest that are usable: whole sentences, and talk. Raises UnreadableInput where there is none."""
+    """Select whole sentences and chatter from a manifest. Raises UnreadableInput if there are none."""
     usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
     whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_text_and_speaker)
     sentences = tuple(_recorded_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_text_and_speaker))
@@ -80,7 +80,7 @@ def _recorded_sentence(clips: tuple[Clip, ...]) -> RecordedSentence:
 
 
 class DeviceHearing:
-    """The device's own recognition: sound in, its reading out."""
+    """The device's recognition pipeline: sound in, decisions out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
         self._parts = parts
@@ -89,15 +89,15 @@ class DeviceHearing:
         self._heard: list[Decided] = []
 
     def rules(self) -> Rules:
-        """Those of the parts."""
+        """The pipeline's rules."""
         return self._parts.rules
 
     def say(self, text: str, voice: str) -> Sound:
-        """The text as espeak-ng says it for this speaker."""
+        """Synthesise the text with espeak-ng in this speaker's voice."""
         return self._runner.run(synthesise(text, voice, seed=0))
 
     def hear(self, sound: Sound, told: str) -> list[Decided]:
-        """The decisions on a sound; `told` distinguishes it from the same sound at another time."""
+        """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [SyntheticSpeech(sound, told)]))
         return self._heard
@@ -109,7 +109,7 @@ class DeviceHearing:
 
 @contextmanager
 def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
-    """The hearing of an agent with these settings that holds a conversation."""
+    """The recognition pipeline of an agent with these settings in a conversation."""
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
         TemporaryDirectory(prefix="dockvoice-scribe-heard-") as scratch,
@@ -120,7 +120,7 @@ def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
 
 
 class SpeakingOperator:
-    """An operator with recorded pallets and synthesised answers in one voice."""
+    """An operator with recorded sentences, and synthesised answers in one voice."""
 
     ways: Mapping[str, int] = {"whole": 100}
 
@@ -133,19 +133,19 @@ class SpeakingOperator:
         self._number = 0
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """Pallets that the set has, each number once."""
+        """Choose pallets of which the set has recordings."""
         chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
         self._sentences = {one.load.pallet: one for one in chosen}
         return [one.load for one in self._sentences.values()]
 
     def sentence(self, load: Load, _random: Random) -> str:
-        """The recorded sentence."""
+        """The recorded sentence's text."""
         return self._sentences[load.pallet].clips[0].text
 
     def utter(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """In noise: heard in pieces, or not at all."""
+        """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
         for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
             segment = heard.utterance.segment
@@ -153,7 +153,7 @@ class SpeakingOperator:
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
 
     def is_misheard(self, pallet: str) -> bool:
-        """Whether there is no such pallet on the trailer: the line is then about the one that he means."""
+        """Whether the trailer has no such pallet, so that the line is about the intended one."""
         return pallet not in self._sentences
 
     def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:

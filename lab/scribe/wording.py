@@ -1,6 +1,6 @@
-"""How people on a dock say it: wording of its own, independent of the agent's grammar.
+"""Words lines as people on a dock say them, independently of the agent's grammar.
 
-Lines are as by perfect recognition: words, with commas where the speaker takes breath.
+The words are as by perfect recognition, with commas where the speaker takes breath.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
 _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 
 FIGURES = 0.2
-"""The share of numbers written as figures, as most recognisers do."""
+"""Share of numbers written as digits, as most recognisers do."""
 
 SENTENCES = (
     "pallet {id}, {count}, dock {dock}",
@@ -50,13 +50,13 @@ TALK = (
     "somebody call the driver", "can you open the door", "no way", "he's on his break", "wait for me", "mind the step",
     "that truck is early", "good morning", "who has the keys",
 )  # fmt: skip
-"""To colleagues, none of it about a pallet."""
+"""Remarks to colleagues, none of them about a pallet."""
 
 TALK_OF_PLACES = (
     "take it to dock {dock} mike", "dock {dock} is full", "that one is {count}", "is that pallet {id}",
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
-"""To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
+"""Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
 RECEIVED = (
@@ -72,7 +72,7 @@ RECEIVED = (
 )
 
 TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {count} tomorrow", "door {door} is full")
-"""To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
+"""Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +84,19 @@ class Load:
     dock: str
 
     def fields(self) -> dict[str, str | int]:
-        """As they go on record."""
+        """The fields to be recorded."""
         return {"pallet_id": self.pallet, "quantity": self.quantity, "dock": self.dock}
 
 
 def word_quantity(quantity: int, random: Random) -> str:
-    """A count of things."""
+    """Word a quantity with a unit."""
     number = _figures_or_words(quantity, random)
     unit = random.choice(_UNITS)
     return f"{number} {unit if quantity != 1 else unit.rstrip('s') if unit != 'boxes' else 'box'}"
 
 
 def word_identifier(pallet: str, random: Random) -> str:
-    """An identifier: figure by figure mostly, or as figures."""
+    """Word an identifier: digit by digit mostly, or as digits."""
     if random.random() < FIGURES:
         return pallet
     oh = random.choice(("zero", "oh"))
@@ -104,18 +104,18 @@ def word_identifier(pallet: str, random: Random) -> str:
 
 
 def word_dock(dock: str, random: Random) -> str:
-    """A dock: its letter, its word, or both."""
+    """Word a dock: its letter, its code word, or both."""
     word = _CALLED[ord(dock) - ord("A")]
     return random.choice((dock, word, word, f"{dock} as in {word}"))
 
 
 def word_sentence(load: Load, random: Random) -> str:
-    """The whole of it."""
+    """Word a whole entry."""
     return _fill_template(random.choice(SENTENCES), load, random)
 
 
 def word_field(field: str, load: Load, random: Random) -> str:
-    """One field of it."""
+    """Word one field with its label."""
     return {
         "pallet_id": lambda: f"pallet {word_identifier(load.pallet, random)}",
         "quantity": lambda: word_quantity(load.quantity, random),
@@ -124,7 +124,7 @@ def word_field(field: str, load: Load, random: Random) -> str:
 
 
 def word_value(field: str, load: Load, random: Random) -> str:
-    """The value alone."""
+    """Word the value of a field alone."""
     return {
         "pallet_id": lambda: word_identifier(load.pallet, random),
         "quantity": lambda: _number(load.quantity),
@@ -133,17 +133,17 @@ def word_value(field: str, load: Load, random: Random) -> str:
 
 
 def word_chat(load: Load, random: Random) -> str:
-    """Talk to a colleague; `load` lends its values where the talk needs some."""
+    """Word a remark to a colleague; `load` lends it values where it needs some."""
     return _fill_template(random.choice(TALK), load, random)
 
 
 def word_chat_about_docks(load: Load, random: Random) -> str:
-    """The same, with words of the form."""
+    """Word a remark to a colleague with words of the form."""
     return _fill_template(random.choice(TALK_OF_PLACES), load, random)
 
 
 def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> str:
-    """A sentence with a slip of the tongue in one field, put right at once."""
+    """Word an entry with a slip of the tongue in one field, corrected at once."""
     cue = random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
     parts = []
     for name in ("pallet_id", "quantity", "dock"):
@@ -161,7 +161,7 @@ def _fill_template(template: str, load: Load, random: Random) -> str:
 
 
 def word_received_pallet(pallet: Pallet, random: Random) -> str:
-    """The whole sentence of a received pallet, without its place."""
+    """Word a received pallet's whole entry, without trailer and door."""
     rest = [
         word_received_field(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()
     ]
@@ -174,7 +174,7 @@ def word_received_pallet(pallet: Pallet, random: Random) -> str:
 
 
 def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
-    """One field of a received pallet."""
+    """Word one field of a received pallet with its label."""
     return {
         "pallet_id": lambda: f"pallet {word_identifier(pallet.pallet, random)}",
         "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit_word(pallet)}",
@@ -188,7 +188,7 @@ def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
 
 
 def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
-    """The value alone."""
+    """Word the value of a received pallet's field alone."""
     return {
         "pallet_id": lambda: word_identifier(pallet.pallet, random),
         "quantity": lambda: _number(pallet.quantity),
@@ -200,7 +200,7 @@ def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
 
 
 def word_chat_about_pallet(pallet: Pallet, random: Random) -> str:
-    """Something to a colleague, with words of the form."""
+    """Word a remark to a colleague with words of the form."""
     return random.choice(TALK_OF_PALLETS).format(
         id=word_identifier(pallet.pallet, random),
         count=word_received_field("quantity", pallet, random),
@@ -209,22 +209,22 @@ def word_chat_about_pallet(pallet: Pallet, random: Random) -> str:
 
 
 def spell_digits(digits: str) -> str:
-    """Figure by figure, as systems demand it that take no other way."""
+    """Word digits one by one, as systems demand that accept nothing else."""
     return " ".join(_ONES[int(digit)] for digit in digits)
 
 
 def parse_digits(said: str) -> str:
-    """The digits in words, or in figures."""
+    """Convert spoken or written digits to a digit string."""
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
 def word_number(quantity: int) -> str:
-    """A count without its unit."""
+    """Word a number without a unit."""
     return _number(quantity)
 
 
 def parse_number(said: str) -> int:
-    """The count in words: an impossible one, such as "forty twelve", is the sum of its words."""
+    """Convert number words to an integer; impossible ones, such as "forty twelve", are summed."""
     total = 0
     for word in said.split():
         total = total * 100 if word == "hundred" else total + _FIGURES.get(word, 0)

@@ -1,4 +1,4 @@
-"""Keys and models: the valid accounts, and the models on offer."""
+"""API keys, and the models that the stand-in offers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.standin.behaviour import Refusal, Vendor
 KEY = "standin-key"
 """The default key."""
 FORBIDDEN = "standin-forbidden"
-"""A key that is known and may do nothing: 403 where others are 401."""
+"""A key that is valid but without permissions: answered 403 instead of 401."""
 
 
 class Modality(Flag):
@@ -31,24 +31,24 @@ class Modality(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model, as `/v1/models` tells of it."""
+    """A model as listed by `/v1/models`."""
 
     name: str
     takes: Modality
     whose: ClientKind = ClientKind.OPENAI
-    """The model's vendor: `self-hosted` models belong to every account."""
+    """The model's vendor; `self-hosted` models belong to every account."""
     retired: bool = False
     system_prompt: bool = True
 
     @property
     def shutdown(self) -> date | None:
-        """The announced end, as `config/models.toml` has it."""
+        """The announced shutdown date, from `config/models.toml`."""
         told = announced(self.whose, self.name)
         return told[0].ends if told else None
 
     @property
     def is_audio(self) -> bool:
-        """Does it demand sound, and refuse structured outputs?"""
+        """Whether it requires sound, and refuses structured outputs."""
         return Modality.SOUND in self.takes
 
 
@@ -111,30 +111,30 @@ MODELS = {
         ),
     )
 }
-"""All of them by name."""
+"""All models by name."""
 
 EVERYTHING = Modality.TEXT | Modality.SOUND | Modality.TRANSCRIBES | Modality.SPEAKS
 
 
 @dataclass(slots=True)
 class Accounts:
-    """One key, and the models that it opens."""
+    """One API key, and the models that it may use."""
 
     key: str = field(default=KEY, repr=False)
     also: dict[str, Model] = field(default_factory=dict)
-    """Models served beside the usual ones, or in spite of their end."""
+    """Models served in addition, or despite their shutdown."""
 
     def serve(self, name: str) -> None:
-        """Serve a model that is retired or unknown, as if it were live."""
+        """Serve a retired or unknown model as if it were live."""
         known = MODELS.get(name)
         self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)
 
     def all(self) -> dict[str, Model]:
-        """The live ones, by name."""
+        """The live models by name."""
         return {name: model for name, model in (MODELS | self.also).items() if not model.retired}
 
     def model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
-        """The model of that name. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for other work."""
+        """Look up a model. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for another modality."""
         model = (MODELS | self.also).get(name)
         if model is None:
             raise Refusal(404, _unknown_model_message(name, vendor), "model_not_found")
@@ -146,7 +146,7 @@ class Accounts:
         return model
 
     def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
-        """Is the right key where this vendor looks for it? Raises Refusal: 401, or 403 for the forbidden one."""
+        """Check the key where this vendor sends it. Raises Refusal: 401, or 403 for FORBIDDEN."""
         given = _sent_key(headers, query, vendor)
         if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):
             return
@@ -172,7 +172,7 @@ _HEADERS = {
     Vendor.DEEPGRAM: (),
     Vendor.WHISPER_CPP: (),
 }
-"""The header that carries the key, where it is not `authorization`."""
+"""The header with the key, where it is not `authorization`."""
 
 
 def _sent_key(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:

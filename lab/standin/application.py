@@ -1,4 +1,4 @@
-"""The stand-in as one ASGI application, and as a process of its own."""
+"""The stand-in as an ASGI application, and as a server process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from lab.standin.wires import BehaviourMiddleware, Endpoint, TrackedConnection
 
 
 def build_application(house: StandinState) -> ASGIApp:
-    """All endpoints of all vendors, and the control of the stand-in itself under `/standin/`."""
+    """The application with all vendors' endpoints, and the stand-in's control endpoints under `/standin/`."""
     openai = {
         "chat/completions": openai_chat.complete_chat,
         "audio/transcriptions": openai_audio.transcribe,
@@ -129,7 +129,7 @@ async def _list_requests(request: Request) -> Response:
 
 
 BACKLOG = 128
-"""Connections that may wait for accept; more than any test opens."""
+"""Listen backlog: more connections than any test opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class StandinArguments:
 
 
 def serve_forever(settings: Settings, told: StandinArguments) -> None:
-    """Listen until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
+    """Serve until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
     listener = _open_listener(told.host, told.port)
     accounts = Accounts(told.key)
     for name in told.serve:
@@ -174,7 +174,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
 
 
 def _settings_text(url: str, key: str) -> str:
-    """The lines for a settings file, with the address in a comment: the whole output is a valid settings file."""
+    """Settings for the agent, with the address in a comment: printed, the output is a valid settings file."""
     return f"""\
 # Put this into your settings file:
 

@@ -1,4 +1,4 @@
-"""Misbehaviour on order: delays, refusals in each vendor's shape, cut-off answers."""
+"""Ordered misbehaviour: delays, refusals in each vendor's error format, truncated answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from starlette.responses import JSONResponse, Response
 
 PUBLISHED_P50_MS = 350.0
 PUBLISHED_P95_MS = 1200.0
-"""The published times of the audio models' answers, median and 95th percentile."""
+"""Published median and 95th percentile of audio models' answer times, ms."""
 
 _Z95 = 1.6448536269514722
 """The 95th percentile of the standard normal distribution."""
 
 
 class ConnectionCut(StrEnum):
-    """Where a connection breaks."""
+    """The point at which a connection breaks."""
 
     BEFORE_HEADERS = "before_headers"
     AFTER_HEADERS = "after_headers"
@@ -30,7 +30,7 @@ class ConnectionCut(StrEnum):
 
 
 class WrongAnswer(StrEnum):
-    """A model's kinds of wrong answers."""
+    """Kinds of wrong answers of a model."""
 
     FABRICATE = "fabricate"
     """Plausible identifiers in place of the spoken ones, or of silence."""
@@ -45,7 +45,7 @@ class WrongAnswer(StrEnum):
 
 
 class Behaviour(BaseModel):
-    """One order: for which requests, how many of them, and what happens to those."""
+    """One ordered misbehaviour: for which requests, how many of them, and what happens."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,37 +66,37 @@ class Behaviour(BaseModel):
     _left: int | None = PrivateAttr()
 
     def model_post_init(self, _: object) -> None:
-        """Begin to count."""
+        """Initialise the counter and the random generator."""
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 
     def concerns(self, path: str) -> bool:
-        """Is it meant for a request to this path, and not used up?"""
+        """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
     def draw(self) -> bool:
-        """Count one request; decide by chance whether the behaviour applies to it."""
+        """Count one request; decide at random, by `share`, whether to apply the behaviour."""
         if self._left is not None:
             self._left -= 1
         return self._random.random() * 100 < self.share
 
     def wait_s(self) -> float:
-        """How long the next answer takes, in seconds."""
+        """Delay of the next answer in seconds."""
         return (draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
-        """The source of all that is made up on this order."""
+        """The random generator for everything made up on this order."""
         return self._random
 
 
 def draw_latency_ms(random: Random) -> float:
-    """A time of answer in milliseconds, log-normal through the published median and 95th percentile."""
+    """Draw an answer time in milliseconds: log-normal with the published median and 95th percentile."""
     sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
     return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
 
 
 class BehaviourQueue:
-    """All behaviours in order: those given at the start, and those of a test."""
+    """All ordered behaviours: those from the start, and those added by tests."""
 
     def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
         self._standing = standing
@@ -107,18 +107,18 @@ class BehaviourQueue:
         self._told.append(behaviour)
 
     def forget(self) -> None:
-        """Remove all but those given at the start."""
+        """Remove all but those from the start."""
         self._told.clear()
 
     def upon(self, path: str) -> list[Behaviour]:
-        """The behaviours for this request: the first added one that matches, else every standing one that does."""
+        """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
         told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
         concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
         return [behaviour for behaviour in concerned if behaviour.draw()]
 
 
 class Vendor(StrEnum):
-    """Whose shapes a path speaks."""
+    """The vendor whose wire format a path uses."""
 
     OPENAI = "openai"
     AZURE = "azure"
@@ -146,14 +146,14 @@ _BEGINNINGS = {
 
 
 def vendor_of(path: str) -> Vendor:
-    """Whose path it is; OpenAI's where it looks like no other's."""
+    """The vendor of a path; OpenAI if no other matches."""
     if path.endswith((":generateContent", ":streamGenerateContent")):  # Gemini's without `beta` begin as OpenAI's do
         return Vendor.GEMINI
     return next((vendor for beginning, vendor in _BEGINNINGS.items() if path.startswith(beginning)), Vendor.OPENAI)
 
 
 class Refusal(Exception):
-    """A request that the vendor would refuse, with the words it would use."""
+    """Raised for a request that the vendor would refuse, with its status and message."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ MESSAGES = {
     503: "The engine is currently overloaded, please try again later.",
     504: "The server did not answer in time.",
 }
-"""The default messages of statuses."""
+"""Default message by status."""
 
 
 def refusal_response(refusal: Refusal, vendor: Vendor) -> Response:

@@ -1,4 +1,4 @@
-"""`dockvoice standin`: a server to try Dockvoice against without a key. Importing this needs nothing of the extra."""
+"""`dockvoice standin`: start the stand-in server. Importing this module needs no optional package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.config import Settings
 from lab.standin.behaviour import Behaviour, WrongAnswer
 
 EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
-"""The packages that it needs besides."""
+"""Packages of the optional extra that the command needs."""
 
 commands = typer.Typer(subcommand_metavar="")  # it has none
 

@@ -1,7 +1,7 @@
-"""The keys that each vendor's request may have, by the vendor's own client; unknown keys are refused in its words.
+"""Tables of the keys that each vendor's request may have, from its own client; unknown keys are refused as it does.
 
-A test compares the tables with those clients (`tests/lab/test_standin_strict.py`). A hosted service enforces them. A
-self-hosted one does not: such servers accept unknown keys and ignore them.
+A test compares the tables with those clients (`tests/lab/test_standin_strict.py`). Self-hosted servers ignore unknown
+keys instead.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ _OF_JSON = {
 
 
 def check_json(body: Mapping[str, Any], documented: Mapping[str, str], vendor: Vendor, within: str = "") -> None:
-    """Is all of it documented, and of the right type? Raises Refusal."""
+    """Check a body's keys and types against the table. Raises Refusal."""
     for name, value in body.items():
         known = _to_camel_case(name) if vendor in {Vendor.GEMINI, Vendor.GOOGLE_SPEECH} else name
         if known not in documented:
@@ -243,7 +243,7 @@ def check_json(body: Mapping[str, Any], documented: Mapping[str, str], vendor: V
 
 
 def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) -> None:
-    """The same for a form, whose fields are text or files. Raises Refusal."""
+    """Check a multipart form's fields against the table. Raises Refusal."""
     for name, value in form.multi_items():
         kind = documented.get(name.removesuffix("[]"))
         if kind is None:
@@ -255,7 +255,7 @@ def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) ->
 
 
 def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str], vendor: Vendor) -> None:
-    """The same for the query string. Raises Refusal."""
+    """Check the query string against the table. Raises Refusal."""
     for name, value in items:
         if name not in documented:
             raise unknown_key_refusal(name, vendor)
@@ -264,7 +264,7 @@ def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str],
 
 
 def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> None:
-    """Validate the body's media type against the endpoint's. Raises Refusal."""
+    """Check the body's media type. Raises Refusal."""
     found = headers.get("content-type", "")
     if not found.lower().startswith(allowed):
         message = f"Unsupported content type: {found!r}. This API method only accepts {allowed[0]!r} requests."
@@ -272,7 +272,7 @@ def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> N
 
 
 def unknown_key_refusal(name: str, vendor: Vendor, within: str = "") -> Refusal:
-    """A field that the vendor does not document."""
+    """The vendor's refusal of an undocumented field."""
     match vendor:
         case Vendor.MISTRAL | Vendor.ELEVENLABS:
             return Refusal(422, "Extra inputs are not permitted", "extra_forbidden", name)
@@ -284,7 +284,7 @@ def unknown_key_refusal(name: str, vendor: Vendor, within: str = "") -> Refusal:
 
 
 def wrong_type_refusal(name: str, wanted: str, found: str, vendor: Vendor) -> Refusal:
-    """A field of another type than the vendor documents."""
+    """The vendor's refusal of a field of the wrong type."""
     match vendor:
         case Vendor.MISTRAL | Vendor.ELEVENLABS:
             return Refusal(422, f"Input should be a valid {wanted}", f"{wanted.partition(' ')[0]}_type", name)
@@ -296,7 +296,7 @@ def wrong_type_refusal(name: str, wanted: str, found: str, vendor: Vendor) -> Re
 
 
 def missing_key_refusal(name: str, vendor: Vendor) -> Refusal:
-    """A field that the vendor demands."""
+    """The vendor's refusal for a missing required field."""
     if vendor in {Vendor.MISTRAL, Vendor.ELEVENLABS}:
         return Refusal(422, "Field required", "missing", name)
     return Refusal(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", name)
@@ -328,6 +328,6 @@ def _article(kind: str) -> str:
 
 
 def _to_camel_case(name: str) -> str:
-    """As protobuf's JSON takes them: in camel case or with underscores."""
+    """Convert to camel case, which protobuf's JSON accepts as well as underscores."""
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)

@@ -1,4 +1,4 @@
-"""Fabricated answers: wrong answers that every model has given."""
+"""Makes wrong answers of the kinds that language models have given."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PROSE = "Sure! I have noted the pallet for you. Is there anything else I can hel
 TRIES = 20
 """Attempts to sample a value that differs from the spoken one."""
 LONGEST = 6
-"""Maximum length of one part of a made-up identifier: as on a pallet's label."""
+"""Maximum length of one part of an invented identifier, as on a label."""
 
 
 def falsify(
     how: WrongAnswer, honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], prompt: str, random: Random
 ) -> Answer:
-    """The answer in place of the honest one."""
+    """Replace the honest answer by a wrong one of the given kind."""
     match how:
         case WrongAnswer.FABRICATE:
             return fabricate_identifiers(honest, mind, tools, random)
@@ -39,9 +39,9 @@ def falsify(
 
 
 def fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], random: Random) -> Answer:
-    """The record with identifiers that were not spoken, the transcript made up to agree with them.
+    """Replace the record's identifiers by invented ones, in the transcript too.
 
-    For silence, a whole record: models invent one from silence and noise.
+    For silence, a whole record is invented, as models do from silence and noise.
     """
     tool = next((tool for tool in tools if mind.form(tool)), None)
     form = mind.form(tool) if tool else None
@@ -64,7 +64,7 @@ def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Cat
 
 
 def _different_value(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
-    """A plausible value that was not spoken: as long as the spoken one, from the catalogue where there is one."""
+    """A plausible value that was not spoken: of the same length, from the catalogue if there is one."""
     if field.kind == "integer":
         return random.randint(max(int(field.least or 1), 1), 40)
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
@@ -75,7 +75,7 @@ def _different_value(field: FormField, said: FieldValue | None, catalogue: Catal
 
 
 def _similar_identifier(field: FormField, said: FieldValue | None, random: Random) -> str:
-    """One symbol misheard, the most frequent error of models, or a whole new value of the field's shape."""
+    """Replace one character, the models' most frequent error, or invent a value of the field's shape."""
     if isinstance(said, str) and said:
         at = random.randrange(len(said))
         pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -86,7 +86,7 @@ def _similar_identifier(field: FormField, said: FieldValue | None, random: Rando
 
 
 def _fields_from_arguments(answer: Answer) -> Mapping[str, FieldReading]:
-    """The fields of an honest record, read back out of its arguments."""
+    """The fields of an honest record, parsed from the call's arguments."""
     if answer.form is None:
         return {}
     given = {field.name: _arguments(answer).get(field.name) for field in answer.form.fields}
@@ -113,7 +113,7 @@ def _malformed_call(how: WrongAnswer, honest: Answer) -> Call:
 
 
 def _wrong_types(value: Any) -> Any:
-    """Numbers for identifiers, which lose their zeros, and words for numbers."""
+    """Convert identifiers to numbers (losing zeros), and numbers to words."""
     match value:
         case dict():
             return {name: inner if name == "heard" else _wrong_types(inner) for name, inner in value.items()}

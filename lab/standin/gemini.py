@@ -1,4 +1,4 @@
-"""Gemini's `generateContent`, by the Gemini API and by Vertex AI, whole or as a stream."""
+"""Gemini's `generateContent`, of the Gemini API and Vertex AI, whole or streamed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lab.standin.model import Answer, Tool
 from lab.standin.server import StandinState, decode_base64, decode_sound, estimate_tokens, new_id, read_json
 
 SOUND_TOKENS_PER_S = 32
-"""Gemini's tokens per second of sound."""
+"""Gemini's tokens per second of input sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """A request, understood."""
+    """A parsed request."""
 
     sounds: tuple[DecodedSound, ...]
     text: str
@@ -83,7 +83,7 @@ def _parse_request(body: Mapping[str, Any]) -> GenerateRequest:
 
 
 def _get_either_case(told: Mapping[str, Any], name: str) -> Any:
-    """A field in camel case or with underscores: protobuf's JSON takes both."""
+    """A field in camel case or with underscores: protobuf's JSON accepts both."""
     if not isinstance(told, Mapping):
         raise Refusal(400, f"Invalid value (no object where {name!r} is looked for)")
     underscored = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
@@ -122,7 +122,7 @@ def _count_usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any
 
 
 def _split_response(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts one by one, then the end: Gemini never cuts a call in two."""
+    """Yield the parts one by one, then the end: Gemini never splits a call."""
     candidate = whole["candidates"][0]
     for part in candidate.get("content", {}).get("parts", ()):
         yield {**whole, "candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]}

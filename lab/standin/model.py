@@ -1,6 +1,6 @@
-"""The stand-in's language model: an honest answer to a transcript, by the offered tools.
+"""The stand-in's language model: answers a transcript with one of the offered tools, by rules.
 
-A field that was not recognised is null, silence is `not_understood`, and the arguments follow the tool's own schema.
+An unrecognised field is null, silence is `not_understood`, and the arguments follow the tool's schema.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ASKS = {
     "sign_on": r"sign (me )?(on|in)|log (me )?(on|in)",
     "sign_off": r"sign (me )?(off|out)|log (me )?(off|out)",
 }
-"""The spoken forms of each device command."""
+"""Pattern of each device command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Tool:
 
     name: str
     schema: Mapping[str, Any]
-    """Of its arguments, as JSON Schema."""
+    """JSON Schema of its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function called."""
+    """A function call with arguments."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -57,18 +57,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's answer: calls, or words, or empty."""
+    """The model's answer: calls, text, or nothing."""
 
     calls: tuple[Call, ...] = ()
     text: str | None = None
     form: Form | None = None
     """The form that the call fills, if it records."""
     broken: str | None = None
-    """Invalid JSON in place of the arguments."""
+    """Invalid JSON to send in place of the arguments."""
 
     @property
     def readback(self) -> str:
-        """The record in words; empty where nothing is recorded."""
+        """The record in words; empty if nothing is recorded."""
         if self.form is None:
             return ""
         told = {field.name: argument_value(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
@@ -77,15 +77,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedModel:
-    """A model that knows the forms by name and the catalogues, as a prompt with all of them would tell it."""
+    """Parses transcripts by the known forms and catalogues."""
 
     forms: Mapping[str, Form]
     catalogue: Catalogue
     _correctors: dict[Form, TranscriptCorrector] = field(default_factory=dict, repr=False)
-    """Worked out once for each form."""
+    """Corrector by form, created on first use."""
 
     def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
-        """The one call, or the words, that answer the transcript."""
+        """Choose the tool call, or the text, that answers the transcript."""
         offered = {tool.name: tool for tool in tools}
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
@@ -102,7 +102,7 @@ class SimulatedModel:
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
     def form(self, tool: Tool) -> Form | None:
-        """The form that a tool fills: the known one of its name, else the one its schema describes."""
+        """The form that a tool fills: the known one of its name, else one derived from its schema."""
         if not tool.name.startswith(("record", "log", "add", "enter", "save")):
             return None
         name = tool.name.removeprefix("record_").replace("_", "-")
@@ -128,7 +128,7 @@ class SimulatedModel:
 
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
-    """Utterances other than dictation: cancellation, yes or no, a command to the device."""
+    """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
     if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
         return Call(tool.name, shape_arguments(tool.schema, {}, plain, []))
     if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
@@ -142,7 +142,7 @@ def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
 def shape_arguments(
     schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> dict[str, Any]:
-    """Arguments as a tool's schema wants them: the fields where they have their place, `choices` where there is one."""
+    """Build a call's arguments for a schema: field values where they belong, `choices` for a list."""
     properties: Mapping[str, Any] = schema.get("properties", {})
     return {name: _shape_argument(name, described, fields, said, choices) for name, described in properties.items()}
 
@@ -172,7 +172,7 @@ def _choose_enum_value(name: str, schema: Mapping[str, Any], said: str, choices:
 
 
 def argument_value(argument: Any) -> FieldValue | None:
-    """The value in an argument, bare or with its evidence."""
+    """The value of an argument, bare or wrapped with its evidence."""
     value: FieldValue | None = argument.get("value") if isinstance(argument, Mapping) else argument
     return value
 

@@ -1,4 +1,4 @@
-"""Which models there are, as OpenAI, Azure and Gemini tell it."""
+"""The endpoints that list models, in OpenAI's, Azure's and Gemini's formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CREATED = 1_700_000_000
 
 
 async def list_openai_models(request: Request) -> Response:
-    """`GET /v1/models`."""
+    """`GET /v1/models`: list the models in OpenAI's format."""
     house: StandinState = request.app.state.house
     if request_vendor(request) is Vendor.GEMINI:
         return await list_gemini_models(request)
@@ -24,20 +24,20 @@ async def list_openai_models(request: Request) -> Response:
 
 
 async def get_openai_model(request: Request) -> Response:
-    """`GET /v1/models/{id}`."""
+    """`GET /v1/models/{id}`: one model in OpenAI's format."""
     house: StandinState = request.app.state.house
     return JSONResponse(_to_openai_json(house.model(request.path_params["model"], EVERYTHING, request.url.path)))
 
 
 async def list_gemini_models(request: Request) -> Response:
-    """`GET /v1beta/models`."""
+    """`GET /v1beta/models`: list the models in Gemini's format."""
     house: StandinState = request.app.state.house
     named = [model for model in house.accounts.all().values() if model.name.startswith("gemini")]
     return JSONResponse({"models": [_to_gemini_json(model) for model in named]})
 
 
 async def get_gemini_model(request: Request) -> Response:
-    """`GET /v1beta/models/{id}`."""
+    """`GET /v1beta/models/{id}`: one model in Gemini's format."""
     house: StandinState = request.app.state.house
     return JSONResponse(_to_gemini_json(house.model(request.path_params["model"], Modality.SOUND, request.url.path)))
 

@@ -28,13 +28,13 @@ from lab.standin.openai_chat import SOUND_TOKENS_PER_S, VOICES
 from lab.standin.server import StandinState, decode_sound, estimate_tokens, read_json, request_vendor, settle_vendor
 
 LARGEST = 25 * 1000 * 1000
-"""Bytes of a file that the transcription endpoints take."""
+"""Maximum bytes of a file for the transcription endpoints."""
 
 MOST_BIAS = 100
-"""Words to expect that Mistral takes."""
+"""Maximum context words that Mistral accepts."""
 
 LONGEST_TEXT = 4096
-"""Characters that are spoken at a time."""
+"""Maximum characters per speech request."""
 
 MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 
@@ -43,7 +43,7 @@ AS_SURE_AS_USUAL = -0.2
 
 
 async def transcribe(request: Request) -> Response:
-    """`POST …/audio/transcriptions`."""
+    """`POST …/audio/transcriptions`: transcribe an uploaded file."""
     house: StandinState = request.app.state.house
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
@@ -107,7 +107,7 @@ async def _transcribe_mistral(house: StandinState, model: Model, form: FormData)
 
 
 def has_own_fields(model: Model) -> bool:
-    """Does it take `languages` and `keywords`, and pass over `language`?"""
+    """Whether the model accepts `languages` and `keywords`, and ignores `language`."""
     return model.name.startswith("gpt-transcribe")
 
 
@@ -156,7 +156,7 @@ async def _stream_events(whole: Mapping[str, Any]) -> AsyncIterator[str]:
 
 
 async def transcribe_whisper_cpp(request: Request) -> Response:
-    """whisper.cpp's server: `POST /inference`."""
+    """`POST /inference`: transcribe an uploaded file in whisper.cpp's format."""
     house: StandinState = request.app.state.house
     async with request.form() as form:
         shape = str(form.get("response_format") or "json")
@@ -169,7 +169,7 @@ async def transcribe_whisper_cpp(request: Request) -> Response:
 
 
 async def synthesise_speech(request: Request) -> Response:
-    """`POST …/audio/speech`."""
+    """`POST …/audio/speech`: synthesise a text."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
     house.model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)

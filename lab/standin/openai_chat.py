@@ -30,23 +30,23 @@ from lab.standin.server import (
 )
 
 PIECE = 12
-"""Characters of arguments in one event of a stream: three tokens or so, as the vendors send them."""
+"""Characters of arguments per streamed event: some three tokens, as the vendors send."""
 
 
 def finish_reason(message: Mapping[str, Any]) -> str:
-    """Why the answer ends, in OpenAI's words."""
+    """OpenAI's `finish_reason` of a message."""
     return "tool_calls" if message.get("tool_calls") else "stop"
 
 
 def azure_filter_result() -> dict[str, Any]:
-    """Azure's filter results for a harmless prompt."""
+    """Azure's content filter result for a harmless prompt."""
     return {"prompt_index": 0, "content_filter_results": {}}
 
 
 async def stream_events(
     message: Mapping[str, Any], model: Model, usage: Mapping[str, Any] | None, *, azure: bool
 ) -> AsyncIterator[str]:
-    """The events of a message, the last one `[DONE]`; the tokens before it, where they are wanted."""
+    """Yield a message as server-sent events, then the token usage if wanted, then `[DONE]`."""
     head = {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion.chunk",
@@ -92,13 +92,13 @@ def _to_sse(told: Mapping[str, Any]) -> str:
 SOUND_TOKENS_PER_S = 10
 """OpenAI's tokens for input sound: one for each 100 ms."""
 SPEECH_TOKENS = 5
-"""And for each token of text that is spoken: one for 50 ms of speech that goes out."""
+"""Output tokens of speech for each token of text: one for 50 ms."""
 
 ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
 MOST_TOOLS = 128
 REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
 FIRST_WITH_SOUND = "2025-01-01-preview"
-"""The first api-version of Azure's that takes sound in a chat."""
+"""Azure's first api-version that accepts sound in a chat."""
 
 FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
 """The values of `input_audio.format`, and the file formats that the bytes must then have."""
@@ -126,7 +126,7 @@ _QUOTED = re.compile(r"[\"“](.*)[\"”]", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request, understood."""
+    """A parsed request."""
 
     model: Model
     sounds: tuple[DecodedSound, ...]
@@ -140,7 +140,7 @@ class ChatRequest:
 
 
 async def complete_chat(request: Request) -> Response:
-    """`POST …/chat/completions`."""
+    """`POST …/chat/completions`: answer text or sound with a tool call or text."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
     asking = _parse_request(house, body, request)
@@ -191,7 +191,7 @@ def _parse_request(house: StandinState, body: Mapping[str, Any], request: Reques
 
 
 def _check_api_version(request: Request) -> None:
-    """Azure's deployments hear from an api-version on; its newer paths need none."""
+    """Refuse Azure deployments with an api-version before FIRST_WITH_SOUND; newer paths need none."""
     version = request.query_params.get("api-version")
     if "deployment" in request.path_params and (version is None or version < FIRST_WITH_SOUND):
         raise Refusal(

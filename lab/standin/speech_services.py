@@ -1,4 +1,4 @@
-"""The services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs, Deepgram."""
+"""Endpoints of services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs, Deepgram."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ from lab.standin.hearing import DecodedSound, encode_sound, time_words
 from lab.standin.server import StandinState, decode_base64, decode_sound, new_id, read_json
 
 CONFIDENCE = 0.93
-"""Typical confidence of each service for clear speech. The recogniser behind them gives none of its own."""
+"""Typical confidence of these services for clear speech, since the recogniser gives none."""
 
 LONGEST_S = 60.0
 """Google's and Azure's limit for a request that is answered at once."""
 LARGEST = 10 * 1000 * 1000
-"""Bytes: Google's limit for it."""
+"""Google's limit in bytes for such a request."""
 TICKS = 10_000_000
 """Azure's times are in units of 100 ns."""
 
 PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
-"""The locations that have each model."""
+"""The locations that offer each model."""
 
 MOST_TERMS, LONGEST_TERM, MOST_WORDS = 1000, 50, 5
-"""Keyterms that ElevenLabs takes, and the characters and words of each."""
+"""ElevenLabs' maximum number of keyterms, and the maximum characters and words of each."""
 
 
 async def google_recognise(request: Request) -> Response:
-    """`POST /v2/projects/P/locations/L/recognizers/R:recognize`."""
+    """`POST /v2/projects/P/locations/L/recognizers/R:recognize`: transcribe, Google Speech v2."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
     check_json(body, RECOGNIZE, Vendor.GOOGLE_SPEECH)
@@ -79,7 +79,7 @@ async def google_recognise(request: Request) -> Response:
 
 
 async def azure_recognise(request: Request) -> Response:
-    """`POST /speech/recognition/conversation/cognitiveservices/v1`."""
+    """`POST /speech/recognition/conversation/cognitiveservices/v1`: transcribe the body, Azure AI Speech."""
     house: StandinState = request.app.state.house
     check_media(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
     if "language" not in request.query_params:
@@ -97,7 +97,7 @@ async def azure_recognise(request: Request) -> Response:
 
 
 async def elevenlabs_transcribe(request: Request) -> Response:
-    """`POST /v1/speech-to-text`."""
+    """`POST /v1/speech-to-text`: transcribe an uploaded file."""
     house: StandinState = request.app.state.house
     async with request.form() as form:
         if "model_id" not in form:
@@ -126,7 +126,7 @@ def _check_keyterms(terms: list[str]) -> None:
 
 
 async def deepgram_transcribe(request: Request) -> Response:
-    """`POST /v1/listen`: sound as the body, everything else in the query."""
+    """`POST /v1/listen`: transcribe the body; all parameters are in the query."""
     house: StandinState = request.app.state.house
     query = request.query_params
     check_query(query.multi_items(), LISTEN, Vendor.DEEPGRAM)
@@ -156,7 +156,7 @@ async def deepgram_transcribe(request: Request) -> Response:
 
 
 async def elevenlabs_speak(request: Request) -> Response:
-    """`POST /v1/text-to-speech/{voice}`, and `…/stream`."""
+    """`POST /v1/text-to-speech/{voice}` and `…/stream`: synthesise a text."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
     check_json(body, SPEAKING, Vendor.ELEVENLABS)
@@ -170,7 +170,7 @@ async def elevenlabs_speak(request: Request) -> Response:
 
 
 async def azure_speak(request: Request) -> Response:
-    """`POST /cognitiveservices/v1`: SSML in, sound out."""
+    """`POST /cognitiveservices/v1`: synthesise SSML."""
     house: StandinState = request.app.state.house
     check_media(request.headers, ("application/ssml+xml",), Vendor.AZURE_SPEECH)
     wanted = request.headers.get("x-microsoft-outputformat", "")

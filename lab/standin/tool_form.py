@@ -1,6 +1,6 @@
-"""The form that a tool's own schema describes, for tools without a known form.
+"""Derives a form from a tool's own schema, for tools without a known form.
 
-A model has no more information either: names, types, limits, and the words in quotation marks of a description.
+As a model would, it uses names, types, limits, and the quoted words of a description.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_FIELDS = {"heard", "reason", "words", "transcript"}
 
 
 def derive_form(name: str, schema: Mapping[str, Any]) -> Form | None:
-    """The form behind a tool; None where it has no field that could be dictated."""
+    """Derive the form behind a tool; None if no field could be dictated."""
     return _derive_form(name, json.dumps(schema, sort_keys=True))
 
 
@@ -63,7 +63,7 @@ def _derive_form(name: str, schema: str) -> Form | None:
 
 
 def value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of the value itself, where a field is an object that holds it."""
+    """The schema of the value itself, where a field is an object that wraps it."""
     held: Mapping[str, Any] = schema.get("properties", {}).get("value", schema)
     return held
 
@@ -73,7 +73,7 @@ def _placeholder(name: str) -> str:
 
 
 def _json_types(schema: Mapping[str, Any]) -> set[str]:
-    """The types that a schema allows: a word, a list, or one of several; Gemini writes them in capitals."""
+    """The JSON types that a schema allows, in lower case, from a name, a list or `anyOf`."""
     given = schema.get("type", ())
     kinds = {given} if isinstance(given, str) else set(given)
     either = {kind for option in schema.get("anyOf", ()) for kind in _json_types(option)}

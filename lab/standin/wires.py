@@ -1,4 +1,4 @@
-"""Middleware for every request and answer: logged, delayed, refused, cut off, as ordered."""
+"""ASGI middleware for every request and answer: logs, delays, refuses or cuts off, as ordered."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lab.standin.behaviour import MESSAGES, Behaviour, ConnectionCut, Refusal, V
 from lab.standin.server import LoggedRequest, StandinState, new_id
 
 CONTROL = "/standin/"
-"""Paths of the stand-in's own control, which never misbehave."""
+"""Prefix of the control endpoints, to which no behaviour applies."""
 
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER on, zero seconds: closing sends RST in the place of FIN (man 7 socket)."""
+"""SO_LINGER with zero seconds: closing sends RST instead of FIN (man 7 socket)."""
 
 _REQUEST_IDS = {
     Vendor.OPENAI: ("x-request-id",),
@@ -35,34 +35,34 @@ _transports: dict[tuple[str, int], asyncio.Transport] = {}
 
 
 class TrackedConnection(H11Protocol):
-    """Uvicorn's connection, which can be found and torn."""
+    """Uvicorn's connection, registered by client address so that it can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        """Remember it."""
+        """Register the transport."""
         super().connection_made(transport)
         if self.client:
             _transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Unregister the transport."""
         super().connection_lost(exc)
         if self.client:
             _transports.pop(self.client, None)
 
 
 class ConnectionCutError(Exception):
-    """The connection is gone on purpose: nothing more is sent."""
+    """Raised after a deliberate cut: nothing more is sent."""
 
 
 class BehaviourMiddleware:
-    """The outermost layer of the application."""
+    """Applies the ordered behaviours to each request."""
 
     def __init__(self, inner: ASGIApp, house: StandinState) -> None:
         self._inner = inner
         self._house = house
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Log one request, and answer it as ordered or by the application."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self._inner(scope, receive, send)
             return
@@ -98,7 +98,7 @@ def _log_request(request: Request, body: bytes) -> LoggedRequest:
 
 
 def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None]:
-    """The ordered answer without the model, if any."""
+    """Return a function that gives the response a behaviour orders in place of the application's, if any."""
 
     def answer(behaviour: Behaviour) -> Response | None:
         if behaviour.body is not None:
@@ -115,7 +115,7 @@ def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None
 
 
 def _replay_body(body: bytes) -> Receive:
-    """The body once more, for the application within; after it, nothing until the client goes."""
+    """A receive callable that gives the body once more, then waits until the client disconnects."""
     given = asyncio.Event()
 
     async def receive() -> Message:
@@ -128,7 +128,10 @@ def _replay_body(body: bytes) -> Receive:
 
 
 def _delay_until(send: Send, due: float) -> Send:
-    """Delay the start of an answer until it is due: the recogniser's time is part of the delay."""
+    """Wrap `send` to delay the response's start until `due`, event loop time.
+
+    The recogniser's time counts towards it.
+    """
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -143,7 +146,7 @@ async def _sleep_until(due: float) -> None:
 
 
 def _with_request_id(scope: Scope, send: Send) -> Send:
-    """Give every answer the vendor's request id."""
+    """Wrap `send` to add the vendor's request id header."""
     names = _REQUEST_IDS.get(vendor_of(scope["path"]), ())
 
     async def sending(message: Message) -> None:
@@ -156,7 +159,7 @@ def _with_request_id(scope: Scope, send: Send) -> Send:
 
 
 def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
-    """Let through as much of an answer as is ordered, then tear the connection."""
+    """Wrap `send` to pass as much of a response as ordered, then cut the connection."""
     if cut is None:
         return send
     kept: list[Message] = []
@@ -182,14 +185,14 @@ async def _send_half(kept: list[Message], send: Send, *, whole_headers_only: boo
 
 
 def _reset_connection(scope: Scope) -> None:
-    """Tear the connection so that the client sees `connection reset by peer`."""
+    """Cut the connection with RST: the client sees `connection reset by peer`."""
     transport = _transports[_client_address(scope)]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
 
 
 def _close_connection(scope: Scope) -> None:
-    """Close the connection after the bytes written so far, in the middle of the body."""
+    """Close the connection after the bytes written so far, within the body."""
     _transports[_client_address(scope)].close()
 
 
