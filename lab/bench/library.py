@@ -1,5 +1,4 @@
-"""Measures recognition of each form of the library: `python -m lab.bench.library [--form NAME] [--noise-only]
-[--json]`.
+"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
 
 Synthetic voices speak the sentences of `tests/data/speech/library/sentences.toml` in turn; each clip is evaluated clean
 and in generated noise at 20 dB. Recordings are cached in `.cache/library`. Needs flite, festival and

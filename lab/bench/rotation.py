@@ -1,5 +1,4 @@
-"""Evaluates with confidence curves fitted on other data only (cross-validation): `python -m lab.bench.rotation
-MANIFEST...`.
+"""Cross-validates the confidence curves, fitted on other data only: `python -m lab.bench.rotation MANIFEST...`.
 
 Each clip is recognised once, and cached. Then speakers, wordings, kinds of noise and sets are left out in turn: curves
 are fitted on the rest (`lab/bench/calibration.py`), and the part left out is decided with them. For comparison: the

@@ -1,3 +1,1 @@
-"""The scribe: simulates an operator's shifts by typed or spoken lines, and compares the records with the intended
-entries.
-"""
+"""The scribe: simulates an operator's shifts by typed or spoken lines, and compares records with intended entries."""

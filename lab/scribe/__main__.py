@@ -1,6 +1,4 @@
-"""`python -m lab.scribe`: count how many pallets of simulated shifts end right, wrong or lost, and the questions
-asked.
-"""
+"""`python -m lab.scribe`: count how many pallets of simulated shifts end right, wrong or lost, and the questions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`python -m lab.scribe.compare`: seconds and words per pallet of Dockvoice, of a prompted dialogue, and of scan and
-key.
+"""`python -m lab.scribe.compare`: seconds and words a pallet of Dockvoice, of prompted dialogue, of scan and key.
 
 All receive the same trailers. Dockvoice's part is the agent's dialogue, parser and journal with an inventory; the
 others are small models of vendors' descriptions (docs/rivals.md).
@@ -218,9 +217,7 @@ def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) 
 
 
 def bar_chart_svg(tried: Sequence[MethodFigures]) -> str:
-    """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech after it, with the
-    interval.
-    """
+    """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech; with intervals."""
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
 
