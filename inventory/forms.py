@@ -61,19 +61,19 @@ def _validator(path: Path) -> Validator:
     return _Exactly(schema, format_checker=_DATES)
 
 
-def fields_of(form: Validator) -> Collection[str]:
+def form_field_names(form: Validator) -> Collection[str]:
     """The names of a form's fields."""
     schema = form.schema  # `true` is a schema too
     return schema.get("properties", {}) if isinstance(schema, Mapping) else ()
 
 
-def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
+def find_faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """The faults of an entry, as `/quantity: breaks maximum 9999`. Names the rule, never the entry's value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
-    return tuple(_worded(fault) for fault in found)
+    return tuple(_format_fault(fault) for fault in found)
 
 
-def _worded(fault: ValidationError) -> str:
+def _format_fault(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     pointer = "/" + "/".join(steps)
     if fault.validator == "required":
@@ -101,7 +101,7 @@ Roles = dict[str, dict[str, Any]]
 """By form: its kind, the field of each role, and the title of each field by language."""
 
 
-def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
+def load_roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
     """The roles of each form. `receipts` and `damages`: forms whose entries are receipts, and reports of damage.
 
     A form that has pallets and counts against expected lists is a receipt, named or not.
@@ -121,7 +121,7 @@ def _form_roles(name: str, schema: object, receipts: Collection[str], damages: C
         there = [one for one in names if one in properties]
         if role not in fields and there:
             fields[role] = there[0]
-    units = [field for field, of in properties.items() if _counts(of) == fields.get("quantity", "")]
+    units = [field for field, of in properties.items() if _counted_field(of) == fields.get("quantity", "")]
     if units:
         fields["uom"] = units[0]
     is_receipt = name in receipts or {"pallet", "quantity"} <= {*expects}
@@ -137,7 +137,7 @@ def _titles(field: str, of: object) -> dict[str, str]:
     return {**found, "en": str(said.get("title", field))}
 
 
-def _counts(field: object) -> str | None:
+def _counted_field(field: object) -> str | None:
     """The name of the field whose unit this one is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None

@@ -38,7 +38,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class InvalidEvent:
     """An event that breaks a rule. It has its number in the device's sequence all the same."""
 
     event_id: str
@@ -85,17 +85,17 @@ class Early:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Buffered:
     """The event came before its turn and is buffered, until another consumer has the ones before it."""
 
 
 Applying = Applied | Duplicate | Refused | Early  # Outcome of an event.
 
-Became = tuple[Event | Unfit, Applying | Held]  # An event with its outcome.
+EventOutcome = tuple[Event | InvalidEvent, Applying | Buffered]  # An event with its outcome.
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class BufferSize:
     """The size and age of the reorder buffer."""
 
     events: int
@@ -104,7 +104,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingOf:
+class DeviceBuffer:
     """The buffered events of one device."""
 
     events: int

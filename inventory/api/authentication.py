@@ -27,7 +27,7 @@ from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
 from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, matches
 from inventory.api.parameters import Body
-from inventory.api.problems import Problem, Wrong, of_validation
+from inventory.api.problems import FieldError, Problem, from_validation_error
 from inventory.api.tokens import Scope, Token
 from inventory.web.proxy import client_address, network_of
 from inventory.web.resources import Resources
@@ -146,7 +146,7 @@ class Authentication:
             parameters = endpoint.parameters.model_validate({**dict(query), **request.path_params}, context=context)
         except ValidationError as fault:
             raise Problem(
-                "invalid_request", "the address says what cannot be", of_validation(fault, "parameter")
+                "invalid_request", "the address says what cannot be", from_validation_error(fault, "parameter")
             ) from None
         if (site := request.path_params.get("site")) is not None:
             demand_scope(token, site, endpoint.scope)
@@ -165,10 +165,10 @@ def _query(request: Request) -> tuple[tuple[str, str], ...]:
         raise Problem("invalid_request", "the address holds parameters that are no text in UTF-8") from None
     names = [name for name, _ in found]
     if twice := [name for name in names if names.count(name) > 1]:
-        wrong = Wrong(detail="is given twice; give it once", parameter=twice[0])
+        wrong = FieldError(detail="is given twice; give it once", parameter=twice[0])
         raise Problem("invalid_request", "the address says something twice", [wrong])
     if odd := [name for name in names if name in request.path_params]:
-        wrong = Wrong(detail="stands in the path; leave it out here", parameter=odd[0])
+        wrong = FieldError(detail="stands in the path; leave it out here", parameter=odd[0])
         raise Problem("invalid_request", "the address says something twice", [wrong])
     return tuple(found)
 
@@ -201,7 +201,7 @@ def _parse_body(kind: type[Body], given: bytes) -> Any:
         return kind.model_validate(found)
     except ValidationError as fault:
         detail = "the message is not as it is described"
-        raise Problem("invalid_request", detail, of_validation(fault, "pointer")) from None
+        raise Problem("invalid_request", detail, from_validation_error(fault, "pointer")) from None
 
 
 def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:

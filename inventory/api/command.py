@@ -17,7 +17,7 @@ from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import Books
+    from inventory.store.books import RequestDatabase
 
 commands = typer.Typer()
 tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)
@@ -121,7 +121,7 @@ def token_revoke(context: typer.Context, name: Name) -> None:
     say(f"{name}: may ask no more")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
+def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
     from inventory.api.app import books_with_tokens  # noqa: PLC0415 - as above
 
     return books_with_tokens(settings)

@@ -22,7 +22,7 @@ def devices(context: ApiContext) -> Answer:
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     with context.read_transaction() as transaction:
-        found = fleet.known(transaction, enrolled)
+        found = fleet.load_devices(transaction, enrolled)
     return Answer(
         DevicesOut(devices=[_device_out(context, one) for one in found if sites is None or one.site in sites])
     )

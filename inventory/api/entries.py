@@ -28,8 +28,8 @@ from inventory.api.parameters import (
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.queries import history, listing
-from inventory.queries.listing import ListedEntry, Wanted
-from inventory.reviews.flags import Flag, of_entries
+from inventory.queries.listing import EntryFilter, ListedEntry
+from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import ARRIVALS, events
 
 PLACE = (int, str)  # A cursor: the arrival and the event.
@@ -66,7 +66,7 @@ def entries(context: ApiContext) -> Answer:
     site, _, device = (asked.device or "").partition("/")
     if device:
         demand_scope(context.token, site, Scope.READ)
-    wanted = Wanted(
+    wanted = EntryFilter(
         form=asked.form,
         device=(site, device) if device else None,
         operator=asked.operator,
@@ -79,7 +79,7 @@ def entries(context: ApiContext) -> Answer:
     )
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:
-        found = listing.latest(transaction, wanted, context.resources.roles, asked.limit + 1, before)
+        found = listing.load_entries(transaction, wanted, context.resources.roles, asked.limit + 1, before)
     page = found[: asked.limit]
     last = page[-1] if len(found) > asked.limit else None
     following = None if last is None else context.next_page(encode_cursor([last.arrival, last.event_id]))
@@ -90,9 +90,9 @@ def entry(context: ApiContext) -> Answer:
     """One entry, or a refused event, with its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
-        steps = history.life(transaction, context.resources.keys, event_id)
+        steps = history.load_history(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
-        against = of_entries(transaction, [event_id]).get(event_id, [])
+        against = load_flags(transaction, [event_id]).get(event_id, [])
     if found is None or not context.token.may(found.site, Scope.READ):  # a token for another site learns nothing
         raise Problem("unknown", f"{event_id}: no event of this id is here")
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
@@ -130,12 +130,12 @@ class EventsQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def arrived(context: ApiContext) -> Answer:
+def events_feed(context: ApiContext) -> Answer:
     """Events applied after the cursor."""
     asked: EventsQuery = context.parameters
     sites = context.sites(asked.site)
     place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
-    upto = horizon(context)
+    upto = committed_horizon(context)
     wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
     wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
     if upto is not None:
@@ -154,7 +154,7 @@ def _event_out(row: Any) -> ArrivalOut:
     return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
 
 
-def horizon(context: ApiContext) -> int | None:
+def committed_horizon(context: ApiContext) -> int | None:
     """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
     On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
@@ -220,7 +220,7 @@ ENDPOINTS = (
         "/v1/events",
         "listEvents",
         "Events as they were applied, the first one first",
-        arrived,
+        events_feed,
         EventsQuery,
         EventsOut,
         description=(

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
-from inventory.store.books import made
+from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
 BEGINS = "dockvoice_"
@@ -47,7 +47,7 @@ table = Table(
 
 def prepare(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
-    made(engine, versions, VERSION, "API")
+    create_tables(engine, versions, VERSION, "API")
 
 
 class Scope(IntEnum):

@@ -61,8 +61,8 @@ def trailers(context: ApiContext) -> Answer:
     place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
     with context.read_transaction() as transaction:
-        awaited = [] if before else listed.awaited(transaction, roles, asked.trailer)
-        found = listed.latest(transaction, roles, limit + 1, before, asked.trailer, sites)
+        awaited = [] if before else listed.load_announced(transaction, roles, asked.trailer)
+        found = listed.load_trailers(transaction, roles, limit + 1, before, asked.trailer, sites)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
     following = last and context.next_page(encode_cursor([last.arrival, last.site, last.name]))

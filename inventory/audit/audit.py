@@ -89,7 +89,7 @@ class Report:
         for span in self.spans:
             yield f"  {span.first} to {span.last}: {names} {span.keyid}"
         if self.refused:
-            yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
+            yield f"  refused, so that no entry was made of them: {_format_runs(self.refused)}"
         for one in self.acknowledged:
             why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
             yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({why})"
@@ -104,7 +104,7 @@ class Report:
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
-            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.message}"
+            yield f"  WITHHELD: {_format_runs(self.withheld)}: {Wrong.WITHHELD.message}"
         counted = {
             "STRAY: entries without an event behind them": self.stray_entries,
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
@@ -117,7 +117,7 @@ class Report:
             yield "  NO EVENT: there is nothing that could be whole"
 
 
-def verify(
+def audit_device(
     store: Store,
     of: Progress,
     keys: Mapping[str, PublicKey] | None,
@@ -148,8 +148,8 @@ class _Audit:
         self._checked = keys is not None
         self._links = Chain(keys)
         self._known = known
-        self._states = _States()
-        self._stock = _Stock()
+        self._states = _EntryStates()
+        self._stock = _StockMoves()
         self._withheld: list[int] = []
         self._refused: list[int] = []
         self._found: str | None = None
@@ -235,7 +235,7 @@ class _Audit:
         return None if same else Wrong.ROW_ALTERED
 
 
-class _States:
+class _EntryStates:
     """The states of entries: in the table, and by the events that amend and cancel them."""
 
     def __init__(self) -> None:
@@ -261,7 +261,7 @@ class _States:
         return iter(sorted(found))
 
 
-class _Stock:
+class _StockMoves:
     """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
@@ -296,7 +296,7 @@ def _stock_added(came: TrailEvent) -> Move | None:
 
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
-    its = stock.counted(said["fields"]) if "fields" in said else None
+    its = stock.counted_quantity(said["fields"]) if "fields" in said else None
     if its is None:
         return None
     site, device = event["source"].split("/")[2::2]
@@ -432,16 +432,16 @@ def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
-    same = expected == found and _plain(said["fields"]) == _plain(parsed(made.fields))
+    same = expected == found and _normalise(said["fields"]) == _normalise(parsed(made.fields))
     return None if same and instant(event["time"]) == instant(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 
-def _plain(value: Any) -> Any:
+def _normalise(value: Any) -> Any:
     """A value for comparison: a database may return 2.0 as 2, but true is not 1."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _normalise(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_normalise(one) for one in value]
     return (isinstance(value, bool), value)
 
 
@@ -452,7 +452,7 @@ def _evidence_hash(came: TrailEvent, link: str, wrong: Wrong | None = None) -> s
     return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def _format_runs(numbers: Sequence[int]) -> str:
     """Runs of numbers, the first and the last of each."""
     rows: list[list[int]] = []
     for number in numbers:

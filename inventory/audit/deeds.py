@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, insert, select
 
 from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parsed
 from dockvoice_protocol.instants import timestamp
-from inventory.store.books import alone
+from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
@@ -59,7 +59,7 @@ class StoredAction:
 
 def record_action(transaction: Connection, deed: UserAction, at: datetime, signer: Signer | None) -> None:
     """Append it, in the transaction that does it."""
-    alone(transaction, CHAINING)
+    take_advisory_lock(transaction, CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
     said = {

@@ -63,7 +63,7 @@ def dossier(
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.dossier.dossier import clips_in  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
-    from inventory.forms import roles  # noqa: PLC0415
+    from inventory.forms import load_roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415
 
     settings = given_settings(context, config, database=database)
@@ -73,7 +73,7 @@ def dossier(
     key = sign or settings.dossier.key
     if out is not None and key is None:
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
-    of = roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
+    of = load_roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
     with looking(context, config, database) as store:
         gathered = store.issues.gather(_site(store, trailer, of, site), trailer, of)
     chosen = _visit(gathered, visit)

@@ -40,10 +40,10 @@ from inventory.cli.options import (
 )
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.settings import InventorySettings
-from inventory.store.keys import KeyDirectory, device_named
+from inventory.store.keys import KeyDirectory, parse_device
 
 if TYPE_CHECKING:
-    from inventory.records import Progress, Row, WaitingOf
+    from inventory.records import DeviceBuffer, Progress, Row
     from inventory.repository import Store
 
 commands = typer.Typer()
@@ -247,7 +247,7 @@ def _audited(store: Store, of: Progress, believed: audit.TrustedKeys | None, kno
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731
-        return audit.verify(store, of, keys, tell, known=known)
+        return audit.audit_device(store, of, keys, tell, known=known)
 
 
 Directory = Annotated[
@@ -280,10 +280,10 @@ def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str,
     """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
         with looking(context, config, None) as store:
-            from inventory.site.numbering import floors  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+            from inventory.site.numbering import last_published_versions  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
-                found = floors(transaction, site)
+                found = last_published_versions(transaction, site)
             lists = [
                 one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
             ]
@@ -365,7 +365,7 @@ def keys_list(
 
 def _device(given: str) -> tuple[str, str]:
     try:
-        return device_named(given)
+        return parse_device(given)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
@@ -450,7 +450,7 @@ def _table(found: list[Row]) -> Table:
     return table
 
 
-def _gaps(found: list[Progress], held: Mapping[tuple[str, str], WaitingOf]) -> Table:
+def _gaps(found: list[Progress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
     table = narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):

@@ -132,7 +132,7 @@ def _decide(
         (review,) = found
         decided = decision_message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
-            entered = outbox.enter(transaction, [decided], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
         publish_entered(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 

@@ -164,7 +164,7 @@ class Ledger:
         for row in found:
             its = self._row(row.event_id)
             transaction.execute(update(postings).where(*its).values(**_due(now), why=None, stands=bool(row.counts)))
-            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, row.event_id))
+            outbox.delete_pending(transaction, MessageKind.DECLINED, self._site, key_of(self.name, row.event_id))
         return len(found) + self._tried_again(transaction, now)
 
     def _tried_again(self, transaction: Connection, now: datetime) -> int:
@@ -248,7 +248,7 @@ class Ledger:
         values = {"state": state.value, "attempts": 0, "begun_at": None, "said": None, "why": None, "changed_at": now}
         with self._transaction() as transaction:
             transaction.execute(update(postings).where(*self._row(event_id)).values(**values, **kept))
-            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, event_id))
+            outbox.delete_pending(transaction, MessageKind.DECLINED, self._site, key_of(self.name, event_id))
             its = (flags.c.event_id == event_id, flags.c.rule == self.rule, flags.c.state == "open")
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
@@ -278,7 +278,7 @@ class Ledger:
             transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
-                outbox.enter(transaction, [self._messages.message(*its, now)], now)
+                outbox.insert_messages(transaction, [self._messages.message(*its, now)], now)
             known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
             values = {**values, "decided_at": None}
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:

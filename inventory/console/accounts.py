@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
-from inventory.store.books import alone
+from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import attempts, people, sessions
 
 SHORTEST = 12  # Characters of a password (NIST SP 800-63B): shorter ones are guessed despite the rate limit.
@@ -176,7 +176,7 @@ def register_attempt(
     Counting first keeps two concurrent attempts from both being the last. `known_there`: the user has signed in from
     this address before, and is limited neither by attempts from elsewhere nor by those for other names from there.
     """
-    alone(transaction, TRYING)
+    take_advisory_lock(transaction, TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
     of_name, from_there = attempts.c.name == name, attempts.c.address == address
     if _attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:

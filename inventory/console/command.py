@@ -17,7 +17,7 @@ from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import Books
+    from inventory.store.books import RequestDatabase
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
@@ -145,10 +145,10 @@ def audit_deeds(
     say(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
-    from inventory.web.resources import books  # noqa: PLC0415 - as above
+def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
+    from inventory.web.resources import open_database  # noqa: PLC0415 - as above
 
-    return books(settings)
+    return open_database(settings)
 
 
 def _password() -> str:

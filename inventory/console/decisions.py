@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from dockvoice_protocol.instants import in_utc, instant
 from inventory.reviews.reviews import Review
 from inventory.store.console_tables import decisions
-from inventory.store.outbox import Message, MessageKind, enter
+from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.tables import outbox, reviews
 
 PAGE = 50  # Reviews of one page.
@@ -109,7 +109,7 @@ def record_decision(
             transaction.execute(insert(decisions).values(row))
     except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
         raise AlreadyDecided(latest_decisions(transaction, [review])[review.event_id]) from None
-    enter(transaction, [message], now)
+    insert_messages(transaction, [message], now)
 
 
 def open_count(transaction: Connection) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema.protocols import Validator
 
 from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.forms import faults
+from inventory.forms import find_faults
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 
@@ -118,7 +118,7 @@ def _parse(text: str, kind: str) -> object:
 def _broken_rules(form: Validator, values: Mapping[str, Any]) -> dict[str, str]:
     """By field, the rule that it breaks; empty for a missing field."""
     missing = {one.name: "" for one in form_fields(form) if one.required and one.name not in values}
-    parts = (fault.partition(": breaks ") for fault in faults(form, values))
+    parts = (fault.partition(": breaks ") for fault in find_faults(form, values))
     broken = {place.split("/")[1].replace("~1", "/").replace("~0", "~"): rule for place, _, rule in parts if rule}
     return broken | missing
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from dockvoice_protocol import instants
 from inventory.console.context import RequestContext
-from inventory.queries.listing import Place, Wanted
+from inventory.queries.listing import EntryFilter, Place
 from inventory.store.tables import SEARCHED
 
 STATES = ("current", "amended", "cancelled")
@@ -47,12 +47,12 @@ def device(context: RequestContext) -> tuple[str, str] | None:
     return (site, name) if found else None
 
 
-def entry_filter(context: RequestContext) -> Wanted:
+def entry_filter(context: RequestContext) -> EntryFilter:
     """The filter of a list of entries."""
     until = instant(context, "until")
     is_day = until is not None and len(text(context, "until") or "") == len("2026-11-20")
     state = text(context, "state")
-    return Wanted(
+    return EntryFilter(
         form=text(context, "form"),
         device=device(context),
         operator=text(context, "operator"),

@@ -18,9 +18,8 @@ from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
-from inventory.reviews.reviews import Review
-from inventory.reviews.reviews import load as load_reviews
-from inventory.site.expected import Announced, published, published_at
+from inventory.reviews.reviews import Review, load_reviews
+from inventory.site.expected import PublishedList, load_published, load_published_at
 from inventory.store.tables import devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
 from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
@@ -145,7 +144,7 @@ def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     """The sites with data of a trailer."""
     place = ReceivingPlace(PlaceKind.TRAILER, trailer)
     found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
-    return sorted(found | {one.expected.site for one in published(transaction, place)})
+    return sorted(found | {one.expected.site for one in load_published(transaction, place)})
 
 
 def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
@@ -159,7 +158,7 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     every = EntryHistory([_said(row, site) for row in rows], roles)
     story = EntryHistory(every.of_trailer(trailer), roles)
     place = ReceivingPlace(PlaceKind.TRAILER, trailer)
-    lists = [_listed(one) for one in published(transaction, place) if one.expected.site == site]
+    lists = [_listed(one) for one in load_published(transaction, place) if one.expected.site == site]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
     known = [
         Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
@@ -225,7 +224,7 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
 def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
     found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
     each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
-    for one in published_at(transaction, each):
+    for one in load_published_at(transaction, each):
         found[each[one.expected.site, str(one.expected.place)]].append(_listed(one))
     return found
 
@@ -294,7 +293,7 @@ def _replaces(body: str) -> str | None:
     return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
 
 
-def _listed(one: Announced) -> Listed:
+def _listed(one: PublishedList) -> Listed:
     if one.body is None:
         return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)

@@ -25,7 +25,7 @@ from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
     from inventory.epcis.export import Tally
-    from inventory.epcis.history import Happened
+    from inventory.epcis.history import StoredEvent
     from inventory.epcis.naming import Unexported
 
 commands = typer.Typer(no_args_is_help=True)
@@ -74,12 +74,12 @@ def export(
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
     from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
-    from inventory.epcis.history import happened, opened  # noqa: PLC0415
+    from inventory.epcis.history import load_events, open_read_only  # noqa: PLC0415
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
-    from inventory.forms import fields_of, load_forms  # noqa: PLC0415
+    from inventory.forms import form_field_names, load_forms  # noqa: PLC0415
 
     names, settings = load_mapping(mapping), given_settings(context, config, database=database)
-    forms = {name: fields_of(form) for name, form in load_forms(settings.forms).items()}
+    forms = {name: form_field_names(form) for name, form in load_forms(settings.forms).items()}
     if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(forms)]:
         raise ManyFaults("; ".join(faults), faults)
     if site is not None and site not in names.sites:
@@ -90,8 +90,8 @@ def export(
     making = Export(names, datetime.now(UTC), refusals.count)
     for file in known or ():
         making.learn(_events(file))
-    with opened(settings.database_url) as engine, _written(out) as sink:
-        for line in making.lines(happened(engine, site)):
+    with open_read_only(settings.database_url) as engine, _written(out) as sink:
+        for line in making.lines(load_events(engine, site)):
             sink.write(line)
     refusals.end()
     _sum_up(making.tally, out, as_json=as_json)
@@ -239,7 +239,7 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def count(self, one: Happened, why: Unexported) -> None:
+    def count(self, one: StoredEvent, why: Unexported) -> None:
         """Count one reason of one entry."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}

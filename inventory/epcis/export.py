@@ -15,7 +15,7 @@ from datetime import datetime
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.check import Checker
-from inventory.epcis.history import Happened, History, Retold
+from inventory.epcis.history import History, StoredEvent, Translation
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import EpcisEvent, Lack, Unexported
 
@@ -34,7 +34,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
 
 
-Refused = Callable[[Happened, Unexported], None]
+Refused = Callable[[StoredEvent, Unexported], None]
 
 
 class Export:
@@ -57,7 +57,7 @@ class Export:
                 content = {name: value for name, value in event.items() if name != "recordTime"}
                 self._told[str(event.get("eventID"))] = json.dumps(content)
 
-    def lines(self, came: Iterable[Happened]) -> Iterator[str]:
+    def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
         """The document, one event a line."""
         yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
@@ -66,7 +66,7 @@ class Export:
             between = ",\n"
         yield "\n]}}\n"
 
-    def events(self, came: Iterable[Happened]) -> Iterator[EpcisEvent]:
+    def events(self, came: Iterable[StoredEvent]) -> Iterator[EpcisEvent]:
         """The events to write."""
         for one in came:
             became = self._history.translate(one)
@@ -87,7 +87,7 @@ class Export:
             self.tally.declarations += sum("errorDeclaration" in event for event in new)
             yield from new
 
-    def _count(self, one: Happened, became: Retold, reasons: list[Unexported]) -> None:
+    def _count(self, one: StoredEvent, became: Translation, reasons: list[Unexported]) -> None:
         if became.left_out is not None:
             self.tally.left_out[became.left_out] += 1
         self.tally.unchanged += became.unchanged

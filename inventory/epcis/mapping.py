@@ -20,22 +20,33 @@ from dockvoice_protocol.config import Section
 from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
 from dockvoice_protocol.instants import in_zone, zone_named
 from inventory.epcis import vocabulary
-from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
+from inventory.epcis.keys import (
+    GLN,
+    PREFIX,
+    InvalidKey,
+    Key,
+    KeyKind,
+    check_key_digits,
+    check_suffix,
+    to_digital_link,
+    to_gtin14,
+    to_urn,
+)
 
 SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
 SITE = "site"  # In `location`: the whole site.
 
 
 def _gtin(digits: str) -> str:
-    return gtin14(digits)
+    return to_gtin14(digits)
 
 
 def _gln(digits: str) -> str:
-    return checked(digits, GLN, "GLN")
+    return check_key_digits(digits, GLN, "GLN")
 
 
 def _extension(text: str) -> str:
-    return suffix(text, "extension of a GLN")
+    return check_suffix(text, "extension of a GLN")
 
 
 def _prefix(digits: str) -> str:
@@ -147,7 +158,7 @@ class EpcisMapping(Section):
 
     def name(self, key: Key) -> str:
         """The key as a URI. Raises NoKey if it needs a company prefix and has an unknown one."""
-        return link(key) if self.identifiers == "digital_link" else urn(key, self.company_prefixes)
+        return to_digital_link(key) if self.identifiers == "digital_link" else to_urn(key, self.company_prefixes)
 
     @cached_property
     def zones(self) -> Mapping[Key, str]:
@@ -203,8 +214,8 @@ class EpcisMapping(Section):
             keys += [(where, place) for where, _, place in self._places()]
             for where, key in keys:
                 try:
-                    urn(key, given)
-                except NoKey as fault:
+                    to_urn(key, given)
+                except InvalidKey as fault:
                     yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
 
     def _units(self) -> Iterator[str]:

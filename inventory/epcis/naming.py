@@ -21,7 +21,7 @@ from uuid import UUID, uuid5
 
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
-from inventory.epcis.keys import SSCC, Key, KeyKind, NoKey, checked, suffix
+from inventory.epcis.keys import SSCC, InvalidKey, Key, KeyKind, check_key_digits, check_suffix
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
 from inventory.forms import CALLED
 
@@ -227,8 +227,8 @@ def _documents(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNam
 def _number(field: str, number: str) -> str:
     """A document's number escaped for a URN, as in TDS."""
     try:
-        told = suffix(number, "document's number")
-    except NoKey as fault:
+        told = check_suffix(number, "document's number")
+    except InvalidKey as fault:
         raise _Unnamed(Lack.DOCUMENT, f"{field}: {fault}") from None
     return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
 
@@ -251,8 +251,8 @@ def _pallet(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> str:
     if value is None:
         raise _Unnamed(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
     try:
-        digits = checked(_text(value), SSCC, "SSCC")
-    except NoKey as fault:
+        digits = check_key_digits(_text(value), SSCC, "SSCC")
+    except InvalidKey as fault:
         repair = 'a number of your own is no EPC; label pallets with SSCCs, or set kind = "goods" for this form'
         raise _Unnamed(Lack.PALLET, f"{field}: {fault}; {repair}") from None
     return _address(mapping, Key(KeyKind.UNIT, digits), Lack.PALLET, field)
@@ -295,8 +295,8 @@ def _class(said: EntrySaid, form: FormNamed, gtin: str) -> Key:
     if lot is None:
         return Key(KeyKind.CLASS, gtin)
     try:
-        return Key(KeyKind.LOT, gtin, suffix(_text(lot), "lot"))
-    except NoKey as fault:
+        return Key(KeyKind.LOT, gtin, check_suffix(_text(lot), "lot"))
+    except InvalidKey as fault:
         raise _Unnamed(Lack.LOT, f"{field}: {fault}; GS1 cannot name it") from None
 
 
@@ -314,7 +314,7 @@ def _quantity(field: str, value: object, unit: str) -> EpcisEvent:
 def _address(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
     try:
         return mapping.name(key)
-    except NoKey as fault:
+    except InvalidKey as fault:
         repair = 'add its issuer\'s prefix, or set identifiers = "digital_link", which needs none'
         raise _Unnamed(lack, f"{field}: {fault}; {repair}") from None
 

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from dockvoice_protocol.events import WITHHELD, MalformedMessage, parsed
 from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_word_of
-from inventory.records import Event, Unfit
-from inventory.store.keys import Enrolled
+from inventory.records import Event, InvalidEvent
+from inventory.store.keys import EnrolledKey
 
 
 class Distrust(StrEnum):
@@ -43,7 +43,7 @@ class Untrusted:
 KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
-def find_distrust(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
+def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> Untrusted | None:
     """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
         said = parsed(event.body)

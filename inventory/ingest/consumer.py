@@ -31,7 +31,7 @@ from inventory.ingest.receipts import PRESENCE, log_denied, outcome_text, receip
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
-from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
+from inventory.records import Applied, Applying, Buffered, Event, InvalidEvent, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -373,10 +373,14 @@ class Consumer:
                     self._handle_outcome(message, judged.event, self._store.apply(judged.event))
 
     def _handle_outcome(
-        self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
+        self,
+        message: Delivered | None,
+        event: Event | InvalidEvent,
+        became: Applying | Buffered,
+        level: int = logging.INFO,
     ) -> None:
         """Answer an event with its outcome, and notify the writer of dossiers."""
-        if not isinstance(became, Held):
+        if not isinstance(became, Buffered):
             self._queue_receipt(message, event, became, level)
         elif message is not None:
             self._broker.acknowledge(message)
@@ -398,7 +402,7 @@ class Consumer:
             self._broker.acknowledge(message)
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
-        word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
+        word = InvalidEvent(review.event_id, sender.site, sender.device, LAST, message.payload, ())
         judged = Invalid(sender, replace(word, sequence=review.sequence))
         if stranger := self._check_trust(word):
             self._reject_untrusted(message, judged, stranger)
@@ -408,7 +412,7 @@ class Consumer:
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.reviewed(review)
 
-    def _check_trust(self, event: Event | Unfit) -> Untrusted | None:
+    def _check_trust(self, event: Event | InvalidEvent) -> Untrusted | None:
         return find_distrust(event, self._keys.keys_of(event.site, event.device))
 
     def _reject_untrusted(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
@@ -430,7 +434,7 @@ class Consumer:
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
+        self, message: Delivered | None, event: Event | InvalidEvent, became: Applying, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))

@@ -8,7 +8,7 @@ from typing import Any
 
 from dockvoice_protocol.events import Topics, early, receipt
 from dockvoice_protocol.records import ReceiptOutcome
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
 
 log = logging.getLogger("inventory")
 
@@ -37,7 +37,7 @@ def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
         )
 
 
-def receipt_for(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
+def receipt_for(event: Event | InvalidEvent, became: Applying, now: datetime) -> dict[str, Any]:
     """The receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from dockvoice_protocol.instants import instant
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
-from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
+from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, load_flagged_devices
 from inventory.site.master_kinds import RESERVED
 from inventory.site.roster import ROSTER
 from inventory.store import statuses
@@ -135,21 +135,21 @@ class Device:
         return [code for code, holds in amiss.items() if holds]
 
 
-def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
+def load_devices(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
     """Every device with a status, an event or a key, by site and name. `enrolled`: the device of each key."""
     keys: dict[tuple[str, str], int] = {}
     for at in enrolled:
         keys[at] = keys.get(at, 0) + 1
-    said = {(one.site, one.device): one for one in statuses.load(transaction)}
+    said = {(one.site, one.device): one for one in statuses.load_statuses(transaction)}
     came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
-    published, odd = _published(transaction), alarmed(transaction)
+    published, odd = _published_versions(transaction), load_flagged_devices(transaction)
     return [
-        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
-        for at in sorted({*keys, *said, *came} - (statuses.retired(transaction) - keys.keys()))
+        _to_device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
+        for at in sorted({*keys, *said, *came} - (statuses.load_retired(transaction) - keys.keys()))
     ]
 
 
-def _device(
+def _to_device(
     at: tuple[str, str],
     said: Status | None,
     came: Any,
@@ -174,7 +174,7 @@ def _device(
     )
 
 
-def _published(transaction: Connection) -> dict[str, dict[str, int]]:
+def _published_versions(transaction: Connection) -> dict[str, dict[str, int]]:
     """The published version of each kind, by site."""
     columns = (catalogue.c.site, catalogue.c.kind, catalogue.c.version)
     rows = transaction.execute(
@@ -186,8 +186,8 @@ def _published(transaction: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def sites(transaction: Connection) -> list[str]:
+def load_sites(transaction: Connection) -> list[str]:
     """Every site with a device or a catalogue."""
     found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
     found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
-    return sorted(found | {one.site for one in statuses.load(transaction)})
+    return sorted(found | {one.site for one in statuses.load_statuses(transaction)})

@@ -41,7 +41,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class MissingSetting:
     """A value missing in a connector's settings, and the number of postings that wait for it."""
 
     connector: str
@@ -49,15 +49,15 @@ class Lacking:
     number: int
 
 
-def unset(transaction: Connection) -> list[Lacking]:
+def load_missing_settings(transaction: Connection) -> list[MissingSetting]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
     by = (postings.c.connector, postings.c.said)
-    return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
+    return [MissingSetting(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 
 
-def refusals(
+def load_refusals(
     transaction: Connection,
     most: int,
     before: tuple[datetime, str] | None = None,
@@ -76,7 +76,7 @@ def refusals(
     ]
 
 
-def rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
+def load_rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
     """At most `most`, the latest first; those before an id."""
     size = func.length(rejected.c.payload)
     query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)

@@ -74,7 +74,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     )
 
 
-def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+def store_review(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
     """Store the message if it is the latest; confirm the decision about the one before, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
@@ -91,28 +91,28 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
         if (known.life, known.sequence) == (review.life, review.sequence):
             # A device repeats its open reviews at each connection, so it lacks the decision that the broker
             # acknowledged.
-            outbox.repeated(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
+            outbox.make_due_again(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
         return Duplicate()
     else:
         transaction.execute(update(reviews).where(*its).values(row))
-        outbox.confirmed(transaction, MessageKind.DECISION, review.site, review.device, known.event_id)
+        outbox.delete_confirmed(transaction, MessageKind.DECISION, review.site, review.device, known.event_id)
     return Applied()
 
 
-def load(transaction: Connection, *, every: bool) -> list[Review]:
+def load_reviews(transaction: Connection, *, every: bool) -> list[Review]:
     """Open reviews, the oldest first; with `every`, decided ones too."""
     wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
-    return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
+    return _load(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
 
 
-def one(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
+def load_review(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
     """The latest message about one utterance."""
     its = (reviews.c.site == site, reviews.c.device == device, reviews.c.utterance_id == utterance_id)
-    found = _read(transaction, select(reviews).where(*its))
+    found = _load(transaction, select(reviews).where(*its))
     return found[0] if found else None
 
 
-def _read(transaction: Connection, wanted: Select[Any]) -> list[Review]:
+def _load(transaction: Connection, wanted: Select[Any]) -> list[Review]:
     rows = transaction.execute(wanted).mappings()
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 

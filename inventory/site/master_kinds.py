@@ -27,7 +27,7 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
-from inventory.site.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
+from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_structure_faults, read_rows
 
 RESERVED = frozenset({"roster", "roster.sent"})
 """Operators have messages and pages of their own: `inventory/site/roster.py`."""
@@ -72,7 +72,7 @@ class Kind:
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
 
-def kind_named(name: str) -> Kind:
+def find_kind(name: str) -> Kind:
     """The kind of that name. Raises UnreadableInput for an invalid name."""
     if not KIND.fullmatch(name) or name in RESERVED:
         raise UnreadableInput(
@@ -94,12 +94,12 @@ def read_kind(kind: Kind, path: Path) -> list[Row]:
     """The rows of a file, only their columns validated. Raises FaultyFile, UnreadableInput."""
     layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
     rows = read_rows(path, layout)
-    if odd := [fault for where, cells in rows for fault in strange(where, cells, layout)]:
+    if odd := [fault for where, cells in rows for fault in find_structure_faults(where, cells, layout)]:
         raise FaultyFile(path, odd)
     return rows
 
 
-def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
+def find_row_faults(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
     """All faults of a kind's rows, a line each; `known` are the values allowed for units."""
     if kind.whole is not None:
         return kind.whole(rows)

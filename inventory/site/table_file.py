@@ -48,10 +48,10 @@ class Layout:
 
 def read_rows(path: Path, layout: Layout) -> list[Row]:
     """The rows, their cells not validated. Raises UnreadableInput."""
-    return _json_rows(path, layout) if path.suffix == ".json" else _csv_rows(path, layout)
+    return _read_json(path, layout) if path.suffix == ".json" else _read_csv(path, layout)
 
 
-def strange(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
+def find_structure_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
     """Unknown columns, and the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
         yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
@@ -65,7 +65,7 @@ def is_named(found: str) -> bool:
     return 0 < len(found) <= LONGEST and is_plain(found)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         if (size := path.stat().st_size) > LARGEST:
             raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
@@ -75,8 +75,8 @@ def _text(path: Path) -> str:
         raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8") from None
 
 
-def _csv_rows(path: Path, layout: Layout) -> list[Row]:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+def _read_csv(path: Path, layout: Layout) -> list[Row]:
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as fault:
@@ -92,9 +92,9 @@ def _csv_rows(path: Path, layout: Layout) -> list[Row]:
     return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in rows[1:] if any(row)]
 
 
-def _json_rows(path: Path, layout: Layout) -> list[Row]:
+def _read_json(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = strict(_text(path), Limits(depth=DEEPEST))
+        found = strict(_read_text(path), Limits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

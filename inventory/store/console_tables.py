@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, MetaData, Table, Text
 
-from inventory.store.books import made
+from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
 VERSION = 1
@@ -98,4 +98,4 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 def prepare(engine: Engine) -> None:
     """Create the console's tables if there are none. Raises Misconfigured for another version's, Unavailable."""
-    made(engine, versions, VERSION, "console")
+    create_tables(engine, versions, VERSION, "console")

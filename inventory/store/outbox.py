@@ -18,8 +18,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, 
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
-from inventory.store.books import alone
-from inventory.store.database import in_one
+from inventory.store.books import take_advisory_lock
+from inventory.store.database import begin
 from inventory.store.tables import outbox
 
 BACKOFF = Backoff(5.0, 7)
@@ -102,14 +102,14 @@ class PendingKind:
         return now - self.oldest > STUCK
 
 
-def enter(
+def insert_messages(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
     """Insert messages; their ids. The service publishes them only after `held`."""
-    alone(transaction, ORDER)
+    take_advisory_lock(transaction, ORDER)
     ids = []
     for one in messages:
-        transaction.execute(delete(outbox).where(*_matching(one.kind, one.site, one.device, one.key)))
+        transaction.execute(delete(outbox).where(*_match_message(one.kind, one.site, one.device, one.key)))
         values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
         values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
         made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
@@ -117,7 +117,7 @@ def enter(
     return ids
 
 
-def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
+def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
     """The bodies of these rows by their topics."""
     wanted = select(outbox.c.topic, outbox.c.body).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
     return {row.topic: row.body for row in transaction.execute(wanted)}
@@ -131,35 +131,35 @@ def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) ->
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
 
-def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
+def record_failure(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
     """Record the error; `due_at` is the time of the next try, None leaves it unchanged."""
     values: dict[str, Any] = {"error": why} if due_at is None else {"error": why, "due_at": due_at}
     transaction.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
 
 
-def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
+def delete_confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
     """Delete a message that the device has confirmed."""
-    transaction.execute(delete(outbox).where(*_matching(kind, site, device, key)))
+    transaction.execute(delete(outbox).where(*_match_message(kind, site, device, key)))
 
 
-def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
+def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
     """Delete a message that must not be published any more, if it is still pending."""
     its = (outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.key == key)
     transaction.execute(delete(outbox).where(*its))
 
 
-def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
+def make_due_again(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """Make a published message due again, unless the device confirms it within UNDER_WAY."""
-    lost = (*_matching(kind, site, device, key), outbox.c.due_at.is_(None))
+    lost = (*_match_message(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
     """A query condition: a message for all devices of a site is pending."""
-    return exists().where(*_matching(kind, site, "", key))
+    return exists().where(*_match_message(kind, site, "", key))
 
 
-def pending(transaction: Connection) -> list[PendingKind]:
+def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
     """The pending messages by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
@@ -179,7 +179,7 @@ class OutboxTable:
     """The outbox for the service. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._transaction = partial(in_one, engine)
+        self._transaction = partial(begin, engine)
         self._now = now
 
     def connected(self) -> None:
@@ -201,7 +201,7 @@ class OutboxTable:
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
-                schedule.add(_row(row))
+                schedule.add(_to_due_row(row))
             going = schedule.take_due(now.timestamp())
             for one in going:
                 values = {"attempts": one.attempts, "due_at": datetime.fromtimestamp(one.due, UTC)}
@@ -216,7 +216,7 @@ class OutboxTable:
     def failed(self, ids: Sequence[int], why: str) -> None:
         """Record the broker's refusals."""
         with self._transaction() as transaction:
-            failed(transaction, ids, why)
+            record_failure(transaction, ids, why)
 
     def stuck(self) -> list[PendingKind]:
         """The kinds with messages pending for too long."""
@@ -225,10 +225,10 @@ class OutboxTable:
     def pending(self) -> list[PendingKind]:
         """The pending messages by kind."""
         with self._transaction() as transaction:
-            return pending(transaction)
+            return load_pending_kinds(transaction)
 
 
-def _row(row: Any) -> DueRow:
+def _to_due_row(row: Any) -> DueRow:
     due = row.due_at.timestamp()
     return DueRow(
         key=str(row.id),
@@ -242,7 +242,7 @@ def _row(row: Any) -> DueRow:
     )
 
 
-def _matching(
+def _match_message(
     kind: MessageKind, site: str | ColumnElement[str], device: str, key: str | ColumnElement[str]
 ) -> tuple[ColumnElement[bool], ...]:
     return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key

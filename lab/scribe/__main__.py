@@ -21,7 +21,7 @@ from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings
 from lab.report.statistics import wilson_interval
 from lab.scoring import read_manifest
-from lab.scribe.device import PALLETS, Ledger, SimulatedDevice
+from lab.scribe.device import PALLETS, Ledger, TypedDevice
 from lab.scribe.receiving import NoticeReceiver, default_rules_for, receiving_rules, with_closing_form
 from lab.scribe.shift import TrailerUnloading, TypedChannel
 from lab.scribe.spoken import SpeakingOperator, open_hearing, select_recordings
@@ -43,7 +43,7 @@ def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -
 def run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """Simulate one trailer received against a notice; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
-        device = SimulatedDevice(
+        device = TypedDevice(
             rules or receiving_rules(), kept / "device", TypedChannel(), with_closing_form(DialogueSettings())
         )
         ledger = NoticeReceiver(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy

@@ -28,7 +28,7 @@ from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson_interval
 from lab.scribe.arrivals import USUAL, generate_arrival
 from lab.scribe.clock import RATE, DeviceTurn, OperatorTurn, TimeSpent, Turn, TurnClock
-from lab.scribe.device import PALLETS, Ledger, OperatorLine, SimulatedDevice
+from lab.scribe.device import PALLETS, Ledger, OperatorLine, TypedDevice
 from lab.scribe.keyed import HUNG, WORN, KeyedReceiving, Terminal
 from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates
 from lab.scribe.prompted import SHORTEST, PromptedReceiving, PromptSettings
@@ -115,7 +115,7 @@ def measure_dockvoice(
     for seed in day.names():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
             ear = NoisyChannel(with_, day.noise, seeded_random(f"{seed} ear"))
-            device = SimulatedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
+            device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
             total.add(NoticeReceiver(device, Path(kept), seeded_random(seed), day.exceptions).unload(day.pallets))
         trailers.append(_per_pallet(clock.spent(_to_timed_turns(device.turns, phrasing)), day))
     return MethodResult(name, total, tuple(trailers))

@@ -103,7 +103,7 @@ class SpeechChannel(Protocol):
         """Whether the operator can tell that the pallet read back does not exist."""
 
 
-class SimulatedDevice:
+class TypedDevice:
     """The agent's dialogue on a journal of its own, with the operator's lines and prompts counted."""
 
     def __init__(

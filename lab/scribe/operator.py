@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
-from lab.scribe.device import PATIENCE, SimulatedDevice
+from lab.scribe.device import PATIENCE, TypedDevice
 
 OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
 """Reactions to a correct readback, in %."""
@@ -69,7 +69,7 @@ class Operator(Generic[L]):
     unasked: frozenset[str] = frozenset({"part", "talk of places"})
     """Kinds of lines about which a careful listener would ask."""
 
-    def __init__(self, device: SimulatedDevice, words: Wording[L], random: Random) -> None:
+    def __init__(self, device: TypedDevice, words: Wording[L], random: Random) -> None:
         """`random` draws all decisions."""
         self.device = device
         self.ledger = device.ledger

@@ -28,7 +28,7 @@ from edge.records import Reason
 from edge.records.speech import Prompt, Say
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, generate_arrival
-from lab.scribe.device import PALLETS, PATIENCE, Ledger, SimulatedDevice
+from lab.scribe.device import PALLETS, PATIENCE, Ledger, TypedDevice
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.tables import LocalInventory
 
@@ -116,7 +116,7 @@ class ReceivingWords(Wording[Pallet]):
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
-def _repeats_previous(before: Sequence[Pallet], device: SimulatedDevice, load: Pallet) -> bool:
+def _repeats_previous(before: Sequence[Pallet], device: TypedDevice, load: Pallet) -> bool:
     """Whether all values to dictate equal those of the previous, recorded pallet."""
     if load.first_count is not None or not before:
         return False
@@ -127,7 +127,7 @@ def _repeats_previous(before: Sequence[Pallet], device: SimulatedDevice, load: P
     return same and there and last["pallet_id"] not in device.aside
 
 
-def _resume_if_paused(say: Callable[[str, str], None], device: SimulatedDevice) -> None:
+def _resume_if_paused(say: Callable[[str, str], None], device: TypedDevice) -> None:
     """Say "resume" if the device is paused."""
     if device.state is State.PAUSED:
         say("resume", "command")
@@ -147,7 +147,7 @@ class NoticeReceiver(Operator[Pallet]):
 
     unasked = frozenset({"part", "talk of pallets", "close"})
 
-    def __init__(self, device: SimulatedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
+    def __init__(self, device: TypedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
         self._words: ReceivingWords
         super().__init__(device, ReceivingWords(random), random)

@@ -11,7 +11,7 @@ from typing import Protocol
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from lab.scribe import wording
-from lab.scribe.device import PALLETS, Ledger, SimulatedDevice, SpeechChannel
+from lab.scribe.device import PALLETS, Ledger, SpeechChannel, TypedDevice
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
@@ -102,7 +102,7 @@ class TrailerUnloading(Operator[Load]):
     def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
         """`directory` is for the journal; `random` draws all events; without a voice the operator types."""
         self._voice = voice or TypingOperator()
-        super().__init__(SimulatedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
+        super().__init__(TypedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""

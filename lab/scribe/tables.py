@@ -17,7 +17,7 @@ from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import Valid, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
-from lab.scribe.device import DEVICE, SITE, SimulatedDevice
+from lab.scribe.device import DEVICE, SITE, TypedDevice
 
 TOPICS = Topics("dockvoice", SITE, DEVICE)
 
@@ -36,7 +36,7 @@ def _forms() -> Forms:
 class LocalInventory:
     """The inventory's store, connected to the device directly."""
 
-    def __init__(self, directory: Path, form: str, device: SimulatedDevice) -> None:
+    def __init__(self, directory: Path, form: str, device: TypedDevice) -> None:
         """`form` is the form for receiving."""
         self._form = form
         self._device = device

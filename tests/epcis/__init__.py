@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft7Validator, FormatChecker
 
 from inventory.epcis.export import Export
-from inventory.epcis.history import Happened
+from inventory.epcis.history import StoredEvent
 from inventory.epcis.mapping import EpcisMapping, load_mapping
 from tests.dictated import identity, payload
 from tests.sharing import ROOT
@@ -70,7 +70,7 @@ def happened(
     struck_at: datetime | None = None,
     came: datetime = CAME,
     clock: str | None = None,
-) -> Happened:
+) -> StoredEvent:
     """Event `number` of dock-3 as the inventory has it; of an amendment or a cancellation, `of` what it names."""
     names = {"amended": {"amends": identity(1, of)}, "cancelled": {"cancels": identity(1, of)}}.get(kind, {})
     said = {} if kind in {"cancelled", "withheld"} else {"fields": dict(RECEIVED if fields is None else fields)}
@@ -80,7 +80,7 @@ def happened(
         "time": time,
         **({"clock": clock} if clock else {}),
     }
-    return Happened(
+    return StoredEvent(
         event_id=identity(1, number),
         site=site,
         device="dock-3",
@@ -93,7 +93,7 @@ def happened(
     )
 
 
-def a_day() -> list[Happened]:
+def a_day() -> list[StoredEvent]:
     """An entry of each form, one that is corrected, one that is cancelled, one that a person struck."""
     said = [happened(10 + at, form=form, fields=fields) for at, (form, fields) in enumerate(SAID.items())]
     return [
@@ -107,7 +107,7 @@ def a_day() -> list[Happened]:
 
 
 def exported(
-    came: Iterable[Happened], names: EpcisMapping | None = None, known: Iterable[Mapping[str, Any]] = ()
+    came: Iterable[StoredEvent], names: EpcisMapping | None = None, known: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[dict[str, Any], list[tuple[int, str, str]], Export]:
     """The document, what was refused (number, code, reason), and the export itself."""
     refused: list[tuple[int, str, str]] = []

@@ -15,7 +15,7 @@ from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, generate_arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, DeviceTurn, OperatorTurn, Turn, TurnClock
 from lab.scribe.compare import COLUMNS, Conditions, bar_chart_svg, measure_prompted, to_markdown_rows
-from lab.scribe.device import SimulatedDevice
+from lab.scribe.device import TypedDevice
 from lab.scribe.keyed import HUNG, WORN, KeyedReceiving
 from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates, recognise
 from lab.scribe.prompted import SHORTEST, USUAL, PromptedReceiving, PromptSettings
@@ -159,7 +159,7 @@ def test_the_books_of_a_trailer_are_held_against_the_inventory(
     kind: type[NoticeReceiver], wrong: int, lost: int, tmp_path: Path
 ) -> None:
     rules = receiving_rules()
-    device = SimulatedDevice(
+    device = TypedDevice(
         rules,
         tmp_path / "device",
         NoisyChannel(rules, NumberErrorRates(), Random(1)),

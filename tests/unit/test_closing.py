@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inventory.forms import faults, load_forms
+from inventory.forms import find_faults, load_forms
 from inventory.settings import InventorySettings
 from tests.playbook.stage import Stage
 
@@ -102,5 +102,5 @@ def test_a_form_without_trailers_closes_none(tmp_path: Path) -> None:
 
 def test_the_inventory_takes_a_closing_with_the_forms_as_shipped() -> None:
     form = load_forms(InventorySettings().forms)["close-trailer"]
-    assert faults(form, TRAILER) == ()
-    assert faults(form, {}) != ()
+    assert find_faults(form, TRAILER) == ()
+    assert find_faults(form, {}) != ()

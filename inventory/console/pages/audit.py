@@ -20,7 +20,7 @@ def page(context: RequestContext) -> Response:
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
         broken = deeds.find_broken_among(transaction, _key(context), found)
-        verified = _verified(context, transaction, broken)
+        verified = _verification_values(context, transaction, broken)
     older = found[-1].number if len(found) == MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
 
@@ -28,10 +28,10 @@ def page(context: RequestContext) -> Response:
 def part(context: RequestContext) -> Response:
     """Verify a step further."""
     with context.read_transaction() as transaction:
-        return context.render("audit.html", block="live", **_verified(context, transaction))
+        return context.render("audit.html", block="live", **_verification_values(context, transaction))
 
 
-def _verified(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
+def _verification_values(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
     """How far the chain was verified, and its first broken line: there, or on the page."""
     resources = context.resources
     verified = resources.following.verify_next(transaction, _key(context), resources.now())

@@ -39,7 +39,7 @@ def _devices(context: RequestContext) -> dict[str, Any]:
 def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple[Device, list[str]]]:
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     silent = timedelta(minutes=context.resources.settings.console.silent_minutes)
-    return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.known(transaction, enrolled)]
+    return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.load_devices(transaction, enrolled)]
 
 
 def alarms_page(context: RequestContext) -> Response:
@@ -57,10 +57,10 @@ def _alarms(context: RequestContext) -> dict[str, Any]:
     now = context.resources.now()
     with context.read_transaction() as transaction:
         devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
-        refused = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
-        rejected = refusals.rejections(transaction, MOST, parameters.number(context, "before"))
-        stuck = [one for one in outbox.pending(transaction) if one.is_stuck(now)]
-        unset = refusals.unset(transaction) if context.may(Role.ADMIN) else []
+        refused = refusals.load_refusals(transaction, MOST, None if came is None or event is None else (came, event))
+        rejected = refusals.load_rejections(transaction, MOST, parameters.number(context, "before"))
+        stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
+        unset = refusals.load_missing_settings(transaction) if context.may(Role.ADMIN) else []
     last = refused[-1] if len(refused) == MOST else None
     return {
         "devices": devices,

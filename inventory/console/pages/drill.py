@@ -95,7 +95,7 @@ def latest_drills(transaction: Connection, most: int, number: int | None = None)
 def page(context: RequestContext) -> Response:
     """The instructions and all drills."""
     with context.read_transaction() as transaction:
-        known = listing.devices_known(transaction)
+        known = listing.load_device_names(transaction)
     return context.render("drill.html", devices=known, **_drills(context))
 
 
@@ -114,7 +114,7 @@ def begin(context: RequestContext) -> Response:
     """Begin a drill of a device."""
     site, _, device = context.form.get("device", "").partition("/")
     with context.transaction() as transaction:
-        if (site, device) not in listing.devices_known(transaction):
+        if (site, device) not in listing.load_device_names(transaction):
             return context.refuse("drill.unknown", 404)
         if begin_drill(transaction, site, device, context.user_name, context.resources.now()):
             context.audit(transaction, "drill_began", f"{site}/{device}")

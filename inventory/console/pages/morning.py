@@ -25,7 +25,7 @@ from inventory.console.form_fields import input_text
 from inventory.queries import listing
 from inventory.queries.listing import COLUMNS, ListedEntry
 from inventory.records import data_of
-from inventory.reviews.flags import Flag, FlagState, of_entries
+from inventory.reviews.flags import Flag, FlagState, load_flags
 from inventory.store.tables import entries, events
 
 MOST = 20  # Entries of one page: ten minutes' work.
@@ -86,7 +86,7 @@ def doubted_entries(
     if device is not None:
         its += [entries.c.site == device[0], entries.c.device == device[1]]
     event_ids = select(entries.c.event_id).where(*its)
-    flags, right = of_entries(transaction, event_ids), _found_right(transaction, event_ids)
+    flags, right = load_flags(transaction, event_ids), _found_right(transaction, event_ids)
     corrections = _corrections(transaction, its)
     wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
@@ -159,7 +159,7 @@ def page(context: RequestContext) -> Response:
     since, until = _period(context)
     with context.read_transaction() as transaction:
         found = doubted_entries(transaction, since, until, parameters.device(context))
-        known = listing.devices_known(transaction)
+        known = listing.load_device_names(transaction)
     query = parameters.query(context)
     return context.render(
         "morning.html",

@@ -55,10 +55,10 @@ def play(context: RequestContext) -> Response:
     sound = context.resources.sounds.load(recorded)
     if sound is None:
         return context.refuse("sounds.not_here", 404)
-    return _ranged(sound, context.request.headers.get("range", ""))
+    return _range_response(sound, context.request.headers.get("range", ""))
 
 
-def _ranged(sound: bytes, wanted: str) -> Response:
+def _range_response(sound: bytes, wanted: str) -> Response:
     """The requested byte range, with which players seek (RFC 9110, 14)."""
     asked = re.fullmatch(r"bytes=([0-9]{1,12})-([0-9]{0,12})", wanted)
     first, last = (int(asked[1]), int(asked[2] or len(sound) - 1)) if asked else (0, len(sound) - 1)

@@ -13,7 +13,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
 from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
 from inventory.console.recordings import recording_of_review
-from inventory.reviews.reviews import Review, decision_message, one
+from inventory.reviews.reviews import Review, decision_message, load_review
 
 DECISIONS = ("accept", "correct", "discard")
 LONGEST_REASON = 200  # Characters: the device may read it to the operator.
@@ -135,7 +135,7 @@ def _page(
 def _review(context: RequestContext) -> Review | None:
     at = context.request.path_params
     with context.read_transaction() as transaction:
-        return one(transaction, at["site"], at["device"], at["utterance"])
+        return load_review(transaction, at["site"], at["device"], at["utterance"])
 
 
 def _typed(context: RequestContext) -> dict[str, str]:

@@ -41,8 +41,8 @@ def _list(context: RequestContext) -> dict[str, Any]:
     before = (place[0], (site, name)) if place and found else None
     roles = context.resources.roles
     with context.read_transaction() as transaction:
-        awaited = [] if before else trailers.awaited(transaction, roles, named)
-        lines = trailers.latest(transaction, roles, MOST, before, named)
+        awaited = [] if before else trailers.load_announced(transaction, roles, named)
+        lines = trailers.load_trailers(transaction, roles, MOST, before, named)
     last = lines[-1] if len(lines) == MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
     again = None if before else f"/trailers/part?{parameters.query(context)}"
