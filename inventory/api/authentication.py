@@ -27,7 +27,7 @@ from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
 from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, matches
 from inventory.api.parameters import Body
-from inventory.api.problems import FieldError, Problem, from_validation_error
+from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
 from inventory.web.proxy import client_address, network_of
 from inventory.web.resources import Resources
@@ -61,7 +61,7 @@ class RateLimit:
         self._lock = Lock()
 
     def wait_s(self, client: str) -> float:
-        """How many seconds to wait; 0: the request is counted."""
+        """Count a request of the client, or return how many seconds it must wait (0: counted)."""
         with self._lock:
             now = self._clock()
             left, at = self._left.pop(client, (float(self._burst), now))
@@ -74,7 +74,7 @@ class RateLimit:
 
 
 class Authentication:
-    """The checks before each endpoint."""
+    """Checks token, rate limit, scope and request before each endpoint."""
 
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
@@ -165,10 +165,10 @@ def _query(request: Request) -> tuple[tuple[str, str], ...]:
         raise Problem("invalid_request", "the address holds parameters that are no text in UTF-8") from None
     names = [name for name, _ in found]
     if twice := [name for name in names if names.count(name) > 1]:
-        wrong = FieldError(detail="is given twice; give it once", parameter=twice[0])
+        wrong = Wrong(detail="is given twice; give it once", parameter=twice[0])
         raise Problem("invalid_request", "the address says something twice", [wrong])
     if odd := [name for name in names if name in request.path_params]:
-        wrong = FieldError(detail="stands in the path; leave it out here", parameter=odd[0])
+        wrong = Wrong(detail="stands in the path; leave it out here", parameter=odd[0])
         raise Problem("invalid_request", "the address says something twice", [wrong])
     return tuple(found)
 

@@ -20,7 +20,7 @@ from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
-from inventory.api.problems import FieldError, Problem, from_row_faults
+from inventory.api.problems import Problem, Wrong, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
@@ -83,7 +83,7 @@ class RosterIn(Body):
 
 
 def kinds(context: ApiContext) -> Answer:
-    """Every kind of a site."""
+    """Answer with the latest version of every kind of master data of a site."""
     with context.read_transaction() as transaction:
         found = context.resources.catalogue(context.parameters.site, transaction).kinds()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
@@ -99,7 +99,7 @@ def one_kind(context: ApiContext) -> Answer:
 
 
 def write_kind(context: ApiContext) -> Answer:
-    """Replace the rows of a kind: a new version where they differ, and publish it."""
+    """Replace the rows of a kind: make a version if they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
     if name in PEOPLES:
@@ -107,12 +107,10 @@ def write_kind(context: ApiContext) -> Answer:
     try:
         kind = find_kind(name)
     except UnreadableInput as fault:
-        raise Problem("invalid_request", str(fault), [FieldError(detail=str(fault), parameter="kind")]) from None
+        raise Problem("invalid_request", str(fault), [Wrong(detail=str(fault), parameter="kind")]) from None
     known = ", ".join(kind.columns)
     if odd := [(at, cell) for at, row in enumerate(given.rows) for cell in row if cell not in kind.columns]:
-        wrong = [
-            FieldError(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd
-        ]
+        wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
         raise Problem("breaks_rules", f"{name}: holds columns that are not known; nothing was changed", wrong[:100])
     rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
     cells = tuple(kind.row(row) for row in given.rows)
@@ -145,7 +143,7 @@ def write_kind(context: ApiContext) -> Answer:
 
 
 def roster(context: ApiContext) -> Answer:
-    """The operators of a site, latest version."""
+    """Answer with the latest version of a site's operators."""
     with context.read_transaction() as transaction:
         found = _latest(_roster_catalogue(context, context.parameters.site, transaction), ROSTER)
     if found is None:
@@ -157,7 +155,7 @@ def roster(context: ApiContext) -> Answer:
 
 
 def write_roster(context: ApiContext) -> Answer:
-    """Replace the operators."""
+    """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
@@ -194,7 +192,7 @@ def _store_and_publish(
     deed: str,
     about: str,
 ) -> tuple[Version, bool]:
-    """The new version, and whether the broker has confirmed it."""
+    """Store a version if it differs and publish it; return it, and whether the broker has confirmed it."""
     site = context.parameters.site
     if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")

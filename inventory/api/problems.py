@@ -1,4 +1,4 @@
-"""Problem details by RFC 9457, with the field that is wrong."""
+"""Error responses by RFC 9457 (problem details), which name the wrong field."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
 """The status and title of each problem type, by the last part of `type`. `detail` and `errors` say more."""
 
 
-class FieldError(BaseModel):
-    """One fault and where it is: in the body, or in a parameter of the address."""
+class Wrong(BaseModel):
+    """One fault and its place in the body or the query."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,14 +49,14 @@ class ProblemDetails(BaseModel):
     title: str = Field(description="What kind it is, for a person.")
     status: int = Field(description="The HTTP status once more.")
     detail: str = Field(description="What happened this time, and what to do.")
-    errors: list[FieldError] | None = Field(None, description="Each thing that is wrong.")
+    errors: list[Wrong] | None = Field(None, description="Each thing that is wrong.")
 
 
 class Problem(Exception):
-    """Raised to answer with a problem."""
+    """Raised to answer with problem details."""
 
     def __init__(
-        self, kind: str, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+        self, kind: str, detail: str, errors: Sequence[Wrong] = (), headers: Mapping[str, str] | None = None
     ) -> None:
         """`kind` is one of `KINDS`."""
         super().__init__(detail)
@@ -66,7 +66,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """The response."""
+        """The HTTP response with the problem details."""
         status, title = KINDS[self.kind]
         said = ProblemDetails(
             type=f"urn:dockvoice:problem:{self.kind}",
@@ -78,21 +78,21 @@ class Problem(Exception):
         return Response(said.model_dump_json(exclude_none=True), status, self.headers, MEDIA_TYPE)
 
 
-def from_validation_error(fault: ValidationError, where: str) -> list[FieldError]:
-    """Pydantic's errors, without the values, which may be an operator's words or a misplaced secret.
+def from_validation_error(fault: ValidationError, where: str) -> list[Wrong]:
+    """Convert pydantic's errors, leaving out the values, which may be an operator's words or a misplaced secret.
 
     `where`: pointer or parameter.
     """
     return [_to_field_error(where, error) for error in fault.errors(include_url=False, include_input=False)]
 
 
-def _to_field_error(where: str, error: Any) -> FieldError:
+def _to_field_error(where: str, error: Any) -> Wrong:
     detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         detail = "is not known; leave it out"
     if where == "parameter":
-        return FieldError(detail=detail, parameter=str(error["loc"][0]) if error["loc"] else None)
-    return FieldError(detail=detail, pointer="".join(f"/{_escape_pointer(step)}" for step in error["loc"]))
+        return Wrong(detail=detail, parameter=str(error["loc"][0]) if error["loc"] else None)
+    return Wrong(detail=detail, pointer="".join(f"/{_escape_pointer(step)}" for step in error["loc"]))
 
 
 def _escape_pointer(step: object) -> str:
@@ -103,14 +103,14 @@ CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.
 ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
-def from_row_faults(faults: Iterable[str]) -> list[FieldError]:
-    """Faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
+def from_row_faults(faults: Iterable[str]) -> list[Wrong]:
+    """Convert faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
     found = []
     for fault in faults:
         if cell := CELL.fullmatch(fault):
-            found.append(FieldError(detail=cell["detail"], pointer=f"{cell['where']}/{cell['column']}"))
+            found.append(Wrong(detail=cell["detail"], pointer=f"{cell['where']}/{cell['column']}"))
         elif row := ROW.fullmatch(fault):
-            found.append(FieldError(detail=row["detail"], pointer=row["where"]))
+            found.append(Wrong(detail=row["detail"], pointer=row["where"]))
         else:
-            found.append(FieldError(detail=fault))
+            found.append(Wrong(detail=fault))
     return found

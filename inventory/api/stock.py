@@ -7,7 +7,7 @@ from decimal import Decimal
 from inventory.api.context import Answer, ApiContext, Endpoint
 from inventory.api.models import StockOut, SumOut
 from inventory.api.parameters import Cursor, Forms, Limit, Query, Site, Text, Until, decode_cursor, encode_cursor
-from inventory.api.problems import FieldError, Problem
+from inventory.api.problems import Problem, Wrong
 from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import OF_WHAT
@@ -32,7 +32,7 @@ class StockQuery(Query):
 
 
 def stock_sums(context: ApiContext) -> Answer:
-    """A page of the sums that are not zero."""
+    """Answer with a page of the stock sums that are not zero."""
     asked: StockQuery = context.parameters
     wanted = StockFilter(
         site=asked.site,
@@ -44,7 +44,7 @@ def stock_sums(context: ApiContext) -> Answer:
     with context.read_transaction() as transaction:
         found = stock.load_sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:
-        wrong = FieldError(detail="is no place at this site; ask without it", parameter="cursor")
+        wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
         raise Problem("invalid_request", "the address says what cannot be", [wrong])
     page = found[: asked.limit]
     following = context.next_page(encode_cursor(page[-1].place)) if len(found) > asked.limit else None
