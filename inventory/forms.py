@@ -1,6 +1,6 @@
-"""The forms as the inventory reads them: JSON Schemas, by which every entry is validated a second time.
+"""Loads the forms as JSON Schemas, by which the inventory validates every entry a second time.
 
-Also the roles of their fields: which field is the pallet, the quantity, the trailer.
+Also gives the roles of their fields: which field is the pallet, the quantity, the trailer.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def form_field_names(form: Validator) -> Collection[str]:
 
 
 def find_faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
-    """The faults of an entry, as `/quantity: breaks maximum 9999`. Names the rule, never the entry's value."""
+    """The faults of an entry, as `/quantity: breaks maximum 9999`: names the rule, never the value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
     return tuple(_format_fault(fault) for fault in found)
 
@@ -138,7 +138,7 @@ def _titles(field: str, of: object) -> dict[str, str]:
 
 
 def _counted_field(field: object) -> str | None:
-    """The name of the field whose unit this one is."""
+    """The name of the field whose unit this field is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None
 
@@ -160,5 +160,5 @@ def pallet_fields(directory: Path) -> dict[str, str]:
 
 
 def trailer_fields(of: Roles) -> list[str]:
-    """Every name of the trailer field in any form."""
+    """All names of the trailer field, in any form."""
     return sorted({str(one["fields"]["trailer"]) for one in of.values() if "trailer" in one["fields"]} | {"trailer"})

@@ -1,4 +1,4 @@
-"""The records of the receiving side: events, their outcomes, and rows."""
+"""The inventory's records: events, their outcomes, and rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class InvalidEvent:
-    """An event that breaks a rule. It has its number in the device's sequence all the same."""
+    """An event that breaks a rule; it uses up its number in the device's sequence all the same."""
 
     event_id: str
     site: str
@@ -55,9 +55,9 @@ class Applied:
     """The event was applied now."""
 
     handled: int = field(default=0, compare=False)
-    """The device's last handled number at that time; here and below."""
+    """The device's last handled number at that time; likewise in the classes below."""
     latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The event of that number, which proves to the device that it was handled; here and below."""
+    """The event of that number, as proof for the device; likewise in the classes below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Early:
 
 @dataclass(frozen=True, slots=True)
 class Buffered:
-    """The event came before its turn and is buffered, until another consumer has the ones before it."""
+    """The event came before its turn and is buffered until those before it are handled."""
 
 
 Applying = Applied | Duplicate | Refused | Early  # Outcome of an event.

@@ -43,7 +43,7 @@ ASIDE = RejectedLimits()
 
 
 class Store:
-    """The tables. Safe for several threads and processes."""
+    """The inventory's database operations. Safe for several threads and processes."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = ASIDE) -> None:
         self.engine = engine
@@ -90,7 +90,7 @@ class Store:
 
     @property
     def where(self) -> str:
-        """The database for messages, without its password."""
+        """The database's URL for messages, without its password."""
         return format_url(self.engine.url)
 
     def close(self) -> None:

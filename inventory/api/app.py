@@ -55,7 +55,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 
 
 def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """The application, on tables that exist. `clock` is monotonic, in seconds."""
+    """Build the Starlette application, on tables that exist. `clock` is monotonic, in seconds."""
     authentication = Authentication(resources, clock)
     description = json.dumps(document(ENDPOINTS, resources.settings.api.address)).encode()
 
@@ -85,7 +85,7 @@ def _ping(resources: Resources) -> None:
 
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
-    """Answer requests. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
+    """Serve the API until stopped. Raises Misconfigured, Unavailable or StorageFailed if it cannot start."""
     settings.demand_owner()
     ours, signer = settings.api, load_console_signer(settings)
     at = port or ours.port

@@ -71,7 +71,7 @@ class ApiContext:
 
 
 def demand_scope(token: Token, site: str, scope: Scope) -> None:
-    """Raise Problem where the token is not granted this."""
+    """Raise Problem if the token lacks the scope at the site."""
     if not token.may(site, scope):
         raise Problem(
             "not_granted",
@@ -130,7 +130,7 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
 
 @contextmanager
 def publishing() -> Iterator[None]:
-    """Hold the lock for publishing. Raises Problem after a timeout."""
+    """Hold the publishing lock. Raises Problem after a timeout."""
     if not PUBLISHING.acquire(timeout=SEND_S):
         raise Problem("away", "the broker is slow, and others wait too; try again", headers={"Retry-After": "5"})
     try:

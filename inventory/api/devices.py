@@ -18,7 +18,7 @@ class DevicesQuery(Query):
 
 
 def devices(context: ApiContext) -> Answer:
-    """Every device with events, a status or a key."""
+    """Answer with every device that has events, a status or a key."""
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     with context.read_transaction() as transaction:

@@ -13,7 +13,7 @@ from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
 from inventory.api.tokens import Scope
 
 VERSION = "1.0.0"
-"""Of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
+"""Version of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
 ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
 WITH_BODY = ("too_large", "wrong_media_type")
@@ -26,7 +26,7 @@ what you do not know."""
 
 
 def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
-    """The document."""
+    """Generate the OpenAPI document."""
     models, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:

@@ -61,7 +61,7 @@ class EntryQuery(Query):
 
 
 def entries(context: ApiContext) -> Answer:
-    """A page of entries."""
+    """Answer with a page of entries."""
     asked: EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
@@ -87,7 +87,7 @@ def entries(context: ApiContext) -> Answer:
 
 
 def entry(context: ApiContext) -> Answer:
-    """One entry, or a refused event, with its history."""
+    """Answer with one entry, or a refused event, and its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
         steps = history.load_history(transaction, context.resources.keys, event_id)
@@ -103,7 +103,7 @@ def entry(context: ApiContext) -> Answer:
 
 
 def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
-    """Models of flags."""
+    """Convert flags to response models."""
     return [FlagOut.model_validate(flag) for flag in flags]
 
 
@@ -131,7 +131,7 @@ class EventsQuery(Query):
 
 
 def events_feed(context: ApiContext) -> Answer:
-    """Events applied after the cursor."""
+    """Answer with the events applied after the cursor."""
     asked: EventsQuery = context.parameters
     sites = context.sites(asked.site)
     place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)

@@ -55,20 +55,20 @@ class ExpectedLineIn(Body):
 
 
 class ExpectedIn(Body):
-    """What is expected there: all of it, in the place of what was."""
+    """All lines expected at a place, replacing the present ones."""
 
     lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
 def lists(context: ApiContext) -> Answer:
-    """The expected lists of a site."""
+    """Answer with the expected lists of a site."""
     with context.read_transaction() as transaction:
         found = load_lists(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
 def one_list(context: ApiContext) -> Answer:
-    """The expected list of one place."""
+    """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
         raise Problem(
@@ -115,7 +115,7 @@ def _find_list(transaction: Connection, context: ApiContext) -> StoredList | Non
 
 
 def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
-    """The list as it is now; 202 while the broker has not confirmed it."""
+    """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():

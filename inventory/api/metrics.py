@@ -20,7 +20,7 @@ class NoQuery(Query):
 
 
 def metrics(context: ApiContext) -> Answer:
-    """Pending messages by kind, of the sites that the token may read; kinds without any are zero."""
+    """Answer with the number of pending messages by kind, of the sites that the token may read, zero included."""
     wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
     wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
     if (sites := context.sites(None)) is not None:

@@ -55,7 +55,7 @@ class DossierQuery(TrailerQuery):
 
 
 def trailers(context: ApiContext) -> Answer:
-    """Announced trailers, then those that entries name, the latest first."""
+    """Answer with announced trailers, then those that entries name, the latest first."""
     asked: TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
     place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
@@ -71,7 +71,7 @@ def trailers(context: ApiContext) -> Answer:
 
 
 def trailer(context: ApiContext) -> Answer:
-    """Every line of a visit, and its totals."""
+    """Answer with every line of a visit, and its totals."""
     gathered, found = _visits(context, to_look_at=True)
     chosen = _chosen(context, gathered, found)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
@@ -81,7 +81,7 @@ def trailer(context: ApiContext) -> Answer:
 
 
 def make_dossier(context: ApiContext) -> Answer:
-    """The dossier of a visit, signed, without recordings; recorded in the audit log."""
+    """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
     asked: DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")

@@ -1,4 +1,4 @@
-"""Pending decisions: reviews, flags and refused events. Read-only: people decide elsewhere."""
+"""Endpoints that list reviews, flags and refused events. Read-only: people decide elsewhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FlagsQuery(PageQuery):
 
 
 def reviews(context: ApiContext) -> Answer:
-    """Utterances under review, the oldest first."""
+    """Answer with utterances under review, the oldest first."""
     asked: ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
     wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
@@ -61,7 +61,7 @@ def reviews(context: ApiContext) -> Answer:
 
 
 def flags(context: ApiContext) -> Answer:
-    """Flags, the oldest first; open ones only of current entries, or about devices."""
+    """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
     asked: FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
@@ -80,7 +80,7 @@ def flags(context: ApiContext) -> Answer:
 
 
 def refusals(context: ApiContext) -> Answer:
-    """Refused events, the latest first."""
+    """Answer with refused events, the latest first."""
     asked: PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:

@@ -1,4 +1,4 @@
-"""The audit of the inventory's copy: whether each event is as its device signed it, and its entry as the event says.
+"""Audits the stored events: signatures, hash chain, and whether each entry is as its event says.
 
 It proves more than a device can by itself: the inventory received the events before they could be changed on the
 device.
@@ -125,7 +125,7 @@ def audit_device(
     *,
     known: KnownFaults | None = None,
 ) -> Report:
-    """Follow a device's events from the first to the last, or to the first fault that is not acknowledged.
+    """Verify a device's events from the first to the last, or to the first fault that is not acknowledged.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
     each event with the number of valid ones. Raises Unavailable.
@@ -252,7 +252,7 @@ class _EntryStates:
                 self._said[str(data[name])] = (came.sequence, state)
 
     def find_faults(self) -> Iterator[tuple[int, str]]:
-        """Where the two differ: the number of the event, and both."""
+        """Differences between the two: number of the event, and both states."""
         found = []
         for event_id in self._said.keys() | self._kept.keys():
             said, kept = self._said.get(event_id), self._kept.get(event_id)
@@ -274,7 +274,7 @@ class _StockMoves:
             self._ended[came.event_id] = _stock_added(came)
 
     def find_fault(self, came: TrailEvent) -> Wrong | None:
-        """Whether the rows of the event differ from what the events say."""
+        """The mismatch between the stored stock moves and the events; None if they match."""
         if not _is_moved(came.added, _stock_added(came)):
             return Wrong.STOCK_ALTERED
         named = self._replaced_id(came)
@@ -335,7 +335,7 @@ class TrustedKeys:
     awaited: frozenset[str]  # The ids of all keys not revoked: each should have signed an event.
 
     def keys_of(self, site: str, device: str) -> dict[str, PublicKey]:
-        """Those that may have signed events of this device, by key id."""
+        """The keys that may have signed events of this device, by key id."""
         return {**self.anyones, **self.enrolled.get((site, device), {})}
 
 
@@ -423,7 +423,7 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _find_entry_fault(came: TrailEvent) -> Wrong | None:
-    """Whether the entry differs from its event."""
+    """The mismatch between an event and its entry; None if they match."""
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
@@ -453,7 +453,7 @@ def _evidence_hash(came: TrailEvent, link: str, wrong: Wrong | None = None) -> s
 
 
 def _format_runs(numbers: Sequence[int]) -> str:
-    """Runs of numbers, the first and the last of each."""
+    """Format runs of numbers, the first and the last of each."""
     rows: list[list[int]] = []
     for number in numbers:
         if rows and rows[-1][-1] == number - 1:

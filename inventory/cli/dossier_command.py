@@ -114,7 +114,7 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 
 
 def _visit(of: Gathered, named: str | None) -> Visit:
-    """The visit of this number or day; by default the latest with a current entry, else the latest."""
+    """The visit of this number or date; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
     from inventory.dossier.visits import shown  # noqa: PLC0415
 

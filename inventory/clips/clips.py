@@ -145,7 +145,7 @@ def load_requests(transaction: Connection, sound: SignedSound) -> list[Listening
 
 
 def mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
-    """Whether its device must send it, which is then recorded: it is neither stored nor in transfer."""
+    """Mark the recording as requested if it is neither stored nor in transfer; return whether it was."""
     row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
@@ -199,7 +199,7 @@ def handle_offer(transaction: Connection, site: str, device: str, said: ClipOffe
 
 
 def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
-    """Why no chunk of it is wanted; None if the next one is."""
+    """The answer that rejects further chunks; None if the next one is wanted."""
     if row is None:
         signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER

@@ -33,7 +33,7 @@ SLOWED = timedelta(seconds=10)  # Between two attempts from such an address: 90 
 
 
 class Role(IntEnum):
-    """What a user may do; each role includes the one before."""
+    """A user's rights; each role includes the one before."""
 
     VIEWER = 1  # Sees pages.
     REVIEWER = 2  # Decides, and listens to recordings.
@@ -41,7 +41,7 @@ class Role(IntEnum):
 
     @classmethod
     def named(cls, name: str) -> Role:
-        """The role of this name. Raises Misconfigured."""
+        """Parse a role's name. Raises Misconfigured."""
         try:
             return cls[name.upper()]
         except KeyError:
@@ -139,7 +139,7 @@ def password_hash(transaction: Connection, name: str) -> str | None:
 
 
 def begin_session(transaction: Connection, name: str, now: datetime, length: timedelta) -> str:
-    """Begin a session; its cookie.
+    """Create a session; return its token, for the cookie.
 
     The token is always new, so that one set in the browser beforehand is worth nothing (session fixation).
     """
@@ -151,7 +151,7 @@ def begin_session(transaction: Connection, name: str, now: datetime, length: tim
 
 
 def find_session(transaction: Connection, token: str | None, now: datetime) -> Session | None:
-    """The session of a cookie, with the role that its user has now."""
+    """The session of a cookie's token, with its user's current role."""
     if not token:
         return None
     wanted = (
@@ -171,7 +171,7 @@ def end_session(transaction: Connection, session: Session) -> None:
 def register_attempt(
     transaction: Connection, name: str, address: str, now: datetime, *, known_there: bool
 ) -> timedelta:
-    """Count an attempt before its password is verified; how long to wait where the rate limit is reached, else zero.
+    """Count a sign-in attempt before its password is verified; return how long to wait, zero within the rate limit.
 
     Counting first keeps two concurrent attempts from both being the last. `known_there`: the user has signed in from
     this address before, and is limited neither by attempts from elsewhere nor by those for other names from there.
@@ -189,7 +189,7 @@ def register_attempt(
 
 
 def clear_attempts(transaction: Connection, name: str, address: str) -> None:
-    """Forget the attempts before a right password."""
+    """Delete the counted attempts after a right password."""
     transaction.execute(delete(attempts).where(attempts.c.name == name, attempts.c.address == address))
 
 

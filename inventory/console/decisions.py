@@ -1,4 +1,4 @@
-"""Decisions about reviews: the queue, and what users decided, entered in the outbox once."""
+"""Users' decisions about reviews: the queue, and the decisions, each inserted into the outbox once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Decision:
     trouble: str | None  # The error of the last attempt to publish it.
 
     def may_be_repeated(self, now: datetime) -> bool:
-        """Whether another decision is allowed since the device has not answered; not before this one was published."""
+        """Whether another decision is allowed, since this one was published RETRY_AFTER ago without an answer."""
         return self.sent_at is not None and now - self.sent_at >= RETRY_AFTER
 
 

@@ -1,4 +1,4 @@
-"""Form fields: inputs of a page, validation of what was typed, and readings compared field by field."""
+"""Input fields of a form: built from its schema, validated, and compared between readings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def form_fields(form: Validator | None) -> list[Field]:
 
 
 def input_text(value: object) -> str:
-    """A value as it is typed, and as a decision carries it."""
+    """Format a value as it is typed, and as a decision carries it."""
     match value:
         case None:
             return ""
@@ -66,7 +66,7 @@ def input_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """What was typed, compared with the review's values."""
+    """The typed values, compared with the review's."""
 
     changed: Mapping[str, str]  # As a decision carries it.
     wrong: Mapping[str, str]  # By field a code of words/*/filling.toml.
@@ -74,7 +74,7 @@ class FilledForm:
 
 
 def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
-    """Validate what was typed."""
+    """Validate the typed values."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
     changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
@@ -133,7 +133,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one interpreter read."""
+    """One interpreter's reading of the utterance."""
 
     interpreter: str
     heard: tuple[Word, ...]
@@ -142,7 +142,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ComparedField:
-    """One field over all readings."""
+    """The values of one field in all readings."""
 
     name: str
     known: str  # The review's value; empty where it has none.
@@ -175,7 +175,7 @@ def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> t
 
 
 def compare_readings(review: Review, readings: Sequence[Reading]) -> list[ComparedField]:
-    """Each field that is known, doubtful, heard or read."""
+    """Compare the readings field by field, for all fields that any of them has."""
     heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
     found = []

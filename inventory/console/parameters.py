@@ -1,4 +1,4 @@
-"""Query parameters, parsed so that every database can compare them; None where one is missing or cannot be used."""
+"""Parses query parameters to values that the databases accept; None for a missing or unusable one."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ DIGITS = 18  # Of a number that fits every database's integer.
 
 
 def text(context: RequestContext, name: str) -> str | None:
-    """A text without control characters, no longer than the column."""
+    """Parse a text without control characters, no longer than the column."""
     given = context.request.query_params.get(name, "").strip()
     usable = given and len(given) <= SEARCHED and "\0" not in given and given.isprintable()
     return given if usable else None
 
 
 def number(context: RequestContext, name: str) -> int | None:
-    """A whole number."""
+    """Parse a whole number."""
     return integer(context.request.query_params.get(name, ""))
 
 
 def integer(given: str) -> int | None:
-    """Parse a whole number."""
+    """Parse a whole number from text; None if it is none."""
     return int(given) if given.isascii() and given.isdecimal() and len(given) <= DIGITS else None
 
 
 def instant(context: RequestContext, name: str) -> datetime | None:
-    """A moment on the site's clock; a date is its first moment."""
+    """Parse a time on the site's clock; a date is its first moment."""
     given = text(context, name)
     found = None if given is None else instants.instant(given, context.resources.zone)
     if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
@@ -42,7 +42,7 @@ def instant(context: RequestContext, name: str) -> datetime | None:
 
 
 def device(context: RequestContext) -> tuple[str, str] | None:
-    """`north/dock-3` as site and name."""
+    """Parse `north/dock-3` into site and name."""
     site, found, name = (text(context, "device") or "").partition("/")
     return (site, name) if found else None
 
@@ -65,7 +65,7 @@ def entry_filter(context: RequestContext) -> EntryFilter:
 
 
 def cursor(context: RequestContext) -> Place | None:
-    """The position from which older entries are listed."""
+    """Parse the cursor from which older entries are listed."""
     arrival, event = number(context, "before"), text(context, "event")
     return None if arrival is None or event is None else (arrival, event)
 

@@ -128,7 +128,7 @@ class Checker:
         self._right: dict[str, str] = {}  # Place of the first reference to a correcting event.
 
     def learn(self, event: Json) -> None:
-        """Remember an event of this or of an earlier document."""
+        """Remember an event of this or an earlier document."""
         known = self._declared if "errorDeclaration" in event else self._known
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
@@ -137,7 +137,7 @@ class Checker:
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
     def told_before(self, event: Json) -> bool | None:
-        """Whether this event is known: None for an unknown eventID, False for another event with the same one."""
+        """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
@@ -194,7 +194,7 @@ class Checker:
             yield from self._declaration(event, at, created, prefixes)
 
     def rest(self) -> Breaches:
-        """The referenced correcting events that are unknown."""
+        """Breaches for referenced correcting events that are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
@@ -412,7 +412,7 @@ def _check_objects(event: Json, at: str, kind: str) -> Breaches:
 
 
 def _check_names_object(event: Json, at: str, kind: str) -> Breaches:
-    """Whether the event names an object."""
+    """Check that the event names an object."""
     has = {member for member in event if event[member] not in ([], None)}
     if kind in _ABOUT:
         yield from _ABOUT[kind](has, at, event.get("action"))

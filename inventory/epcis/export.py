@@ -1,6 +1,6 @@
-"""The export: one document of all entries that can be named; the others are reported and counted.
+"""Exports all entries that GS1 can name as one document; the others are reported and counted.
 
-Each event is validated by check.py before it is written. Events of earlier documents are not repeated, nor
+Each event is validated by check.py before it is written. Events of earlier documents are neither repeated nor
 contradicted.
 """
 
@@ -58,7 +58,7 @@ class Export:
                 self._told[str(event.get("eventID"))] = json.dumps(content)
 
     def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
-        """The document, one event a line."""
+        """Yield the document's text, one event a line."""
         yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
         for event in self.events(came):

@@ -49,7 +49,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The translation of one event of the inventory."""
+    """The EPCIS events made of one event of the inventory."""
 
     events: tuple[EpcisEvent, ...] = ()
     refusals: tuple[Unexported, ...] = ()
@@ -59,7 +59,7 @@ class Translation:
 
 @dataclass(slots=True)
 class _ReplaceableEntry:
-    """The EPCIS events of an entry that will be replaced."""
+    """The EPCIS events of an entry that a later event replaces."""
 
     when: Occasion
     parts: dict[str, EpcisEvent]
@@ -79,7 +79,7 @@ class History:
         self._standing: dict[str, _ReplaceableEntry] = {}
 
     def translate(self, one: StoredEvent) -> Translation:
-        """The EPCIS events of this event."""
+        """Translate one event to EPCIS events."""
         event = _parse_event(one)
         if event is None:
             return Translation(refusals=(_ALTERED,))
@@ -133,7 +133,7 @@ _ALTERED = Unexported(
 
 
 def _parse_event(one: StoredEvent) -> dict[str, Any] | None:
-    """The event, if it is readable."""
+    """Parse the stored event; None if it was altered and is unreadable."""
     event = parsed(one.body)
     data, kind = event.get("data"), event.get("type")
     if not isinstance(data, dict) or not isinstance(data.get("form"), str):
@@ -173,7 +173,7 @@ AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
 
 @contextmanager
 def open_read_only(url: str) -> Iterator[Engine]:
-    """The database, for read-only transactions. Raises what Store.open raises."""
+    """Open the database for read-only transactions. Raises what Store.open raises."""
     engine = connect(parse_url(url))
     try:
         prepare(engine, create=False)

@@ -64,11 +64,11 @@ class Key:
 
 
 class InvalidKey(ValueError):
-    """Not a valid key of this kind; the message has the reason, and what is allowed."""
+    """Not a valid key of its kind; the message gives the reason and what is allowed."""
 
 
 def check_digit(digits: str) -> str:
-    """The check digit of these digits.
+    """Compute the GS1 check digit of these digits.
 
     Weights from the right are 3, 1, 3, 1 …; the check digit fills the sum up to a multiple of ten.
     """
@@ -77,7 +77,7 @@ def check_digit(digits: str) -> str:
 
 
 def check_key_digits(digits: str, length: int, called: str) -> str:
-    """The digits, if they are a valid key of this length. Raises NoKey."""
+    """Return the digits if they are a valid key of this length. Raises InvalidKey."""
     if not (digits.isascii() and digits.isdigit()):
         raise InvalidKey(f"found {digits[:40]!r}, a {called} has {length} digits and nothing else")
     if len(digits) != length:
@@ -97,7 +97,7 @@ def to_gtin14(digits: str) -> str:
 
 
 def check_suffix(text: str, called: str) -> str:
-    """A lot or an extension, if its characters are allowed. Raises NoKey."""
+    """Return the lot or extension if its characters are allowed. Raises InvalidKey."""
     if not LOT_CHARACTERS.fullmatch(text):
         raise InvalidKey(
             f"found {text[:40]!r}, a {called} has 1 to 20 letters without accents, digits or signs, no blanks"
@@ -166,7 +166,7 @@ _URNS: dict[str, KeyKind] = {
 
 @lru_cache(maxsize=4096)  # a site uses some thousand places and items again and again
 def parse_key(address: str) -> Key | None:
-    """The key in a URI; None for a URI of another kind. Raises NoKey for an invalid key."""
+    """Parse the key in a URI; None for a URI of another kind. Raises InvalidKey."""
     if (start := next((one for one in _URNS if address.startswith(one)), None)) is not None:
         return _parse_urn(_URNS[start], address.removeprefix(start))
     ours = address.startswith(f"{RESOLVER}/")

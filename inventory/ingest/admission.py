@@ -29,7 +29,7 @@ class Distrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Untrusted:
-    """The event is not trusted."""
+    """The event has no valid signature of an enrolled key of its device."""
 
     why: Distrust
     keyid: str | None  # The id of the key that the event names.

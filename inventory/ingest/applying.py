@@ -1,4 +1,4 @@
-"""Handles one event in one transaction, by the rule: read what the tables hold of it, decide, write."""
+"""Handles one event in one transaction: reads its stored state, decides by `rule`, and writes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _NotApplicable(Exception):
 
 
 def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Callable[[], datetime]) -> Applying:
-    """Apply or refuse `event` if it is the device's next; else its earlier outcome, or the expected number."""
+    """Apply or refuse `event` if it is the device's next; else return its earlier outcome, or the expected number."""
     device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _earlier_outcome(transaction, event)
@@ -68,7 +68,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
 
 
 def _load_latest_body(transaction: Connection, event: Event | InvalidEvent, handled: int) -> dict[str, Any] | None:
-    """The device's event of number `handled`, which proves to the device how far it has been handled."""
+    """The last handled event of the device, which proves to the device how far it was handled."""
     for table in (events, refused):
         its = select(table.c.body).where(*_match_device(table, event), table.c.sequence == handled)
         if (body := transaction.execute(its).scalar()) is not None:

@@ -1,7 +1,7 @@
-"""Handles many events in one transaction, by the rule, in a dozen statements for all of them.
+"""Handles many events in one transaction, in a dozen statements for all of them.
 
-The rows read at the start decide most events: the device's next event, a copy of an earlier one, one before its turn.
-Any other, and the later ones of its device, goes through `applying.handle` in the same transaction.
+Rows read at the start decide most events by `rule`: the device's next event, a repeated one, one before its turn. Any
+other event, and the later ones of its device, go through `applying.handle_event` in the same transaction.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Device(DeviceState):
 
     highest: int
     link: str | None = None
-    """Hash-chain link of the last handled event, which the next one continues; None: not known."""
+    """Hash-chain link of the last handled event; None: not known."""
     held: int = 0  # Number of its events in the reorder buffer.
     singly: bool = False
     """Whether its remaining events are handled one by one."""
@@ -120,7 +120,7 @@ class BatchApplier:
             return None
 
     def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
-        """Remove events buffered for longer than `patience`, as early; apply those whose turn has come."""
+        """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return release_overdue(transaction, self._now, patience)
 
@@ -130,7 +130,7 @@ class BatchApplier:
             return reorder_buffer.count_buffered(transaction)
 
     def count_waiting_by_device(self) -> dict[At, DeviceBuffer]:
-        """The same for each device with buffered events."""
+        """The size and age of the reorder buffer by device, for devices with buffered events."""
         with translated_errors(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.count_buffered_by_device(transaction)
 
@@ -232,7 +232,7 @@ class _Batch:
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
     def _is_plain(self, event: Event | InvalidEvent, device: _Device, seal: Links) -> bool:
-        """Whether it continues its device's hash chain, and no rule about pallets needs the current tables."""
+        """Whether the event continues its device's hash chain, and no pallet rule needs the current tables."""
         ruled = (
             isinstance(event, Event) and event.site in self._ruled and flags.pallet_row(event, self._now) is not None
         )
@@ -456,7 +456,7 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
 
 
 def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
-    """Remove events buffered for longer than `patience`, as early; then apply those whose turn has come."""
+    """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)
     told: list[EventOutcome] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]

@@ -52,7 +52,7 @@ class ReviewStore(Protocol):
     """Stores devices' messages about reviews."""
 
     def review(self, review: Review) -> Applied | Duplicate:
-        """Store it. Raises Unavailable."""
+        """Store a device's message about a review. Raises Unavailable."""
         ...
 
 
@@ -92,7 +92,7 @@ class Dossiers(Protocol):
         ...
 
     def beat(self) -> None:
-        """Called at every turn: never waits, never fails."""
+        """Called at every turn of the loop; must not block or raise."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The reorder buffer: events before their turn wait in the table dockvoice_waiting for the ones before them."""
+"""The reorder buffer: early events wait in the table dockvoice_waiting for those before them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from inventory.store import many
 from inventory.store.tables import devices, waiting
 
 MOST_BUFFERED = 1000
-"""Most events that may be missing before a buffered one, and most buffered of one device: a device far ahead must
-resend from the expected number, and a faulty one cannot fill the disk."""
+"""Maximum gap before a buffered event, and maximum buffered events of a device: one far ahead must resend, and a faulty
+one cannot fill the disk.
+"""
 
 MOST_RELEASED = 50
-"""Most buffered events of a device released at once (REACH of all devices), so that a full buffer is not read for each
-event. The rest is released by `due`."""
+"""Maximum buffered events of a device released at once, so that a full buffer is not read for each event. The rest
+follows by `load_due`.
+"""
 
 OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
-"""The members of an event except its place, stored as JSON."""
+"""Members of an event stored as JSON; its place has columns."""
 
 KEYS = ["site", "device", "sequence"]
 
@@ -64,7 +66,7 @@ def load_expired(transaction: Connection, now: datetime, patience: timedelta) ->
 
 
 def load_due(transaction: Connection) -> list[Event | InvalidEvent]:
-    """Buffered events whose turn has come: a consumer without a buffer applied the one before."""
+    """Buffered events whose turn has come, since a consumer without a buffer applied the one before."""
     of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
     found = (
         select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(MOST_BUFFERED)
@@ -81,7 +83,7 @@ def count_buffered(transaction: Connection) -> BufferSize:
 
 
 def count_buffered_by_device(transaction: Connection) -> dict[tuple[str, str], DeviceBuffer]:
-    """The same for each device with buffered events."""
+    """The buffered events of each device: number, lowest number, and oldest time of arrival."""
     of = (waiting.c.site, waiting.c.device)
     counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
     return {
@@ -121,7 +123,7 @@ class BatchSettings:
     store: BatchStore
     most: int
     patience: timedelta | None = None
-    """None: an event before its turn is not buffered, and its device gets the expected number."""
+    """Time limit of the buffer; None: an early event is not buffered, and its device gets the expected number."""
 
     @property
     def holds_early(self) -> bool:
@@ -139,7 +141,7 @@ class ReorderBuffer:
         self._check_at = self._report_at = clock()
 
     def release_overdue(self, now: Callable[[], datetime]) -> Iterator[EventOutcome]:
-        """The released events with their outcomes. Called at every turn; an unavailable database is logged."""
+        """Yield released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._batching.patience is None or self._clock() < self._check_at:
             return
         self._check_at = self._clock() + CHECK_S

@@ -1,8 +1,7 @@
-"""The rule by which an event is handled, given what the tables hold. Pure: its two callers read and write.
+"""Decides how an event is handled from its stored state. Pure: `applying` and `batch` read and write.
 
-`applying` writes event by event, `batch` many at once. An event is handled once, those of a device in the order of
-their numbers. To handle is to apply or to refuse; both are stored and advance the device, so that a repeated event gets
-the same answer, and one that can never be applied blocks nothing.
+An event is handled once, those of a device in the order of their numbers. Handling means applying or refusing; both are
+stored and advance the device, so a repeated event gets the same answer, and an invalid one blocks nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ from dockvoice_protocol.events import WITHHELD
 from inventory.records import Duplicate, Early, Event, InvalidEvent, Refused
 
 OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
-"""Reasons of refusals that use up no number: such an event is outside of the device's numbering, and its copy goes to
-the table of rejected messages."""
+"""Reasons of refusals that use up no number: the event is outside of the device's numbering, and a copy goes to the
+table of rejected messages.
+"""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBefore:
-    """The event with this id, of the same device, as it was applied."""
+    """The earlier application of the event's id by the same device."""
 
     type: str
     body: str

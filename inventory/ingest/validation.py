@@ -26,7 +26,7 @@ LARGEST = 256_000  # Default limit of a message in bytes: a hundred times an eve
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A complete event of its sender, its values valid for its form: it may be applied."""
+    """A valid event of its sender's, ready to be applied."""
 
     sender: Topics
     event: Event
@@ -34,7 +34,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Breaks a rule; the receipt names the rule."""
+    """An event that breaks a rule, which the receipt names."""
 
     sender: Topics
     event: InvalidEvent
@@ -42,7 +42,7 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """No event of any device: without an id it cannot be answered, and a copy is stored."""
+    """A message that is no event: without an id it cannot be answered, and a copy is stored."""
 
     reason: str
 
@@ -109,7 +109,7 @@ def _find_violations(message: dict[str, Any], sender: Topics, forms: Forms) -> t
 
 
 def _refuse_malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
-    """Answer if an id and a sequence can still be read, so that the device does not resend for ever."""
+    """An Invalid if id and sequence are readable, so that the device stops resending; else a DeadLetter."""
     try:
         message = json.loads(payload)
         event_id, sequence, kind = message["id"], message["sequence"], message.get("type")

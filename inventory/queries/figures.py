@@ -1,6 +1,6 @@
-"""Figures: entries an hour, repeated questions, corrections, and delays of entries.
+"""Figures of a period: entries an hour, repeated questions, corrections, and delays.
 
-No figure covers fewer than five operators together, unless the site allows it: a chart of two shows each of them.
+No figure covers fewer than five operators, unless the site allows it, so that none shows an individual.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class EntryCounts:
 
     @property
     def asked(self) -> float:
-        """Additional answers and corrections for each entry."""
+        """Additional answers and corrections per entry."""
         return self.answers / self.entries if self.entries else 0.0
 
     @property
@@ -105,7 +105,7 @@ def _hour_column(transaction: Connection, since: datetime) -> ColumnElement[int]
 def _count_by(
     transaction: Connection, by: ColumnElement[Any], wanted: Iterable[ColumnElement[bool]]
 ) -> Iterator[tuple[Any, EntryCounts]]:
-    """The counts grouped by a column. The database counts: there may be a hundred thousand entries."""
+    """Counts grouped by a column, computed by the database."""
     first = entries.c.replaces.is_(None)
     query = select(
         by.label("one"),

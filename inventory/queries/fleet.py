@@ -1,4 +1,4 @@
-"""The fleet: the state of each device, from its status, its events, and what is missing."""
+"""The state of each device, from its status, its events, and what is missing."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Device:
 
     @property
     def noise(self) -> int | None:
-        """Level of the noise around it, likewise."""
+        """Level of the noise around it, dB below full scale; None: not known."""
         return self._hearing.get("noise_db")
 
     @property
     def _hearing(self) -> Mapping[str, int]:
-        """The last levels; empty while it is offline, since the noise may have changed."""
+        """The last levels; empty while it is offline."""
         return self.said.get("hearing", {}) if self.linked else {}
 
     @property
@@ -73,7 +73,7 @@ class Device:
 
     @property
     def heard_how(self) -> str | None:
-        """How well the wearer is heard, as a code; None: not known."""
+        """Quality of the wearer's recorded speech as a code; None: not known."""
         if self.level is None:
             return None
         if self.level < QUIET_DB:
@@ -96,7 +96,7 @@ class Device:
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
-        """For each kind of master data: the version it runs, the published one, and why it declined one."""
+        """For each kind of master data: the running version, the published one, and why it was declined."""
         told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
@@ -106,7 +106,7 @@ class Device:
 
     @property
     def roster(self) -> tuple[int | None, int | None, str | None]:
-        """The roster's version that it runs, the published one, and why it declined the last."""
+        """The roster's running version, the published one, and why the last was declined."""
         told: Mapping[str, Any] = self.said.get("roster", {})
         return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 

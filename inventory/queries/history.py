@@ -59,7 +59,7 @@ class Step:
 
 
 def load_step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
-    """One event, applied or refused; None for an unknown id."""
+    """Load one event, applied or refused; None for an unknown id."""
     wanted = select(events, entries.c.state).outerjoin(entries, entries.c.event_id == events.c.event_id)
     row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
     if row is None:
@@ -82,7 +82,7 @@ def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) ->
 
 
 def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
-    """All events about the entry of this one, the first one first; empty for an unknown id."""
+    """All events about this event's entry, oldest first; empty for an unknown id."""
     here = load_step(transaction, keys, event_id)
     if here is None:
         return []

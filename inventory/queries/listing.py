@@ -58,7 +58,7 @@ class ListedEntry:
 
     @property
     def struck(self) -> bool:
-        """Whether it was struck: it is listed as its device signed it, and does not count."""
+        """Whether a person decided that it does not count; it is listed all the same."""
         return any(flag.struck for flag in self.flags)
 
     @property
@@ -93,7 +93,7 @@ def load_entries(
 
 
 def role_fields(roles: Roles, role: str) -> list[str]:
-    """Every name that a role's field has in any form."""
+    """All names of a role's field, in any form."""
     return sorted({str(one["fields"][role]) for one in roles.values() if role in one["fields"]} | {role})
 
 

@@ -1,4 +1,4 @@
-"""Refusals: events that were not applied, and rejected messages, the latest first."""
+"""Refused events and rejected messages, the latest first."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def load_refusals(
     before: tuple[datetime, str] | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Refusal]:
-    """At most `most`, the latest first; those before a time and an event, of these sites."""
+    """At most `most` refused events, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
         query = query.where(refused.c.received_at <= before[0])
@@ -77,7 +77,7 @@ def load_refusals(
 
 
 def load_rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
-    """At most `most`, the latest first; those before an id."""
+    """At most `most` rejected messages, the latest first; those before an id."""
     size = func.length(rejected.c.payload)
     query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)
     if before is not None:

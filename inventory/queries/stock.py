@@ -1,4 +1,4 @@
-"""The stock as it was dictated: sums of its moves."""
+"""The stock as dictated: sums of stock moves."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ PAGE = 1000  # Rows read in one transaction, so that a consumer does not wait lo
 # Its repr, and so its name, goes into the hash of an acknowledgement.
 @dataclass(frozen=True, slots=True)
 class EntryRowText:
-    """The row of an event's entry, as text: an altered row may hold anything."""
+    """The row of an event's entry, its columns cast to text, since an altered row may hold anything."""
 
     site: str
     device: str
@@ -70,7 +70,7 @@ class TrailEvent:
 
 @dataclass(frozen=True, slots=True)
 class StrayRows:
-    """Rows under a device's name that belong to none of its events."""
+    """Numbers of rows under a device's name that belong to none of its events."""
 
     entries: int  # Entries without an applied event of the device.
     out_of_turn: int  # Events before the first number, or after the last one handled.
@@ -93,7 +93,7 @@ def _cast(element: _CastToText, compiler: Any, **options: Any) -> str:
 
 @compiles(_CastToText, "sqlite")
 def _unless_bytes(element: _CastToText, compiler: Any, **options: Any) -> str:
-    """SQLite stores bytes in any column. As text they look right, yet no query for that text finds them."""
+    """Cast to text on SQLite, NULL for bytes: as text they look right, yet no query for that text finds them."""
     column, said = compiler.process(element.clause, **options), compiler.visit_cast(element, **options)
     return f"CASE typeof({column}) WHEN 'blob' THEN char(0) || hex({column}) ELSE {said} END"
 
@@ -149,7 +149,7 @@ def count_strays(engine: Engine, site: str, device: str, upto: int) -> StrayRows
 
 
 def _has_event(table: Table) -> ColumnElement[bool]:
-    """Whether a row has an applied event; a stock move of a third line has none, since no event makes one."""
+    """Condition: an applied event of the device explains the row."""
     its = (events.c.event_id == table.c.event_id, events.c.site == table.c.site, events.c.device == table.c.device)
     lines = [table.c.line.in_(_LINES.values())] if table is stock_moves else []
     return exists().where(*its, *lines)

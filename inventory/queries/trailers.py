@@ -1,7 +1,4 @@
-"""Trailers for a list: what is announced, what was received, and whether they are closed.
-
-Each is counted for the visit that its page shows, as its dossier counts; only for the trailers listed.
-"""
+"""Lists trailers: announced, received, closed; each counted for the visit that its page shows."""
 
 from __future__ import annotations
 
@@ -70,7 +67,7 @@ def load_trailers(
 
 
 def load_announced(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
-    """Announced trailers without an entry since. Devices know 200 lists at most."""
+    """Announced trailers without an entry since the announcement."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
     found: dict[At, Trailer] = {}
@@ -84,7 +81,7 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
 
 
 def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Keep trailers without entries, or without entries since they were closed and announced again."""
+    """Drop trailers with entries, unless they were closed and announced again."""
     its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
@@ -109,7 +106,7 @@ def _add_announced(transaction: Connection, of: dict[At, Trailer]) -> None:
 
 
 def _count_visits(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Count the visit that each trailer's page shows, as that page does."""
+    """Fill in the counts of the visit that each trailer's page shows."""
     for at, gathered in glance(transaction, of, roles).items():
         visit = shown(gathered.visits(), gathered)
         if visit is None:

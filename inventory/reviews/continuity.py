@@ -1,8 +1,7 @@
-"""Continuity: whether a device's event continues the one before it, in one journal with one key.
+"""Checks whether a device's event continues the one before it, in one journal with one key.
 
-With a stolen key or a cloned device, events fit by their number alone: `previous` names another event than the one
-here, or the number is far beyond the device's. Such an event is signed, so it is handled as any other; but it is
-flagged and logged at once, before the next audit finds it.
+With a stolen key or a cloned device, `previous` names another event than the stored one, or the number is far beyond
+the device's. Such a signed event is handled as any other, but flagged and logged at once, before the next audit.
 """
 
 from __future__ import annotations
@@ -27,11 +26,12 @@ CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
 """The rules of these flags."""
 
 OF_DEVICE = (CHAIN_BROKEN, NUMBER_JUMPS)
-"""Rules about a device: they apply also if the event has no current entry."""
+"""Rules about a device: their flags count even if the event has no current entry."""
 
 FAR = 1_000_000
-"""A number this far beyond the last one handled does not count as the device's highest: that many entries are one every
-ten seconds for four months, day and night. A device that truly is so far ahead sends the missing ones first."""
+"""Gap above which a number does not count as the device's highest: four months of an entry every ten seconds. A device
+truly so far ahead sends the missing events first.
+"""
 
 
 class Links(NamedTuple):
@@ -53,7 +53,7 @@ def read_links(body: str | bytes) -> Links:
 
 
 def continues(before: str | None, seal: Links) -> bool:
-    """Whether it continues the link before it; True if either is unknown."""
+    """Whether the event's `previous` is the link before it; True if either is unknown."""
     return before is None or seal.previous is None or seal.previous == before
 
 
@@ -62,7 +62,7 @@ Number = tuple[str, str, int]
 
 
 def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, str | None]:
-    """The links of these events, applied or refused; number 0 has the genesis link."""
+    """Load the chain links of these events, applied or refused; number 0 has the genesis link."""
     found: dict[Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
     lacking = {*of} - found.keys()
     for table in (events, refused):
@@ -76,7 +76,7 @@ def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, 
 
 
 def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
-    """Compare the device's next event with the last one handled; log and flag a break."""
+    """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, handled)
     if continues(load_links(transaction, [at]).get(at), read_links(event.body)):
         return
@@ -90,12 +90,12 @@ def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, hand
 
 
 def jumps(event: Event | InvalidEvent, handled: int) -> bool:
-    """Whether its number is too far beyond the last one handled."""
+    """Whether the event's number is more than FAR beyond the last handled one."""
     return event.sequence > handled + FAR
 
 
 def flag_jump(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
-    """Flag a number that jumps; one open flag for each device."""
+    """Flag an event whose number jumps; at most one open flag for each device."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return

@@ -1,7 +1,7 @@
-"""Flags: entries that break a rule of the site's. They are recorded all the same, and a person decides.
+"""Flags on entries that break a rule of the site's: they are recorded all the same, and a person decides.
 
-A rule refuses nothing: the operator saw the pallet, and no entry may be lost. The site's catalogue turns rules on
-(`rules`), from its publication on.
+A rule refuses nothing, since no entry may be lost. The site's catalogue turns rules on (`rules`), from its publication
+on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inventory.site.master_kinds import DUPLICATE, STOCK
 from inventory.store.tables import catalogue, entries, flags, pallets
 
 RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
-"""The shipped forms that receive pallets, and those that move them, if a rule names no other."""
+"""Shipped forms that receive pallets, and those that move them, used if a rule names no other."""
 
 
 OF_SYSTEM = "connect:"
@@ -32,7 +32,7 @@ OF_SYSTEM = "connect:"
 
 
 class FlagState(StrEnum):
-    """What became of a flag."""
+    """State of a flag."""
 
     OPEN = "open"  # Not decided.
     STANDS = "stands"  # The entry counts.
@@ -41,7 +41,7 @@ class FlagState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A rule's objection to one entry."""
+    """A rule's objection to one entry, and the decision."""
 
     event_id: str
     rule: str
@@ -62,7 +62,7 @@ class Flag:
 
     @property
     def struck(self) -> bool:
-        """Whether its entry does not count."""
+        """Whether a person decided that the entry does not count."""
         return self.state is FlagState.STRUCK
 
 
@@ -103,9 +103,9 @@ class Flags:
 
 
 def needs_decision() -> ColumnElement[bool]:
-    """A query condition: an open flag needs a decision.
+    """Query condition: the flag needs a decision, since its entry is current or its rule needs none.
 
-    Its entry is joined: it must be current, or the rule needs none.
+    The entry must be joined.
     """
     return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
 
@@ -134,7 +134,7 @@ def flag_broken_rules(transaction: Connection, event: Event, now: datetime) -> N
 
 
 def pallet_row(event: Event, now: datetime) -> dict[str, Any] | None:
-    """The row by which rules find an entry; None if it names no pallet."""
+    """The row of the pallets table by which rules find an entry; None if it names no pallet."""
     if (pallet := _first_text(event, CALLED["pallet"])) is None:
         return None
     of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
@@ -142,7 +142,7 @@ def pallet_row(event: Event, now: datetime) -> dict[str, Any] | None:
 
 
 def has_active_rule(transaction: Connection, site: str) -> bool:
-    """Whether any rule of the site's is on."""
+    """Whether any rule of the site is on."""
     return any(rule.on for rule in _load_rules(transaction, site).values())
 
 

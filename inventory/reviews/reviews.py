@@ -1,7 +1,6 @@
-"""Reviews: utterances that devices have put under review, and the decisions about them, as far as reported.
+"""Reviews: utterances put under review by devices, and the reported decisions.
 
-The latest message about each utterance counts, in whatever order messages arrive: that of the later journal instance,
-and within one the higher number.
+Of each utterance only the latest message counts, by journal instance and number, in whatever order messages arrive.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
 
 
 def store_review(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
-    """Store the message if it is the latest; confirm the decision about the one before, or repeat a lost one."""
+    """Store the message if it is the latest; delete the confirmed decision from the outbox, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
         reviews.c.device == review.device,

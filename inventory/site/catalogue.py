@@ -1,4 +1,4 @@
-"""The catalogue: a site's master data in the tables, every version with author, time, reason and source.
+"""The catalogue: a site's master data in the tables, versioned, with author, time, reason and source.
 
 Rows are never changed or deleted: each edit makes a version, which devices run once it is published
 (`catalogue_publishing`). A rollback is a new version with the rows of an old one.
@@ -25,7 +25,7 @@ from inventory.store.tables import catalogue
 
 
 class FaultyRows(UnreadableInput):
-    """Rows with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Invalid rows; each of `faults` gives place, value found, allowed values and remedy."""
 
     def __init__(self, kind: str, faults: Sequence[str]) -> None:
         super().__init__(f"{kind}: {'; '.join(faults)}")
@@ -73,7 +73,7 @@ class Difference:
 
 
 def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
-    """The difference from `before` to `after`."""
+    """Compare two versions' rows by key."""
     old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
     return Difference(
         {key: one for key, one in new.items() if key not in old},
@@ -127,7 +127,7 @@ class SiteCatalogue:
             return self._current(transaction, kind)
 
     def published(self, kind: str) -> Version | None:
-        """The version that devices are to run; None if none was published."""
+        """The latest published version; None if none was published."""
         wanted = self._select(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
         with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
@@ -144,7 +144,7 @@ class SiteCatalogue:
             return [_version(row) for row in transaction.execute(self._select(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
-        """The difference between two versions. Raises UnreadableInput."""
+        """Compare two versions. Raises UnreadableInput."""
         return compare_rows(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 
     def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:

@@ -21,7 +21,7 @@ from inventory.store.outbox import HELD, Message, MessageKind
 
 @dataclass(frozen=True, slots=True)
 class DeclinedVersion:
-    """Why a device declined the latest version of a kind."""
+    """A device's reason to decline the latest version of a kind."""
 
     reason: str  # old, forged, malformed or breaks_form; others may be added.
     version: int | None  # The declined version, if its message was valid.
@@ -38,7 +38,7 @@ class ReportedVersions:
     declined: Mapping[str, DeclinedVersion]  # By kind.
 
     def lacks(self, wanted: Iterable[Version]) -> list[str]:
-        """The kinds of which it does not run these versions: it is offline, has not received them, or declined."""
+        """The kinds of which it does not run these versions."""
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
@@ -67,10 +67,10 @@ def enter_in_outbox(
     *,
     held: timedelta = timedelta(),
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current unpublished versions of these kinds, of all if empty, and insert them into the outbox.
+    """Sign the current unpublished versions of these kinds (all if empty), and insert them into the outbox.
 
-    Returns them, and the ids of their rows. Earlier unpublished versions are never sent. Raises RefusedByDevices, and
-    FaultyRows for rows that devices would refuse: then nothing is inserted.
+    Returns the versions, and the ids of their rows. Earlier unpublished versions are never sent. Raises
+    RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted.
     """
     waiting = find_unpublished(catalogue, kinds)
     for one in waiting:
@@ -94,10 +94,10 @@ def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer:
 def enter_roster(
     settings: InventorySettings, versions: SiteCatalogue, signer: Signer, *, held: timedelta = timedelta()
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current roster of a site, if unpublished, and insert it into the outbox; it, and the id of its row.
+    """Sign the current roster of a site, if unpublished, and insert it into the outbox; return it and the row's id.
 
-    Raises UnreadableInput if the broker has one published from elsewhere that was not taken over, or devices have a
-    later one; Unavailable, Misconfigured.
+    Raises UnreadableInput if the broker has another roster that was not imported, or devices have a later one;
+    Unavailable, Misconfigured.
     """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:
@@ -124,7 +124,7 @@ def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -
 
 
 def _is_taken_over(there: Roster, history: list[Version]) -> bool:
-    """Whether a later version here has the same operators; a retained roster without operators has none to lose."""
+    """Whether a later version here has the same operators as the retained roster, or that has none to lose."""
     later = [one for one in history if one.version > there.version]
     return bool(later) and (not there.operators or any(to_operators(one.rows) == there.operators for one in later))
 
@@ -146,7 +146,7 @@ def read_reported_versions(settings: InventorySettings, site: str) -> list[Repor
 
 
 def parse_reported_versions(topic: str, payload: bytes, prefix: str) -> ReportedVersions | None:
-    """The master data in a device's status message; None for an invalid message."""
+    """Parse the master data versions in a device's status message; None for an invalid one."""
     try:
         status = read_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:

@@ -22,7 +22,7 @@ from inventory.store.tables import announced, entries, events, expected
 
 @dataclass(frozen=True, slots=True)
 class PublishedList:
-    """A list as it was published."""
+    """A signed list as it was published."""
 
     expected: ExpectedList
     written_at: datetime
@@ -32,7 +32,7 @@ class PublishedList:
 
 @dataclass(frozen=True, slots=True)
 class StoredList:
-    """The list of one place, and whether the broker has it."""
+    """The expected list of one place, and whether its message is pending."""
 
     expected: ExpectedList
     sent: bool
@@ -40,7 +40,7 @@ class StoredList:
 
 
 class ExpectedLists:
-    """The lists of one database. Each method is one transaction, and raises Unavailable."""
+    """The expected lists of one database. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._transaction = partial(begin, engine)
@@ -101,7 +101,7 @@ def replace_list(
 
 
 def mark_received(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
-    """Store the lists whose received lines have changed; these."""
+    """Mark received lines; store and return the lists that changed."""
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
         before = _to_list(row)
@@ -207,7 +207,10 @@ def enter_in_outbox(
     *,
     held: timedelta = HELD,
 ) -> list[int]:
-    """Insert them into the outbox, in the transaction that made them; the ids, for `publish_entered`."""
+    """Sign the lists and insert them into the outbox, in the transaction that made them.
+
+    The ids, for `publish_entered`.
+    """
     messages = []
     for one in lists:
         body = signed_list(one, signer, now)

@@ -1,4 +1,4 @@
-"""Expected lists as rows of a file or a request: parsed, and validated as a whole."""
+"""Parses and validates expected lists, given as rows of a file or a request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ YES_NO = {"yes": True, "no": False}
 
 @dataclass(frozen=True, slots=True)
 class _ValidLine:
-    """A line without faults."""
+    """A line that passed validation."""
 
     where: str
     place: ReceivingPlace
@@ -50,7 +50,7 @@ def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
 
 
 def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
-    """The expected lists of rows by trailer or door; and all faults, a line each."""
+    """Parse rows into expected lists by trailer or door; also return all faults, a line each."""
     faults: list[str] = []
     checked = [line for where, cells in rows for line in _check_line(where, cells, faults)]
     faults += _find_contradictions(checked)
@@ -63,7 +63,7 @@ def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[Expec
 
 
 def _format_cell(name: str, value: Any) -> Any:
-    """The value as in CSV. A pallet's number that is no text is a fault: its zeros may be lost already."""
+    """Convert a JSON value to CSV text. A pallet's number that is no text is a fault: its zeros may be lost already."""
     if name == "lot_needed" and isinstance(value, bool):
         return "yes" if value else "no"
     if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):

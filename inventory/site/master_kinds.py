@@ -30,10 +30,10 @@ from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
 from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_structure_faults, read_rows
 
 RESERVED = frozenset({"roster", "roster.sent"})
-"""Operators have messages and pages of their own: `inventory/site/roster.py`."""
+"""Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
-"""The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
+"""Rules that a site may turn on: the same pallet twice on a trailer, more moved than in stock."""
 
 HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
 YES_NO = ("yes", "no")

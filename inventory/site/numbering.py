@@ -1,7 +1,7 @@
-"""Numbering: version numbers that no device refuses as older than its own.
+"""Version numbers that no device refuses as older than its own.
 
-By the clock, so that after a lost database versions do not restart below those that devices have; above all versions
-made or sent from here, and above those that devices report, since a clock may have been wrong.
+Numbers follow the clock, so that after a lost database versions do not restart below those on devices; and they exceed
+all versions made or sent here, or reported by devices, since a clock may have been wrong.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ ROSTER = "roster"  # The kind; a status reports it apart from master data.
 SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
 FARTHEST = 5_000_000_000
-"""The highest version accepted from a status, which is unsigned: the clock of the year 2128. So a forged status cannot
-use up the versions."""
+"""Highest version accepted from a status (the year 2128): statuses are unsigned, and a forged one must not use up the
+versions.
+"""
 
 SHOWN = 5  # Most devices named in an error.
 
@@ -44,7 +45,7 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
-    """Number a version that is published without being stored here, and record the number; higher than `above`.
+    """Number a version that is published without being stored; record the number, higher than `above`.
 
     Raises RefusedByDevices.
     """
@@ -59,7 +60,7 @@ def number_sent(transaction: Connection, site: str, kind: str, who: str, above: 
 def check_not_refused(transaction: Connection, site: str, kind: str, version: int) -> None:
     """Check that no device would refuse this version as older than its own. Raises RefusedByDevices.
 
-    An impossible version is logged, and does not stop publishing.
+    An impossible version is logged and ignored.
     """
     if (sent := last_published_versions(transaction, site).get(kind, 0)) > version:
         raise RefusedByDevices(
@@ -78,7 +79,7 @@ def check_not_refused(transaction: Connection, site: str, kind: str, version: in
 
 
 def last_published_versions(transaction: Connection, site: str) -> dict[str, int]:
-    """The last published version of each kind, also of the roster: devices refuse older ones."""
+    """The last published version of each kind and of the roster: devices refuse older ones."""
     sent = (catalogue.c.site == site, catalogue.c.published_at.is_not(None))
     wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(*sent)
     found: dict[str, int] = {}

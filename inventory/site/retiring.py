@@ -1,4 +1,4 @@
-"""Retiring a device: its status is deleted; its entries, and the keys that verify them, stay."""
+"""Retires a device: deletes its status; its entries, and the keys that verify them, stay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ At = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class UnsentData:
-    """Data of a device that is not here, as far as known."""
+    """Data of a device that has not arrived, as far as known."""
 
     missing: int  # Events after those handled that have not arrived.
     backlog: int  # Pending entries in its last status.
@@ -27,14 +27,14 @@ class UnsentData:
 
     @property
     def summary(self) -> str:
-        """One line for messages."""
+        """The numbers in one line."""
         counts = {"events are missing": self.missing, "entries wait on it": self.backlog}
         counts["of its utterances wait for a person"] = self.reviews
         return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
 def find_unsent(transaction: Connection, at: At) -> UnsentData:
-    """The data that would be lost with it."""
+    """The data that would be lost with the device."""
     come = transaction.execute(
         select(devices.c.highest, devices.c.handled).where(*_match_device(devices, at))
     ).one_or_none()
@@ -50,7 +50,7 @@ def find_unsent(transaction: Connection, at: At) -> UnsentData:
 
 
 def is_known(transaction: Connection, at: At) -> bool:
-    """Whether any row names it."""
+    """Whether any row names the device."""
     every = (exists().where(*_match_device(table, at)) for table in (statuses, devices, events, refused))
     return any(transaction.execute(select(one)).scalar_one() for one in every)
 

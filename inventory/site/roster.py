@@ -55,18 +55,18 @@ def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
 
 
 def roster_kind(forms: Collection[str]) -> Kind:
-    """The roster's kind; `forms` are the names of the known forms."""
+    """The roster as a kind of master data; `forms` are the names of the known forms."""
     each, whole = "one for each operator", partial(find_row_faults, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
 def to_operators(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
-    """The operators of valid rows."""
+    """Convert valid rows to operators."""
     return tuple(_to_operator(cells) for cells in rows)
 
 
 def to_rows(roster: Roster) -> list[Row]:
-    """The rows that a file would have."""
+    """Convert a roster to the rows of its file."""
     cells = (
         {
             "name": one.name,
@@ -81,7 +81,7 @@ def to_rows(roster: Roster) -> list[Row]:
 
 
 def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
-    """The retained roster; None if there is none or its signature is not by `key`."""
+    """Parse a retained roster; None if there is none or its signature is not by `key`."""
     try:
         return None if not payload else read_roster(payload, site, key)
     except MalformedMessage:
@@ -89,7 +89,7 @@ def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | No
 
 
 def find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
-    """All faults, a line each; `forms` are the names of the known forms."""
+    """All faults of the rows, a line each; `forms` are the names of the known forms."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []
     for where, cells in rows:
@@ -149,7 +149,7 @@ def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
 
 
 def _rights_faults(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """Faults of language and forms, likewise."""
+    """Faults of language and forms: the column, what was found, what is allowed and what to do."""
     if (language := cells.get("language", "")) and language not in LANGUAGES:
         yield "language", language, f"allowed are {', '.join(LANGUAGES)}; or leave it empty"
     known = ", ".join(sorted(forms)) or "none"

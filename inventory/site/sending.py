@@ -1,4 +1,4 @@
-"""Publishing by commands, outside of the service; and reading retained messages."""
+"""Publishes messages and reads retained ones from commands, on a connection of their own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEND_S = 20.0  # Timeout for the broker's acknowledgement.
 def publish_messages(
     settings: InventorySettings, name: str, messages: Mapping[str, bytes], *, retain: bool = False
 ) -> None:
-    """Publish messages by their topics, as the client `name` beside the inventory's own.
+    """Publish messages by topic, as an MQTT client `name` beside the inventory's own.
 
     The broker keeps them for an offline device; with `retain`, for later subscribers. Raises Unavailable,
     Misconfigured.
@@ -61,7 +61,7 @@ def publish_entered(
     *,
     retain: bool = False,
 ) -> None:
-    """Publish rows of the outbox now, which were inserted as `held`, on one connection.
+    """Publish rows of the outbox now, which were inserted with `held`, on one connection.
 
     Raises Unavailable, Misconfigured: then the service publishes them.
     """

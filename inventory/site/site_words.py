@@ -1,7 +1,6 @@
-"""Site words: validation of the words that a site gives its forms, and the effect of one more word.
+"""Site words: validates the words that a site adds to its forms, and previews the effect of one more word.
 
-The one part of the inventory that knows how forms are spoken: it reads texts with the devices' own grammar, so that it
-shows what devices will do. No audio is recognised here.
+It parses texts with the devices' own grammar, the only part of the inventory that does. No audio is recognised.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ class SpokenForms:
         self.forms = {name: _form_with_words(form, self._words, self.catalogue) for name, form in self.plain.items()}
 
     def unlisted(self, form: str) -> list[str]:
-        """The lists of a form that the inventory does not have: entered values replace them."""
+        """The lists of a form that the inventory lacks; entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
     def meanings(self, form: str) -> list[Meaning]:
@@ -116,13 +115,13 @@ class SpokenForms:
         return found
 
     def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
-        """Words of a sentence beside figures that a form does not use; empty for an unknown form or language."""
+        """The words of a sentence, beside numbers, that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
         return _unexplained(said, self.forms[form], self.catalogue, language)
 
     def faults(self, row: Cells) -> list[str]:
-        """Why a word cannot be added; empty if it can."""
+        """Reasons not to add a word; empty if it can be added."""
         form = self.plain.get(row.get("form", ""))
         if form is None:
             return [f"{row.get('form', '')!r}: is no form here; there are {', '.join(self.plain)}"]
@@ -135,7 +134,7 @@ class SpokenForms:
         return _find_faults(form, (*self._words, row), self.catalogue)
 
     def trial(self, row: Cells, said: Iterable[Transcript]) -> Trial:
-        """Read the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
+        """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
         after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
         language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
@@ -169,7 +168,7 @@ def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, S
 
 
 def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
-    """The values of a list that devices would refuse, since a form cannot be filled with them, by row."""
+    """Faults of a list's values that no form can be filled with, so that devices would refuse them."""
     where = {cells["value"]: at for at, cells in rows}
     catalogue = _parse_catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
     found: dict[tuple[str, str], list[str]] = {}
@@ -254,12 +253,12 @@ def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> froz
 
 
 def without_numbers(said: str) -> str:
-    """The words of a phrase without its figures: "door" of "door #"."""
+    """The phrase without its number placeholders: "door" of "door #"."""
     return " ".join(one for one in said.split() if one != FIGURE)
 
 
 def _normalise_words(said: str, language: Language) -> tuple[str, ...]:
-    """The words as the grammar compares them."""
+    """The words in the form that the grammar compares."""
     return texts([Word(one, 0.0, 0.0, 1.0) for one in said.split()], language)
 
 
@@ -268,7 +267,7 @@ def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def _parse_fields(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
-    """Each field with one value in the words."""
+    """Parse the words; return each field with one value."""
     language = language_named(code)
     fields = read(transcribed(said, form, catalogue, language), form, catalogue, language)
     return {name: _to_json_value(one.value) for name, one in fields.items() if one.value is not None}

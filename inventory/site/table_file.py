@@ -1,4 +1,4 @@
-"""Input files: CSV or JSON parsed into rows of cells, or all faults of a file at once."""
+"""Parses CSV or JSON input files into rows of cells, or reports all faults of a file at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control or an in
 
 
 class FaultyFile(UnreadableInput):
-    """Lines with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Invalid lines; each of `faults` gives place, value found, allowed values and remedy."""
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         beyond = [f"and {len(faults) - MOST_FAULTS} faults more"] if len(faults) > MOST_FAULTS else []
@@ -52,7 +52,7 @@ def read_rows(path: Path, layout: Layout) -> list[Row]:
 
 
 def find_structure_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
-    """Unknown columns, and the first cell that is no text."""
+    """Faults for unknown columns, and for the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
         yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
     if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:

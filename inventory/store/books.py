@@ -1,4 +1,4 @@
-"""Database access for the console and the API: transactions, and the tables that each adds to the inventory's."""
+"""Database transactions for the console and the API, and the creation of their own tables."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def take_advisory_lock(transaction: Connection, key: int) -> None:
 
 
 def create_tables(engine: Engine, versions: Table, version: int, whose: str) -> None:
-    """Create the tables beside `versions`, which holds their version, if there are none.
+    """Create the tables of the metadata of `versions`, the table with their version, if missing.
 
-    Raises Misconfigured for those of another version, Unavailable.
+    Raises Misconfigured for tables of another version, Unavailable.
     """
     with translated_errors(engine.url), engine.begin() as transaction:
         take_advisory_lock(transaction, CREATING)
@@ -37,10 +37,10 @@ def create_tables(engine: Engine, versions: Table, version: int, whose: str) -> 
 
 
 class RequestDatabase:
-    """The database as requests use it. Thread-safe."""
+    """The database for requests of console and API. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine` leads to existing tables."""
+        """`engine`: its tables must exist."""
         self.engine = engine
         self._reads = read_only_engine(engine)
         self._mine = local()  # of each thread
@@ -56,7 +56,7 @@ class RequestDatabase:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction, for which no consumer waits. Raises Unavailable."""
+        """A read-only transaction, which blocks no writer. Raises Unavailable."""
         with self._alone(self._reads) as transaction:
             yield transaction
 

@@ -8,7 +8,7 @@ from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
 VERSION = 1
-"""Of the tables below, separate from the inventory's, whose consumer runs without a console too."""
+"""Version of the tables below, separate from the inventory's, which may run without a console."""
 
 metadata = MetaData()
 
@@ -97,5 +97,5 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 
 def prepare(engine: Engine) -> None:
-    """Create the console's tables if there are none. Raises Misconfigured for another version's, Unavailable."""
+    """Create the console's tables if missing. Raises Misconfigured for another version's, Unavailable."""
     create_tables(engine, versions, VERSION, "console")

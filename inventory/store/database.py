@@ -1,7 +1,7 @@
-"""The connection to the database, SQLite or PostgreSQL: commits are durable, and errors give a repair.
+"""The connection to SQLite or PostgreSQL: durable commits, and errors translated with advice for repair.
 
-Errors are attributed: to the event, which is refused, or to the site's own triggers and constraints on these tables. A
-failure of those proves nothing about the event: it is reported, and the event is retried until they are repaired.
+Errors are attributed to the event, which is refused, or to the site's own triggers and constraints on these tables:
+then it is reported, and the event is retried until they are repaired.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ POSTGRESQL = {
 """libpq's parameters that the URL does not set."""
 
 BUSY_S = 10
-"""How long a writer waits for another process's transaction on the same SQLite file, in seconds; ours take
-milliseconds."""
+"""Seconds that a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
 
 SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
@@ -59,7 +58,7 @@ CREATING = 0x646F636B
 
 
 def parse_url(url: str) -> URL:
-    """Parse `url`. Raises Misconfigured, without repeating the URL: it may hold a password."""
+    """Parse a database URL. Raises Misconfigured, without repeating the URL, which may hold a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -77,12 +76,12 @@ def parse_url(url: str) -> URL:
 
 
 def format_url(url: URL) -> str:
-    """The URL for messages: no password, neither at its usual place nor among the parameters."""
+    """Format the URL for messages, without password and parameters."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def connect(url: URL) -> Engine:
-    """An engine whose commits are durable. It connects later."""
+    """Create an engine whose commits are durable; it connects on first use."""
     return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
 
 
@@ -110,7 +109,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 class _ExactSum:
-    """An exact sum for SQLite, whose own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
+    """Exact SUM for SQLite, whose own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
 
     def __init__(self) -> None:
         self._sum = Decimal(0)
@@ -141,13 +140,13 @@ def _set_wal_mode(connection: Any, refusal: type[Exception]) -> None:
 
 @contextmanager
 def begin(engine: Engine) -> Iterator[Connection]:
-    """One transaction. Raises Unavailable."""
+    """Begin a transaction. Raises Unavailable."""
     with translated_errors(engine.url), engine.begin() as transaction:
         yield transaction
 
 
 def read_only_engine(engine: Engine) -> Engine:
-    """The same database and pool, for read-only transactions: on SQLite no writer waits for them.
+    """The engine with read-only transactions, on the same pool: on SQLite they block no writer.
 
     The database rejects writes in them.
     """
@@ -172,7 +171,7 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def prepare(engine: Engine, *, create: bool) -> None:
-    """Create or migrate the tables if `create`; else check that they are ours.
+    """Create or migrate the tables if `create`; else check that they exist and are ours.
 
     Raises UnreadableInput for a missing file, Misconfigured for tables that are missing, foreign or of another version,
     StorageFailed if the file's directory cannot be created, Unavailable.
@@ -237,7 +236,7 @@ def _create_tables(transaction: Connection, url: URL, *, create: bool) -> None:
 
 @contextmanager
 def translated_errors(url: URL) -> Iterator[None]:
-    """Translate the driver's errors, without the statement and its values."""
+    """Translate the driver's errors, leaving out the statement and its values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError, InternalError, OperationalError) as fault:
@@ -286,11 +285,11 @@ IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; non
 
 
 class SiteFault(Unavailable):
-    """A trigger, table or rule of the site's own rejects this event: the events of other devices go on."""
+    """A trigger, table or rule of the site's own rejects this event; events of other devices go on."""
 
 
 def is_caused_by_event(fault: DBAPIError) -> bool:
-    """Whether the event itself can never be stored: its id is another's, or the database cannot store a value."""
+    """Whether the event can never be stored: its id is another's, or the database cannot store a value."""
     if is_raised_in_function(fault):
         return False
     if isinstance(fault, IntegrityError):
@@ -304,7 +303,7 @@ def is_raised_in_function(fault: DBAPIError) -> bool:
 
 
 def is_caused_by_site(fault: DBAPIError) -> bool:
-    """Whether an error that is not the event's comes from the site's own triggers or constraints.
+    """Whether an error, not caused by the event, comes from the site's own triggers or constraints.
 
     SQLite compiles a trigger with the statement that fires it: a missing name in the trigger is SQLITE_ERROR.
     """

@@ -35,7 +35,7 @@ DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
 @dataclass(frozen=True, slots=True)
 class EnrolledKey:
-    """One key of one device."""
+    """One enrolled public key of one device."""
 
     site: str
     device: str
@@ -57,7 +57,7 @@ class EnrolledKey:
 
 
 class KeyDirectory:
-    """The directory. Other processes may change it: each query checks for changes."""
+    """The directory of enrolled keys. Other processes may change it: each query checks for changes."""
 
     def __init__(self, path: Path) -> None:
         """`path` need not exist yet."""
@@ -90,7 +90,7 @@ class KeyDirectory:
         return sorted(self._holders.get(keyid, ()))
 
     def enrol(self, site: str, device: str, key: PublicKey) -> EnrolledKey:
-        """Accept the device's events signed with this key. Raises Misconfigured, StorageFailed."""
+        """Store a key, with which the device's events are accepted. Raises Misconfigured, StorageFailed."""
         known = self.keys_of(site, device).get(key.keyid)
         if others := [at for at in self.holders(key.keyid) if at != (site, device)]:
             raise Misconfigured(
@@ -213,7 +213,7 @@ class KeyDirectory:
 
 
 def parse_device(given: str) -> tuple[str, str]:
-    """Site and device of `SITE/DEVICE`. Raises ValueError."""
+    """Parse `SITE/DEVICE` into site and device. Raises ValueError."""
     if (named := DEVICE.fullmatch(given)) is None:
         raise ValueError(f"found {given!r}, allowed is SITE/DEVICE, for example north/dock-3")
     return named["site"], named["device"]

@@ -46,7 +46,7 @@ Row = Mapping[str, Any]
 
 @contextmanager
 def pipelined(transaction: Connection) -> Iterator[None]:
-    """Psycopg pipeline mode; errors surface on exit.
+    """Run the block in psycopg's pipeline mode; errors surface on exit.
 
     PostgreSQL writes rows while the next statements are built.
     """
@@ -106,7 +106,7 @@ def delete_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> N
 def select_by_keys(
     transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]
 ) -> Any:
-    """The result of `wanted` limited to rows of `table` whose `keys` are one of these tuples."""
+    """Execute `wanted`, limited to rows of `table` whose `keys` equal one of these tuples."""
     if transaction.dialect.name != "postgresql":
         # SQLite scans the table for a list of tuples; a join uses the index.
         given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
@@ -158,5 +158,5 @@ def _is_bytes(of: Column[Any]) -> bool:
 
 
 def _to_parameter(rows: Sequence[Row]) -> dict[str, str]:
-    """The statement's parameter. Raises ValueError for text that is not valid Unicode."""
+    """The rows as the statement's JSON parameter. Raises ValueError for text that is not valid Unicode."""
     return {"every": to_json(rows, bytes_mode="hex").decode()}

@@ -1,8 +1,8 @@
-"""The outbox: the messages for devices that are not confirmed, of every kind in one table.
+"""The outbox: unconfirmed messages to devices, of every kind in one table.
 
-A message is inserted in the transaction of the change that it reports, so that neither exists without the other. The
-service publishes due rows (ingest/publisher.py); a command that publishes at once holds its rows back from the service
-meanwhile. A row is deleted when the broker has it, or, of kinds that the device confirms, when the device does.
+A message is inserted in the transaction of the change that it reports. The service publishes due rows
+(ingest/publisher.py); a command that publishes at once delays its rows for the service meanwhile. A row is deleted when
+the broker has it, or, of kinds that the device confirms, when the device does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOST_WITHIN = timedelta(days=7)
 each connection of the service, since a reinstalled broker has lost it."""
 
 UNDER_WAY = timedelta(seconds=5)
-"""A device that reports a review as open when it connects may be about to receive the decision that the broker kept."""
+"""Time in which a device that reports a review as open may still receive the decision that the broker kept."""
 
 STUCK = timedelta(minutes=10)
 """A message pending for longer raises the alarm. A restart of broker and service takes less."""
@@ -46,7 +46,7 @@ when a message is too large, and receipts of entries are lost with the connectio
 AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
 
 ORDER = 0x646F6F62
-"""PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in the order of commits."""
+"""PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in commit order."""
 
 
 class MessageKind(StrEnum):
@@ -98,14 +98,14 @@ class PendingKind:
     error: str | None  # The latest.
 
     def is_stuck(self, now: datetime) -> bool:
-        """Whether it raises the alarm."""
+        """Whether its oldest message has been pending longer than STUCK."""
         return now - self.oldest > STUCK
 
 
 def insert_messages(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
-    """Insert messages; their ids. The service publishes them only after `held`."""
+    """Insert messages; return their ids. The service publishes them only after `held`."""
     take_advisory_lock(transaction, ORDER)
     ids = []
     for one in messages:
@@ -176,14 +176,14 @@ def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
 
 
 class OutboxTable:
-    """The outbox for the service. Each method is one transaction, and raises Unavailable."""
+    """The outbox table for the service. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._transaction = partial(begin, engine)
         self._now = now
 
     def connected(self) -> None:
-        """After a new connection to the broker: make pending rows due, and requests that may be lost pending."""
+        """Handle a new connection to the broker: make pending rows due, and possibly lost requests pending."""
         now = self._now()
         waits = and_(outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
         lost = and_(

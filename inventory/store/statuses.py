@@ -30,7 +30,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class StatusMessage:
-    """A message of a device's status topic."""
+    """A parsed message of a device's status topic."""
 
     site: str
     device: str
@@ -47,7 +47,7 @@ class StatusMessage:
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusMessage:
-        """The status of a device whose retained status was cleared, so that nothing shows it to be online."""
+        """The offline status of a device whose retained status was cleared."""
         return cls(topics.site, topics.device, "offline", None, "")
 
 
@@ -64,7 +64,7 @@ class Statuses:
             store_statuses(transaction, words, self._now())
 
     def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Mark devices offline that were online and have no retained status any more; these. Raises Unavailable."""
+        """Mark devices offline that were online and are not in `heard`; return them. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
             lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
@@ -102,9 +102,9 @@ def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now:
 
 
 def _status_time(word: StatusMessage, now: datetime) -> datetime:
-    """The time of a status.
+    """The time of a status: the message's own for "online", which the broker repeats, unless in the future.
 
-    The broker repeats an "online" at each connection: use its own time, if not in the future.
+    Else now.
     """
     return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 

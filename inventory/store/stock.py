@@ -37,7 +37,7 @@ Move = dict[str, Any]
 
 
 def move_added(event: Event, now: datetime, arrival: int | None) -> Move | None:
-    """The row that an entry adds; None without a quantity, or if the pallet was refused."""
+    """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
     if (its := counted_quantity(event.fields or {})) is None:
         return None
     return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
@@ -52,12 +52,12 @@ def counted_quantity(fields: Mapping[str, FieldValue]) -> Move | None:
 
 
 def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:
-    """The row with which `event` reverses the row `before`."""
+    """The stock move with which `event` reverses the row `before`."""
     return {**before, **_event_columns(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
 
 def insert_moves(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
-    """Insert the rows of one applied event."""
+    """Insert the stock moves of one applied event."""
     if event.replaces is not None:
         its = stock_moves.c.event_id == event.replaces, stock_moves.c.line == ADDS
         before = transaction.execute(select(stock_moves).where(*its)).mappings().one_or_none()

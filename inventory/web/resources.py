@@ -23,7 +23,7 @@ from inventory.store.keys import KeyDirectory
 
 @dataclass(frozen=True)
 class Resources:
-    """One for each server. Used from several threads."""
+    """Resources of one server, used from several threads."""
 
     settings: InventorySettings = field(repr=False)
     books: RequestDatabase = field(repr=False)
@@ -62,7 +62,7 @@ class Resources:
 
 @contextmanager
 def open_database(settings: InventorySettings) -> Iterator[RequestDatabase]:
-    """The database, with the tables of the inventory and of the console."""
+    """Open the database, with the tables of the inventory and of the console."""
     engine = database.connect(database.parse_url(settings.database_url))
     try:
         database.prepare(engine, create=True)

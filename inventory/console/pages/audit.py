@@ -16,7 +16,7 @@ MOST = 100  # Lines of one page.
 
 
 def page(context: RequestContext) -> Response:
-    """The latest lines, or those before a number."""
+    """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
         broken = deeds.find_broken_among(transaction, _key(context), found)
@@ -26,7 +26,7 @@ def page(context: RequestContext) -> Response:
 
 
 def part(context: RequestContext) -> Response:
-    """Verify a step further."""
+    """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
         return context.render("audit.html", block="live", **_verification_values(context, transaction))
 

@@ -147,7 +147,7 @@ def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, s
 
 
 def redirect(context: RequestContext) -> Response:
-    """From the form with a site and a kind to its page."""
+    """Redirect from the form with a site and a kind to its page."""
     site, kind = parameters.text(context, "site") or "", parameters.text(context, "kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
 

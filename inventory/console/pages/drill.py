@@ -1,4 +1,4 @@
-"""The drill: pull the plug while an operator makes entries, then compare the counts before and after."""
+"""The drill: a user cuts the power while an operator makes entries; counts before and after are compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_ENTRIES = 10_000  # A higher count is a typing error.
 
 @dataclass(frozen=True, slots=True)
 class DrillCounts:
-    """What the inventory has of a device."""
+    """Numbers of a device's entries."""
 
     came: int  # Entries without corrections.
     repeated: int  # Entries beyond the first of one utterance, which must never exist.
@@ -48,7 +48,7 @@ class Drill:
 
 
 def count(transaction: Connection, site: str, device: str) -> DrillCounts:
-    """Count what is there now."""
+    """Count the device's present entries."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
     number, repeated = transaction.execute(each).one()

@@ -1,4 +1,4 @@
-"""The morning list: the entries of a day that are most likely wrong, by what devices and the site's rules say of them.
+"""The morning list: the day's entries that are most likely wrong, by devices' confidence and the site's rules.
 
 Nothing is recognised again here: `dockvoice morning` on the device compares other readings. The doubt only orders
 entries; it is no probability.
@@ -80,7 +80,7 @@ class MorningList:
 def doubted_entries(
     transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None
 ) -> MorningList:
-    """The doubted ones among the standing entries of a period."""
+    """The doubted entries among the current ones of a period."""
     its: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
     its.append(entries.c.state == "current")
     if device is not None:
@@ -147,7 +147,7 @@ def _found_right(transaction: Connection, event_ids: Collection[str] | Select[An
 
 
 def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
-    """Whether marking this entry would change anything; None where there is no such entry."""
+    """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
         return None

@@ -1,4 +1,4 @@
-"""Listening: a user gives a reason, which goes to the audit log and the device, then the recording plays."""
+"""Pages to listen to a recording: the user's reason goes to the audit log and the device, then it plays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks 
 
 
 def give_reason(context: RequestContext) -> Response:
-    """Record the listener and the reason; then request the sound where it is not here."""
+    """Record the listener and the reason; request the recording if it is not here."""
     recorded, reason = _recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
@@ -37,7 +37,7 @@ def give_reason(context: RequestContext) -> Response:
 
 
 def player(context: RequestContext) -> Response:
-    """The part of a page with the recording, or with how far it has come."""
+    """Show the player, or the progress of the transfer."""
     recorded = _recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
@@ -45,7 +45,7 @@ def player(context: RequestContext) -> Response:
 
 
 def play(context: RequestContext) -> Response:
-    """The FLAC file, for a user who gave a reason."""
+    """Send the FLAC file to a user who gave a reason."""
     recorded = _recording(context)
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
