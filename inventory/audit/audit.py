@@ -222,11 +222,11 @@ class _Audit:
         return known
 
     def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether the stored rows of an event match it."""
+        """The first mismatch between an event and its stored rows; None if they match."""
         return self._find_row_fault(came, event) or _find_entry_fault(came) or self._stock.find_fault(came)
 
     def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether the event's own row matches it."""
+        """The mismatch between an event and its own row; None if they match."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
         if came.applied:

@@ -75,7 +75,7 @@ def next_step(found: Sequence[Document], *, stands: bool) -> Step:
 
 
 def wait_s(failed: int, asked: float | None = None) -> float:
-    """Seconds until the next try after this many failures in a row; longer where the other side asks for it."""
+    """Seconds until the next try after this many failures in a row; longer if the other system asks for it."""
     return max(min(FIRST_S * 2.0 ** min(failed - 1, 20), LONGEST_S), min(asked or 0.0, LONGEST_S))
 
 
@@ -93,7 +93,7 @@ class Round:
 
 
 class NoEffect(Away):
-    """The other system reported success, and the document is not there."""
+    """The other system reported success, but the document is missing."""
 
 
 class PostingLoop:

@@ -104,7 +104,7 @@ class Ledger:
     # Due postings
 
     def take_up(self) -> int:
-        """Insert new entries and reopen changed ones; the number of rows."""
+        """Insert rows for new entries and reopen changed ones; return the number of rows."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
@@ -236,7 +236,7 @@ class Ledger:
     # Outcomes
 
     def begins(self, event_id: str) -> None:
-        """Record the start of a call: until its outcome is recorded, its effect is unknown."""
+        """Record the start of a call, whose effect is unknown until its outcome is recorded."""
         self._note(event_id, begun_at=self._now())
 
     def settled(self, event_id: str, state: PostingState, document: Document | None) -> None:
@@ -338,7 +338,7 @@ def _named_lately(transaction: Connection, lowest: int) -> list[str]:
 
 
 def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
-    """Why the entry no longer counts: its replacement, the cancelling event, or a person's decision."""
+    """The reason that an entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
         return TakenBack(found.event_id, True, found.operator, found.recorded_at)
