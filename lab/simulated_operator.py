@@ -166,7 +166,7 @@ class SimulatedOperator:
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
-        while (says := self._reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
+        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
             turns.append(await self._turn(exchange, says, result, clip, len(turns)))
         if says is None and exchange.held:
             exchange.leave()
@@ -179,7 +179,9 @@ class SimulatedOperator:
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
-    def _reaction(self, exchange: DeviceConversation, words: OperatorWords, random: Random) -> OperatorUtterance | None:
+    def _choose_reaction(
+        self, exchange: DeviceConversation, words: OperatorWords, random: Random
+    ) -> OperatorUtterance | None:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
         if asked is not None:

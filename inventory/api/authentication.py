@@ -25,7 +25,7 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, matches
+from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, etag_matches
 from inventory.api.parameters import Body
 from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
@@ -141,7 +141,7 @@ class Authentication:
 
     def _context(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> ApiContext:
         context = {"zone": self._resources.zone}
-        query = _query(request)
+        query = _parse_query(request)
         try:
             parameters = endpoint.parameters.model_validate({**dict(query), **request.path_params}, context=context)
         except ValidationError as fault:
@@ -156,7 +156,7 @@ class Authentication:
         return ApiContext(self._resources, token, parameters, parsed, address, request.url.path, query, match)
 
 
-def _query(request: Request) -> tuple[tuple[str, str], ...]:
+def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
     """The query parameters. Raises Problem for one given twice."""
     raw = request.scope.get("query_string", b"")
     try:
@@ -210,7 +210,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     body = answer.content.model_dump_json().encode()
     tag = etag(body)
     headers = {**answer.headers, "ETag": tag, "Cache-Control": "private, no-cache"}
-    if request.method in {"GET", "HEAD"} and matches(tag, request.headers.get("if-none-match")):
+    if request.method in {"GET", "HEAD"} and etag_matches(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(body, answer.status, headers, JSON)
 

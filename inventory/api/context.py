@@ -113,7 +113,7 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def matches(tag: str, header: str | None) -> bool:
+def etag_matches(tag: str, header: str | None) -> bool:
     """Whether If-Match or If-None-Match names this ETag."""
     named = [one.strip().removeprefix("W/") for one in (header or "").split(",")]
     return tag in named or named == ["*"]
@@ -123,7 +123,7 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
     """Raise Problem where If-Match names another version than the current one."""
     if context.if_match is None:
         return
-    if current is None or not matches(etag(current.model_dump_json().encode()), context.if_match):
+    if current is None or not etag_matches(etag(current.model_dump_json().encode()), context.if_match):
         detail = "what is there is not what If-Match names; look again, and decide anew"
         raise Problem("changed_meanwhile", detail)
 

@@ -164,7 +164,7 @@ def committed_horizon(context: ApiContext) -> int | None:
     with context.read_transaction() as transaction:
         if transaction.dialect.name != "postgresql":
             return None
-        upto = _last_number(transaction)
+        upto = _last_arrival_number(transaction)
         before = _open_transactions(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
@@ -174,7 +174,7 @@ def committed_horizon(context: ApiContext) -> int | None:
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
 
 
-def _last_number(transaction: Connection) -> int:
+def _last_arrival_number(transaction: Connection) -> int:
     """The last value of the sequence."""
     found: int = transaction.execute(select(column("last_value")).select_from(table(ARRIVALS.name))).scalar_one()
     return found

@@ -72,8 +72,8 @@ def trailers(context: ApiContext) -> Answer:
 
 def trailer(context: ApiContext) -> Answer:
     """Answer with every line of a visit, and its totals."""
-    gathered, found = _visits(context, to_look_at=True)
-    chosen = _chosen(context, gathered, found)
+    gathered, found = _load_visits(context, to_look_at=True)
+    chosen = _choose_visit(context, gathered, found)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
     short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
@@ -85,8 +85,8 @@ def make_dossier(context: ApiContext) -> Answer:
     asked: DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
-    gathered, found = _visits(context)
-    chosen = _chosen(context, gathered, found)
+    gathered, found = _load_visits(context)
+    chosen = _choose_visit(context, gathered, found)
     with context.transaction() as transaction:
         issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
         made = dossier.made(
@@ -98,14 +98,14 @@ def make_dossier(context: ApiContext) -> Answer:
     return Answer(made, headers={"content-disposition": f"attachment; filename*=UTF-8''{file}"})
 
 
-def _visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
+def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
     asked: TrailerQuery = context.parameters
     with context.read_transaction() as transaction:
         gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 
 
-def _chosen(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
+def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: TrailerQuery = context.parameters
     if asked.visit is not None:
         chosen = next((one for one in found if one.number == asked.visit), None)

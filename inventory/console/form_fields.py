@@ -78,14 +78,14 @@ def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, s
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
     changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
-    wrong = {name: why for name, text in changed.items() if (why := _fault(text, fields[name]))}
+    wrong = {name: why for name, text in changed.items() if (why := _find_fault(text, fields[name]))}
     values = {name: _parse(text, fields[name].kind) for name, text in changed.items() if name not in wrong}
     rules = {} if form is None else _broken_rules(form, {**known, **values})
     wrong = {name: "breaks" if rule else "missing" for name, rule in rules.items()} | wrong
     return FilledForm(changed, wrong, rules)
 
 
-def _fault(text: str, field: Field) -> str | None:
+def _find_fault(text: str, field: Field) -> str | None:
     if not text:
         return "emptied"
     if len(text) > LONGEST or not is_plain(text):

@@ -23,7 +23,17 @@ from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
-from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
+from inventory.epcis.naming import (
+    DAMAGED,
+    MAIN,
+    EntrySaid,
+    EpcisEvent,
+    Lack,
+    Occasion,
+    Unexported,
+    event_identifier,
+    to_epcis_events,
+)
 from inventory.reviews.flags import FlagState
 from inventory.store.database import connect, parse_url, prepare, read_only_engine, translated_errors
 from inventory.store.tables import entries, events, flags
@@ -102,7 +112,7 @@ class History:
     ) -> Translation:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
-        new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
+        new = to_epcis_events(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
         before = {} if old is None else old.parts
         told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
         parts = {
@@ -123,7 +133,7 @@ class History:
         return Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
 
     def _of_earlier_documents(self, one: StoredEvent) -> dict[str, EpcisEvent]:
-        names = {part: identity(one.event_id, part) for part in (MAIN, DAMAGED)}
+        names = {part: event_identifier(one.event_id, part) for part in (MAIN, DAMAGED)}
         return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
 
 

@@ -96,7 +96,7 @@ def to_gtin14(digits: str) -> str:
     return check_key_digits(digits, GTIN, "GTIN")
 
 
-def check_suffix(text: str, called: str) -> str:
+def check_lot_or_extension(text: str, called: str) -> str:
     """Return the lot or extension if its characters are allowed. Raises InvalidKey."""
     if not LOT_CHARACTERS.fullmatch(text):
         raise InvalidKey(
@@ -192,7 +192,7 @@ def _parse_link(ai: str, digits: str, tail: str) -> Key:
         raise InvalidKey(
             f"found {tail[:40]!r} behind it, allowed are {', '.join(f'/{one}/…' for one in _QUALIFIERS[ai])}"
         )
-    return Key(kind, digits, check_suffix(unquote(more), "lot, serial number or extension"))
+    return Key(kind, digits, check_lot_or_extension(unquote(more), "lot, serial number or extension"))
 
 
 def _require_no_tail(tail: str, called: str) -> None:
@@ -230,5 +230,5 @@ def _parse_urn(kind: KeyKind, body: str) -> Key:
         return Key(kind, digits)
     if re.search(r"%(?![0-9A-Fa-f]{2})", more) or any(sign in more for sign in '"&/<>?'):
         raise InvalidKey(f"found {more[:40]!r}, in which one of {_ESCAPED} is not escaped")
-    said = check_suffix(unquote(more), "lot, serial number or extension")
+    said = check_lot_or_extension(unquote(more), "lot, serial number or extension")
     return Key(kind, digits, "" if kind is KeyKind.PLACE and said == "0" else said)

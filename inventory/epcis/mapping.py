@@ -27,7 +27,7 @@ from inventory.epcis.keys import (
     Key,
     KeyKind,
     check_key_digits,
-    check_suffix,
+    check_lot_or_extension,
     to_digital_link,
     to_gtin14,
     to_urn,
@@ -46,7 +46,7 @@ def _gln(digits: str) -> str:
 
 
 def _extension(text: str) -> str:
-    return check_suffix(text, "extension of a GLN")
+    return check_lot_or_extension(text, "extension of a GLN")
 
 
 def _prefix(digits: str) -> str:
@@ -59,7 +59,7 @@ def _zone(name: str) -> str:
     return zone_named(name).key
 
 
-def _one_of(words: frozenset[str], standard: str) -> AfterValidator:
+def _word_validator(words: frozenset[str], standard: str) -> AfterValidator:
     def known(word: str) -> str:
         if word not in words:
             raise ValueError(f"a word of {standard} is allowed: {', '.join(sorted(words))}")
@@ -78,8 +78,8 @@ def _only_disposition(given: Any) -> Any:
 
 Gtin = Annotated[str, AfterValidator(_gtin)]
 Gln = Annotated[str, AfterValidator(_gln)]
-Step = Annotated[str, _one_of(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
-Disposition = Annotated[str, _one_of(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
+Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
+Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
 
 class PlaceNamed(Section):
@@ -111,7 +111,7 @@ class TransactionNamed(Section):
     """`[[transactions]]`: a field of entries that names a document, such as a purchase order."""
 
     field: str = Field(min_length=1)
-    type: Annotated[str, _one_of(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
+    type: Annotated[str, _word_validator(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
     gln: Gln
     values: dict[str, str] | None = None
     optional: bool = False

@@ -113,15 +113,15 @@ def load_trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Tr
     """The events of the device from the first to number `upto`. Raises Unavailable."""
     applied = (
         select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED, *_MOVED)
-        .select_from(_with_moves(events.outerjoin(entries, entries.c.event_id == events.c.event_id)))
+        .select_from(_join_moves(events.outerjoin(entries, entries.c.event_id == events.c.event_id)))
         .where(events.c.site == site, events.c.device == device, events.c.sequence <= upto)
     )
     turned_down = select(refused.c.sequence, refused.c.event_id, refused.c.body).where(
         refused.c.site == site, refused.c.device == device, refused.c.sequence <= upto
     )
     return heapq.merge(
-        map(_parse_applied, _paged(engine, applied, events.c.sequence)),
-        map(_parse_refused, _paged(engine, turned_down, refused.c.sequence)),
+        map(_parse_applied, _load_pages(engine, applied, events.c.sequence)),
+        map(_parse_refused, _load_pages(engine, turned_down, refused.c.sequence)),
         key=attrgetter("sequence"),
     )
 
@@ -155,7 +155,7 @@ def _has_event(table: Table) -> ColumnElement[bool]:
     return exists().where(*its, *lines)
 
 
-def _with_moves(found: Join) -> Join:
+def _join_moves(found: Join) -> Join:
     """Join the stock moves of the events."""
     for line, table in _MOVES.items():
         found = found.outerjoin(table, (table.c.event_id == events.c.event_id) & (table.c.line == _LINES[line]))
@@ -169,7 +169,7 @@ def load_device_names(engine: Engine) -> set[tuple[str, str]]:
         return {(row.site, row.device) for row in transaction.execute(every)}
 
 
-def _paged(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[RowMapping]:
+def _load_pages(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[RowMapping]:
     last = 0
     while True:
         with translated_errors(engine.url), engine.begin() as transaction:

@@ -119,7 +119,7 @@ class SiteCatalogue:
         its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
         ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
         wanted = select(catalogue).join(latest, its).where(*ours).order_by(catalogue.c.kind)
-        return [_version(row) for row in transaction.execute(wanted)]
+        return [_to_version(row) for row in transaction.execute(wanted)]
 
     def current(self, kind: str) -> Version:
         """The latest version of a kind. Raises UnreadableInput if there is none."""
@@ -131,7 +131,7 @@ class SiteCatalogue:
         wanted = self._select(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
         with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
-        return None if found is None else _version(found)
+        return None if found is None else _to_version(found)
 
     def at(self, kind: str, version: int) -> Version:
         """One version of a kind. Raises UnreadableInput for an unknown number."""
@@ -141,7 +141,7 @@ class SiteCatalogue:
     def history(self, kind: str) -> list[Version]:
         """Every version of a kind, the newest first."""
         with self.transaction() as transaction:
-            return [_version(row) for row in transaction.execute(self._select(kind))]
+            return [_to_version(row) for row in transaction.execute(self._select(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
         """Compare two versions. Raises UnreadableInput."""
@@ -232,7 +232,9 @@ class SiteCatalogue:
             there = ", ".join(transaction.execute(known).scalars()) or "none"
             raise UnreadableInput(f"{kind}: there is no such kind at {self.site}; there are {there}")
         return (
-            Version(self.site, kind, 0, (), "", "", "", self._now(), None, None) if found is None else _version(found)
+            Version(self.site, kind, 0, (), "", "", "", self._now(), None, None)
+            if found is None
+            else _to_version(found)
         )
 
     def _at(self, transaction: Connection, kind: str, version: int) -> Version:
@@ -240,7 +242,7 @@ class SiteCatalogue:
         if found is None:
             self._current(transaction, kind)
             raise UnreadableInput(f"{kind}: there is no version {version} at {self.site}; the history has them all")
-        return _version(found)
+        return _to_version(found)
 
     def _put(
         self,
@@ -263,7 +265,7 @@ class SiteCatalogue:
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
-        if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
+        if faults := _find_unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
             raise FaultyRows(kind.name, faults)
         cells = tuple(kind.row(one) for _, one in rows)
         told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
@@ -275,14 +277,16 @@ class SiteCatalogue:
         return made
 
 
-def unfit(catalogue: SiteCatalogue, one: Version) -> list[str]:
+def find_unfit_rows(catalogue: SiteCatalogue, one: Version) -> list[str]:
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = find_kind(one.kind)
     rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
-    return _unfit(catalogue.forms, kind, rows, catalogue.kinds)
+    return _find_unfit(catalogue.forms, kind, rows, catalogue.kinds)
 
 
-def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]) -> list[str]:
+def _find_unfit(
+    forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]
+) -> list[str]:
     """Faults of words or list values that do not fit the forms; `there` loads the other kinds."""
     if forms is None or not rows or not (kind.name == OF_WORDS or kind.is_list):
         return []
@@ -311,6 +315,6 @@ def _itself(one: Version) -> tuple[Any, ...]:
     return catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version
 
 
-def _version(row: Found[Any]) -> Version:
+def _to_version(row: Found[Any]) -> Version:
     told = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
     return Version(row.site, row.kind, row.version, tuple(row.rows), *told)

@@ -13,7 +13,7 @@ from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import signed_master, signed_roster
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
 from inventory.site.roster import ROSTER, read_signed, to_operators
 from inventory.site.sending import publish_entered, read_all_retained, read_retained
 from inventory.store.outbox import HELD, Message, MessageKind
@@ -74,7 +74,7 @@ def enter_in_outbox(
     """
     waiting = find_unpublished(catalogue, kinds)
     for one in waiting:
-        if faults := unfit(catalogue, one):
+        if faults := find_unfit_rows(catalogue, one):
             raise FaultyRows(one.kind, faults)
 
     def signed(one: Version, now: datetime) -> Message:

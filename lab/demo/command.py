@@ -113,16 +113,16 @@ class _Demo:
         self._inventory = DemoInventory(scratch, self._broker)
         self._office = DemoConsole(scratch, self._inventory)
         self._state = scratch / "state"
-        self._settings = load(Settings, None, **self._given(engine))
+        self._settings = load(Settings, None, **self._device_settings(engine))
         self._stands_in = ears(self._settings) == pocketsphinx.NAME
         if self._stands_in:
-            given = self._given(engine)
+            given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": HALF_SURE}
             self._settings = load(Settings, None, **given)
         self._console = SafeConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
-    def _given(self, engine: str | None) -> dict[str, Any]:
+    def _device_settings(self, engine: str | None) -> dict[str, Any]:
         """The settings of the demo's device, over the defaults, with temporary state."""
         mqtt = {"host": "127.0.0.1", "port": self._broker.port, "version": self._broker.version}
         return {
@@ -218,7 +218,7 @@ class _Demo:
             self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
             return
         case = f"/reviews/demo/demo/{cases[0]}"
-        await asyncio.to_thread(self._office.see_that_it_can_be_decided, case)
+        await asyncio.to_thread(self._office.check_review_decidable, case)
         wait = "One case waits" if len(cases) == 1 else f"{many(len(cases), 'case')} wait"
         self._console.print(
             f"{wait} for a reviewer: {self._office.address(case)}, "

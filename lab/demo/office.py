@@ -54,7 +54,7 @@ class DemoConsole:
         """URL of a path of the console."""
         return f"http://127.0.0.1:{self._port}{path}"
 
-    def see_that_it_can_be_decided(self, case: str) -> None:
+    def check_review_decidable(self, case: str) -> None:
         """Sign in and open a review's page, to check that the reviewer can decide it. Raises Unavailable."""
         self._opening.result()
         page, until = "not asked for", time.monotonic() + SHOWN_WITHIN_S

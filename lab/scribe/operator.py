@@ -99,10 +99,10 @@ class Operator(Generic[L]):
                 self._say(self._answer(asked, load), "answer")
             elif self.device.state is State.PAUSED:
                 self._say("resume", "command")
-            elif self._hears_it_read_back():
+            elif self._is_read_back():
                 differing = self.differing(self.device.held, load)
                 if not differing:
-                    self._over_a_right_readback(load)
+                    self._react_to_right_readback(load)
                     return True
                 self._say(self._correction(differing[0], load), "correction")
             elif not self.device.misheard and (self._stands(load) or load.pallet in self.device.aside):
@@ -115,24 +115,24 @@ class Operator(Generic[L]):
         self.ledger.given_up += 1
         return False
 
-    def _hears_it_read_back(self) -> bool:
+    def _is_read_back(self) -> bool:
         held = self.device.state is State.HELD and not self.device.misheard
         return held and not self._is_earlier(self.device.held)
 
-    def _over_a_right_readback(self, load: L) -> None:
+    def _react_to_right_readback(self, load: L) -> None:
         match self._one_of(OVER_A_READBACK):
             case "silence":
                 self.device.wait()
             case "courtesy":
                 self._say(self._random.choice(COURTESIES), "courtesy")
-                self._say_what_it_asks(load)
+                self._answer_after_misunderstanding(load)
             case "talk":
                 self._say(self._words.chat(load), "talk")
                 self._settle(load)
             case _:
                 return  # the next sentence commits it
 
-    def _say_what_it_asks(self, load: L) -> None:
+    def _answer_after_misunderstanding(self, load: L) -> None:
         """After a line that was not understood: wait for the question and answer it."""
         for _ in range(PATIENCE):
             if (asked := self.device.question) is not None:

@@ -200,7 +200,7 @@ class NoticeReceiver(Operator[Pallet]):
                 self.device.wait_out()
                 self._set(load, "door")
             if load.case in MISTAKES:
-                self._mistake(load)
+                self._repeat_recorded_entry(load)
             else:
                 meant.append(load)
                 self._before.append(load)
@@ -230,7 +230,7 @@ class NoticeReceiver(Operator[Pallet]):
 
         Return whether the operator believes it accepted.
         """
-        self._stand_before(load)
+        self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
         if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
@@ -273,16 +273,16 @@ class NoticeReceiver(Operator[Pallet]):
             self._say("yes", "close")
         self._tables.deliver()
 
-    def _stand_before(self, load: Pallet) -> None:
+    def _turn_to_pallet(self, load: Pallet) -> None:
         self.device.turn_to(load.pallet)
         self._load, self._counted = load, load.quantity
 
-    def _mistake(self, load: Pallet) -> None:
+    def _repeat_recorded_entry(self, load: Pallet) -> None:
         """Dictate an already recorded entry again, and cancel it at the device's question."""
         self.device.wait_out()
         if load.pallet in self.device.aside:
             return
-        self._stand_before(load)
+        self._turn_to_pallet(load)
         self._say(self._words.sentence(load), "mistake")
         if self.device.question is not None:
             self._say("cancel", "command")

@@ -213,11 +213,11 @@ class Fleet:
     async def run(self) -> LoadResult:
         """Run all phases until each entry has its receipt or patience ends. Raises Unavailable if no broker answers."""
         with self._interruptible():
-            await self._look_for_broker()
+            await self._require_broker()
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(work())
-                    for work in (*[self._open] * CONNECTING_TASKS, self._look_after, self._beat)
+                    for work in (*[self._open] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
                 ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut())
@@ -247,7 +247,7 @@ class Fleet:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    async def _look_for_broker(self) -> None:
+    async def _require_broker(self) -> None:
         """Raise Unavailable if no broker answers, before thousands of devices try."""
         mqtt = self.wanted.deliver.mqtt
         for left in reversed(range(TRIES)):
@@ -359,7 +359,7 @@ class Fleet:
             async with asyncio.timeout(FAREWELL_S):
                 await self._all_gone.wait()
 
-    async def _look_after(self) -> None:
+    async def _maintain_links(self) -> None:
         """Retransmit what is due, close failed connections, and report progress."""
         looked_at = 0.0
         while True:
@@ -367,11 +367,11 @@ class Fleet:
             if now - looked_at >= WAITS_S:
                 looked_at = now
                 self._processes.sample()
-                self._look_after_waits(now)
+                self._retransmit_due(now)
             self._tell(self._moment())
             await asyncio.sleep(LOOK_S)
 
-    def _look_after_waits(self, now: float) -> None:
+    def _retransmit_due(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
             station.publish(station.device.tick(now))
             if not station.device.owes:
@@ -380,7 +380,7 @@ class Fleet:
             if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
                 station.link.cut()
 
-    async def _beat(self) -> None:
+    async def _keep_alive(self) -> None:
         """Run each link's keepalive in time, as many per turn as the clock demands."""
         round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
         began, done = time.monotonic(), 0

@@ -42,7 +42,7 @@ class DecodedSound:
     """The file format in soundfile's terms: WAV, MP3, FLAC, OGG."""
 
     @classmethod
-    def decoded(cls, content: bytes) -> DecodedSound:
+    def decode(cls, content: bytes) -> DecodedSound:
         """Decode the bytes of any container that libsndfile supports. Raises NotSound."""
         try:
             with soundfile.SoundFile(io.BytesIO(content)) as file:

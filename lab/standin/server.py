@@ -91,7 +91,7 @@ def decode_sound(content: bytes, largest: int = LARGEST) -> DecodedSound:
     if len(content) > largest:
         raise Refusal(413, f"Audio of {len(content)} bytes exceeds the limit of {largest} bytes.", "audio_too_large")
     try:
-        sound = DecodedSound.decoded(content)
+        sound = DecodedSound.decode(content)
     except NotSound:
         raise Refusal(400, "The audio data could not be decoded.", "invalid_audio") from None
     if sound.seconds < SHORTEST_S:

@@ -84,7 +84,7 @@ def test_a_console_that_does_not_come_up_is_told(tmp_path: Path) -> None:
     (tmp_path / "inventory.db").write_text("no database of ours")
     inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
     with DemoConsole(tmp_path, inventory) as office, pytest.raises(Unavailable, match="dockvoice console"):
-        office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+        office.check_review_decidable("/reviews/demo/demo/x")
 
 
 def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +92,10 @@ def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monk
     inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
     with DemoConsole(tmp_path, inventory) as office:
         with pytest.raises(Unavailable, match=r"http://127.0.0.1:\d+/reviews/demo/demo/x: 404"):
-            office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+            office.check_review_decidable("/reviews/demo/demo/x")
         office.password = "another"  # noqa: S105 - of nobody
         with pytest.raises(Unavailable, match=": 401"):
-            office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+            office.check_review_decidable("/reviews/demo/demo/x")
 
 
 def test_a_server_of_the_demo_has_a_port_that_no_outgoing_connection_gets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from inventory.epcis.keys import (
     KeyKind,
     check_digit,
     check_key_digits,
-    check_suffix,
+    check_lot_or_extension,
     parse_key,
     to_digital_link,
     to_gtin14,
@@ -123,4 +123,4 @@ def test_no_urn_is_made_where_nobody_knows_where_the_company_prefix_ends() -> No
 @each_of("lot", ["", "a" * 21, "zwölf", "L 1", "L\n1", "L1\n", "L#1", "L~1"])
 def test_a_lot_that_gs1_cannot_write_is_none(lot: str) -> None:
     with pytest.raises(InvalidKey, match="1 to 20"):
-        check_suffix(lot, "lot")
+        check_lot_or_extension(lot, "lot")

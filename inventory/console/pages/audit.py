@@ -19,7 +19,7 @@ def page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
-        broken = deeds.find_broken_among(transaction, _key(context), found)
+        broken = deeds.find_broken_among(transaction, _public_key(context), found)
         verified = _verification_values(context, transaction, broken)
     older = found[-1].number if len(found) == MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
@@ -34,7 +34,7 @@ def part(context: RequestContext) -> Response:
 def _verification_values(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
     """How far the chain was verified, and its first broken line: there, or on the page."""
     resources = context.resources
-    verified = resources.following.verify_next(transaction, _key(context), resources.now())
+    verified = resources.following.verify_next(transaction, _public_key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]
     last = next(iter(deeds.load_latest_actions(transaction, 1)), None)
     return {
@@ -44,7 +44,7 @@ def _verification_values(context: RequestContext, transaction: Connection, broke
     }
 
 
-def _key(context: RequestContext) -> PublicKey | None:
+def _public_key(context: RequestContext) -> PublicKey | None:
     return None if context.resources.signer is None else context.resources.signer.public
 
 

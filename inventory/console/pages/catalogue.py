@@ -34,11 +34,11 @@ def sites_page(context: RequestContext) -> Response:
             for site in fleet.load_sites(transaction)
             for kind in context.resources.catalogue(site, transaction).kinds()
         ]
-    lines = [(one, *_running(one, devices)) for one in kinds]
+    lines = [(one, *_count_running(one, devices)) for one in kinds]
     return context.render("catalogue.html", lines=lines, sites=sorted({one.site for one in devices}))
 
 
-def _running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]:
+def _count_running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]:
     running = [{kind: runs for kind, runs, *_ in device.versions} for device in devices if device.site == one.site]
     return sum(runs.get(one.kind) == one.version for runs in running), len(running)
 

@@ -20,15 +20,15 @@ MOST = 30  # Lines of each list of alarms on one page.
 
 def devices_page(context: RequestContext) -> Response:
     """All devices, those with alarms first."""
-    return context.render("devices.html", **_devices(context))
+    return context.render("devices.html", **_devices_values(context))
 
 
 def devices_part(context: RequestContext) -> Response:
     """The list alone."""
-    return context.render("devices.html", block="live", **_devices(context))
+    return context.render("devices.html", block="live", **_devices_values(context))
 
 
-def _devices(context: RequestContext) -> dict[str, Any]:
+def _devices_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         lines = _with_alarms(context, transaction)
     lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))
@@ -44,15 +44,15 @@ def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple
 
 def alarms_page(context: RequestContext) -> Response:
     """All alarms."""
-    return context.render("alarms.html", **_alarms(context))
+    return context.render("alarms.html", **_alarms_values(context))
 
 
 def alarms_part(context: RequestContext) -> Response:
     """The lists alone."""
-    return context.render("alarms.html", block="live", **_alarms(context))
+    return context.render("alarms.html", block="live", **_alarms_values(context))
 
 
-def _alarms(context: RequestContext) -> dict[str, Any]:
+def _alarms_values(context: RequestContext) -> dict[str, Any]:
     came, event = parameters.instant(context, "came"), parameters.text(context, "event")
     now = context.resources.now()
     with context.read_transaction() as transaction:

@@ -96,15 +96,15 @@ def page(context: RequestContext) -> Response:
     """The instructions and all drills."""
     with context.read_transaction() as transaction:
         known = listing.load_device_names(transaction)
-    return context.render("drill.html", devices=known, **_drills(context))
+    return context.render("drill.html", devices=known, **_drills_values(context))
 
 
 def part(context: RequestContext) -> Response:
     """The drills alone."""
-    return context.render("drill.html", block="live", **_drills(context))
+    return context.render("drill.html", block="live", **_drills_values(context))
 
 
-def _drills(context: RequestContext) -> dict[str, Any]:
+def _drills_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         found = latest_drills(transaction, MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}

@@ -18,7 +18,7 @@ LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks 
 
 def give_reason(context: RequestContext) -> Response:
     """Record the listener and the reason; request the recording if it is not here."""
-    recorded, reason = _recording(context), context.form.get("reason", "").strip()
+    recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
     if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
@@ -38,7 +38,7 @@ def give_reason(context: RequestContext) -> Response:
 
 def player(context: RequestContext) -> Response:
     """Show the player, or the progress of the transfer."""
-    recorded = _recording(context)
+    recorded = _find_recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
     return context.render("_sound.html", recording=playable(context, recorded, _event(context)))
@@ -46,7 +46,7 @@ def player(context: RequestContext) -> Response:
 
 def play(context: RequestContext) -> Response:
     """Send the FLAC file to a user who gave a reason."""
-    recorded = _recording(context)
+    recorded = _find_recording(context)
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
     with context.read_transaction() as transaction:
@@ -72,7 +72,7 @@ def _range_response(sound: bytes, wanted: str) -> Response:
     return Response(sound[first : last + 1], 206, headers, "audio/flac")
 
 
-def _recording(context: RequestContext) -> SignedSound | None:
+def _find_recording(context: RequestContext) -> SignedSound | None:
     at = context.request.path_params
     if not UTTERANCE.fullmatch(at["utterance"]):
         return None

@@ -65,9 +65,9 @@ def decide(context: RequestContext) -> Response:
     if found is None:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
-    typed = _typed(context) if decision != "discard" else {}
+    typed = _typed_fields(context) if decision != "discard" else {}
     form = fill(resources.forms.get(found.form), found.fields, typed)
-    if (why := _objection(context, found, decision, reason, form)) is not None:
+    if (why := _find_objection(context, found, decision, reason, form)) is not None:
         return _page(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
         return _page(context, found, 409, "reviews.no_key", form)
@@ -83,7 +83,7 @@ def decide(context: RequestContext) -> Response:
     return RedirectResponse(context.request.url.path, 303)
 
 
-def _objection(context: RequestContext, found: Review, decision: str, reason: str, form: FilledForm) -> str | None:
+def _find_objection(context: RequestContext, found: Review, decision: str, reason: str, form: FilledForm) -> str | None:
     """The first reason not to accept the decision, as the key of a text."""
     objections = {
         "reviews.answered": found.state != "open",
@@ -110,7 +110,7 @@ def _page(
     with context.read_transaction() as transaction:
         last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
         before = decisions.decisions_of_utterance(transaction, found.site, found.device, found.utterance_id)
-    typed = _typed(context) if form is not None else {}
+    typed = _typed_fields(context) if form is not None else {}
     return context.render(
         "review.html",
         status,
@@ -138,7 +138,7 @@ def _review(context: RequestContext) -> Review | None:
         return load_review(transaction, at["site"], at["device"], at["utterance"])
 
 
-def _typed(context: RequestContext) -> dict[str, str]:
+def _typed_fields(context: RequestContext) -> dict[str, str]:
     """The form's fields, whose prefix tells them from the page's other inputs."""
     return {name.removeprefix("of-"): value for name, value in context.form.items() if name.startswith("of-")}
 

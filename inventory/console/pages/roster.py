@@ -35,11 +35,11 @@ def sites_page(context: RequestContext) -> Response:
             (site, _roster_catalogue(context, site, transaction).history(ROSTER))
             for site in fleet.load_sites(transaction)
         ]
-    lines = [(site, history[0] if history else None, *_running(site, devices)) for site, history in sites]
+    lines = [(site, history[0] if history else None, *_count_running(site, devices)) for site, history in sites]
     return context.render("roster.html", lines=lines)
 
 
-def _running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
+def _count_running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
     rosters = [one.roster for one in devices if one.site == site]
     return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
@@ -62,7 +62,7 @@ def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
         site=site,
         rows=rows,
         chosen=chosen,
-        cells=_typed(context) if faults else rows.get(chosen, {}),
+        cells=_typed_operator(context) if faults else rows.get(chosen, {}),
         forms=sorted(context.resources.forms),
         spoken=LANGUAGES,
         between=BETWEEN,
@@ -78,11 +78,11 @@ def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
 def edit(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
     key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
-    cells = None if "remove" in context.form else _typed(context)
+    cells = None if "remove" in context.form else _typed_operator(context)
     return _save_version(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
 
 
-def _typed(context: RequestContext) -> dict[str, str]:
+def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
     boxes = [name.removeprefix(FORM) for name in context.form if name.startswith(FORM)]

@@ -52,8 +52,8 @@ def _list(context: RequestContext) -> dict[str, Any]:
 def trailer_page(context: RequestContext) -> Response:
     """One visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
-    gathered, found = _visits(context, site, name, to_look_at=True)
-    chosen = _chosen(gathered, found, parameters.number(context, "visit"))
+    gathered, found = _load_visits(context, site, name, to_look_at=True)
+    chosen = _choose_visit(gathered, found, parameters.number(context, "visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), context.language)
@@ -75,8 +75,8 @@ def make_dossier(context: RequestContext) -> Response:
     key = context.resources.settings.dossier.key
     if key is None:
         return context.refuse("trailers.no_key", 409)
-    gathered, found = _visits(context, site, name)
-    chosen = _chosen(gathered, found, parameters.integer(number))
+    gathered, found = _load_visits(context, site, name)
+    chosen = _choose_visit(gathered, found, parameters.integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:
@@ -89,7 +89,7 @@ def make_dossier(context: RequestContext) -> Response:
     return Response(made, 200, {"content-disposition": f"attachment; filename*=UTF-8''{file}"}, "application/zip")
 
 
-def _visits(
+def _load_visits(
     context: RequestContext, site: str, name: str, *, to_look_at: bool = False
 ) -> tuple[Gathered | None, list[Visit]]:
     if not (site + name).isprintable() or len(site + name) > SEARCHED:
@@ -99,7 +99,7 @@ def _visits(
     return gathered, gathered.visits()
 
 
-def _chosen(gathered: Gathered | None, found: list[Visit], number: int | None) -> Visit | None:
+def _choose_visit(gathered: Gathered | None, found: list[Visit], number: int | None) -> Visit | None:
     """The visit of a number; without one, the one that is shown first."""
     if number is not None or gathered is None:
         return next((one for one in found if one.number == number), None)

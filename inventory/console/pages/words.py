@@ -209,7 +209,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 def word_page(context: RequestContext) -> Response:
     """The meanings that a word may have; with one chosen, what it would change."""
     given = {name: parameters.text(context, name) or "" for name in KEYS}
-    proposal = _proposal(context, given)
+    proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
 
 
@@ -229,7 +229,7 @@ class _Proposal:
         return [one for one in changes if one.becomes is what]
 
 
-def _proposal(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
+def _try_word(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
     """Try the word on everything that is stored; or the error page."""
     site, form = given["site"], given["form"]
     with context.read_transaction() as transaction:
@@ -241,8 +241,8 @@ def _proposal(context: RequestContext, given: dict[str, str]) -> _Proposal | Res
             return context.refuse("words.no_forms", 409, why=str(forms))
         if form not in forms.plain:
             return context.refuse("words.unknown", 404, name=form)
-        row, version = _row(forms, given), _added_words(catalogue)[1]
-        wrong = [] if row is None else _faults(forms, row)
+        row, version = _to_row(forms, given), _added_words(catalogue)[1]
+        wrong = [] if row is None else _find_faults(forms, row)
         stored: list[Transcript] = []
         if row is not None and not wrong:
             stored += _review_sentences(transaction, site, form)
@@ -269,7 +269,7 @@ def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, f
     )
 
 
-def _row(forms: SpokenForms, given: dict[str, str]) -> Cells | None:
+def _to_row(forms: SpokenForms, given: dict[str, str]) -> Cells | None:
     """The word as a row of master data; None before its meaning is chosen."""
     meaning = next((one for one in forms.meanings(given["form"]) if one.key == given["meaning"]), None)
     if meaning is None or not given["word"]:
@@ -279,7 +279,7 @@ def _row(forms: SpokenForms, given: dict[str, str]) -> Cells | None:
     return {name: one for name, one in {**row, "word": word, "language": given["language"]}.items() if one}
 
 
-def _faults(forms: SpokenForms, row: Cells) -> list[str]:
+def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     found = [f"{column}: {fault}" for _, column, fault in word_faults([("", row)])]
     return found or forms.faults(row)
 
@@ -287,7 +287,7 @@ def _faults(forms: SpokenForms, row: Cells) -> list[str]:
 def add(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
     given = {name: context.form.get(name, "").strip() for name in KEYS}
-    proposal = _proposal(context, given)
+    proposal = _try_word(context, given)
     if isinstance(proposal, Response):
         return proposal
     if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
