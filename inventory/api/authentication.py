@@ -157,7 +157,7 @@ class Authentication:
 
 
 def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
-    """The query parameters. Raises Problem for one given twice."""
+    """Parse the query parameters. Raises Problem for one given twice."""
     raw = request.scope.get("query_string", b"")
     try:
         found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)

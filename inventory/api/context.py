@@ -65,7 +65,7 @@ class ApiContext:
         return (wanted,)
 
     def next_page(self, place: str) -> str:
-        """The address of this list from another cursor on."""
+        """The URL of the next page of this list, at the cursor `place`."""
         kept = [(name, one) for name, one in self.query if name != "cursor"]
         return f"{self.path}?{urlencode([*kept, ('cursor', place)])}"
 

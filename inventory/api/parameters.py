@@ -120,7 +120,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 
 
 def _decode_part(one: Any, kind: type) -> Any:
-    """One part, as a column's value. Raises ValueError."""
+    """Decode one part of a cursor to a column's type. Raises ValueError."""
     whole = type(one) is int and 0 <= one < 10**DIGITS
     text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
     if not (whole if kind is int else text):

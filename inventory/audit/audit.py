@@ -243,7 +243,7 @@ class _EntryStates:
         self._kept: dict[str, tuple[int, str]] = {}
 
     def add(self, came: TrailEvent) -> None:
-        """Add one event."""
+        """Record the entry states that one event sets, and the stored one."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
         data = _data(parsed(came.body)) if came.applied else {}
@@ -269,7 +269,7 @@ class _StockMoves:
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
-        """Add one event."""
+        """Record the stock move of one event whose entry was replaced."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 

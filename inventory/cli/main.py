@@ -243,7 +243,7 @@ def _load_trusted_keys(
 def _audit_with_progress(
     store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults
 ) -> audit.Report:
-    """The audit of one device, with a progress bar on a terminal."""
+    """Audit one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:

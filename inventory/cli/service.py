@@ -90,7 +90,7 @@ def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:
 
 
 def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
-    """The writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
+    """Create the writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
     ours = settings.dossier
     if ours.folder is None or ours.key is None:
         return None

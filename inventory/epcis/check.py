@@ -283,7 +283,7 @@ def _check_header(content: Json) -> Breaches:
 
 
 def _check_members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
-    """Unknown members: extensions must have a declared prefix or be absolute URIs."""
+    """Report unknown members: extensions must have a declared prefix or be absolute URIs."""
     for name in found:
         if name in allowed:
             continue
@@ -361,7 +361,7 @@ def _check_persistent_disposition(found: object, at: str) -> Breaches:
 
 
 def _check_word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
-    """A CBV word by its bare name, or a URI of another vocabulary."""
+    """Check a CBV word: a known bare name, or a URI of another vocabulary."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
         yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
     elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):
@@ -382,7 +382,7 @@ def _check_places(event: Json, at: str) -> Breaches:
 
 
 def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
-    """An identifier. A GS1 key must be valid, and of an allowed kind."""
+    """Check an identifier; a GS1 key must be valid, and of an allowed kind."""
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
         yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, {called} is named by an address")
         return
@@ -482,7 +482,7 @@ def _check_quantity_list(found: object, at: str) -> Breaches:
 
 
 def _check_quantity(one: Json, at: str) -> Breaches:
-    """QuantityElement: a count is whole and has no unit, a measure has one; both are positive."""
+    """Check a QuantityElement: a count is whole without unit, a measure has one; both are positive."""
     quantity, uom = one.get("quantity"), one.get("uom")
     if "quantity" in one and not _is_positive(quantity):
         yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shorten(quantity)}, a positive number is allowed")

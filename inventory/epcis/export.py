@@ -67,7 +67,7 @@ class Export:
         yield "\n]}}\n"
 
     def events(self, came: Iterable[StoredEvent]) -> Iterator[EpcisEvent]:
-        """The events to write."""
+        """Yield the EPCIS events to write."""
         for one in came:
             became = self._history.translate(one)
             new = [event for event in became.events if self._checker.told_before(event) is not True]

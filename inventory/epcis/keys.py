@@ -90,7 +90,7 @@ def check_key_digits(digits: str, length: int, called: str) -> str:
 
 
 def to_gtin14(digits: str) -> str:
-    """A GTIN of 8, 12, 13 or 14 digits padded to the 14 of EPCIS. Raises NoKey."""
+    """Pad a GTIN of 8, 12, 13 or 14 digits to the 14 of EPCIS. Raises InvalidKey."""
     if len(digits) in SHORT_GTINS and digits.isdigit():
         digits = digits.zfill(GTIN)
     return check_key_digits(digits, GTIN, "GTIN")
@@ -106,7 +106,7 @@ def check_lot_or_extension(text: str, called: str) -> str:
 
 
 def to_digital_link(key: Key) -> str:
-    """The key as a canonical GS1 Digital Link URI."""
+    """Format the key as a canonical GS1 Digital Link URI."""
     more = quote(key.more, safe="")
     match key.kind:
         case KeyKind.UNIT:
@@ -125,7 +125,7 @@ _ESCAPED = '"%&/<>?'  # TDS, table A-1: reserved in a URN; all other characters 
 
 
 def to_urn(key: Key, prefixes: tuple[str, ...]) -> str:
-    """The key as a URN of TDS. Raises NoKey if it begins with none of these company prefixes."""
+    """Format the key as a URN of TDS. Raises InvalidKey if it begins with none of these company prefixes."""
     leads = key.kind is KeyKind.PLACE  # in a GLN the prefix is first, in the others after one digit
     body = key.digits[:-1] if leads else key.digits[1:-1]
     prefix = next((one for one in prefixes if body.startswith(one)), None)

@@ -239,7 +239,7 @@ class EpcisMapping(Section):
 
 
 def load_mapping(path: Path) -> EpcisMapping:
-    """The mapping in this file. Raises UnreadableInput, or Misconfigured with every key at fault."""
+    """Load a mapping file. Raises UnreadableInput, or Misconfigured with every key at fault."""
     content = _toml(path)
     try:
         return EpcisMapping.model_validate(content)

@@ -1,4 +1,4 @@
-"""An entry as EPCIS events, or the reasons why it has none. Pure: the same entry and mapping give the same events.
+"""Converts an entry to EPCIS events, or gives the reasons why it has none. Pure.
 
 Nothing is guessed. A number that is no SSCC, an item without GTIN or a door without GLN is reported with what to add to
 the mapping, and the whole entry is left out: a part of it would state something else.
@@ -34,7 +34,7 @@ MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both direct
 
 
 class Lack(StrEnum):
-    """Why an entry is refused: codes for the counts at the end."""
+    """Reasons to leave an entry out: codes for the counts at the end."""
 
     ALTERED = "altered"
     CLOCK = "clock"
@@ -64,7 +64,7 @@ class Unexported:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When something happened, by the device's clock, and when it was received."""
+    """The time of an event by the device's clock, and of its receipt."""
 
     recorded_at: datetime
     received_at: datetime
@@ -83,7 +83,7 @@ class EntrySaid:
 
 
 class _NotExportable(Exception):
-    """A value has no name in GS1."""
+    """Raised for a value that has no name in GS1."""
 
     def __init__(self, code: Lack, told: str) -> None:
         super().__init__(told)
@@ -99,7 +99,7 @@ class NamedEntry:
 
 
 def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
-    """The events of an entry, or every reason why it has none."""
+    """Convert an entry to its EPCIS events, or return every reason why it has none."""
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
         return NamedEntry({}, tuple(_missing_mappings(said, site, form)))

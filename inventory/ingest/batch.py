@@ -69,7 +69,7 @@ class _BatchEvent:
 
     @property
     def at(self) -> At:
-        """Its device."""
+        """Site and name of its device."""
         return self.event.site, self.event.device
 
 
@@ -211,7 +211,7 @@ class _Batch:
                     device.highest = max(device.highest, one.event.sequence)
 
     def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
-        """The outcome of an event; None if it needs `applying.handle`."""
+        """Decide the outcome of an event from the loaded rows; None if it needs `applying.handle_event`."""
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.

@@ -116,7 +116,7 @@ class Device:
         return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
-        """Alarms, as codes."""
+        """The device's alarms, as codes."""
         last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)
         waits = self.waits_since
         declined = any(reason for *_, reason in (*self.versions, self.roster))

@@ -127,7 +127,7 @@ def load_trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Tr
 
 
 def count_strays(engine: Engine, site: str, device: str, upto: int) -> StrayRows:
-    """The rows under the device's name outside of its events to number `upto`. Raises Unavailable."""
+    """Count the rows under the device's name outside of its events to number `upto`. Raises Unavailable."""
     made_of_none, moved_by_none = (
         select(func.count())
         .select_from(table)

@@ -132,7 +132,7 @@ def decision_message(
     prefix: str,
     now: datetime,
 ) -> Message:
-    """The decision's message for the outbox.
+    """Build the signed message with a decision about a review, for the outbox.
 
     `decision` is accept, correct or discard; `values` override the recognised ones, in the form's text format.
     """

@@ -55,7 +55,7 @@ class Kind:
 
     @property
     def listed_in(self) -> str | None:
-        """For units, the name of their list."""
+        """For units, the name of the list of values that they belong to."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
 
     @property
@@ -73,7 +73,7 @@ class Kind:
 
 
 def find_kind(name: str) -> Kind:
-    """The kind of that name. Raises UnreadableInput for an invalid name."""
+    """The kind of master data with this name. Raises UnreadableInput for an invalid name."""
     if not KIND.fullmatch(name) or name in RESERVED:
         raise UnreadableInput(
             f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
@@ -91,7 +91,7 @@ def find_kind(name: str) -> Kind:
 
 
 def read_kind(kind: Kind, path: Path) -> list[Row]:
-    """The rows of a file, only their columns validated. Raises FaultyFile, UnreadableInput."""
+    """Read the rows of a file, validating only the columns. Raises FaultyFile, UnreadableInput."""
     layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
     rows = read_rows(path, layout)
     if odd := [fault for where, cells in rows for fault in find_structure_faults(where, cells, layout)]:

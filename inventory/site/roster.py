@@ -159,7 +159,7 @@ def _rights_faults(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, 
 
 
 def _find_contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
-    """Names or numbers that two operators share."""
+    """Faults for names or numbers that two operators share."""
     known: dict[tuple[str, str], tuple[str, Operator]] = {}
     for where, one in found:
         told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]

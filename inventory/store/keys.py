@@ -46,13 +46,13 @@ class EnrolledKey:
 
     @property
     def file(self) -> str:
-        """The name of its file."""
+        """The name of the key's file."""
         end = ".revoked" if self.revoked else "" if self.last is None else f".upto-{self.last}"
         return f"{self.site}.{self.device}.{self.keyid}{end}.pem"
 
     @property
     def state(self) -> str:
-        """The state for display and JSON."""
+        """The key's state for display and JSON: good, revoked, or its last number."""
         return "revoked" if self.revoked else "good" if self.last is None else f"up to {self.last}"
 
 

@@ -118,7 +118,7 @@ def insert_messages(
 
 
 def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
-    """The bodies of these rows by their topics."""
+    """Load the bodies of these outbox rows, by topic."""
     wanted = select(outbox.c.topic, outbox.c.body).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
     return {row.topic: row.body for row in transaction.execute(wanted)}
 

@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".json")
 
 
 def sites_page(context: RequestContext) -> Response:
-    """Every kind of every site: its latest version, and how many devices run it."""
+    """Show every kind of every site: its latest version, and how many devices run it."""
     with context.read_transaction() as transaction:
         devices = fleet.load_devices(transaction, [])
         kinds = [
@@ -44,7 +44,7 @@ def _count_running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]
 
 
 def kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
-    """One kind: rows, the form to change one, history, and the version that each device runs."""
+    """Show one kind: rows, the form to change one, history, and the version that each device runs."""
     given = context.request.path_params or context.form
     site, name = given.get("site", ""), given.get("kind", "")
     try:

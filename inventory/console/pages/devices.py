@@ -19,7 +19,7 @@ MOST = 30  # Lines of each list of alarms on one page.
 
 
 def devices_page(context: RequestContext) -> Response:
-    """All devices, those with alarms first."""
+    """Show all devices, those with alarms first."""
     return context.render("devices.html", **_devices_values(context))
 
 
@@ -43,7 +43,7 @@ def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple
 
 
 def alarms_page(context: RequestContext) -> Response:
-    """All alarms."""
+    """Show all alarms."""
     return context.render("alarms.html", **_alarms_values(context))
 
 

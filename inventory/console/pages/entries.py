@@ -26,7 +26,7 @@ MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
 def list_page(context: RequestContext) -> Response:
-    """The list with its filters."""
+    """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
         values = _list(context, transaction)
         known = listing.load_device_names(transaction)
@@ -35,7 +35,7 @@ def list_page(context: RequestContext) -> Response:
 
 
 def list_part(context: RequestContext) -> Response:
-    """The list alone, with what is new since `seen` marked."""
+    """Show the list alone, new entries since `seen` marked."""
     with context.read_transaction() as transaction:
         values = _list(context, transaction)
     return context.render("_entries.html", **values)
@@ -66,7 +66,7 @@ def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | N
 
 
 def entry_page(context: RequestContext) -> Response:
-    """The entry of an event, or the refused event, with its history, recordings and decisions."""
+    """Show the entry of an event, or the refused event, with history, recordings and decisions."""
     event_id = context.request.path_params["event_id"]
     with context.read_transaction() as transaction:
         steps = load_history(transaction, context.resources.keys, event_id)
@@ -94,7 +94,7 @@ def entry_page(context: RequestContext) -> Response:
 
 
 def search_page(context: RequestContext) -> Response:
-    """The search form, and what was found once a filter is given."""
+    """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
     wanted = parameters.entry_filter(context)
     invalid = [

@@ -57,7 +57,7 @@ class Chart:
 
 
 def page(context: RequestContext) -> Response:
-    """The day or the week that ends today, or on the given day."""
+    """Show the day or the week that ends today, or on the given day."""
     span = parameters.text(context, "span")
     days = SPANS.get(span or "", 1)
     day = in_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()

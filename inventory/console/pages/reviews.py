@@ -20,7 +20,7 @@ LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
 def queue_page(context: RequestContext) -> Response:
-    """Open reviews and recent decisions."""
+    """Show open reviews and recent decisions."""
     return context.render("reviews.html", **_queue(context))
 
 
@@ -42,13 +42,13 @@ def _queue(context: RequestContext) -> dict[str, Any]:
 
 
 def review_page(context: RequestContext) -> Response:
-    """One review."""
+    """Show one review."""
     found = _review(context)
     return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
 
 
 def review_part(context: RequestContext) -> Response:
-    """The state of one review."""
+    """Show the state of one review."""
     found = _review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
@@ -59,7 +59,7 @@ def review_part(context: RequestContext) -> Response:
 
 
 def decide(context: RequestContext) -> Response:
-    """Sign a decision and enter it in the outbox, once, and only while the review is as it was shown."""
+    """Sign a decision and insert it into the outbox, once, if the review is unchanged since it was shown."""
     resources, signer, user = context.resources, context.resources.signer, context.user_name
     found = _review(context)
     if found is None:

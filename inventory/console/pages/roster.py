@@ -28,7 +28,7 @@ FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
 def sites_page(context: RequestContext) -> Response:
-    """Every site: number of operators, last change, and how many devices run the published version."""
+    """Show every site: number of operators, last change, and how many devices run the published version."""
     with context.transaction() as transaction:
         devices = fleet.load_devices(transaction, [])
         sites = [
@@ -45,7 +45,7 @@ def _count_running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
 
 
 def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
-    """One site: operators, the form to change one, history, and the version that each device runs."""
+    """Show a site's operators, the form to change one, history, and the version that each device runs."""
     site = (context.request.path_params or context.form).get("site", "")
     with context.transaction() as transaction:
         if site not in fleet.load_sites(transaction):

@@ -26,7 +26,7 @@ DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_com
 
 
 def list_page(context: RequestContext) -> Response:
-    """Announced trailers, then those of entries, the latest first."""
+    """Show announced trailers, then those named by entries, the latest first."""
     return context.render("trailers.html", asked=context.request.query_params, **_list(context))
 
 
@@ -50,7 +50,7 @@ def _list(context: RequestContext) -> dict[str, Any]:
 
 
 def trailer_page(context: RequestContext) -> Response:
-    """One visit, and the trailer's other visits."""
+    """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
     chosen = _choose_visit(gathered, found, parameters.number(context, "visit"))
@@ -70,7 +70,7 @@ def trailer_page(context: RequestContext) -> Response:
 
 
 def make_dossier(context: RequestContext) -> Response:
-    """The signed dossier of a visit, as a ZIP file; the audit log has its hash."""
+    """Send the signed dossier of a visit as a ZIP file; write its hash to the audit log."""
     site, name, number = (context.form.get(given, "") for given in ("site", "trailer", "visit"))
     key = context.resources.settings.dossier.key
     if key is None:

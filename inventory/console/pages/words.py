@@ -168,7 +168,7 @@ def _recorded_values(transaction: Connection, site: str, fields: Collection[str]
 
 
 def page(context: RequestContext) -> Response:
-    """The unknown phrases and the added words of each site."""
+    """Show the unknown phrases and the added words of each site."""
     with context.read_transaction() as transaction:
         sites = fleet.load_sites(transaction)
     return context.render("words.html", sites=[_site(context, site) for site in sites])
@@ -207,7 +207,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 
 
 def word_page(context: RequestContext) -> Response:
-    """The meanings that a word may have; with one chosen, what it would change."""
+    """Show the possible meanings of a word; with one chosen, what it would change."""
     given = {name: parameters.text(context, name) or "" for name in KEYS}
     proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
