@@ -109,13 +109,12 @@ def evaluate(
     interpreters: Interpreters = None,
     second: Second = None,
 ) -> None:
-    """Hear recordings whose truth is known, and count.
+    """Recognise recordings whose truth is known, and count the outcomes.
 
     Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
     "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
     that nothing may be recorded; "speech_end" is in seconds, null without speech. "text", what was said, and "noise"
-    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, is what the simulated operator answers
-    with.
+    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, are the simulated operator's answers.
 
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.

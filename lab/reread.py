@@ -98,9 +98,9 @@ def reread(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let another model read what was dictated, and show where it reads something else.
+    """Read stored recordings again with another model, and show where it reads something else.
 
-    Nothing on record is touched: no entry, no verdict. Works beside a running agent. With --json: a line for each
+    Nothing on record is changed: no entry, no verdict. Works beside a running agent. With --json: a line for each
     utterance, whether it differs or not.
     """
     log_warnings()

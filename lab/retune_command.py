@@ -64,15 +64,15 @@ def retune(
         typer.Option(metavar="FILE", help="Write the settings with what is better to this file, for --config."),
     ] = None,
 ) -> None:
-    """Tell what other thresholds would have made of a site's own recordings, and write settings that are better.
+    """Evaluate other thresholds on a site's own recordings, and write settings that are better.
 
-    WayTried are a demand of the site's own (agree.minimum_confidence), its own curves of confidence
+    Tried are the site's own confidence threshold (agree.minimum_confidence), its own confidence curves
     (understand.calibration), and both. Each is fitted on all speakers but one and tried on that one, in turn; what is
-    written is fitted on all. Nothing is written where nothing is better: by a point of right and with no more wrong, a
+    written is fitted on all. Nothing is written unless it is better: by a point of right and with no more wrong, a
     wrong one less being worth five questions more. Fewer questions than now take 381 clips of which none is wrong.
 
-    With --since it is what operators said at work, beside what they made of their entries in the end. That tells where
-    to ask more, never where less would do: what nobody corrected need not be right.
+    With --since the recordings are operators' utterances at work, with the final values of their entries as truth. They
+    can justify more questions, never fewer: an uncorrected entry need not be right.
     """
     log_warnings()
     if (manifest is None) == (since is None):

@@ -74,22 +74,23 @@ def talk(
     scan: Scan = False,
     plays: Plays = None,
 ) -> None:
-    """Type what an operator would say; see what the device would say, and the events.
+    """Type what an operator would say; print what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
-    is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
-    device does something, "/quit" ends. --trace shows each step of the dialogue before what comes of it.
+    is deleted at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the device
+    does something, "/quit" ends. --trace prints each step of the dialogue before its effects.
 
-    With --scan a line such as "]C100376130321109103420" is a label that was scanned, typed or by a scanner in the
-    place of the keyboard, and what it fills is agreed as what is said is.
+    With --scan a line such as "]C100376130321109103420" is a scanned label, typed or from a scanner in the place of the
+    keyboard; its values are confirmed as spoken ones are.
 
-    --plays holds many, each afresh: `{"lines": ["pallet 742, 12 units, dock B", "/wait"], "language": "en", "form":
-    "pallet-move"}` is answered by what came of it: `events`, the entries that stand (`stands`), what waits for a person
-    (`waits`, with why), what was taken back or not understood (`given_up`), and what the device said, in all and after
-    each line. `list` names what is announced ("trailer 5501: 742 24 CS A100"), `operators` who may sign on ("471 ana =
-    op-17"), `hand` the forms at hand. A line that begins with a slash is what happens beside the operator: /wait,
-    /scan, /list, /refuse, /accept, /discard, /cut, /lost, /back, /fail, /heal, /shift. To answer what is asked, hold
-    one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end": true}`.
+    --plays holds many conversations, each in a fresh session: `{"lines": ["pallet 742, 12 units, dock B", "/wait"],
+    "language": "en", "form": "pallet-move"}` is answered with its result: `events`, the current entries (`stands`),
+    utterances in review (`waits`, with why), utterances withdrawn or not understood (`given_up`), and the device's
+    prompts, in all and after each line. `list` gives an expected list ("trailer 5501: 742 24 CS A100"), `operators`
+    those who may sign on ("471 ana = op-17"), `hand` the forms at hand. A line that begins with a slash is an outside
+    event: /wait, /scan, /list, /refuse, /accept, /discard, /cut, /lost, /back, /fail, /heal, /shift. To answer
+    questions, run one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end":
+    true}`.
     """
     chosen = settings(config, state=state, form=form)
     filled, closes = form_named(chosen, chosen.forms.active), closing_form(chosen.forms_directory)

@@ -98,18 +98,17 @@ def simulate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let thousands of simulated devices speak, and count what became of each entry.
+    """Run thousands of simulated devices against a broker and an inventory, and check the outcome of each entry.
 
-    Each has a name, a key, a signed chain of events and an MQTT session of its own; they are the product's own events
-    and relay, and what was sent is written down apart from it. Afterwards each entry must have one final receipt, and
-    with --database the inventory's table must say what was said.
+    Each has a name, a key, a signed chain of events and an MQTT session of its own; events and relay are the product's
+    own, and a separate ledger records what was sent. Afterwards each entry must have one final receipt, and with
+    --database the inventory's table must agree.
 
-    FOR TEST INSTALLATIONS: what they say is booked. They are of site `simulated`, unless told otherwise, and take
-    their sessions and retained status along when they go; rows and keys stay with the inventory.
+    FOR TEST INSTALLATIONS: their entries are booked. They are of site `simulated`, unless told otherwise, and remove
+    their sessions and retained status when they leave; rows and keys stay with the inventory.
 
     The inventory must know their keys: give it --keys as its keys_directory, or set trust_first_use there. Broker, TLS,
-    window and waits are those of a device's settings file. Exit code 1 if anything was lost, twice or is not what was
-    said.
+    window and waits are those of a device's settings file. Exit code 1 if anything was lost, doubled or altered.
     """
     log_warnings()
     _require_extra_packages()

@@ -43,15 +43,15 @@ def standin(
         Path | None, typer.Option("--config", "-c", envvar="DOCKVOICE_CONFIG", help="Settings with your own forms.")
     ] = None,
 ) -> None:
-    """Stand in for the cloud models: their wire shapes, a real recogniser behind them, no key and no bill.
+    """Serve the cloud models' wire formats with a real recogniser, without key or bill.
 
-    It hears what it is sent with Moonshine, a recogniser of another kind than the agent's own, and answers as the
-    vendors do: OpenAI, Azure OpenAI, Gemini, whisper.cpp, Google Speech, Azure Speech and ElevenLabs, on one port. What
-    it prints first goes into your settings file; then `dockvoice run` and `evaluate` talk to it.
+    It recognises sound with Moonshine, a recogniser of another kind than the agent's own, and answers as the vendors
+    do: OpenAI, Azure OpenAI, Gemini, whisper.cpp, Google Speech, Azure Speech and ElevenLabs, on one port. What it
+    prints first goes into your settings file; then `dockvoice run` and `evaluate` talk to it.
 
     It misbehaves on command: `--latency published --fabricate 8` is what was published of the real ones. Single faults
-    (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra:
-    pip install 'dockvoice-lab[standin]'.
+    (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra: pip
+    install 'dockvoice-lab[standin]'.
     """
     settings, behaviours = load(Settings, config), _behaviours(latency, fabricate, seed)
     try:
