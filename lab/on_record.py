@@ -33,11 +33,11 @@ class JournalEntry(Protocol):
 
     @property
     def event_id(self) -> str | None:
-        """The event that it became."""
+        """Id of the event that the entry was committed as."""
 
     @property
     def act(self) -> Act | None:
-        """What it does."""
+        """Whether it records, amends or cancels."""
 
     @property
     def replaces(self) -> str | None:
@@ -49,7 +49,7 @@ class JournalEntry(Protocol):
 
     @property
     def fields(self) -> Mapping[str, FieldValue]:
-        """Its values; empty for a cancellation."""
+        """The entry's values; empty for a cancellation."""
 
 
 def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:

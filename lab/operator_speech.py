@@ -60,7 +60,7 @@ class SyntheticSpeech(Source):
 
     @property
     def seconds(self) -> float:
-        """Duration in seconds."""
+        """Duration of the speech in seconds."""
         return len(self._sound) / SAMPLE_RATE
 
     def frames(self) -> Iterator[Frame]:

@@ -89,12 +89,12 @@ class TypedConversation:
 
     @property
     def question(self) -> Question | None:
-        """The current question."""
+        """The dialogue's current question."""
         return self._dialogue.question
 
     @property
     def open_draft(self) -> Draft | None:
-        """The open draft."""
+        """The entry that is being dictated and not yet complete or confirmed."""
         return self._dialogue.draft
 
     @property

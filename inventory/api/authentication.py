@@ -83,7 +83,7 @@ class Authentication:
         self._unknown = RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
 
     def route(self, endpoint: Endpoint) -> Route:
-        """A Starlette route behind the checks."""
+        """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""
 
         async def respond(request: Request) -> Response:
             try:

@@ -109,12 +109,12 @@ class Endpoint:
 
 
 def etag(body: bytes) -> str:
-    """The ETag of a response's body."""
+    """Compute the ETag of a response's body."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def etag_matches(tag: str, header: str | None) -> bool:
-    """Whether If-Match or If-None-Match names this ETag."""
+    """Whether an If-Match or If-None-Match header names this ETag."""
     named = [one.strip().removeprefix("W/") for one in (header or "").split(",")]
     return tag in named or named == ["*"]
 

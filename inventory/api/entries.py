@@ -175,7 +175,7 @@ def committed_horizon(context: ApiContext) -> int | None:
 
 
 def _last_arrival_number(transaction: Connection) -> int:
-    """The last value of the sequence."""
+    """The last value drawn from the sequence of arrival numbers."""
     found: int = transaction.execute(select(column("last_value")).select_from(table(ARRIVALS.name))).scalar_one()
     return found
 

@@ -133,7 +133,7 @@ def _decode_part(one: Any, kind: type) -> Any:
 
 
 def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
-    """The type of a cursor parameter."""
+    """Build the type of a cursor parameter with these part types."""
     return Annotated[
         str,
         Field(

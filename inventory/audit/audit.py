@@ -83,7 +83,7 @@ class Report:
         return {"whole": self.is_whole, **asdict(self), "broken": broken}
 
     def text_lines(self) -> Iterator[str]:
-        """The report as lines of text."""
+        """The report as lines of text for the terminal."""
         whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
         yield f"{self.site}/{self.device}: {whose}: {self.events}"
         for span in self.spans:
@@ -155,7 +155,7 @@ class _Audit:
         self._found: str | None = None
 
     def build_report(self, tell: Callable[[int], None]) -> Report:
-        """Run the audit; the report."""
+        """Audit the device's events; return the report."""
         broken = None
         for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
             if (broken := self._check_event(came)) is not None:

@@ -73,7 +73,7 @@ class Clip:
 
     @property
     def sound(self) -> SignedSound:
-        """Its recording."""
+        """The signed recording that is transferred."""
         return SignedSound(self.site, self.device, self.utterance_id, self.audio_sha256)
 
 

@@ -77,7 +77,7 @@ def all_users(transaction: Connection) -> list[User]:
 
 
 def find_user(transaction: Connection, name: str) -> User | None:
-    """One account."""
+    """Load the account of this name; None if there is none."""
     row = transaction.execute(select(people).where(people.c.name == name)).one_or_none()
     return None if row is None else _user(row)
 

@@ -96,7 +96,7 @@ class RequestContext:
 
     @property
     def address(self) -> str:
-        """The client's address."""
+        """The client's IP address, behind a proxy as the proxy saw it."""
         return client_address(self.resources.settings.console, self.request)
 
     @contextmanager
@@ -154,7 +154,7 @@ class RequestContext:
         response.set_cookie(named, value, age, path="/", secure=secure, httponly=True, samesite="lax")
 
     def refuse(self, key: str, status: int, **values: object) -> Response:
-        """An error page with this text."""
+        """Render an error page with the text of this key."""
         return self.render("refused.html", status, why=self.text(key, **values))
 
     def unavailable(self) -> Response:

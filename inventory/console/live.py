@@ -42,7 +42,7 @@ FINGERPRINTS: dict[str, Executable] = {
 
 
 def fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
-    """Execute the queries of FINGERPRINTS."""
+    """Execute the queries of FINGERPRINTS, whose rows differ after each change."""
     return {name: tuple(transaction.execute(query).one()) for name, query in FINGERPRINTS.items()}
 
 

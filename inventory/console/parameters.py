@@ -48,7 +48,7 @@ def device(context: RequestContext) -> tuple[str, str] | None:
 
 
 def entry_filter(context: RequestContext) -> EntryFilter:
-    """The filter of a list of entries."""
+    """Parse the filter of a list of entries."""
     until = instant(context, "until")
     is_day = until is not None and len(text(context, "until") or "") == len("2026-11-20")
     state = text(context, "state")

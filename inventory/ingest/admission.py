@@ -36,7 +36,7 @@ class Untrusted:
 
     @property
     def reason(self) -> str:
-        """The reason code in the answer."""
+        """The reason code for the receipt, with the key id."""
         return str(self.why) if self.keyid is None else f"{self.why}:{self.keyid}"
 
 

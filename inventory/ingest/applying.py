@@ -145,7 +145,7 @@ def _refusal_reason(fault: Exception) -> str:
 
 
 def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) -> dict[str, Any]:
-    """The row of an applied event."""
+    """Build the row of an applied event."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -179,7 +179,7 @@ def _end_entry(transaction: Connection, event: Event, named: str) -> None:
 
 
 def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> dict[str, Any]:
-    """The row of a current entry."""
+    """Build the row of a current entry."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -197,14 +197,14 @@ def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> d
 
 
 def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> list[dict[str, Any]]:
-    """The rows of an entry's text values, for the search."""
+    """Build the rows of an entry's text values, for the search."""
     texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
     same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
     return [{**same, "field": name, "value": one} for name, one in texts.items()]
 
 
 def refused_row(event: Event | InvalidEvent, refusal: Refused, now: datetime) -> dict[str, Any]:
-    """The row of a refused event."""
+    """Build the row of a refused event."""
     return {
         "event_id": event.event_id,
         "site": event.site,

@@ -29,7 +29,7 @@ class ClipMessageQueue:
         self._came.append(message)
 
     def remove_first(self) -> None:
-        """Remove the first message."""
+        """Remove the first message, once it is settled."""
         self._came.popleft()
 
     def clear(self) -> None:

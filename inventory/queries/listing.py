@@ -63,7 +63,7 @@ class ListedEntry:
 
     @property
     def place(self) -> Place:
-        """Its sort key."""
+        """Its sort key, from which the next page starts."""
         return self.arrival, self.event_id
 
 

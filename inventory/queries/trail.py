@@ -156,7 +156,7 @@ def _has_event(table: Table) -> ColumnElement[bool]:
 
 
 def _join_moves(found: Join) -> Join:
-    """Join the stock moves of the events."""
+    """Join the stock moves that the events added and reversed."""
     for line, table in _MOVES.items():
         found = found.outerjoin(table, (table.c.event_id == events.c.event_id) & (table.c.line == _LINES[line]))
     return found

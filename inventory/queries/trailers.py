@@ -36,7 +36,7 @@ class Trailer:
 
     @property
     def state(self) -> str:
-        """Announced, open or closed."""
+        """The state as a code: announced, open or closed."""
         return "closed" if self.closed else "open" if self.entries else "announced"
 
 

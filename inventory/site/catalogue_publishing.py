@@ -118,7 +118,7 @@ def enter_roster(
 
 
 def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -> Message:
-    """The outbox message of a roster."""
+    """Build the signed outbox message of a roster."""
     topic, body = Topics.roster(prefix, roster.site), signed_roster(roster, signer, now)
     return Message(MessageKind.ROSTER, roster.site, "", ROSTER, topic, body, signer.public, retain=True)
 

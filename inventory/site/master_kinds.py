@@ -68,7 +68,7 @@ class Kind:
         return " ".join(cells.get(column, "") for column in self.key)
 
     def row(self, cells: Mapping[str, str]) -> Cells:
-        """The row without empty cells."""
+        """The row in the columns' order, without empty cells."""
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
 

@@ -44,7 +44,7 @@ class Meaning:
 
     @property
     def key(self) -> str:
-        """The key in a page."""
+        """The meaning's key in forms of a page."""
         return f"{self.as_}/{self.field}/{self.means}"
 
 

@@ -80,7 +80,7 @@ class KeyDirectory:
         return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
     def keys_of(self, site: str, device: str) -> Mapping[str, EnrolledKey]:
-        """The keys of one device by their ids."""
+        """The enrolled keys of one device, by key id."""
         self._refresh()
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 

@@ -160,7 +160,7 @@ def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[s
 
 
 def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
-    """The pending messages by kind."""
+    """Count the pending messages by kind, with oldest time, attempts and error."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
@@ -223,7 +223,7 @@ class OutboxTable:
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """The pending messages by kind."""
+        """Count the pending messages by kind, with oldest time, attempts and error."""
         with self._transaction() as transaction:
             return load_pending_kinds(transaction)
 

@@ -96,7 +96,7 @@ class TimedProtocol(H11Protocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the timeout."""
+        """Cancel the connection's timeout."""
         self._set(None, 0)
         super().connection_lost(exc)
 

@@ -109,7 +109,7 @@ def count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
 
 
 def curve_source(curve: Curve) -> str:
-    """A curve as Python source."""
+    """Format a curve as Python source."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 

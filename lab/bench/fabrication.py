@@ -141,7 +141,7 @@ def run_standin() -> Iterator[str]:
 
 
 def main() -> None:
-    """Count, and print a table."""
+    """Count the fabrications in each mode, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--share", type=float, default=8.0, help="answers with an invented identifier, %%")

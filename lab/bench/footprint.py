@@ -121,7 +121,7 @@ class NoiseSource(Source):
         self._sound = sound
 
     def frames(self) -> Iterator[Frame]:
-        """The sound, 20 ms at a time."""
+        """The noise in frames of 20 ms."""
         for number in range(len(self._sound) // FRAME_BYTES):
             yield Frame(number * FRAME_SAMPLES, self._sound[number * FRAME_BYTES : (number + 1) * FRAME_BYTES])
 

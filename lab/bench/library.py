@@ -180,7 +180,7 @@ def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
 
 
 def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
-    """A row for each voice and condition."""
+    """Recognition results, a row for each voice and condition."""
     voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
     rows = (_row(voice, None, some) for voice, some in voices.items())
     columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")

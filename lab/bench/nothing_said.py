@@ -158,7 +158,7 @@ def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> t
 
 
 def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
-    """One row for each kind, and a total."""
+    """Detections without dictation, a row for each kind of sound, and a total."""
     together = SilenceTotals(
         "together", *(sum(column) for column in zip(*(_summable_counts(one) for one in found), strict=True))
     )

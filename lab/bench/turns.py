@@ -120,7 +120,7 @@ def use_processor_time() -> Iterator[None]:
 
 
 async def measure_product(settings: Settings, clips: Sequence[Clip]) -> list[TurnEnd]:
-    """Turn ends of the product."""
+    """How the product's endpointing ended the turn of each clip, and when."""
     with use_processor_time(), show_progress(OURS, len(clips)) as tick:
         heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
     return [_product_turn_end(one.result) for one in heard]
@@ -139,7 +139,7 @@ def _product_turn_end(result: Result) -> TurnEnd:
 async def measure_pipeline(
     pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[TurnEnd]:
-    """Turn ends of another pipeline, with the product's recogniser."""
+    """How another pipeline ended the turn of each clip, with the product's recogniser."""
     recogniser = TurnRecogniser(floor)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
@@ -200,7 +200,7 @@ COLUMNS = (
 
 
 def tabulate_turn_ends(found: Mapping[str, Sequence[TurnEnd]], title: str) -> Table:
-    """One row for each pipeline."""
+    """Delays and cuts, a row for each pipeline."""
     rows = tuple((name, *_turn_end_cells(some)) for name, some in found.items())
     note = (
         "From the last word to the decision. Cut: a turn ended before the last word. Right and wrong: of others, what "

@@ -75,7 +75,7 @@ class Pallet:
     exception: str | None = None
 
     def fields(self) -> dict[str, FieldValue]:
-        """The fields to be recorded."""
+        """The fields that a right entry of the pallet has."""
         every: dict[str, FieldValue | None] = {
             "pallet_id": self.pallet,
             "quantity": self.quantity,

@@ -84,7 +84,7 @@ class MethodResult:
 
     @property
     def figures(self) -> MethodFigures:
-        """The figures to print."""
+        """Means and intervals of seconds, words and outcomes, to print."""
         ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
         return MethodFigures(
             name=self.name,

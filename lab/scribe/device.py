@@ -136,7 +136,7 @@ class TypedDevice:
 
     @property
     def question(self) -> Question | None:
-        """The current question."""
+        """The dialogue's current question."""
         return self._talk.question
 
     @property

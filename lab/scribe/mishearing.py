@@ -53,7 +53,7 @@ class HeardLine:
 
     @property
     def text(self) -> str:
-        """The words as one line."""
+        """The recognised words as one line."""
         return " ".join(self.words)
 
 
@@ -111,7 +111,7 @@ class NoisyChannel:
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """Send the line as recognised."""
+        """Send the line with simulated recognition errors."""
         taken = recognise(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")

@@ -37,7 +37,7 @@ class IntendedEntry(Protocol):
         """The pallet's number."""
 
     def fields(self) -> Mapping[str, FieldValue]:
-        """The fields to be recorded."""
+        """The fields that a right entry has."""
 
 
 L = TypeVar("L", bound=IntendedEntry)

@@ -289,7 +289,7 @@ class NoticeReceiver(Operator[Pallet]):
         self.device.wait_out()
 
     def _between(self, load: Pallet) -> None:
-        """Events between two pallets."""
+        """Simulate a random event between two pallets: chat, a power cut, a pause, a broker failure."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()

@@ -50,11 +50,11 @@ class TypedChannel:
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """Type the line."""
+        """Type the line to the device, unchanged."""
         yield talk.say(line)
 
     def is_misheard(self, _pallet: str) -> bool:
-        """Always False."""
+        """Always False, since typed lines are read exactly."""
         return False
 
 
@@ -152,7 +152,7 @@ class TrailerUnloading(Operator[Load]):
                 return replace(load, dock=self._random.choice([dock for dock in "ABCDEFGH" if dock != load.dock]))
 
     def _between(self, load: Load) -> None:
-        """Events between two pallets."""
+        """Simulate a random event between two pallets: chat, a power cut, a pause."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()

@@ -84,7 +84,7 @@ class Load:
     dock: str
 
     def fields(self) -> dict[str, str | int]:
-        """The fields to be recorded."""
+        """The fields that a right entry has."""
         return {"pallet_id": self.pallet, "quantity": self.quantity, "dock": self.dock}
 
 

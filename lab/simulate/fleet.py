@@ -92,7 +92,7 @@ class ConnectedDevice:
         self._fleet.went_down(self, why)
 
     def acknowledged(self, tag: str, reason_code: int) -> None:
-        """Handle a PUBACK."""
+        """Handle the broker's PUBACK for a publication."""
         if tag != STATUS:
             self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
 

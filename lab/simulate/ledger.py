@@ -72,7 +72,7 @@ class DeviceLedger:
         return len(self.said)
 
     def entry(self, sequence: int) -> SaidEntry:
-        """The entry with this number."""
+        """The entry with this sequence number."""
         return self.said[sequence - 1]
 
     def fields(self, sequence: int) -> dict[str, FieldValue]:

@@ -49,7 +49,7 @@ class RunParameters:
 
     @property
     def entries(self) -> int:
-        """Approximate number of entries."""
+        """Approximate number of entries that the run will make."""
         return round(self.devices * self.backlog + self.rate * self.seconds)
 
     def names(self) -> Iterator[str]:

@@ -107,7 +107,7 @@ class BehaviourQueue:
         self._told.append(behaviour)
 
     def forget(self) -> None:
-        """Remove all but those from the start."""
+        """Remove the behaviours added by tests; keep those from the start."""
         self._told.clear()
 
     def upon(self, path: str) -> list[Behaviour]:

@@ -54,7 +54,7 @@ class DecodedSound:
 
     @property
     def seconds(self) -> float:
-        """Duration in seconds."""
+        """Duration of the recording in seconds."""
         return len(self.samples) / RATE
 
     @property

@@ -141,7 +141,7 @@ def _logprobs(text: str) -> list[dict[str, Any]]:
 
 
 def _to_subtitle(text: str, sound: DecodedSound, shape: str) -> str:
-    """The whole text as one subtitle."""
+    """Format the whole transcript as one SRT or VTT subtitle."""
     point = "," if shape == "srt" else "."
     until = f"00:{int(sound.seconds // 60):02}:{int(sound.seconds % 60):02}{point}{int(sound.seconds % 1 * 1000):03}"
     cue = f"00:00:00{point}000 --> {until}\n{text}\n\n" if text else ""

@@ -24,7 +24,7 @@ def devices_page(context: RequestContext) -> Response:
 
 
 def devices_part(context: RequestContext) -> Response:
-    """The list alone."""
+    """Show the list of devices alone, for htmx."""
     return context.render("devices.html", block="live", **_devices_values(context))
 
 
@@ -48,7 +48,7 @@ def alarms_page(context: RequestContext) -> Response:
 
 
 def alarms_part(context: RequestContext) -> Response:
-    """The lists alone."""
+    """Show the lists of alarms alone, for htmx."""
     return context.render("alarms.html", block="live", **_alarms_values(context))
 
 

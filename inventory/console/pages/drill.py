@@ -57,7 +57,7 @@ def count(transaction: Connection, site: str, device: str) -> DrillCounts:
 
 
 def begin_drill(transaction: Connection, site: str, device: str, who: str, now: datetime) -> bool:
-    """Store the counts; False where a drill of this device is under way."""
+    """Store the counts at the start of a drill; False if one of this device is under way."""
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
@@ -68,7 +68,7 @@ def begin_drill(transaction: Connection, site: str, device: str, who: str, now: 
 
 
 def end_drill(transaction: Connection, number: int, said: int, now: datetime) -> Drill | None:
-    """Store the counts and what the operator said; None where no such drill is under way."""
+    """Store the counts and the number that the operator gives; None if no such drill is under way."""
     found = next((one for one in latest_drills(transaction, 1, number) if one.ended_at is None), None)
     if found is None:
         return None
@@ -93,14 +93,14 @@ def latest_drills(transaction: Connection, most: int, number: int | None = None)
 
 
 def page(context: RequestContext) -> Response:
-    """The instructions and all drills."""
+    """Show the instructions and all drills."""
     with context.read_transaction() as transaction:
         known = listing.load_device_names(transaction)
     return context.render("drill.html", devices=known, **_drills_values(context))
 
 
 def part(context: RequestContext) -> Response:
-    """The drills alone."""
+    """Show the list of drills alone, for htmx."""
     return context.render("drill.html", block="live", **_drills_values(context))
 
 
@@ -111,7 +111,7 @@ def _drills_values(context: RequestContext) -> dict[str, Any]:
 
 
 def begin(context: RequestContext) -> Response:
-    """Begin a drill of a device."""
+    """Begin a drill of a device, if none is under way."""
     site, _, device = context.form.get("device", "").partition("/")
     with context.transaction() as transaction:
         if (site, device) not in listing.load_device_names(transaction):

@@ -155,7 +155,7 @@ def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | 
 
 
 def page(context: RequestContext) -> Response:
-    """The last 24 hours, or one day."""
+    """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _period(context)
     with context.read_transaction() as transaction:
         found = doubted_entries(transaction, since, until, parameters.device(context))

@@ -25,7 +25,7 @@ def queue_page(context: RequestContext) -> Response:
 
 
 def queue_part(context: RequestContext) -> Response:
-    """The lists alone."""
+    """Show the lists of reviews alone, for htmx."""
     return context.render("reviews.html", block="live", **_queue(context))
 
 

@@ -31,7 +31,7 @@ def list_page(context: RequestContext) -> Response:
 
 
 def list_part(context: RequestContext) -> Response:
-    """The list alone."""
+    """Show the list of trailers alone, for htmx."""
     return context.render("trailers.html", block="live", **_list(context))
 
 

@@ -73,7 +73,7 @@ class Group:
 
     @property
     def word(self) -> str:
-        """The phrase without the numbers."""
+        """The phrase without its numbers."""
         return without_numbers(self.said)
 
 
@@ -126,7 +126,7 @@ def _review_path(review: Review) -> str:
 
 
 def _sentences(review: Review) -> list[str]:
-    """The transcript of each interpreter."""
+    """The transcript of each interpreter, without repeats."""
     readings = data_of(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
 
@@ -224,7 +224,7 @@ class _Proposal:
     trial: Trial | None
 
     def changes(self, what: Effect) -> list[Change]:
-        """The changes of this sort."""
+        """The word's changes with this effect."""
         changes = () if self.trial is None else self.trial.changes
         return [one for one in changes if one.becomes is what]
 
