@@ -220,7 +220,7 @@ class Rehearsal:
     def _do_accept(self, text: str) -> Sequence[Stepped]:
         office = DeviceIdentity("site", "device", None, clock_believed=True)
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
-        found = self._oldest()
+        found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
         row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
         self._keep(row.event_id, row.sequence, json.loads(row.body))
@@ -229,7 +229,7 @@ class Rehearsal:
         return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
-        found = self._oldest()
+        found = self._oldest_review()
         self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
         return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
@@ -254,7 +254,7 @@ class Rehearsal:
         self._shift = day, name
         return [self._talk.handle(Link(up=True))]  # whatever happens next
 
-    def _oldest(self) -> KeptUtterance:
+    def _oldest_review(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]
 
     def _form_named(self, name: str) -> Form:

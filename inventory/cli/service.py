@@ -37,7 +37,9 @@ def serve(settings: InventorySettings) -> None:
     aside = RejectedLimits(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
     # Retained messages, and recordings in several messages, go to every consumer: not shared.
-    entries, reviews = (_shared(topic, settings.consumer.share) for topic in (every.entries, every.reviews))
+    entries, reviews = (
+        _shared_subscription(topic, settings.consumer.share) for topic in (every.entries, every.reviews)
+    )
     with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
@@ -80,7 +82,7 @@ def serve(settings: InventorySettings) -> None:
         log.info("stopped")
 
 
-def _shared(topic: str, name: str | None) -> str:
+def _shared_subscription(topic: str, name: str | None) -> str:
     return topic if name is None else f"$share/{name}/{topic}"
 
 

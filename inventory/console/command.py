@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
-from inventory.web.terminal import changing, demand_extra, opened
+from inventory.web.terminal import changing, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
@@ -84,7 +84,7 @@ def user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with opened(context, _books) as transaction:
+    with open_transaction(context, _books) as transaction:
         found = accounts.all_users(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
@@ -137,7 +137,7 @@ def audit_deeds(
     from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_key(key)
-    with opened(context, _books, reads=True) as transaction:
+    with open_transaction(context, _books, reads=True) as transaction:
         broken, latest = deeds.find_broken(transaction, public), deeds.load_latest_actions(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")

@@ -32,7 +32,7 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
+def open_transaction(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
     given = context.find_object(Given) or Given()
     with (
@@ -50,7 +50,7 @@ def changing(context: typer.Context, opens: Opens, deed: str, about: str, **deta
 
     given = context.find_object(Given) or Given()
     signer = load_console_signer(settings_of(given.config, database=given.database))
-    with opened(context, opens) as transaction:
+    with open_transaction(context, opens) as transaction:
         yield transaction
         done = deeds.UserAction(whoever(), "terminal", deed, about, details)
         deeds.record_action(transaction, done, datetime.now(UTC), signer)

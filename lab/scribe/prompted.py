@@ -54,12 +54,12 @@ class PromptedReceiving:
         """Receive all pallets; return the outcomes."""
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
-            self._value(prompt, wording.word_received_value(name, one, self._random))
+            self._ask_value(prompt, wording.word_received_value(name, one, self._random))
         door = one.door
         for load in self._arrival.pallets:
             if load.door != door:
-                self._value(None, "change door", number=False)
-                self._value("Door?", wording.word_received_value("door", load, self._random))
+                self._ask_value(None, "change door", number=False)
+                self._ask_value("Door?", wording.word_received_value("door", load, self._random))
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
@@ -67,31 +67,31 @@ class PromptedReceiving:
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
-        number = self._pallet(load)
+        number = self._ask_pallet(load)
         if number is None:
             return
         line = self._here.get(number) or self._elsewhere.get(number)
         uom = load.uom if line is None else line.uom
         unit = "Quantity?" if line is None else {"CS": "Cases?", "EA": "Pieces?"}[uom]
-        damaged, exception = (None, None) if self._settings.asks_condition else self._exceptions(load)
+        damaged, exception = (None, None) if self._settings.asks_condition else self._ask_exception(load)
         announced = None if line is None else int(line.quantity)
-        quantity = self._count(load, unit, announced, damaged or 0)
+        quantity = self._ask_count(load, unit, announced, damaged or 0)
         if line is None:
-            self._value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
+            self._ask_value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
         if self._settings.asks_condition:
-            damaged, exception = self._condition(load)
-        lot = self._lot(load) if line is not None and line.lot_needed else None
+            damaged, exception = self._ask_condition(load)
+        lot = self._ask_lot(load) if line is not None and line.lot_needed else None
         taken = replace(load, pallet=number, quantity=quantity, uom=uom, lot=lot, damaged=damaged, exception=exception)
         self._received.add(number)
         self.recorded.append(taken.fields())
 
     # -- value by value
 
-    def _pallet(self, load: Pallet) -> str | None:
+    def _ask_pallet(self, load: Pallet) -> str | None:
         """Ask for the pallet's number; None if the host says it was received already."""
         for attempt in range(PATIENCE):
             spelt = wording.spell_digits(load.pallet)
-            number = wording.parse_digits(self._value(None if attempt == 0 else "Pallet?", spelt))
+            number = wording.parse_digits(self._ask_value(None if attempt == 0 else "Pallet?", spelt))
             if number in self._received:
                 self._reply("Already received.")
                 if number == load.pallet:
@@ -100,12 +100,12 @@ class PromptedReceiving:
                 return number
             else:
                 other = "Other trailer" if number in self._elsewhere else "Not announced"
-                if self._yes(f"{other}: {' '.join(number)}. Receive it?", right=number == load.pallet):
+                if self._ask_yes_no(f"{other}: {' '.join(number)}. Receive it?", right=number == load.pallet):
                     return number
         self.ledger.given_up += 1
         return None
 
-    def _count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
+    def _ask_count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
         """Ask for the count of good units; one that differs from the notice is repeated until two agree."""
         believed = load.quantity if load.first_count is None else load.first_count
         slips = load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]
@@ -113,7 +113,7 @@ class PromptedReceiving:
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = wording.parse_number(self._value(unit, wording.word_number(said)))
+            count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
             if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
                 said = believed
                 continue
@@ -123,45 +123,45 @@ class PromptedReceiving:
             if announced is None or count + damaged + open_damage == announced:
                 return count
             if count in before:
-                self._yes("Short, correct?" if count < announced else "Over, correct?", right=True)
+                self._ask_yes_no("Short, correct?" if count < announced else "Over, correct?", right=True)
                 return count
             before.add(count)
             unit = "Count again."
         return count
 
     def _is_right(self, count: int, believed: int) -> bool:
-        return self._yes(f"{count}, correct?", right=count == believed)
+        return self._ask_yes_no(f"{count}, correct?", right=count == believed)
 
-    def _exceptions(self, load: Pallet) -> tuple[int | None, str | None]:
+    def _ask_exception(self, load: Pallet) -> tuple[int | None, str | None]:
         """Ask for an exception in place of the count: number damaged and reason."""
         if load.damaged is not None:
-            self._value("Cases?", "damaged", number=False)
-            return wording.parse_number(self._value("How many damaged?", wording.word_number(load.damaged))), None
+            self._ask_value("Cases?", "damaged", number=False)
+            return wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged))), None
         if load.exception is not None:
-            self._value("Cases?", load.exception, number=False)
+            self._ask_value("Cases?", load.exception, number=False)
         return None, load.exception
 
-    def _condition(self, load: Pallet) -> tuple[int | None, str | None]:
+    def _ask_condition(self, load: Pallet) -> tuple[int | None, str | None]:
         if load.damaged is not None:
-            self._value("Condition?", "damaged", number=False)
-            count = wording.parse_number(self._value("How many damaged?", wording.word_number(load.damaged)))
-            self._yes(f"{count}, correct?", right=count == load.damaged)
+            self._ask_value("Condition?", "damaged", number=False)
+            count = wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged)))
+            self._ask_yes_no(f"{count}, correct?", right=count == load.damaged)
             return load.damaged, None
-        self._value("Condition?", load.exception or "good", number=False)
+        self._ask_value("Condition?", load.exception or "good", number=False)
         return None, load.exception
 
-    def _lot(self, load: Pallet) -> str:
+    def _ask_lot(self, load: Pallet) -> str:
         """Ask for the lot and read it back, since the notice gives none to compare with."""
         label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
         for _ in range(PATIENCE):
-            lot = wording.parse_digits(self._value("Lot?", wording.spell_digits(label)))
-            if self._yes(f"{' '.join(lot)}, correct?", right=lot == label):
+            lot = wording.parse_digits(self._ask_value("Lot?", wording.spell_digits(label)))
+            if self._ask_yes_no(f"{' '.join(lot)}, correct?", right=lot == label):
                 break
         return lot
 
     # -- prompts and answers
 
-    def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
+    def _ask_value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
         """Prompt, answer, and return the value as recognised; without a prompt the answer follows at once."""
         said = f"{answer} ready" if self._settings.ready and number else answer
         if prompt is not None:
@@ -175,7 +175,7 @@ class PromptedReceiving:
             taken = recognise(answer, self._noise, self._random)
         return taken.text
 
-    def _yes(self, question: str, *, right: bool) -> bool:
+    def _ask_yes_no(self, question: str, *, right: bool) -> bool:
         self.ledger.questions += 1
         self._reply(question)
         self._say("yes" if right else "no")

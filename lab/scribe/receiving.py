@@ -194,11 +194,11 @@ class NoticeReceiver(Operator[Pallet]):
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        self._set(coming.pallets[0], *SAID_ONCE)
+        self._dictate_standing_values(coming.pallets[0], *SAID_ONCE)
         for before, load in pairwise((coming.pallets[0], *coming.pallets)):
             if load.door != before.door:
                 self.device.wait_out()
-                self._set(load, "door")
+                self._dictate_standing_values(load, "door")
             if load.case in MISTAKES:
                 self._repeat_recorded_entry(load)
             else:
@@ -251,7 +251,7 @@ class NoticeReceiver(Operator[Pallet]):
                         self._say(self._words.mention(name, load), "part")
         return self._agree(load)
 
-    def _set(self, load: Pallet, *names: str) -> None:
+    def _dictate_standing_values(self, load: Pallet, *names: str) -> None:
         """Dictate standing values until the readback agrees."""
         self.device.turn_to("")
         meant = {name: load.fields()[name] for name in names}

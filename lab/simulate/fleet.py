@@ -220,11 +220,11 @@ class Fleet:
                     for work in (*[self._open] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
                 ]
                 connect = await self._connect()
-                cutting = group.create_task(self._cut())
+                cutting = group.create_task(self._cut_links())
                 await self._drain()
-                await self._talk()
+                await self._make_entries()
                 cutting.cancel()
-                await self._settle()
+                await self._await_receipts()
                 processes = self._processes.as_json(len(self.stations), time.monotonic())
                 await self._leave()
                 for one in beside:
@@ -276,7 +276,7 @@ class Fleet:
             if self._stopped:
                 break
             self._to_open.put_nowait(station)
-        await self._until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
+        await self._wait_until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
         seconds = time.monotonic() - began
         self._processes.connected()
         return {
@@ -302,9 +302,9 @@ class Fleet:
     async def _drain(self) -> None:
         """Wait until the events pending at the start are answered."""
         self._phase = "draining the backlog"
-        await self._until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
+        await self._wait_until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
 
-    async def _talk(self) -> None:
+    async def _make_entries(self) -> None:
         """Make entries on random devices at the configured rate and for the configured time."""
         self._phase = "talking"
         began = time.monotonic()
@@ -316,7 +316,7 @@ class Fleet:
             self._live.entries = said
             await asyncio.sleep(TURN_S)
 
-    async def _cut(self) -> None:
+    async def _cut_links(self) -> None:
         """Cut randomly chosen links at the configured rate."""
         due = 0.0
         while True:
@@ -327,15 +327,15 @@ class Fleet:
                 self._counts["cuts"] += 1
             due -= int(due)
 
-    async def _settle(self) -> None:
+    async def _await_receipts(self) -> None:
         """Wait for the receipts of the last entries, and for reconnecting links."""
         self._phase = "waiting for the last receipts"
-        await self._until(
+        await self._wait_until(
             lambda: not self.owing and len(self._up) == len(self.stations),
             lambda: self._backlog.answered + self._live.answered + len(self._up),
         )
 
-    async def _until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
+    async def _wait_until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
         """Wait until `done`, or `progress` stays unchanged for the configured patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
