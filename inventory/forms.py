@@ -1,6 +1,6 @@
-"""The forms as the inventory reads them: JSON Schemas, by which every entry is validated a second time.
+"""Loads the forms as JSON Schemas, by which the inventory validates every entry a second time.
 
-Also the roles of their fields: which field is the pallet, the quantity, the trailer.
+Also gives the roles of their fields: which field is the pallet, the quantity, the trailer.
 """
 
 from __future__ import annotations
@@ -64,19 +64,19 @@ def _validator(path: Path) -> Validator:
     return _Exactly(schema, format_checker=_DATES)
 
 
-def fields_of(form: Validator) -> Collection[str]:
+def form_field_names(form: Validator) -> Collection[str]:
     """The names of a form's fields."""
     schema = form.schema  # `true` is a schema too
     return schema.get("properties", {}) if isinstance(schema, Mapping) else ()
 
 
-def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
-    """The faults of an entry, as `/quantity: breaks maximum 9999`. Names the rule, never the entry's value."""
+def find_faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The faults of an entry, as `/quantity: breaks maximum 9999`: names the rule, never the value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
-    return tuple(_worded(fault) for fault in found)
+    return tuple(_format_fault(fault) for fault in found)
 
 
-def _worded(fault: ValidationError) -> str:
+def _format_fault(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     pointer = "/" + "/".join(steps)
     if fault.validator == "required":
@@ -90,7 +90,7 @@ Roles = dict[str, dict[str, Any]]
 """By form: its kind, the field of each role, and the title of each field by language."""
 
 
-def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
+def load_roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
     """The roles of each form. `receipts` and `damages`: forms whose entries are receipts, and reports of damage.
 
     A form that counts against expected lists (`x-voice.expects`) is a receipt, named or not.
@@ -105,7 +105,7 @@ def _form_roles(name: str, schema: object, receipts: Collection[str], damages: C
     if "closes" in voice:
         return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}, "titles": titles}
     fields = {str(role): field for role, field in roles_of(said).items()}
-    units = [field for field, of in properties.items() if _counts(of) == fields.get("quantity", "")]
+    units = [field for field, of in properties.items() if _counted_field(of) == fields.get("quantity", "")]
     if units:
         fields["uom"] = units[0]
     is_receipt = name in receipts or (expects_receipts(said) and "quantity" in fields)
@@ -121,8 +121,8 @@ def _titles(field: str, of: object) -> dict[str, str]:
     return {**found, "en": str(said.get("title", field))}
 
 
-def _counts(field: object) -> str | None:
-    """The name of the field whose unit this one is."""
+def _counted_field(field: object) -> str | None:
+    """The name of the field whose unit this field is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None
 

@@ -1,4 +1,4 @@
-"""The records of the receiving side: events, their outcomes, and rows."""
+"""The inventory's records: events, their outcomes, and rows."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
-    """An event that breaks a rule. It has its number in the device's sequence all the same."""
+class InvalidEvent:
+    """An event that breaks a rule; it uses up its number in the device's sequence all the same."""
 
     event_id: str
     site: str
@@ -55,9 +55,9 @@ class Applied:
     """The event was applied now."""
 
     handled: int = field(default=0, compare=False)
-    """The device's last handled number at that time; here and below."""
+    """The device's last handled number at that time; likewise in the classes below."""
     latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The event of that number, which proves to the device that it was handled; here and below."""
+    """The event of that number, as proof for the device; likewise in the classes below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,17 @@ class Early:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """The event came before its turn and is buffered, until another consumer has the ones before it."""
+class Buffered:
+    """The event came before its turn and is buffered until those before it are handled."""
 
 
 Applying = Applied | Duplicate | Refused | Early  # Outcome of an event.
 
-Became = tuple[Event | Unfit, Applying | Held]  # An event with its outcome.
+EventOutcome = tuple[Event | InvalidEvent, Applying | Buffered]  # An event with its outcome.
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class BufferSize:
     """The size and age of the reorder buffer."""
 
     events: int
@@ -104,7 +104,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingOf:
+class DeviceBuffer:
     """The buffered events of one device."""
 
     events: int

@@ -15,15 +15,14 @@ from dockvoice_protocol.events import SHOWN
 from inventory.clips.clips import ClipStore
 from inventory.dossier.issues import Issues
 from inventory.ingest.applying import handle_event
-from inventory.ingest.batch import Batches
-from inventory.queries.trail import Strays, TrailEvent, count_strays, load_device_names, load_trail
-from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
+from inventory.ingest.batch import BatchApplier
+from inventory.queries.trail import StrayRows, TrailEvent, count_strays, load_device_names, load_trail
+from inventory.records import Applied, Applying, Counts, Duplicate, Event, InvalidEvent, Progress, Row
 from inventory.reviews.flags import Flags
-from inventory.reviews.reviews import Review, keep
-from inventory.reviews.reviews import load as load_reviews
+from inventory.reviews.reviews import Review, load_reviews, store_review
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import ExpectedLists
-from inventory.store.database import connect, in_one, parse, prepare, reading, reported, shown
+from inventory.store.database import begin, connect, format_url, parse_url, prepare, read_only_engine, translated_errors
 from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
@@ -32,7 +31,7 @@ ROW = 500  # Most bytes of a `rejected` row besides its payload, so that a milli
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class RejectedLimits:
     """Limits of the table of rejected messages."""
 
     message: int = 256_000  # Bytes of one message.
@@ -40,23 +39,23 @@ class Aside:
     kept: timedelta = timedelta(days=30)
 
 
-ASIDE = Aside()
+ASIDE = RejectedLimits()
 
 
 class Store:
-    """The tables. Safe for several threads and processes."""
+    """The inventory's database operations. Safe for several threads and processes."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = ASIDE) -> None:
         self.engine = engine
         """The engine: one in a process, also for other tables in the same database."""
-        self.transaction = partial(in_one, engine)
+        self.transaction = partial(begin, engine)
         """One transaction; raises Unavailable."""
-        self._reads = reading(engine)
+        self._reads = read_only_engine(engine)
         self._aside = aside
         self._now = now
         self.clips = ClipStore(engine, now)
         """Recordings and requests to listen."""
-        self.batches = Batches(engine, now)
+        self.batches = BatchApplier(engine, now)
         """Applies events in batches."""
         self.statuses = Statuses(engine, now)
         self.lists = ExpectedLists(engine, now)
@@ -74,14 +73,14 @@ class Store:
         *,
         create: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        aside: Aside = Aside(),
+        aside: RejectedLimits = RejectedLimits(),
     ) -> Self:
         """Connect to the database at `url`; with `create`, create or migrate its tables.
 
         Raises Misconfigured (URL, foreign or newer tables), UnreadableInput (no file, without `create`), Unavailable
         (no answer), StorageFailed (no directory).
         """
-        engine = connect(parse(url))
+        engine = connect(parse_url(url))
         try:
             prepare(engine, create=create)
         except BaseException:
@@ -91,8 +90,8 @@ class Store:
 
     @property
     def where(self) -> str:
-        """The database for messages, without its password."""
-        return shown(self.engine.url)
+        """The database's URL for messages, without its password."""
+        return format_url(self.engine.url)
 
     def close(self) -> None:
         """Close the connections."""
@@ -100,26 +99,26 @@ class Store:
 
     def ping(self) -> None:
         """Raise Unavailable if the database does not answer."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
+        with translated_errors(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(select(1))
 
-    def apply(self, event: Event | Unfit) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Applying:
         """Apply or refuse `event` in one transaction, if it is the device's next.
 
         Raises Unavailable: then nothing was done, and it may be retried. The subclass SiteFault means a trigger or
         table of the site's own rejects this event alone.
         """
-        with reported(self.engine.url), self.engine.begin() as transaction:
+        with translated_errors(self.engine.url), self.engine.begin() as transaction:
             return handle_event(transaction, event, self._now)
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            return keep(transaction, review, self._now())
+        with translated_errors(self.engine.url), self.engine.begin() as transaction:
+            return store_review(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """Open reviews, the oldest first; with `every`, decided ones too."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
+        with translated_errors(self.engine.url), self._reads.begin() as transaction:
             return load_reviews(transaction, every=every)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
@@ -130,7 +129,7 @@ class Store:
         """Store a message that cannot be answered, and delete what exceeds the limits. Raises Unavailable."""
         now = self._now()
         put = {"payload": payload[: self._aside.message], "topic": topic[:SHOWN], "reason": reason, "received_at": now}
-        with reported(self.engine.url), self.engine.begin() as transaction:
+        with translated_errors(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(insert(rejected).values(put))
             transaction.execute(delete(rejected).where(rejected.c.received_at < now - self._aside.kept))
             newer = func.sum(func.length(rejected.c.payload) + ROW).over(order_by=rejected.c.id.desc())
@@ -146,13 +145,13 @@ class Store:
             .order_by(events.c.arrival.desc(), events.c.event_id.desc())
             .limit(limit)
         )
-        with reported(self.engine.url), self._reads.begin() as transaction:
+        with translated_errors(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(latest).mappings().all()
-        return [_row(mapping) for mapping in reversed(found)]
+        return [_to_row(mapping) for mapping in reversed(found)]
 
     def progress(self) -> list[Progress]:
         """How far each device's events are handled, by site and name."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
+        with translated_errors(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
@@ -160,7 +159,7 @@ class Store:
         """The events of a device, in the order of their numbers, to number `upto`. Raises Unavailable."""
         return load_trail(self._reads, site, device, upto)
 
-    def count_strays(self, site: str, device: str, upto: int) -> Strays:
+    def count_strays(self, site: str, device: str, upto: int) -> StrayRows:
         """The rows under a device's name outside of its events to number `upto`. Raises Unavailable."""
         return count_strays(self._reads, site, device, upto)
 
@@ -173,22 +172,22 @@ class Store:
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
         # An utterance makes one entry; an amendment may refer to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
-        with reported(self.engine.url), self._reads.begin() as transaction:
+        with translated_errors(self.engine.url), self._reads.begin() as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}
             return Counts(
                 rows=by_state.get("current", 0),
                 amended=by_state.get("amended", 0),
                 cancelled=by_state.get("cancelled", 0),
-                events=_one(transaction, select(func.count()).select_from(events)),
-                repeated=_one(transaction, select(beyond_first).where(entries.c.replaces.is_(None))),
-                refused=_one(transaction, select(func.count()).select_from(refused)),
-                rejected=_one(transaction, select(func.count()).select_from(rejected)),
+                events=_scalar(transaction, select(func.count()).select_from(events)),
+                repeated=_scalar(transaction, select(beyond_first).where(entries.c.replaces.is_(None))),
+                refused=_scalar(transaction, select(func.count()).select_from(refused)),
+                rejected=_scalar(transaction, select(func.count()).select_from(rejected)),
             )
 
 
-def _row(found: RowMapping) -> Row:
+def _to_row(found: RowMapping) -> Row:
     return Row(**{name: found[name] for name in Row.__dataclass_fields__})
 
 
-def _one(transaction: Connection, statement: Any) -> int:
+def _scalar(transaction: Connection, statement: Any) -> int:
     return int(transaction.execute(statement).scalar_one())

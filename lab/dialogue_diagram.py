@@ -1,4 +1,4 @@
-"""`docs/dialogue.md`, written from the table: `python -m lab.dialogue_diagram > docs/dialogue.md`."""
+"""Generates `docs/dialogue.md` from the dialogue's table: `python -m lab.dialogue_diagram > docs/dialogue.md`."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 """
 
 
-def page() -> str:
-    """The whole page."""
+def render_page() -> str:
+    """The page as Markdown with a Mermaid state diagram."""
     introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
     return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
 
@@ -143,7 +143,9 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
         "what says more than the answer is put aside aloud; else its name says nothing, and the rest is the answer",
     ),
 }
-"""The action on an utterance over a claim that was read back, and over one with an open question."""
+"""For each relation of an utterance to the claim: the dialogue's action while a readback is held, and while a question
+is open.
+"""
 
 
 def _claims() -> Iterator[str]:
@@ -160,7 +162,7 @@ def _diagram() -> Iterator[str]:
     yield "    [*] --> idle"
     for name, states in _DRAWN.items():
         for other, targets in _DRAWN.items():
-            if other != name and (events := _between(states, targets)):
+            if other != name and (events := _events_between(states, targets)):
                 yield f"    {name} --> {other}: {', '.join(events)}"
 
 
@@ -172,14 +174,14 @@ _DRAWN = {
     "question": QUESTIONS,
     "paused": frozenset({State.PAUSED}),
 }
-"""States drawn as one: almost any answer leads from one question to the next."""
+"""States merged into one node: almost any answer leads from one question to the next."""
 
 
 def _label(states: frozenset[State]) -> str:
     return ", ".join(state.value for state in State if state in states)
 
 
-def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
+def _events_between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
     return [
         event.value
         for event in Event
@@ -188,7 +190,7 @@ def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
 
 
 _ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.ROSTER, Event.STARTED})
-"""They lead from almost every state to the same one: drawn, they would hide the rest."""
+"""Events that lead from almost every state to the same one: left out, since they would clutter the diagram."""
 
 
 def _table() -> Iterator[str]:
@@ -207,4 +209,4 @@ def _cell(state: State, event: Event) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(render_page())

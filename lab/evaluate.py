@@ -1,4 +1,4 @@
-"""`dockvoice evaluate`: every clip of a manifest runs through the production pipeline, and the results are counted."""
+"""`dockvoice evaluate`: run every clip of a manifest through the production pipeline and collect the results."""
 
 from __future__ import annotations
 
@@ -20,83 +20,83 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
-from lab.floor import Floor
-from lab.noises import BABBLE, KINDS, SILENCE, InNoise, Made, whole
-from lab.report.lines import Conversation, Floored
-from lab.scoring import Clip, Mark, Result, mark, same
-from lab.simulated_operator import Habits, SimulatedOperator
-from lab.wordings import wording
+from lab.floor import BaselineRecogniser
+from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
+from lab.report.lines import BaselineResult, Conversation
+from lab.scoring import Clip, Mark, Result, are_fields_equal, score_clip
+from lab.simulated_operator import OperatorHabits, SimulatedOperator
+from lab.wordings import generalise_values
 
 MADE_S = 60.0
-"""Made noise comes in pieces of a minute, each with a seed of its own."""
+"""Seconds of one clip of generated noise; each has a seed of its own."""
 
 VOICES = 24
-"""Recordings that babble is made of, at most: more sound no different, and take memory."""
+"""Maximum recordings overlaid into babble: more sound no different, and take memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
-    """A clip, and where its sound comes from."""
+class ClipSource:
+    """A clip, and a function that opens its sound."""
 
     clip: Clip
     source: Callable[[], Source]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """The result of a clip, and how it ended where an operator answered."""
+class ScoredClip:
+    """A clip's result, the simulated conversation after it, and the baseline's result, as far as requested."""
 
     result: Result
     conversation: Conversation | None
-    floor: Floored | None
-    """The baseline's result, where it was requested and the clip dictates an entry."""
+    floor: BaselineResult | None
+    """The baseline's result, if requested and the clip dictates an entry."""
     wording: str | None
 
 
-def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
-    """The clips of a manifest, with the sound of their files."""
-    return tuple(Sounding(clip, partial(RecordedSource, clip.audio)) for clip in clips)
+def load_clip_sources(clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
+    """Pair each clip of a manifest with its recording."""
+    return tuple(ClipSource(clip, partial(RecordedSource, clip.audio)) for clip in clips)
 
 
-def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
-    """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
-    voices = [whole(RecordedSource(clip.audio)) for clip in _clean(clips)[:VOICES]]
-    kinds = (SILENCE, *KINDS, *([BABBLE] if voices else []))
+def generate_noise_clips(hours: float, clips: Sequence[Clip]) -> tuple[ClipSource, ...]:
+    """At least `hours` of generated noise in equal parts of each kind; babble only if there are dictated clips."""
+    voices = [read_all_samples(RecordedSource(clip.audio)) for clip in _clean_dictated_clips(clips)[:VOICES]]
+    kinds = (SILENCE, *NOISE_KINDS, *([BABBLE] if voices else []))
     each = math.ceil(hours * 3600 / MADE_S / len(kinds))
     return tuple(
-        Sounding(
+        ClipSource(
             Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
-            partial(Made, kind, MADE_S, number, voices),
+            partial(GeneratedNoise, kind, MADE_S, number, voices),
         )
         for kind in kinds
         for number in range(each)
     )
 
 
-def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, ...]:
-    """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
+def mix_clips_with_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[ClipSource, ...]:
+    """The clean dictated clips mixed with generated noise, its kinds in turn, at each ratio."""
     return tuple(
-        Sounding(
+        ClipSource(
             clip.model_copy(
                 update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB", "noise": kind}
             ),
-            partial(_in_noise, clip.audio, kind, snr),
+            partial(_noisy_source, clip.audio, kind, snr),
         )
         for snr in snrs_db
-        for clip, kind in zip(_clean(clips), cycle(KINDS), strict=False)
+        for clip, kind in zip(_clean_dictated_clips(clips), cycle(NOISE_KINDS), strict=False)
     )
 
 
-def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
-    return InNoise(RecordedSource(audio), kind, snr_db)
+def _noisy_source(audio: Path, kind: str, snr_db: int) -> Source:
+    return NoisyRecording(RecordedSource(audio), kind, snr_db)
 
 
-def _clean(clips: Sequence[Clip]) -> list[Clip]:
+def _clean_dictated_clips(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.fields is not None and clip.condition == "clean"]
 
 
 def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
-    """The settings with one fixed pause that ends every turn, whatever its words."""
+    """The settings with endpointing after one fixed pause, whatever the words."""
     pause = {"hangover_ms": pause_ms, "finished_ms": pause_ms, "unfinished_ms": pause_ms}
     endpoint = settings.hear.endpoint.model_copy(update=pause)
     return settings.model_copy(update={"hear": settings.hear.model_copy(update={"endpoint": endpoint})})
@@ -104,57 +104,57 @@ def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
 
 async def evaluate(
     settings: Settings,
-    sounds: Sequence[Sounding],
+    sounds: Sequence[ClipSource],
     tick: Callable[[], None],
-    habits: Habits | None = None,
+    habits: OperatorHabits | None = None,
     *,
     floor: bool = False,
-) -> tuple[Scored, ...]:
-    """Recognise all clips in order; with `habits`, an operator answers after each clip that dictates an entry.
+) -> tuple[ScoredClip, ...]:
+    """Recognise all clips in order; with `habits`, a simulated operator answers after each clip that dictates an entry.
 
-    With `floor` such a clip runs through the baseline as well. `tick` is called after each clip, and after each
-    conversation. Raises UnreadableInput for a clip that is no sound, and for one that is twice in the manifest.
+    With `floor`, such clips run through the baseline as well. `tick` is called after each clip and each conversation.
+    Raises UnreadableInput for a clip that is not audio, or is in the manifest twice.
     """
-    scored: list[Scored] = []
+    scored: list[ScoredClip] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, executor, habits)
-            plain = Floor(settings, parts.form, parts.catalogue) if floor else None
+            plain = BaselineRecogniser(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
             async with reading(parts):
-                for sound, result in zip(some, await _results(parts, some, executor, tick), strict=True):
+                for sound, result in zip(some, await _run_pipeline(parts, some, executor, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
-                    floored = None if plain is None else _floored(plain, sound)
-                    said = wording(sound.clip.text, parts.form, parts.catalogue)
-                    scored.append(Scored(result, conversation, floored, said))
+                    floored = None if plain is None else _score_baseline(plain, sound)
+                    said = generalise_values(sound.clip.text, parts.form, parts.catalogue)
+                    scored.append(ScoredClip(result, conversation, floored, said))
                     if conversation is not None:
                         tick()
     return tuple(scored)
 
 
-def _floored(plain: Floor, sound: Sounding) -> Floored | None:
+def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> BaselineResult | None:
     truth = sound.clip.fields
     if truth is None:
         return None
     if (record := plain.record(sound.source())) is None:
-        return Floored(mark=Mark.MISSED, fields=None)
-    return Floored(mark=Mark.RIGHT if same(record, truth) else Mark.WRONG, fields=dict(record))
+        return BaselineResult(mark=Mark.MISSED, fields=None)
+    return BaselineResult(mark=Mark.RIGHT if are_fields_equal(record, truth) else Mark.WRONG, fields=dict(record))
 
 
-async def _results(
-    parts: Parts, sounds: list[Sounding], executor: JournalThread, tick: Callable[[], None]
+async def _run_pipeline(
+    parts: Parts, sounds: list[ClipSource], executor: JournalThread, tick: Callable[[], None]
 ) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
-    watch = _Watch(sounds, counted, tick)
+    watch = _ResultCollector(sounds, counted, tick)
     await hear_all(dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 
-class _Watch:
-    """Collects the events while a clip plays, and makes the clip's result when it ends."""
+class _ResultCollector:
+    """Collects the pipeline's events while a clip plays, and builds its result when it ends."""
 
-    def __init__(self, sounds: Sequence[Sounding], counted: Speculation | None, tick: Callable[[], None]) -> None:
+    def __init__(self, sounds: Sequence[ClipSource], counted: Speculation | None, tick: Callable[[], None]) -> None:
         self.results: list[Result] = []
         self._counted = counted
         self._before: list[Speculation] = []
@@ -164,7 +164,7 @@ class _Watch:
         self._heard: list[Decided] = []
 
     def sources(self) -> Iterator[Source]:
-        """The sounds in order. The next one is asked for when all that was heard in the one before is concluded."""
+        """Yield the sounds in order, each after all utterances of the one before are concluded."""
         for sound in self._sounds:
             self._note()
             yield sound.source()
@@ -175,10 +175,10 @@ class _Watch:
             self._before.append(replace(self._counted))
 
     def ahead(self) -> Iterator[Speculation | None]:
-        """The recogniser's counters during each sound."""
+        """The recogniser's speculation counters for each sound; None if it keeps none."""
         if self._counted is None:
             return repeat(None, len(self.results))
-        return (_between(first, last) for first, last in pairwise(self._before))
+        return (_subtract_counters(first, last) for first, last in pairwise(self._before))
 
     def on_event(self, told: DictationEvent) -> None:
         match told:
@@ -194,11 +194,11 @@ class _Watch:
     def _conclude(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
-        result = Result(clip, mark(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        result = Result(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()
 
 
-def _between(first: Speculation, last: Speculation) -> Speculation:
+def _subtract_counters(first: Speculation, last: Speculation) -> Speculation:
     before = astuple(first)
     return Speculation(*(now - then for now, then in zip(astuple(last), before, strict=True)))

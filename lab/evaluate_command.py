@@ -1,4 +1,4 @@
-"""The command that measures: `dockvoice evaluate`."""
+"""`dockvoice evaluate`: recognise clips with known truth, and print or write the results."""
 
 from __future__ import annotations
 
@@ -23,20 +23,27 @@ from edge.config import Mode, PolicyName, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import ears
 from lab import printed
-from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
+from lab.evaluate import (
+    ClipSource,
+    ScoredClip,
+    generate_noise_clips,
+    load_clip_sources,
+    mix_clips_with_noise,
+    with_fixed_pause,
+)
 from lab.evaluate import evaluate as evaluated
-from lab.floor import weights
-from lab.noises import ratios
-from lab.operator_speech import demand_voice
+from lab.floor import find_vosk_weights
+from lab.noises import parse_snrs_db
+from lab.operator_speech import require_espeak
 from lab.report import breakdown, figures, goals, made_with, page
-from lab.report.comparing import Table, compare, markdown
-from lab.report.goals import Fixed
-from lab.report.lines import Line, read_lines, write_lines
-from lab.report.lines import line as as_line
-from lab.report.measures import quiet
-from lab.report.statistics import Half, of_half
-from lab.scoring import Result, read_manifest, tallies
-from lab.simulated_operator import Habits
+from lab.report.comparing import Table, compare_runs, to_markdown
+from lab.report.goals import FixedPauseRun
+from lab.report.lines import ClipLine, read_lines, write_lines
+from lab.report.lines import build_line as as_line
+from lab.report.measures import measure_silence
+from lab.report.statistics import Half, clips_of_half
+from lab.scoring import Result, read_manifest, tally_by_condition
+from lab.simulated_operator import OperatorHabits
 
 TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
@@ -102,13 +109,12 @@ def evaluate(
     interpreters: Interpreters = None,
     second: Second = None,
 ) -> None:
-    """Hear recordings whose truth is known, and count.
+    """Recognise recordings whose truth is known, and count the outcomes.
 
     Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
     "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
     that nothing may be recorded; "speech_end" is in seconds, null without speech. "text", what was said, and "noise"
-    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, is what the simulated operator answers
-    with.
+    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, are the simulated operator's answers.
 
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
@@ -119,35 +125,35 @@ def evaluate(
         return
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
-    asked = settings(config, understand=seats(mode, interpreters, second), policy=policy)
-    _demand(details, report, voice=operator)
+    asked = settings(config, understand=understand_overrides(mode, interpreters, second), policy=policy)
+    _check_writable_and_voice(details, report, voice=operator)
     clips = read_manifest(manifest)
-    clips = clips if speakers is None else of_half(clips, speakers)
+    clips = clips if speakers is None else clips_of_half(clips, speakers)
     if not clips:
         raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
-    noisy = in_noise(clips, ratios(noisier, "--in-noise"))
-    sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
-    plain = weights(asked) is not None if floor is None else floor
-    scored = _evaluate(asked, sounds, Habits(attentive, read_back) if operator else None, floor=plain)
+    noisy = mix_clips_with_noise(clips, parse_snrs_db(noisier, "--in-noise"))
+    sounds = [*load_clip_sources(clips), *noisy, *(generate_noise_clips(noise_hours, clips) if noise_hours else ())]
+    plain = find_vosk_weights(asked) is not None if floor is None else floor
+    scored = _evaluate(asked, sounds, OperatorHabits(attentive, read_back) if operator else None, floor=plain)
     aside(f"heard by {ears(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
-    fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
+    fixed = None if beside_fixed is None else _evaluate_fixed_pause(asked, sounds, beside_fixed)
     if details is not None:
         write_lines(details, lines)
     if report is not None:
-        page.write(report, _run(manifest, asked, scored, lines, fixed))
+        page.write_report(report, _report_run(manifest, asked, scored, lines, fixed))
     if as_markdown:
-        line(made_with.sentence(asked, lines) + "\n")
-        for table in figures.tables(lines, fixed):
-            line(markdown(table))
+        line(made_with.describe_run(asked, lines) + "\n")
+        for table in figures.all_tables(lines, fixed):
+            line(to_markdown(table))
     else:
         _print(scored, lines, fixed, as_json=as_json)
 
 
-def _demand(*files: Path | None, voice: bool) -> None:
-    """Validate output files and voices before hours of recognition, not after them."""
+def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
+    """Check that the output files can be written and espeak-ng is there, before hours of recognition."""
     if voice:
-        demand_voice()
+        require_espeak()
     for file in filter(None, files):
         try:
             file.open("a").close()
@@ -155,79 +161,90 @@ def _demand(*files: Path | None, voice: bool) -> None:
             raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:
+def _evaluate_fixed_pause(asked: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> FixedPauseRun:
     dictated = [sound for sound in sounds if sound.clip.fields is not None]
     again = _evaluate(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
-    return Fixed(pause_ms, tuple(as_line(one.result) for one in again))
+    return FixedPauseRun(pause_ms, tuple(as_line(one.result) for one in again))
 
 
 def _evaluate(
-    asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing", *, floor: bool = False
-) -> tuple[Scored, ...]:
+    asked: Settings,
+    sounds: Sequence[ClipSource],
+    habits: OperatorHabits | None,
+    doing: str = "hearing",
+    *,
+    floor: bool = False,
+) -> tuple[ScoredClip, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
-    with counted(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
+    with show_progress(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
         return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
 
 
-def _print(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
-    by_condition, overall = tallies(one.result for one in scored)
+def _print(
+    scored: Sequence[ScoredClip], lines: Sequence[ClipLine], fixed: FixedPauseRun | None, *, as_json: bool
+) -> None:
+    by_condition, overall = tally_by_condition(one.result for one in scored)
     if as_json:
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
-        still = quiet(lines)
+        still = measure_silence(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
         line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
     else:
-        render(printed.evaluation(by_condition, overall))
-        for one in _beyond(lines, fixed).values():
-            render(printed.figures(one))
+        render(printed.render_evaluation(by_condition, overall))
+        for one in _additional_tables(lines, fixed).values():
+            render(printed.render_figures(one))
 
 
-def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
-    """The additional tables of a run, beyond outcomes, where they have content."""
+def _additional_tables(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Table]:
+    """The tables of a run beyond outcomes that have content, by name."""
     every = {
-        "floor": breakdown.floor(lines),
-        "spread": breakdown.spread(lines),
-        "operator": figures.conversations(lines),
-        "noise": figures.without_speech(lines),
-        "end_of_turn": goals.beside(lines, fixed),
-        "reading_ahead": goals.reading_ahead(lines),
+        "floor": breakdown.tabulate_baseline(lines),
+        "spread": breakdown.tabulate_spread(lines),
+        "operator": figures.tabulate_conversations(lines),
+        "noise": figures.tabulate_silence(lines),
+        "end_of_turn": goals.tabulate_fixed_pause(lines, fixed),
+        "reading_ahead": goals.tabulate_speculation(lines),
     }
     return {name: table for name, table in every.items() if table.rows}
 
 
-def _as_json(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Any]:
+def _as_json(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Any]:
     return {
         name: {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
-        for name, table in _beyond(lines, fixed).items()
+        for name, table in _additional_tables(lines, fixed).items()
         if name != "noise"
     }
 
 
 def _compare(first: Path, second: Path, *, as_json: bool) -> None:
-    found = compare(read_lines(first), read_lines(second))
+    found = compare_runs(read_lines(first), read_lines(second))
     if as_json:
         line(json.dumps(found.as_json(), indent=2))
     else:
-        render(printed.two_runs(found))
+        render(printed.render_comparison(found))
 
 
-def _run(
-    manifest: Path, asked: Settings, scored: Sequence[Scored], lines: tuple[Line, ...], fixed: Fixed | None
-) -> page.Run:
+def _report_run(
+    manifest: Path,
+    asked: Settings,
+    scored: Sequence[ScoredClip],
+    lines: tuple[ClipLine, ...],
+    fixed: FixedPauseRun | None,
+) -> page.ReportInput:
     results = {str(one.result.clip.audio): one.result for one in scored}
-    return page.Run(
+    return page.ReportInput(
         manifest=str(manifest),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         lines=lines,
         fixed=fixed,
-        machine=made_with.machine(),
-        settings=made_with.settings(asked, lines),
-        sound=lambda audio: _sound(results[audio]),
+        machine=made_with.describe_machine(),
+        settings=made_with.describe_settings(asked, lines),
+        sound=lambda audio: _clip_audio(results[audio]),
     )
 
 
-def _sound(result: Result) -> bytes:
-    """The clip as a file; for generated sound, only the detected utterance."""
+def _clip_audio(result: Result) -> bytes:
+    """The clip's audio file; for generated sound, a WAV of the detected utterance only."""
     if result.clip.audio.is_file():
         return result.clip.audio.read_bytes()
     file = io.BytesIO()
@@ -238,15 +255,15 @@ def _sound(result: Result) -> bytes:
     return file.getvalue()
 
 
-def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
-    """The settings of `understand` that the command line gives."""
+def understand_overrides(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+    """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
     return {name: value for name, value in given.items() if value is not None}
 
 
 @contextmanager
-def counted(doing: str, total: int) -> Iterator[Callable[[], None]]:
+def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show that `total` things are being done, one after the other."""
     console = SafeConsole(stderr=True)
     if not console.is_terminal:

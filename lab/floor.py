@@ -1,7 +1,7 @@
 """The baseline ("floor"): the same recogniser with a grammar of the form, a plain parser, and no confidence threshold.
 
-One pass with the form's sentences as its grammar; its first hypothesis alone; every complete reading becomes an entry.
-It is the obvious implementation; the product's worth is its distance from it, in right and in wrong.
+One pass, the first hypothesis only; every complete reading becomes an entry. It is the obvious implementation; the
+product is worth its distance from it, in right and in wrong.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from edge.understand.proposal import UNKNOWN
 Words = Sequence[str]
 
 
-class Floor:
-    """Hears clips of one form the plain way."""
+class BaselineRecogniser:
+    """Recognises clips of one form with the baseline."""
 
     def __init__(self, settings: Settings, form: Form, catalogue: Catalogue) -> None:
-        """Load the weights. Raises Misconfigured where vosk's are not here."""
-        if (found := weights(settings)) is None:
+        """Load the vosk weights. Raises Misconfigured if they are missing."""
+        if (found := find_vosk_weights(settings)) is None:
             raise Misconfigured(
                 f"--floor: vosk hears it, but {settings.understand.model!r} (understand.model) is none of its, or not "
                 f"in {settings.models}; run `dockvoice models get`, or give --no-floor"
@@ -48,50 +48,50 @@ class Floor:
         self._grammar = json.dumps([*expected, UNKNOWN])
 
     def record(self, source: Source) -> Mapping[str, FieldValue] | None:
-        """The entry that is made of all the sound of a source; None where a required field has no value."""
-        return parsed([word.text for word in self.words(source)], self._form, self._catalogue)
+        """Recognise a whole source; return the entry, or None if a required field has no value."""
+        return parse_words([word.text for word in self.words(source)], self._form, self._catalogue)
 
     def recogniser(self) -> Any:
-        """A recogniser that has heard nothing."""
+        """A new recogniser with the form's grammar."""
         kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
         kaldi.SetWords(True)
         return kaldi
 
     def words(self, source: Source) -> tuple[Word, ...]:
-        """All that was heard in a source."""
+        """Recognise a whole source; return its words."""
         kaldi = self.recogniser()
         found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
         said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
         return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)
 
 
-def weights(settings: Settings) -> Path | None:
-    """Where the weights are that the floor is heard with: those of the product's own recogniser, where that is vosk."""
+def find_vosk_weights(settings: Settings) -> Path | None:
+    """Folder of the product's weights if its recogniser is vosk; else None."""
     model = named(settings.understand.model)
     return located(model, settings.models) if model.engine is Engine.VOSK else None
 
 
-def parsed(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
-    """The values after each label and before each unit; the last one wins. None where a field is missing."""
+def parse_words(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
+    """Take the value after each label and before each unit, the last one winning; None if a field is missing."""
     found: dict[str, FieldValue] = {}
-    starts = list(_labels(words, form))
+    starts = list(_find_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
     first = starts[0][0] if starts else len(words)
     pieces: list[tuple[Words, FormField | None]] = [(words[:first], None)]
     pieces += [(words[begin:end], field) for (_, begin, field), end in zip(starts, ends, strict=False)]
     for piece, field in pieces:
         rest = piece
-        for begin, count, counted in _counted(piece, form):
+        for begin, count, counted in _find_numbers_with_units(piece, form):
             found[counted.name] = count
             rest = rest[:begin]
-        if field is not None and (value := _value(rest, field, catalogue)) is not None:
+        if field is not None and (value := _parse_value(rest, field, catalogue)) is not None:
             found[field.name] = value
     whole = all(field.name in found for field in form.fields if field.required)
     return found if whole and not form.faults(found) else None
 
 
-def _labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
-    """Where each label begins and ends, the longest that begins at a word."""
+def _find_labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+    """Begin, end and field of each label in the words; the longest label at a word wins."""
     named = sorted(
         ((label.split(), field) for field in form.fields for label in field.labels), key=lambda one: -len(one[0])
     )
@@ -102,8 +102,8 @@ def _labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
                 break
 
 
-def _counted(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
-    """Where a number begins that ends at a unit, the longest such number that all say so, and whose unit it is."""
+def _find_numbers_with_units(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+    """Begin, end and field of each number before a unit; the longest number all hypotheses agree on wins."""
     for unit, word in enumerate(words):
         for field in form.fields:
             if word in field.units or word in field.units.values():
@@ -116,11 +116,15 @@ def _counted(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
                 yield from islice(found, 1)
 
 
-def _value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
+def _parse_value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
     if field.catalogue is not None:
-        return _named(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
+        return _last_named_value(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
     if field.kind == "integer":
-        counts = [max(found, key=lambda one: one.end) for found in _each(words, ENGLISH.numerals.counts) if found]
+        counts = [
+            max(found, key=lambda one: one.end)
+            for found in _counts_at_each_word(words, ENGLISH.numerals.counts)
+            if found
+        ]
         return counts[0].value if counts else None
     digits, at = "", 0
     while at < len(words):
@@ -130,12 +134,12 @@ def _value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue |
     return digits or None
 
 
-def _each(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
+def _counts_at_each_word(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
     return (found(words, at) for at in range(len(words)))
 
 
-def _named(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
-    """The last of the values that is named: as it is written, as it may be spoken besides, or by its code word."""
+def _last_named_value(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
+    """The last value named in the words: as written, by a spoken alternative, or by its code word."""
     ways = {**{value.lower(): value for value in values}, **{way.lower(): value for way, value in spoken.items()}}
     codes = {" ".join(code): ways[letter] for code, letter in CODE_WORDS.items() if letter in ways}
     text = f" {' '.join(words)} "

@@ -36,13 +36,13 @@ Sound = npt.NDArray[np.float64]
 """Samples, full scale being -1 to 1."""
 
 
-def noise(kind: str, seconds: float, seed: int) -> Sound:
-    """Noise of a kind of KINDS at an RMS of LEVEL. Raises KeyError for a kind there is not."""
-    sound = KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
+def generate_noise(kind: str, seconds: float, seed: int) -> Sound:
+    """Generate noise of a kind of NOISE_KINDS at an RMS of LEVEL. Raises KeyError for an unknown kind."""
+    sound = NOISE_KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
     return sound * (LEVEL / _rms(sound))
 
 
-def mix(speech: Sound, sound: Sound, snr_db: float) -> Sound:
+def mix_at_snr(speech: Sound, sound: Sound, snr_db: float) -> Sound:
     """Speech in noise that is `snr_db` below it, as long as the speech; the noise is repeated where it is shorter.
 
     SNR = 20 log10(rms(active speech) / rms(noise)), where active speech is the 20 ms frames whose RMS lies within
@@ -51,36 +51,36 @@ def mix(speech: Sound, sound: Sound, snr_db: float) -> Sound:
     """
     under = np.resize(sound, len(speech))
     mixed = speech + under * (active_rms(speech) / _rms(under) / 10 ** (snr_db / 20))
-    return within_full_scale(mixed)
+    return limit_peak(mixed)
 
 
-def within_full_scale(sound: Sound) -> Sound:
-    """The sound as it is, or scaled down as a whole so that its peak does not clip."""
+def limit_peak(sound: Sound) -> Sound:
+    """The samples unchanged, or all scaled down so that the peak is at full scale."""
     return sound / max(1.0, float(np.abs(sound).max()))
 
 
 def active_rms(speech: Sound) -> float:
-    """RMS of the frames with speech."""
+    """RMS over the 20 ms frames that contain speech."""
     whole = speech[: len(speech) // ACTIVE_FRAME * ACTIVE_FRAME].reshape(-1, ACTIVE_FRAME)
     power = (whole**2).mean(axis=1)
     return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
 
 
 def _pink(samples: int, random: np.random.Generator) -> Sound:
-    """Equal power in every octave: the sum of many far sources."""
-    return _coloured(samples, random, lambda hertz: 1 / np.sqrt(hertz))
+    """Pink noise (equal power in every octave), as many distant sources add up to."""
+    return _shaped_noise(samples, random, lambda hertz: 1 / np.sqrt(hertz))
 
 
 def _wind(samples: int, random: np.random.Generator) -> Sound:
-    """Rumble below some 300 Hz that swells and dies away in gusts of seconds, as across a microphone's capsule."""
-    rumble = _coloured(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
-    gusts = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
+    """Wind on a microphone: rumble below some 300 Hz whose level rises and falls over seconds."""
+    rumble = _shaped_noise(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
+    gusts = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
     return rumble / _rms(rumble) * np.exp(0.8 * gusts / _rms(gusts))
 
 
 def _forklift_engine(samples: int, random: np.random.Generator) -> Sound:
-    """A four-cylinder engine near 1,500 turns a minute (50 firings a second, wandering), and its hydraulics' hiss."""
-    wander = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
+    """A four-cylinder engine near 1,500 rpm (50 firings a second, with drift), plus hydraulic hiss."""
+    wander = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
     phase = 2 * np.pi * np.cumsum(50 * (1 + 0.03 * wander / _rms(wander))) / RATE
     firing = sum(np.sin(n * phase + random.uniform(0, 2 * np.pi)) / n for n in range(1, 25))
     hiss = _pink(samples, random)
@@ -114,8 +114,8 @@ def _clang(samples: int, random: np.random.Generator) -> Sound:
     return sound
 
 
-def _coloured(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
-    """Gaussian noise shaped by `spectrum`, which gives the amplitude at each frequency in Hz."""
+def _shaped_noise(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
+    """Gaussian noise filtered so that `spectrum` gives its amplitude at each frequency in Hz."""
     shape = np.fft.rfft(random.standard_normal(samples))
     hertz = np.fft.rfftfreq(samples, 1 / RATE).astype(np.float64)
     shape[0] = 0
@@ -128,7 +128,7 @@ def _rms(sound: Sound) -> float:
 
 
 def _white(samples: int, random: np.random.Generator) -> Sound:
-    """Equal power at every frequency: compressed air, a radio between stations."""
+    """White noise (equal power at every frequency), as of compressed air or a radio between stations."""
     return random.standard_normal(samples)
 
 
@@ -150,7 +150,7 @@ def _music(samples: int, random: np.random.Generator) -> Sound:
     )
 
 
-KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
+NOISE_KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
     "white": _white,
     "pink": _pink,
     "wind": _wind,
@@ -161,8 +161,8 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
 }
 
 
-def babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
-    """Several people talking at once without an intelligible word: recordings of speech reversed and overlaid.
+def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
+    """Overlay reversed recordings of speech: several people talking, without an intelligible word.
 
     Raises ValueError without a voice.
     """
@@ -184,13 +184,13 @@ TALKERS = 4
 """Simultaneous talkers around a dock."""
 
 
-class Made(Source):
-    """A made sound as a source, as a recording of it would be; each seed has a loudness of its own."""
+class GeneratedNoise(Source):
+    """A generated noise as a microphone source; the seed determines samples and loudness."""
 
     live = False
 
     def __init__(self, kind: str, seconds: float, seed: int, voices: Sequence[Sound] = ()) -> None:
-        """`kind` is one of KINDS, or silence, or babble, which is made of `voices`."""
+        """`kind` is one of NOISE_KINDS, SILENCE, or BABBLE, which overlays the speech of `voices`."""
         self.name = f"sha256:{hashlib.sha256(f'{kind} {seconds} {seed}'.encode()).hexdigest()}"
         self._kind = kind
         self._seconds = seconds
@@ -198,16 +198,16 @@ class Made(Source):
         self._voices = voices
 
     def sound(self) -> Sound:
-        """The whole of it, within full scale."""
+        """All samples, scaled down if they would clip."""
         if self._kind == SILENCE:
-            return noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
+            return generate_noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
         if self._kind == BABBLE:
-            made = babble(self._voices, self._seconds, self._seed)
+            made = generate_babble(self._voices, self._seconds, self._seed)
         else:
-            made = noise(self._kind, self._seconds, self._seed)
+            made = generate_noise(self._kind, self._seconds, self._seed)
         softest, loudest = LOUDNESS_DB
         db = np.random.default_rng(self._seed).uniform(softest, loudest)
-        return within_full_scale(made * 10 ** (db / 20))
+        return limit_peak(made * 10 ** (db / 20))
 
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
@@ -216,8 +216,8 @@ class Made(Source):
         yield from framing.end()
 
 
-class InNoise(Source):
-    """A recording in made noise, `snr_db` below its speech."""
+class NoisyRecording(Source):
+    """A recording mixed with generated noise at a signal-to-noise ratio of `snr_db`."""
 
     live = False
 
@@ -231,36 +231,36 @@ class InNoise(Source):
 
     def frames(self) -> Iterator[Frame]:
         """The mixture in frames of 20 ms."""
-        speech = whole(self._recording)
-        under = noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
+        speech = read_all_samples(self._recording)
+        under = generate_noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
         framing = Framing(RATE)
-        yield from framing.push(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
+        yield from framing.push(mix_at_snr(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
         yield from framing.end()
 
 
-def whole(source: Source) -> Sound:
-    """All the sound of a source that ends."""
+def read_all_samples(source: Source) -> Sound:
+    """Read a finite source to its end; return its samples as floats from -1 to 1."""
     return to_floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
 
 LOUDNESS_DB = (-20.0, 10.0)
-"""Made sounds lie so far below or above LEVEL: from a hall at night to a machine beside the operator."""
+"""Range of the random level of generated noise, dB relative to LEVEL."""
 
 BABBLE = "babble"
 SILENCE = "silence"
 """A silent room: only the converter's own noise."""
 
 LEAST_BIT_DB = -90.3
-"""RMS of that noise, dB of full scale: one step of 16 bits."""
+"""RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale."""
 
 
-def pcm(sound: Sound) -> bytes:
-    """A sound as 16-bit samples."""
+def to_pcm16(sound: Sound) -> bytes:
+    """Convert samples to 16-bit PCM bytes."""
     return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
-def ratios(text: str | None, option: str) -> list[int]:
-    """Ratios of speech to noise in dB, from the value of an option; empty without it."""
+def parse_snrs_db(text: str | None, option: str) -> list[int]:
+    """Parse the value of a command-line option into ratios of speech to noise, dB; empty for None."""
     try:
         return [] if text is None else [int(part) for part in text.split(",")]
     except ValueError:

@@ -1,7 +1,7 @@
-"""Truth from the record: operators' utterances, with the final values of their entries.
+"""Truth from the journal: recorded utterances with the final values of the entries that they opened.
 
-An uncorrected entry counts as right, though the mistake may be unnoticed; a change of mind counts as misheard. So it
-shows where to ask more, and never where to ask less.
+An uncorrected entry counts as right, though its mistake may be unnoticed; an entry that was amended after a change of
+mind counts as misheard. So the data may justify more questions, never fewer.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 
 
-class Entered(Protocol):
-    """An entry as the journal tells it."""
+class JournalEntry(Protocol):
+    """The journal's entry, as far as it is used here."""
 
     @property
     def utterance_id(self) -> str:
@@ -33,11 +33,11 @@ class Entered(Protocol):
 
     @property
     def event_id(self) -> str | None:
-        """The event that it became."""
+        """Id of the event that the entry was committed as."""
 
     @property
     def act(self) -> Act | None:
-        """What it does."""
+        """Whether it records, amends or cancels."""
 
     @property
     def replaces(self) -> str | None:
@@ -49,13 +49,16 @@ class Entered(Protocol):
 
     @property
     def fields(self) -> Mapping[str, FieldValue]:
-        """Its values; empty for a cancellation."""
+        """The entry's values; empty for a cancellation."""
 
 
-def became(entries: Iterable[Entered]) -> dict[str, Entered]:
-    """The final version of each entry by the utterance that opened it, without cancelled ones. Oldest first."""
+def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:
+    """Map each opening utterance's id to the final version of its entry, oldest first.
+
+    Cancelled entries are left out.
+    """
     began: dict[str | None, str] = {}
-    found: dict[str, Entered] = {}
+    found: dict[str, JournalEntry] = {}
     for one in entries:
         of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
         if of is None:
@@ -67,10 +70,13 @@ def became(entries: Iterable[Entered]) -> dict[str, Entered]:
     return found
 
 
-def said_on_record(
-    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, Entered]
+def recognise_recorded_utterances(
+    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, JournalEntry]
 ) -> Iterator[KeptClip]:
-    """The utterances since then that opened an entry, recognised again."""
+    """Recognise again the recorded utterances since `since` that opened an entry.
+
+    Yield each with its entry's values as truth.
+    """
     for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)

@@ -1,7 +1,7 @@
-"""The simulated operator's speech: its words, and its sound in the noise of the clip.
+"""The simulated operator's words, and their synthesised sound in the noise of the clip.
 
-The simulated operator knows only the intended entry and the device's speech. The words are chosen at random among the
-form's ways of speaking, the same for the same clip and seed.
+The operator knows only the intended entry and the device's prompts. Words are drawn at random from the form's ways of
+speaking, the same for the same clip and seed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from edge.audio.pcm import Framing, to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
-from lab.noises import Sound, active_rms, within_full_scale
+from lab.noises import Sound, active_rms, limit_peak
 from lab.scoring import Result
 
 BEFORE_S, AFTER_S = 0.4, 1.6
-"""Sound before and after an answer: after it, more than the longest silence that endpointing waits for."""
+"""Seconds of noise before and after an answer: after it, more than the longest silence that endpointing waits for."""
 
 VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
 """Speakers of espeak-ng with at least 45 of 48 answers recognised in silence. The "nine" of m1, m2, f3 and f4 is hardly
@@ -43,14 +43,14 @@ SAY_WITHIN_S = 30.0
 """Far more than espeak-ng ever takes; it computes on this machine."""
 
 NOISE_MARGIN_S = 0.15
-"""Breath around speech is no noise."""
+"""Excluded from the noise on both sides of speech, for it is breath."""
 
 LANGUAGE = "en"
 """The language of the on-device recognisers."""
 
 
-class Spoken(Source):
-    """An answer as a source. `told` distinguishes it from the same sound at another time."""
+class SyntheticSpeech(Source):
+    """Synthesised speech as a microphone source. `told` distinguishes it from the same sound at another time."""
 
     live = False
 
@@ -60,7 +60,7 @@ class Spoken(Source):
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration of the speech in seconds."""
         return len(self._sound) / SAMPLE_RATE
 
     def frames(self) -> Iterator[Frame]:
@@ -70,40 +70,40 @@ class Spoken(Source):
         yield from framing.end()
 
 
-async def spoken(text: str, speaker: str, seed: int) -> Sound:
-    """The text in the voice that belongs to a speaker of the set."""
-    voice = _voice(speaker, seed)
+async def synthesise(text: str, speaker: str, seed: int) -> Sound:
+    """Synthesise the text with espeak-ng in the voice that belongs to a speaker of the set."""
+    voice = _choose_voice(speaker, seed)
     pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
     return to_floats(b"".join(pieces)).astype(np.float64)
 
 
-def demand_voice() -> None:
-    """Raise Misconfigured where the operator could say nothing: before hours of hearing, not after them."""
+def require_espeak() -> None:
+    """Raise Misconfigured if espeak-ng is missing: before hours of recognition, not after them."""
     try:
         EspeakVoice()
     except Misconfigured as fault:
         raise Misconfigured(f"--operator: he answers with {fault}") from None
 
 
-def _voice(speaker: str, seed: int) -> EspeakVoice:
-    """One voice and pace for each speaker of the set."""
+def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
+    """The espeak-ng voice and pace of a speaker, chosen at random but the same for the same seed and name."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
     return EspeakVoice(random.randint(*SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(VARIANTS))
 
 
-def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
-    """The utterance, as loud as the clip's speaker, over the clip's noise from between the speech."""
-    speech, around = _parted(clip, result)
+def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
+    """Mix the utterance into the clip's own background noise, as loud as the clip's speaker."""
+    speech, around = _split_speech_and_noise(clip, result)
     before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
     padded = np.pad(said, (before, after))
     noise = np.resize(around, len(padded)) if len(around) else np.zeros(len(padded))
     # The clip's speech was measured with its noise in it.
     power = max(active_rms(speech) ** 2 - float(np.mean(noise**2)), active_rms(speech) ** 2 / 10)
-    return within_full_scale(padded * (np.sqrt(power) / active_rms(said)) + noise)
+    return limit_peak(padded * (np.sqrt(power) / active_rms(said)) + noise)
 
 
-def _parted(sound: Sound, result: Result) -> tuple[Sound, Sound]:
-    """The clip's stretch of speech, and the sound around it."""
+def _split_speech_and_noise(sound: Sound, result: Result) -> tuple[Sound, Sound]:
+    """The clip's speech, and the sound before and after it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
     margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
     begin = max(0, min(starts, default=0) - margin)
@@ -119,8 +119,8 @@ BARE = 0.5
 """The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
 
 
-class Why(StrEnum):
-    """Why the operator speaks."""
+class UtteranceReason(StrEnum):
+    """The operator's reason to speak."""
 
     ANSWER = "answer"
     """An answer to a question."""
@@ -131,17 +131,17 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class OperatorUtterance:
     """One utterance of the operator."""
 
-    why: Why
+    why: UtteranceReason
     text: str
     about: str | None = None
-    """The one field that it gives the value of."""
+    """The one field whose value it gives."""
 
 
-class Words:
-    """The words of an operator who intends one entry."""
+class OperatorWords:
+    """Words the utterances of an operator who intends one entry."""
 
     def __init__(self, form: Form, catalogue: Catalogue, truth: Mapping[str, FieldValue], random: Random) -> None:
         self._form = form
@@ -150,20 +150,20 @@ class Words:
         self._random = random
         self._said: set[str] = set()
 
-    def again(self) -> Saying:
-        """The whole sentence once more."""
+    def again(self) -> OperatorUtterance:
+        """Word the whole entry once more."""
         fields = (field for field in self._form.fields if field.name in self._truth)
-        return Saying(Why.AGAIN, ", ".join(self._mention(field) for field in fields))
+        return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._mention(field) for field in fields))
 
-    def correction(self, told: Mapping[str, FieldValue]) -> Saying | None:
-        """The first field that was read back wrong, "no, fifteen units". None where all is right."""
+    def correction(self, told: Mapping[str, FieldValue]) -> OperatorUtterance | None:
+        """Word a correction of the first field that was read back wrong, "no, fifteen units"; None if all are right."""
         for field in self._form.fields:
             if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
-                return Saying(Why.CORRECTION, f"no, {self._mention(field)}", field.name)
+                return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._mention(field)}", field.name)
         return None
 
-    def answer(self, asked: Question) -> Saying:
-        """The answer to the question; a correction, where the question offers a value that was not intended."""
+    def answer(self, asked: Question) -> OperatorUtterance:
+        """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
             case About.ENTRY_RIGHT:
                 return self._yes(asked.fields)
@@ -171,17 +171,17 @@ class Words:
                 offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
                 return self._yes({**self._truth, **offered})
             case About.PROOF if asked.field is not None:
-                return Saying(Why.ANSWER, self._check(asked.field, asked.check))
+                return OperatorUtterance(UtteranceReason.ANSWER, self._check(asked.field, asked.check))
             case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
-                return Saying(Why.ANSWER, self._value(self._form[asked.field]), asked.field)
+                return OperatorUtterance(UtteranceReason.ANSWER, self._value(self._form[asked.field]), asked.field)
             case _:
                 return self.again()
 
-    def _yes(self, told: Mapping[str, FieldValue]) -> Saying:
-        return self.correction(told) or Saying(Why.ANSWER, "yes")
+    def _yes(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
+        return self.correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
     def _check(self, name: str, number: int) -> str:
-        """The check digits on the sign at the operator's place, which is the true one."""
+        """Word the check digits of the intended location; "no" after they were all used."""
         checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"
@@ -201,7 +201,7 @@ class Words:
         return f"{field.labels[0]} {words}"
 
     def _spoken(self, field: FormField) -> str:
-        """The value, in other words than those that were misheard before."""
+        """Word the value, differently from earlier attempts that were misheard."""
         ways = [
             sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)
         ]

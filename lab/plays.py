@@ -1,7 +1,7 @@
-"""Plays: conversations as lines of JSON, each in a fresh session, answered by their results.
+"""Plays: typed conversations given as JSON lines, each run in a fresh session and answered with its results.
 
-For a site that tests its own wording before it is in use, and for programs that hold conversations:
-`dockvoice talk --plays FILE`.
+For a site that tests its own wording before use, and for programs that drive conversations: `dockvoice talk --plays
+FILE`.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.agent.dialogue_steps import Render
 from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
-from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
+from lab.rehearsal import Play, Rehearsal, WrongStep, parse_expected_list, parse_operators
 
 JsonLine = dict[str, Any]
 
 KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
 
 SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
-"""A journal is flushed at each step; a disk takes some milliseconds for that, and memory none."""
+"""Memory file system for journals: a flush to disk at each step would take some milliseconds."""
 
 
 class WrongPlay(ValueError):
-    """A line that is no play; its message gives the value found and the values allowed."""
+    """Invalid JSON line of a play; the message gives the value found and the values allowed."""
 
 
-def acted(
+def answer_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[JsonLine]:
-    """The answer to each line, in order; a line that is no play is answered with its `error`.
+    """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
 
-    `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` hold one step by step.
+    `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` run one step by step.
     `usual` gives the defaults of a line.
     """
-    with _journals() as fresh:
+    with _empty_journal_directories() as fresh:
         gc.freeze()  # as the agent does once it is ready
-        stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
+        stage = _PlaySession(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
         for number, line in enumerate(lines, start=1):
             try:
                 yield stage.answer(line)
@@ -55,8 +55,8 @@ def acted(
         stage.leave()
 
 
-class _Stage:
-    """Where one conversation is held at a time."""
+class _PlaySession:
+    """Runs the plays of successive JSON lines, at most one conversation open at a time."""
 
     def __init__(self, usual: Play, forms: Mapping[str, Form], rehearsal: Callable[[Play], Rehearsal]) -> None:
         self._usual = usual
@@ -65,11 +65,11 @@ class _Stage:
         self._held: Rehearsal | None = None
 
     def answer(self, typed: bytes) -> JsonLine:
-        """The answer to one line. Raises WrongPlay, WrongStep."""
-        match row := _row(typed):
+        """Execute one JSON line; return its result. Raises WrongPlay, WrongStep."""
+        match row := _parse_line(typed):
             case {"begin": dict(keys)}:
                 self.leave()
-                self._held = self._made(_play(keys, self._usual, self._forms))
+                self._held = self._made(_parse_play(keys, self._usual, self._forms))
                 return self._held.begin()
             case {"line": str(line)}:
                 return self._open.step(line.strip())
@@ -86,7 +86,7 @@ class _Stage:
                 raise WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
 
     def leave(self) -> None:
-        """Let go of the conversation that is held, if one is."""
+        """Close the open conversation, if any, and delete its journal."""
         if self._held is not None:
             self._held.close()
             shutil.rmtree(self._held.directory)
@@ -100,7 +100,7 @@ class _Stage:
 
     def _whole(self, lines: list[str], told: JsonLine) -> JsonLine:
         self.leave()
-        self._held = held = self._made(_play(told, self._usual, self._forms))
+        self._held = held = self._made(_parse_play(told, self._usual, self._forms))
         try:
             turns = [held.begin(), *(held.step(one) for one in lines)]
             return {**held.result(), "turns": turns}
@@ -109,8 +109,8 @@ class _Stage:
 
 
 @contextmanager
-def _journals() -> Iterator[Callable[[], Path]]:
-    """Makes the directory of a journal in which nothing is, as often as it is called: a copy, which is quicker."""
+def _empty_journal_directories() -> Iterator[Callable[[], Path]]:
+    """Yield a function that makes a directory with an empty journal by copying a template."""
     within = SWIFT if SWIFT.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dockvoice-plays-", dir=within) as directory:
         empty = Path(directory) / "empty"
@@ -122,7 +122,7 @@ def _journals() -> Iterator[Callable[[], Path]]:
         yield fresh
 
 
-def _row(line: bytes) -> JsonLine:
+def _parse_line(line: bytes) -> JsonLine:
     try:
         row = parse_strict(line)
     except NotStrict as fault:
@@ -134,7 +134,7 @@ def _row(line: bytes) -> JsonLine:
     return row
 
 
-def _play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+def _parse_play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
     if unknown := sorted(told.keys() - set(KEYS)):
         raise WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(KEYS)}")
     hand = told.get("hand", [])
@@ -150,8 +150,8 @@ def _play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
         at_hand = usual.at_hand
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
     try:
-        lists = tuple(map(expected, told.get("list", ())))
-        operators = numbered(told["operators"]) if "operators" in told else usual.operators
+        lists = tuple(map(parse_expected_list, told.get("list", ())))
+        operators = parse_operators(told["operators"]) if "operators" in told else usual.operators
     except ValueError as fault:
         raise WrongPlay(str(fault)) from fault
     return Play(rules, language, usual.sending, at_hand, operators, lists)

@@ -1,4 +1,4 @@
-"""Tables for people at a terminal: an evaluation's figures, a report's tables, two runs compared."""
+"""Rich tables for the terminal: an evaluation's figures, a report's tables, a comparison of two runs."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from rich.table import Table
 from rich.text import Text
 
 from dockvoice_protocol.terminal.tables import many
-from lab.report.comparing import Comparison, recorded
+from lab.report.comparing import Comparison, first_recorded_fields
 from lab.report.comparing import Table as Figures
-from lab.report.lines import Line
+from lab.report.lines import ClipLine
 from lab.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
 """Marks whose count must be 0."""
 
 
-def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
-    """The figures of an evaluation: the clips' outcomes, then fields and speed; a row per condition."""
+def render_evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
+    """Render an evaluation: the clips' outcomes, then fields and speed; a row for each condition."""
     rows = {**by_condition, "overall": overall}
     fields = sorted(overall.fields_said)
-    marks = _figures("n", *Mark, "p50", "p95")
+    marks = _new_table("n", *Mark, "p50", "p95")
     marks.caption = "p50, p95: milliseconds from the last word to the record on disk"
-    details = _figures(*(f"{name} right" for name in fields), "x real time")
+    details = _new_table(*(f"{name} right" for name in fields), "x real time")
     for condition, tally in rows.items():
         style = "bold" if tally is overall else ""
-        marks.add_row(condition, *_marks(tally.as_json()), style=style)
-        details.add_row(condition, *_details(tally.as_json(), fields), style=style)
+        marks.add_row(condition, *_marks_cells(tally.as_json()), style=style)
+        details.add_row(condition, *_details_cells(tally.as_json(), fields), style=style)
     return Group(marks, "", details)
 
 
-def figures(table: Figures) -> Group:
-    """One of the tables of a report."""
+def render_figures(table: Figures) -> Group:
+    """Render one of a report's tables."""
     drawn = Table(table.columns[0], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in table.columns[1:]:
         drawn.add_column(name, justify="right")
@@ -45,14 +45,18 @@ def figures(table: Figures) -> Group:
     return Group("", Text(table.title, style="bold"), drawn, Text(table.note, style="dim"))
 
 
-def two_runs(found: Comparison) -> Group:
-    """Two runs over the same clips: marks side by side, the clips that changed, and the test of significance."""
-    marks = _figures("first", "second", first="outcome")
+def render_comparison(found: Comparison) -> Group:
+    """Render two runs over the same clips: marks side by side, changed clips, and the significance test."""
+    marks = _new_table("first", "second", first="outcome")
     for mark in Mark:
         marks.add_row(mark, *map(str, found.marks(mark)))
     changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for one in found.changed:
-        changed.add_row(Text(f"{PurePath(one.clip).name}\n  {one.condition}"), _came(one.before), _came(one.after))
+        changed.add_row(
+            Text(f"{PurePath(one.clip).name}\n  {one.condition}"),
+            _format_outcome(one.before),
+            _format_outcome(one.after),
+        )
     alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
         f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
@@ -62,13 +66,13 @@ def two_runs(found: Comparison) -> Group:
     return Group(marks, "", *shown, alone, chance)
 
 
-def _came(line: Line) -> Text:
-    fields = recorded(line)
+def _format_outcome(line: ClipLine) -> Text:
+    fields = first_recorded_fields(line)
     told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
     return Text(f"{line.mark}{told}", style="red" if line.mark in ALARMING else "")
 
 
-def _figures(*names: str, first: str = "condition") -> Table:
+def _new_table(*names: str, first: str = "condition") -> Table:
     # Without edges, and with one blank between columns: the widest condition must fit a terminal of 80 columns.
     table = Table(first, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.caption_justify = "left"
@@ -77,7 +81,7 @@ def _figures(*names: str, first: str = "condition") -> Table:
     return table
 
 
-def _marks(figures: Mapping[str, Any]) -> list[str | Text]:
+def _marks_cells(figures: Mapping[str, Any]) -> list[str | Text]:
     times = (figures["decision_ms_p50"], figures["decision_ms_p95"])
     return [
         str(figures["n"]),
@@ -86,7 +90,7 @@ def _marks(figures: Mapping[str, Any]) -> list[str | Text]:
     ]
 
 
-def _details(figures: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+def _details_cells(figures: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
     accuracy = figures["field_accuracy"]
     return [
         *(f"{accuracy[name]:.1%}" if name in accuracy else "-" for name in fields),

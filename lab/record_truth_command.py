@@ -1,4 +1,4 @@
-"""The command with which a site records a set of its own: `dockvoice record-truth`."""
+"""`dockvoice record-truth`: record a site's own set of clips with known truth."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from edge.agent.parts import form_named
 from edge.cli.options import Config, FormName, settings
 from edge.config import Settings
 from edge.hear.microphone import Microphone
-from lab.noises import ratios
-from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, record_take
+from lab.noises import parse_snrs_db
+from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_noise, record_take
 
 commands = typer.Typer()
 
 SOFT_DB = -45.0
-"""Speech below it comes from a headset that is muted, worn wrong, or turned down."""
+"""Speech below this level, dB, means a headset that is muted, worn wrong, or turned down."""
 
 TRIES = 3
-"""Without hands, so many spoilt takes of one sentence end the command: something is wrong with the headset."""
+"""In hands-free mode, spoilt takes of one sentence after which the command ends."""
 
 
 @commands.command("record-truth", short_help="Record a set of your own for `dockvoice evaluate`.", epilog=EXIT_CODES)
@@ -59,18 +59,18 @@ def record_truth(
     log_warnings()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
-    snrs_db = ratios(mixing, "--mix")
+    snrs_db = parse_snrs_db(mixing, "--mix")
     asked = settings(config, form=form)
     chosen = form_named(asked, asked.forms.active)
     made = TruthSet(folder, chosen.name)
-    _noise(made, asked, noise_minutes)
-    wanted = prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
+    _record_noise(made, asked, noise_minutes)
+    wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
     said = made.said(speaker)
     for prompt in wanted:
         if prompt.number in said:
             continue
         taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
-        if isinstance(taken, Take):
+        if isinstance(taken, RecordedTake):
             line(f"kept {made.keep(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
@@ -79,17 +79,17 @@ def record_truth(
     line(f"{len(made.said(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
-def _microphone(asked: Settings) -> Microphone:
+def _open_microphone(asked: Settings) -> Microphone:
     return Microphone(asked.hear.device, asked.watch.stall_s)
 
 
-def _noise(made: TruthSet, asked: Settings, minutes: int) -> None:
+def _record_noise(made: TruthSet, asked: Settings, minutes: int) -> None:
     while made.noise_minutes < minutes:
         line(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
-        made.keep_noise(noise(_microphone(asked), MINUTE_S, _every(15)))
+        made.keep_noise(record_noise(_open_microphone(asked), MINUTE_S, _print_every(15)))
 
 
-def _every(whole: int) -> Callable[[float], None]:
+def _print_every(whole: int) -> Callable[[float], None]:
     def print_seconds(seconds: float) -> None:
         if round(seconds) % whole == 0:
             line(f"  {seconds:.0f} s")
@@ -97,21 +97,21 @@ def _every(whole: int) -> Callable[[float], None]:
     return print_seconds
 
 
-def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> Take | str:
+def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> RecordedTake | str:
     """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
     for _ in range(TRIES if hands_free else sys.maxsize):
         line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
-        taken = record_take(_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
+        taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
         if taken is None:
             raise Unfinished("the microphone ended; what was kept is kept, start again to go on")
-        key = _key(taken, hands_free=hands_free)
+        key = _ask_key(taken, hands_free=hands_free)
         if key != "r":
             return key or taken
     raise Unfinished(f"{TRIES} takes were spoilt; look at the headset and start again to go on")
 
 
-def _key(taken: Take, *, hands_free: bool) -> str:
+def _ask_key(taken: RecordedTake, *, hands_free: bool) -> str:
     trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < SOFT_DB else ""
     line(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
     if hands_free:

@@ -1,6 +1,6 @@
-"""A rehearsal: a conversation typed step by step, and its result: records, entries in review, entries given up.
+"""A rehearsal: one typed conversation run step by step, and its result: entries recorded, in review and given up.
 
-A step is an utterance, or begins with a slash: an event around the operator. `STEPS` lists those.
+A step is an utterance, or a slash command for an outside event (a scan, a receipt, a power cut): see `STEPS`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from edge.keep.queries import KeptUtterance
 from edge.records import Outcome, Shift, Work
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
-from lab.typed_conversation import SCANNED, TypedConversation, as_sent
+from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
 Json = dict[str, Any]
 
@@ -57,18 +57,18 @@ STEPS = (
     "/shift NAME DATE another shift begins",
 )
 
-OF = ("amends", "cancels")  # How an event names the one that it is about.
+REFERENCE_KEYS = ("amends", "cancels")  # How an event names the one that it is about.
 
 IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
 
 
 class WrongStep(ValueError):
-    """An invalid step; its message gives the value found and the values allowed."""
+    """Invalid step; the message gives the value found and the values allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """The conditions before a conversation."""
+    """Settings of a conversation before it begins: rules, language, scanner, forms, operators, expected lists."""
 
     rules: Rules
     language: str
@@ -80,7 +80,7 @@ class Play:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """One conversation over a journal of its own."""
+    """Runs one typed conversation over a journal of its own."""
 
     play: Play
     directory: Path
@@ -103,7 +103,7 @@ class Rehearsal:
             self.settings = replace(self.settings, operators=self.play.operators)
 
     def begin(self) -> Json:
-        """Start up; the device's first prompts."""
+        """Start the device; return its first prompts."""
         return self._turn("", self._start())
 
     def _start(self) -> Stepped:
@@ -118,11 +118,11 @@ class Rehearsal:
         return self._talk.start()
 
     def close(self) -> None:
-        """Leave the journal."""
+        """Close the journal."""
         self._journal.close()
 
     def step(self, line: str) -> Json:
-        """Execute a line; its result. Raises WrongStep."""
+        """Execute one line; return the device's prompts and events. Raises WrongStep."""
         if line.startswith("/"):
             word, _, rest = line.partition(" ")
             does = getattr(self, f"_do_{word[1:]}", None)
@@ -139,7 +139,7 @@ class Rehearsal:
         return self._turn(line, stepped)
 
     def result(self) -> Json:
-        """The result of the whole conversation."""
+        """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
         kept = [self._journal.queries.history(one) for one in self._lines]
         entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
         waiting = self._journal.review.under_review()
@@ -185,7 +185,7 @@ class Rehearsal:
         }
 
     def _given_up(self, used: set[str]) -> Iterator[Json]:
-        """Utterances taken back or not understood, or with a value that no entry has."""
+        """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
         for name, line in self._lines.items():
             reading = None if name in used else self._journal.queries.reading(name)
             if reading is None or reading.command is not None:
@@ -203,12 +203,12 @@ class Rehearsal:
         return [] if self._talk.due is None else [self._talk.expire()]
 
     def _do_scan(self, text: str) -> Sequence[Stepped]:
-        stepped = self._talk.scan(as_sent(text))
+        stepped = self._talk.scan(to_scanner_characters(text))
         self._lines[self._talk.latest] = text
         return [stepped]
 
     def _do_list(self, text: str) -> Sequence[Stepped]:
-        announced = expected(text)
+        announced = parse_expected_list(text)
         self._lists[announced.place] = announced
         return []
 
@@ -220,7 +220,7 @@ class Rehearsal:
     def _do_accept(self, text: str) -> Sequence[Stepped]:
         office = DeviceIdentity("site", "device", None, clock_believed=True)
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
-        found = self._oldest()
+        found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
         row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
         self._keep(row.event_id, row.sequence, json.loads(row.body))
@@ -229,7 +229,7 @@ class Rehearsal:
         return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
-        found = self._oldest()
+        found = self._oldest_review()
         self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
         return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
@@ -254,7 +254,7 @@ class Rehearsal:
         self._shift = day, name
         return [self._talk.handle(Link(up=True))]  # whatever happens next
 
-    def _oldest(self) -> KeptUtterance:
+    def _oldest_review(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]
 
     def _form_named(self, name: str) -> Form:
@@ -274,12 +274,12 @@ class Rehearsal:
     def _keep(self, event_id: str, sequence: int, event: Json) -> None:
         self._ids[event_id] = sequence
         data = event["data"]
-        named = {name: self._ids.get(data[name]) for name in OF if name in data}
+        named = {name: self._ids.get(data[name]) for name in REFERENCE_KEYS if name in data}
         told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
     def _texts(self, stepped: Stepped) -> Iterator[str]:
-        """The device's texts in a step; after a change of form, those of the other form."""
+        """The texts of the device's prompts in a step; after a change of form, worded for the new form."""
         for order in stepped.orders:
             if isinstance(order, Work):
                 self._form = self._talk.rules.form
@@ -295,8 +295,8 @@ def _phrasing(form: Form, language: str, at_hand: tuple[Form, ...]) -> Phrasing:
 _ANNOUNCED = re.compile(r"(trailer|door) (\w+): *(.+)")
 
 
-def expected(text: str) -> ExpectedList:
-    """The list in `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received`. Raises ValueError."""
+def parse_expected_list(text: str) -> ExpectedList:
+    """Parse `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received` into an expected list. Raises ValueError."""
     found = _ANNOUNCED.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"found {text!r:.60}, allowed is {STEPS[2]}")
@@ -309,8 +309,8 @@ def expected(text: str) -> ExpectedList:
     return ExpectedList("site", ReceivingPlace(PlaceKind(kind), name), 1, tuple(read))
 
 
-def numbered(text: str) -> tuple[Operator, ...]:
-    """The operators in `471 ana = op-17, 82 ben = op-18`: number, spoken name, name on record. Raises ValueError."""
+def parse_operators(text: str) -> tuple[Operator, ...]:
+    """Parse `471 ana = op-17, 82 ben = op-18` (number, spoken name, name on record). Raises ValueError."""
     found = [re.fullmatch(r"\s*(\d+) (\w+) = (\S+)\s*", one) for one in text.split(",")]
     if None in found:
         raise ValueError(f"found {text!r:.60}, allowed is `471 ana = op-17, 82 ben = op-18`")

@@ -1,6 +1,6 @@
-"""`dockvoice reread`: another model reads the stored recordings again; the results are compared with the records.
+"""`dockvoice reread`: read the stored recordings again with another model, and compare with the records.
 
-The same rules decide each utterance again, so that the compared results are the decisions.
+Each new reading passes the same rules, so decisions are compared with decisions.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class Expense:
-    """The cost of reading again."""
+class CostEstimate:
+    """Number, duration and estimated price of the utterances to read again."""
 
     utterances: int
     seconds: float
@@ -63,8 +63,8 @@ class Expense:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One interpreter's result for an utterance."""
+class InterpreterResult:
+    """One interpreter's transcript, outcome and fields for an utterance."""
 
     interpreter: str
     transcript: str = field(repr=False)
@@ -73,14 +73,14 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One utterance, as it was read and as it is read now."""
+class ReadingComparison:
+    """One utterance with its stored result and its new one."""
 
     utterance_id: str
     heard_at: datetime
     event_id: str | None
-    before: Side
-    after: Side
+    before: InterpreterResult
+    after: InterpreterResult
     differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only the decisions differ.
     trouble: str | None  # Why there is no answer.
     cost_usd: float | None
@@ -98,22 +98,22 @@ def reread(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let another model read what was dictated, and show where it reads something else.
+    """Read stored recordings again with another model, and show where it reads something else.
 
-    Nothing on record is touched: no entry, no verdict. Works beside a running agent. With --json: a line for each
+    Nothing on record is changed: no entry, no verdict. Works beside a running agent. With --json: a line for each
     utterance, whether it differs or not.
     """
     log_warnings()
     given, began = settings(config, state=state), parse_moment(since)
-    compared: list[Compared] = []
+    compared: list[ReadingComparison] = []
     with Journal.inspect(given.state) as journal:
-        plan = expense(given, interpreter, began, journal.readings)
-        _agree(plan, ask_above, yes=yes)
+        plan = estimate_cost(given, interpreter, began, journal.readings)
+        _confirm_cost(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as progress:
             task = progress.add_task("reading", total=plan.utterances)
 
-            def add_comparison(one: Compared) -> None:
+            def add_comparison(one: ReadingComparison) -> None:
                 compared.append(one)
                 progress.advance(task)
 
@@ -122,19 +122,19 @@ def reread(
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
-        render(comparison(compared))
+        render(render_comparison(compared))
 
 
-def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:
-    """The cost of having interpreter `name` read everything since then. Raises Misconfigured."""
+def estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> CostEstimate:
+    """Estimate the cost of reading everything since `since` with interpreter `name`. Raises Misconfigured."""
     utterances, seconds = readings.seconds(since, settings.forms.active)
     if name == ON_DEVICE:
-        return Expense(utterances, seconds, 0.0)
-    return Expense(utterances, seconds, estimate_usd(utterances, seconds, _prices(settings, name)))
+        return CostEstimate(utterances, seconds, 0.0)
+    return CostEstimate(utterances, seconds, estimate_usd(utterances, seconds, _interpreter_settings(settings, name)))
 
 
 def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
-    """Upper bound for reading `utterances`, `seconds` long together; None where no price is set."""
+    """Upper bound of the price of reading `utterances`, `seconds` long in all; None if no price is set."""
     expected = Usage(
         client="",
         model="",
@@ -147,11 +147,11 @@ def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | Non
 
 
 async def read_again(
-    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[Compared], None]
+    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[ReadingComparison], None]
 ) -> None:
-    """Have everything since then read by the interpreter `name`; `tell` hears each comparison.
+    """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
-    Raises Barred where the key is refused or the model is gone: then the rest would be in vain.
+    Raises Barred if the key is refused or the model is gone.
     """
     form = form_named(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
@@ -162,15 +162,15 @@ async def read_again(
             reads = recogniser(settings, form, catalogue)
         else:
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
-        prices = None if name == ON_DEVICE else _prices(settings, name)
+        prices = None if name == ON_DEVICE else _interpreter_settings(settings, name)
         for heard in readings.utterances_since(since, form.name):
-            tell(await _compared(heard, reads, prices, decided_by))
+            tell(await _compare_reading(heard, reads, prices, decided_by))
 
 
-async def _compared(
+async def _compare_reading(
     heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
-) -> Compared:
-    before, after, trouble = _before(heard), Side(reads.name, "", None, {}), None
+) -> ReadingComparison:
+    before, after, trouble = _recorded_result(heard), InterpreterResult(reads.name, "", None, {}), None
     differing: tuple[str, ...] = ()
     cost = None
     try:
@@ -181,36 +181,40 @@ async def _compared(
         trouble = str(fault)
     else:
         verdict = decide(reading, heard.utterance.segment.closing, by)
-        after = Side(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
-        differing, cost = _differing(before, after), _cost(reading.usage, prices)
+        after = InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
+        differing, cost = _differing_fields(before, after), _usage_cost_usd(reading.usage, prices)
     said = heard.utterance
-    return Compared(said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost)
+    return ReadingComparison(
+        said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost
+    )
 
 
-def _cost(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
+def _usage_cost_usd(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
     if usage is None or prices is None:
         return 0.0  # no paid service was used
     return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
-def _before(heard: PastUtterance) -> Side:
+def _recorded_result(heard: PastUtterance) -> InterpreterResult:
     stored: Mapping[str, Any] = heard.reading or {"interpreter": "none", "words": ()}
     verdict: Verdict | None = heard.kept.verdict
     transcript = " ".join(word["text"] for word in stored["words"])
-    return Side(stored["interpreter"], transcript, None if verdict is None else verdict.outcome, heard.kept.fields)
+    return InterpreterResult(
+        stored["interpreter"], transcript, None if verdict is None else verdict.outcome, heard.kept.fields
+    )
 
 
-def _differing(before: Side, after: Side) -> tuple[str, ...]:
+def _differing_fields(before: InterpreterResult, after: InterpreterResult) -> tuple[str, ...]:
     names = dict.fromkeys((*before.fields, *after.fields))
-    differing = tuple(name for name in names if not _alike(before.fields.get(name), after.fields.get(name)))
+    differing = tuple(name for name in names if not _are_equal_values(before.fields.get(name), after.fields.get(name)))
     return differing or (("outcome",) if before.outcome is not after.outcome else ())
 
 
-def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
+def _are_equal_values(one: FieldValue | None, other: FieldValue | None) -> bool:
     return one is other or (one is not None and other is not None and same(one, other))
 
 
-def _prices(settings: Settings, name: str) -> InterpreterSettings:
+def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:
     known = settings.understand.interpreters
     if name not in known:
         names = ", ".join((ON_DEVICE, *known))
@@ -218,8 +222,8 @@ def _prices(settings: Settings, name: str) -> InterpreterSettings:
     return known[name]
 
 
-def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
-    """Print the estimated cost, and ask for consent where it is above `ask_above`."""
+def _confirm_cost(plan: CostEstimate, ask_above: float, *, yes: bool) -> None:
+    """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
     SafeConsole(stderr=True, highlight=False).print(told)
@@ -227,8 +231,8 @@ def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
         typer.confirm("Go on?", abort=True, err=True)
 
 
-def comparison(compared: Sequence[Compared]) -> Group:
-    """The differing readings side by side; then their frequency, and the cost."""
+def render_comparison(compared: Sequence[ReadingComparison]) -> Group:
+    """Render the differing readings side by side, then their number and the cost."""
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
     for one in different:
@@ -247,5 +251,5 @@ def comparison(compared: Sequence[Compared]) -> Group:
     return Group(*([table] if different else []), told)
 
 
-def _cell(side: Side, name: str) -> str:
+def _cell(side: InterpreterResult, name: str) -> str:
     return str(side.outcome or "-") if name == "outcome" else str(side.fields.get(name, "-"))

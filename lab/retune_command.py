@@ -1,4 +1,4 @@
-"""The command that fits a site's demand and curves of confidence to its own recordings: `dockvoice retune`."""
+"""`dockvoice retune`: fit the confidence threshold and the confidence curves to a site's own recordings."""
 
 from __future__ import annotations
 
@@ -26,12 +26,21 @@ from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.local.factory import recogniser
 from lab import printed
-from lab.evaluate import evaluate, recorded
-from lab.evaluate_command import counted
-from lab.on_record import became, said_on_record
-from lab.report.comparing import Table, percent
+from lab.evaluate import evaluate, load_clip_sources
+from lab.evaluate_command import show_progress
+from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
+from lab.report.comparing import Table, format_percent
 from lab.report.statistics import Interval
-from lab.retuning import DEMANDS, KeptClip, Way, WayTried, chosen, lacking, tried, without_sound
+from lab.retuning import (
+    DEMANDS,
+    KeptClip,
+    TriedTuning,
+    Tuning,
+    choose_best,
+    cross_validate,
+    describe_missing_recordings,
+    drop_audio,
+)
 from lab.scoring import Mark, read_manifest
 
 commands = typer.Typer()
@@ -55,15 +64,15 @@ def retune(
         typer.Option(metavar="FILE", help="Write the settings with what is better to this file, for --config."),
     ] = None,
 ) -> None:
-    """Tell what other thresholds would have made of a site's own recordings, and write settings that are better.
+    """Evaluate other thresholds on a site's own recordings, and write settings that are better.
 
-    WayTried are a demand of the site's own (agree.minimum_confidence), its own curves of confidence
+    Tried are the site's own confidence threshold (agree.minimum_confidence), its own confidence curves
     (understand.calibration), and both. Each is fitted on all speakers but one and tried on that one, in turn; what is
-    written is fitted on all. Nothing is written where nothing is better: by a point of right and with no more wrong, a
+    written is fitted on all. Nothing is written unless it is better: by a point of right and with no more wrong, a
     wrong one less being worth five questions more. Fewer questions than now take 381 clips of which none is wrong.
 
-    With --since it is what operators said at work, beside what they made of their entries in the end. That tells where
-    to ask more, never where less would do: what nobody corrected need not be right.
+    With --since the recordings are operators' utterances at work, with the final values of their entries as truth. They
+    can justify more questions, never fewer: an uncorrected entry need not be right.
     """
     log_warnings()
     if (manifest is None) == (since is None):
@@ -75,45 +84,54 @@ def retune(
             "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
-    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, parse_moment(str(since)))
+    every = (
+        _evaluate_set(shipped, manifest)
+        if manifest is not None
+        else _recognise_recorded(shipped, parse_moment(str(since)))
+    )
     forms = load_forms(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
-    render(printed.figures(_thresholds(every, standing)))
-    ways = tried(every, standing)
-    render(printed.figures(_ways(ways)))
-    best = chosen(ways)
+    render(printed.render_figures(_tabulate_thresholds(every, standing)))
+    ways = cross_validate(every, standing)
+    render(printed.render_figures(_tabulate_tried(ways)))
+    best = choose_best(ways)
     if best is None:
         line("Nothing is better than what is shipped: nothing is written.")
         return
     line(f"Better: {best.name}.")
     if write is not None:
         of = f"the record since {since}" if manifest is None else f"a set with the SHA-256 {_digest(manifest)}"
-        _write(write, config, best, ways[0], of, weights=asked.understand.model)
+        _write_settings(write, config, best, ways[0], of, weights=asked.understand.model)
         line(f"Written: {write}, for --config.")
 
 
-def _clips_of_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
+def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a set with the shipped thresholds. Raises UnreadableInput if the set is too small."""
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
     unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
-    if (missing := lacking(unheard)) is not None:
+    if (missing := describe_missing_recordings(unheard)) is not None:
         raise UnreadableInput(f"{manifest}: {missing} (dockvoice record-truth DIR --speaker NAME)")
-    with counted("hearing", len(clips)) as tick:
-        scored = asyncio.run(evaluate(asked, recorded(clips), tick))
-    return tuple(without_sound(one, manifest.parent.name) for one in scored)
+    with show_progress("hearing", len(clips)) as tick:
+        scored = asyncio.run(evaluate(asked, load_clip_sources(clips), tick))
+    return tuple(drop_audio(one, manifest.parent.name) for one in scored)
 
 
-def _said(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
-    """The recorded utterances of the active form, if there are enough, recognised with the shipped thresholds."""
+def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
+    """Recognise the recorded utterances of the active form with the shipped thresholds.
+
+    Raises UnreadableInput if too few.
+    """
     form = form_named(asked, asked.forms.active)
     catalogue = Catalogue.load(asked.catalogue_directory)
     with Journal.inspect(asked.state) as journal:
-        entries = became(one for one in journal.queries.histories() if one.form == form.name)
+        entries = final_entries_by_utterance(one for one in journal.queries.histories() if one.form == form.name)
         every = tuple(
-            said_on_record(journal, since, recogniser(asked, form, catalogue), rules(asked, form, catalogue), entries)
+            recognise_recorded_utterances(
+                journal, since, recogniser(asked, form, catalogue), rules(asked, form, catalogue), entries
+            )
         )
-    if (missing := lacking(every)) is not None:
+    if (missing := describe_missing_recordings(every)) is not None:
         raise UnreadableInput(f"{asked.state}: on record since then are {missing}")
     return every
 
@@ -122,43 +140,52 @@ def _digest(manifest: Path) -> str:
     return sha256(manifest.read_bytes()).hexdigest()[:16]
 
 
-def _thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
-    """Each demand's result over the set with the shipped curves; nothing is fitted, so no speaker is left out."""
+def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
+    """One row for each confidence threshold: its result over the whole set with the shipped curves."""
     said = [one for one in every if one.clip.fields is not None]
     rows = []
     for demand in (None, *DEMANDS):
-        way = Way(demand=demand)
-        row = WayTried("", [(one, way.judged(one, standing)) for one in said], way)
-        rows.append(("as shipped" if demand is None else f"{demand:g}", *_row(row)))
+        way = Tuning(demand=demand)
+        row = TriedTuning("", [(one, way.judged(one, standing)) for one in said], way)
+        rows.append(("as shipped" if demand is None else f"{demand:g}", *_format_row(row)))
     return Table("By agree.minimum_confidence", ("demand", *COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
 
 
-def _ways(ways: Sequence[WayTried]) -> Table:
+def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
     note = "Each speaker by what was fitted on the others. In brackets: 95 % intervals (Wilson)."
-    return Table("On people on whom nothing was fitted", COLUMNS, tuple((one.name, *_row(one)) for one in ways), note)
+    return Table(
+        "On people on whom nothing was fitted", COLUMNS, tuple((one.name, *_format_row(one)) for one in ways), note
+    )
 
 
-def _row(one: WayTried) -> tuple[str, str, str, str]:
+def _format_row(one: TriedTuning) -> tuple[str, str, str, str]:
     speakers = {clip.clip.speaker for clip, _ in one.marks}
     his = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
     worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in his.values())
     wrong = one.share(Mark.WRONG, Mark.INVENTED)
-    return percent(one.share(Mark.RIGHT)), percent(_asked(one)), percent(wrong), f"{100 * worst:.0f}"
+    return (
+        format_percent(one.share(Mark.RIGHT)),
+        format_percent(_asked_share(one)),
+        format_percent(wrong),
+        f"{100 * worst:.0f}",
+    )
 
 
-def _asked(one: WayTried) -> Interval:
+def _asked_share(one: TriedTuning) -> Interval:
     return one.share(Mark.ASKED, Mark.MISSED)
 
 
-def _write(write: Path, config: Path | None, best: WayTried, shipped: WayTried, of: str, *, weights: str) -> None:
-    """Write the settings file with the improvement: validated as the agent reads it, then renamed into place."""
+def _write_settings(
+    write: Path, config: Path | None, best: TriedTuning, shipped: TriedTuning, of: str, *, weights: str
+) -> None:
+    """Write the settings file with the better tuning: validate it as the agent reads it, then rename it into place."""
     told = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
         f"# On speakers left out: right {best.right:.1f} % (as shipped {shipped.right:.1f} %), wrong {best.wrong} "
         f"({shipped.wrong}).\n"
     )
     text = "" if config is None else config.read_text(encoding="utf-8")
-    content = retuned(text, best.of_all, weights, told)
+    content = replace_tuning(text, best.of_all, weights, told)
     part = write.with_name(f".{write.name}.part")
     try:
         try:
@@ -171,8 +198,8 @@ def _write(write: Path, config: Path | None, best: WayTried, shipped: WayTried, 
         raise StorageFailed(f"{write}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def retuned(text: str, way: Way, weights: str, told: str) -> str:
-    """A settings file's text with a way's demand and curves in the place of those that it had."""
+def replace_tuning(text: str, way: Tuning, weights: str, told: str) -> str:
+    """Replace the confidence threshold and the curves in a settings file's text by those of `way`."""
     text = re.sub(r"(?m)^\[understand\.calibration\.[^\]]*\]\n(?:(?!\[).*\n?)*", "", text)
     text = re.sub(r"(?m)^minimum_confidence *=.*\n?", "", text).rstrip("\n")
     if way.demand is not None:

@@ -1,7 +1,7 @@
-"""Retuning: the clips' outcomes under other curves of confidence and another demand, and the choice among them.
+"""Retuning: score recognised clips under other confidence curves and thresholds, and choose the best.
 
-Each clip is recognised once; the decisions are made anew. Curves and demands are fitted on all speakers but one and
-tried on that one, each in turn (cross-validation): so every figure is of speakers outside the fit.
+Each clip is recognised once; only the decisions are repeated. Curves and thresholds are fitted on all speakers but one
+and scored on that one, each in turn (cross-validation): every figure is of speakers outside the fit.
 """
 
 from __future__ import annotations
@@ -22,38 +22,40 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
-from lab.evaluate import Scored
+from lab.evaluate import ScoredClip
 from lab.report.measures import Key
-from lab.report.statistics import Interval, wilson
-from lab.scoring import Clip, Mark, mark
+from lab.report.statistics import Interval, wilson_interval
+from lab.scoring import Clip, Mark, score_clip
 
 SHARE_ITSELF = Curve(0.0, 1.0)
-"""The unchanged share: the prior of the fit where there is little data."""
+"""The identity curve (confidence = vote share): prior of the fit."""
 
 PULL = 1.0
-"""How strongly, as the inverse variance of both parameters."""
+"""Strength of the prior, as the inverse variance of both parameters."""
 
 PULL_OF_KINDS = 3.0
-"""The same for the curve of one kind of rival or field, towards that of all."""
+"""The same for the curve of one kind of rival or field, whose prior is the curve of all."""
 
 STEPS = 100
-"""Newton's method needs about eight."""
+"""Maximum iterations of Newton's method, which needs about eight."""
 
 SHORTEST = 1e-6
-"""The part of one of its steps below which nothing is left to gain."""
+"""Smallest fraction of a Newton step that is tried."""
 
 DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-"""Among which the policy's is chosen anew; poor sound demands as much more as it does now."""
+"""Candidate confidence thresholds. For poor sound the threshold is raised by the policy's own difference."""
 
 MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
-"""Of dictated clips, %, by condition: as `balanced` was set. Other conditions have the bar of 10 dB."""
+"""Limit of wrong records, % of dictated clips by condition: as `balanced` was set. Other conditions have that of 10
+dB.
+"""
 
 Curves = Mapping[Rival, Curve]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """One field of a clip: how sure, and whether right."""
+class FieldSample:
+    """One recognised field of a clip with its vote share, and whether its value is right: a data point of the fit."""
 
     kind: str
     rival: Rival
@@ -63,18 +65,18 @@ class Read:
 
     @property
     def confidence(self) -> float:
-        """The confidence by the curves in use."""
+        """Its confidence by the shipped curves, 0 to 1."""
         return VOSK[self.rival].probability(self.share)
 
     @property
     def is_fitted(self) -> bool:
-        """Whether its speaker is of the half that the curve is fitted on."""
+        """Whether its speaker belongs to the half that curves are fitted on."""
         return sha256(self.speaker.encode()).digest()[0] % 2 == 0
 
 
 @dataclass(frozen=True, slots=True)
 class KeptClip:
-    """A clip and its readings, without the sound."""
+    """A clip and its recognition results, without the audio."""
 
     clip: Clip
     set: str
@@ -85,8 +87,8 @@ class KeptClip:
 Marks = Sequence[tuple[KeptClip, Mark]]
 
 
-def without_sound(scored: Scored, name: str) -> KeptClip:
-    """The stored part of a recognised clip."""
+def drop_audio(scored: ScoredClip, name: str) -> KeptClip:
+    """The clip's recognition results without the audio, for the cache."""
     decided = []
     for one in scored.result.heard:
         segment = one.utterance.segment
@@ -95,8 +97,10 @@ def without_sound(scored: Scored, name: str) -> KeptClip:
     return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
 
 
-def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tuple[KeptClip, Read]]:
-    """Every field that was read to one value, in clips of one utterance: the data of the curves' fit."""
+def extract_field_samples(
+    every: Sequence[KeptClip], forms: Mapping[str, Form]
+) -> Iterator[tuple[KeptClip, FieldSample]]:
+    """Yield each field that was recognised with one value, in clips of one utterance: the data points of the fit."""
     for one in every:
         said = one.clip.fields or one.clip.heard
         if not said or len(one.decided) != 1:
@@ -106,29 +110,29 @@ def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tupl
                 rival = rivalry(field.value, field.runner_up)
                 share = VOSK[rival].share(field.confidence)
                 kind = forms[one.clip.form][name].spoken.name
-                yield one, Read(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
+                yield one, FieldSample(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
 
 
-def curves(some: Sequence[Read]) -> Curves:
-    """Those that the readings make likeliest, as the product's were made; all readings' where a kind has none."""
-    pooled = fit(some, SHARE_ITSELF, PULL)
-    of_kinds = apart(some, pooled, lambda one: one.rival)
+def fit_curves(some: Sequence[FieldSample]) -> Curves:
+    """Fit one confidence curve for each kind of rival; kinds without data get the curve of all samples."""
+    pooled = fit_logistic_curve(some, SHARE_ITSELF, PULL)
+    of_kinds = fit_by_kind(some, pooled, lambda one: one.rival)
     return {rival: of_kinds.get(rival, pooled) for rival in Rival}
 
 
-def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
-    """The clip's mark under other curves."""
+def mark_with_curves(one: KeptClip, by: Curves, demands: Rules) -> Mark:
+    """Decide the clip again with other curves and thresholds; return its mark."""
     again = []
     for decided, acoustics in one.decided:
         reading = recalibrated(decided.reading, by)
         verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
         replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
         again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
-    return mark(one.clip.fields, again)
+    return score_clip(one.clip.fields, again)
 
 
 def recalibrated(reading: Reading, by: Curves) -> Reading:
-    """The reading, as sure as other curves make it."""
+    """The reading with each confidence recomputed by other curves."""
     fields = dict(reading.fields)
     for name, field in fields.items():
         if field.calibrated:
@@ -138,16 +142,20 @@ def recalibrated(reading: Reading, by: Curves) -> Reading:
     return replace(reading, fields=fields)
 
 
-def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
-    """A curve for each kind, drawn to that of all."""
+def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[FieldSample], str]) -> dict[str, Curve]:
+    """Fit a curve for each kind, shrunk towards the pooled curve."""
     kinds = sorted({kind(one) for one in reads})
-    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
+    return {
+        name: fit_logistic_curve([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds
+    }
 
 
-def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
-    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
+def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: float) -> Curve:
+    """Fit a logistic curve (probability right against vote share), shrunk towards `drawn_to`.
 
-    Where a whole step would go too far, half of it is tried, and so on.
+    Ridge regression by Newton's method.
+
+    A step that overshoots is halved until it improves.
     """
     odds = np.array([[1.0, log_odds(one.share)] for one in reads])
     right = np.array([one.right for one in reads], float)
@@ -169,14 +177,14 @@ def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
     return Curve(float(weights[0]), float(weights[1]))
 
 
-def within(condition: str, some: Marks) -> bool:
-    """Whether no more of the clips of a condition are wrong than may be."""
+def is_within_wrong_limit(condition: str, some: Marks) -> bool:
+    """Whether the share of wrong clips is within the limit of MOST_WRONG for the condition."""
     bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
     return bad <= MOST_WRONG.get(condition, MOST_WRONG["10dB"]) / 100 * len(some)
 
 
-def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
-    """The clips grouped by a key."""
+def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
+    """Group marked clips by a key; clips without one are left out."""
     groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
     for one, became in told:
         if (name := key(one)) is not None:
@@ -187,66 +195,65 @@ def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, lis
 LEAST_SPEAKERS = 4
 """With fewer, a fit on the others has only one or two voices."""
 LEAST_EACH = 15
-"""Sayings of a speaker: with fewer, a single one is more than six points of his."""
+"""Minimum sayings of a speaker: with fewer, one saying is more than six points of the result."""
 LEAST_SAYINGS = 200
-"""Of all speakers: with none wrong, the upper end of the interval of wrong is 1.9 %."""
+"""Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %."""
 
 WORTH = 5
-"""So many questions more is one wrong record less worth: a question takes seconds, a wrong record a claim."""
+"""Questions that are worth one wrong record less: a question takes seconds, a wrong record causes a claim."""
 LEAST_GAIN = 1.0
 """Minimum gain of an alternative: points of right, or their equivalent in wrong ones."""
 LAXER_MOST = 1.0
-"""%, the upper end of the interval of wrong with which fewer questions than as shipped may be asked: 381 clips, none
-wrong."""
+"""Upper 95 % bound of the share of wrong, in %, below which a tuning may ask fewer questions: 381 clips, none wrong."""
 
 
 ON_RECORD = "on record"
-"""The condition of operators' utterances at work: an uncorrected entry proves little."""
+"""Condition name of clips from the journal: there an uncorrected entry proves little."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Curves and a demand; None: those that are shipped."""
+class Tuning:
+    """Confidence curves and a confidence threshold; None stands for the shipped ones."""
 
     curves: Curves | None = None
     demand: float | None = None
 
     def rules(self, standing: Rules) -> Rules:
-        """The rules with its demand, as the agent has it from `agree.minimum_confidence`."""
+        """The rules with this tuning's threshold, as `agree.minimum_confidence` would set it."""
         return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
 
     def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
-        """The clip's mark."""
-        return judged(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
+        """Decide the clip with this tuning; return its mark."""
+        return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
 
 
 @dataclass(frozen=True, slots=True)
-class WayTried:
-    """One alternative, tried on speakers outside of its fit."""
+class TriedTuning:
+    """A tuning, and the marks of the clips of speakers outside its fit."""
 
     name: str
     marks: Marks
-    of_all: Way  # The same, fitted on all speakers: the one to write.
+    of_all: Tuning  # The same, fitted on all speakers: the one to write.
 
     def share(self, *wanted: Mark) -> Interval:
-        """That of the clips that became one of these."""
-        found = wilson(sum(became in wanted for _, became in self.marks), len(self.marks))
+        """Share of the clips with one of these marks, with its 95 % interval."""
+        found = wilson_interval(sum(became in wanted for _, became in self.marks), len(self.marks))
         assert found is not None  # noqa: S101 - nothing is tried on nothing
         return found
 
     @property
     def right(self) -> float:
-        """In %."""
+        """Share of clips marked right, in %."""
         return 100 * self.share(Mark.RIGHT).share
 
     @property
     def wrong(self) -> int:
-        """Clips."""
+        """Number of clips marked wrong or invented."""
         return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in self.marks)
 
 
-def lacking(every: Sequence[KeptClip]) -> str | None:
-    """The recordings still missing for a fit; None: complete."""
+def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
+    """Say which recordings are still missing for a fit; None if there are enough."""
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
     enough = [speaker for speaker, n in each.items() if n >= LEAST_EACH]
@@ -260,16 +267,16 @@ def lacking(every: Sequence[KeptClip]) -> str | None:
     )
 
 
-def tried(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[WayTried, ...]:
-    """Each way, the shipped one first."""
+def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[TriedTuning, ...]:
+    """Score each kind of tuning on speakers outside its fit; the shipped tuning is first."""
     forms = {name: rules.form for name, rules in standing.items()}
-    readings = list(reads(every, forms))
+    readings = list(extract_field_samples(every, forms))
     said = [one for one in every if one.clip.fields is not None and one.clip.speaker is not None]
 
-    def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Way:
+    def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Tuning:
         kept = {id(one) for one in some}
-        own = nudged([read for one, read in readings if id(one) in kept]) if curved else None
-        return Way(own, least_demand(some, own, standing) if demanding else None)
+        own = fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
+        return Tuning(own, find_lowest_threshold(some, own, standing) if demanding else None)
 
     ways = {
         "as shipped": (False, False),
@@ -280,45 +287,50 @@ def tried(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[Way
     found = []
     for name, (curved, demanding) in ways.items():
         marks: list[tuple[KeptClip, Mark]] = []
-        for speaker, his in grouped([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
+        for speaker, his in group_marks([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
             marks += [(one, way.judged(one, standing)) for one, _ in his]
-        found.append(WayTried(name, marks, fitted(every, curved=curved, demanding=demanding)))
+        found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
     return tuple(found)
 
 
-def chosen(ways: Sequence[WayTried]) -> WayTried | None:
-    """The way that is best, no more wrong than the shipped one, and laxer only where enough bears that out; or None."""
+def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
+    """The best tuning with evidence that is no more often wrong than the shipped one; None if none is better."""
     shipped = ways[0]
-    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _is_borne_out(one, ways)]
-    best = max(no_worse, key=lambda one: gain(one, shipped), default=shipped)
-    return best if gain(best, shipped) >= LEAST_GAIN else None
+    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _has_evidence(one, ways)]
+    best = max(no_worse, key=lambda one: score_gain(one, shipped), default=shipped)
+    return best if score_gain(best, shipped) >= LEAST_GAIN else None
 
 
-def gain(one: WayTried, shipped: WayTried) -> float:
-    """Its gain over the shipped way, in points of right."""
+def score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
+    """Gain over the shipped tuning in points of right, a wrong record less counting as WORTH questions."""
     return one.right - shipped.right + WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
 
 
-def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
-    """Whether it asks at least as often as the shipped way, or so many clips with truth bear out that it need not."""
+def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
+    """Whether it asks no less often than the shipped tuning, or enough clips with truth prove that safe."""
     asks_less = one.share(Mark.ASKED).share < ways[0].share(Mark.ASKED).share
     if asks_less and any(clip.clip.condition == ON_RECORD for clip, _ in one.marks):
         return False
     return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= LAXER_MOST
 
 
-def nudged(some: Sequence[Read]) -> Curves:
-    """Curves fitted on these readings, shrunk towards the shipped ones; the shipped curve where a rival has none."""
+def fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
+    """Fit a curve for each kind of rival, shrunk towards the shipped curve, which is used where there is no data."""
     of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
-    return {rival: fit(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()}
+    return {
+        rival: fit_logistic_curve(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()
+    }
 
 
-def least_demand(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
-    """The least that keeps wrong within its goal in each condition; where none does, the most."""
+def find_lowest_threshold(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
+    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
-        way = Way(own, minimum)
+        way = Tuning(own, minimum)
         told = [(one, way.judged(one, standing)) for one in some if one.clip.fields is not None]
-        if all(within(condition, few) for condition, few in grouped(told, lambda one: one.clip.condition).items()):
+        if all(
+            is_within_wrong_limit(condition, few)
+            for condition, few in group_marks(told, lambda one: one.clip.condition).items()
+        ):
             return minimum
     return DEMANDS[-1]

@@ -1,8 +1,8 @@
-"""Recordings with truth, and what the agent made of them, counted.
+"""Score clips with known truth: the manifest's format, a mark for each clip, and counts.
 
-The manifest is JSON lines; each line is one clip:
-`{"audio": "path relative to the manifest", "form": "pallet-move", "fields": {…} | null, "condition": "clean",
-"speaker": "…", "speech_end": 2.31}`. `fields: null` means that nothing may be recorded from the clip.
+The manifest is JSON lines; each line is one clip: `{"audio": "path relative to the manifest", "form": "pallet-move",
+"fields": {…} | null, "condition": "clean", "speaker": "…", "speech_end": 2.31}`. `fields: null` means that nothing may
+be recorded from the clip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
 FASTEST_TO_SLOWEST = 100
-"""Percentiles are read off hundredths."""
+"""Quantiles are computed in steps of one hundredth."""
 
 
 class Mark(StrEnum):
@@ -39,7 +39,7 @@ class Mark(StrEnum):
     ASKED = "asked"
     """A field, a confirmation or a repeat was asked for; nothing was recorded."""
     MISSED = "missed"
-    """There was dictation, and it was ignored."""
+    """Dictation was ignored."""
     INVENTED = "invented"
     """Something was recorded where nothing may be."""
     SILENT = "silent"
@@ -47,7 +47,7 @@ class Mark(StrEnum):
 
 
 class Clip(BaseModel):
-    """One line of a manifest. Keys beyond these are kept by the set's maker for other purposes."""
+    """One line of a manifest. Unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -62,7 +62,7 @@ class Clip(BaseModel):
     noise: str | None = None
     """The background noise, where the set names it."""
     heard: dict[str, FieldValue] = {}
-    """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
+    """For a clip that leaves a field out: the fields that it does give."""
     answers: dict[str, Path] = {}
     """By field, a recording of the same speaker saying that field alone: the simulated operator's answers."""
 
@@ -78,24 +78,24 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"
         ) from None
-    clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    clips = tuple(_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
     return clips
 
 
-def in_words(detail: ErrorDetails) -> str:
-    """The error of a line, or of one of its keys."""
+def format_validation_error(detail: ErrorDetails) -> str:
+    """Format a pydantic error with the name of the key at fault."""
     if detail["loc"]:
         return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
     return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
 
 
-def _clip(path: Path, number: int, line: str) -> Clip:
+def _parse_clip(path: Path, number: int, line: str) -> Clip:
     try:
         clip = Clip.model_validate_json(line)
     except ValidationError as fault:
-        told = "; ".join(map(in_words, fault.errors()))
+        told = "; ".join(map(format_validation_error, fault.errors()))
         raise UnreadableInput(f"{path}, line {number}: {told}; see `dockvoice evaluate --help`") from None
     audio = path.parent / clip.audio
     if not audio.is_file():
@@ -109,7 +109,7 @@ def _clip(path: Path, number: int, line: str) -> Clip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One clip, and its decisions."""
+    """A clip, the agent's decisions, and times."""
 
     clip: Clip
     mark: Mark
@@ -117,15 +117,15 @@ class Result:
     audio_s: float
     """Seconds of sound in the clip."""
     wall_s: float
-    """Seconds the whole way took, from the first frame to the last record on disk."""
+    """Wall-clock seconds from the first frame to the last record on disk."""
     ahead: Speculation | None = None
-    """The recogniser's counters while the clip played; None where it keeps none."""
+    """The recogniser's speculation counters for this clip; None if it keeps none."""
 
     @property
     def decision_ms(self) -> float | None:
-        """From the end of speech to the record on disk: sound until the utterance closed, then computing.
+        """Milliseconds from the end of speech to the record on disk: wait for endpointing, plus computing.
 
-        None where the clip has no speech, or nothing was decided.
+        None if the clip has no speech, or nothing was decided.
         """
         if self.clip.speech_end is None or not self.heard:
             return None
@@ -134,8 +134,8 @@ class Result:
         return (waited_s + last.compute_s) * 1000
 
 
-def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
-    """The mark of a clip with this `truth`, from all decisions while it played."""
+def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
+    """Mark a clip: compare all decisions made while it played with its `truth`."""
     corrected = {one.replaces for one in heard if one.replaces is not None}
     accepted = [
         one.verdict.fields
@@ -145,14 +145,14 @@ def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Ma
     if truth is None and accepted:
         return Mark.INVENTED
     if accepted:
-        return Mark.RIGHT if len(accepted) == 1 and same(accepted[0], truth or {}) else Mark.WRONG
+        return Mark.RIGHT if len(accepted) == 1 and are_fields_equal(accepted[0], truth or {}) else Mark.WRONG
     if any(one.verdict.outcome is not Outcome.IGNORE for one in heard):
         return Mark.ASKED
     return Mark.MISSED if truth is not None else Mark.SILENT
 
 
-def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
-    """Are these exactly the values of the truth?"""
+def are_fields_equal(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
+    """Whether the fields equal the truth exactly, None counting as absent."""
     # "12" is not 12: an identifier that became a number has lost its leading zeros.
     # To Python true is 1; a decimal without places is the whole number.
     one, other = ({name: (isinstance(value, bool), value) for name, value in of.items()} for of in (fields, truth))
@@ -161,7 +161,7 @@ def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of one condition, or of all."""
+    """Counts and times over the clips of one condition, or of all."""
 
     marks: Counter[Mark] = field(default_factory=Counter)
     fields_said: Counter[str] = field(default_factory=Counter)
@@ -179,10 +179,10 @@ class Tally:
             self.decisions_ms.append(result.decision_ms)
         for name, value in (result.clip.fields or {}).items():
             self.fields_said[name] += 1
-            self.fields_right[name] += any(_proposed(one, name) == value for one in result.heard)
+            self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
 
     def percentile_ms(self, percent: int) -> float | None:
-        """The decision time that `percent` of the clips do not exceed, ms; None where nothing was decided."""
+        """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""
         if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
             return next(iter(self.decisions_ms), None)
         return quantiles(self.decisions_ms, n=FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
@@ -201,7 +201,7 @@ class Tally:
         }
 
 
-def _proposed(one: Decided, name: str) -> FieldValue | None:
+def _decided_value(one: Decided, name: str) -> FieldValue | None:
     said = one.reading.fields.get(name)
     return None if said is None else said.value
 
@@ -210,8 +210,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def tallies(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
-    """The figures by condition, in order of first appearance, and overall."""
+def tally_by_condition(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
+    """Tally results by condition, in order of first appearance, and overall."""
     by_condition: dict[str, Tally] = {}
     overall = Tally()
     for result in results:

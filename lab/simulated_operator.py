@@ -1,9 +1,8 @@
-"""The simulated operator: answers questions until the entry is right or abandoned; with the device's side of it.
+"""The simulated operator: answers the device's questions after a clip until the entry is recorded or abandoned.
 
-It measures the cost of a question, and the share of wrong entries at the end. The device's part is the product's own:
-the agent's dialogue, its questions, its readbacks and its interpretation of answers. The operator's part is
-`operator_words`. An utterance is a recording of the set where it has one; else espeak-ng synthesises it, over the
-clip's own noise and as loud as the clip's speaker. It is recognised and read as the clip was, "yes" and "no" too.
+It measures the cost of questions and the final share of wrong entries. Dialogue, prompts and interpretation of answers
+are the agent's own; the operator's words are those of `operator_speech`. An answer is a recording of the set if there
+is one, else espeak-ng's speech in the clip's own noise at its speaker's loudness; it is recognised as the clip was.
 """
 
 from __future__ import annotations
@@ -31,23 +30,31 @@ from edge.records import SAMPLE_RATE, Commit, Draft, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
 from edge.speak.voices import words_per_minute_of
 from edge.speak.wording import Phrasing
-from lab.noises import whole
-from lab.operator_speech import BEFORE_S, Saying, Spoken, Why, Words, in_place, spoken
+from lab.noises import read_all_samples
+from lab.operator_speech import (
+    BEFORE_S,
+    OperatorUtterance,
+    OperatorWords,
+    SyntheticSpeech,
+    UtteranceReason,
+    embed_in_clip_noise,
+    synthesise,
+)
 from lab.report.lines import Conversation, Turn
-from lab.scoring import Result, same
+from lab.scoring import Result, are_fields_equal
 
 EARCON_S = 0.3
-"""The sound that says "recorded", "heard" or "say again"."""
+"""Seconds of an earcon ("recorded", "heard", "say again")."""
 
 READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
-"""Prompts in which an operator hears the whole entry."""
+"""Prompts that read the whole entry back."""
 
 
-class Exchange:
-    """One conversation, from the first utterance until an entry is final or abandoned."""
+class DeviceConversation:
+    """The device's side of one conversation: feeds decisions to the dialogue until an entry is final or abandoned."""
 
     def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
-        """`dialogue` is fresh: nothing is open in it."""
+        """`dialogue` has nothing open."""
         self._dialogue = dialogue
         self._phrasing = phrasing
         self.entries: list[Mapping[str, FieldValue]] = []
@@ -70,14 +77,14 @@ class Exchange:
         return self._dialogue.state is State.HELD
 
     def hear(self, heard: Decided) -> None:
-        """The device's answer to an utterance."""
+        """Pass a decided utterance to the dialogue and carry out its orders."""
         segment = heard.utterance.segment
         known = Circumstances(measure_acoustics(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
         self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
 
     def leave(self) -> None:
-        """Commit the held entry at once, without its timeout: the next sentence commits it as well."""
+        """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
         told_s = self.told_s
         self._handle(Deadline())
         self.told_s = told_s
@@ -104,30 +111,31 @@ class Exchange:
         self._dialogue.handle(Committed(LastEntry(draft.utterance_id, draft, fields)))
 
     def _seconds(self, orders: Sequence[Order]) -> float:
-        """Words at the device's pace; where it says none, an earcon."""
+        """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
         return words * 60 / words_per_minute_of("en") or EARCON_S
 
 
 MOST_TURNS = 5
-"""After so many turns the operator gives up and writes it down: the entry is parked. The device parks it by itself
-after three answers to one question that answer nothing."""
+"""Turns after which the operator gives up and the entry is parked. The device itself parks it after three useless
+answers to one question.
+"""
 
 REACTION_S = 0.7
-"""From the end of the device's speech to the first word of the answer. People leave 0.2 s between turns of a chat, and
-take longer to read a number off a label; an estimate.
+"""Seconds from the end of the prompt to the first word of the answer (estimate): chat takes 0.2 s, reading a label
+longer.
 """
 
 UNHEARD_S = 2.0
-"""Wait before speaking again if the device gives no sound in answer; an estimate."""
+"""Seconds before the operator speaks again if the device stays silent (estimate)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """The operator's behaviour and settings."""
+class OperatorHabits:
+    """Settings of the simulated operator."""
 
     attentive: float = 1.0
-    """The share of wrong readbacks that are noticed, 0 to 1."""
+    """Share of wrong readbacks that are noticed, 0 to 1."""
     read_back: bool | None = None
     """Whether sure entries are read back as well; None: as the settings say. Without a readback no mistake is noticed.
     """
@@ -135,67 +143,85 @@ class Habits:
 
 
 class SimulatedOperator:
-    """Holds the conversation that follows a clip, with the parts that heard the clip."""
+    """Runs the conversation that follows a clip, on the pipeline that recognised the clip."""
 
-    def __init__(self, parts: Parts, executor: JournalThread, habits: Habits) -> None:
-        """Answers are heard as the clips were; `executor` is the same scratch journal."""
+    def __init__(self, parts: Parts, executor: JournalThread, habits: OperatorHabits) -> None:
+        """`executor` is that pipeline's scratch journal."""
         self._parts = parts
         self._executor = executor
         self._habits = habits
         self._phrasing = Phrasing(parts.form)
 
     async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
-        """How the clip ends when the operator answers; None for a clip that dictates nothing whole."""
+        """Answer the device until the clip's entry is final.
+
+        Return the conversation, or None if the clip dictates no entry.
+        """
         truth = result.clip.fields
         if truth is None:
             return None
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
-        words = Words(self._parts.form, self._parts.catalogue, truth, random)
-        exchange = Exchange(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
+        exchange = DeviceConversation(Dialogue(self._parts.rules, self._manner()), self._phrasing)
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
-        while (says := self._reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
+        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
             turns.append(await self._turn(exchange, says, result, clip, len(turns)))
         if says is None and exchange.held:
             exchange.leave()
-        end = "parked" if says is not None else _end(exchange.entries, truth)
-        seconds = _spoken_s(result) + exchange.told_s + sum(turn.seconds for turn in turns)
-        return _conversation(end, exchange.entries, turns, seconds)
+        end = "parked" if says is not None else _classify_end(exchange.entries, truth)
+        seconds = _clip_turn_seconds(result) + exchange.told_s + sum(turn.seconds for turn in turns)
+        return _build_conversation(end, exchange.entries, turns, seconds)
 
     def _manner(self) -> DialogueSettings:
         """The settings' dialogue, for an operator who has signed on."""
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
-    def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:
-        """The reaction to the device's speech; None if the operator is content, or the device has parked the entry."""
+    def _choose_reaction(
+        self, exchange: DeviceConversation, words: OperatorWords, random: Random
+    ) -> OperatorUtterance | None:
+        """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
-            return Saying(Why.ANSWER, "yes") if blind else words.answer(asked)
+            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.answer(asked)
         if exchange.held:
             wrong = words.correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None
         return None if exchange.entries or exchange.parked else words.again()
 
     async def _turn(
-        self, exchange: Exchange, says: Saying, result: Result, clip: Callable[[], Source], number: int
+        self,
+        exchange: DeviceConversation,
+        says: OperatorUtterance,
+        result: Result,
+        clip: Callable[[], Source],
+        number: int,
     ) -> Turn:
         source = await self._sound(says, result, clip, number)
         heard = await self._utterances(source)
         for one in heard:
             exchange.hear(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
-        return Turn(why=says.why, about=says.about, text=says.text, transcript=transcript, seconds=_took(source, heard))
+        return Turn(
+            why=says.why,
+            about=says.about,
+            text=says.text,
+            transcript=transcript,
+            seconds=_answer_turn_seconds(source, heard),
+        )
 
-    async def _sound(self, says: Saying, result: Result, clip: Callable[[], Source], number: int) -> Spoken:
-        answers = result.clip.answers if says.why is Why.ANSWER else {}
+    async def _sound(
+        self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
+    ) -> SyntheticSpeech:
+        answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
         told = f"{result.clip.audio} {number}"
         if says.about in answers:
-            return Spoken(whole(RecordedSource(answers[says.about])), told)
-        said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
-        return Spoken(in_place(said, whole(clip()), result), told)
+            return SyntheticSpeech(read_all_samples(RecordedSource(answers[says.about])), told)
+        said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
+        return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
 
     async def _utterances(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
@@ -208,32 +234,32 @@ class SimulatedOperator:
         return heard
 
 
-def _end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
+def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
     if not entries:
         return "parked"
-    return "right" if len(entries) == 1 and same(entries[0], truth) else "wrong"
+    return "right" if len(entries) == 1 and are_fields_equal(entries[0], truth) else "wrong"
 
 
-def _spoken_s(result: Result) -> float:
-    """From the first word of the clip until the device answers it."""
+def _clip_turn_seconds(result: Result) -> float:
+    """Seconds from the first word of the clip to the device's answer."""
     if not result.heard:
         return result.audio_s + UNHEARD_S
     first, last = result.heard[0].utterance.segment, result.heard[-1]
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
-def _took(source: Spoken, heard: Sequence[Decided]) -> float:
-    """From the end of the device's speech to its next answer."""
+def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
+    """Seconds from the end of the device's prompt to its next answer."""
     if not heard:
         return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
     last = heard[-1]
     return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
 
 
-def _conversation(
+def _build_conversation(
     end: str, entries: Sequence[Mapping[str, FieldValue]], turns: Sequence[Turn], seconds: float
 ) -> Conversation:
     told = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
     fields = dict(entries[-1]) if entries else {}
-    questions = sum(turn.why != Why.CORRECTION for turn in turns)
+    questions = sum(turn.why != UtteranceReason.CORRECTION for turn in turns)
     return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=told)

@@ -1,6 +1,6 @@
-"""`dockvoice talk`: a conversation, typed in place of speech.
+"""`dockvoice talk`: hold a conversation with the agent by typing instead of speaking.
 
-The dialogue, the decision, the forms' reader and the journal are those of the agent; only ears and voice are missing.
+The dialogue, rules, parser and journal are the agent's own; recognition and speech output are absent.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from lab.plays import acted
+from lab.plays import answer_plays
 from lab.rehearsal import WAIT, Play
-from lab.typed_conversation import SCANNED, TypedConversation, as_sent
+from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
 QUIT = "/quit"
 
@@ -74,22 +74,23 @@ def talk(
     scan: Scan = False,
     plays: Plays = None,
 ) -> None:
-    """Type what an operator would say; see what the device would say, and the events.
+    """Type what an operator would say; print what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
-    is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
-    device does something, "/quit" ends. --trace shows each step of the dialogue before what comes of it.
+    is deleted at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the device
+    does something, "/quit" ends. --trace prints each step of the dialogue before its effects.
 
-    With --scan a line such as "]C100376130321109103420" is a label that was scanned, typed or by a scanner in the
-    place of the keyboard, and what it fills is agreed as what is said is.
+    With --scan a line such as "]C100376130321109103420" is a scanned label, typed or from a scanner in the place of the
+    keyboard; its values are confirmed as spoken ones are.
 
-    --plays holds many, each afresh: `{"lines": ["pallet 742, 12 units, dock B", "/wait"], "language": "en", "form":
-    "pallet-move"}` is answered by what came of it: `events`, the entries that stand (`stands`), what waits for a person
-    (`waits`, with why), what was taken back or not understood (`given_up`), and what the device said, in all and after
-    each line. `list` names what is announced ("trailer 5501: 742 24 CS A100"), `operators` who may sign on ("471 ana =
-    op-17"), `hand` the forms at hand. A line that begins with a slash is what happens beside the operator: /wait,
-    /scan, /list, /refuse, /accept, /discard, /cut, /lost, /back, /fail, /heal, /shift. To answer what is asked, hold
-    one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end": true}`.
+    --plays holds many conversations, each in a fresh session: `{"lines": ["pallet 742, 12 units, dock B", "/wait"],
+    "language": "en", "form": "pallet-move"}` is answered with its result: `events`, the current entries (`stands`),
+    utterances in review (`waits`, with why), utterances withdrawn or not understood (`given_up`), and the device's
+    prompts, in all and after each line. `list` gives an expected list ("trailer 5501: 742 24 CS A100"), `operators`
+    those who may sign on ("471 ana = op-17"), `hand` the forms at hand. A line that begins with a slash is an outside
+    event: /wait, /scan, /list, /refuse, /accept, /discard, /cut, /lost, /back, /fail, /heal, /shift. To answer
+    questions, run one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end":
+    true}`.
     """
     chosen = settings(config, state=state, form=form)
     filled, closes = form_named(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
@@ -101,7 +102,9 @@ def talk(
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
         forms = load_forms(chosen.forms_directory)
-        _act(plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes))
+        _print_play_results(
+            plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes)
+        )
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -118,17 +121,17 @@ def talk(
         _converse(talking, screen, scans=scan)
 
 
-def _act(
+def _print_play_results(
     plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, dialogue_settings: DialogueSettings
 ) -> None:
-    """Act the plays of a file, or of standard input line by line, so that another program may ask and wait."""
+    """Run each play of a file or of standard input, and print its result as a JSON line before reading the next one."""
     wrong = False
     with ExitStack() as opened:
         try:
             lines = sys.stdin.buffer if plays == STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in acted(lines, usual, forms, render, dialogue_settings):
+        for told in answer_plays(lines, usual, forms, render, dialogue_settings):
             wrong |= "error" in told
             line(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()
@@ -138,7 +141,7 @@ def _act(
 
 def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) -> None:
     screen.print_step(conversation.start())
-    for typed in _lines(conversation):
+    for typed in _read_typed_lines(conversation):
         if typed is None or typed == WAIT:
             if conversation.due is not None:
                 screen.silence()
@@ -146,13 +149,13 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
         elif typed == QUIT:
             break
         elif scans and typed.startswith(SCANNED):
-            screen.print_step(conversation.scan(as_sent(typed)))
+            screen.print_step(conversation.scan(to_scanner_characters(typed)))
         elif typed:
             screen.print_step(conversation.say(typed))
 
 
-def _lines(conversation: TypedConversation) -> Iterator[str | None]:
-    """The typed lines; None when the dialogue's timeout is first. From a file, time does not pass."""
+def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
+    """The typed lines; None where the dialogue's timeout comes first (never for input from a file)."""
     typing = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
@@ -174,7 +177,7 @@ def _lines(conversation: TypedConversation) -> Iterator[str | None]:
 
 
 class _Screen:
-    """Prints the device's output."""
+    """Prints the device's prompts and events to the terminal."""
 
     def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
         self._language = language

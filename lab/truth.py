@@ -1,6 +1,6 @@
-"""Truth sets: a site's own recordings with truth, made by `dockvoice record-truth`, read by `dockvoice evaluate`.
+"""Truth sets: a site's own recordings of known sentences, made by `dockvoice record-truth` for `dockvoice evaluate`.
 
-Sentences are made from the form and the catalogue, and heard with the agent's own ear. `truth_set.py` keeps them.
+Sentences are generated from the form and the catalogue; recording uses the agent's own endpointing.
 """
 
 from __future__ import annotations
@@ -32,76 +32,78 @@ from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import make_speech_scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
-from lab.noises import Sound, active_rms, mix
+from lab.noises import Sound, active_rms, mix_at_snr
 
 CHOICE = 40
 """Candidate sentences for each prompt: the one with the least frequent values is chosen."""
 
 BEFORE_S, AFTER_S = 1.0, 1.6
-"""Sound kept around the speech: after it, more than the longest silence that endpointing waits for."""
+"""Seconds of sound kept before and after the speech: after it, more than the longest silence that endpointing waits
+for.
+"""
 
 MINUTE_S = 60
-"""Noise is kept in clips of a minute."""
+"""Length of a clip of noise, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A sentence to speak."""
+    """A sentence to speak, and the fields that it means."""
 
     number: int
     text: str
     fields: Mapping[str, FieldValue]
 
 
-def prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
-    """Whole entries, spread over values and their characters; the same for the same speaker, others for others."""
+def choose_prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
+    """Choose `count` sentences with whole entries, balanced over values and characters; `speaker` seeds the choice."""
     random = Random(speaker)  # noqa: S311 - a choice of sentences
     endless = (sentence for sentence in sentences(form, catalogue, random) if sentence.complete)
     said: dict[str, int] = {}
     chosen = []
     for number in range(1, count + 1):
-        freshest = sorted(islice(endless, CHOICE), key=lambda one: _staleness(one.fields, said))
-        best = next((one for one in freshest if _is_plain(one, form, catalogue)), freshest[0])
-        for piece in _pieces(best.fields):
+        freshest = sorted(islice(endless, CHOICE), key=lambda one: _mean_feature_count(one.fields, said))
+        best = next((one for one in freshest if _is_unambiguous(one, form, catalogue)), freshest[0])
+        for piece in _balance_features(best.fields):
             said[piece] = said.get(piece, 0) + 1
         chosen.append(Prompt(number, best.text, best.fields))
     return tuple(chosen)
 
 
-def _is_plain(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
-    """Whether the words mean the fields and nothing else: a sentence with two meanings has no truth."""
+def _is_unambiguous(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
+    """Whether the parser reads exactly the intended fields from the sentence."""
     words = [Word(word, 0.0, 0.0, 1.0) for word in sentence.text.split()]
     return {name: one.value for name, one in read(words, form, catalogue).items()} == sentence.fields
 
 
-def _pieces(fields: Mapping[str, FieldValue]) -> Iterator[str]:
-    """The features to balance: each value of few, the first and last characters of the others, their length."""
+def _balance_features(fields: Mapping[str, FieldValue]) -> Iterator[str]:
+    """The features to balance: each value of a small set; else first and last character, and length."""
     for name, value in fields.items():
         text = str(value)
         yield f"{name} {text}"
         yield from (f"{name} ends {text[-1]}", f"{name} begins {text[0]}", f"{name} of {len(text)}")
 
 
-def _staleness(fields: Mapping[str, FieldValue], said: Mapping[str, int]) -> float:
-    pieces = list(_pieces(fields))
+def _mean_feature_count(fields: Mapping[str, FieldValue], said: Mapping[str, int]) -> float:
+    pieces = list(_balance_features(fields))
     return sum(said.get(piece, 0) for piece in pieces) / len(pieces)
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """One saying of a prompt, with some quiet around it."""
+class RecordedTake:
+    """One recording of a prompt, with silence around it."""
 
     pcm: bytes
     speech_end_s: float
-    """Where the last word ended, by voice activity: some 50 ms late."""
+    """End of the last word by voice activity detection: some 50 ms late."""
     level_db: float
-    """Of the speech, below full scale."""
+    """Level of the speech, dB of full scale."""
     spoilt: bool
-    """Sound was lost during the speech, or the speech did not end."""
+    """Frames were lost during the speech, or the speech did not end."""
 
 
-class _Kept(Source):
-    """A source whose frames are kept as they pass."""
+class _RecordingSource(Source):
+    """Wraps a source and stores its frames as they pass."""
 
     def __init__(self, source: Source, first: Callable[[], None]) -> None:
         self.name = source.name
@@ -124,29 +126,29 @@ class _Kept(Source):
 
 def record_take(
     microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]
-) -> Take | None:
-    """Record one utterance; None when the source ended before that.
+) -> RecordedTake | None:
+    """Record one utterance; None if the source ends first.
 
-    `listening` is called when the first sound comes: earlier speech is not recorded.
+    `listening` is called when the first sound arrives: speech before that is not recorded.
     """
-    kept = _Kept(microphone, listening)
+    kept = _RecordingSource(microphone, listening)
     segment: Segment | None = None
     for event in listen(kept, make_speech_scorer(vad), Endpointing(endpoint)):
         if segment is None and isinstance(event, Closed):
             segment = event.segment
             kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
     microphone.close()
-    return None if segment is None else _cut(kept.kept, segment)
+    return None if segment is None else _cut_take(kept.kept, segment)
 
 
-def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
+def _cut_take(frames: Sequence[Frame], segment: Segment) -> RecordedTake:
     begin = segment.speech_start - round(BEFORE_S * SAMPLE_RATE)
     end = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
     wanted = [frame for frame in frames if frame.start >= begin and frame.end <= end]
     gap = any(first.end != second.start for first, second in pairwise(wanted))
     pcm = b"".join(frame.pcm for frame in wanted)
     said = to_floats(segment.pcm).astype(np.float64)
-    return Take(
+    return RecordedTake(
         pcm=pcm,
         speech_end_s=round((segment.speech_end - wanted[0].start) / SAMPLE_RATE, 3),
         level_db=round(20 * float(np.log10(max(active_rms(said), 1e-6))), 1),
@@ -154,8 +156,8 @@ def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
     )
 
 
-def noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
-    """The background noise of a place; `heard` is called with the seconds so far, once a second."""
+def record_noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
+    """Record `seconds` of background noise; `heard` is called once a second with the seconds so far."""
     pieces: list[bytes] = []
     samples = 0
     for frame in microphone.frames():
@@ -173,10 +175,10 @@ MANIFEST = "manifest.jsonl"
 
 
 class TruthSet:
-    """A folder with recordings and their manifest. It only ever grows."""
+    """A folder of recordings with their manifest; entries are only added."""
 
     def __init__(self, folder: Path, form: str) -> None:
-        """Make the folder, or go on in it. Raises StorageFailed or UnreadableInput where that cannot be."""
+        """Create the folder, or continue an existing one. Raises StorageFailed or UnreadableInput."""
         self._folder = folder
         self._form = form
         try:
@@ -187,16 +189,16 @@ class TruthSet:
         self._lines = list(self._read())
 
     def said(self, speaker: str) -> set[int]:
-        """The prompts recorded by this speaker."""
+        """Numbers of the prompts that this speaker has recorded."""
         return {line["prompt"] for line in self._lines if line.get("speaker") == speaker and "prompt" in line}
 
     @property
     def noise_minutes(self) -> int:
-        """How many clips of noise there are."""
+        """Number of noise clips, a minute each."""
         return sum(line.get("kind") == "noise" for line in self._lines)
 
-    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: Take) -> Path:
-        """Put a take into the set; returns its file."""
+    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: RecordedTake) -> Path:
+        """Store a take in the set; return its file."""
         line = {
             "fields": dict(prompt.fields),
             "condition": condition,
@@ -209,14 +211,14 @@ class TruthSet:
         return self._add(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
 
     def keep_noise(self, pcm: bytes) -> Path:
-        """Put a clip of noise into the set."""
+        """Store a noise clip in the set; return its file."""
         line = {"fields": None, "condition": "site noise", "speaker": None, "speech_end": None, "kind": "noise"}
         return self._add(f"noise-{self.noise_minutes + 1:02d}", to_floats(pcm), line)
 
     def mix_noise(self, snrs_db: Sequence[int]) -> Iterator[Path]:
-        """Each saying again in the site's noise at each ratio, where that is not there yet.
+        """Add each recorded sentence mixed with the site's noise at each ratio, unless it exists; yield the new files.
 
-        Raises UnreadableInput when no noise has been recorded.
+        Raises UnreadableInput if no noise has been recorded.
         """
         noises = [self._sound(line) for line in self._lines if line.get("kind") == "noise"]
         if not noises:
@@ -229,7 +231,7 @@ class TruthSet:
                 if (line["audio"], condition) in mixed:
                     continue
                 stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
-                sound = mix(self._sound(line), stretch, snr_db)
+                sound = mix_at_snr(self._sound(line), stretch, snr_db)
                 told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
                 yield self._add(f"{Path(line['audio']).stem}-{condition}", sound, told)
 
@@ -258,7 +260,7 @@ class TruthSet:
         return np.asarray(sound)
 
     def _add(self, stem: str, sound: Any, line: Mapping[str, Any]) -> Path:
-        """Recording first, then its line: a line never names a file that is not whole."""
+        """Write the recording, then its manifest line, so that a line never names an incomplete file."""
         flac = io.BytesIO()
         soundfile.write(flac, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         try:

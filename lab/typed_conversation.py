@@ -1,4 +1,4 @@
-"""A conversation typed in place of speech, with the agent's dialogue, rules, reader and journal, and no sound."""
+"""A typed conversation: the agent's dialogue, rules, parser and journal, without sound."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: 
 logger = logging.getLogger(__name__)
 
 
-def as_sent(line: str) -> str:
-    """The characters that a scanner sends for this printed line."""
+def to_scanner_characters(line: str) -> str:
+    """Convert the printed form of a scan to the characters that a scanner sends."""
     for separator in TYPED_SEPARATORS:
         line = line.replace(separator, SEPARATOR)
     return line + END
 
 
 class TypedConversation:
-    """One conversation, over a journal of its own."""
+    """Runs the agent's dialogue on typed lines, over a journal of its own."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class TypedConversation:
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
-        """`clock` gives the seconds of deadlines; `trace` is called with each step of the dialogue.
+        """`clock` gives monotonic seconds for deadlines; `trace` is called with each step of the dialogue.
 
-        `sending` is the scanner's setup; `forms` are those available, as for `Dialogue`; `expected` is the announced
-        list, `shift` the current one of the site.
+        `sending` is the scanner's setup; `forms` are those available, as for `Dialogue`; `expected` returns the
+        expected lists, `shift` the site's current shift.
         """
         self._sending = sending
         self._expected = expected
@@ -79,33 +79,33 @@ class TypedConversation:
 
     @property
     def standing(self) -> Mapping[str, FieldValue | None]:
-        """The standing values of all entries."""
+        """The standing values, which apply to all following entries."""
         return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
     def rules(self) -> Rules:
-        """Those of the form that is filled now."""
+        """The rules of the active form."""
         return self._dialogue.rules
 
     @property
     def question(self) -> Question | None:
-        """The current question."""
+        """The dialogue's current question."""
         return self._dialogue.question
 
     @property
     def open_draft(self) -> Draft | None:
-        """The open draft."""
+        """The entry that is being dictated and not yet complete or confirmed."""
         return self._dialogue.draft
 
     @property
     def rests_on(self) -> frozenset[str]:
-        """The utterances behind the open drafts and the standing values."""
+        """Ids of the utterances that the open drafts and the standing values come from."""
         draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
         own = () if draft is None else (draft.utterance_id, *draft.support)
         return frozenset((*own, *(name for one in stands for name in one.said_in)))
 
     def start(self) -> Stepped:
-        """Resume open work from the journal; unread typed utterances go to review."""
+        """Resume open drafts from the journal; typed utterances left unread by a crash go to review."""
         for utterance in list(self._journal.queries.unread_utterances()):
             rules = self._dialogue.rules_of(utterance.form)
             if utterance.typed is not None and rules is not None:
@@ -113,13 +113,13 @@ class TypedConversation:
         return self._timed(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
-        """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
+        """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.begin(utterance)
         return self._hear(utterance, self._read(utterance, self.rules))
 
     def scan(self, scan: str) -> Stepped:
-        """The operator scans a label, of which the scanner sends this: on disk before it is read."""
+        """Store the scanned characters as an utterance, then handle them."""
         utterance = scanned_utterance(self.rules.form.name, scan, TYPED_SCANNER)
         self._journal.begin(utterance)
         return self._hear(utterance, self._read(utterance, self.rules))
@@ -130,7 +130,7 @@ class TypedConversation:
         return typed(utterance.typed or "", rules)
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
-        """Handle an utterance with this reading; `acoustics` if it was sound."""
+        """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.begin(utterance)
         return self._hear(utterance, reading, acoustics)
@@ -145,7 +145,7 @@ class TypedConversation:
         return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
     def _take_up(self, utterance: Utterance, rules: Rules) -> None:
-        """Conclude an utterance that was typed before the program was killed."""
+        """Conclude a stored utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)
         if is_for_a_person(utterance, reading, verdict, agreed=True):
@@ -157,17 +157,17 @@ class TypedConversation:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
     def expire(self) -> Stepped:
-        """Process the deadline."""
+        """Process the dialogue's deadline as if its time had passed."""
         self.due = None
         return self.handle(Deadline())
 
     def answer(self, receipt: Receipt) -> Stepped:
-        """The inventory answers an event."""
+        """Process the inventory's receipt for an event."""
         self._journal.outbox.settle(receipt.event_id, receipt)
         return self.handle(answered(self._journal, receipt))
 
     def handle(self, happening: Happening) -> Stepped:
-        """Process one event in the dialogue, after a change of shift that is due."""
+        """Process one event in the dialogue, after a change of shift if one is due."""
         began = self._conversation.shift_begun()
         told = () if began is None else self._step(began).orders
         stepped = self._step(happening)

@@ -1,4 +1,4 @@
-"""Wordings: texts without their values, so that clips with the same wording can be counted together."""
+"""Wordings: texts with their values replaced by "…", so that clips with the same wording can be counted together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _WORD = re.compile(r"[\w']+")
 _SEVERAL = re.compile(rf"{VALUE}(?:[\s-]*(?:and )?{VALUE})+")
 
 
-def wording(text: str, form: Form, catalogue: Catalogue) -> str | None:
-    """The text with "…" for each value, and the form's first unit for all units; None where the set gives no text."""
+def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None:
+    """Replace each value in the text by "…" and each unit by the form's first one; None for an empty text."""
     if not text:
         return None
     names = {code[0]: letter for code, letter in CODE_WORDS.items() if len(code) == 1}

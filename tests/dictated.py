@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.events import REVIEW
 from dockvoice_protocol.hash_chain import GENESIS, Signer, sealed
 from edge.deliver.device_events import REVIEW_DATA
-from inventory.store.keys import device_named
+from inventory.store.keys import parse_device
 
 AT_DOCK_3 = ("north", "dock-3")
 """A site and a device."""
@@ -98,7 +98,7 @@ def enrolled(directory: Path, *devices: str) -> Path:
     """`directory`, in which the key of the tests is put for these devices, SITE/DEVICE: all of them have the one."""
     directory.mkdir(parents=True, exist_ok=True)
     for device in devices:
-        site, name = device_named(device)
+        site, name = parse_device(device)
         (directory / f"{site}.{name}.{KEY.public.keyid}.pem").write_bytes(KEY.public.pem)
     return directory
 

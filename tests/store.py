@@ -20,7 +20,7 @@ from inventory.records import Event
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version
-from inventory.site.sending import send
+from inventory.site.sending import publish_messages
 from inventory.store.outbox import DueRow, Message, MessageKind
 from tests.dictated import KEY, payload
 from tests.servers.postgresql import PostgreSQL
@@ -78,7 +78,7 @@ def service(store: Store, settings: InventorySettings) -> Iterator[None]:
     def work() -> None:
         while not stopped.wait(0.1):
             for row in store.outbox.take_due():
-                send(settings, "service", {row.topic: row.body}, retain=row.retain)
+                publish_messages(settings, "service", {row.topic: row.body}, retain=row.retain)
                 store.outbox.mark_accepted([row.id])
 
     with ThreadPoolExecutor(1) as running:

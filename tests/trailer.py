@@ -23,11 +23,11 @@ from dockvoice_protocol.signed import sign_list
 from edge.deliver.device_events import REVIEW_DATA
 from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.dossier.visits import Gathered, Listed
-from inventory.forms import Forms, Roles, load_forms, roles
+from inventory.forms import Forms, Roles, load_forms, load_roles
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
-from inventory.store.keys import Enrolled
+from inventory.store.keys import EnrolledKey
 from inventory.verify_dossier import EntryHistory, Said
 from tests.dictated import INSTANCE, payload
 
@@ -187,10 +187,10 @@ class Dock:
 
     @property
     def roles(self) -> Roles:
-        return roles(self.forms, ("receive",), ("damage",))
+        return load_roles(self.forms, ("receive",), ("damage",))
 
     @property
-    def keys(self) -> list[Enrolled]:
+    def keys(self) -> list[EnrolledKey]:
         return enrolled(self.boxes)
 
     def hear(self, *events: dict[str, Any]) -> None:
@@ -226,7 +226,7 @@ class Unstored:
 
     def __init__(self, forms: Forms) -> None:
         self.clock = Clock()
-        self.roles = roles(forms, ("receive",), ("damage",))
+        self.roles = load_roles(forms, ("receive",), ("damage",))
         self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
         self.heard: list[Said] = []
         self.lists: list[Listed] = []
@@ -258,8 +258,8 @@ class Unstored:
         return {clip: content for box in self.boxes for clip, content in box.clips.items()}
 
 
-def enrolled(boxes: Iterable[Box]) -> list[Enrolled]:
-    return [Enrolled(SITE, box.name, box.key.public.keyid, None, revoked=False, key=box.key.public) for box in boxes]
+def enrolled(boxes: Iterable[Box]) -> list[EnrolledKey]:
+    return [EnrolledKey(SITE, box.name, box.key.public.keyid, None, revoked=False, key=box.key.public) for box in boxes]
 
 
 AnyDock = TypeVar("AnyDock", Dock, Unstored)

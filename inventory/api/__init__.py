@@ -1,1 +1,1 @@
-"""The inventory for other systems' programs: a REST API, described by OpenAPI 3.1."""
+"""The REST API for other systems' programs, described by OpenAPI 3.1."""

@@ -29,9 +29,9 @@ from inventory.api.models import HealthOut
 from inventory.api.problems import Problem
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
-from inventory.store.books import Books
+from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import Resources, books, signer_of
+from inventory.web.resources import Resources, load_console_signer, open_database
 from inventory.web.serving import LOOPBACK, SecurityHeaders, run, server_config
 
 log = logging.getLogger("api")
@@ -55,7 +55,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 
 
 def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """The application, on tables that exist. `clock` is monotonic, in seconds."""
+    """Build the Starlette application, on tables that exist. `clock` is monotonic, in seconds."""
     authentication = Authentication(resources, clock)
     description = json.dumps(document(ENDPOINTS, resources.settings.api.address)).encode()
 
@@ -85,9 +85,9 @@ def _ping(resources: Resources) -> None:
 
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
-    """Answer requests. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
+    """Serve the API until stopped. Raises Misconfigured, Unavailable or StorageFailed if it cannot start."""
     settings.demand_owner()
-    ours, signer = settings.api, signer_of(settings)
+    ours, signer = settings.api, load_console_signer(settings)
     at = port or ours.port
     if signer is None:
         log.warning("console.key is not set: nothing can be written here; name a private key")
@@ -102,8 +102,8 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 
 
 @contextmanager
-def books_with_tokens(settings: InventorySettings) -> Iterator[Books]:
+def books_with_tokens(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
-    with books(settings) as opened:
+    with open_database(settings) as opened:
         tokens.prepare(opened.engine)
         yield opened

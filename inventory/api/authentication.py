@@ -25,9 +25,9 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, matches
+from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, etag_matches
 from inventory.api.parameters import Body
-from inventory.api.problems import Problem, Wrong, of_validation
+from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
 from inventory.web.proxy import client_address, network_of
 from inventory.web.resources import Resources
@@ -61,7 +61,7 @@ class RateLimit:
         self._lock = Lock()
 
     def wait_s(self, client: str) -> float:
-        """How many seconds to wait; 0: the request is counted."""
+        """Count a request of the client, or return how many seconds it must wait (0: counted)."""
         with self._lock:
             now = self._clock()
             left, at = self._left.pop(client, (float(self._burst), now))
@@ -74,7 +74,7 @@ class RateLimit:
 
 
 class Authentication:
-    """The checks before each endpoint."""
+    """Checks token, rate limit, scope and request before each endpoint."""
 
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
@@ -83,7 +83,7 @@ class Authentication:
         self._unknown = RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
 
     def route(self, endpoint: Endpoint) -> Route:
-        """A Starlette route behind the checks."""
+        """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""
 
         async def respond(request: Request) -> Response:
             try:
@@ -141,12 +141,12 @@ class Authentication:
 
     def _context(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> ApiContext:
         context = {"zone": self._resources.zone}
-        query = _query(request)
+        query = _parse_query(request)
         try:
             parameters = endpoint.parameters.model_validate({**dict(query), **request.path_params}, context=context)
         except ValidationError as fault:
             raise Problem(
-                "invalid_request", "the address says what cannot be", of_validation(fault, "parameter")
+                "invalid_request", "the address says what cannot be", from_validation_error(fault, "parameter")
             ) from None
         if (site := request.path_params.get("site")) is not None:
             demand_scope(token, site, endpoint.scope)
@@ -156,8 +156,8 @@ class Authentication:
         return ApiContext(self._resources, token, parameters, parsed, address, request.url.path, query, match)
 
 
-def _query(request: Request) -> tuple[tuple[str, str], ...]:
-    """The query parameters. Raises Problem for one given twice."""
+def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
+    """Parse the query parameters. Raises Problem for one given twice."""
     raw = request.scope.get("query_string", b"")
     try:
         found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
@@ -201,7 +201,7 @@ def _parse_body(kind: type[Body], given: bytes) -> Any:
         return kind.model_validate(found)
     except ValidationError as fault:
         detail = "the message is not as it is described"
-        raise Problem("invalid_request", detail, of_validation(fault, "pointer")) from None
+        raise Problem("invalid_request", detail, from_validation_error(fault, "pointer")) from None
 
 
 def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
@@ -210,7 +210,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     body = answer.content.model_dump_json().encode()
     tag = etag(body)
     headers = {**answer.headers, "ETag": tag, "Cache-Control": "private, no-cache"}
-    if request.method in {"GET", "HEAD"} and matches(tag, request.headers.get("if-none-match")):
+    if request.method in {"GET", "HEAD"} and etag_matches(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(body, answer.status, headers, JSON)
 

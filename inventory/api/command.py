@@ -13,11 +13,11 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
-from inventory.web.terminal import changing, demand_extra, opened
+from inventory.web.terminal import changing, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import Books
+    from inventory.store.books import RequestDatabase
 
 commands = typer.Typer()
 tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)
@@ -99,7 +99,7 @@ def token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
     from inventory.api.tokens import all_tokens  # noqa: PLC0415 - as above
 
-    with opened(context, _books, reads=True) as transaction:
+    with open_transaction(context, _books, reads=True) as transaction:
         found = all_tokens(transaction)
     table = narrow(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
@@ -121,7 +121,7 @@ def token_revoke(context: typer.Context, name: Name) -> None:
     say(f"{name}: may ask no more")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
+def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
     from inventory.api.app import books_with_tokens  # noqa: PLC0415 - as above
 
     return books_with_tokens(settings)

@@ -61,13 +61,13 @@ class ApiContext:
         return (wanted,)
 
     def next_page(self, place: str) -> str:
-        """The address of this list from another cursor on."""
+        """The URL of the next page of this list, at the cursor `place`."""
         kept = [(name, one) for name, one in self.query if name != "cursor"]
         return f"{self.path}?{urlencode([*kept, ('cursor', place)])}"
 
 
 def demand_scope(token: Token, site: str, scope: Scope) -> None:
-    """Raise Problem where the token is not granted this."""
+    """Raise Problem if the token lacks the scope at the site."""
     if not token.may(site, scope):
         raise Problem(
             "not_granted",
@@ -105,12 +105,12 @@ class Endpoint:
 
 
 def etag(body: bytes) -> str:
-    """The ETag of a response's body."""
+    """Compute the ETag of a response's body."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def matches(tag: str, header: str | None) -> bool:
-    """Whether If-Match or If-None-Match names this ETag."""
+def etag_matches(tag: str, header: str | None) -> bool:
+    """Whether an If-Match or If-None-Match header names this ETag."""
     named = [one.strip().removeprefix("W/") for one in (header or "").split(",")]
     return tag in named or named == ["*"]
 
@@ -119,14 +119,14 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
     """Raise Problem where If-Match names another version than the current one."""
     if context.if_match is None:
         return
-    if current is None or not matches(etag(current.model_dump_json().encode()), context.if_match):
+    if current is None or not etag_matches(etag(current.model_dump_json().encode()), context.if_match):
         detail = "what is there is not what If-Match names; look again, and decide anew"
         raise Problem("changed_meanwhile", detail)
 
 
 @contextmanager
 def publishing() -> Iterator[None]:
-    """Hold the lock for publishing. Raises Problem after a timeout."""
+    """Hold the publishing lock. Raises Problem after a timeout."""
     if not PUBLISHING.acquire(timeout=SEND_S):
         raise Problem("away", "the broker is slow, and others wait too; try again", headers={"Retry-After": "5"})
     try:

@@ -18,11 +18,11 @@ class DevicesQuery(Query):
 
 
 def devices(context: ApiContext) -> Answer:
-    """Every device with events, a status or a key."""
+    """Answer with every device that has events, a status or a key."""
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     with context.read_transaction() as transaction:
-        found = fleet.known(transaction, enrolled)
+        found = fleet.load_devices(transaction, enrolled)
     return Answer(
         DevicesOut(devices=[_device_out(context, one) for one in found if sites is None or one.site in sites])
     )

@@ -13,7 +13,7 @@ from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
 from inventory.api.tokens import Scope
 
 VERSION = "1.0.0"
-"""Of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
+"""Version of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
 ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
 WITH_BODY = ("too_large", "wrong_media_type")
@@ -26,7 +26,7 @@ what you do not know."""
 
 
 def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
-    """The document."""
+    """Generate the OpenAPI document."""
     models, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
@@ -65,33 +65,38 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Models, dict[str, Any]]:
             wanted.append((one.body, "validation"))
     found, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}")
     models = {model: str(schema["$ref"]) for (model, _), schema in found.items()}
-    names = {name: _named(name) for name in definitions["$defs"]}
-    schemas = {names[name]: _renamed(_open(name, schema), names) for name, schema in definitions["$defs"].items()}
-    return {model: _place(place, names) for model, place in models.items()}, dict(sorted(schemas.items()))
+    names = {name: _schema_name(name) for name in definitions["$defs"]}
+    schemas = {
+        names[name]: _rename_references(_allow_new_members(name, schema), names)
+        for name, schema in definitions["$defs"].items()
+    }
+    return {model: _rename_reference(place, names) for model, place in models.items()}, dict(sorted(schemas.items()))
 
 
-def _named(name: str) -> str:
+def _schema_name(name: str) -> str:
     return name.removesuffix("Out").removesuffix("Details")
 
 
-def _place(reference: str, names: dict[str, str]) -> str:
+def _rename_reference(reference: str, names: dict[str, str]) -> str:
     before, _, name = reference.rpartition("/")
     return f"{before}/{names[name]}"
 
 
-def _renamed(schema: Any, names: dict[str, str]) -> Any:
+def _rename_references(schema: Any, names: dict[str, str]) -> Any:
     if isinstance(schema, list):
-        return [_renamed(one, names) for one in schema]
+        return [_rename_references(one, names) for one in schema]
     if not isinstance(schema, dict):
         return schema
     # A string title only repeats a class or field name; as the name of a property it is a schema.
-    found = {key: _renamed(one, names) for key, one in schema.items() if key != "title" or not isinstance(one, str)}
+    found = {
+        key: _rename_references(one, names) for key, one in schema.items() if key != "title" or not isinstance(one, str)
+    }
     if isinstance(reference := found.get("$ref"), str):
-        found["$ref"] = _place(reference, names)
+        found["$ref"] = _rename_reference(reference, names)
     return found
 
 
-def _open(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _allow_new_members(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Responses may gain members; requests with unknown members are refused."""
     is_sent = name.endswith("In")
     return {key: one for key, one in schema.items() if is_sent or key != "additionalProperties"}

@@ -28,8 +28,8 @@ from inventory.api.parameters import (
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.queries import history, listing
-from inventory.queries.listing import ListedEntry, Wanted
-from inventory.reviews.flags import Flag, of_entries
+from inventory.queries.listing import EntryFilter, ListedEntry
+from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import ARRIVALS, events
 
 PLACE = (int, str)  # A cursor: the arrival and the event.
@@ -61,12 +61,12 @@ class EntryQuery(Query):
 
 
 def entries(context: ApiContext) -> Answer:
-    """A page of entries."""
+    """Answer with a page of entries."""
     asked: EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
         demand_scope(context.token, site, Scope.READ)
-    wanted = Wanted(
+    wanted = EntryFilter(
         form=asked.form,
         device=(site, device) if device else None,
         operator=asked.operator,
@@ -79,7 +79,7 @@ def entries(context: ApiContext) -> Answer:
     )
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:
-        found = listing.latest(transaction, wanted, context.resources.roles, asked.limit + 1, before)
+        found = listing.load_entries(transaction, wanted, context.resources.roles, asked.limit + 1, before)
     page = found[: asked.limit]
     last = page[-1] if len(found) > asked.limit else None
     following = None if last is None else context.next_page(encode_cursor([last.arrival, last.event_id]))
@@ -87,12 +87,12 @@ def entries(context: ApiContext) -> Answer:
 
 
 def entry(context: ApiContext) -> Answer:
-    """One entry, or a refused event, with its history."""
+    """Answer with one entry, or a refused event, and its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
-        steps = history.life(transaction, context.resources.keys, event_id)
+        steps = history.load_history(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
-        against = of_entries(transaction, [event_id]).get(event_id, [])
+        against = load_flags(transaction, [event_id]).get(event_id, [])
     if found is None or not context.token.may(found.site, Scope.READ):  # a token for another site learns nothing
         raise Problem("unknown", f"{event_id}: no event of this id is here")
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
@@ -103,7 +103,7 @@ def entry(context: ApiContext) -> Answer:
 
 
 def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
-    """Models of flags."""
+    """Convert flags to response models."""
     return [FlagOut.model_validate(flag) for flag in flags]
 
 
@@ -130,12 +130,12 @@ class EventsQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def arrived(context: ApiContext) -> Answer:
-    """Events applied after the cursor."""
+def events_feed(context: ApiContext) -> Answer:
+    """Answer with the events applied after the cursor."""
     asked: EventsQuery = context.parameters
     sites = context.sites(asked.site)
     place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
-    upto = horizon(context)
+    upto = committed_horizon(context)
     wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
     wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
     if upto is not None:
@@ -154,7 +154,7 @@ def _event_out(row: Any) -> ArrivalOut:
     return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
 
 
-def horizon(context: ApiContext) -> int | None:
+def committed_horizon(context: ApiContext) -> int | None:
     """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
     On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
@@ -164,7 +164,7 @@ def horizon(context: ApiContext) -> int | None:
     with context.read_transaction() as transaction:
         if transaction.dialect.name != "postgresql":
             return None
-        upto = _last_number(transaction)
+        upto = _last_arrival_number(transaction)
         before = _open_transactions(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
@@ -174,8 +174,8 @@ def horizon(context: ApiContext) -> int | None:
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
 
 
-def _last_number(transaction: Connection) -> int:
-    """The last value of the sequence."""
+def _last_arrival_number(transaction: Connection) -> int:
+    """The last value drawn from the sequence of arrival numbers."""
     found: int = transaction.execute(select(column("last_value")).select_from(table(ARRIVALS.name))).scalar_one()
     return found
 
@@ -220,7 +220,7 @@ ENDPOINTS = (
         "/v1/events",
         "listEvents",
         "Events as they were applied, the first one first",
-        arrived,
+        events_feed,
         EventsQuery,
         EventsOut,
         description=(

@@ -17,10 +17,10 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, 
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
-from inventory.api.problems import Problem, of_rows
+from inventory.api.problems import Problem, from_row_faults
 from inventory.api.tokens import Scope
-from inventory.site.expected import Kept, enter, kept, replaced
-from inventory.site.expected_file import CODE, places_of
+from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
+from inventory.site.expected_file import CODE, parse_rows
 from inventory.site.sending import publish_entered
 from inventory.site.table_file import LONGEST
 
@@ -55,21 +55,21 @@ class ExpectedLineIn(Body):
 
 
 class ExpectedIn(Body):
-    """What is expected there: all of it, in the place of what was."""
+    """All lines expected at a place, replacing the present ones."""
 
     lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
 def lists(context: ApiContext) -> Answer:
-    """The expected lists of a site."""
+    """Answer with the expected lists of a site."""
     with context.read_transaction() as transaction:
-        found = kept(transaction, context.parameters.site)
+        found = load_lists(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
 def one_list(context: ApiContext) -> Answer:
-    """The expected list of one place."""
-    found = _there(context)
+    """Answer with the expected list of one place."""
+    found = _load_list(context)
     if found is None:
         raise Problem(
             "unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing was ever expected there"
@@ -84,19 +84,19 @@ def announce(context: ApiContext) -> Answer:
     rows = [
         (
             f"/lines/{at}",
-            {**{name: _cell(one) for name, one in line.model_dump().items()}, kind: context.parameters.name},
+            {**{name: _format_cell(one) for name, one in line.model_dump().items()}, kind: context.parameters.name},
         )
         for at, line in enumerate(given.lines)
     ]
-    found, faults = places_of(rows)
+    found, faults = parse_rows(rows)
     if faults:
-        raise Problem("breaks_rules", "lines must be put right; nothing was published", of_rows(faults))
+        raise Problem("breaks_rules", "lines must be put right; nothing was published", from_row_faults(faults))
     return _publish(context, found[_place(context)], "expected_published")
 
 
 def withdraw(context: ApiContext) -> Answer:
     """Withdraw the expected list of a place."""
-    if (there := _there(context)) is None or not there.expected.lines:
+    if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
     return _publish(context, (), "expected_withdrawn")
 
@@ -105,43 +105,45 @@ def _place(context: ApiContext) -> ReceivingPlace:
     return ReceivingPlace(PlaceKind(context.parameters.kind), context.parameters.name)
 
 
-def _there(context: ApiContext) -> Kept | None:
+def _load_list(context: ApiContext) -> StoredList | None:
     with context.read_transaction() as transaction:
-        return _at(transaction, context)
+        return _find_list(transaction, context)
 
 
-def _at(transaction: Connection, context: ApiContext) -> Kept | None:
-    return next(iter(kept(transaction, context.parameters.site, _place(context))), None)
+def _find_list(transaction: Connection, context: ApiContext) -> StoredList | None:
+    return next(iter(load_lists(transaction, context.parameters.site, _place(context))), None)
 
 
 def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
-    """The list as it is now; 202 while the broker has not confirmed it."""
+    """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():
         with context.transaction() as transaction:
-            there = _at(transaction, context)
+            there = _find_list(transaction, context)
             demand_unchanged(context, None if there is None else _list_out(there))
-            if there is not None and _says_the_same(there, lines):
+            if there is not None and _has_same_lines(there, lines):
                 return Answer(_list_out(there), 200 if there.sent else 202)
-            made = replaced(
+            made = replace_list(
                 transaction, context.parameters.site, _place(context), lines, context.resources.now(), "api"
             )
             context.audit(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
-            entered = enter(transaction, context.resources.settings.prefix, [made], signer, context.resources.now())
+            entered = enter_in_outbox(
+                transaction, context.resources.settings.prefix, [made], signer, context.resources.now()
+            )
         try:
             publish_entered(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
         except Unavailable:
-            return Answer(_list_out(Kept(made, sent=False)), 202)
-        return Answer(_list_out(Kept(made, sent=True)))
+            return Answer(_list_out(StoredList(made, sent=False)), 202)
+        return Answer(_list_out(StoredList(made, sent=True)))
 
 
-def _says_the_same(there: Kept, lines: Sequence[ExpectedLine]) -> bool:
+def _has_same_lines(there: StoredList, lines: Sequence[ExpectedLine]) -> bool:
     """Whether the lines are equal except for the received marks."""
     return [replace(line, received=False) for line in there.expected.lines] == list(lines)
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
@@ -151,7 +153,7 @@ def _cell(value: object) -> str:
             return str(value)
 
 
-def _list_out(one: Kept) -> ListOut:
+def _list_out(one: StoredList) -> ListOut:
     found = one.expected
     lines = [LineOut.model_validate(line) for line in found.lines]
     return ListOut(

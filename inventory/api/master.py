@@ -20,14 +20,14 @@ from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
-from inventory.api.problems import Problem, Wrong, of_rows
+from inventory.api.problems import Problem, Wrong, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.site.master_kinds import kind_named
+from inventory.site.master_kinds import find_kind
 from inventory.site.numbering import RefusedByDevices
-from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
+from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, roster_kind, to_operators
 
 log = logging.getLogger("api")
 
@@ -83,7 +83,7 @@ class RosterIn(Body):
 
 
 def kinds(context: ApiContext) -> Answer:
-    """Every kind of a site."""
+    """Answer with the latest version of every kind of master data of a site."""
     with context.read_transaction() as transaction:
         found = context.resources.catalogue(context.parameters.site, transaction).kinds()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
@@ -99,13 +99,13 @@ def one_kind(context: ApiContext) -> Answer:
 
 
 def write_kind(context: ApiContext) -> Answer:
-    """Replace the rows of a kind: a new version where they differ, and publish it."""
+    """Replace the rows of a kind: make a version if they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
     if name in PEOPLES:
         raise Problem("not_granted", f"{name}: are changed by people, on the console or by `dockvoice inventory`")
     try:
-        kind = kind_named(name)
+        kind = find_kind(name)
     except UnreadableInput as fault:
         raise Problem("invalid_request", str(fault), [Wrong(detail=str(fault), parameter="kind")]) from None
     known = ", ".join(kind.columns)
@@ -130,7 +130,7 @@ def write_kind(context: ApiContext) -> Answer:
                 [name],
             )
 
-    made, sent = _written(
+    made, sent = _store_and_publish(
         context,
         context.resources.catalogue,
         name,
@@ -143,9 +143,9 @@ def write_kind(context: ApiContext) -> Answer:
 
 
 def roster(context: ApiContext) -> Answer:
-    """The operators of a site, latest version."""
+    """Answer with the latest version of a site's operators."""
     with context.read_transaction() as transaction:
-        found = _latest(_rosters(context, context.parameters.site, transaction), ROSTER)
+        found = _latest(_roster_catalogue(context, context.parameters.site, transaction), ROSTER)
     if found is None:
         raise Problem(
             "unknown",
@@ -155,13 +155,13 @@ def roster(context: ApiContext) -> Answer:
 
 
 def write_roster(context: ApiContext) -> Answer:
-    """Replace the operators."""
+    """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
-    cells = tuple(kind_of(context.resources.forms).row(row) for _, row in rows)
+    cells = tuple(roster_kind(context.resources.forms).row(row) for _, row in rows)
 
     def make(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _roster_out(context, before))
@@ -172,16 +172,18 @@ def write_roster(context: ApiContext) -> Answer:
     def publish() -> None:
         if context.resources.signer is not None:
             catalogue_publishing.publish_roster(
-                context.resources.settings, _rosters(context, context.parameters.site), context.resources.signer
+                context.resources.settings,
+                _roster_catalogue(context, context.parameters.site),
+                context.resources.signer,
             )
 
-    made, sent = _written(
-        context, partial(_rosters, context), ROSTER, make, publish, "roster_changed", context.parameters.site
+    made, sent = _store_and_publish(
+        context, partial(_roster_catalogue, context), ROSTER, make, publish, "roster_changed", context.parameters.site
     )
     return Answer(_roster_out(context, made), 200 if sent else 202)
 
 
-def _written(
+def _store_and_publish(
     context: ApiContext,
     versions: Callable[[str, Connection], SiteCatalogue],
     name: str,
@@ -190,7 +192,7 @@ def _written(
     deed: str,
     about: str,
 ) -> tuple[Version, bool]:
-    """The new version, and whether the broker has confirmed it."""
+    """Store a version if it differs and publish it; return it, and whether the broker has confirmed it."""
     site = context.parameters.site
     if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
@@ -204,7 +206,7 @@ def _written(
                     context.audit(transaction, deed, about, version=made.version, what=made.what)
         except FaultyRows as fault:
             told = f"{name}: rows must be put right; nothing was changed"
-            raise Problem("breaks_rules", told, of_rows(fault.faults)) from None
+            raise Problem("breaks_rules", told, from_row_faults(fault.faults)) from None
         if made.published_at is None:
             try:
                 publish()
@@ -222,15 +224,17 @@ def _written(
 
 def _demand_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
-    if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.sites(transaction):
+    if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.load_sites(
+        transaction
+    ):
         raise Problem(
             "unknown", f"{context.parameters.site}: no device of such a site was ever heard; name it in the token"
         )
 
 
-def _rosters(context: ApiContext, site: str, transaction: Connection | None = None) -> SiteCatalogue:
+def _roster_catalogue(context: ApiContext, site: str, transaction: Connection | None = None) -> SiteCatalogue:
     opens = context.resources.transaction if transaction is None else lambda: nullcontext(transaction)
-    return SiteCatalogue(site, opens, context.resources.now, of=lambda _: kind_of(context.resources.forms))
+    return SiteCatalogue(site, opens, context.resources.now, of=lambda _: roster_kind(context.resources.forms))
 
 
 def _latest(versions: SiteCatalogue, name: str) -> Version | None:
@@ -253,7 +257,7 @@ def _roster_out(context: ApiContext, one: Version) -> RosterOut:
             language=who.language,
             forms=None if who.forms is None else list(who.forms),
         )
-        for who in operators_of(rows)
+        for who in to_operators(rows)
     ]
     names = ("site", "version", "who", "reason", "made_at", "published_at")
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)

@@ -39,7 +39,7 @@ def _plain(given: str) -> str:
 
 
 def parse_instant(given: str, info: ValidationInfo) -> datetime:
-    """A moment, or the first moment of a day on the site's clock."""
+    """Parse a time, or a date as the first moment of the day on the site's clock."""
     found = instant(given, (info.context or {})["zone"])
     if found is None:
         raise PydanticCustomError(
@@ -52,7 +52,7 @@ def parse_instant(given: str, info: ValidationInfo) -> datetime:
 
 
 def parse_end(given: str, info: ValidationInfo) -> datetime:
-    """The end of a period; a day's is its last moment."""
+    """Parse the end of a period; a date is the last moment of its day."""
     found = parse_instant(given, info)
     try:
         day = date.fromisoformat(given)
@@ -97,7 +97,7 @@ State = Literal["current", "amended", "cancelled"]
 
 
 def encode_cursor(position: Sequence[str | int | datetime]) -> str:
-    """An opaque cursor."""
+    """Encode a sort key as an opaque cursor."""
     parts = [one.isoformat() if isinstance(one, datetime) else one for one in position]
     return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
 
@@ -108,7 +108,7 @@ def _check_cursor(given: str, kinds: tuple[type, ...]) -> str:
 
 
 def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
-    """The parts of a cursor, of these types. Raises ValueError."""
+    """Decode a cursor into parts of these types. Raises ValueError."""
     detail = "is no place that was given here; ask without it, or for `next` as it stands in an answer"
     try:
         found = json.loads(base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True))
@@ -120,7 +120,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 
 
 def _decode_part(one: Any, kind: type) -> Any:
-    """One part, as a column's value. Raises ValueError."""
+    """Decode one part of a cursor to a column's type. Raises ValueError."""
     whole = type(one) is int and 0 <= one < 10**DIGITS
     text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
     if not (whole if kind is int else text):
@@ -133,7 +133,7 @@ def _decode_part(one: Any, kind: type) -> Any:
 
 
 def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
-    """The type of a cursor parameter."""
+    """Build the type of a cursor parameter with these part types."""
     return Annotated[
         str,
         Field(

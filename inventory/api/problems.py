@@ -1,4 +1,4 @@
-"""Problem details by RFC 9457, with the field that is wrong."""
+"""Error responses by RFC 9457 (problem details), which name the wrong field."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
 
 
 class Wrong(BaseModel):
-    """One fault and where it is: in the body, or in a parameter of the address."""
+    """One fault and its place in the body or the query."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,7 +53,7 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):
-    """Raised to answer with a problem."""
+    """Raised to answer with problem details."""
 
     def __init__(
         self, kind: str, detail: str, errors: Sequence[Wrong] = (), headers: Mapping[str, str] | None = None
@@ -66,7 +66,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """The response."""
+        """The HTTP response with the problem details."""
         status, title = KINDS[self.kind]
         said = ProblemDetails(
             type=f"urn:dockvoice:problem:{self.kind}",
@@ -78,24 +78,24 @@ class Problem(Exception):
         return Response(said.model_dump_json(exclude_none=True), status, self.headers, MEDIA_TYPE)
 
 
-def of_validation(fault: ValidationError, where: str) -> list[Wrong]:
-    """Pydantic's errors, without the values, which may be an operator's words or a misplaced secret.
+def from_validation_error(fault: ValidationError, where: str) -> list[Wrong]:
+    """Convert pydantic's errors, leaving out the values, which may be an operator's words or a misplaced secret.
 
     `where`: pointer or parameter.
     """
-    return [_wrong(where, error) for error in fault.errors(include_url=False, include_input=False)]
+    return [_to_field_error(where, error) for error in fault.errors(include_url=False, include_input=False)]
 
 
-def _wrong(where: str, error: Any) -> Wrong:
+def _to_field_error(where: str, error: Any) -> Wrong:
     detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         detail = "is not known; leave it out"
     if where == "parameter":
         return Wrong(detail=detail, parameter=str(error["loc"][0]) if error["loc"] else None)
-    return Wrong(detail=detail, pointer="".join(f"/{_escaped(step)}" for step in error["loc"]))
+    return Wrong(detail=detail, pointer="".join(f"/{_escape_pointer(step)}" for step in error["loc"]))
 
 
-def _escaped(step: object) -> str:
+def _escape_pointer(step: object) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
@@ -103,8 +103,8 @@ CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.
 ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
-def of_rows(faults: Iterable[str]) -> list[Wrong]:
-    """Faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
+def from_row_faults(faults: Iterable[str]) -> list[Wrong]:
+    """Convert faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
     found = []
     for fault in faults:
         if cell := CELL.fullmatch(fault):

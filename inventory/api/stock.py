@@ -9,7 +9,7 @@ from inventory.api.models import StockOut, SumOut
 from inventory.api.parameters import Cursor, Forms, Limit, Query, Site, Text, Until, decode_cursor, encode_cursor
 from inventory.api.problems import Problem, Wrong
 from inventory.queries import stock
-from inventory.queries.stock import Standing, WantedStock
+from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import OF_WHAT
 
 PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
@@ -31,10 +31,10 @@ class StockQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def stands(context: ApiContext) -> Answer:
-    """A page of the sums that are not zero."""
+def stock_sums(context: ApiContext) -> Answer:
+    """Answer with a page of the stock sums that are not zero."""
     asked: StockQuery = context.parameters
-    wanted = WantedStock(
+    wanted = StockFilter(
         site=asked.site,
         said={name: said for name in FILTERS if (said := getattr(asked, name)) is not None},
         forms=() if asked.forms is None else asked.forms.split(","),
@@ -42,7 +42,7 @@ def stands(context: ApiContext) -> Answer:
     )
     behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:
-        found = stock.sums(transaction, wanted, asked.limit + 1, behind)
+        found = stock.load_sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:
         wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
         raise Problem("invalid_request", "the address says what cannot be", [wrong])
@@ -51,7 +51,7 @@ def stands(context: ApiContext) -> Answer:
     return Answer(StockOut(stock=[_sum_out(one) for one in page], next=following))
 
 
-def _sum_out(one: Standing) -> SumOut:
+def _sum_out(one: StockSum) -> SumOut:
     said = {name: getattr(one, name) for name in OF_WHAT}
     return SumOut(**said, quantity=_number(one.quantity))
 
@@ -66,7 +66,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/stock",
         "listStock",
         "What stands of each pallet, item, unit, lot and location, as it was dictated",
-        stands,
+        stock_sums,
         StockQuery,
         StockOut,
         description=(

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
-from inventory.store.books import made
+from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
 BEGINS = "dockvoice_"
@@ -47,7 +47,7 @@ table = Table(
 
 def prepare(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
-    made(engine, versions, VERSION, "API")
+    create_tables(engine, versions, VERSION, "API")
 
 
 class Scope(IntEnum):
@@ -82,7 +82,7 @@ class Token:
         return None if EVERY in self.grants else tuple(sorted(self.grants))
 
     def may(self, site: str, scope: Scope) -> bool:
-        """Whether it has the scope there."""
+        """Whether the token has the scope at the site."""
         return max(self.grants.get(site, 0), self.grants.get(EVERY, 0)) >= scope
 
     def names(self, site: str) -> bool:
@@ -98,7 +98,7 @@ def add_token(
     now: datetime,
     ends_at: datetime | None = None,
 ) -> str:
-    """Create a token; its secret, which is not stored. Raises Misconfigured."""
+    """Create a token; return its secret, which is not stored. Raises Misconfigured."""
     if not NAME.fullmatch(name):
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if not grants:

@@ -55,14 +55,14 @@ class DossierQuery(TrailerQuery):
 
 
 def trailers(context: ApiContext) -> Answer:
-    """Announced trailers, then those that entries name, the latest first."""
+    """Answer with announced trailers, then those that entries name, the latest first."""
     asked: TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
     place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
     with context.read_transaction() as transaction:
-        awaited = [] if before else listed.awaited(transaction, roles, asked.trailer)
-        found = listed.latest(transaction, roles, limit + 1, before, asked.trailer, sites)
+        awaited = [] if before else listed.load_announced(transaction, roles, asked.trailer)
+        found = listed.load_trailers(transaction, roles, limit + 1, before, asked.trailer, sites)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
     following = last and context.next_page(encode_cursor([last.arrival, last.site, last.name]))
@@ -71,9 +71,9 @@ def trailers(context: ApiContext) -> Answer:
 
 
 def trailer(context: ApiContext) -> Answer:
-    """Every line of a visit, and its totals."""
-    gathered, found = _visits(context, to_look_at=True)
-    chosen = _chosen(context, gathered, found)
+    """Answer with every line of a visit, and its totals."""
+    gathered, found = _load_visits(context, to_look_at=True)
+    chosen = _choose_visit(context, gathered, found)
     content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
     short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
@@ -81,12 +81,12 @@ def trailer(context: ApiContext) -> Answer:
 
 
 def make_dossier(context: ApiContext) -> Answer:
-    """The dossier of a visit, signed, without recordings; recorded in the audit log."""
+    """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
     asked: DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
-    gathered, found = _visits(context)
-    chosen = _chosen(context, gathered, found)
+    gathered, found = _load_visits(context)
+    chosen = _choose_visit(context, gathered, found)
     with context.transaction() as transaction:
         issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
         made = dossier.made(
@@ -98,14 +98,14 @@ def make_dossier(context: ApiContext) -> Answer:
     return Answer(made, headers={"content-disposition": f"attachment; filename*=UTF-8''{file}"})
 
 
-def _visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
+def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
     asked: TrailerQuery = context.parameters
     with context.read_transaction() as transaction:
         gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 
 
-def _chosen(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
+def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: TrailerQuery = context.parameters
     if (chosen := visits.choose(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")

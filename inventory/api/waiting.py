@@ -1,4 +1,4 @@
-"""Pending decisions: reviews, flags and refused events. Read-only: people decide elsewhere."""
+"""Endpoints that list reviews, flags and refused events. Read-only: people decide elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inventory.api.context import Answer, ApiContext, Endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
 from inventory.api.parameters import Cursor, Limit, Query, Site, decode_cursor, encode_cursor
 from inventory.queries import refusals as turned_down
-from inventory.reviews.flags import concerns
+from inventory.reviews.flags import needs_decision
 from inventory.reviews.reviews import Review
 from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
@@ -43,10 +43,10 @@ class FlagsQuery(PageQuery):
 
 
 def reviews(context: ApiContext) -> Answer:
-    """Utterances under review, the oldest first."""
+    """Answer with utterances under review, the oldest first."""
     asked: ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
-    wanted = _of_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
+    wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
     if asked.state == "open":
         wanted = wanted.where(put_aside.c.state == "open")
     if asked.cursor is not None:
@@ -61,12 +61,12 @@ def reviews(context: ApiContext) -> Answer:
 
 
 def flags(context: ApiContext) -> Answer:
-    """Flags, the oldest first; open ones only of current entries, or about devices."""
+    """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
     asked: FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
-    wanted = _of_sites(select(spoken), spoken.c.site, context).order_by(*order)
+    wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
-        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(concerns())
+        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(needs_decision())
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:
@@ -80,11 +80,11 @@ def flags(context: ApiContext) -> Answer:
 
 
 def refusals(context: ApiContext) -> Answer:
-    """Refused events, the latest first."""
+    """Answer with refused events, the latest first."""
     asked: PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:
-        found = turned_down.refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
+        found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
     page = [
         RefusalOut(**{name: getattr(one, name) for name in ("site", "device", "event_id", "sequence", "received_at")},
                     reasons=list(one.reasons), said=dict(one.said))
@@ -95,7 +95,7 @@ def refusals(context: ApiContext) -> Answer:
     return Answer(RefusalsOut(refusals=page, next=following))
 
 
-def _of_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select[Any]:
+def _filter_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select[Any]:
     sites = context.sites(context.parameters.site)
     return wanted if sites is None else wanted.where(site.in_(sites))
 

@@ -1,4 +1,4 @@
-"""The audit of the inventory's copy: whether each event is as its device signed it, and its entry as the event says.
+"""Audits the stored events: signatures, hash chain, and whether each entry is as its event says.
 
 It proves more than a device can by itself: the inventory received the events before they could be changed on the
 device.
@@ -83,13 +83,13 @@ class Report:
         return {"whole": self.is_whole, **asdict(self), "broken": broken}
 
     def text_lines(self) -> Iterator[str]:
-        """The report as lines of text."""
+        """The report as lines of text for the terminal."""
         whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
         yield f"{self.site}/{self.device}: {whose}: {self.events}"
         for span in self.spans:
             yield f"  {span.first} to {span.last}: {names} {span.keyid}"
         if self.refused:
-            yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
+            yield f"  refused, so that no entry was made of them: {_format_runs(self.refused)}"
         for one in self.acknowledged:
             why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
             yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({why})"
@@ -104,7 +104,7 @@ class Report:
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
-            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.message}"
+            yield f"  WITHHELD: {_format_runs(self.withheld)}: {Wrong.WITHHELD.message}"
         counted = {
             "STRAY: entries without an event behind them": self.stray_entries,
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
@@ -117,7 +117,7 @@ class Report:
             yield "  NO EVENT: there is nothing that could be whole"
 
 
-def verify(
+def audit_device(
     store: Store,
     of: Progress,
     keys: Mapping[str, PublicKey] | None,
@@ -125,7 +125,7 @@ def verify(
     *,
     known: KnownFaults | None = None,
 ) -> Report:
-    """Follow a device's events from the first to the last, or to the first fault that is not acknowledged.
+    """Verify a device's events from the first to the last, or to the first fault that is not acknowledged.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
     each event with the number of valid ones. Raises Unavailable.
@@ -148,14 +148,14 @@ class _Audit:
         self._checked = keys is not None
         self._links = Chain(keys)
         self._known = known
-        self._states = _States()
-        self._stock = _Stock()
+        self._states = _EntryStates()
+        self._stock = _StockMoves()
         self._withheld: list[int] = []
         self._refused: list[int] = []
         self._found: str | None = None
 
     def build_report(self, tell: Callable[[int], None]) -> Report:
-        """Run the audit; the report."""
+        """Audit the device's events; return the report."""
         broken = None
         for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
             if (broken := self._check_event(came)) is not None:
@@ -222,11 +222,11 @@ class _Audit:
         return known
 
     def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether the stored rows of an event match it."""
+        """The first mismatch between an event and its stored rows; None if they match."""
         return self._find_row_fault(came, event) or _find_entry_fault(came) or self._stock.find_fault(came)
 
     def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
-        """Whether the event's own row matches it."""
+        """The mismatch between an event and its own row; None if they match."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
         if came.applied:
@@ -235,7 +235,7 @@ class _Audit:
         return None if same else Wrong.ROW_ALTERED
 
 
-class _States:
+class _EntryStates:
     """The states of entries: in the table, and by the events that amend and cancel them."""
 
     def __init__(self) -> None:
@@ -243,7 +243,7 @@ class _States:
         self._kept: dict[str, tuple[int, str]] = {}
 
     def add(self, came: TrailEvent) -> None:
-        """Add one event."""
+        """Record the entry states that one event sets, and the stored one."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
         data = _data(parsed(came.body)) if came.applied else {}
@@ -252,7 +252,7 @@ class _States:
                 self._said[str(data[name])] = (came.sequence, state)
 
     def find_faults(self) -> Iterator[tuple[int, str]]:
-        """Where the two differ: the number of the event, and both."""
+        """Differences between the two: number of the event, and both states."""
         found = []
         for event_id in self._said.keys() | self._kept.keys():
             said, kept = self._said.get(event_id), self._kept.get(event_id)
@@ -261,7 +261,7 @@ class _States:
         return iter(sorted(found))
 
 
-class _Stock:
+class _StockMoves:
     """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
@@ -269,12 +269,12 @@ class _Stock:
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
-        """Add one event."""
+        """Record the stock move of one event whose entry was replaced."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 
     def find_fault(self, came: TrailEvent) -> Wrong | None:
-        """Whether the rows of the event differ from what the events say."""
+        """The mismatch between the stored stock moves and the events; None if they match."""
         if not _is_moved(came.added, _stock_added(came)):
             return Wrong.STOCK_ALTERED
         named = self._replaced_id(came)
@@ -296,7 +296,7 @@ def _stock_added(came: TrailEvent) -> Move | None:
 
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
-    its = stock.counted(said["fields"]) if "fields" in said else None
+    its = stock.counted_quantity(said["fields"]) if "fields" in said else None
     if its is None:
         return None
     site, device = event["source"].split("/")[2::2]
@@ -335,7 +335,7 @@ class TrustedKeys:
     awaited: frozenset[str]  # The ids of all keys not revoked: each should have signed an event.
 
     def keys_of(self, site: str, device: str) -> dict[str, PublicKey]:
-        """Those that may have signed events of this device, by key id."""
+        """The keys that may have signed events of this device, by key id."""
         return {**self.anyones, **self.enrolled.get((site, device), {})}
 
 
@@ -423,7 +423,7 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _find_entry_fault(came: TrailEvent) -> Wrong | None:
-    """Whether the entry differs from its event."""
+    """The mismatch between an event and its entry; None if they match."""
     event = parsed(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
@@ -432,16 +432,16 @@ def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
-    same = expected == found and _plain(said["fields"]) == _plain(parsed(made.fields))
+    same = expected == found and _normalise(said["fields"]) == _normalise(parsed(made.fields))
     return None if same and instant(event["time"]) == instant(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 
-def _plain(value: Any) -> Any:
+def _normalise(value: Any) -> Any:
     """A value for comparison: a database may return 2.0 as 2, but true is not 1."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _normalise(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_normalise(one) for one in value]
     return (isinstance(value, bool), value)
 
 
@@ -452,8 +452,8 @@ def _evidence_hash(came: TrailEvent, link: str, wrong: Wrong | None = None) -> s
     return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 
-def _numbers(numbers: Sequence[int]) -> str:
-    """Runs of numbers, the first and the last of each."""
+def _format_runs(numbers: Sequence[int]) -> str:
+    """Format runs of numbers, the first and the last of each."""
     rows: list[list[int]] = []
     for number in numbers:
         if rows and rows[-1][-1] == number - 1:

@@ -1,7 +1,7 @@
-"""The audit log: who did what on the console, when and from where, in a hash chain that shows changes and removals.
+"""The console's audit log: who did what, when and from where, in a hash chain that shows changes and removals.
 
-A link is computed as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and
-the recording it is about. If the console has a key, it signs each.
+Links are computed as the devices' are (`dockvoice_protocol.hash_chain`): over the link before it, the action, and the
+recording it is about. If the console has a key, it signs each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, insert, select
 
 from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parsed
 from dockvoice_protocol.instants import timestamp
-from inventory.store.books import alone
+from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
@@ -50,7 +50,7 @@ class UserAction:
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """A stored deed."""
+    """An action with its number and time, as stored."""
 
     number: int
     at: datetime
@@ -58,8 +58,8 @@ class StoredAction:
 
 
 def record_action(transaction: Connection, deed: UserAction, at: datetime, signer: Signer | None) -> None:
-    """Append it, in the transaction that does it."""
-    alone(transaction, CHAINING)
+    """Append an action to the chain, in the transaction that carries it out."""
+    take_advisory_lock(transaction, CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
     said = {
@@ -85,7 +85,7 @@ def record_action(transaction: Connection, deed: UserAction, at: datetime, signe
 
 
 def load_latest_actions(transaction: Connection, limit: int, before: int | None = None) -> list[StoredAction]:
-    """The last ones, the latest first; those before a number, if given."""
+    """The last actions, the latest first; those before a number, if given."""
     wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
     return _load_actions(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
 
@@ -93,7 +93,7 @@ def load_latest_actions(transaction: Connection, limit: int, before: int | None 
 def load_actions_about(
     transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()
 ) -> list[StoredAction]:
-    """The deeds about any of these, the oldest first; of these kinds, if given."""
+    """The actions about any of these, the oldest first; of these kinds, if given."""
     wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
     return _load_actions(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
 
@@ -127,7 +127,7 @@ START = ChainPosition()
 def verify_from(
     transaction: Connection, key: PublicKey | None, on: ChainPosition = START, most: int = STEP
 ) -> ChainPosition:
-    """Verify at most `most` rows from there on.
+    """Verify at most `most` rows of the chain from a position on.
 
     With `key`, all rows that name it must be signed with it, and none after the first signed one may be unsigned.
     """
@@ -146,7 +146,7 @@ def verify_from(
 
 
 def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
-    """The number of the first deed that was changed, removed or inserted; None if all are valid."""
+    """Number of the first action that was changed, removed or inserted; None if all are valid."""
     on = verify_from(transaction, key)
     while on.broken is None and (further := verify_from(transaction, key, on)) != on:
         on = further
@@ -154,7 +154,7 @@ def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
 
 
 def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[StoredAction]) -> int | None:
-    """The same for the rows of a page, verified from the row before it."""
+    """The first broken one among the actions of a page, verified from the row before it; None if all are valid."""
     if not shown:
         return None
     first = min(one.number for one in shown) - 1
@@ -174,7 +174,7 @@ class ChainVerifier:
         self._began: datetime | None = None
 
     def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> ChainPosition:
-        """Verify one more step; from the first row again after ANEW."""
+        """Verify the next rows; start again from the first one after ANEW."""
         with self._lock:
             if self._began is None or now - self._began > ANEW:
                 self._on, self._began = START, now

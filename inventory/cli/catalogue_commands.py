@@ -62,7 +62,7 @@ Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its numbe
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _CataloguePublisher:
     """One site's catalogue, and the settings by which it is published."""
 
     settings: InventorySettings
@@ -89,19 +89,19 @@ class _Desk:
 
 
 @contextmanager
-def _desk(
+def _open_catalogue(
     context: typer.Context,
     site: str | None,
     config: Path | None,
     database: str | None,
     broker: str | None = None,
     sign: Path | None = None,
-) -> Iterator[_Desk]:
+) -> Iterator[_CataloguePublisher]:
     if sign is not None:
         signer_of(sign)  # an invalid key is reported before anything is changed
     settings = given_settings(context, config, broker=broker, database=database)
     with looking(context, config, database) as store:
-        yield _Desk(settings, store.catalogue(site_of(site), settings.forms))
+        yield _CataloguePublisher(settings, store.catalogue(site_of(site), settings.forms))
 
 
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
@@ -124,12 +124,12 @@ def catalogue_import(
     is wrong each fault is told, and nothing is changed.
     """
     from inventory.site.catalogue import FaultyRows  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-    from inventory.site.master_kinds import kind_named, read_kind  # noqa: PLC0415 - as above
+    from inventory.site.master_kinds import find_kind, read_kind  # noqa: PLC0415 - as above
     from inventory.site.table_file import FaultyFile  # noqa: PLC0415 - as above
 
     try:
-        rows = read_kind(kind_named(kind), file)
-        with _desk(context, site, config, database, broker, sign) as desk:
+        rows = read_kind(find_kind(kind), file)
+        with _open_catalogue(context, site, config, database, broker, sign) as desk:
             made = desk.catalogue.put(kind, rows, whoever(), reason, file.name)
             desk.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
@@ -150,12 +150,12 @@ def catalogue_print_versions(
     json_lines: Json = False,
 ) -> None:
     """Show the current versions, or the rows of one."""
-    with _desk(context, site, config, database) as desk:
+    with _open_catalogue(context, site, config, database) as desk:
         found = desk.catalogue.kinds() if kind is None else [desk.catalogue.current(kind)]
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
-        say(json.dumps({**_plain(found[0]), "rows": found[0].rows}, ensure_ascii=False))
+        say(json.dumps({**_to_json(found[0]), "rows": found[0].rows}, ensure_ascii=False))
     else:
         _show_rows(found[0])
 
@@ -170,7 +170,7 @@ def catalogue_history(
     json_lines: Json = False,
 ) -> None:
     """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
-    with _desk(context, site, config, database) as desk:
+    with _open_catalogue(context, site, config, database) as desk:
         desk.catalogue.current(kind)
         found = desk.catalogue.history(kind)
     _print_versions(found, json_lines=json_lines)
@@ -187,7 +187,7 @@ def catalogue_diff(
     database: Database = None,
 ) -> None:
     """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
-    with _desk(context, site, config, database) as desk:
+    with _open_catalogue(context, site, config, database) as desk:
         found = desk.catalogue.differ(kind, before, after)
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
@@ -209,7 +209,7 @@ def catalogue_publish(
     database: Database = None,
 ) -> None:
     """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
-    with _desk(context, site, config, database, broker, sign) as desk:
+    with _open_catalogue(context, site, config, database, broker, sign) as desk:
         if kind is not None:
             desk.catalogue.current(kind)
         desk.publish([] if kind is None else [kind], sign)
@@ -228,7 +228,7 @@ def catalogue_rollback(
     database: Database = None,
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
-    with _desk(context, site, config, database, broker, sign) as desk:
+    with _open_catalogue(context, site, config, database, broker, sign) as desk:
         desk.publish_if_signed(desk.catalogue.rollback(kind, version, whoever(), reason), sign)
 
 
@@ -244,7 +244,7 @@ def catalogue_withdraw(
     database: Database = None,
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
-    with _desk(context, site, config, database, broker, sign) as desk:
+    with _open_catalogue(context, site, config, database, broker, sign) as desk:
         desk.publish_if_signed(desk.catalogue.withdraw(kind, whoever(), reason), sign)
 
 
@@ -258,11 +258,11 @@ def catalogue_devices(
     json_lines: Json = False,
 ) -> None:
     """Show which version of each kind every device of the site runs, as it has said last, and what it refused."""
-    from inventory.site.catalogue_publishing import running  # noqa: PLC0415 - `--help` must not import MQTT
+    from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
-    with _desk(context, site, config, database, broker) as desk:
+    with _open_catalogue(context, site, config, database, broker) as desk:
         wanted = [one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.kinds())) if one]
-        found = running(desk.settings, desk.catalogue.site)
+        found = read_reported_versions(desk.settings, desk.catalogue.site)
     if json_lines:
         for one in found:
             declined = {
@@ -286,7 +286,7 @@ def catalogue_devices(
 def _print_versions(found: list[Version], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
-            say(json.dumps(_plain(one), ensure_ascii=False))
+            say(json.dumps(_to_json(one), ensure_ascii=False))
         return
     table = narrow(many(len(found), "version"))
     for heading in ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published"):
@@ -300,10 +300,10 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
 
 
 def _show_rows(one: Version) -> None:
-    from inventory.site.master_kinds import kind_named  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.site.master_kinds import find_kind  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     table = narrow(f"{one.kind}: version {one.version}, {_size(one)}")
-    columns = kind_named(one.kind).columns
+    columns = find_kind(one.kind).columns
     for column in columns:
         table.add_column(column)
     for row in one.rows:
@@ -319,7 +319,7 @@ def _cells_text(cells: Mapping[str, str]) -> str:
     return " ".join(f"{column}={cell}" for column, cell in cells.items())
 
 
-def _plain(one: Version) -> dict[str, Any]:
+def _to_json(one: Version) -> dict[str, Any]:
     moments = {"made_at": timestamp(one.made_at), "published_at": one.published_at and timestamp(one.published_at)}
     return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments
 
@@ -363,25 +363,27 @@ def roster(
     signer = signer_of(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered, retained  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_entered, read_retained  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None
     with looking(context, config, database) as store:
-        before = read_signed(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
+        before = read_signed(
+            read_retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public
+        )
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
             version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
-            entered = outbox.enter(transaction, [message], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
         publish_entered(settings, "roster", store.transaction, entered, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 
 def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
-    from inventory.site.sending import retained  # noqa: PLC0415 - see above
+    from inventory.site.sending import read_retained  # noqa: PLC0415 - see above
 
-    payload = retained(settings, "roster", Topics.roster(settings.prefix, site))
+    payload = read_retained(settings, "roster", Topics.roster(settings.prefix, site))
     if not payload:
         say(f"{site}: no roster is published")
         return

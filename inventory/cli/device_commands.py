@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, Un
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import BrokerAt, Config, Database, given_settings, looking, say
-from inventory.store.keys import KeyDirectory, device_named
+from inventory.store.keys import KeyDirectory, parse_device
 
 if TYPE_CHECKING:
     from inventory.repository import Store
@@ -46,10 +46,10 @@ def devices_retire(
     settings = given_settings(context, config, broker=broker, database=database)
     keys = KeyDirectory(settings.keys)
     with looking(context, config, database) as store:
-        found = _unknown(store, keys) if unknown else [_named(one) for one in device or ()]
-        _see_known(store, keys, found)
+        found = _unknown(store, keys) if unknown else [_parse_device(one) for one in device or ()]
+        _require_known(store, keys, found)
         if not anyway:
-            _see_owed(store, found)
+            _require_nothing_unsent(store, found)
         for at in found:
             _retire(store, keys, at)
     say(
@@ -57,15 +57,15 @@ def devices_retire(
         if len(found) <= SHOWN
         else f"retired: {many(len(found), 'device')}"
     )
-    _clear(settings, found)
+    _clear_retained(settings, found)
 
 
 SHOWN = 20  # Most devices named in a message.
 
 
-def _named(given: str) -> At:
+def _parse_device(given: str) -> At:
     try:
-        return device_named(given)
+        return parse_device(given)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
@@ -74,10 +74,10 @@ def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
     from inventory.site import retiring  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with store.transaction() as transaction:
-        return [at for at in retiring.unknown(transaction) if not keys.keys_of(*at)]
+        return [at for at in retiring.find_unknown_devices(transaction) if not keys.keys_of(*at)]
 
 
-def _see_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
+def _require_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
     with store.transaction() as transaction:
@@ -87,11 +87,11 @@ def _see_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
         raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
 
 
-def _see_owed(store: Store, found: list[At]) -> None:
+def _require_nothing_unsent(store: Store, found: list[At]) -> None:
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
     with store.transaction() as transaction:
-        lost = [("/".join(at), owed) for at in found if (owed := retiring.owed(transaction, at))]
+        lost = [("/".join(at), owed) for at in found if (owed := retiring.find_unsent(transaction, at))]
     if lost:
         told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:SHOWN])
         raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
@@ -109,12 +109,12 @@ def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
         keys.revoke(*at, None)
 
 
-def _clear(settings: InventorySettings, found: list[At]) -> None:
+def _clear_retained(settings: InventorySettings, found: list[At]) -> None:
     """Remove the device's retained messages from the broker."""
-    from inventory.site.sending import send  # noqa: PLC0415 - `--help` must not import MQTT
+    from inventory.site.sending import publish_messages  # noqa: PLC0415 - `--help` must not import MQTT
 
     topics = {Topics(settings.prefix, *at).status: b"" for at in found}
     try:
-        send(settings, "retire", topics, retain=True)
+        publish_messages(settings, "retire", topics, retain=True)
     except (Unavailable, Misconfigured) as fault:
         say(f"its status stays at the broker, and nobody here believes it: {fault}" if found else str(fault))

@@ -63,7 +63,7 @@ def dossier(
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.dossier.dossier import clips_in  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
-    from inventory.forms import roles  # noqa: PLC0415
+    from inventory.forms import load_roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415
 
     settings = given_settings(context, config, database=database)
@@ -73,10 +73,10 @@ def dossier(
     key = sign or settings.dossier.key
     if out is not None and key is None:
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
-    of = roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
+    of = load_roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
     with looking(context, config, database) as store:
-        gathered = store.issues.gather(_site(store, trailer, of, site), trailer, of)
-    chosen = _visit(gathered, visit)
+        gathered = store.issues.gather(_find_site(store, trailer, of, site), trailer, of)
+    chosen = _find_visit(gathered, visit)
     enrolled = KeyDirectory(settings.keys).all()
     needed = {clip for one in chosen.said for clip in one.recordings} | {one.audio_sha256 for one in chosen.reviews}
     clips = clips_in(bundle or (), needed)
@@ -87,7 +87,7 @@ def dossier(
         with looking(context, config, database) as store:
             content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
         file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
-        _write(out, file)
+        _write_private(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
         say(json.dumps({**content, **made}, ensure_ascii=False))
@@ -100,7 +100,7 @@ def dossier(
         say(f"{out}: written, as of {content['as_of']}, with {states.count('given')} of {len(states)} recordings")
 
 
-def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
+def _find_site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
     known = store.issues.sites(trailer, of)
     if given is not None and given in known:
         return given
@@ -113,8 +113,8 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
     raise UnreadableInput(f"{trailer}: it is known at {', '.join(known)}; say which with --site")
 
 
-def _visit(of: Gathered, named: str | None) -> Visit:
-    """The visit of this number or day; by default the latest with a current entry, else the latest."""
+def _find_visit(of: Gathered, named: str | None) -> Visit:
+    """The visit of this number or date; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
     from inventory.dossier.visits import choose  # noqa: PLC0415
 
@@ -138,7 +138,7 @@ def _visit(of: Gathered, named: str | None) -> Visit:
     return found[0]
 
 
-def _write(path: Path, file: bytes) -> None:
+def _write_private(path: Path, file: bytes) -> None:
     """Create the file readable by its owner only: it has personal data."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:

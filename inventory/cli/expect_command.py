@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import Signer
     from inventory.repository import Store
     from inventory.settings import InventorySettings
-    from inventory.site.expected import Kept
+    from inventory.site.expected import StoredList
 
 File = Annotated[
     Path | None,
@@ -80,7 +80,7 @@ def expect(
             _publish(settings, store, signer, partial(_replace, where, announced))
         elif withdraw is not None:
             where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, signer, partial(_replace, where, {_known(store, where, withdraw): ()}))
+            _publish(settings, store, signer, partial(_replace, where, {_find_place(store, where, withdraw): ()}))
         elif received:
             _publish(settings, store, signer_of(sign), partial(_mark, pallet_fields(settings.forms)))
         else:
@@ -96,26 +96,26 @@ def _replace(
     transaction: Connection,
     now: datetime,
 ) -> list[ExpectedList]:
-    from inventory.site.expected import replaced  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.site.expected import replace_list  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    return [replaced(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
+    return [replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
 
 
 def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
-    from inventory.site.expected import marked  # noqa: PLC0415 - as above
+    from inventory.site.expected import mark_received  # noqa: PLC0415 - as above
 
-    return marked(transaction, fields, now)
+    return mark_received(transaction, fields, now)
 
 
 def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
     """Store the lists and insert their messages in one transaction, then publish them."""
-    from inventory.site.expected import enter  # noqa: PLC0415 - as above
+    from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
         lists = make(transaction, now)
-        entered = enter(transaction, settings.prefix, lists, signer, now)
+        entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
     publish_entered(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
@@ -128,7 +128,7 @@ def _summary(one: ExpectedList) -> str:
     return f"{many(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
 
 
-def _known(store: Store, site: str, named: str) -> ReceivingPlace:
+def _find_place(store: Store, site: str, named: str) -> ReceivingPlace:
     """The place whose list is withdrawn. Raises UnreadableInput."""
     known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]
@@ -138,7 +138,7 @@ def _known(store: Store, site: str, named: str) -> ReceivingPlace:
     return found[0]
 
 
-def _print_lists(found: list[Kept], *, json_lines: bool) -> None:
+def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
             told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}

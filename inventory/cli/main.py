@@ -41,10 +41,10 @@ from inventory.cli.options import (
 )
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.settings import InventorySettings
-from inventory.store.keys import KeyDirectory, device_named
+from inventory.store.keys import KeyDirectory, parse_device
 
 if TYPE_CHECKING:
-    from inventory.records import Progress, Row, WaitingOf
+    from inventory.records import DeviceBuffer, Progress, Row
     from inventory.repository import Store
     from inventory.store.outbox import PendingKind
 
@@ -116,9 +116,9 @@ def rows(
         found = store.rows(limit)
     if json_lines:
         for row in found:
-            say(json.dumps(_plain(row), ensure_ascii=False))
+            say(json.dumps(_to_json(row), ensure_ascii=False))
     else:
-        render(_table(found))
+        render(_entries_table(found))
 
 
 @commands.command()
@@ -179,14 +179,14 @@ def audit_verify(
     own device, and every event must be signed. Where no key is there at all, nothing is checked but links, and that is
     1 too. `dockvoice audit key` on a device prints its public key.
     """
-    known = _believed(context, config, key, keys)
+    known = _load_trusted_keys(context, config, key, keys)
     words, trusted = (
         audit.read_acknowledgements(acknowledged),
         {one.keyid: one for one in map(audit.read_key, by or ())},
     )
     with looking(context, config, database) as store:
         reports = [
-            _audited(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
+            _audit_with_progress(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
             for of in audit.find_devices(store, device)
         ]
     for report in reports:
@@ -229,7 +229,7 @@ def audit_acknowledge(
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:
         (of,) = audit.find_devices(store, device)
-        report = _audited(store, of, _believed(context, config, key, keys), known)
+        report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
@@ -244,20 +244,22 @@ def audit_acknowledge(
     typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.message}")
 
 
-def _believed(
+def _load_trusted_keys(
     context: typer.Context, config: Path | None, key: list[Path] | None, keys: Path | None
 ) -> audit.TrustedKeys | None:
     return audit.load_trusted_keys(key or (), keys, given_settings(context, config).keys)
 
 
-def _audited(store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults) -> audit.Report:
-    """The audit of one device, with a progress bar on a terminal."""
+def _audit_with_progress(
+    store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults
+) -> audit.Report:
+    """Audit one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731
-        return audit.verify(store, of, keys, tell, known=known)
+        return audit.audit_device(store, of, keys, tell, known=known)
 
 
 Directory = Annotated[
@@ -279,21 +281,21 @@ def keys_enrol(
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
     """
     key = audit.read_key(file)
-    enrolled = _keys(context, config, directory).enrol(*_device(device), key)
+    enrolled = _key_directory(context, config, directory).enrol(*_parse_device(device), key)
     say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
-    if floors := _floors(context, config, enrolled.site):
+    if floors := _load_published_versions(context, config, enrolled.site):
         named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
         say(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
 
 
-def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
+def _load_published_versions(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
     """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
         with looking(context, config, None) as store:
-            from inventory.site.numbering import floors  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+            from inventory.site.numbering import last_published_versions  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
-                found = floors(transaction, site)
+                found = last_published_versions(transaction, site)
             lists = [
                 one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
             ]
@@ -327,12 +329,12 @@ def keys_rotate(
     Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
     """
     key = audit.read_key(file)
-    site, name = _device(device)
+    site, name = _parse_device(device)
     if upto is None:
         with looking(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
         upto = found[0] if found else 0
-    keys = _keys(context, config, directory)
+    keys = _key_directory(context, config, directory)
     enrolled = keys.rotate(site, name, key, upto)
     upto = max((one.last for one in keys.keys_of(site, name).values() if one.last is not None), default=upto)
     say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
@@ -350,7 +352,7 @@ def keys_revoke(
 
     What was applied before stays, and its signatures can still be checked.
     """
-    gone = _keys(context, config, directory).revoke(*_device(device), keyid)
+    gone = _key_directory(context, config, directory).revoke(*_parse_device(device), keyid)
     say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
@@ -359,7 +361,7 @@ def keys_list(
     context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
 ) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
-    found = _keys(context, config, directory).all()
+    found = _key_directory(context, config, directory).all()
     if json_lines:
         for one in found:
             told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
@@ -373,14 +375,14 @@ def keys_list(
     render(table)
 
 
-def _device(given: str) -> tuple[str, str]:
+def _parse_device(given: str) -> tuple[str, str]:
     try:
-        return device_named(given)
+        return parse_device(given)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
-def _keys(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
+def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
     given = context.find_object(Given) or Given()
     return KeyDirectory(directory or settings_of(config or given.config).keys)
 
@@ -402,7 +404,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
             say(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
     else:
-        render(_gaps(found, held))
+        render(_gaps_table(found, held))
 
 
 @commands.command(short_help="What is to be published or posted, and not confirmed.")
@@ -459,12 +461,12 @@ def _consume(settings: InventorySettings) -> None:
     serve(settings)
 
 
-def _plain(row: Row) -> dict[str, object]:
+def _to_json(row: Row) -> dict[str, object]:
     moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
     return {**asdict(row), **moments}
 
 
-def _table(found: list[Row]) -> Table:
+def _entries_table(found: list[Row]) -> Table:
     table = narrow(many(len(found), "entry", "entries"))
     signed = any(row.operator for row in found)  # without signed-on operators the column is left out
     for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
@@ -482,7 +484,7 @@ def _table(found: list[Row]) -> Table:
     return table
 
 
-def _gaps(found: list[Progress], held: Mapping[tuple[str, str], WaitingOf]) -> Table:
+def _gaps_table(found: list[Progress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
     table = narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):

@@ -106,7 +106,7 @@ def whoever() -> str:
 
 
 def site_of(given: str | None) -> str:
-    """The site in `given`. Raises typer.BadParameter."""
+    """Validate a site's name. Raises typer.BadParameter."""
     if given is None or not LEVEL.fullmatch(given):
         raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
     return given

@@ -60,7 +60,7 @@ Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, he
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
 
 
-def _plainly(decision: str, short_help: str, told: str) -> None:
+def _add_decision_command(decision: str, short_help: str, told: str) -> None:
     """Add a command that decides without values: accept and discard differ only in texts."""
 
     @review_commands.command(decision, short_help=short_help, help=told)
@@ -76,7 +76,7 @@ def _plainly(decision: str, short_help: str, told: str) -> None:
         _decide(context, decision, utterance, (), sign, reason, broker, config, database)
 
 
-_plainly(
+_add_decision_command(
     "accept",
     "It is as it was understood.",
     """Let the device record it as it was understood. The device must name the public key in deliver.decisions_key.
@@ -102,7 +102,7 @@ def review_correct(
     _decide(context, "correct", utterance, field, sign, reason, broker, config, database)
 
 
-_plainly("discard", "It is given up.", "Let the device give it up; else as `accept`.")
+_add_decision_command("discard", "It is given up.", "Let the device give it up; else as `accept`.")
 
 
 def _decide(
@@ -132,7 +132,7 @@ def _decide(
         (review,) = found
         decided = decision_message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
-            entered = outbox.enter(transaction, [decided], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
         publish_entered(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 

@@ -14,10 +14,10 @@ from inventory.audit.audit import load_signer
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
 from inventory.dossier.dossier_desk import DossierStore, DossierWriter
-from inventory.forms import Forms, load_forms, roles
+from inventory.forms import Forms, load_forms, load_roles
 from inventory.ingest.consumer import Consumer, Inbox
 from inventory.ingest.reorder_buffer import BatchSettings
-from inventory.repository import Aside, Store
+from inventory.repository import RejectedLimits, Store
 from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
 
@@ -34,10 +34,12 @@ def serve(settings: InventorySettings) -> None:
     if settings.mqtt.exposed:
         log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)
     largest = int(settings.message_kb * 1000)
-    aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
+    aside = RejectedLimits(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
     # Retained messages, and recordings in several messages, go to every consumer: not shared.
-    entries, reviews = (_shared(topic, settings.consumer.share) for topic in (every.entries, every.reviews))
+    entries, reviews = (
+        _shared_subscription(topic, settings.consumer.share) for topic in (every.entries, every.reviews)
+    )
     with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
@@ -80,7 +82,7 @@ def serve(settings: InventorySettings) -> None:
         log.info("stopped")
 
 
-def _shared(topic: str, name: str | None) -> str:
+def _shared_subscription(topic: str, name: str | None) -> str:
     return topic if name is None else f"$share/{name}/{topic}"
 
 
@@ -90,11 +92,11 @@ def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:
 
 
 def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
-    """The writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
+    """Create the writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
     ours = settings.dossier
     if ours.folder is None or ours.key is None:
         return None
-    of = roles(forms, ours.receipts, ours.damages)
+    of = load_roles(forms, ours.receipts, ours.damages)
     return DossierWriter(
         DossierStore(store.issues, store.outbox, of, keys, load_signer(ours.key), ours.folder, ours.language)
     )

@@ -1,4 +1,4 @@
-"""The desk of clips: stores and answers devices' messages about recordings, and frees disk space.
+"""Stores and answers devices' messages about recordings, and frees disk space.
 
 It runs in the consumer's loop, after all entries. A full disk delays a clip and no entry: the device offers it again.
 """
@@ -31,7 +31,7 @@ TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides af
 
 
 class ClipReceiver:
-    """For the consumer's thread."""
+    """Handles messages about recordings, in the consumer's thread."""
 
     def __init__(
         self,

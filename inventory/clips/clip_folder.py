@@ -23,7 +23,7 @@ class NoSound(UnreadableInput):
 
 
 class ClipFolder:
-    """The files. Safe for several processes if each locks a clip's row while it writes the file."""
+    """The audio files. Safe for several processes if each locks a clip's row while it writes."""
 
     def __init__(self, folder: Path, free_mb: float = 0) -> None:
         """`free_mb`: space on the disk that clips must leave free."""
@@ -69,7 +69,7 @@ class ClipFolder:
         self._path(sound).unlink(missing_ok=True)
 
     def read(self, clip: Clip) -> bytes:
-        """The audio, a FLAC file, hash checked. Raises NoSound."""
+        """The recording as FLAC bytes, hash checked. Raises NoSound."""
         if clip.state is not ClipState.HERE:
             why = f", {clip.why}" if clip.why else ""
             raise NoSound(f"{clip.utterance_id}: is not here ({clip.state}{why})")

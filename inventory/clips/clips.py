@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 from dockvoice_protocol.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
 from dockvoice_protocol.signed import ClipRequest
 from inventory.store import outbox
-from inventory.store.database import reported
+from inventory.store.database import translated_errors
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
@@ -73,7 +73,7 @@ class Clip:
 
     @property
     def sound(self) -> SignedSound:
-        """Its recording."""
+        """The signed recording that is transferred."""
         return SignedSound(self.site, self.device, self.utterance_id, self.audio_sha256)
 
 
@@ -145,7 +145,7 @@ def load_requests(transaction: Connection, sound: SignedSound) -> list[Listening
 
 
 def mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
-    """Whether its device must send it, which is then recorded: it is neither stored nor in transfer."""
+    """Mark the recording as requested if it is neither stored nor in transfer; return whether it was."""
     row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
@@ -169,7 +169,7 @@ def mark_request_noted(transaction: Connection, site: str, device: str, request:
     its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
     unnoted = (*its, clip_requests.c.noted_at.is_(None))
     transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now))
-    outbox.confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
+    outbox.delete_confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
 
 def mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
@@ -199,7 +199,7 @@ def handle_offer(transaction: Connection, site: str, device: str, said: ClipOffe
 
 
 def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
-    """Why no chunk of it is wanted; None if the next one is."""
+    """The answer that rejects further chunks; None if the next one is wanted."""
     if row is None:
         signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
@@ -307,22 +307,22 @@ class ClipStore:
 
         The utterance comes first, then those that corrected or completed it. Empty if unknown.
         """
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return find_sounds(transaction, which)
 
     def load_clip(self, sound: SignedSound) -> Clip | None:
         """The transfer of a recording; None if it was never requested. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return load_clip(transaction, sound)
 
     def load_clips(self, state: ClipState | None = None) -> list[Clip]:
         """The requested or received recordings, or those in this state, the newest first. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return load_clips(transaction, state)
 
     def load_requests(self, sound: SignedSound) -> list[ListeningRequest]:
         """The requests to listen to it, the newest first. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return load_requests(transaction, sound)
 
     def record_request(
@@ -332,11 +332,11 @@ class ClipStore:
 
         Returns the clip, and the ids of the outbox rows.
         """
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
             request, sending = signed(wanted=mark_asked_if_missing(transaction, sound, now))
             record_request(transaction, sound, request, now)
-            entered = outbox.enter(transaction, [sending], now, held=held)
+            entered = outbox.insert_messages(transaction, [sending], now, held=held)
             asked = load_clip(transaction, sound)
         if asked is None:
             raise LookupError(f"{sound.utterance_id}: was not kept")
@@ -344,30 +344,30 @@ class ClipStore:
 
     def mark_request_noted(self, site: str, device: str, request: str) -> None:
         """Record that the device has this request in its journal. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             mark_request_noted(transaction, site, device, request, self._now())
 
     def mark_gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
         """Record why a recording is not sent; the answer. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return mark_gone(transaction, site, device, said, self._now())
 
     def handle_offer(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
         """Answer an offer with the number of chunks stored. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return handle_offer(transaction, site, device, said, self._now())
 
     def store_chunk(self, site: str, device: str, said: ClipChunk, files: ClipFiles) -> ClipReceipt:
         """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return store_chunk(transaction, site, device, said, files, self._now())
 
     def mark_removed(self, sound: SignedSound, why: str) -> None:
         """Record that a stored recording was removed. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             mark_removed(transaction, sound, why, self._now())
 
     def mark_expired(self, kept: timedelta, budget: int) -> list[SignedSound]:
         """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return mark_expired(transaction, self._now(), kept, budget)

@@ -1,4 +1,4 @@
-"""Listening: each request to listen to an utterance is recorded here and in the device's journal.
+"""Requests to listen to an utterance, each recorded here and in the device's journal.
 
 The audio is transferred once. Later requests are sent to the device all the same: the operator can ask who listened.
 """
@@ -35,7 +35,7 @@ def request_clip(
     reason: str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clip:
-    """Send the device a request to listen, and let it send the audio if it is not here; the clip.
+    """Send the device a request to listen, to which it sends the audio if it is not here; return the clip.
 
     `publish` publishes this row of the outbox at once. Without it, or if it raises Unavailable, the service does.
     Raises UnreadableInput for a name or a reason that cannot be read out, Unavailable for the database.
@@ -63,7 +63,7 @@ def request_clip(
 
 
 def load_sound(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
-    """The audio, a FLAC file, hash checked. Raises NoSound; after a lost file, `ask` requests it again."""
+    """The recording as FLAC bytes, hash checked. Raises NoSound; `request_clip` then requests a lost file again."""
     clip = clips.load_clip(sound)
     if clip is None:
         raise NoSound(f"{sound.utterance_id}: nobody has asked for it")

@@ -325,7 +325,7 @@ def _file_of(name: str, config: Path | None) -> Path:
 
 
 def _kind(path: Path) -> str | None:
-    """The `kind` of a settings file; None where it cannot be read, which `load_settings` reports."""
+    """The `kind` of a settings file; None if unreadable, which `load_settings` reports."""
     try:
         found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):

@@ -37,7 +37,7 @@ class CsvConnection(ConnectionSettings):
     csv: CsvFolderSettings
 
     def connector(self) -> CsvFolder:
-        """The connector to it."""
+        """Create the connector."""
         if self.csv.folder.is_dir():  # an unmounted folder is no error here: calls raise Away until it is mounted
             refuse_root_for_others(self.csv.folder)
         return CsvFolder("csv", self.csv)
@@ -48,7 +48,7 @@ def _now() -> datetime:
 
 
 class CsvFolder:
-    """Another system that reads and writes files."""
+    """Connector to a system that reads and writes files in a shared folder."""
 
     looks = True
 
@@ -71,14 +71,14 @@ class CsvFolder:
         return (Document(posting.reference, back or file, DocumentState.REVERSED if back else DocumentState.DONE),)
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Append its line, unless it was written; there are no drafts."""
+        """Append the posting's line, unless it was written; there are no drafts."""
         del draft
         if self._out.file_of(posting.reference, posting) is None:
             self._out.append(received(posting))
         return self.find(posting)[0]
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Append a line that reverses it, unless it was written."""
+        """Append a line that reverses the posting, unless it was written."""
         if self._out.file_of(reversal_of(posting), posting) is None:
             self._out.append(taken_back(posting, why))
         return next(iter(self.find(posting)), document)
@@ -92,7 +92,7 @@ class CsvFolder:
         self._out.close_batch(only_old=True)
 
     def tells(self) -> str:
-        """The folder and the file format."""
+        """Describe the folder and the file format."""
         return f"CSV folder {self._settings.folder}, {self._settings.format} files"
 
     def close(self) -> None:

@@ -30,7 +30,16 @@ from inventory.site.expected_file import LAYOUT as EXPECTED
 from inventory.site.expected_file import read_file as read_expected
 from inventory.site.roster import LAYOUT as OPERATORS
 from inventory.site.roster import read_file as read_operators
-from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
+from inventory.site.table_file import (
+    LONGEST,
+    NAMED,
+    Cells,
+    FaultyFile,
+    Layout,
+    find_structure_faults,
+    is_named,
+    read_rows,
+)
 
 SUFFIXES = (".csv", ".json")
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
@@ -212,7 +221,7 @@ def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     faults: list[str] = []
     found = []
     for where, cells in read_rows(path, WITHDRAWN):
-        odd = list(strange(where, cells, WITHDRAWN))
+        odd = list(find_structure_faults(where, cells, WITHDRAWN))
         places = [] if odd else [(kind, cells[kind]) for kind in PlaceKind if cells.get(kind)]
         if not odd and (len(places) != 1 or not LEVEL.fullmatch(places[0][1])):
             odd = [f"{where}, columns trailer and door: name one trailer, or one door, as the notice did"]
@@ -230,7 +239,7 @@ def read_items(path: Path) -> Sequence[PulledItem]:
     first: dict[str, tuple[str, Cells]] = {}
     units: dict[str, dict[str, Decimal]] = {}
     for where, cells in rows:
-        odd = list(strange(where, cells, ITEMS)) or list(_item_faults(where, cells, first, units))
+        odd = list(find_structure_faults(where, cells, ITEMS)) or list(_item_faults(where, cells, first, units))
         faults += odd
         if not odd:
             first.setdefault(cells["item"], (where, cells))

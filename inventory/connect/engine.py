@@ -80,7 +80,7 @@ class Round:
 
 
 class NoEffect(Away):
-    """The other system reported success, and the document is not there."""
+    """The other system reported success, but the document is missing."""
 
 
 class PostingLoop:

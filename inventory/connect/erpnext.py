@@ -105,7 +105,7 @@ class ErpNextConnection(ConnectionSettings):
     erpnext: ErpNextSettings
 
     def connector(self) -> ErpNext:
-        """The connector to it."""
+        """Create the connector."""
         return ErpNext("erpnext", self.erpnext)
 
 
@@ -114,7 +114,7 @@ class NotThere(Declined):
 
 
 class ErpNext:
-    """A site of ERPNext."""
+    """Connector to an ERPNext site."""
 
     looks = True
 
@@ -234,7 +234,10 @@ class ErpNext:
         return factors[said] / factors[ordered]
 
     def _lot(self, posting: Posting, item: Record) -> Record:
-        """Its batch, created if ERPNext has none. An item without batches has the lot in the remarks only."""
+        """The receipt line's batch, created if ERPNext has none.
+
+        An item without batches has the lot in the remarks only.
+        """
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:
@@ -252,7 +255,7 @@ class ErpNext:
     # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Cancel it; a draft is deleted."""
+        """Cancel the receipt; delete a draft."""
         if document.state is DocumentState.DRAFT:
             self._remove(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
@@ -300,7 +303,7 @@ class ErpNext:
         """Does nothing: there is no batch."""
 
     def tells(self) -> str:
-        """The site's address and the user."""
+        """Describe the site's address and the user."""
         self._prepare()
         user = self._ask("GET", "/api/method/frappe.auth.get_logged_user")["message"]
         return f"ERPNext at {self._settings.url}, {user}"

@@ -107,7 +107,7 @@ class Ledger:
     # Due postings
 
     def take_up(self) -> int:
-        """Insert new entries and reopen changed ones, and enter due ones in the outbox; the number of rows."""
+        """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox; return their number."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
@@ -195,8 +195,8 @@ class Ledger:
 
     def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
         """Delete its work, and the message that it was declined."""
-        outbox.confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
-        outbox.withdraw(transaction, MessageKind.DECLINED, of.site, key_of(self.name, of.event_id))
+        outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
+        outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, key_of(self.name, of.event_id))
 
     @property
     def rule(self) -> str:
@@ -233,7 +233,7 @@ class Ledger:
     # Outcomes
 
     def begins(self, event_id: str) -> None:
-        """Record the start of a call: until its outcome is recorded, its effect is unknown."""
+        """Record the start of a call, whose effect is unknown until its outcome is recorded."""
         with self._transaction() as transaction:
             transaction.execute(update(postings).where(*self._row(event_id)).values(begun_at=self._now()))
 
@@ -277,10 +277,10 @@ class Ledger:
             is_news = row.why != why.why.value  # a retry declined for the same reason sends no second message
             words = {**noted, "why": why.why.value, "changed_at": now}
             transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
-            outbox.confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
+            outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
-                outbox.enter(transaction, [self._messages.message(*its, now)], now)
+                outbox.insert_messages(transaction, [self._messages.message(*its, now)], now)
             known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
             values = {**values, "decided_at": None}
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
@@ -348,7 +348,7 @@ def _named_lately(transaction: Connection, lowest: int) -> list[str]:
 
 
 def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
-    """Why the entry no longer counts: its replacement, the cancelling event, or a person's decision."""
+    """The reason that an entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
         return TakenBack(found.event_id, True, found.operator, found.recorded_at)

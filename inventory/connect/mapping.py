@@ -60,7 +60,7 @@ OrderName = Annotated[str, AfterValidator(_order)]
 
 
 def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
-    """The possible names of the order there. Raises Declined without an order."""
+    """The possible names of the posting's order in the other system. Raises Declined without an order."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
     return [name.replace(SAID, posting.order) for name in called]

@@ -39,7 +39,7 @@ def reversal_of(posting: Posting) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A receipt, a correction or a reversal."""
+    """One line or message: a receipt, a correction or a reversal."""
 
     reference: str
     deed: Deed
@@ -57,29 +57,29 @@ def received(posting: Posting) -> Notice:
 
 
 def taken_back(posting: Posting, why: TakenBack) -> Notice:
-    """The reversal."""
+    """Build the notice that reverses a posting."""
     reason = "amended" if why.amended else "cancelled"
     return Notice(reversal_of(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, reason)
 
 
 def moment(at: datetime) -> str:
-    """UTC with milliseconds, the format of files and messages."""
+    """Format a time as UTC with milliseconds, for files and messages."""
     return to_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def figure(value: Decimal) -> str:
-    """All digits, no exponent: 2.50 stays 2.50."""
+    """Format a number with all digits and no exponent: 2.50 stays 2.50."""
     return format(value, "f")
 
 
 def parts(posting: Posting) -> dict[str, Any]:
-    """Its fields by role; numbers as text, so that no reader rounds them."""
+    """The posting's fields by role; numbers as text, so that no reader rounds them."""
     found = {name: getattr(posting, name) for name in PARTS}
     return {name: figure(value) if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
 def in_words(posting: Posting) -> str:
-    """Its fields as one line of text, for systems without fields for them."""
+    """The posting's fields as one line of text, for systems without fields for them."""
     said = [f"{name} {value}" for name, value in parts(posting).items() if value is not None]
     others = [name for name in posting.fields if name not in PARTS]
     said += [f"{name} {_written(posting.fields[name])}" for name in others]

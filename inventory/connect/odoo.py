@@ -60,12 +60,12 @@ class OdooConnection(ConnectionSettings):
     odoo: OdooSettings
 
     def connector(self) -> Odoo:
-        """The connector to it."""
+        """Create the connector."""
         return Odoo("odoo", self.odoo)
 
 
 class Odoo:
-    """One database of Odoo."""
+    """Connector to one Odoo database."""
 
     looks = True
 
@@ -150,7 +150,7 @@ class Odoo:
         return int(picking["id"])
 
     def _validate(self, picking: int) -> None:
-        """Press the button, and answer its wizard: the remaining quantity stays open as a backorder."""
+        """Validate the transfer, and confirm its wizard: the remaining quantity stays open as a backorder."""
         asked = self._rpc.call(PICKING, "button_validate", [picking])
         if self._again(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
             return  # Done; or not, which `find` shows.
@@ -198,7 +198,7 @@ class Odoo:
     # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Return all of it; a transfer that was only begun is released."""
+        """Return the whole transfer; release one that was only begun."""
         picking = int(document.id)
         if document.state is DocumentState.DRAFT:
             self._let_go(picking)
@@ -263,7 +263,7 @@ class Odoo:
         """Does nothing: there is no batch."""
 
     def tells(self) -> str:
-        """The version, address, database and user."""
+        """Describe the version, address, database and user."""
         self._names.prepared()
         return f"Odoo {self._rpc.version[1]} at {self._settings.url}, {self._settings.database}, {self._settings.user}"
 

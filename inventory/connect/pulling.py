@@ -18,12 +18,12 @@ from inventory.connect.ports import Omitted, Pulled, PulledItem
 from inventory.forms import load_forms, pallet_fields
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import SiteCatalogue, Version, difference
+from inventory.site.catalogue import SiteCatalogue, Version, compare_rows
 from inventory.site.catalogue_publishing import publish, publish_roster
-from inventory.site.expected import Kept, enter, kept, marked, replaced
+from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received, replace_list
 from inventory.site.expected_file import CODE
 from inventory.site.master_kinds import Kind
-from inventory.site.roster import ROSTER, kind_of
+from inventory.site.roster import ROSTER, roster_kind
 from inventory.site.sending import publish_entered
 from inventory.site.table_file import Cells
 
@@ -58,7 +58,7 @@ def source_of(name: str) -> str:
     return f"connect {name}"
 
 
-def planned(known: Iterable[Kept], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
+def planned(known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
     """The lists to publish, and the notices that this `source` has withdrawn.
 
     Notices of other sources stay: those of people, the API and other connectors.
@@ -129,15 +129,15 @@ class Publishing:
         if pulled.expected is None:
             return [], Plan()
         with self._store.transaction() as transaction:
-            plan = planned(kept(transaction, self._site), pulled.expected, self._source)
+            plan = planned(load_lists(transaction, self._site), pulled.expected, self._source)
             now = datetime.now(UTC)
             lists = [
-                replaced(transaction, self._site, place, lines, now, plan.sources[place])
+                replace_list(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-            received = marked(transaction, pallet_fields(self._settings.forms), now)
+            received = mark_received(transaction, pallet_fields(self._settings.forms), now)
             latest = {(one.site, one.place): one for one in (*lists, *received)}
-            entered = enter(transaction, self._settings.prefix, latest.values(), self._signer, now)
+            entered = enter_in_outbox(transaction, self._settings.prefix, latest.values(), self._signer, now)
         publish_entered(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
         return [one for one in latest.values() if one.site == self._site], plan
 
@@ -170,7 +170,7 @@ class Publishing:
 def rosters(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
     """The versions of a site's roster."""
     forms = set(load_forms(settings.forms))
-    return SiteCatalogue(site, store.transaction, lambda: datetime.now(UTC), of=lambda _: kind_of(forms))
+    return SiteCatalogue(site, store.transaction, lambda: datetime.now(UTC), of=lambda _: roster_kind(forms))
 
 
 def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
@@ -204,7 +204,7 @@ def of_operators(versions: SiteCatalogue, operators: Sequence[Operator], source:
 def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
     """A line about what these rows would change, with the removed ones."""
     history = catalogue.history(kind.name)
-    differs = difference(kind, history[0].rows if history else (), rows)
+    differs = compare_rows(kind, history[0].rows if history else (), rows)
     gone = f" ({', '.join(differs.removed)})" if differs.removed else ""
     return f"{kind.name}: {differs.summary}{gone}"
 

@@ -42,12 +42,12 @@ from inventory.connect.pulling import (
     source_of,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.forms import load_forms, roles
+from inventory.forms import load_forms, load_roles
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.site.master_kinds import kind_named
-from inventory.site.roster import kind_of
-from inventory.store.database import reported, shown
+from inventory.site.master_kinds import find_kind
+from inventory.site.roster import roster_kind
+from inventory.store.database import format_url, translated_errors
 from inventory.store.outbox import BACKOFF
 
 CONNECTORS = 0x646F636C
@@ -65,7 +65,7 @@ class Hold:
         """Raise Unavailable where the database session with the lock is gone."""
         if self._connection is None:
             return
-        with reported(self._connection.engine.url):
+        with translated_errors(self._connection.engine.url):
             self._connection.execute(text("SELECT 1"))
         if self._connection.invalidated:
             raise Unavailable(f"{self._message}: the database let go of this session; begin again")
@@ -76,7 +76,7 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
     """Hold the lock. Raises AlreadyRunning, Unavailable."""
     message = f"connector {name}"
     busy = AlreadyRunning(
-        f"{message}: another process works on it, with the tables in {shown(engine.url)}; stop that one"
+        f"{message}: another process works on it, with the tables in {format_url(engine.url)}; stop that one"
     )
     if engine.dialect.name == "sqlite":
         with _beside(Path(f"{engine.url.database}.{name}.lock")) as file:
@@ -86,10 +86,10 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
                 raise busy from None
             yield Hold(message, None)
         return
-    with reported(engine.url):
+    with translated_errors(engine.url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
-        with reported(engine.url):
+        with translated_errors(engine.url):
             key = {"of": CONNECTORS, "name": crc32(name.encode()) - 2**31}
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
@@ -128,7 +128,7 @@ class ConnectorDesk:
 
     def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
         """Its loop."""
-        of = roles(load_forms(self.inventory.forms), self.settings.forms)
+        of = load_roles(load_forms(self.inventory.forms), self.settings.forms)
         return PostingLoop(
             ledger,
             self.connector,
@@ -184,11 +184,11 @@ class ConnectorDesk:
         if "items" in wanted and pulled.items is not None:
             catalogue = self.store.catalogue(site, self.inventory.forms)
             items = of_items(catalogue, pulled.items, source)
-            message += [changes(catalogue, kind_named(kind), rows) for kind, rows in items.items()]
+            message += [changes(catalogue, find_kind(kind), rows) for kind, rows in items.items()]
         if "operators" in wanted and pulled.operators is not None:
             versions = rosters(self.inventory, self.store, site)
             roster = of_operators(versions, pulled.operators, source)
-            message += [changes(versions, kind_of(()), rows) for rows in roster.values()]
+            message += [changes(versions, roster_kind(()), rows) for rows in roster.values()]
         return message
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
-from inventory.store.books import alone
+from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import attempts, people, sessions
 
 SHORTEST = 12  # Characters of a password (NIST SP 800-63B): shorter ones are guessed despite the rate limit.
@@ -33,7 +33,7 @@ SLOWED = timedelta(seconds=10)  # Between two attempts from such an address: 90 
 
 
 class Role(IntEnum):
-    """What a user may do; each role includes the one before."""
+    """A user's rights; each role includes the one before."""
 
     VIEWER = 1  # Sees pages.
     REVIEWER = 2  # Decides, and listens to recordings.
@@ -41,7 +41,7 @@ class Role(IntEnum):
 
     @classmethod
     def named(cls, name: str) -> Role:
-        """The role of this name. Raises Misconfigured."""
+        """Parse a role's name. Raises Misconfigured."""
         try:
             return cls[name.upper()]
         except KeyError:
@@ -77,7 +77,7 @@ def all_users(transaction: Connection) -> list[User]:
 
 
 def find_user(transaction: Connection, name: str) -> User | None:
-    """One account."""
+    """Load the account of this name; None if there is none."""
     row = transaction.execute(select(people).where(people.c.name == name)).one_or_none()
     return None if row is None else _user(row)
 
@@ -139,7 +139,7 @@ def password_hash(transaction: Connection, name: str) -> str | None:
 
 
 def begin_session(transaction: Connection, name: str, now: datetime, length: timedelta) -> str:
-    """Begin a session; its cookie.
+    """Create a session; return its token, for the cookie.
 
     The token is always new, so that one set in the browser beforehand is worth nothing (session fixation).
     """
@@ -151,7 +151,7 @@ def begin_session(transaction: Connection, name: str, now: datetime, length: tim
 
 
 def find_session(transaction: Connection, token: str | None, now: datetime) -> Session | None:
-    """The session of a cookie, with the role that its user has now."""
+    """The session of a cookie's token, with its user's current role."""
     if not token:
         return None
     wanted = (
@@ -171,12 +171,12 @@ def end_session(transaction: Connection, session: Session) -> None:
 def register_attempt(
     transaction: Connection, name: str, address: str, now: datetime, *, known_there: bool
 ) -> timedelta:
-    """Count an attempt before its password is verified; how long to wait where the rate limit is reached, else zero.
+    """Count a sign-in attempt before its password is verified; return how long to wait, zero within the rate limit.
 
     Counting first keeps two concurrent attempts from both being the last. `known_there`: the user has signed in from
     this address before, and is limited neither by attempts from elsewhere nor by those for other names from there.
     """
-    alone(transaction, TRYING)
+    take_advisory_lock(transaction, TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
     of_name, from_there = attempts.c.name == name, attempts.c.address == address
     if _attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
@@ -189,7 +189,7 @@ def register_attempt(
 
 
 def clear_attempts(transaction: Connection, name: str, address: str) -> None:
-    """Forget the attempts before a right password."""
+    """Delete the counted attempts after a right password."""
     transaction.execute(delete(attempts).where(attempts.c.name == name, attempts.c.address == address))
 
 

@@ -1,4 +1,4 @@
-"""The console's application: the table of pages, their routes behind the authentication, and the event stream."""
+"""The console's Starlette application: the table of pages, their authenticated routes, and the event stream."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ PAGES = (
     Page("people", Role.ADMIN, people.ROUTES),
     Page("audit", Role.ADMIN, audit.ROUTES),
 )
-"""In the order of the tabs. A row gives a page its address, its title (`title` of its texts), its tab and its role."""
+"""The pages in the order of the tabs, each with address, title (`title` of its texts) and role."""
 
 
 def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
-    """The application, on tables that exist. `poll_s`: how often the database is polled for changes."""
+    """Build the application, on tables that exist. `poll_s`: how often the database is polled for changes."""
 
     def poll() -> dict[str, tuple[object, ...]]:
         with resources.read_transaction() as transaction:

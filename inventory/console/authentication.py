@@ -62,7 +62,7 @@ async def _read_form(context: RequestContext) -> None:
 
 
 def _may_post(context: RequestContext) -> bool:
-    """Whether the request has a session. With the database away: yes, so that the form's values are kept."""
+    """Whether the request has a session; True if the database is away, so that the form's values are kept."""
     try:
         with context.read_transaction() as transaction:
             return _proxy_user(context) is not None or _session(context, transaction) is not None
@@ -104,7 +104,7 @@ def _authorise(context: RequestContext, route: Route) -> Response:
 
 
 def _authenticate(context: RequestContext) -> str | None:
-    """Set the user from the cookie, or from the proxy, which takes precedence; the cookie of a session begun for it."""
+    """Set the user from the proxy or else the cookie; return the cookie of a session begun for the proxy's user."""
     resources, named = context.resources, _proxy_user(context)
     with context.read_transaction() as transaction:
         context.user = _session(context, transaction)
@@ -133,7 +133,7 @@ def _proxy_user(context: RequestContext) -> str | None:
 
 
 def _is_by_proxy(transaction: Connection, name: str) -> bool:
-    """Whether the account was added for the proxy; one with a password signs in by it and in no other way."""
+    """Whether the account has no password, and so signs in by the proxy."""
     user = accounts.find_user(transaction, name)
     return user is not None and not user.by_password
 

@@ -13,11 +13,11 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
-from inventory.web.terminal import changing, demand_extra, opened
+from inventory.web.terminal import changing, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import Books
+    from inventory.store.books import RequestDatabase
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
@@ -84,7 +84,7 @@ def user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with opened(context, _books) as transaction:
+    with open_transaction(context, _books) as transaction:
         found = accounts.all_users(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
@@ -137,7 +137,7 @@ def audit_deeds(
     from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_key(key)
-    with opened(context, _books, reads=True) as transaction:
+    with open_transaction(context, _books, reads=True) as transaction:
         broken, latest = deeds.find_broken(transaction, public), deeds.load_latest_actions(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
@@ -145,10 +145,10 @@ def audit_deeds(
     say(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
-    from inventory.web.resources import books  # noqa: PLC0415 - as above
+def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
+    from inventory.web.resources import open_database  # noqa: PLC0415 - as above
 
-    return books(settings)
+    return open_database(settings)
 
 
 def _password() -> str:

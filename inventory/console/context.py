@@ -36,7 +36,7 @@ LARGEST = 100_000
 
 @dataclass(frozen=True)
 class ConsoleResources(Resources):
-    """What all requests of one console share. Used from several threads."""
+    """Resources that all requests of one console share. Used from several threads."""
 
     sounds: Sounds = field(default_factory=NoSounds)
     following: ChainVerifier = field(default_factory=ChainVerifier)  # How far the audit log was verified.
@@ -53,19 +53,19 @@ class ConsoleResources(Resources):
 
 
 def cookie_name(resources: ConsoleResources, name: str) -> str:
-    """With https the `__Host-` prefix, so that neither a neighbouring host nor plain http can set the cookie."""
+    """The cookie's name; with https prefixed by `__Host-`, so that no neighbouring host or plain http can set it."""
     return f"__Host-{name}" if resources.encrypted else name
 
 
 def local_path(target: str | None) -> str:
-    """A redirect target on this console; `/` in place of an address that leads elsewhere."""
+    """The redirect target if it is on this console, else `/`."""
     is_path = target is not None and target.startswith("/") and not target.startswith("//")
     return target if is_path and target is not None and target.isprintable() and "\\" not in target else "/"
 
 
 @dataclass
 class RequestContext:
-    """The argument of every page function."""
+    """One request with its user: the argument of every page function."""
 
     resources: ConsoleResources
     request: Request
@@ -76,7 +76,7 @@ class RequestContext:
 
     @property
     def user_name(self) -> str:
-        """Empty without a session."""
+        """The user's name; empty without a session."""
         return "" if self.user is None else self.user.name
 
     def may(self, role: Role) -> bool:
@@ -96,7 +96,7 @@ class RequestContext:
 
     @property
     def address(self) -> str:
-        """The client's address."""
+        """The client's IP address, behind a proxy as the proxy saw it."""
         return client_address(self.resources.settings.console, self.request)
 
     def transaction(self) -> AbstractContextManager[Connection]:
@@ -113,7 +113,7 @@ class RequestContext:
         return found.format(**values) if values else found
 
     def render(self, template: str, status: int = 200, /, *, block: str | None = None, **values: Any) -> Response:
-        """A page; with `block` only this block of its template, for htmx."""
+        """Render a page; with `block` only this block of its template, for htmx."""
         language, resources = self.language, self.resources
         common: dict[str, Any] = {
             "text": self.text,
@@ -150,7 +150,7 @@ class RequestContext:
         response.set_cookie(named, value, age, path="/", secure=secure, httponly=True, samesite="lax")
 
     def refuse(self, key: str, status: int, **values: object) -> Response:
-        """An error page with this text."""
+        """Render an error page with the text of this key."""
         return self.render("refused.html", status, why=self.text(key, **values))
 
     def unavailable(self) -> Response:
@@ -184,9 +184,9 @@ class Page:
 
     @property
     def path(self) -> str:
-        """Where it begins."""
+        """The prefix of its addresses."""
         return f"/{self.name}"
 
     def routes(self) -> list[Route]:
-        """Its addresses, whole, each with its role."""
+        """Its routes with full path and role."""
         return [replace(one, path=self.path + one.path, role=one.role or self.role) for one in self.addresses]

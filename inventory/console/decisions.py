@@ -1,4 +1,4 @@
-"""Decisions about reviews: the queue, and what users decided, entered in the outbox once."""
+"""Users' decisions about reviews: the queue, and the decisions, each inserted into the outbox once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from dockvoice_protocol.instants import instant, to_utc
 from inventory.reviews.reviews import Review
 from inventory.store.console_tables import decisions
-from inventory.store.outbox import Message, MessageKind, enter
+from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.tables import outbox, reviews
 
 PAGE = 50  # Reviews of one page.
@@ -43,7 +43,7 @@ class Decision:
     trouble: str | None  # The error of the last attempt to publish it.
 
     def may_be_repeated(self, now: datetime) -> bool:
-        """Whether another decision is allowed since the device has not answered; not before this one was published."""
+        """Whether another decision is allowed, since this one was published RETRY_AFTER ago without an answer."""
         return self.sent_at is not None and now - self.sent_at >= RETRY_AFTER
 
 
@@ -67,15 +67,17 @@ class Outcome:
 def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
     """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
-    wanted = _select().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
-    return {row["review"]: _decision(row) for row in transaction.execute(wanted.order_by(decisions.c.turn)).mappings()}
+    wanted = _select_decisions().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
+    return {
+        row["review"]: _to_decision(row) for row in transaction.execute(wanted.order_by(decisions.c.turn)).mappings()
+    }
 
 
 def decisions_of_utterance(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
     """Every decision about an utterance, the latest first."""
     its = (decisions.c.site == site, decisions.c.device == device, decisions.c.utterance_id == utterance_id)
-    wanted = _select().where(*its).order_by(decisions.c.decided_at.desc())
-    return [_decision(row) for row in transaction.execute(wanted).mappings()]
+    wanted = _select_decisions().where(*its).order_by(decisions.c.decided_at.desc())
+    return [_to_decision(row) for row in transaction.execute(wanted).mappings()]
 
 
 def record_decision(
@@ -109,7 +111,7 @@ def record_decision(
             transaction.execute(insert(decisions).values(row))
     except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
         raise AlreadyDecided(latest_decisions(transaction, [review])[review.event_id]) from None
-    enter(transaction, [message], now)
+    insert_messages(transaction, [message], now)
 
 
 def open_count(transaction: Connection) -> int:
@@ -134,8 +136,8 @@ def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Revie
 
 def recent_outcomes(transaction: Connection) -> list[Outcome]:
     """The latest decisions, each with its review's state."""
-    recent = _select().order_by(decisions.c.decided_at.desc()).limit(RECENT)
-    decided = [_decision(row) for row in transaction.execute(recent).mappings()]
+    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(RECENT)
+    decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]
     keys = [(one.site, one.device, one.utterance_id) for one in decided]
     review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)
     wanted = select(reviews.c.utterance_id, reviews.c.state, reviews.c.entry).where(review.in_(keys))
@@ -143,7 +145,7 @@ def recent_outcomes(transaction: Connection) -> list[Outcome]:
     return [Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
 
 
-def _select() -> Select[Any]:
+def _select_decisions() -> Select[Any]:
     """Decisions joined with their outbox messages; a message that the device confirmed is deleted."""
     same = (outbox.c[name] == decisions.c[name] for name in ("site", "device"))
     its = and_(*same, outbox.c.kind == MessageKind.DECISION.value, outbox.c.key == decisions.c.review)
@@ -152,5 +154,5 @@ def _select() -> Select[Any]:
     return select(*columns).outerjoin(outbox, its)
 
 
-def _decision(row: RowMapping) -> Decision:
+def _to_decision(row: RowMapping) -> Decision:
     return Decision(**{name: row[name] for name in Decision.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""Form fields: inputs of a page, validation of what was typed, and readings compared field by field."""
+"""Input fields of a form: built from its schema, validated, and compared between readings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema.protocols import Validator
 
 from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.forms import faults
+from inventory.forms import find_faults
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 
@@ -50,7 +50,7 @@ def form_fields(form: Validator | None) -> list[Field]:
 
 
 def input_text(value: object) -> str:
-    """A value as it is typed, and as a decision carries it."""
+    """Format a value as it is typed, and as a decision carries it."""
     match value:
         case None:
             return ""
@@ -66,7 +66,7 @@ def input_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """What was typed, compared with the review's values."""
+    """The typed values, compared with the review's."""
 
     changed: Mapping[str, str]  # As a decision carries it.
     wrong: Mapping[str, str]  # By field a code of words/*/filling.toml.
@@ -74,18 +74,18 @@ class FilledForm:
 
 
 def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
-    """Validate what was typed."""
+    """Validate the typed values."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
     changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
-    wrong = {name: why for name, text in changed.items() if (why := _fault(text, fields[name]))}
+    wrong = {name: why for name, text in changed.items() if (why := _find_fault(text, fields[name]))}
     values = {name: _parse(text, fields[name].kind) for name, text in changed.items() if name not in wrong}
     rules = {} if form is None else _broken_rules(form, {**known, **values})
     wrong = {name: "breaks" if rule else "missing" for name, rule in rules.items()} | wrong
     return FilledForm(changed, wrong, rules)
 
 
-def _fault(text: str, field: Field) -> str | None:
+def _find_fault(text: str, field: Field) -> str | None:
     if not text:
         return "emptied"
     if len(text) > LONGEST or not is_plain(text):
@@ -118,7 +118,7 @@ def _parse(text: str, kind: str) -> object:
 def _broken_rules(form: Validator, values: Mapping[str, Any]) -> dict[str, str]:
     """By field, the rule that it breaks; empty for a missing field."""
     missing = {one.name: "" for one in form_fields(form) if one.required and one.name not in values}
-    parts = (fault.partition(": breaks ") for fault in faults(form, values))
+    parts = (fault.partition(": breaks ") for fault in find_faults(form, values))
     broken = {place.split("/")[1].replace("~1", "/").replace("~0", "~"): rule for place, _, rule in parts if rule}
     return broken | missing
 
@@ -133,7 +133,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one interpreter read."""
+    """One interpreter's reading of the utterance."""
 
     interpreter: str
     heard: tuple[Word, ...]
@@ -142,7 +142,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ComparedField:
-    """One field over all readings."""
+    """The values of one field in all readings."""
 
     name: str
     known: str  # The review's value; empty where it has none.
@@ -175,7 +175,7 @@ def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> t
 
 
 def compare_readings(review: Review, readings: Sequence[Reading]) -> list[ComparedField]:
-    """Each field that is known, doubtful, heard or read."""
+    """Compare the readings field by field, for all fields that any of them has."""
     heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
     found = []

@@ -1,4 +1,4 @@
-"""Server-sent events: one poll of the database tells all browsers what has changed.
+"""Server-sent events: one poll of the database notifies all browsers of changes.
 
 An event is only the name of what changed: each browser then fetches the part of its page itself, with its own session.
 A browser that connects gets every name once.
@@ -42,12 +42,12 @@ FINGERPRINTS: dict[str, Executable] = {
 
 
 def fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
-    """The row of each query now."""
+    """Execute the queries of FINGERPRINTS, whose rows differ after each change."""
     return {name: tuple(transaction.execute(query).one()) for name, query in FINGERPRINTS.items()}
 
 
 class Broadcaster:
-    """Polls, and tells every subscribed browser. Belongs to the event loop."""
+    """Polls the database, and sends events to every subscribed browser. Belongs to the event loop."""
 
     def __init__(self, poll: Callable[[], Mapping[str, tuple[object, ...]]], poll_s: float = POLL_S) -> None:
         """`poll` is called in a thread. It may raise."""
@@ -85,7 +85,7 @@ class Broadcaster:
             browser.put(name)
 
     def close(self) -> None:
-        """End all streams; browsers reconnect once a console is there."""
+        """End all streams; browsers reconnect when the console is back."""
         self._closed = True
         self.publish("end")
 
@@ -115,7 +115,7 @@ class Broadcaster:
 
 
 class _Subscriber:
-    """The events that a browser is still to get; each name once."""
+    """The events pending for one browser, each name once."""
 
     def __init__(self) -> None:
         self._pending: dict[str, None] = {}

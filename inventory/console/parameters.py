@@ -1,4 +1,4 @@
-"""Query parameters, parsed so that every database can compare them; None where one is missing or cannot be used."""
+"""Parses query parameters to values that the databases accept; None for a missing or unusable one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from dockvoice_protocol import instants
 from inventory.console.context import RequestContext
-from inventory.queries.listing import Place, Wanted
+from inventory.queries.listing import EntryFilter, Place
 from inventory.store.tables import SEARCHED
 
 STATES = ("current", "amended", "cancelled")
@@ -16,24 +16,24 @@ DIGITS = 18  # Of a number that fits every database's integer.
 
 
 def text(context: RequestContext, name: str) -> str | None:
-    """A text without control characters, no longer than the column."""
+    """Parse a text without control characters, no longer than the column."""
     given = context.request.query_params.get(name, "").strip()
     usable = given and len(given) <= SEARCHED and "\0" not in given and given.isprintable()
     return given if usable else None
 
 
 def number(context: RequestContext, name: str) -> int | None:
-    """A whole number."""
+    """Parse a whole number."""
     return integer(context.request.query_params.get(name, ""))
 
 
 def integer(given: str) -> int | None:
-    """Parse a whole number."""
+    """Parse a whole number from text; None if it is none."""
     return int(given) if given.isascii() and given.isdecimal() and len(given) <= DIGITS else None
 
 
 def instant(context: RequestContext, name: str) -> datetime | None:
-    """A moment on the site's clock; a date is its first moment."""
+    """Parse a time on the site's clock; a date is its first moment."""
     given = text(context, name)
     found = None if given is None else instants.instant(given, context.resources.zone)
     if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
@@ -42,17 +42,17 @@ def instant(context: RequestContext, name: str) -> datetime | None:
 
 
 def device(context: RequestContext) -> tuple[str, str] | None:
-    """`north/dock-3` as site and name."""
+    """Parse `north/dock-3` into site and name."""
     site, found, name = (text(context, "device") or "").partition("/")
     return (site, name) if found else None
 
 
-def entry_filter(context: RequestContext) -> Wanted:
-    """The filter of a list of entries."""
+def entry_filter(context: RequestContext) -> EntryFilter:
+    """Parse the filter of a list of entries."""
     until = instant(context, "until")
     is_day = until is not None and len(text(context, "until") or "") == len("2026-11-20")
     state = text(context, "state")
-    return Wanted(
+    return EntryFilter(
         form=text(context, "form"),
         device=device(context),
         operator=text(context, "operator"),
@@ -65,7 +65,7 @@ def entry_filter(context: RequestContext) -> Wanted:
 
 
 def cursor(context: RequestContext) -> Place | None:
-    """The position from which older entries are listed."""
+    """Parse the cursor from which older entries are listed."""
     arrival, event = number(context, "before"), text(context, "event")
     return None if arrival is None or event is None else (arrival, event)
 

@@ -35,7 +35,7 @@ class Playable:
 
     @property
     def path(self) -> str:
-        """Its address."""
+        """The URL path of the recording's player."""
         return f"/sounds/{self.recorded.site}/{self.recorded.device}/{self.recorded.utterance_id}"
 
     @property
@@ -57,7 +57,7 @@ def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site:
 
 
 def playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> Playable:
-    """The recording with what the user may do: none plays before a reason was given."""
+    """Build the page's view of a recording; it may be played once the user gave a reason."""
     allowed = context.may(Role.REVIEWER)
     with context.read_transaction() as transaction:
         given = allowed and reason_given(transaction, context.user_name, recorded.utterance_id, context.resources.now())
@@ -74,7 +74,7 @@ def reason_given(transaction: Connection, user: str, utterance_id: str, now: dat
 def find_recording(
     transaction: Connection, site: str, device: str, utterance_id: str, event_id: str | None
 ) -> SignedSound | None:
-    """The recording of an utterance that the event, or without one a review, names; None where nothing does."""
+    """The recording of an utterance, if the event, or without one a review, names it; else None."""
     review = select(reviews.c.body).where(reviews.c.utterance_id == utterance_id)
     event = select(events.c.body).where(events.c.event_id == event_id)
     table, wanted = (reviews, review) if event_id is None else (events, event)

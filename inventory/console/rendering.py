@@ -50,7 +50,7 @@ def _environment() -> Environment:
 
 
 def render(template: str, values: Mapping[str, Any], block: str | None = None) -> str:
-    """A template, or one block of it."""
+    """Render a template, or one block of it."""
     found = _environment().get_template(template)
     if block is None:
         return found.render(values)
@@ -58,7 +58,7 @@ def render(template: str, values: Mapping[str, Any], block: str | None = None) -
 
 
 def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
-    """A <time> element on the site's clock."""
+    """Format a time as a <time> element on the site's clock."""
     if moment is None:
         return Markup("")
     there = to_zone(moment, zone).isoformat(timespec="seconds")
@@ -74,7 +74,7 @@ def escape_controls(value: Any) -> Any:
 
 
 def format_value(value: object) -> str:
-    """A field's value."""
+    """Format a field's value for a page."""
     match value:
         case bool():
             return "✓" if value else "✗"

@@ -19,9 +19,9 @@ from inventory.console.live import Broadcaster
 from inventory.console.sounds import DeviceSounds, NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
-from inventory.store.books import Books
+from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import books, signer_of
+from inventory.web.resources import load_console_signer, open_database
 from inventory.web.serving import LOOPBACK, run, server_config
 
 log = logging.getLogger("console")
@@ -31,12 +31,12 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
     """Serve pages. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
     settings.demand_owner()
     ours = settings.console
-    at, signer = port or ours.port, signer_of(settings)
+    at, signer = port or ours.port, load_console_signer(settings)
     if signer is None:
         log.warning("console.key is not set: nothing can be decided here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
-    with books(settings) as opened:
+    with open_database(settings) as opened:
         _warn_of_accounts(opened, ours)
         resources = ConsoleResources(
             settings,
@@ -53,7 +53,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.info("stopped")
 
 
-def _warn_of_accounts(books: Books, ours: ConsoleSettings) -> None:
+def _warn_of_accounts(books: RequestDatabase, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
     with books.read() as transaction:
         users = accounts.all_users(transaction)
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _sounds(settings: InventorySettings, books: Books, signer: Signer | None) -> Sounds:
+def _sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)

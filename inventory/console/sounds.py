@@ -1,4 +1,4 @@
-"""Where recordings are had from: the devices, by way of the service, or nowhere."""
+"""Access to recordings: from the devices through the service, or none."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Sounds(Protocol):
     """A source of recordings."""
 
     def request(self, recording: SignedSound, user: str, reason: str) -> None:
-        """Notify the device of the listener, and have it send a sound that is not here.
+        """Record the listener with the device, and request a recording that is not here.
 
-        Raises DockvoiceError where it cannot be requested.
+        Raises DockvoiceError if it cannot be requested.
         """
         ...
 
@@ -28,22 +28,22 @@ class Sounds(Protocol):
         ...
 
     def load(self, recording: SignedSound) -> bytes | None:
-        """The FLAC file; None where it is not here."""
+        """The recording as FLAC bytes; None if it is not here."""
         ...
 
 
 class NoSounds:
-    """Recordings stay on the devices."""
+    """A source without recordings, which stay on the devices."""
 
     def request(self, recording: SignedSound, user: str, reason: str) -> None:
         """Does nothing."""
 
     def state(self, recording: SignedSound) -> str:
-        """Never here."""
+        """Always `absent`."""
         return "absent"
 
     def load(self, recording: SignedSound) -> bytes | None:
-        """None."""
+        """Always None."""
 
 
 class DeviceSounds:
@@ -61,12 +61,12 @@ class DeviceSounds:
         listening.request_clip(self._clips, None, self._signer, self._prefix, recording, user, reason)
 
     def state(self, recording: SignedSound) -> str:
-        """How far it has come."""
+        """The state of the recording's transfer, `unasked` without one."""
         clip = self._clips.load_clip(recording)
         return "unasked" if clip is None else str(clip.state)
 
     def load(self, recording: SignedSound) -> bytes | None:
-        """The FLAC file, hash checked."""
+        """The recording as FLAC bytes, hash checked; None if it is not here."""
         try:
             return listening.load_sound(self._clips, self._folder, recording)
         except NoSound as fault:

@@ -28,7 +28,7 @@ from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.instants import timestamp
 from inventory.dossier.dossier_page import page
 from inventory.dossier.visits import Gathered, Visit
-from inventory.store.keys import Enrolled
+from inventory.store.keys import EnrolledKey
 from inventory.verify_dossier import (
     CONTENT,
     FORMAT,
@@ -79,7 +79,7 @@ class Dossier:
 def made(
     visit: Visit,
     of: Gathered,
-    enrolled: Iterable[Enrolled],
+    enrolled: Iterable[EnrolledKey],
     signer: Signer,
     language: str,
     clips: Clips = NO_CLIPS,
@@ -99,7 +99,7 @@ def made(
 
 
 def collected(
-    visit: Visit, of: Gathered, enrolled: Iterable[Enrolled], language: str, clips: Clips = NO_CLIPS
+    visit: Visit, of: Gathered, enrolled: Iterable[EnrolledKey], language: str, clips: Clips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The members of dossier.json, except the hashes, and the files that it rests on."""
     before = [] if visit.after is None else [one for one in of.story.said if _same(of, one, visit.after)]
@@ -170,7 +170,7 @@ def _file(folder: str, said: Said) -> str:
 
 
 def _keys(
-    visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[Enrolled]
+    visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[EnrolledKey]
 ) -> list[tuple[str | None, PublicKey]]:
     """The signing keys of all files, with their devices; None for lists, which the office signs."""
     events = [one.event for one in said] + [one.said.event for one in visit.refused]

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from dockvoice_protocol.errors import DockvoiceError
+from dockvoice_protocol.errors import DockvoiceError, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At, Issues

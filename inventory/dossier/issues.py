@@ -16,7 +16,7 @@ from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
 from inventory.forms import Roles, fields_with
 from inventory.records import data_of
 from inventory.store import outbox
-from inventory.store.database import in_one, reading
+from inventory.store.database import begin, read_only_engine
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
 from inventory.verify_dossier import Json, basis_of, changes, evidence
@@ -91,8 +91,8 @@ class Issues:
     """The versions of dossiers. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._transaction = partial(in_one, engine)
-        self._look = partial(in_one, reading(engine))
+        self._transaction = partial(begin, engine)
+        self._look = partial(begin, read_only_engine(engine))
         self._now = now
 
     def sites(self, trailer: str, roles: Roles) -> list[str]:

@@ -18,9 +18,8 @@ from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, fields_with
 from inventory.records import Progress
-from inventory.reviews.reviews import Review
-from inventory.reviews.reviews import load as load_reviews
-from inventory.site.expected import Announced, published_at
+from inventory.reviews.reviews import Review, load_reviews
+from inventory.site.expected import PublishedList, load_published_at
 from inventory.store.tables import announced, devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
 from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
@@ -226,7 +225,7 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
 def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
     found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
     each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
-    for one in published_at(transaction, each):
+    for one in load_published_at(transaction, each):
         found[each[one.expected.site, str(one.expected.place)]].append(_listed(one))
     return found
 
@@ -295,7 +294,7 @@ def _replaces(body: str) -> str | None:
     return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
 
 
-def _listed(one: Announced) -> Listed:
+def _listed(one: PublishedList) -> Listed:
     if one.body is None:
         return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.instants import instant, to_zone
 from inventory.epcis import vocabulary
-from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
+from inventory.epcis.keys import GLN, InvalidKey, Key, KeyKind, check_key_digits, parse_key
 
 Json = Mapping[str, Any]
 
@@ -128,16 +128,16 @@ class Checker:
         self._right: dict[str, str] = {}  # Place of the first reference to a correcting event.
 
     def learn(self, event: Json) -> None:
-        """Remember an event of this or of an earlier document."""
+        """Remember an event of this or an earlier document."""
         known = self._declared if "errorDeclaration" in event else self._known
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
     def forget(self, event: Json) -> None:
-        """Forget an event."""
+        """Remove an event from those that are known."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
     def told_before(self, event: Json) -> bool | None:
-        """Whether this event is known: None for an unknown eventID, False for another event with the same one."""
+        """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
@@ -145,18 +145,18 @@ class Checker:
     def document(self, content: object) -> Breaches:
         """All breaches of a document, except references to unknown events: see `rest`."""
         if not isinstance(content, dict):
-            yield Breach("", Rule.SHAPE, f"found {_kind(content)}, an EPCIS document is an object")
+            yield Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
             return
-        yield from _head(content)
+        yield from _check_header(content)
         body = content.get("epcisBody")
         if not isinstance(body, dict):
-            yield _must("/epcisBody", content, "epcisBody", "an object")
+            yield _missing_or_wrong("/epcisBody", content, "epcisBody", "an object")
             return
         events = body.get("eventList")
         if not isinstance(events, list):
-            yield _must("/epcisBody/eventList", body, "eventList", "a list")
+            yield _missing_or_wrong("/epcisBody/eventList", body, "eventList", "a list")
             return
-        created, prefixes = _moment(content.get("creationDate")), _prefixes(content)
+        created, prefixes = _parse_time(content.get("creationDate")), _declared_prefixes(content)
         seen: set[tuple[str, bool]] = set()
         for at, event in enumerate(events):
             if isinstance(event, dict) and isinstance(name := event.get("eventID"), str):
@@ -175,26 +175,26 @@ class Checker:
     ) -> Breaches:
         """All breaches of one event, in a document of this date that declares these prefixes."""
         if not isinstance(event, dict):
-            yield Breach(at, Rule.SHAPE, f"found {_kind(event)}, an event is an object")
+            yield Breach(at, Rule.SHAPE, f"found {_type_name(event)}, an event is an object")
             return
         kind = event.get("type")
         if not isinstance(kind, str) or (kind not in MEMBERS and ":" not in kind):
-            yield _must(f"{at}/type", event, "type", f"one of {', '.join(MEMBERS)}")
+            yield _missing_or_wrong(f"{at}/type", event, "type", f"one of {', '.join(MEMBERS)}")
             return
-        prefixes = {*prefixes, *_prefixes(event)}
-        yield from _members(event, at, COMMON | MEMBERS.get(kind, frozenset()), prefixes)
-        yield from _times(event, at, created)
+        prefixes = {*prefixes, *_declared_prefixes(event)}
+        yield from _check_members(event, at, COMMON | MEMBERS.get(kind, frozenset()), prefixes)
+        yield from _check_times(event, at, created)
         yield from self._offset(event, at)
-        yield from _identity(event, at)
-        yield from _why(event, at, kind)
-        yield from _where(event, at)
-        yield from _what(event, at, kind)
-        yield from _links(event, at, kind)
+        yield from _check_event_id(event, at)
+        yield from _check_business_step(event, at, kind)
+        yield from _check_places(event, at)
+        yield from _check_objects(event, at, kind)
+        yield from _check_references(event, at, kind)
         if "errorDeclaration" in event:
             yield from self._declaration(event, at, created, prefixes)
 
     def rest(self) -> Breaches:
-        """The referenced correcting events that are unknown."""
+        """Breaches for referenced correcting events that are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
@@ -203,9 +203,9 @@ class Checker:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
         parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:
-            yield _must(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
+            yield _missing_or_wrong(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
             return
-        moment, zone = _moment(event.get("eventTime")), self._zone_of(event)
+        moment, zone = _parse_time(event.get("eventTime")), self._zone_of(event)
         if moment is None or zone is None:
             return
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
@@ -214,16 +214,16 @@ class Checker:
         if there.tzinfo is UTC:  # within hours of the years 1 and 9999 the time zone has no valid time
             return
         if (true := there.utcoffset()) != ahead:
-            yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_signed(true)} then")
+            yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
 
     def _zone_of(self, event: Json) -> str | None:
         for member in ("readPoint", "bizLocation"):
             place = event.get(member)
             name = place.get("id") if isinstance(place, dict) else None
             try:
-                key = read(name) if isinstance(name, str) else None
-            except NoKey:
-                continue  # reported by `_where`
+                key = parse_key(name) if isinstance(name, str) else None
+            except InvalidKey:
+                continue  # reported by `_check_places`
             if key is not None and key in self._zones:
                 return self._zones[key]
         return self._zone
@@ -231,31 +231,31 @@ class Checker:
     def _declaration(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
-            yield Breach(at, Rule.SHAPE, f"found {_kind(error)}, an error declaration is an object")
+            yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
             return
-        yield from _members(error, at, {"declarationTime", "reason", "correctiveEventIDs"}, prefixes)
-        yield from _time(error, at, "declarationTime", created, needed=True)
+        yield from _check_members(error, at, {"declarationTime", "reason", "correctiveEventIDs"}, prefixes)
+        yield from _check_time(error, at, "declarationTime", created, needed=True)
         if "reason" in error:
-            yield from _word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
+            yield from _check_word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
         yield from self._corrective(error, f"{at}/correctiveEventIDs", name)
         if not isinstance(name, str):
             yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
             yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
-        elif self._known[name] != _fingerprint(_original(event)):
+        elif self._known[name] != _fingerprint(_without_declaration(event)):
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield Breach(at, Rule.DECLARATION, told)
 
     def _corrective(self, error: Json, at: str, own: object) -> Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
-            yield Breach(at, Rule.SHAPE, f"found {_kind(right)}, a list is allowed")
+            yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
             return
         named: set[str] = set()
         for number, name in enumerate(right):
             here = f"{at}/{number}"
             if not isinstance(name, str) or not _is_event_id(name):
-                yield Breach(here, Rule.EVENT_ID, f"found {_shown(name)}, {EVENT_IDS}")
+                yield Breach(here, Rule.EVENT_ID, f"found {_shorten(name)}, {EVENT_IDS}")
             elif name == own:
                 yield Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
             elif name in named:
@@ -265,23 +265,25 @@ class Checker:
                 self._right.setdefault(name, here)
 
 
-def _head(content: Json) -> Breaches:
+def _check_header(content: Json) -> Breaches:
     if content.get("type") != DOCUMENT:
-        yield _must("/type", content, "type", DOCUMENT)
+        yield _missing_or_wrong("/type", content, "type", DOCUMENT)
     contexts = content.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     if not any(isinstance(one, str) and one.endswith("epcis-context.jsonld") for one in named):
-        yield _must("/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT)
+        yield _missing_or_wrong(
+            "/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT
+        )
     if not (isinstance(version := content.get("schemaVersion"), str) and re.fullmatch(r"2\.0(\.[0-9]+)?", version)):
-        yield _must("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
-    yield from _time(content, "", "creationDate", None, needed=True)
-    yield from _members(content, "", DOCUMENT_MEMBERS, _prefixes(content))
+        yield _missing_or_wrong("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
+    yield from _check_time(content, "", "creationDate", None, needed=True)
+    yield from _check_members(content, "", DOCUMENT_MEMBERS, _declared_prefixes(content))
     if isinstance(body := content.get("epcisBody"), dict):
-        yield from _members(body, "/epcisBody", {"eventList"}, _prefixes(content))
+        yield from _check_members(body, "/epcisBody", {"eventList"}, _declared_prefixes(content))
 
 
-def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
-    """Unknown members: extensions must have a declared prefix or be absolute URIs."""
+def _check_members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
+    """Report unknown members: extensions must have a declared prefix or be absolute URIs."""
     for name in found:
         if name in allowed:
             continue
@@ -293,18 +295,18 @@ def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collectio
             yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:SHOWN]} is not declared in @context")
 
 
-def _times(event: Json, at: str, created: datetime | None) -> Breaches:
-    yield from _time(event, at, "eventTime", created, needed=True)
-    yield from _time(event, at, "recordTime", None, needed=False)
+def _check_times(event: Json, at: str, created: datetime | None) -> Breaches:
+    yield from _check_time(event, at, "eventTime", created, needed=True)
+    yield from _check_time(event, at, "recordTime", None, needed=False)
 
 
-def _time(found: Json, at: str, member: str, created: datetime | None, *, needed: bool) -> Breaches:
+def _check_time(found: Json, at: str, member: str, created: datetime | None, *, needed: bool) -> Breaches:
     if member not in found and not needed:
         return
-    moment = _moment(found.get(member))
+    moment = _parse_time(found.get(member))
     if moment is None:
         allowed = "a moment with its offset, such as 2026-11-20T07:15:02.417Z"
-        yield _must(f"{at}/{member}", found, member, allowed, Rule.TIME)
+        yield _missing_or_wrong(f"{at}/{member}", found, member, allowed, Rule.TIME)
     elif created is not None and moment > created:
         yield Breach(f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it")
 
@@ -312,11 +314,11 @@ def _time(found: Json, at: str, member: str, created: datetime | None, *, needed
 EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
 
 
-def _identity(event: Json, at: str) -> Breaches:
+def _check_event_id(event: Json, at: str) -> Breaches:
     name = event.get("eventID")
     if not isinstance(name, str) or not _is_event_id(name):
         told = f"{EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
-        yield _must(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
+        yield _missing_or_wrong(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
 
 
 def _is_event_id(name: str) -> bool:
@@ -329,203 +331,205 @@ def _is_event_id(name: str) -> bool:
     return HASHED.fullmatch(name) is not None
 
 
-def _why(event: Json, at: str, kind: str) -> Breaches:
+def _check_business_step(event: Json, at: str, kind: str) -> Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
     if "action" in MEMBERS.get(kind, ()) and not known:
-        yield _must(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
+        yield _missing_or_wrong(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
     for member, words, called in (
         ("bizStep", vocabulary.BIZ_STEPS, "business steps"),
         ("disposition", vocabulary.DISPOSITIONS, "dispositions"),
     ):
         if member in event:
-            yield from _word(event[member], f"{at}/{member}", words, called)
+            yield from _check_word(event[member], f"{at}/{member}", words, called)
     if "persistentDisposition" in event:
-        yield from _persistent(event["persistentDisposition"], f"{at}/persistentDisposition")
+        yield from _check_persistent_disposition(event["persistentDisposition"], f"{at}/persistentDisposition")
     if "ilmd" in event and known and action != "ADD":
         yield Breach(f"{at}/ilmd", Rule.ACTION, "what is told of new objects goes with the action ADD only")
 
 
-def _persistent(found: object, at: str) -> Breaches:
+def _check_persistent_disposition(found: object, at: str) -> Breaches:
     if not isinstance(found, dict) or not {*found} or not {*found} <= {"set", "unset"}:
-        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, allowed is an object with set, unset or both")
+        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is an object with set, unset or both")
         return
     for member, words in found.items():
         if not isinstance(words, list) or not words:
-            yield Breach(f"{at}/{member}", Rule.SHAPE, f"found {_kind(words)}, allowed is a list of dispositions")
+            yield Breach(f"{at}/{member}", Rule.SHAPE, f"found {_type_name(words)}, allowed is a list of dispositions")
             continue
         for number, word in enumerate(words):
-            yield from _word(word, f"{at}/{member}/{number}", vocabulary.DISPOSITIONS, "dispositions")
+            yield from _check_word(word, f"{at}/{member}/{number}", vocabulary.DISPOSITIONS, "dispositions")
 
 
-def _word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
-    """A CBV word by its bare name, or a URI of another vocabulary."""
+def _check_word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
+    """Check a CBV word: a known bare name, or a URI of another vocabulary."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
         yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
     elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):
-        yield Breach(at, Rule.WORD, f"found {_shown(found)}, allowed are CBV 2.0's {called} and addresses of your own")
+        yield Breach(
+            at, Rule.WORD, f"found {_shorten(found)}, allowed are CBV 2.0's {called} and addresses of your own"
+        )
 
 
-def _where(event: Json, at: str) -> Breaches:
+def _check_places(event: Json, at: str) -> Breaches:
     for member in ("readPoint", "bizLocation"):
         if member not in event:
             continue
         here, place = f"{at}/{member}", event[member]
         if not isinstance(place, dict):
-            yield Breach(here, Rule.SHAPE, f'found {_kind(place)}, allowed is {{"id": "…"}}')
+            yield Breach(here, Rule.SHAPE, f'found {_type_name(place)}, allowed is {{"id": "…"}}')
         else:
-            yield from _address(place.get("id"), f"{here}/id", A_PLACE, "a place")
+            yield from _check_identifier(place.get("id"), f"{here}/id", A_PLACE, "a place")
 
 
-def _address(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
-    """An identifier. A GS1 key must be valid, and of an allowed kind."""
+def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
+    """Check an identifier; a GS1 key must be valid, and of an allowed kind."""
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
-        yield Breach(at, Rule.ADDRESS, f"found {_shown(found)}, {called} is named by an address")
+        yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, {called} is named by an address")
         return
     try:
-        key = read(found)
-    except NoKey as fault:
+        key = parse_key(found)
+    except InvalidKey as fault:
         yield Breach(at, Rule.KEY, str(fault))
         return
     if key is not None and key.kind not in allowed:
         yield Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
 
 
-def _what(event: Json, at: str, kind: str) -> Breaches:
+def _check_objects(event: Json, at: str, kind: str) -> Breaches:
     allowed = MEMBERS.get(kind, frozenset())
     for member in THINGS:
         if member in event and member in allowed:
-            yield from _things(event[member], f"{at}/{member}")
+            yield from _check_epc_list(event[member], f"{at}/{member}")
     for member in KINDS_OF_THINGS:
         if member in event and member in allowed:
-            yield from _quantities(event[member], f"{at}/{member}")
+            yield from _check_quantity_list(event[member], f"{at}/{member}")
     if "parentID" in event and "parentID" in allowed:
-        yield from _address(event["parentID"], f"{at}/parentID", ONE_THING | A_PLACE, "one thing")
+        yield from _check_identifier(event["parentID"], f"{at}/parentID", ONE_THING | A_PLACE, "one thing")
         children = event.get("childEPCs")
         if isinstance(children, list) and event["parentID"] in children:
             yield Breach(f"{at}/parentID", Rule.PARENT, "it is among its own children")
-    yield from _enough(event, at, kind)
+    yield from _check_names_object(event, at, kind)
 
 
-def _enough(event: Json, at: str, kind: str) -> Breaches:
-    """Whether the event names an object."""
+def _check_names_object(event: Json, at: str, kind: str) -> Breaches:
+    """Check that the event names an object."""
     has = {member for member in event if event[member] not in ([], None)}
     if kind in _ABOUT:
         yield from _ABOUT[kind](has, at, event.get("action"))
 
 
-def _objects(has: set[str], at: str, _: object) -> Breaches:
+def _check_object_event(has: set[str], at: str, _: object) -> Breaches:
     sensed = "sensorElementList" in has and has & {"readPoint", "bizLocation"}
     if not has & {"epcList", "quantityList"} and not sensed:
         yield Breach(at, Rule.NOTHING, "names no object: epcList or quantityList must have one")
 
 
-def _children(has: set[str], at: str, action: object, *, always: bool = False) -> Breaches:
+def _check_children(has: set[str], at: str, action: object, *, always: bool = False) -> Breaches:
     if "parentID" not in has and (action != "OBSERVE" or always):
         yield Breach(f"{at}/parentID", Rule.PARENT, f"must be given with {action}")
     if not has & {"childEPCs", "childQuantityList"} and action != "DELETE":
         yield Breach(at, Rule.NOTHING, "names no child: childEPCs or childQuantityList must have one")
 
 
-def _transacted(has: set[str], at: str, action: object) -> Breaches:
+def _check_transaction(has: set[str], at: str, action: object) -> Breaches:
     if "bizTransactionList" not in has:
         yield Breach(f"{at}/bizTransactionList", Rule.MISSING, "must be given, with one at the least")
     if not has & {"epcList", "quantityList", "parentID"} and action != "DELETE":
         yield Breach(at, Rule.NOTHING, "names no object")
 
 
-def _transformed(has: set[str], at: str, _: object) -> Breaches:
+def _check_transformation(has: set[str], at: str, _: object) -> Breaches:
     came, went = has & {"inputEPCList", "inputQuantityList"}, has & {"outputEPCList", "outputQuantityList"}
     if not (came and went) and not ("transformationID" in has and (came or went)):
         yield Breach(at, Rule.NOTHING, "names no input and output, and no transformationID with one of them")
 
 
 _ABOUT: Mapping[str, Callable[[set[str], str, object], Breaches]] = {
-    "ObjectEvent": _objects,
-    "AggregationEvent": _children,
-    "AssociationEvent": partial(_children, always=True),
-    "TransactionEvent": _transacted,
-    "TransformationEvent": _transformed,
+    "ObjectEvent": _check_object_event,
+    "AggregationEvent": _check_children,
+    "AssociationEvent": partial(_check_children, always=True),
+    "TransactionEvent": _check_transaction,
+    "TransformationEvent": _check_transformation,
 }
 
 
-def _things(found: object, at: str) -> Breaches:
+def _check_epc_list(found: object, at: str) -> Breaches:
     if not isinstance(found, list):
-        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
+        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
     named: set[str] = set()  # A set, since a list may have a hundred thousand.
     for number, one in enumerate(found):
-        yield from _address(one, f"{at}/{number}", ONE_THING, "one thing")
+        yield from _check_identifier(one, f"{at}/{number}", ONE_THING, "one thing")
         if isinstance(one, str):
             if one in named:
-                yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shown(one)} is named twice")
+                yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shorten(one)} is named twice")
             named.add(one)
 
 
-def _quantities(found: object, at: str) -> Breaches:
+def _check_quantity_list(found: object, at: str) -> Breaches:
     if not isinstance(found, list):
-        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
+        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
     for number, one in enumerate(found):
         here = f"{at}/{number}"
         if not isinstance(one, dict):
-            yield Breach(here, Rule.SHAPE, f"found {_kind(one)}, allowed is an object with epcClass and quantity")
+            yield Breach(here, Rule.SHAPE, f"found {_type_name(one)}, allowed is an object with epcClass and quantity")
             continue
         for name in sorted({*one} - {"epcClass", "quantity", "uom"}):
             yield Breach(f"{here}/{name}", Rule.UNKNOWN, "is no member here; allowed are epcClass, quantity and uom")
-        yield from _address(one.get("epcClass"), f"{here}/epcClass", A_KIND, "a kind of things")
-        yield from _amount(one, here)
+        yield from _check_identifier(one.get("epcClass"), f"{here}/epcClass", A_KIND, "a kind of things")
+        yield from _check_quantity(one, here)
 
 
-def _amount(one: Json, at: str) -> Breaches:
-    """QuantityElement: a count is whole and has no unit, a measure has one; both are positive."""
+def _check_quantity(one: Json, at: str) -> Breaches:
+    """Check a QuantityElement: a count is whole without unit, a measure has one; both are positive."""
     quantity, uom = one.get("quantity"), one.get("uom")
-    if "quantity" in one and not _positive(quantity):
-        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shown(quantity)}, a positive number is allowed")
+    if "quantity" in one and not _is_positive(quantity):
+        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shorten(quantity)}, a positive number is allowed")
         return
     if "uom" in one:
         if not isinstance(uom, str) or uom not in vocabulary.MEASURES:
             told = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
-            yield Breach(f"{at}/uom", Rule.UNIT, f"found {_shown(uom)}, {told}; what is counted has none")
+            yield Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {told}; what is counted has none")
         elif "quantity" not in one:
             yield Breach(f"{at}/uom", Rule.UNIT, "stands without a quantity")
     elif quantity is not None and quantity != int(quantity):
         yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {quantity} without uom; what is counted is whole")
-    measured = _measured(one.get("epcClass"))
+    measured = _is_measured(one.get("epcClass"))
     if measured is True and "uom" not in one and "quantity" in one:
         yield Breach(f"{at}/uom", Rule.UNIT, "must be given: the GTIN begins with 9, and such items are measured")
     if measured is False and "uom" in one:
         yield Breach(f"{at}/uom", Rule.UNIT, "may not stand here: the GTIN is of a case or the like, which is counted")
 
 
-def _positive(found: object) -> bool:
+def _is_positive(found: object) -> bool:
     # Python parses whole numbers beyond the range of a double, for which `isfinite` raises an error.
     return isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < inf
 
 
-def _measured(epc_class: object) -> bool | None:
+def _is_measured(epc_class: object) -> bool | None:
     try:
-        key = read(epc_class) if isinstance(epc_class, str) else None
-    except NoKey:
+        key = parse_key(epc_class) if isinstance(epc_class, str) else None
+    except InvalidKey:
         return None
     return key.measured if key is not None and key.kind in A_KIND else None
 
 
-def _links(event: Json, at: str, kind: str) -> Breaches:
+def _check_references(event: Json, at: str, kind: str) -> Breaches:
     if kind not in MEMBERS:
         return
     if "bizTransactionList" in event:
         of_type = (vocabulary.TRANSACTION_TYPES, "types of business transactions")
-        yield from _list(event, at, "bizTransactionList", "bizTransaction", of_type, _document)
+        yield from _check_list(event, at, "bizTransactionList", "bizTransaction", of_type, _check_document_reference)
     for member, name in (("sourceList", "source"), ("destinationList", "destination")):
         if member in event:
             of_type = (vocabulary.PARTY_TYPES, "types of sources and destinations")
-            yield from _list(event, at, member, name, of_type, _party)
+            yield from _check_list(event, at, member, name, of_type, _check_party)
     if "sensorElementList" in event and not isinstance(event["sensorElementList"], list):
         yield Breach(f"{at}/sensorElementList", Rule.SHAPE, "a list is allowed")
 
 
-def _list(
+def _check_list(
     event: Json,
     at: str,
     member: str,
@@ -535,56 +539,56 @@ def _list(
 ) -> Breaches:
     found, at = event[member], f"{at}/{member}"
     if not isinstance(found, list) or not found:
-        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, allowed is a list with one at the least")
+        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is a list with one at the least")
         return
     for number, one in enumerate(found):
         here = f"{at}/{number}"
         if not isinstance(one, dict):
-            yield Breach(here, Rule.SHAPE, f"found {_kind(one)}, an object is allowed")
+            yield Breach(here, Rule.SHAPE, f"found {_type_name(one)}, an object is allowed")
             continue
         for other in sorted({*one} - {"type", name}):
             yield Breach(f"{here}/{other}", Rule.UNKNOWN, f"is no member here; allowed are type and {name}")
         if "type" in one or name != "bizTransaction":
-            yield from _word(one.get("type"), f"{here}/type", *of_type)
+            yield from _check_word(one.get("type"), f"{here}/type", *of_type)
         yield from look(one.get(name), f"{here}/{name}")
 
 
-def _document(found: object, at: str) -> Breaches:
+def _check_document_reference(found: object, at: str) -> Breaches:
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
-        yield Breach(at, Rule.ADDRESS, f"found {_shown(found)}, a document is named by an address")
+        yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, a document is named by an address")
     elif found.startswith("urn:epcglobal:cbv:bt:"):
         parts = DOCUMENT_NUMBER.fullmatch(found)
         try:
             if parts is None:
-                raise NoKey(f"found {found!r}")
-            checked(parts[1], GLN, "GLN")
-        except NoKey as fault:
+                raise InvalidKey(f"found {found!r}")
+            check_key_digits(parts[1], GLN, "GLN")
+        except InvalidKey as fault:
             yield Breach(at, Rule.DOCUMENT, f"{fault}; allowed is urn:epcglobal:cbv:bt:GLN:NUMBER")
 
 
-def _party(found: object, at: str) -> Breaches:
-    return _address(found, at, A_PLACE, "a party or a place")
+def _check_party(found: object, at: str) -> Breaches:
+    return _check_identifier(found, at, A_PLACE, "a party or a place")
 
 
-def _must(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+def _missing_or_wrong(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
     if member not in of:
         return Breach(at, Rule.MISSING, f"must be given: {allowed}")
-    return Breach(at, rule, f"found {_shown(of[member])}, allowed is {allowed}")
+    return Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")
 
 
-def _prefixes(of: Json) -> frozenset[str]:
+def _declared_prefixes(of: Json) -> frozenset[str]:
     contexts = of.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     return GLOBAL_PREFIXES.union(*({*one} for one in named if isinstance(one, dict)))
 
 
-def _moment(found: object) -> datetime | None:
+def _parse_time(found: object) -> datetime | None:
     if not isinstance(found, str) or not MOMENT.fullmatch(found):
         return None
     return instant(found)
 
 
-def _original(declared: Json) -> Json:
+def _without_declaration(declared: Json) -> Json:
     """The event that an error declaration repeats."""
     return {name: value for name, value in declared.items() if name != "errorDeclaration"}
 
@@ -595,7 +599,7 @@ def _fingerprint(event: Json) -> str:
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _signed(offset: timedelta | None) -> str:
+def _format_offset(offset: timedelta | None) -> str:
     minutes = int((offset or timedelta()).total_seconds() // 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
@@ -603,12 +607,12 @@ def _signed(offset: timedelta | None) -> str:
 _CALLED = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
 
 
-def _kind(found: object) -> str:
+def _type_name(found: object) -> str:
     if found in ([], {}):
         return "an empty one"
     return _CALLED.get(type(found), "a number")
 
 
-def _shown(found: object) -> str:
+def _shorten(found: object) -> str:
     text = json.dumps(found, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

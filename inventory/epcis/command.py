@@ -25,7 +25,7 @@ from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
     from inventory.epcis.export import Tally
-    from inventory.epcis.history import Happened
+    from inventory.epcis.history import StoredEvent
     from inventory.epcis.naming import Unexported
 
 commands = typer.Typer(no_args_is_help=True)
@@ -74,13 +74,13 @@ def export(
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
     from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
-    from inventory.epcis.history import happened, opened  # noqa: PLC0415
+    from inventory.epcis.history import load_events, open_read_only  # noqa: PLC0415
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
-    from inventory.forms import fields_of, load_forms, roles  # noqa: PLC0415
+    from inventory.forms import form_field_names, load_forms, load_roles  # noqa: PLC0415
 
     names, settings = load_mapping(mapping), given_settings(context, config, database=database)
     forms = load_forms(settings.forms)
-    known_fields = {name: fields_of(form) for name, form in forms.items()}
+    known_fields = {name: form_field_names(form) for name, form in forms.items()}
     if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(known_fields)]:
         raise ManyFaults("; ".join(faults), faults)
     if site is not None and site not in names.sites:
@@ -88,14 +88,14 @@ def export(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
     refusals = _Refusals(as_json)
-    making = Export(names, roles(forms), datetime.now(UTC), refusals.count)
+    making = Export(names, load_roles(forms), datetime.now(UTC), refusals.count)
     for file in known or ():
-        making.learn(_events(file))
-    with opened(settings.database_url) as engine, _written(out) as sink:
-        for line in making.lines(happened(engine, site)):
+        making.learn(_read_events(file))
+    with open_read_only(settings.database_url) as engine, _open_output(out) as sink:
+        for line in making.lines(load_events(engine, site)):
             sink.write(line)
     refusals.end()
-    _sum_up(making.tally, out, as_json=as_json)
+    _print_tally(making.tally, out, as_json=as_json)
     if making.tally.refused:
         raise typer.Exit(1)
 
@@ -137,14 +137,14 @@ def check(
         except ValueError as allowed:
             raise typer.BadParameter(f"found {zone!r}; {allowed}", param_hint="--zone") from None
     checker = Checker({} if mapping is None else load_mapping(mapping).zones, zone)
-    by_schema = None if schema is None else _validator(schema)
-    for event in (one for file in known or () for one in _events(file)):
+    by_schema = None if schema is None else _load_validator(schema)
+    for event in (one for file in known or () for one in _read_events(file)):
         checker.learn(event)
     wrong = 0
     for file in files:
-        content = _read(file)
+        content = _read_json(file)
         breaches = [(one.at, str(one.rule), one.told) for one in checker.document(content)]
-        breaches += [] if by_schema is None else _by_schema(by_schema, content)
+        breaches += [] if by_schema is None else _schema_breaches(by_schema, content)
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
@@ -170,7 +170,7 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
         _say(f"{file}: and {len(breaches) - MOST_LINES} more")
 
 
-def _read(file: Path) -> Any:
+def _read_json(file: Path) -> Any:
     try:
         return parse_strict(plain_file.content(file, plain_file.LINES))
     except OSError as fault:
@@ -181,8 +181,8 @@ def _read(file: Path) -> Any:
         raise UnreadableInput(f"{file}: {fault}; it must be an EPCIS document in JSON") from None
 
 
-def _events(file: Path) -> list[dict[str, Any]]:
-    content = _read(file)
+def _read_events(file: Path) -> list[dict[str, Any]]:
+    content = _read_json(file)
     body = content.get("epcisBody") if isinstance(content, dict) else None
     events = body.get("eventList") if isinstance(body, dict) else None
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
@@ -190,12 +190,12 @@ def _events(file: Path) -> list[dict[str, Any]]:
     return events
 
 
-def _validator(file: Path) -> Any:
+def _load_validator(file: Path) -> Any:
     from jsonschema import FormatChecker  # noqa: PLC0415 - needed for a schema alone
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415
     from jsonschema.validators import validator_for  # noqa: PLC0415
 
-    schema = _read(file)
+    schema = _read_json(file)
     kind = validator_for(schema)
     try:
         kind.check_schema(schema)
@@ -204,7 +204,7 @@ def _validator(file: Path) -> Any:
     return kind(schema, format_checker=FormatChecker())
 
 
-def _by_schema(validator: Any, content: Any) -> list[tuple[str, str, str]]:
+def _schema_breaches(validator: Any, content: Any) -> list[tuple[str, str, str]]:
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
 
     found = []
@@ -216,7 +216,7 @@ def _by_schema(validator: Any, content: Any) -> list[tuple[str, str, str]]:
 
 
 @contextmanager
-def _written(out: Path | None) -> Iterator[TextIO]:
+def _open_output(out: Path | None) -> Iterator[TextIO]:
     """The output: a new file, which exists only when it is complete, or standard output."""
     if out is None:
         yield sys.stdout
@@ -242,7 +242,7 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def count(self, one: Happened, why: Unexported) -> None:
+    def count(self, one: StoredEvent, why: Unexported) -> None:
         """Count one reason of one entry."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
@@ -260,7 +260,7 @@ class _Refusals:
             typer.echo("refused: there may be more; --json tells each", err=True)
 
 
-def _sum_up(tally: Tally, out: Path | None, *, as_json: bool) -> None:
+def _print_tally(tally: Tally, out: Path | None, *, as_json: bool) -> None:
     if as_json:
         counts = {name: getattr(tally, name) for name in tally.__dataclass_fields__}
         typer.echo(json.dumps(counts), err=True)
@@ -269,10 +269,10 @@ def _sum_up(tally: Tally, out: Path | None, *, as_json: bool) -> None:
     parts += [f"{tally.declarations} of them error declarations"] if tally.declarations else []
     parts += [f"{tally.before} told before"] if tally.before else []
     parts += [f"{many(tally.unchanged, 'correction')} of what EPCIS does not tell"] if tally.unchanged else []
-    parts += [f"left out: {_counted(tally.left_out.items())}"] if tally.left_out else []
-    parts += [f"{tally.refused} refused: {_counted(tally.reasons.items())}"] if tally.refused else []
+    parts += [f"left out: {_format_counts(tally.left_out.items())}"] if tally.left_out else []
+    parts += [f"{tally.refused} refused: {_format_counts(tally.reasons.items())}"] if tally.refused else []
     typer.echo(escape_line(f"{out or 'stdout'}: {'; '.join(parts)}"), err=True)
 
 
-def _counted(counts: Iterable[tuple[str, int]]) -> str:
+def _format_counts(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(counts))

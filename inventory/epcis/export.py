@@ -1,6 +1,6 @@
-"""The export: one document of all entries that can be named; the others are reported and counted.
+"""Exports all entries that GS1 can name as one document; the others are reported and counted.
 
-Each event is validated by check.py before it is written. Events of earlier documents are not repeated, nor
+Each event is validated by check.py before it is written. Events of earlier documents are neither repeated nor
 contradicted.
 """
 
@@ -15,7 +15,7 @@ from datetime import datetime
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.check import Checker
-from inventory.epcis.history import Happened, History, Retold
+from inventory.epcis.history import History, StoredEvent, Translation
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import EpcisEvent, Lack, Unexported
 from inventory.forms import Roles
@@ -35,7 +35,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
 
 
-Refused = Callable[[Happened, Unexported], None]
+Refused = Callable[[StoredEvent, Unexported], None]
 
 
 class Export:
@@ -58,8 +58,8 @@ class Export:
                 content = {name: value for name, value in event.items() if name != "recordTime"}
                 self._told[str(event.get("eventID"))] = json.dumps(content)
 
-    def lines(self, came: Iterable[Happened]) -> Iterator[str]:
-        """The document, one event a line."""
+    def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
+        """Yield the document's text, one event a line."""
         yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
         for event in self.events(came):
@@ -67,8 +67,8 @@ class Export:
             between = ",\n"
         yield "\n]}}\n"
 
-    def events(self, came: Iterable[Happened]) -> Iterator[EpcisEvent]:
-        """The events to write."""
+    def events(self, came: Iterable[StoredEvent]) -> Iterator[EpcisEvent]:
+        """Yield the EPCIS events to write."""
         for one in came:
             became = self._history.translate(one)
             new = [event for event in became.events if self._checker.told_before(event) is not True]
@@ -88,7 +88,7 @@ class Export:
             self.tally.declarations += sum("errorDeclaration" in event for event in new)
             yield from new
 
-    def _count(self, one: Happened, became: Retold, reasons: list[Unexported]) -> None:
+    def _count(self, one: StoredEvent, became: Translation, reasons: list[Unexported]) -> None:
         if became.left_out is not None:
             self.tally.left_out[became.left_out] += 1
         self.tally.unchanged += became.unchanged

@@ -23,10 +23,20 @@ from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
-from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
+from inventory.epcis.naming import (
+    DAMAGED,
+    MAIN,
+    EntrySaid,
+    EpcisEvent,
+    Lack,
+    Occasion,
+    Unexported,
+    event_identifier,
+    to_epcis_events,
+)
 from inventory.forms import Roles
 from inventory.reviews.flags import FlagState
-from inventory.store.database import connect, parse, prepare, reading, reported
+from inventory.store.database import connect, parse_url, prepare, read_only_engine, translated_errors
 from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
@@ -34,7 +44,7 @@ WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvo
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class StoredEvent:
     """An event of the inventory, and the present state of its entry."""
 
     event_id: str
@@ -49,8 +59,8 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Retold:
-    """The translation of one event of the inventory."""
+class Translation:
+    """The EPCIS events made of one event of the inventory."""
 
     events: tuple[EpcisEvent, ...] = ()
     refusals: tuple[Unexported, ...] = ()
@@ -59,8 +69,8 @@ class Retold:
 
 
 @dataclass(slots=True)
-class _Standing:
-    """The EPCIS events of an entry that will be replaced."""
+class _ReplaceableEntry:
+    """The EPCIS events of an entry that a later event replaces."""
 
     when: Occasion
     parts: dict[str, EpcisEvent]
@@ -78,16 +88,16 @@ class History:
         self._mapping = mapping
         self._roles = roles
         self._told = told
-        self._standing: dict[str, _Standing] = {}
+        self._standing: dict[str, _ReplaceableEntry] = {}
 
-    def translate(self, one: Happened) -> Retold:
-        """The EPCIS events of this event."""
-        event = _whole(one)
+    def translate(self, one: StoredEvent) -> Translation:
+        """Translate one event to EPCIS events."""
+        event = _parse_event(one)
         if event is None:
-            return Retold(refusals=(_ALTERED,))
+            return Translation(refusals=(_ALTERED,))
         data = event["data"]
         if data["form"] in self._mapping.left_out:
-            return Retold(left_out=data["form"])
+            return Translation(left_out=data["form"])
         when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
         if one.type == RECORDED:
             return self._made(one, data, when, None)
@@ -96,31 +106,39 @@ class History:
         if one.type == CANCELLED:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
-            return Retold(tuple(_declared(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return Retold(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
+            return Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
+        return Translation(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
 
-    def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Retold:
+    def _made(
+        self, one: StoredEvent, data: Mapping[str, Any], when: Occasion, old: _ReplaceableEntry | None
+    ) -> Translation:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
         roles = self._roles.get(data["form"], {}).get("fields", {})
-        new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping)
+        new = to_epcis_events(
+            EntrySaid(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping
+        )
         before = {} if old is None else old.parts
         told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
         parts = {
-            name: before[name] if _same(before.get(name), part) else part for name, part in new.parts.items()
+            name: before[name] if _are_equal_but_id(before.get(name), part) else part
+            for name, part in new.parts.items()
         } | told
         wrong = [(name, part) for name, part in before.items() if parts.get(name) is not part]
-        events = [_declared(part, when, vocabulary.WRONG_DATA, _right(parts, before, name)) for name, part in wrong]
+        events = [
+            _to_error_declaration(part, when, vocabulary.WRONG_DATA, _correcting_event_ids(parts, before, name))
+            for name, part in wrong
+        ]
         events += [part for name, part in parts.items() if part is not before.get(name)]
         if one.struck_at is not None:
             decided = Occasion(one.struck_at, one.struck_at, synchronised=True)
-            events += [_declared(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
+            events += [_to_error_declaration(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
-            self._standing[one.event_id] = _Standing(happened, parts)
-        return Retold(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+            self._standing[one.event_id] = _ReplaceableEntry(happened, parts)
+        return Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
 
-    def _of_earlier_documents(self, one: Happened) -> dict[str, EpcisEvent]:
-        names = {part: identity(one.event_id, part) for part in (MAIN, DAMAGED)}
+    def _of_earlier_documents(self, one: StoredEvent) -> dict[str, EpcisEvent]:
+        names = {part: event_identifier(one.event_id, part) for part in (MAIN, DAMAGED)}
         return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
 
 
@@ -129,8 +147,8 @@ _ALTERED = Unexported(
 )
 
 
-def _whole(one: Happened) -> dict[str, Any] | None:
-    """The event, if it is readable."""
+def _parse_event(one: StoredEvent) -> dict[str, Any] | None:
+    """Parse the stored event; None if it was altered and is unreadable."""
     event = parsed(one.body)
     data, kind = event.get("data"), event.get("type")
     if not isinstance(data, dict) or not isinstance(data.get("form"), str):
@@ -145,18 +163,20 @@ def _whole(one: Happened) -> dict[str, Any] | None:
     return event
 
 
-def _same(old: EpcisEvent | None, new: EpcisEvent) -> bool:
+def _are_equal_but_id(old: EpcisEvent | None, new: EpcisEvent) -> bool:
     """Whether both are equal except for their eventID."""
     return old is not None and {**old, "eventID": None} == {**new, "eventID": None}
 
 
-def _right(parts: Mapping[str, EpcisEvent], before: Mapping[str, EpcisEvent], name: str) -> tuple[str, ...]:
+def _correcting_event_ids(
+    parts: Mapping[str, EpcisEvent], before: Mapping[str, EpcisEvent], name: str
+) -> tuple[str, ...]:
     """The correcting events of a part: the same part of the correction, else all of its new parts."""
     right = [parts[name]] if name in parts else [part for key, part in parts.items() if part is not before.get(key)]
     return tuple(one["eventID"] for one in right)
 
 
-def _declared(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
+def _to_error_declaration(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
     """The event repeated as an error declaration, otherwise unchanged, as section 7.4.1.2 requires."""
     since = when.recorded_at if when.synchronised else when.received_at
     error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
@@ -167,22 +187,22 @@ AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    """The database, for read-only transactions. Raises what Store.open raises."""
-    engine = connect(parse(url))
+def open_read_only(url: str) -> Iterator[Engine]:
+    """Open the database for read-only transactions. Raises what Store.open raises."""
+    engine = connect(parse_url(url))
     try:
         prepare(engine, create=False)
-        yield reading(engine)
+        yield read_only_engine(engine)
     finally:
         engine.dispose()
 
 
-def happened(engine: Engine, site: str | None = None) -> Iterator[Happened]:
+def load_events(engine: Engine, site: str | None = None) -> Iterator[StoredEvent]:
     """All events in one snapshot; of one site, if given. Raises Unavailable."""
-    with reported(engine.url), engine.begin() as transaction:
-        for row in transaction.execution_options(yield_per=AT_ONCE).execute(_wanted(site)):
+    with translated_errors(engine.url), engine.begin() as transaction:
+        for row in transaction.execution_options(yield_per=AT_ONCE).execute(_select_events(site)):
             replaced = row.state is not None and row.state != "current"
-            yield Happened(
+            yield StoredEvent(
                 event_id=row.event_id,
                 site=row.site,
                 device=row.device,
@@ -195,7 +215,7 @@ def happened(engine: Engine, site: str | None = None) -> Iterator[Happened]:
             )
 
 
-def _wanted(site: str | None) -> Select[Any]:
+def _select_events(site: str | None) -> Select[Any]:
     struck = (
         select(flags.c.event_id, func.min(flags.c.decided_at, type_=flags.c.decided_at.type).label("struck_at"))
         .where(flags.c.state == FlagState.STRUCK.value)

@@ -63,12 +63,12 @@ class Key:
         return False if self.digits[0] in GROUPINGS else None
 
 
-class NoKey(ValueError):
-    """Not a valid key of this kind; the message has the reason, and what is allowed."""
+class InvalidKey(ValueError):
+    """Not a valid key of its kind; the message gives the reason and what is allowed."""
 
 
 def check_digit(digits: str) -> str:
-    """The check digit of these digits.
+    """Compute the GS1 check digit of these digits.
 
     Weights from the right are 3, 1, 3, 1 …; the check digit fills the sum up to a multiple of ten.
     """
@@ -76,35 +76,37 @@ def check_digit(digits: str) -> str:
     return str(-total % 10)
 
 
-def checked(digits: str, length: int, called: str) -> str:
-    """The digits, if they are a valid key of this length. Raises NoKey."""
+def check_key_digits(digits: str, length: int, called: str) -> str:
+    """Return the digits if they are a valid key of this length. Raises InvalidKey."""
     if not (digits.isascii() and digits.isdigit()):
-        raise NoKey(f"found {digits[:40]!r}, a {called} has {length} digits and nothing else")
+        raise InvalidKey(f"found {digits[:40]!r}, a {called} has {length} digits and nothing else")
     if len(digits) != length:
-        raise NoKey(f"found {digits[:40]!r} with {len(digits)} digits, a {called} has {length}")
+        raise InvalidKey(f"found {digits[:40]!r} with {len(digits)} digits, a {called} has {length}")
     if digits[-1] != check_digit(digits[:-1]):
-        raise NoKey(f"found {digits}, whose check digit would be {check_digit(digits[:-1])}: a digit is wrong")
+        raise InvalidKey(f"found {digits}, whose check digit would be {check_digit(digits[:-1])}: a digit is wrong")
     if not digits.strip("0"):
-        raise NoKey(f"found nothing but zeros, which name no {called}")
+        raise InvalidKey(f"found nothing but zeros, which name no {called}")
     return digits
 
 
-def gtin14(digits: str) -> str:
-    """A GTIN of 8, 12, 13 or 14 digits padded to the 14 of EPCIS. Raises NoKey."""
+def to_gtin14(digits: str) -> str:
+    """Pad a GTIN of 8, 12, 13 or 14 digits to the 14 of EPCIS. Raises InvalidKey."""
     if len(digits) in SHORT_GTINS and digits.isdigit():
         digits = digits.zfill(GTIN)
-    return checked(digits, GTIN, "GTIN")
+    return check_key_digits(digits, GTIN, "GTIN")
 
 
-def suffix(text: str, called: str) -> str:
-    """A lot or an extension, if its characters are allowed. Raises NoKey."""
+def check_lot_or_extension(text: str, called: str) -> str:
+    """Return the lot or extension if its characters are allowed. Raises InvalidKey."""
     if not LOT_CHARACTERS.fullmatch(text):
-        raise NoKey(f"found {text[:40]!r}, a {called} has 1 to 20 letters without accents, digits or signs, no blanks")
+        raise InvalidKey(
+            f"found {text[:40]!r}, a {called} has 1 to 20 letters without accents, digits or signs, no blanks"
+        )
     return text
 
 
-def link(key: Key) -> str:
-    """The key as a canonical GS1 Digital Link URI."""
+def to_digital_link(key: Key) -> str:
+    """Format the key as a canonical GS1 Digital Link URI."""
     more = quote(key.more, safe="")
     match key.kind:
         case KeyKind.UNIT:
@@ -122,13 +124,13 @@ def link(key: Key) -> str:
 _ESCAPED = '"%&/<>?'  # TDS, table A-1: reserved in a URN; all other characters are not escaped.
 
 
-def urn(key: Key, prefixes: tuple[str, ...]) -> str:
-    """The key as a URN of TDS. Raises NoKey if it begins with none of these company prefixes."""
+def to_urn(key: Key, prefixes: tuple[str, ...]) -> str:
+    """Format the key as a URN of TDS. Raises InvalidKey if it begins with none of these company prefixes."""
     leads = key.kind is KeyKind.PLACE  # in a GLN the prefix is first, in the others after one digit
     body = key.digits[:-1] if leads else key.digits[1:-1]
     prefix = next((one for one in prefixes if body.startswith(one)), None)
     if prefix is None:
-        raise NoKey(f"found {key.digits}, which begins with none of the company prefixes {', '.join(prefixes)}")
+        raise InvalidKey(f"found {key.digits}, which begins with none of the company prefixes {', '.join(prefixes)}")
     rest = ("" if leads else key.digits[0]) + body[len(prefix) :]
     more = "".join(f"%{ord(sign):02X}" if sign in _ESCAPED else sign for sign in key.more)
     match key.kind:
@@ -163,37 +165,39 @@ _URNS: dict[str, KeyKind] = {
 
 
 @lru_cache(maxsize=4096)  # a site uses some thousand places and items again and again
-def read(address: str) -> Key | None:
-    """The key in a URI; None for a URI of another kind. Raises NoKey for an invalid key."""
+def parse_key(address: str) -> Key | None:
+    """Parse the key in a URI; None for a URI of another kind. Raises InvalidKey."""
     if (start := next((one for one in _URNS if address.startswith(one)), None)) is not None:
-        return _of_urn(_URNS[start], address.removeprefix(start))
+        return _parse_urn(_URNS[start], address.removeprefix(start))
     ours = address.startswith(f"{RESOLVER}/")
     if found := _LINK.fullmatch(address):
         # At other hosts a path may have an 01 without this meaning.
         if ours or re.fullmatch(f"[0-9]{{{_LENGTHS[found['ai']]}}}", found["digits"]):
-            return _of_link(found["ai"], found["digits"], found["tail"])
+            return _parse_link(found["ai"], found["digits"], found["tail"])
     elif ours and not OTHER_KEYS.match(address):
-        raise NoKey(f"found {address[:80]!r}, which is no path of GS1 Digital Link to an SSCC, a GTIN or a GLN")
+        raise InvalidKey(f"found {address[:80]!r}, which is no path of GS1 Digital Link to an SSCC, a GTIN or a GLN")
     return None
 
 
-def _of_link(ai: str, digits: str, tail: str) -> Key:
+def _parse_link(ai: str, digits: str, tail: str) -> Key:
     if ai == "00":
-        _nothing_behind(tail, "an SSCC")
-        return Key(KeyKind.UNIT, checked(digits, SSCC, "SSCC"))
-    digits = checked(digits, GTIN, "GTIN") if ai == "01" else checked(digits, GLN, "GLN")
+        _require_no_tail(tail, "an SSCC")
+        return Key(KeyKind.UNIT, check_key_digits(digits, SSCC, "SSCC"))
+    digits = check_key_digits(digits, GTIN, "GTIN") if ai == "01" else check_key_digits(digits, GLN, "GLN")
     if not tail:
         return Key(KeyKind.CLASS if ai == "01" else KeyKind.PLACE, digits)
     _, qualifier, more, *rest = [*tail.split("/"), ""]
     kind = _QUALIFIERS[ai].get(qualifier)
     if kind is None or any(rest):
-        raise NoKey(f"found {tail[:40]!r} behind it, allowed are {', '.join(f'/{one}/…' for one in _QUALIFIERS[ai])}")
-    return Key(kind, digits, suffix(unquote(more), "lot, serial number or extension"))
+        raise InvalidKey(
+            f"found {tail[:40]!r} behind it, allowed are {', '.join(f'/{one}/…' for one in _QUALIFIERS[ai])}"
+        )
+    return Key(kind, digits, check_lot_or_extension(unquote(more), "lot, serial number or extension"))
 
 
-def _nothing_behind(tail: str, called: str) -> None:
+def _require_no_tail(tail: str, called: str) -> None:
     if tail:
-        raise NoKey(f"found {tail[:40]!r} behind {called}, where nothing may stand")
+        raise InvalidKey(f"found {tail[:40]!r} behind {called}, where nothing may stand")
 
 
 _PARTS: dict[KeyKind, tuple[int, Callable[[str, str], str]]] = {
@@ -206,23 +210,25 @@ _PARTS: dict[KeyKind, tuple[int, Callable[[str, str], str]]] = {
 }
 
 
-def _of_urn(kind: KeyKind, body: str) -> Key:
+def _parse_urn(kind: KeyKind, body: str) -> Key:
     length, together = _PARTS[kind]
     prefix, _, behind = body.partition(".")
     rest, dot, more = behind.partition(".")
     if not PREFIX.fullmatch(prefix) or not re.fullmatch("[0-9]*", rest) or len(prefix) + len(rest) != length:
-        raise NoKey(f"found {body[:60]!r}: the company prefix (6 to 12 digits) and the rest have {length} together")
+        raise InvalidKey(
+            f"found {body[:60]!r}: the company prefix (6 to 12 digits) and the rest have {length} together"
+        )
     digits = together(prefix, rest)
     digits += check_digit(digits)
     if kind is KeyKind.UNIT:
         if dot:
-            raise NoKey(f"found {body[:60]!r}, where nothing may stand behind the second part of an SSCC")
+            raise InvalidKey(f"found {body[:60]!r}, where nothing may stand behind the second part of an SSCC")
         return Key(kind, digits)
     if kind is KeyKind.CLASS:
         if more != "*":
-            raise NoKey(f"found {body[:60]!r}, which ends with .* where it names a kind of trade item")
+            raise InvalidKey(f"found {body[:60]!r}, which ends with .* where it names a kind of trade item")
         return Key(kind, digits)
     if re.search(r"%(?![0-9A-Fa-f]{2})", more) or any(sign in more for sign in '"&/<>?'):
-        raise NoKey(f"found {more[:40]!r}, in which one of {_ESCAPED} is not escaped")
-    said = suffix(unquote(more), "lot, serial number or extension")
+        raise InvalidKey(f"found {more[:40]!r}, in which one of {_ESCAPED} is not escaped")
+    said = check_lot_or_extension(unquote(more), "lot, serial number or extension")
     return Key(kind, digits, "" if kind is KeyKind.PLACE and said == "0" else said)

@@ -20,22 +20,33 @@ from dockvoice_protocol.config import Section
 from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import find_zone, to_zone
 from inventory.epcis import vocabulary
-from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
+from inventory.epcis.keys import (
+    GLN,
+    PREFIX,
+    InvalidKey,
+    Key,
+    KeyKind,
+    check_key_digits,
+    check_lot_or_extension,
+    to_digital_link,
+    to_gtin14,
+    to_urn,
+)
 
 SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
 SITE = "site"  # In `location`: the whole site.
 
 
 def _gtin(digits: str) -> str:
-    return gtin14(digits)
+    return to_gtin14(digits)
 
 
 def _gln(digits: str) -> str:
-    return checked(digits, GLN, "GLN")
+    return check_key_digits(digits, GLN, "GLN")
 
 
 def _extension(text: str) -> str:
-    return suffix(text, "extension of a GLN")
+    return check_lot_or_extension(text, "extension of a GLN")
 
 
 def _prefix(digits: str) -> str:
@@ -48,7 +59,7 @@ def _zone(name: str) -> str:
     return find_zone(name).key
 
 
-def _one_of(words: frozenset[str], standard: str) -> AfterValidator:
+def _word_validator(words: frozenset[str], standard: str) -> AfterValidator:
     def known(word: str) -> str:
         if word not in words:
             raise ValueError(f"a word of {standard} is allowed: {', '.join(sorted(words))}")
@@ -67,8 +78,8 @@ def _only_disposition(given: Any) -> Any:
 
 Gtin = Annotated[str, AfterValidator(_gtin)]
 Gln = Annotated[str, AfterValidator(_gln)]
-Step = Annotated[str, _one_of(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
-Disposition = Annotated[str, _one_of(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
+Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
+Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
 
 class PlaceNamed(Section):
@@ -100,7 +111,7 @@ class TransactionNamed(Section):
     """`[[transactions]]`: a field of entries that names a document, such as a purchase order."""
 
     field: str = Field(min_length=1)
-    type: Annotated[str, _one_of(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
+    type: Annotated[str, _word_validator(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
     gln: Gln
     values: dict[str, str] | None = None
     optional: bool = False
@@ -146,7 +157,7 @@ class EpcisMapping(Section):
 
     def name(self, key: Key) -> str:
         """The key as a URI. Raises NoKey if it needs a company prefix and has an unknown one."""
-        return link(key) if self.identifiers == "digital_link" else urn(key, self.company_prefixes)
+        return to_digital_link(key) if self.identifiers == "digital_link" else to_urn(key, self.company_prefixes)
 
     @cached_property
     def zones(self) -> Mapping[Key, str]:
@@ -201,8 +212,8 @@ class EpcisMapping(Section):
             keys += [(where, place) for where, _, place in self._places()]
             for where, key in keys:
                 try:
-                    urn(key, given)
-                except NoKey as fault:
+                    to_urn(key, given)
+                except InvalidKey as fault:
                     yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
 
     def _units(self) -> Iterator[str]:
@@ -226,7 +237,7 @@ class EpcisMapping(Section):
 
 
 def load_mapping(path: Path) -> EpcisMapping:
-    """The mapping in this file. Raises UnreadableInput, or Misconfigured with every key at fault."""
+    """Load a mapping file. Raises UnreadableInput, or Misconfigured with every key at fault."""
     content = _toml(path)
     try:
         return EpcisMapping.model_validate(content)

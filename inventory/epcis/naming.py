@@ -1,4 +1,4 @@
-"""An entry as EPCIS events, or the reasons why it has none. Pure: the same entry and mapping give the same events.
+"""Converts an entry to EPCIS events, or gives the reasons why it has none. Pure.
 
 Nothing is guessed. A number that is no SSCC, an item without GTIN or a door without GLN is reported with what to add to
 the mapping, and the whole entry is left out: a part of it would state something else.
@@ -21,7 +21,7 @@ from uuid import UUID, uuid5
 
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
-from inventory.epcis.keys import SSCC, Key, KeyKind, NoKey, checked, suffix
+from inventory.epcis.keys import SSCC, InvalidKey, Key, KeyKind, check_key_digits, check_lot_or_extension
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
 
 EpcisEvent = dict[str, Any]  # An event as JSON.
@@ -33,7 +33,7 @@ MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both direct
 
 
 class Lack(StrEnum):
-    """Why an entry is refused: codes for the counts at the end."""
+    """Reasons to leave an entry out: codes for the counts at the end."""
 
     ALTERED = "altered"
     CLOCK = "clock"
@@ -63,7 +63,7 @@ class Unexported:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When something happened, by the device's clock, and when it was received."""
+    """The time of an event by the device's clock, and of its receipt."""
 
     recorded_at: datetime
     received_at: datetime
@@ -82,8 +82,8 @@ class EntrySaid:
     when: Occasion
 
 
-class _Unnamed(Exception):
-    """A value has no name in GS1."""
+class _NotExportable(Exception):
+    """Raised for a value that has no name in GS1."""
 
     def __init__(self, code: Lack, told: str) -> None:
         super().__init__(told)
@@ -98,29 +98,29 @@ class NamedEntry:
     refusals: tuple[Unexported, ...] = ()
 
 
-def named(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
-    """The events of an entry, or every reason why it has none."""
+def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
+    """Convert an entry to its EPCIS events, or return every reason why it has none."""
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
-        return NamedEntry({}, tuple(_unmapped(said, site, form)))
+        return NamedEntry({}, tuple(_missing_mappings(said, site, form)))
     refusals: list[Unexported] = []
     context: EpcisEvent = {}
     what: dict[str, EpcisEvent] = {}
-    for make in (_when, _why, _where, _documents):
+    for make in (_event_time, _step_and_disposition, _event_places, _document_list):
         try:
             context |= make(said, mapping, site, form)
-        except _Unnamed as fault:
+        except _NotExportable as fault:
             refusals.append(fault.refusal)
     try:
-        what = _what(said, mapping, form)
-    except _Unnamed as fault:
+        what = _observed_objects(said, mapping, form)
+    except _NotExportable as fault:
         refusals.append(fault.refusal)
     if refusals:
         return NamedEntry({}, tuple(refusals))
-    return NamedEntry({part: _event(said.event_id, part, one, context) for part, one in what.items()})
+    return NamedEntry({part: _build_event(said.event_id, part, one, context) for part, one in what.items()})
 
 
-def _unmapped(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -> Iterator[Unexported]:
+def _missing_mappings(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -> Iterator[Unexported]:
     if site is None:
         yield Unexported(Lack.SITE, f"the site {said.site} is not in the mapping; add [sites.{said.site}]")
     if form is None:
@@ -128,13 +128,13 @@ def _unmapped(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -
         yield Unexported(Lack.FORM, f"the form {said.form} is not in the mapping; {repair}")
 
 
-def _event(event_id: str, part: str, what: EpcisEvent, context: EpcisEvent) -> EpcisEvent:
+def _build_event(event_id: str, part: str, what: EpcisEvent, context: EpcisEvent) -> EpcisEvent:
     """One event. Its id is derived from the entry's, so that a repeated export gives the same."""
     of_part = {"disposition": vocabulary.DISPOSITION_OF_DAMAGED} if part == DAMAGED else {}
-    return {"type": what["type"], "eventID": identity(event_id, part), **context, **what, **of_part}
+    return {"type": what["type"], "eventID": event_identifier(event_id, part), **context, **what, **of_part}
 
 
-def identity(event_id: str, part: str = MAIN) -> str:
+def event_identifier(event_id: str, part: str = MAIN) -> str:
     """The eventID of a part of an entry: the entry's own UUID, or one derived from it and the part (RFC 9562, v5).
 
     CBV 2.0, section 8: an eventID is a UUID as URN, or a hash of the event.
@@ -143,31 +143,31 @@ def identity(event_id: str, part: str = MAIN) -> str:
     return f"urn:uuid:{own if part == MAIN else uuid5(own, part)}"
 
 
-def _when(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
+def _event_time(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
     when = said.when
     if not when.synchronised and mapping.unsynchronised == "refuse":
-        raise _Unnamed(
+        raise _NotExportable(
             Lack.CLOCK,
             f"its device's clock could not be believed ({timestamp(when.recorded_at)}), so nobody knows when it was; "
             'unsynchronised = "received" dates such entries by when they came',
         )
     moment = when.recorded_at if when.synchronised else when.received_at
-    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": offset(site, moment)}
+    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": format_offset(site, moment)}
 
 
-def offset(site: SiteNamed, moment: datetime) -> str:
+def format_offset(site: SiteNamed, moment: datetime) -> str:
     """The site's UTC offset: `+02:00`. Raises _Unnamed if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
-        raise _Unnamed(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
+        raise _NotExportable(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))
     if seconds or abs(ahead) > MOST_OFFSET:
-        raise _Unnamed(
+        raise _NotExportable(
             Lack.OFFSET, f"{site.zone} was {ahead} from UTC then, which is no whole minute; EPCIS has no word for that"
         )
     return f"{'-' if ahead < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _why(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> EpcisEvent:
+def _step_and_disposition(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> EpcisEvent:
     """Business step and disposition, by the form and by the entry's exceptions."""
     step, disposition = form.step, form.disposition
     for field in dict.fromkeys([*form.exceptions, said.roles.get("exception", "exception")]):
@@ -177,34 +177,34 @@ def _why(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> Ep
         of = form.exceptions.get(field, {}).get(_text(value))
         if of is None:
             where = f"[forms.{said.form}.exceptions.{field}]"
-            raise _Unnamed(
+            raise _NotExportable(
                 Lack.EXCEPTION,
-                f"{field}: found {_shown(value)}, and the mapping does not say what that is in EPCIS; "
+                f"{field}: found {_shorten(value)}, and the mapping does not say what that is in EPCIS; "
                 f"add it to {where} with a disposition, a step or both",
             )
         step, disposition = of.step or step, of.disposition or disposition
     return {"action": "OBSERVE", "bizStep": step, **({"disposition": disposition} if disposition else {})}
 
 
-def _where(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, form: FormNamed) -> EpcisEvent:
+def _event_places(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, form: FormNamed) -> EpcisEvent:
     at: EpcisEvent = {}
     for member, field in (("readPoint", form.read_point), ("bizLocation", form.location)):
         if field == SITE and site.gln is not None:
-            at[member] = {"id": _address(mapping, Key(KeyKind.PLACE, site.gln), Lack.PLACE, "gln")}
+            at[member] = {"id": _key_uri(mapping, Key(KeyKind.PLACE, site.gln), Lack.PLACE, "gln")}
         elif field is not None and (value := said.fields.get(field)) is not None:
-            at[member] = {"id": _place(said, mapping, site, field, value)}
+            at[member] = {"id": _place_identifier(said, mapping, site, field, value)}
     return at
 
 
-def _place(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, field: str, value: object) -> str:
+def _place_identifier(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, field: str, value: object) -> str:
     place = site.places.get(field, {}).get(_text(value))
     if place is None:
         where = f"[sites.{said.site}.places.{field}]"
-        raise _Unnamed(Lack.PLACE, f"{field}: {_shown(value)} has no GLN in the mapping; add it to {where}")
-    return _address(mapping, place.key, Lack.PLACE, field)
+        raise _NotExportable(Lack.PLACE, f"{field}: {_shorten(value)} has no GLN in the mapping; add it to {where}")
+    return _key_uri(mapping, place.key, Lack.PLACE, field)
 
 
-def _documents(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNamed) -> EpcisEvent:
+def _document_list(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNamed) -> EpcisEvent:
     """The entry's documents: `urn:epcglobal:cbv:bt:GLN:NUMBER`, as in CBV 2.0, section 8."""
     found = []
     for one in mapping.transactions:
@@ -212,113 +212,122 @@ def _documents(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNam
         number = None if value is None else _text(value) if one.values is None else one.values.get(_text(value))
         if number is not None:
             found.append(
-                {"type": one.type, "bizTransaction": f"urn:epcglobal:cbv:bt:{one.gln}:{_number(one.field, number)}"}
+                {
+                    "type": one.type,
+                    "bizTransaction": f"urn:epcglobal:cbv:bt:{one.gln}:{_escape_document_number(one.field, number)}",
+                }
             )
         elif value is not None and not one.optional:
-            raise _Unnamed(
+            raise _NotExportable(
                 Lack.DOCUMENT,
-                f"{one.field}: {_shown(value)} is not among the values of its [[transactions]]; add its document, or "
+                f"{one.field}: {_shorten(value)} is not among the values of its [[transactions]]; add its document, or "
                 "set optional = true where not every one has some",
             )
     return {"bizTransactionList": found} if found else {}
 
 
-def _number(field: str, number: str) -> str:
+def _escape_document_number(field: str, number: str) -> str:
     """A document's number escaped for a URN, as in TDS."""
     try:
-        told = suffix(number, "document's number")
-    except NoKey as fault:
-        raise _Unnamed(Lack.DOCUMENT, f"{field}: {fault}") from None
+        told = check_lot_or_extension(number, "document's number")
+    except InvalidKey as fault:
+        raise _NotExportable(Lack.DOCUMENT, f"{field}: {fault}") from None
     return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
 
 
-def _what(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
+def _observed_objects(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
     """The observed objects, by part."""
     if form.kind == "pallet":
-        return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet(said, mapping)]}}
+        return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet_identifier(said, mapping)]}}
     if form.kind == "goods":
-        return {part: {"type": "ObjectEvent", "quantityList": [one]} for part, one in _goods(said, mapping, form)}
-    pallet = _pallet(said, mapping)
+        return {
+            part: {"type": "ObjectEvent", "quantityList": [one]} for part, one in _goods_quantities(said, mapping, form)
+        }
+    pallet = _pallet_identifier(said, mapping)
     return {
         part: {"type": "AggregationEvent", "parentID": pallet, "childQuantityList": [one]}
-        for part, one in _goods(said, mapping, form)
+        for part, one in _goods_quantities(said, mapping, form)
     }
 
 
-def _pallet(said: EntrySaid, mapping: EpcisMapping) -> str:
-    field, value = _field(said, "pallet")
+def _pallet_identifier(said: EntrySaid, mapping: EpcisMapping) -> str:
+    field, value = _role_value(said, "pallet")
     if value is None:
-        raise _Unnamed(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
+        raise _NotExportable(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
     try:
-        digits = checked(_text(value), SSCC, "SSCC")
-    except NoKey as fault:
+        digits = check_key_digits(_text(value), SSCC, "SSCC")
+    except InvalidKey as fault:
         repair = 'a number of your own is no EPC; label pallets with SSCCs, or set kind = "goods" for this form'
-        raise _Unnamed(Lack.PALLET, f"{field}: {fault}; {repair}") from None
-    return _address(mapping, Key(KeyKind.UNIT, digits), Lack.PALLET, field)
+        raise _NotExportable(Lack.PALLET, f"{field}: {fault}; {repair}") from None
+    return _key_uri(mapping, Key(KeyKind.UNIT, digits), Lack.PALLET, field)
 
 
-def _goods(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[tuple[str, EpcisEvent]]:
+def _goods_quantities(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[tuple[str, EpcisEvent]]:
     """Classes and quantities, good and damaged apart; at least one of both."""
-    item_field, item = _field(said, "item")
+    item_field, item = _role_value(said, "item")
     if item is None:
-        raise _Unnamed(Lack.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")
+        raise _NotExportable(Lack.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")
     units = mapping.items.get(_text(item))
     if units is None:
-        raise _Unnamed(Lack.ITEM, f"{item_field}: {_shown(item)} has no GTIN in the mapping; add [items.{_text(item)}]")
-    unit_field, said_unit = _field(said, "uom")
+        raise _NotExportable(
+            Lack.ITEM, f"{item_field}: {_shorten(item)} has no GTIN in the mapping; add [items.{_text(item)}]"
+        )
+    unit_field, said_unit = _role_value(said, "uom")
     unit = form.unit if said_unit is None else _text(said_unit)
     if unit is None:
-        raise _Unnamed(Lack.UNIT, f"{unit_field}: no unit was said; set unit in [forms.{said.form}] to what is counted")
+        raise _NotExportable(
+            Lack.UNIT, f"{unit_field}: no unit was said; set unit in [forms.{said.form}] to what is counted"
+        )
     if unit not in units:
         known = ", ".join(sorted(units)) or "none"
-        raise _Unnamed(
+        raise _NotExportable(
             Lack.UNIT,
-            f"{unit_field}: {_shown(item)} has no GTIN for {unit} in the mapping, which has {known}: a case and what "
+            f"{unit_field}: {_shorten(item)} has no GTIN for {unit} in the mapping, which has {known}: a case and what "
             f"is in it have each their own; add {unit} to [items.{_text(item)}]",
         )
-    key = _class(said, units[unit])
-    amounts = [(MAIN, *_field(said, "quantity")), (DAMAGED, *_field(said, "damaged"))]
+    key = _class_key(said, units[unit])
+    amounts = [(MAIN, *_role_value(said, "quantity")), (DAMAGED, *_role_value(said, "damaged"))]
     counted = [(part, field, value) for part, field, value in amounts if value is not None and value != 0]
     if not counted:
         told = "none was counted" if any(value is not None for _, _, value in amounts) else "no quantity was said"
-        raise _Unnamed(
+        raise _NotExportable(
             Lack.QUANTITY, f"{amounts[0][1]}: {told}; EPCIS tells of what is there, and has no word for none"
         )
-    epc_class = _address(mapping, key, Lack.ITEM, item_field)
+    epc_class = _key_uri(mapping, key, Lack.ITEM, item_field)
     for part, field, value in counted:
-        yield part, {"epcClass": epc_class, **_quantity(field, value, unit)}
+        yield part, {"epcClass": epc_class, **_quantity_element(field, value, unit)}
 
 
-def _class(said: EntrySaid, gtin: str) -> Key:
-    field, lot = _field(said, "lot")
+def _class_key(said: EntrySaid, gtin: str) -> Key:
+    field, lot = _role_value(said, "lot")
     if lot is None:
         return Key(KeyKind.CLASS, gtin)
     try:
-        return Key(KeyKind.LOT, gtin, suffix(_text(lot), "lot"))
-    except NoKey as fault:
-        raise _Unnamed(Lack.LOT, f"{field}: {fault}; GS1 cannot name it") from None
+        return Key(KeyKind.LOT, gtin, check_lot_or_extension(_text(lot), "lot"))
+    except InvalidKey as fault:
+        raise _NotExportable(Lack.LOT, f"{field}: {fault}; GS1 cannot name it") from None
 
 
-def _quantity(field: str, value: object, unit: str) -> EpcisEvent:
+def _quantity_element(field: str, value: object, unit: str) -> EpcisEvent:
     """QuantityElement: without `uom` a positive whole number of objects, with it a positive measure."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
-        raise _Unnamed(Lack.QUANTITY, f"{field}: found {_shown(value)}, allowed is a positive number")
+        raise _NotExportable(Lack.QUANTITY, f"{field}: found {_shorten(value)}, allowed is a positive number")
     if unit in vocabulary.MEASURES:
         return {"quantity": value, "uom": unit}
     if value != int(value):
-        raise _Unnamed(Lack.QUANTITY, f"{field}: found {value} {unit}, and {unit} is counted in whole numbers")
+        raise _NotExportable(Lack.QUANTITY, f"{field}: found {value} {unit}, and {unit} is counted in whole numbers")
     return {"quantity": int(value)}
 
 
-def _address(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
+def _key_uri(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
     try:
         return mapping.name(key)
-    except NoKey as fault:
+    except InvalidKey as fault:
         repair = 'add its issuer\'s prefix, or set identifiers = "digital_link", which needs none'
-        raise _Unnamed(lack, f"{field}: {fault}; {repair}") from None
+        raise _NotExportable(lack, f"{field}: {fault}; {repair}") from None
 
 
-def _field(said: EntrySaid, role: str) -> tuple[str, Any]:
+def _role_value(said: EntrySaid, role: str) -> tuple[str, Any]:
     """The form's field with this role, and its value."""
     name = said.roles.get(role, role)
     return name, said.fields.get(name)
@@ -328,5 +337,5 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     return repr(value)[:60]

@@ -1,1 +1,1 @@
-"""From the broker to the tables: each event is validated, applied once and answered with a receipt."""
+"""Ingest: consumes events from the broker, validates them, applies each once, and answers with receipts."""

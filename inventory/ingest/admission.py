@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from dockvoice_protocol.events import WITHHELD, MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_word_of
-from inventory.records import Event, Unfit
-from inventory.store.keys import Enrolled
+from inventory.records import Event, InvalidEvent
+from inventory.store.keys import EnrolledKey
 
 
 class Distrust(StrEnum):
@@ -29,21 +29,21 @@ class Distrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Untrusted:
-    """The event is not trusted."""
+    """The event has no valid signature of an enrolled key of its device."""
 
     why: Distrust
     keyid: str | None  # The id of the key that the event names.
 
     @property
     def reason(self) -> str:
-        """The reason code in the answer."""
+        """The reason code for the receipt, with the key id."""
         return str(self.why) if self.keyid is None else f"{self.why}:{self.keyid}"
 
 
 KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
-def find_distrust(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted | None:
+def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> Untrusted | None:
     """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
         said = parse_object(event.body)

@@ -1,4 +1,4 @@
-"""Handles one event in one transaction, by the rule: read what the tables hold of it, decide, write."""
+"""Handles one event in one transaction: reads its stored state, decides by `rule`, and writes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.records import FieldValue
 from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
-from inventory.records import Applied, Applying, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Early, Event, InvalidEvent, Refused
 from inventory.reviews import continuity, flags
 from inventory.store import stock
-from inventory.store.database import is_of_the_event
+from inventory.store.database import is_caused_by_event
 from inventory.store.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
 
 INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
@@ -41,24 +41,24 @@ class _NotApplicable(Exception):
     """Rolls back the savepoint of an event that the tables do not allow."""
 
 
-def handle_event(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
-    """Apply or refuse `event` if it is the device's next; else its earlier outcome, or the expected number."""
-    device = _wait_for_turn(transaction, event, clock)
+def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Callable[[], datetime]) -> Applying:
+    """Apply or refuse `event` if it is the device's next; else return its earlier outcome, or the expected number."""
+    device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _earlier_outcome(transaction, event)
     decision = decide(event, device, before)
-    became = _try_change(transaction, event, decision, now) if isinstance(decision, Apply) else decision
+    became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
-        flags.check(transaction, event, now)
+        flags.flag_broken_rules(transaction, event, now)
     if device.advances(event):
-        continuity.check(transaction, event, device.handled, now)
+        continuity.flag_broken_chain(transaction, event, device.handled, now)
         device.advance(event)
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
-        _keep_copy(transaction, event, became, now)
+        _store_rejected_copy(transaction, event, became, now)
     if continuity.jumps(event, device.handled):
-        continuity.tell_jump(transaction, event, device.handled, now)
+        continuity.flag_jump(transaction, event, device.handled, now)
     _save_device(transaction, event, device, now)
     if isinstance(became, Early):
         return became
@@ -67,8 +67,8 @@ def handle_event(transaction: Connection, event: Event | Unfit, clock: Callable[
     return replace(became, handled=device.handled, latest=latest)
 
 
-def _load_latest_body(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
-    """The device's event of number `handled`, which proves to the device how far it has been handled."""
+def _load_latest_body(transaction: Connection, event: Event | InvalidEvent, handled: int) -> dict[str, Any] | None:
+    """The last handled event of the device, which proves to the device how far it was handled."""
     for table in (events, refused):
         its = select(table.c.body).where(*_match_device(table, event), table.c.sequence == handled)
         if (body := transaction.execute(its).scalar()) is not None:
@@ -76,7 +76,7 @@ def _load_latest_body(transaction: Connection, event: Event | Unfit, handled: in
     return None
 
 
-def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> DeviceState:
+def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Callable[[], datetime]) -> DeviceState:
     """Lock the device's row until the transaction ends, so that no other consumer handles its events."""
     # SQLite has no row locks and needs none: a writing transaction is exclusive from its beginning.
     locked = select(devices.c.handled, devices.c.instance).where(*_match_device(devices, event)).with_for_update()
@@ -88,7 +88,7 @@ def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callabl
     return DeviceState(int(found.handled), found.instance)
 
 
-def _save_device(transaction: Connection, event: Event | Unfit, device: DeviceState, now: datetime) -> None:
+def _save_device(transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime) -> None:
     come = 0 if continuity.jumps(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     its = update(devices).where(*_match_device(devices, event))
@@ -96,7 +96,7 @@ def _save_device(transaction: Connection, event: Event | Unfit, device: DeviceSt
     transaction.execute(its.values(values))
 
 
-def _earlier_outcome(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Refused | None:
+def _earlier_outcome(transaction: Connection, event: Event | InvalidEvent) -> AppliedBefore | Refused | None:
     applied = select(events.c.type, events.c.body).where(*_match_event(events, event))
     if (found := transaction.execute(applied).one_or_none()) is not None:
         return AppliedBefore(found.type, found.body)
@@ -104,7 +104,9 @@ def _earlier_outcome(transaction: Connection, event: Event | Unfit) -> AppliedBe
     return None if reasons is None else Refused(tuple(reasons))
 
 
-def _try_change(transaction: Connection, event: Event | Unfit, change: Apply, now: datetime) -> Applied | Refused:
+def _apply_in_savepoint(
+    transaction: Connection, event: Event | InvalidEvent, change: Apply, now: datetime
+) -> Applied | Refused:
     """Write the change within a savepoint, all or nothing; a Refused if the event cannot be stored.
 
     Other database errors are raised. After a full disk there is no savepoint to roll back to.
@@ -121,18 +123,18 @@ def _try_change(transaction: Connection, event: Event | Unfit, change: Apply, no
         if transaction.dialect.name == "postgresql":
             transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's can be deferred
     except DBAPIError as fault:
-        if not is_of_the_event(fault):
+        if not is_caused_by_event(fault):
             raise
         savepoint.rollback()
-        return Refused((_reason(fault),))
+        return Refused((_refusal_reason(fault),))
     except (_NotApplicable, *UNSTORABLE) as fault:
         savepoint.rollback()
-        return Refused((_reason(fault),))
+        return Refused((_refusal_reason(fault),))
     savepoint.commit()
     return Applied()
 
 
-def _reason(fault: Exception) -> str:
+def _refusal_reason(fault: Exception) -> str:
     match fault:
         case _NotApplicable():
             return str(fault)
@@ -143,7 +145,7 @@ def _reason(fault: Exception) -> str:
 
 
 def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) -> dict[str, Any]:
-    """The row of an applied event."""
+    """Build the row of an applied event."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -164,7 +166,7 @@ def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
         transaction.execute(insert(entries).values(entry_row(event, event.fields, arrival)))
         if texts := text_rows(event, event.fields, arrival):
             transaction.execute(insert(said), texts)
-    stock.book(transaction, event, now, arrival)
+    stock.insert_moves(transaction, event, now, arrival)
 
 
 def _end_entry(transaction: Connection, event: Event, named: str) -> None:
@@ -177,7 +179,7 @@ def _end_entry(transaction: Connection, event: Event, named: str) -> None:
 
 
 def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> dict[str, Any]:
-    """The row of a current entry."""
+    """Build the row of a current entry."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -195,14 +197,14 @@ def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> d
 
 
 def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> list[dict[str, Any]]:
-    """The rows of an entry's text values, for the search."""
+    """Build the rows of an entry's text values, for the search."""
     texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
     same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
     return [{**same, "field": name, "value": one} for name, one in texts.items()]
 
 
-def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[str, Any]:
-    """The row of a refused event."""
+def refused_row(event: Event | InvalidEvent, refusal: Refused, now: datetime) -> dict[str, Any]:
+    """Build the row of a refused event."""
     return {
         "event_id": event.event_id,
         "site": event.site,
@@ -214,7 +216,7 @@ def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[s
     }
 
 
-def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
+def _store_rejected_copy(transaction: Connection, event: Event | InvalidEvent, refusal: Refused, now: datetime) -> None:
     """Store a copy of an event refused out of turn, once."""
     topic, reason = f"{event.site}/{event.device}", f"refused: {', '.join(refusal.reasons)}"
     is_there = exists().where(rejected.c.topic == topic, rejected.c.payload == event.body)
@@ -222,9 +224,9 @@ def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, 
         transaction.execute(insert(rejected).values(payload=event.body, topic=topic, reason=reason, received_at=now))
 
 
-def _match_device(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+def _match_device(table: Table, event: Event | InvalidEvent) -> tuple[ColumnElement[bool], ...]:
     return table.c.site == event.site, table.c.device == event.device
 
 
-def _match_event(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+def _match_event(table: Table, event: Event | InvalidEvent) -> tuple[ColumnElement[bool], ...]:
     return *_match_device(table, event), table.c.event_id == event.event_id

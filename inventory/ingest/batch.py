@@ -1,7 +1,7 @@
-"""Handles many events in one transaction, by the rule, in a dozen statements for all of them.
+"""Handles many events in one transaction, in a dozen statements for all of them.
 
-The rows read at the start decide most events: the device's next event, a copy of an earlier one, one before its turn.
-Any other, and the later ones of its device, goes through `applying.handle` in the same transaction.
+Rows read at the start decide most events by `rule`: the device's next event, a repeated one, one before its turn. Any
+other event, and the later ones of its device, go through `applying.handle_event` in the same transaction.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from sqlalchemy.exc import DataError, IntegrityError
 from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
-from inventory.ingest.reorder_buffer import REACH
+from inventory.ingest.reorder_buffer import MOST_BUFFERED
 from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
     Applying,
-    Became,
+    Buffered,
+    BufferSize,
+    DeviceBuffer,
     Duplicate,
     Early,
     Event,
-    Held,
+    EventOutcome,
+    InvalidEvent,
     Refused,
-    Unfit,
-    Waiting,
-    WaitingOf,
 )
 from inventory.reviews import continuity, flags
 from inventory.reviews.continuity import Links
 from inventory.store import many, stock
-from inventory.store.database import SiteFault, reading, reported
+from inventory.store.database import SiteFault, read_only_engine, translated_errors
 from inventory.store.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
 
 At = tuple[str, str]
@@ -52,7 +52,7 @@ class _Device(DeviceState):
 
     highest: int
     link: str | None = None
-    """Hash-chain link of the last handled event, which the next one continues; None: not known."""
+    """Hash-chain link of the last handled event; None: not known."""
     held: int = 0  # Number of its events in the reorder buffer.
     singly: bool = False
     """Whether its remaining events are handled one by one."""
@@ -62,14 +62,14 @@ class _Device(DeviceState):
 class _BatchEvent:
     """An event of the batch, with its outcome."""
 
-    event: Event | Unfit
+    event: Event | InvalidEvent
     place: float  # Its position in the batch.
     was_held: bool = False
-    became: Applying | Held | None = None
+    became: Applying | Buffered | None = None
 
     @property
     def at(self) -> At:
-        """Its device."""
+        """Site and name of its device."""
         return self.event.site, self.event.device
 
 
@@ -94,15 +94,15 @@ class _PendingWrites:
     """New states of entries that are no longer current."""
 
 
-class Batches:
+class BatchApplier:
     """Applies many events at once. Each method is one transaction; all raise Unavailable, with nothing changed."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
-        self._reads = reading(engine)
+        self._reads = read_only_engine(engine)
         self._now = now
 
-    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool = False) -> list[Became] | None:
+    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[EventOutcome] | None:
         """Apply or refuse these events; their outcomes in order.
 
         None, with nothing changed, if one of them or a trigger of the site's causes an error: then the caller applies
@@ -110,7 +110,7 @@ class Batches:
         became due follow the others.
         """
         try:
-            with reported(self._engine.url):
+            with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
                         return apply_all(transaction, given, self._now, hold=hold)
@@ -119,35 +119,35 @@ class Batches:
         except SiteFault:
             return None
 
-    def release_overdue(self, patience: timedelta) -> list[Became]:
-        """Remove events buffered for longer than `patience`, as early; apply those whose turn has come."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
+        """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return release_overdue(transaction, self._now, patience)
 
-    def count_waiting(self) -> Waiting:
+    def count_waiting(self) -> BufferSize:
         """The size and age of the reorder buffer."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
-            return reorder_buffer.count_held(transaction)
+        with translated_errors(self._engine.url), self._reads.begin() as transaction:
+            return reorder_buffer.count_buffered(transaction)
 
-    def count_waiting_by_device(self) -> dict[At, WaitingOf]:
-        """The same for each device with buffered events."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
-            return reorder_buffer.count_held_by_device(transaction)
+    def count_waiting_by_device(self) -> dict[At, DeviceBuffer]:
+        """The size and age of the reorder buffer by device, for devices with buffered events."""
+        with translated_errors(self._engine.url), self._reads.begin() as transaction:
+            return reorder_buffer.count_buffered_by_device(transaction)
 
 
 def apply_all(
-    transaction: Connection, given: Sequence[Event | Unfit], clock: Callable[[], datetime], *, hold: bool
-) -> list[Became]:
+    transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
+) -> list[EventOutcome]:
     """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
 
     An error means that one of them cannot be applied in a batch: the transaction rolls back, and the caller applies
     them one by one.
     """
     came = [_BatchEvent(event, place) for place, event in enumerate(given)]
-    return _run(_Batch(transaction, came, clock, hold=hold))
+    return _run_batch(_Batch(transaction, came, clock, hold=hold))
 
 
-def _run(batch: _Batch) -> list[Became]:
+def _run_batch(batch: _Batch) -> list[EventOutcome]:
     batch.decide()
     batch.write()
     batch.apply_singly()
@@ -169,7 +169,7 @@ class _Batch:
         self._hold = hold
         self._devices = _lock_devices(transaction, {one.at for one in given}, clock)
         self._now = clock()  # read only after the locks: the order of handling is that of receipt
-        following = reorder_buffer.load_following(transaction, self._next_missing(given)) if hold else []
+        following = reorder_buffer.load_buffered_from(transaction, self._next_missing(given)) if hold else []
         waited = [_BatchEvent(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
         for one in waited:
@@ -177,14 +177,14 @@ class _Batch:
         self._applied, self._refused = _load_outcomes(transaction, self.every)
         self._named = _load_named_entries(transaction, self.every)
         self._load_links()
-        self._ruled = {site for site in _sites(self.every) if flags.speaks(transaction, site)}
+        self._ruled = {site for site in _sites_of_events(self.every) if flags.has_active_rule(transaction, site)}
         self._written = _PendingWrites()
         self._proofs: list[tuple[_BatchEvent, int]] = []
 
     def _load_links(self) -> None:
         """Load the link that each device's next event continues, if that event is in the batch."""
         turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
-        found = continuity.links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
+        found = continuity.load_links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
         for (site, device, _), link in found.items():
             self._devices[site, device].link = link
 
@@ -210,8 +210,8 @@ class _Batch:
                 if not continuity.jumps(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
-    def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Held | None:
-        """The outcome of an event; None if it needs `applying.handle`."""
+    def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
+        """Decide the outcome of an event from the loaded rows; None if it needs `applying.handle_event`."""
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
@@ -231,9 +231,11 @@ class _Batch:
         of, before = self._applied.get(one.event.event_id, (one.at, None))
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
-    def _is_plain(self, event: Event | Unfit, device: _Device, seal: Links) -> bool:
-        """Whether it continues its device's hash chain, and no rule about pallets needs the current tables."""
-        ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
+    def _is_plain(self, event: Event | InvalidEvent, device: _Device, seal: Links) -> bool:
+        """Whether the event continues its device's hash chain, and no pallet rule needs the current tables."""
+        ruled = (
+            isinstance(event, Event) and event.site in self._ruled and flags.pallet_row(event, self._now) is not None
+        )
         return continuity.continues(device.link, seal) and not ruled
 
     def _apply_in_turn(
@@ -264,15 +266,15 @@ class _Batch:
             self._proofs.append((one, device.handled))
         return replace(decision, handled=device.handled)
 
-    def _hold_or_return_early(self, one: _BatchEvent, device: _Device) -> Early | Held:
+    def _hold_or_return_early(self, one: _BatchEvent, device: _Device) -> Early | Buffered:
         event = one.event
         if one.was_held:
-            return Held()
-        if not self._hold or device.held >= REACH or event.sequence > device.handled + REACH:
+            return Buffered()
+        if not self._hold or device.held >= MOST_BUFFERED or event.sequence > device.handled + MOST_BUFFERED:
             return Early(expected=device.handled + 1)
         device.held += 1
         self._written.held.append(one)
-        return Held()
+        return Buffered()
 
     def _register_change(self, one: _BatchEvent) -> Refused | None:
         """Record the entry that the event ends and the one that it creates; a Refused if it cannot."""
@@ -285,7 +287,7 @@ class _Batch:
                 return ended
             self._written.ended[event.replaces] = self._named[event.replaces].state = ended
         if event.fields is not None:
-            self._named[event.event_id] = _NamedEntry("current", one.at, stock.added(event, self._now, None))
+            self._named[event.event_id] = _NamedEntry("current", one.at, stock.move_added(event, self._now, None))
         return None
 
     def write(self) -> None:
@@ -293,22 +295,22 @@ class _Batch:
         transaction, written = self._transaction, self._written
         applied = sorted(written.applied, key=attrgetter("place"))
         arrivals = _draw_arrivals(transaction, len(applied))
-        with many.unanswered(transaction):
+        with many.pipelined(transaction):
             made: set[str] = {one.event.event_id for one in applied}
             # Earlier entries are ended first: a constraint of the site's may allow only one current entry of a pallet.
             ended = [{"event_id": one, "state": state} for one, state in written.ended.items()]
-            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
-            rows = _Rows(self._now)
+            many.update_rows(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
+            rows = _RowsByTable(self._now)
             for one, arrival in zip(applied, arrivals, strict=True):
                 rows.add(one.event, arrival, self._named)
             for table, its in rows.of.items():
-                many.add(transaction, table, its)
-            many.add(
+                many.insert_rows(transaction, table, its)
+            many.insert_rows(
                 transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused]
             )
-            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
+            many.update_rows(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
             self._update_held()
-            many.change(
+            many.update_rows(
                 transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
             )
         self._attach_latest_events()
@@ -319,11 +321,11 @@ class _Batch:
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
     def _update_held(self) -> None:
-        reorder_buffer.hold_events(self._transaction, (one.event for one in self._written.held), self._now)
-        done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
-        reorder_buffer.remove_held(self._transaction, (one.event for one in done))
+        reorder_buffer.insert_buffered(self._transaction, (one.event for one in self._written.held), self._now)
+        done = (one for one in self.every if one.was_held and not isinstance(one.became, Buffered | None))
+        reorder_buffer.delete_buffered(self._transaction, (one.event for one in done))
         for one in self.every:
-            if one.was_held and one.became == Held():
+            if one.was_held and one.became == Buffered():
                 one.became = None  # still buffered: no answer
 
     def _attach_latest_events(self) -> None:
@@ -334,7 +336,7 @@ class _Batch:
         for table in (events, refused):
             wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
             keys = ["site", "device", "sequence"]
-            for row in many.among(self._transaction, wanted, table, keys, lacking) if lacking else ():
+            for row in many.select_by_keys(self._transaction, wanted, table, keys, lacking) if lacking else ():
                 bodies.setdefault((row.site, row.device, row.sequence), row.body)
         for one, handled in self._proofs:
             latest = parsed(body) or None if (body := bodies.get((*one.at, handled))) is not None else None
@@ -347,7 +349,7 @@ class _Batch:
             if one.became is None and not (one.was_held and self._must_wait(one)):
                 one.became = handle_event(self._transaction, one.event, self._clock)
                 if one.was_held:
-                    reorder_buffer.remove_held(self._transaction, [one.event])
+                    reorder_buffer.delete_buffered(self._transaction, [one.event])
 
     def _must_wait(self, one: _BatchEvent) -> bool:
         return one.event.sequence > _load_handled(self._transaction, one.event) + 1
@@ -359,7 +361,7 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Rows:
+class _RowsByTable:
     """The rows of applied events by table, in an order that satisfies the foreign keys."""
 
     now: datetime
@@ -369,17 +371,17 @@ class _Rows:
         for table in (events, entries, said, pallets, stock_moves):
             self.of[table] = []
 
-    def add(self, event: Event | Unfit, arrival: int, named: Mapping[str, _NamedEntry]) -> None:
+    def add(self, event: Event | InvalidEvent, arrival: int, named: Mapping[str, _NamedEntry]) -> None:
         """Add the rows of one event."""
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         self.of[events].append(event_row(event, arrival, self.now))
         if event.replaces is not None and (before := named[event.replaces].move) is not None:
-            self.of[stock_moves].append(stock.taken_back(before, event, self.now, arrival))
+            self.of[stock_moves].append(stock.move_reversing(before, event, self.now, arrival))
         if event.fields is None:
             return
         self.of[entries].append(entry_row(event, event.fields, arrival))
         self.of[said] += text_rows(event, event.fields, arrival)
-        self.of[pallets] += [row] if (row := flags.named(event, self.now)) is not None else []
+        self.of[pallets] += [row] if (row := flags.pallet_row(event, self.now)) is not None else []
         if (move := named[event.event_id].move) is not None:
             self.of[stock_moves].append({**move, "arrival": arrival})
 
@@ -394,9 +396,9 @@ def _lock_devices(transaction: Connection, wanted: Collection[At], clock: Callab
         return {}
     begun = {"handled": 0, "highest": 0, "heard_at": clock()}
     new = [{"site": site, "device": device, **begun} for site, device in sorted(wanted)]
-    many.add_new(transaction, devices, new)
+    many.insert_new_rows(transaction, devices, new)
     every = select(devices).order_by(devices.c.site, devices.c.device).with_for_update()
-    found = many.among(transaction, every, devices, ["site", "device"], sorted(wanted))
+    found = many.select_by_keys(transaction, every, devices, ["site", "device"], sorted(wanted))
     return {(row.site, row.device): _Device(int(row.handled), row.instance, int(row.highest)) for row in found}
 
 
@@ -414,11 +416,11 @@ def _load_outcomes(
     ids = {(one.event.event_id,) for one in every}
     applied = {
         row.event_id: ((row.site, row.device), AppliedBefore(row.type, row.body))
-        for row in many.among(transaction, wanted, events, ["event_id"], ids)
+        for row in many.select_by_keys(transaction, wanted, events, ["event_id"], ids)
     }
     keys = ["site", "device", "event_id"]
     its = select(refused.c.site, refused.c.device, refused.c.event_id, refused.c.reasons)
-    found = many.among(transaction, its, refused, keys, {(*one.at, one.event.event_id) for one in every})
+    found = many.select_by_keys(transaction, its, refused, keys, {(*one.at, one.event.event_id) for one in every})
     return applied, {(row.site, row.device, row.event_id): Refused(tuple(row.reasons)) for row in found}
 
 
@@ -428,17 +430,17 @@ def _load_named_entries(transaction: Connection, every: Iterable[_BatchEvent]) -
     if not names:
         return {}
     wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state)
-    found = many.among(transaction, wanted, entries, ["event_id"], names).all()
+    found = many.select_by_keys(transaction, wanted, entries, ["event_id"], names).all()
     moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS)
     # SQLAlchemy keys are `quoted_name`, slow to encode; convert to `str`.
     added = {
         row["event_id"]: {str(name): value for name, value in row.items()}
-        for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
+        for row in many.select_by_keys(transaction, moves, stock_moves, ["event_id"], names).mappings()
     }
     return {row.event_id: _NamedEntry(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
 
 
-def _sites(every: Iterable[_BatchEvent]) -> set[str]:
+def _sites_of_events(every: Iterable[_BatchEvent]) -> set[str]:
     return {one.event.site for one in every}
 
 
@@ -453,15 +455,15 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
-    """Remove events buffered for longer than `patience`, as early; then apply those whose turn has come."""
+def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
+    """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
-    reorder_buffer.remove_held(transaction, gone)
-    told: list[Became] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
+    reorder_buffer.delete_buffered(transaction, gone)
+    told: list[EventOutcome] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
     turn = [_BatchEvent(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
-    return told + _run(_Batch(transaction, turn, clock, hold=True)) if turn else told
+    return told + _run_batch(_Batch(transaction, turn, clock, hold=True)) if turn else told
 
 
-def _load_handled(transaction: Connection, event: Event | Unfit) -> int:
+def _load_handled(transaction: Connection, event: Event | InvalidEvent) -> int:
     its = (devices.c.site == event.site, devices.c.device == event.device)
     return int(transaction.execute(select(devices.c.handled).where(*its)).scalar_one())

@@ -1,4 +1,4 @@
-"""Devices' messages about recordings, handled when no other message waits."""
+"""Queue of devices' messages about recordings, handled only while no other message waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inventory.ingest.receipts import CLIP
 
 
 class ClipMessageQueue:
-    """Queue of messages about recordings. Without a desk none are subscribed."""
+    """Queue of messages about recordings; without a clip receiver none are subscribed."""
 
     def __init__(self, desk: ClipMessageHandler | None, prefix: str, largest: int) -> None:
         self._desk = desk
@@ -21,7 +21,7 @@ class ClipMessageQueue:
 
     @property
     def first(self) -> Delivered | None:
-        """The oldest message that is not settled."""
+        """The oldest unsettled message."""
         return self._came[0] if self._came else None
 
     def add(self, message: Delivered) -> None:
@@ -29,7 +29,7 @@ class ClipMessageQueue:
         self._came.append(message)
 
     def remove_first(self) -> None:
-        """Remove the first message."""
+        """Remove the first message, once it is settled."""
         self._came.popleft()
 
     def clear(self) -> None:
@@ -42,7 +42,10 @@ class ClipMessageQueue:
             self._desk.beat()
 
     def answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
-        """Store a message; topic, payload and tag of the answer. Raises MalformedMessage, SiteFault, Unavailable."""
+        """Store a message; return topic, payload and tag of the answer.
+
+        Raises MalformedMessage, SiteFault, Unavailable.
+        """
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")

@@ -1,4 +1,4 @@
-"""The loop of the receiving side: commit, then the receipt, then the acknowledgement to the broker, in that order.
+"""The consumer's loop: commit, then send the receipt, then acknowledge to the broker, in that order.
 
 After an interruption the broker redelivers unacknowledged messages and the device resends unanswered events. Applying
 is idempotent.
@@ -31,7 +31,7 @@ from inventory.ingest.receipts import PRESENCE, log_denied, outcome_text, receip
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
-from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
+from inventory.records import Applied, Applying, Buffered, Event, InvalidEvent, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -42,25 +42,23 @@ log = logging.getLogger("inventory")
 TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a missing broker is noticed.
 
 FIRST_CONNECTION_S = 20.0
-"""A broker that starts with us has answered by then; later the process exits with an error, for systemd or the
-operator."""
+"""Timeout of the first connection: then the process exits with an error, for systemd or the operator."""
 
 RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
 STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
 HEARS_S = 1.0
-"""Entries go before status messages for at most this long; the console shows a status that much later."""
+"""Entries have priority over status messages for at most this long, which delays a status on the console."""
 
 LAST = 9_999_999_999  # Greater than every number of an entry.
 
 STRANGERS = 1000
-"""Untrusted senders remembered so that each is logged and stored once; with more the set is cleared and logging begins
-again."""
+"""Untrusted senders remembered so that each is logged and stored once; with more, the set is cleared."""
 
 
 class Wake:
-    """In the queue: makes the loop check whether to stop."""
+    """Queued to make the loop check whether to stop."""
 
 
 Inbox = SimpleQueue[SessionEvent | Wake]
@@ -69,7 +67,7 @@ Inbox = SimpleQueue[SessionEvent | Wake]
 
 @dataclass(frozen=True, slots=True)
 class _Receipt:
-    """A receipt to publish: its event is committed."""
+    """A receipt to publish, of a committed event."""
 
     to: Delivered | None
     """The message that it answers; None: already acknowledged to the broker."""
@@ -93,7 +91,7 @@ class _PostponedEvent:
 
 
 class Consumer:
-    """Handles messages until stopped. All methods but `stop` belong to one thread."""
+    """The consumer's loop. All methods but `stop` belong to one thread."""
 
     def __init__(
         self,
@@ -149,7 +147,7 @@ class Consumer:
         self._reorder_buffer = None if batching is None else ReorderBuffer(batching, clock, self._systemd)
 
     def run(self) -> None:
-        """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at first, Misconfigured."""
+        """Apply events until `stop`. Raises Misconfigured, or Unavailable if the broker is unreachable at the start."""
         if not self._keys.all() and not self._trust_first_use:
             log.warning(
                 "%s holds no key: nothing is applied until one is enrolled (`dockvoice inventory keys enrol`)",
@@ -254,7 +252,7 @@ class Consumer:
         return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
 
     def _settle_first(self) -> None:
-        """Settle the first waiting message, with the entries behind it in one batch. Raises Unavailable."""
+        """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""
         batching, entries = self._batching, list[Delivered]()
         if batching is not None:
             most = islice(self._waiting, batching.most)
@@ -352,7 +350,7 @@ class Consumer:
             return
 
     def _publish_presence(self, state: Literal["online", "offline"]) -> None:
-        """Publish our presence, on which devices send their pending events."""
+        """Publish the inventory's presence; devices then send their pending events."""
         topic, said = Topics.consumer(self._prefix, self._client_id), make_presence(state, self._client_id, self._now())
         if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE, retain=True):
             log.info("%s: not said that we are %s", topic, state)
@@ -373,10 +371,14 @@ class Consumer:
                     self._handle_outcome(message, judged.event, self._store.apply(judged.event))
 
     def _handle_outcome(
-        self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
+        self,
+        message: Delivered | None,
+        event: Event | InvalidEvent,
+        became: Applying | Buffered,
+        level: int = logging.INFO,
     ) -> None:
-        """Answer an event with its outcome, and notify the writer of dossiers."""
-        if not isinstance(became, Held):
+        """Send the receipt for an outcome, and notify the dossier writer."""
+        if not isinstance(became, Buffered):
             self._queue_receipt(message, event, became, level)
         elif message is not None:
             self._broker.acknowledge(message)
@@ -398,7 +400,7 @@ class Consumer:
             self._broker.acknowledge(message)
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
-        word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
+        word = InvalidEvent(review.event_id, sender.site, sender.device, LAST, message.payload, ())
         judged = Invalid(sender, replace(word, sequence=review.sequence))
         if stranger := self._check_trust(word):
             self._reject_untrusted(message, judged, stranger)
@@ -408,7 +410,7 @@ class Consumer:
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.reviewed(review)
 
-    def _check_trust(self, event: Event | Unfit) -> Untrusted | None:
+    def _check_trust(self, event: Event | InvalidEvent) -> Untrusted | None:
         return find_distrust(event, self._keys.keys_of(event.site, event.device))
 
     def _reject_untrusted(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
@@ -430,7 +432,7 @@ class Consumer:
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
+        self, message: Delivered | None, event: Event | InvalidEvent, became: Applying, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))

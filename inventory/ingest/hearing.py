@@ -1,4 +1,4 @@
-"""Devices' status messages: states, and, if a site trusts at first use, their keys."""
+"""Handles devices' status messages: stores the statuses, and enrols unknown devices if a site trusts at first use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inventory.store.statuses import StatusMessage
 log = logging.getLogger("inventory")
 
 AT_ONCE = 500
-"""Messages stored in one transaction: when a site's devices connect, a waiting entry waits for one transaction only."""
+"""Statuses stored in one transaction, so that an entry waits for one transaction only."""
 
 
 STRANGERS = 10_000  # Most devices remembered as not enrolled.
@@ -29,12 +29,11 @@ STRANGERS_TOLD = 100  # Most warnings about another device's key.
 NAMED = 10  # Most devices named in a log line.
 
 ALL_TOLD_S = 60.0
-"""A minute after connecting, the broker has delivered its retained messages, and online devices have published
-again."""
+"""Seconds after connecting until retained messages are delivered and online devices have published again."""
 
 
 class StatusQueue:
-    """Queue of status messages. Entries are handled first."""
+    """Queue of status messages, handled after entries."""
 
     def __init__(
         self,
@@ -114,7 +113,7 @@ class StatusQueue:
         return messages
 
     def _of_enrolled_devices(self, words: list[StatusMessage]) -> list[StatusMessage]:
-        """The words of enrolled devices. Others are counted, each device once."""
+        """The messages of enrolled devices; others are counted, each device once."""
         ours = [
             word
             for word in words

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
-from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
+from inventory.records import Applied, Applying, BufferSize, Duplicate, Event, EventOutcome, InvalidEvent
 from inventory.reviews.reviews import Review
 from inventory.store.statuses import StatusMessage
 
@@ -52,7 +52,7 @@ class ReviewStore(Protocol):
     """Stores devices' messages about reviews."""
 
     def review(self, review: Review) -> Applied | Duplicate:
-        """Store it. Raises Unavailable."""
+        """Store a device's message about a review. Raises Unavailable."""
         ...
 
 
@@ -92,14 +92,14 @@ class Dossiers(Protocol):
         ...
 
     def beat(self) -> None:
-        """Called at every turn: never waits, never fails."""
+        """Called at every turn of the loop; must not block or raise."""
         ...
 
 
 class EventStore(Protocol):
     """The part of `inventory.repository.Store` that a consumer needs."""
 
-    def apply(self, event: Event | Unfit) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Applying:
         """Apply the event once, in its turn, or refuse it. Raises Unavailable, and SiteFault for this event alone."""
         ...
 
@@ -115,14 +115,14 @@ class EventStore(Protocol):
 class BatchStore(Protocol):
     """The part of the store that a consumer needs to apply events in batches."""
 
-    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:
+    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
         """The outcomes of these, then those of buffered events; None: apply one by one. Raises Unavailable."""
         ...
 
-    def release_overdue(self, patience: timedelta) -> list[Became]:
+    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
         """The outcomes of events that left the reorder buffer. Raises Unavailable."""
         ...
 
-    def count_waiting(self) -> Waiting:
+    def count_waiting(self) -> BufferSize:
         """The size and age of the reorder buffer. Raises Unavailable."""
         ...

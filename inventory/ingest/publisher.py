@@ -22,7 +22,7 @@ LOOK_S = 1.0
 
 
 class Publisher:
-    """For the consumer's thread. Without `rows` it publishes nothing."""
+    """Publishes due outbox rows, in the consumer's thread; without `rows` none."""
 
     def __init__(
         self, broker: Broker, rows: OutboxTable | None, clock: Callable[[], float], denied: Callable[[str, int], None]
@@ -39,11 +39,11 @@ class Publisher:
         self._alarmed: set[str] = set()  # Kinds logged as stuck.
 
     def connected(self) -> None:
-        """Note a new connection: messages in flight on the old one may be lost."""
+        """Handle a new connection: messages in flight on the old one may be lost."""
         self._is_new, self._next = True, 0.0
 
     def acknowledged(self, news: Acknowledged) -> None:
-        """Queue the broker's PUBACK. The table is changed in `work`."""
+        """Queue the broker's PUBACK; `work` updates the table."""
         is_row, refuses = news.tag.startswith(TAG), news.reason_code >= FAILURE
         row = int(news.tag.removeprefix(TAG)) if is_row else 0
         if is_row and refuses:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dockvoice_protocol.events import Topics, make_early, make_receipt
 from dockvoice_protocol.records import ReceiptOutcome
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
 
 log = logging.getLogger("inventory")
 
@@ -17,7 +17,7 @@ CLIP = "clip "  # Tag prefix of messages about recordings.
 
 
 def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
-    """Log which access rule of the broker is missing."""
+    """Log which access rule the broker lacks for a denied publication."""
     every = Topics.every(prefix)
     if tag == PRESENCE:
         log.warning(
@@ -37,8 +37,8 @@ def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
         )
 
 
-def receipt_for(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
-    """The receipt for an event with this outcome."""
+def receipt_for(event: Event | InvalidEvent, became: Applying, now: datetime) -> dict[str, Any]:
+    """Build the receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):
             return make_receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
@@ -51,7 +51,7 @@ def receipt_for(event: Event | Unfit, became: Applying, now: datetime) -> dict[s
 
 
 def outcome_text(became: Applying) -> str:
-    """The outcome for the log."""
+    """Format an event's outcome for the log."""
     match became:
         case Refused(reasons):
             return f"refused: {', '.join(reasons)}"

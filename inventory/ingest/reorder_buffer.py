@@ -1,4 +1,4 @@
-"""The reorder buffer: events before their turn wait in the table dockvoice_waiting for the ones before them."""
+"""The reorder buffer: early events wait in the table dockvoice_waiting for those before them."""
 
 from __future__ import annotations
 
@@ -13,92 +13,98 @@ from sqlalchemy import Connection, func, select
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd_notify import Notifier
 from inventory.ingest.ports import BatchStore
-from inventory.records import Became, Event, Unfit, Waiting, WaitingOf
+from inventory.records import BufferSize, DeviceBuffer, Event, EventOutcome, InvalidEvent
 from inventory.store import many
 from inventory.store.tables import devices, waiting
 
-REACH = 1000
-"""Most events that may be missing before a buffered one, and most buffered of one device: a device far ahead must
-resend from the expected number, and a faulty one cannot fill the disk."""
+MOST_BUFFERED = 1000
+"""Maximum gap before a buffered event, and maximum buffered events of a device: one far ahead must resend, and a faulty
+one cannot fill the disk.
+"""
 
-FOLLOWING = 50
-"""Most buffered events of a device released at once (REACH of all devices), so that a full buffer is not read for each
-event. The rest is released by `due`."""
+MOST_RELEASED = 50
+"""Maximum buffered events of a device released at once, so that a full buffer is not read for each event. The rest
+follows by `load_due`.
+"""
 
 OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
-"""The members of an event except its place, stored as JSON."""
+"""Members of an event stored as JSON; its place has columns."""
 
 KEYS = ["site", "device", "sequence"]
 
 
-def hold_events(transaction: Connection, these: Iterable[Event | Unfit], now: datetime) -> None:
+def insert_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent], now: datetime) -> None:
     """Insert these events into the buffer."""
-    many.add_new(transaction, waiting, [_row(one, now) for one in these])
+    many.insert_new_rows(transaction, waiting, [_to_row(one, now) for one in these])
 
 
-def remove_held(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
+def delete_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent]) -> None:
     """Delete these events from the buffer."""
     keys = (*KEYS, "event_id")
     if rows := [{key: getattr(one, key) for key in keys} for one in these]:
-        many.remove(transaction, waiting, rows)
+        many.delete_rows(transaction, waiting, rows)
 
 
-def load_following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
+def load_buffered_from(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | InvalidEvent]:
     """The buffered events of these devices from this number on; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
-    found = many.among(transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}).all()
-    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]
+    found = many.select_by_keys(
+        transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}
+    ).all()
+    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(MOST_RELEASED)]
     if not near:
         return []
-    wanted = select(waiting).order_by(waiting.c.sequence).limit(REACH).with_for_update(skip_locked=True)
-    rows = many.among(transaction, wanted, waiting, KEYS, near).mappings()
-    return [_event({**row}) for row in rows]
+    wanted = select(waiting).order_by(waiting.c.sequence).limit(MOST_BUFFERED).with_for_update(skip_locked=True)
+    rows = many.select_by_keys(transaction, wanted, waiting, KEYS, near).mappings()
+    return [_from_row({**row}) for row in rows]
 
 
-def load_expired(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | Unfit]:
+def load_expired(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | InvalidEvent]:
     """The events buffered for longer than `patience`."""
-    late = select(waiting).where(waiting.c.came_at < now - patience).order_by(waiting.c.came_at).limit(REACH)
-    return [_event({**row}) for row in transaction.execute(late.with_for_update(skip_locked=True)).mappings()]
+    late = select(waiting).where(waiting.c.came_at < now - patience).order_by(waiting.c.came_at).limit(MOST_BUFFERED)
+    return [_from_row({**row}) for row in transaction.execute(late.with_for_update(skip_locked=True)).mappings()]
 
 
-def load_due(transaction: Connection) -> list[Event | Unfit]:
-    """Buffered events whose turn has come: a consumer without a buffer applied the one before."""
+def load_due(transaction: Connection) -> list[Event | InvalidEvent]:
+    """Buffered events whose turn has come, since a consumer without a buffer applied the one before."""
     of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
-    found = select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(REACH)
+    found = (
+        select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(MOST_BUFFERED)
+    )
     rows = transaction.execute(found.with_for_update(of=waiting, skip_locked=True)).mappings()
-    return [_event({**row}) for row in rows]
+    return [_from_row({**row}) for row in rows]
 
 
-def count_held(transaction: Connection) -> Waiting:
+def count_buffered(transaction: Connection) -> BufferSize:
     """The number of buffered events and devices, and the oldest time of arrival."""
     number, since = transaction.execute(select(func.count(), func.min(waiting.c.came_at))).one()
     of = select(waiting.c.site, waiting.c.device).distinct().subquery()
-    return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
+    return BufferSize(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
 
 
-def count_held_by_device(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
-    """The same for each device with buffered events."""
+def count_buffered_by_device(transaction: Connection) -> dict[tuple[str, str], DeviceBuffer]:
+    """The buffered events of each device: number, lowest number, and oldest time of arrival."""
     of = (waiting.c.site, waiting.c.device)
     counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
     return {
-        (site, device): WaitingOf(int(number), int(first), since)
+        (site, device): DeviceBuffer(int(number), int(first), since)
         for site, device, number, first, since in transaction.execute(counted)
     }
 
 
-def _row(event: Event | Unfit, now: datetime) -> dict[str, Any]:
+def _to_row(event: Event | InvalidEvent, now: datetime) -> dict[str, Any]:
     place = {"site": event.site, "device": event.device, "sequence": event.sequence, "event_id": event.event_id}
-    what: dict[str, Any] = {"reasons": [*event.reasons]} if isinstance(event, Unfit) else {}
+    what: dict[str, Any] = {"reasons": [*event.reasons]} if isinstance(event, InvalidEvent) else {}
     if isinstance(event, Event):
         what = {name: getattr(event, name) for name in OF_EVENT} | {"recorded_at": event.recorded_at.isoformat()}
     return {**place, "came_at": now, "said": what, "body": event.body}
 
 
-def _event(row: Mapping[str, Any]) -> Event | Unfit:
+def _from_row(row: Mapping[str, Any]) -> Event | InvalidEvent:
     place = {name: row[name] for name in ("event_id", "site", "device", "sequence", "body")}
     what = row["said"]
     if "reasons" in what:
-        return Unfit(**place, reasons=tuple(what["reasons"]))
+        return InvalidEvent(**place, reasons=tuple(what["reasons"]))
     said_at = datetime.fromisoformat(what["recorded_at"])
     return Event(**place, **{name: what[name] for name in OF_EVENT}, recorded_at=said_at)
 
@@ -117,7 +123,7 @@ class BatchSettings:
     store: BatchStore
     most: int
     patience: timedelta | None = None
-    """None: an event before its turn is not buffered, and its device gets the expected number."""
+    """Time limit of the buffer; None: an early event is not buffered, and its device gets the expected number."""
 
     @property
     def holds_early(self) -> bool:
@@ -134,8 +140,8 @@ class ReorderBuffer:
         self._systemd = systemd
         self._check_at = self._report_at = clock()
 
-    def release_overdue(self, now: Callable[[], datetime]) -> Iterator[Became]:
-        """The released events with their outcomes. Called at every turn; an unavailable database is logged."""
+    def release_overdue(self, now: Callable[[], datetime]) -> Iterator[EventOutcome]:
+        """Yield released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._batching.patience is None or self._clock() < self._check_at:
             return
         self._check_at = self._clock() + CHECK_S

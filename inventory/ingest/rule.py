@@ -1,8 +1,7 @@
-"""The rule by which an event is handled, given what the tables hold. Pure: its two callers read and write.
+"""Decides how an event is handled from its stored state. Pure: `applying` and `batch` read and write.
 
-`applying` writes event by event, `batch` many at once. An event is handled once, those of a device in the order of
-their numbers. To handle is to apply or to refuse; both are stored and advance the device, so that a repeated event gets
-the same answer, and one that can never be applied blocks nothing.
+An event is handled once, those of a device in the order of their numbers. Handling means applying or refusing; both are
+stored and advance the device, so a repeated event gets the same answer, and an invalid one blocks nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dockvoice_protocol.events import WITHHELD
-from inventory.records import Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Duplicate, Early, Event, InvalidEvent, Refused
 
 OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
-"""Reasons of refusals that use up no number: such an event is outside of the device's numbering, and its copy goes to
-the table of rejected messages."""
+"""Reasons of refusals that use up no number: the event is outside of the device's numbering, and a copy goes to the
+table of rejected messages.
+"""
 
 
 @dataclass(slots=True)
@@ -27,11 +27,11 @@ class DeviceState:
     handled: int  # Its number, applied or refused.
     instance: str | None  # The journal instance that made it; None: not known.
 
-    def advances(self, event: Event | Unfit) -> bool:
+    def advances(self, event: Event | InvalidEvent) -> bool:
         """Whether `event` is the device's next one."""
         return event.sequence == self.handled + 1 and not is_superseded(event.instance, self.instance)
 
-    def advance(self, event: Event | Unfit) -> None:
+    def advance(self, event: Event | InvalidEvent) -> None:
         """Record that `event` was handled."""
         self.handled = event.sequence
         self.instance = event.instance or self.instance
@@ -39,7 +39,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBefore:
-    """The event with this id, of the same device, as it was applied."""
+    """The earlier application of the event's id by the same device."""
 
     type: str
     body: str
@@ -53,7 +53,7 @@ class Apply(Enum):
 
 
 def decide(
-    event: Event | Unfit, device: DeviceState, before: AppliedBefore | Refused | None
+    event: Event | InvalidEvent, device: DeviceState, before: AppliedBefore | Refused | None
 ) -> Apply | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""
     if isinstance(before, AppliedBefore):
@@ -66,13 +66,13 @@ def decide(
         return Refused(("another_instance",))
     if event.sequence > device.handled + 1:
         return Early(expected=device.handled + 1)
-    return Refused(event.reasons) if isinstance(event, Unfit) else Apply.RECORD
+    return Refused(event.reasons) if isinstance(event, InvalidEvent) else Apply.RECORD
 
 
-def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Apply | Duplicate | Refused:
+def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> Apply | Duplicate | Refused:
     if before.body.encode() == event.body:
         return Duplicate()
-    if isinstance(event, Unfit):
+    if isinstance(event, InvalidEvent):
         return Refused(event.reasons)
     # The content replaces the withheld record, in whichever order they arrive.
     if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):

@@ -9,13 +9,13 @@ from typing import Any
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, parse_event, parse_time
 from dockvoice_protocol.hash_chain import INSTANCE
-from inventory.forms import Forms, faults
-from inventory.records import MALFORMED, Event, Unfit
+from inventory.forms import Forms, find_faults
+from inventory.records import MALFORMED, Event, InvalidEvent
 
 EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Format of an event id in a receipt: the `event_id` of schemas/receipt.schema.json."""
 
-NAMING = {AMENDED: "amends", CANCELLED: "cancels"}
+CHANGED_ID_MEMBER = {AMENDED: "amends", CANCELLED: "cancels"}
 """The member with the id of the changed entry, by event type; other types must not have it."""
 
 SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
@@ -26,7 +26,7 @@ LARGEST = 256_000  # Default limit of a message in bytes: a hundred times an eve
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A complete event of its sender, its values valid for its form: it may be applied."""
+    """A valid event of its sender's, ready to be applied."""
 
     sender: Topics
     event: Event
@@ -34,15 +34,15 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Breaks a rule; the receipt names the rule."""
+    """An event that breaks a rule, which the receipt names."""
 
     sender: Topics
-    event: Unfit
+    event: InvalidEvent
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """No event of any device: without an id it cannot be answered, and a copy is stored."""
+    """A message that is no event: without an id it cannot be answered, and a copy is stored."""
 
     reason: str
 
@@ -60,17 +60,17 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
         return DeadLetter(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
     try:
         message = parse_event(payload)
-        event = _event(message, payload, sender)
+        event = _build_event(message, payload, sender)
     except (MalformedMessage, ValueError) as fault:
-        return _malformed(payload, sender, str(fault))
-    if reasons := _reasons(message, sender, forms):
-        return _invalid(sender, event.event_id, event.sequence, payload, reasons)
+        return _refuse_malformed(payload, sender, str(fault))
+    if reasons := _find_violations(message, sender, forms):
+        return _build_invalid(sender, event.event_id, event.sequence, payload, reasons)
     return Valid(sender, event)
 
 
-def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
-    data, naming = message["data"], NAMING.get(message["type"])
-    if odd := [name for name in NAMING.values() if name in data and name != naming]:
+def _build_event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
+    data, naming = message["data"], CHANGED_ID_MEMBER.get(message["type"])
+    if odd := [name for name in CHANGED_ID_MEMBER.values() if name in data and name != naming]:
         raise MalformedMessage(f"/data/{odd[0]}: belongs to no event of this type")
     return Event(
         event_id=message["id"],
@@ -83,21 +83,21 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         recorded_at=parse_time(message["time"]),
         operator=data.get("operator"),
         body=payload,
-        fields=_values(data["fields"]) if "fields" in data else None,
+        fields=_to_integers(data["fields"]) if "fields" in data else None,
         replaces=None if naming is None else data[naming],
         instance=message[INSTANCE],
         answers=len(data.get("support", ())),
     )
 
 
-def _values(fields: dict[str, Any]) -> dict[str, Any]:
+def _to_integers(fields: dict[str, Any]) -> dict[str, Any]:
     # JSON Schema accepts 12.0 as an integer, the table does not: convert it. Other decimals stay.
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in fields.items()
     }
 
 
-def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str, ...]:
+def _find_violations(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str, ...]:
     data = message["data"]
     if message["source"] != sender.source:
         return ("wrong_source",)
@@ -105,11 +105,11 @@ def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str
         return (f"unknown_form:{data['form']}",)
     if "fields" not in data:
         return ()
-    return tuple(f"invalid:{fault}" for fault in faults(forms[data["form"]], data["fields"]))
+    return tuple(f"invalid:{fault}" for fault in find_faults(forms[data["form"]], data["fields"]))
 
 
-def _malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
-    """Answer if an id and a sequence can still be read, so that the device does not resend for ever."""
+def _refuse_malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
+    """An Invalid if id and sequence are readable, so that the device stops resending; else a DeadLetter."""
     try:
         message = json.loads(payload)
         event_id, sequence, kind = message["id"], message["sequence"], message.get("type")
@@ -121,8 +121,8 @@ def _malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLett
         return DeadLetter(fault)
     if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
         return DeadLetter(fault)
-    return _invalid(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
+    return _build_invalid(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
 
 
-def _invalid(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Invalid:
-    return Invalid(sender, Unfit(event_id, sender.site, sender.device, sequence, payload, reasons))
+def _build_invalid(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Invalid:
+    return Invalid(sender, InvalidEvent(event_id, sender.site, sender.device, sequence, payload, reasons))

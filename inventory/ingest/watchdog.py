@@ -26,7 +26,7 @@ class Watchdog:
         self._next = self._broker_seen = self._store_seen = clock()
 
     def beat(self) -> None:
-        """Called at every turn."""
+        """Feed systemd's watchdog if due and no outage exceeds PATIENCE_S; call at every turn of the loop."""
         if self._systemd.period_s is None or self._clock() < self._next:
             return
         self._next = self._clock() + self._systemd.period_s

@@ -1,6 +1,6 @@
-"""Figures: entries an hour, repeated questions, corrections, and delays of entries.
+"""Figures of a period: entries an hour, repeated questions, corrections, and delays.
 
-No figure covers fewer than five operators together, unless the site allows it: a chart of two shows each of them.
+No figure covers fewer than five operators, unless the site allows it, so that none shows an individual.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TIMED = 2000  # Entries whose delay is measured: the latest of the period.
 
 
 @dataclass(slots=True)
-class Sum:
+class EntryCounts:
     """Counts of one hour, or of one operator."""
 
     entries: int = 0  # First recordings: a correction is no further entry.
@@ -34,7 +34,7 @@ class Sum:
 
     @property
     def asked(self) -> float:
-        """Additional answers and corrections for each entry."""
+        """Additional answers and corrections per entry."""
         return self.answers / self.entries if self.entries else 0.0
 
     @property
@@ -42,7 +42,7 @@ class Sum:
         """Entries corrected or cancelled later, in percent."""
         return 100 * self.corrected / self.entries if self.entries else 0.0
 
-    def add(self, one: Sum) -> None:
+    def add(self, one: EntryCounts) -> None:
         """Add the counts of another sum."""
         self.entries += one.entries
         self.answers += one.answers
@@ -54,15 +54,15 @@ class Sum:
 class Figures:
     """The figures of a period."""
 
-    whole: Sum
-    hours: list[tuple[datetime, Sum]]  # Each hour of the period, on the site's clock, also without entries.
-    operators: list[tuple[str, Sum]]  # Only if the site shows them.
+    whole: EntryCounts
+    hours: list[tuple[datetime, EntryCounts]]  # Each hour of the period, on the site's clock, also without entries.
+    operators: list[tuple[str, EntryCounts]]  # Only if the site shows them.
     withheld: bool  # There were entries, but of too few operators.
     delays: tuple[float, float] | None  # Seconds from recording to receipt: median and 95th percentile.
     timed: int  # Number of entries measured.
 
 
-def of_time(
+def load_figures(
     transaction: Connection,
     since: datetime,
     hours: int,
@@ -80,20 +80,20 @@ def of_time(
     if device is not None:
         wanted += [entries.c.site == device[0], entries.c.device == device[1]]
     # Two queries, not one grouped by hour and operator: of a week that would be ten thousand sums.
-    by_hour = dict(_counted(transaction, _hour(transaction, since), wanted))
-    by_operator = dict(_counted(transaction, entries.c.operator, wanted))
-    whole = Sum(operators=set(by_operator) - {None})
+    by_hour = dict(_count_by(transaction, _hour_column(transaction, since), wanted))
+    by_operator = dict(_count_by(transaction, entries.c.operator, wanted))
+    whole = EntryCounts(operators=set(by_operator) - {None})
     for one in by_hour.values():
         whole.add(one)
     if whole.entries and len(whole.operators) < SMALLEST and not per_operator:
-        return Figures(Sum(), [], [], withheld=True, delays=None, timed=0)
-    each = [(to_zone(since + timedelta(hours=n), zone), by_hour.get(n, Sum())) for n in range(hours)]
+        return Figures(EntryCounts(), [], [], withheld=True, delays=None, timed=0)
+    each = [(to_zone(since + timedelta(hours=n), zone), by_hour.get(n, EntryCounts())) for n in range(hours)]
     named = sorted((name, one) for name, one in by_operator.items() if name is not None) if per_operator else []
-    delays = _delays(transaction, wanted)
-    return Figures(whole, each, named, withheld=False, delays=_spread(delays), timed=len(delays))
+    delays = _load_delays(transaction, wanted)
+    return Figures(whole, each, named, withheld=False, delays=_percentiles(delays), timed=len(delays))
 
 
-def _hour(transaction: Connection, since: datetime) -> ColumnElement[int]:
+def _hour_column(transaction: Connection, since: datetime) -> ColumnElement[int]:
     """The number of the hour after `since` in which an entry was recorded."""
     if transaction.dialect.name == "sqlite":
         seconds = cast(func.strftime("%s", entries.c.recorded_at), BigInteger)
@@ -102,10 +102,10 @@ def _hour(transaction: Connection, since: datetime) -> ColumnElement[int]:
     return (seconds - int(since.timestamp())) // 3600
 
 
-def _counted(
+def _count_by(
     transaction: Connection, by: ColumnElement[Any], wanted: Iterable[ColumnElement[bool]]
-) -> Iterator[tuple[Any, Sum]]:
-    """The counts grouped by a column. The database counts: there may be a hundred thousand entries."""
+) -> Iterator[tuple[Any, EntryCounts]]:
+    """Counts grouped by a column, computed by the database."""
     first = entries.c.replaces.is_(None)
     query = select(
         by.label("one"),
@@ -114,10 +114,10 @@ def _counted(
         func.sum(case((first & (entries.c.state != "current"), 1), else_=0)),
     )
     for one, number, answers, corrected in transaction.execute(query.where(*wanted).group_by(by)):
-        yield one, Sum(number, int(answers), int(corrected))
+        yield one, EntryCounts(number, int(answers), int(corrected))
 
 
-def _delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> list[float]:
+def _load_delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> list[float]:
     """Delays in seconds of the latest entries, without those of an unsynchronised device clock."""
     query = (
         select(entries.c.recorded_at, events.c.received_at)
@@ -133,7 +133,7 @@ def _delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> l
     ]
 
 
-def _spread(delays: list[float]) -> tuple[float, float] | None:
+def _percentiles(delays: list[float]) -> tuple[float, float] | None:
     if len(delays) < 2:  # noqa: PLR2004 - one value has no quantiles
         return None
     cuts = quantiles(delays, n=20, method="inclusive")

@@ -1,4 +1,4 @@
-"""The fleet: the state of each device, from its status, its events, and what is missing."""
+"""The state of each device, from its status, its events, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from dockvoice_protocol.instants import instant
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
-from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
+from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, load_flagged_devices
 from inventory.site.master_kinds import RESERVED
 from inventory.site.roster import ROSTER
 from inventory.store import statuses
@@ -58,12 +58,12 @@ class Device:
 
     @property
     def noise(self) -> int | None:
-        """Level of the noise around it, likewise."""
+        """Level of the noise around it, dB below full scale; None: not known."""
         return self._hearing.get("noise_db")
 
     @property
     def _hearing(self) -> Mapping[str, int]:
-        """The last levels; empty while it is offline, since the noise may have changed."""
+        """The last levels; empty while it is offline."""
         return self.said.get("hearing", {}) if self.linked else {}
 
     @property
@@ -73,7 +73,7 @@ class Device:
 
     @property
     def heard_how(self) -> str | None:
-        """How well the wearer is heard, as a code; None: not known."""
+        """Quality of the wearer's recorded speech as a code; None: not known."""
         if self.level is None:
             return None
         if self.level < QUIET_DB:
@@ -96,7 +96,7 @@ class Device:
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
-        """For each kind of master data: the version it runs, the published one, and why it declined one."""
+        """For each kind of master data: the running version, the published one, and why it was declined."""
         told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
@@ -106,7 +106,7 @@ class Device:
 
     @property
     def roster(self) -> tuple[int | None, int | None, str | None]:
-        """The roster's version that it runs, the published one, and why it declined the last."""
+        """The roster's running version, the published one, and why the last was declined."""
         told: Mapping[str, Any] = self.said.get("roster", {})
         return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 
@@ -116,7 +116,7 @@ class Device:
         return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
-        """Alarms, as codes."""
+        """The device's alarms, as codes."""
         last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)
         waits = self.waits_since
         declined = any(reason for *_, reason in (*self.versions, self.roster))
@@ -135,21 +135,21 @@ class Device:
         return [code for code, holds in amiss.items() if holds]
 
 
-def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
+def load_devices(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
     """Every device with a status, an event or a key, by site and name. `enrolled`: the device of each key."""
     keys: dict[tuple[str, str], int] = {}
     for at in enrolled:
         keys[at] = keys.get(at, 0) + 1
-    said = {(one.site, one.device): one for one in statuses.load(transaction)}
+    said = {(one.site, one.device): one for one in statuses.load_statuses(transaction)}
     came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
-    published, odd = _published(transaction), alarmed(transaction)
+    published, odd = _published_versions(transaction), load_flagged_devices(transaction)
     return [
-        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
-        for at in sorted({*keys, *said, *came} - (statuses.retired(transaction) - keys.keys()))
+        _to_device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
+        for at in sorted({*keys, *said, *came} - (statuses.load_retired(transaction) - keys.keys()))
     ]
 
 
-def _device(
+def _to_device(
     at: tuple[str, str],
     said: Status | None,
     came: Any,
@@ -174,7 +174,7 @@ def _device(
     )
 
 
-def _published(transaction: Connection) -> dict[str, dict[str, int]]:
+def _published_versions(transaction: Connection) -> dict[str, dict[str, int]]:
     """The published version of each kind, by site."""
     columns = (catalogue.c.site, catalogue.c.kind, catalogue.c.version)
     rows = transaction.execute(
@@ -186,8 +186,8 @@ def _published(transaction: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def sites(transaction: Connection) -> list[str]:
+def load_sites(transaction: Connection) -> list[str]:
     """Every site with a device or a catalogue."""
     found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
     found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
-    return sorted(found | {one.site for one in statuses.load(transaction)})
+    return sorted(found | {one.site for one in statuses.load_statuses(transaction)})

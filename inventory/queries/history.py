@@ -58,49 +58,49 @@ class Step:
         return self.data.get("amends") or self.data.get("cancels")
 
 
-def step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
-    """One event, applied or refused; None for an unknown id."""
+def load_step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
+    """Load one event, applied or refused; None for an unknown id."""
     wanted = select(events, entries.c.state).outerjoin(entries, entries.c.event_id == events.c.event_id)
     row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
     if row is None:
-        return _refused(transaction, keys, event_id)
+        return _load_refused(transaction, keys, event_id)
     said = parsed(row.body)
     kind = row.type.split(".")[2]
-    proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
+    proof = _verify_event(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
     return Step(*at, kind, row.state, said, row.received_at, (), proof)
 
 
-def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
+def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
     row = transaction.execute(select(refused).where(refused.c.event_id == event_id).limit(1)).one_or_none()
     if row is None:
         return None
     said = parsed(row.body)
-    proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
+    proof = _verify_event(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
     return Step(*at, "refused", None, cut_deep(said), row.received_at, tuple(row.reasons), proof)
 
 
-def life(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
-    """All events about the entry of this one, the first one first; empty for an unknown id."""
-    here = step(transaction, keys, event_id)
+def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
+    """All events about this event's entry, oldest first; empty for an unknown id."""
+    here = load_step(transaction, keys, event_id)
     if here is None:
         return []
     steps = [here]
     while len(steps) < MOST and steps[0].replaces is not None:
-        before = step(transaction, keys, steps[0].replaces)
+        before = load_step(transaction, keys, steps[0].replaces)
         if before is None or before.event_id in {one.event_id for one in steps}:
             break
         steps.insert(0, before)
-    while len(steps) < MOST and (following := _following(transaction, steps[-1])) is not None:
-        behind = step(transaction, keys, following)
+    while len(steps) < MOST and (following := _find_next_event(transaction, steps[-1])) is not None:
+        behind = load_step(transaction, keys, following)
         if behind is None or behind.event_id in {one.event_id for one in steps}:
             break
         steps.append(behind)
     return steps
 
 
-def _following(transaction: Connection, of: Step) -> str | None:
+def _find_next_event(transaction: Connection, of: Step) -> str | None:
     amended = select(entries.c.event_id).where(entries.c.replaces == of.event_id, entries.c.device == of.device)
     if (found := transaction.execute(amended.limit(1)).scalar()) is not None:
         return str(found)
@@ -113,7 +113,7 @@ def _following(transaction: Connection, of: Step) -> str | None:
     return None if found is None else str(found)
 
 
-def _proof(
+def _verify_event(
     transaction: Connection, keys: KeyDirectory, site: str, device: str, sequence: int, said: Mapping[str, Any]
 ) -> Proof:
     keyid, enrolled = str(said.get(KEYID, "")), keys.keys_of(site, device)
@@ -126,11 +126,11 @@ def _proof(
     vouching = [one.key for one in enrolled.values() if not one.revoked]
     if not is_word_of(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
         return Proof("altered", *seal)
-    before = _chain_of(transaction, site, device, sequence - 1) if sequence > 1 else GENESIS
+    before = _load_link(transaction, site, device, sequence - 1) if sequence > 1 else GENESIS
     return Proof(None if before is None or before == previous else "misplaced", *seal)
 
 
-def _chain_of(transaction: Connection, site: str, device: str, sequence: int) -> str | None:
+def _load_link(transaction: Connection, site: str, device: str, sequence: int) -> str | None:
     """The chain link of an event; None if it is not here, or has none."""
     for table in (events, refused):
         its = (table.c.site == site, table.c.device == device, table.c.sequence == sequence)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from dockvoice_protocol.records import FieldValue
 from inventory.forms import Roles, fields_with
-from inventory.reviews.flags import Flag, of_entries
+from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import devices, entries, said
 
 Place = tuple[int, str]
@@ -23,7 +23,7 @@ Place = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntryFilter:
     """Filters of a list; None: no restriction."""
 
     form: str | None = None
@@ -58,20 +58,20 @@ class ListedEntry:
 
     @property
     def struck(self) -> bool:
-        """Whether it was struck: it is listed as its device signed it, and does not count."""
+        """Whether a person decided that it does not count; it is listed all the same."""
         return any(flag.struck for flag in self.flags)
 
     @property
     def place(self) -> Place:
-        """Its sort key."""
+        """Its sort key, from which the next page starts."""
         return self.arrival, self.event_id
 
 
 COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
 
 
-def latest(
-    transaction: Connection, wanted: Wanted, roles: Roles, most: int, before: Place | None = None
+def load_entries(
+    transaction: Connection, wanted: EntryFilter, roles: Roles, most: int, before: Place | None = None
 ) -> list[ListedEntry]:
     """At most `most` entries that match, the latest first; those before a sort key."""
     query = select(*COLUMNS).where(*_conditions(transaction, wanted))
@@ -80,23 +80,23 @@ def latest(
     named = {"trailer": wanted.trailer, "pallet": wanted.pallet}
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
-        query = query.where(entries.c.event_id.in_(_saying(value, fields_with(roles, role))))
+        query = query.where(entries.c.event_id.in_(_select_entries_with(value, fields_with(roles, role))))
     # Few entries name a pallet or trailer: look them up and sort, instead of following the index of all entries.
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
-    after = _replaced_by(transaction, [row["event_id"] for row in rows if row["state"] == "amended"])
-    against = of_entries(transaction, [row["event_id"] for row in rows])
+    after = _load_replacements(transaction, [row["event_id"] for row in rows if row["state"] == "amended"])
+    against = load_flags(transaction, [row["event_id"] for row in rows])
     return [
         ListedEntry(**row, replaced_by=after.get(row["event_id"]), flags=against.get(row["event_id"], ()))
         for row in rows
     ]
 
 
-def _saying(value: str, fields: list[str]) -> Select[Any]:
+def _select_entries_with(value: str, fields: list[str]) -> Select[Any]:
     return select(said.c.event_id).where(said.c.value == value, said.c.field.in_(fields))
 
 
-def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(transaction: Connection, wanted: EntryFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.form is not None:
         found.append(entries.c.form == wanted.form)
@@ -110,11 +110,13 @@ def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[b
         # Without an index: none has the order too, and a site has a large share of all entries.
         found.append(func.coalesce(entries.c.site, "").in_(wanted.sites))
     if wanted.since is not None or wanted.until is not None:
-        found += _within(transaction, wanted.since, wanted.until)
+        found += _period_conditions(transaction, wanted.since, wanted.until)
     return found
 
 
-def _within(transaction: Connection, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+def _period_conditions(
+    transaction: Connection, since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
     """Conditions for a period, with the range of arrivals, so that an old hour needs no scan of all later entries."""
     said_then = [] if since is None else [entries.c.recorded_at >= since]
     said_then += [] if until is None else [entries.c.recorded_at < until]
@@ -126,14 +128,14 @@ def _within(transaction: Connection, since: datetime | None, until: datetime | N
     return [*said_then, entries.c.arrival.between(first, last)]
 
 
-def _replaced_by(transaction: Connection, amended: list[str]) -> dict[str, str]:
+def _load_replacements(transaction: Connection, amended: list[str]) -> dict[str, str]:
     if not amended:
         return {}
     found = select(entries.c.replaces, entries.c.event_id).where(entries.c.replaces.in_(amended))
     return {row.replaces: row.event_id for row in transaction.execute(found)}
 
 
-def devices_known(transaction: Connection) -> list[tuple[str, str]]:
+def load_device_names(transaction: Connection) -> list[tuple[str, str]]:
     """Site and name of every device."""
     found = select(devices.c.site, devices.c.device).order_by(devices.c.site, devices.c.device)
     return [(row.site, row.device) for row in transaction.execute(found)]

@@ -1,4 +1,4 @@
-"""Refusals: events that were not applied, and rejected messages, the latest first."""
+"""Refused events and rejected messages, the latest first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class MissingSetting:
     """A value missing in a connector's settings, and the number of postings that wait for it."""
 
     connector: str
@@ -52,22 +52,22 @@ class Lacking:
     number: int
 
 
-def unset(transaction: Connection) -> list[Lacking]:
+def load_missing_settings(transaction: Connection) -> list[MissingSetting]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     by = (postings.c.connector, outbox_table.c.error)
     its = outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
     wanted = select(*by, func.count()).join_from(postings, outbox_table, and_(*its)).where(*waits)
-    return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
+    return [MissingSetting(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 
 
-def refusals(
+def load_refusals(
     transaction: Connection,
     most: int,
     before: tuple[datetime, str] | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Refusal]:
-    """At most `most`, the latest first; those before a time and an event, of these sites."""
+    """At most `most` refused events, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
         query = query.where(refused.c.received_at <= before[0])
@@ -80,8 +80,8 @@ def refusals(
     ]
 
 
-def rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
-    """At most `most`, the latest first; those before an id."""
+def load_rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
+    """At most `most` rejected messages, the latest first; those before an id."""
     size = func.length(rejected.c.payload)
     query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)
     if before is not None:

@@ -1,4 +1,4 @@
-"""The stock as it was dictated: sums of its moves."""
+"""The stock as dictated: sums of stock moves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StockSum:
     """The stock of one combination of columns: the sum of its rows."""
 
     pallet: str | None
@@ -31,7 +31,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedStock:
+class StockFilter:
     """Filters of the summed rows."""
 
     site: str
@@ -40,7 +40,9 @@ class WantedStock:
     until: datetime | None = None  # Moves before then.
 
 
-def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place | None = None) -> list[Standing] | None:
+def load_sums(
+    transaction: Connection, wanted: StockFilter, most: int, behind: Place | None = None
+) -> list[StockSum] | None:
     """At most `most` sums other than zero, after a cursor; None if no row of the site matches the cursor.
 
     Sorted by their columns, NULL first. SQLite groups in that order, and reads no further than the page.
@@ -55,14 +57,14 @@ def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place 
         line = literal(behind[1], BigInteger)  # a client may send a number larger than any line's
         its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == line
         there = transaction.execute(
-            select(*_compared([stock_moves.c[name] for name in OF_WHAT])).where(*its)
+            select(*_null_first([stock_moves.c[name] for name in OF_WHAT])).where(*its)
         ).one_or_none()
         if there is None:
             return None
-        query = query.where(tuple_(*_compared(columns)) > tuple_(*there))
+        query = query.where(tuple_(*_null_first(columns)) > tuple_(*there))
     found = transaction.execute(query.having(total != 0).limit(most))
     return [
-        Standing(
+        StockSum(
             **{name: row[name] for name in OF_WHAT},
             quantity=Decimal(row["quantity"]),
             place=(row["place"][:-1], int(row["place"][-1])),
@@ -71,7 +73,7 @@ def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place 
     ]
 
 
-def _conditions(wanted: WantedStock) -> list[ColumnElement[bool]]:
+def _conditions(wanted: StockFilter) -> list[ColumnElement[bool]]:
     of = [stock_moves.c.site == wanted.site, *(stock_moves.c[name] == value for name, value in wanted.said.items())]
     if wanted.forms:
         of.append(stock_moves.c.form.in_(wanted.forms))
@@ -80,6 +82,6 @@ def _conditions(wanted: WantedStock) -> list[ColumnElement[bool]]:
     return of
 
 
-def _compared(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+def _null_first(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
     """Sort key with NULL first (SQL cannot compare NULL)."""
     return [by for one in columns for by in (case((one.is_(None), 0), else_=1), func.coalesce(one, ""))]

@@ -1,7 +1,4 @@
-"""Trailers for a list: what is announced, what was received, and whether they are closed.
-
-Each is counted for the visit that its page shows, as its dossier counts; only for the trailers listed.
-"""
+"""Lists trailers: announced, received, closed; each counted for the visit that its page shows."""
 
 from __future__ import annotations
 
@@ -39,11 +36,11 @@ class Trailer:
 
     @property
     def state(self) -> str:
-        """Announced, open or closed."""
+        """The state as a code: announced, open or closed."""
         return "closed" if self.closed else "open" if self.entries else "announced"
 
 
-def latest(
+def load_trailers(
     transaction: Connection,
     roles: Roles,
     most: int,
@@ -65,12 +62,12 @@ def latest(
         behind = or_(said.c.site > site, and_(said.c.site == site, said.c.value > name))
         query = query.having(or_(last < arrival, and_(last == arrival, behind)))
     found = {(row.site, row.value): Trailer(*row) for row in transaction.execute(query.limit(most))}
-    _look_closer(transaction, found, roles)
+    _count_visits(transaction, found, roles)
     return list(found.values())
 
 
-def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
-    """Announced trailers without an entry since. Devices know 200 lists at most."""
+def load_announced(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
+    """Announced trailers without an entry since the announcement."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
     found: dict[At, Trailer] = {}
@@ -78,13 +75,13 @@ def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> 
         name = str(row.place).partition("/")[2]
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
-    _without_begun(transaction, found, roles)
-    _announce(transaction, found)  # after the filter: the lines are by far the largest part
+    _drop_begun(transaction, found, roles)
+    _add_announced(transaction, found)  # after the filter: the lines are by far the largest part
     return [one for one in found.values() if one.announced]
 
 
-def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Keep trailers without entries, or without entries since they were closed and announced again."""
+def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Drop trailers with entries, unless they were closed and announced again."""
     its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
@@ -101,15 +98,15 @@ def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles)
             of[at].visit = found[-1].number
 
 
-def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
+def _add_announced(transaction: Connection, of: dict[At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
             one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
 
 
-def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    """Count the visit that each trailer's page shows, as that page does."""
+def _count_visits(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Fill in the counts of the visit that each trailer's page shows."""
     for at, gathered in glance(transaction, of, roles).items():
         visit = choose(gathered.visits(), gathered)
         if visit is None:

@@ -1,1 +1,1 @@
-"""Decisions of people: reviews of devices, and flags that rules raise."""
+"""Decisions by people: devices' reviews, and flags raised by rules."""

@@ -1,8 +1,7 @@
-"""Continuity: whether a device's event continues the one before it, in one journal with one key.
+"""Checks whether a device's event continues the one before it, in one journal with one key.
 
-With a stolen key or a cloned device, events fit by their number alone: `previous` names another event than the one
-here, or the number is far beyond the device's. Such an event is signed, so it is handled as any other; but it is
-flagged and logged at once, before the next audit finds it.
+With a stolen key or a cloned device, `previous` names another event than the stored one, or the number is far beyond
+the device's. Such a signed event is handled as any other, but flagged and logged at once, before the next audit.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, exists, select, tuple_
 
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, PREVIOUS
-from inventory.records import Event, Unfit
+from inventory.records import Event, InvalidEvent
 from inventory.store import many
 from inventory.store.tables import events, flags, refused
 
@@ -27,11 +26,12 @@ CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
 """The rules of these flags."""
 
 OF_DEVICE = (CHAIN_BROKEN, NUMBER_JUMPS)
-"""Rules about a device: they apply also if the event has no current entry."""
+"""Rules about a device: their flags count even if the event has no current entry."""
 
 FAR = 1_000_000
-"""A number this far beyond the last one handled does not count as the device's highest: that many entries are one every
-ten seconds for four months, day and night. A device that truly is so far ahead sends the missing ones first."""
+"""Gap above which a number does not count as the device's highest: four months of an entry every ten seconds. A device
+truly so far ahead sends the missing events first.
+"""
 
 
 class Links(NamedTuple):
@@ -53,7 +53,7 @@ def read_links(body: str | bytes) -> Links:
 
 
 def continues(before: str | None, seal: Links) -> bool:
-    """Whether it continues the link before it; True if either is unknown."""
+    """Whether the event's `previous` is the link before it; True if either is unknown."""
     return before is None or seal.previous is None or seal.previous == before
 
 
@@ -61,41 +61,41 @@ Number = tuple[str, str, int]
 """Site, device and number of an event."""
 
 
-def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str | None]:
-    """The links of these events, applied or refused; number 0 has the genesis link."""
+def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, str | None]:
+    """Load the chain links of these events, applied or refused; number 0 has the genesis link."""
     found: dict[Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
     lacking = {*of} - found.keys()
     for table in (events, refused):
         if not lacking:
             break
         wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
-        for row in many.among(transaction, wanted, table, ["site", "device", "sequence"], lacking):
+        for row in many.select_by_keys(transaction, wanted, table, ["site", "device", "sequence"], lacking):
             found[row.site, row.device, row.sequence] = read_links(row.body).link
         lacking -= found.keys()
     return found
 
 
-def check(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
-    """Compare the device's next event with the last one handled; log and flag a break."""
+def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
+    """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, handled)
-    if continues(links(transaction, [at]).get(at), read_links(event.body)):
+    if continues(load_links(transaction, [at]).get(at), read_links(event.body)):
         return
-    before = _event_of(transaction, at)
+    before = _find_event_id(transaction, at)
     log.warning(
         "%s, number %d of %s/%s: does not continue number %d that is here: another one signs with the device's key, or "
         "its journal was copied; compare with `dockvoice audit verify` on the device, then `dockvoice inventory flags`",
         *(event.event_id, event.sequence, event.site, event.device, handled),
     )
-    _flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
+    _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
 
-def jumps(event: Event | Unfit, handled: int) -> bool:
-    """Whether its number is too far beyond the last one handled."""
+def jumps(event: Event | InvalidEvent, handled: int) -> bool:
+    """Whether the event's number is more than FAR beyond the last handled one."""
     return event.sequence > handled + FAR
 
 
-def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
-    """Flag a number that jumps; one open flag for each device."""
+def flag_jump(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
+    """Flag an event whose number jumps; at most one open flag for each device."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return
@@ -104,10 +104,10 @@ def tell_jump(transaction: Connection, event: Event | Unfit, handled: int, now: 
         "nothing is made of it, and `dockvoice inventory flags` shows it",
         *(event.event_id, event.site, event.device, event.sequence, handled + 1),
     )
-    _flag(transaction, event, NUMBER_JUMPS, f"number_jumps:{event.sequence}", None, now)
+    _insert_flag(transaction, event, NUMBER_JUMPS, f"number_jumps:{event.sequence}", None, now)
 
 
-def alarmed(transaction: Connection) -> dict[tuple[str, str], set[str]]:
+def load_flagged_devices(transaction: Connection) -> dict[tuple[str, str], set[str]]:
     """The rules of open continuity flags, by site and device."""
     wanted = select(flags.c.site, flags.c.device, flags.c.rule).distinct()
     found: dict[tuple[str, str], set[str]] = {}
@@ -116,18 +116,18 @@ def alarmed(transaction: Connection) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def _flag(
-    transaction: Connection, event: Event | Unfit, rule: str, reason: str, other: str | None, now: datetime
+def _insert_flag(
+    transaction: Connection, event: Event | InvalidEvent, rule: str, reason: str, other: str | None, now: datetime
 ) -> None:
     # The id is the sender's claim: another device's event must not get flagged by it.
     foreign = (events.c.event_id == event.event_id, (events.c.site != event.site) | (events.c.device != event.device))
     claimed = transaction.execute(select(exists().where(*foreign))).scalar_one()
     its = {"event_id": str(uuid4()) if claimed else event.event_id, "rule": rule}
     of = {"site": event.site, "device": event.device, "other": other}
-    many.add_new(transaction, flags, [{**its, **of, "reason": reason, "flagged_at": now, "state": "open"}])
+    many.insert_new_rows(transaction, flags, [{**its, **of, "reason": reason, "flagged_at": now, "state": "open"}])
 
 
-def _event_of(transaction: Connection, at: Number) -> str | None:
+def _find_event_id(transaction: Connection, at: Number) -> str | None:
     """The id of the applied event of this number."""
     its = tuple_(events.c.site, events.c.device, events.c.sequence) == at
     return transaction.execute(select(events.c.event_id).where(its)).scalar()

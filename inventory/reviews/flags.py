@@ -1,7 +1,7 @@
-"""Flags: entries that break a rule of the site's. They are recorded all the same, and a person decides.
+"""Flags on entries that break a rule of the site's: they are recorded all the same, and a person decides.
 
-A rule refuses nothing: the operator saw the pallet, and no entry may be lost. The site's catalogue turns rules on
-(`rules`), from its publication on.
+A rule refuses nothing, since no entry may be lost. The site's catalogue turns rules on (`rules`), from its publication
+on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inventory.store.stock import PALLET_FIELDS, TRAILER_FIELDS
 from inventory.store.tables import catalogue, entries, flags, pallets
 
 RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
-"""The shipped forms that receive pallets, and those that move them, if a rule names no other."""
+"""Shipped forms that receive pallets, and those that move them, used if a rule names no other."""
 
 
 OF_SYSTEM = "connect:"
@@ -32,7 +32,7 @@ OF_SYSTEM = "connect:"
 
 
 class FlagState(StrEnum):
-    """What became of a flag."""
+    """State of a flag."""
 
     OPEN = "open"  # Not decided.
     STANDS = "stands"  # The entry counts.
@@ -41,7 +41,7 @@ class FlagState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A rule's objection to one entry."""
+    """A rule's objection to one entry, and the decision."""
 
     event_id: str
     rule: str
@@ -62,7 +62,7 @@ class Flag:
 
     @property
     def struck(self) -> bool:
-        """Whether its entry does not count."""
+        """Whether a person decided that the entry does not count."""
         return self.state is FlagState.STRUCK
 
 
@@ -80,9 +80,9 @@ class Flags:
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
             wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
-            wanted = wanted.where(flags.c.state == FlagState.OPEN, concerns())
+            wanted = wanted.where(flags.c.state == FlagState.OPEN, needs_decision())
         with self._transaction() as transaction:
-            return [_flag(row) for row in transaction.execute(wanted)]
+            return [_to_flag(row) for row in transaction.execute(wanted)]
 
     def decide(self, event_id: str, state: FlagState, who: str, why: str) -> list[Flag]:
         """Decide whether an entry counts. Raises UnreadableInput if it is not flagged.
@@ -94,7 +94,7 @@ class Flags:
         said = {"state": state.value, "who": who, "why": why.strip(), "decided_at": self._now()}
         with self._transaction() as transaction:
             transaction.execute(update(flags).where(flags.c.event_id == event_id).values(said))
-            found = [_flag(row) for row in transaction.execute(select(flags).where(flags.c.event_id == event_id))]
+            found = [_to_flag(row) for row in transaction.execute(select(flags).where(flags.c.event_id == event_id))]
         if not found:
             raise UnreadableInput(
                 f"{event_id}: no rule speaks against it; `dockvoice inventory flags list` shows which"
@@ -102,29 +102,29 @@ class Flags:
         return found
 
 
-def concerns() -> ColumnElement[bool]:
-    """A query condition: an open flag needs a decision.
+def needs_decision() -> ColumnElement[bool]:
+    """Query condition: the flag needs a decision, since its entry is current or its rule needs none.
 
-    Its entry is joined: it must be current, or the rule needs none.
+    The entry must be joined.
     """
     return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
 
 
-def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:
+def load_flags(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:
     """The flags of each of these entries, decided or not; entries without flags are left out."""
     found: dict[str, list[Flag]] = {}
     wanted = select(flags).where(flags.c.event_id.in_(event_ids)).order_by(flags.c.rule)
     for row in transaction.execute(wanted):
-        found.setdefault(row.event_id, []).append(_flag(row))
+        found.setdefault(row.event_id, []).append(_to_flag(row))
     return found
 
 
-def check(transaction: Connection, event: Event, now: datetime) -> None:
+def flag_broken_rules(transaction: Connection, event: Event, now: datetime) -> None:
     """Check a new entry against the rules of its site, and flag it."""
-    if (row := named(event, now)) is None:
+    if (row := pallet_row(event, now)) is None:
         return
     transaction.execute(insert(pallets).values(row))
-    for rule, reason, other in _broken(transaction, event, row["pallet"], row["trailer"], now):
+    for rule, reason, other in _broken_rules(transaction, event, row["pallet"], row["trailer"], now):
         its = {"event_id": event.event_id, "site": event.site, "device": event.device}
         transaction.execute(
             insert(flags).values(
@@ -133,37 +133,37 @@ def check(transaction: Connection, event: Event, now: datetime) -> None:
         )
 
 
-def named(event: Event, now: datetime) -> dict[str, Any] | None:
-    """The row by which rules find an entry; None if it names no pallet."""
-    if (pallet := _text(event, PALLET_FIELDS)) is None:
+def pallet_row(event: Event, now: datetime) -> dict[str, Any] | None:
+    """The row of the pallets table by which rules find an entry; None if it names no pallet."""
+    if (pallet := _first_text(event, PALLET_FIELDS)) is None:
         return None
     of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
-    return {**of, "pallet": pallet, "trailer": _text(event, TRAILER_FIELDS), "came_at": now}
+    return {**of, "pallet": pallet, "trailer": _first_text(event, TRAILER_FIELDS), "came_at": now}
 
 
-def speaks(transaction: Connection, site: str) -> bool:
-    """Whether any rule of the site's is on."""
-    return any(rule.on for rule in _rules(transaction, site).values())
+def has_active_rule(transaction: Connection, site: str) -> bool:
+    """Whether any rule of the site is on."""
+    return any(rule.on for rule in _load_rules(transaction, site).values())
 
 
-def _broken(
+def _broken_rules(
     transaction: Connection, event: Event, pallet: str, trailer: str | None, now: datetime
 ) -> Iterator[tuple[str, str, str | None]]:
     """The broken rules, each with the reason and the other entry."""
-    on = _rules(transaction, event.site)
+    on = _load_rules(transaction, event.site)
     receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
-    its = _standing(event, pallet)
+    its = _current_entries_with(event, pallet)
     if (rule := on.get(DUPLICATE)) is not None and rule.on and event.form in receive:
-        others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), _is(trailer))
-        if (other := _latest(transaction, others, rule.since(now))) is not None:
+        others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), _match_trailer(trailer))
+        if (other := _find_since(transaction, others, rule.since(now))) is not None:
             yield DUPLICATE, f"already_received:{other.device}", other.event_id
     if (rule := on.get(STOCK)) is not None and rule.on and event.form in (rule.forms or MOVE):
-        came = _latest(transaction, its.where(pallets.c.form.in_(receive)), rule.since(now))
+        came = _find_since(transaction, its.where(pallets.c.form.in_(receive)), rule.since(now))
         if came is None:
             yield STOCK, "not_received", None
         elif trailer is not None:  # a loaded pallet is not there any more
             gone = its.where(pallets.c.form == event.form)
-            if (other := _latest(transaction, gone, came.came_at)) is not None:
+            if (other := _find_since(transaction, gone, came.came_at)) is not None:
                 yield STOCK, f"already_loaded:{other.device}", other.event_id
 
 
@@ -178,7 +178,7 @@ class _Rule:
         return now - timedelta(hours=self.hours)
 
 
-def _rules(transaction: Connection, site: str) -> dict[str, _Rule]:
+def _load_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
     """The published rules of a site; empty without any."""
     its = (catalogue.c.site == site, catalogue.c.kind == OF_RULES, catalogue.c.published_at.is_not(None))
     rows = transaction.execute(
@@ -190,7 +190,7 @@ def _rules(transaction: Connection, site: str) -> dict[str, _Rule]:
     }
 
 
-def _standing(event: Event, pallet: str) -> Select[Any]:
+def _current_entries_with(event: Event, pallet: str) -> Select[Any]:
     """The current entries that name the pallet, except this one and the one that it amends."""
     itself: Collection[str] = [event.event_id, *([event.replaces] if event.replaces else [])]
     return (
@@ -203,15 +203,15 @@ def _standing(event: Event, pallet: str) -> Select[Any]:
     )
 
 
-def _latest(transaction: Connection, wanted: Select[Any], since: datetime) -> Row[Any] | None:
+def _find_since(transaction: Connection, wanted: Select[Any], since: datetime) -> Row[Any] | None:
     return transaction.execute(wanted.where(pallets.c.came_at >= since)).one_or_none()
 
 
-def _is(trailer: str | None) -> ColumnElement[bool]:
+def _match_trailer(trailer: str | None) -> ColumnElement[bool]:
     return pallets.c.trailer.is_(None) if trailer is None else pallets.c.trailer == trailer
 
 
-def _text(event: Event, names: Collection[str]) -> str | None:
+def _first_text(event: Event, names: Collection[str]) -> str | None:
     """The text of the first of these fields that the entry has."""
     for name in names:
         if isinstance(value := (event.fields or {}).get(name), str):
@@ -219,6 +219,6 @@ def _text(event: Event, names: Collection[str]) -> str | None:
     return None
 
 
-def _flag(row: Row[Any]) -> Flag:
+def _to_flag(row: Row[Any]) -> Flag:
     told = {name: getattr(row, name) for name in Flag.__dataclass_fields__}
     return Flag(**{**told, "state": FlagState(row.state)})

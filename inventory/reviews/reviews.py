@@ -1,7 +1,6 @@
-"""Reviews: utterances that devices have put under review, and the decisions about them, as far as reported.
+"""Reviews: utterances put under review by devices, and the reported decisions.
 
-The latest message about each utterance counts, in whatever order messages arrive: that of the later journal instance,
-and within one the higher number.
+Of each utterance only the latest message counts, by journal instance and number, in whatever order messages arrive.
 """
 
 from __future__ import annotations
@@ -74,8 +73,8 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     )
 
 
-def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
-    """Store the message if it is the latest; confirm the decision about the one before, or repeat a lost one."""
+def store_review(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+    """Store the message if it is the latest; delete the confirmed decision from the outbox, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
         reviews.c.device == review.device,
@@ -91,28 +90,28 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
         if (known.life, known.sequence) == (review.life, review.sequence):
             # A device repeats its open reviews at each connection, so it lacks the decision that the broker
             # acknowledged.
-            outbox.repeated(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
+            outbox.make_due_again(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
         return Duplicate()
     else:
         transaction.execute(update(reviews).where(*its).values(row))
-        outbox.confirmed(transaction, MessageKind.DECISION, review.site, review.device, known.event_id)
+        outbox.delete_confirmed(transaction, MessageKind.DECISION, review.site, review.device, known.event_id)
     return Applied()
 
 
-def load(transaction: Connection, *, every: bool) -> list[Review]:
+def load_reviews(transaction: Connection, *, every: bool) -> list[Review]:
     """Open reviews, the oldest first; with `every`, decided ones too."""
     wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
-    return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
+    return _load(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
 
 
-def one(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
+def load_review(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
     """The latest message about one utterance."""
     its = (reviews.c.site == site, reviews.c.device == device, reviews.c.utterance_id == utterance_id)
-    found = _read(transaction, select(reviews).where(*its))
+    found = _load(transaction, select(reviews).where(*its))
     return found[0] if found else None
 
 
-def _read(transaction: Connection, wanted: Select[Any]) -> list[Review]:
+def _load(transaction: Connection, wanted: Select[Any]) -> list[Review]:
     rows = transaction.execute(wanted).mappings()
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
@@ -133,7 +132,7 @@ def decision_message(
     prefix: str,
     now: datetime,
 ) -> Message:
-    """The decision's message for the outbox.
+    """Build the signed message with a decision about a review, for the outbox.
 
     `decision` is accept, correct or discard; `values` override the recognised ones, in the form's text format.
     """

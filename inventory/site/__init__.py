@@ -1,1 +1,1 @@
-"""Data of a site: its master data, roster, expected lists and words, created and published."""
+"""A site's data: master data, roster, expected lists and words, stored and published to devices."""

@@ -1,4 +1,4 @@
-"""The catalogue: a site's master data in the tables, every version with author, time, reason and source.
+"""The catalogue: a site's master data in the tables, versioned, with author, time, reason and source.
 
 Rows are never changed or deleted: each edit makes a version, which devices run once it is published
 (`catalogue_publishing`). A rollback is a new version with the rows of an old one.
@@ -18,21 +18,21 @@ from sqlalchemy import Row as Found
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
-from inventory.site.master_kinds import RESERVED, Kind, faults_of, kind_named
-from inventory.site.numbering import ROSTER, next_version, see_taken
-from inventory.store.outbox import Message, MessageKind, enter, is_pending
+from inventory.site.master_kinds import RESERVED, Kind, find_kind, find_row_faults
+from inventory.site.numbering import ROSTER, check_not_refused, next_version
+from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending
 from inventory.store.tables import catalogue
 
 
 class FaultyRows(UnreadableInput):
-    """Rows with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Invalid rows; each of `faults` gives place, value found, allowed values and remedy."""
 
     def __init__(self, kind: str, faults: Sequence[str]) -> None:
         super().__init__(f"{kind}: {'; '.join(faults)}")
         self.faults = tuple(faults)
 
 
-class Outdated(UnreadableInput):
+class EditConflict(UnreadableInput):
     """Edit conflict: another version was made since the one that the edit is based on."""
 
 
@@ -72,8 +72,8 @@ class Difference:
         return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
 
 
-def difference(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
-    """The difference from `before` to `after`."""
+def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
+    """Compare two versions' rows by key."""
     old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
     return Difference(
         {key: one for key, one in new.items() if key not in old},
@@ -91,7 +91,7 @@ class SiteCatalogue:
         transaction: Callable[[], AbstractContextManager[Connection]],
         now: Callable[[], datetime],
         forms: Path | None = None,
-        of: Callable[[str], Kind] = kind_named,
+        of: Callable[[str], Kind] = find_kind,
     ) -> None:
         """Created by `Store.catalogue`. `forms`: the directory of forms to check words against; None: no check.
 
@@ -119,7 +119,7 @@ class SiteCatalogue:
         its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
         ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
         wanted = select(catalogue).join(latest, its).where(*ours).order_by(catalogue.c.kind)
-        return [_version(row) for row in transaction.execute(wanted)]
+        return [_to_version(row) for row in transaction.execute(wanted)]
 
     def current(self, kind: str) -> Version:
         """The latest version of a kind. Raises UnreadableInput if there is none."""
@@ -127,11 +127,11 @@ class SiteCatalogue:
             return self._current(transaction, kind)
 
     def published(self, kind: str) -> Version | None:
-        """The version that devices are to run; None if none was published."""
+        """The latest published version; None if none was published."""
         wanted = self._select(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
         with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
-        return None if found is None else _version(found)
+        return None if found is None else _to_version(found)
 
     def at(self, kind: str, version: int) -> Version:
         """One version of a kind. Raises UnreadableInput for an unknown number."""
@@ -141,11 +141,11 @@ class SiteCatalogue:
     def history(self, kind: str) -> list[Version]:
         """Every version of a kind, the newest first."""
         with self.transaction() as transaction:
-            return [_version(row) for row in transaction.execute(self._select(kind))]
+            return [_to_version(row) for row in transaction.execute(self._select(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
-        """The difference between two versions. Raises UnreadableInput."""
-        return difference(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
+        """Compare two versions. Raises UnreadableInput."""
+        return compare_rows(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 
     def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:
         """Make a version of rows with their places: `("line 7", {"value": "A"})`. `source` is their file.
@@ -169,7 +169,9 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             before = self._current(transaction, kind, missing_ok=not key)
             if base is not None and before.version != base:
-                raise Outdated(f"{kind}: {before.who} has made version {before.version} since; look at it, and go on")
+                raise EditConflict(
+                    f"{kind}: {before.who} has made version {before.version} since; look at it, and go on"
+                )
             rows = {of.known_by(one): one for one in before.rows}
             if key and key not in rows:
                 raise UnreadableInput(f"{kind}: {key!r} is not in version {before.version}; nothing was changed")
@@ -204,12 +206,12 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             messages = []
             for one in versions:
-                see_taken(transaction, self.site, one.kind, one.version)
+                check_not_refused(transaction, self.site, one.kind, one.version)
                 message = signed(one, now)
                 said = {"body": message.body.decode(), "public_key": message.signed_by.raw.hex(), "published_at": now}
                 transaction.execute(update(catalogue).where(*_itself(one)).values(said))
                 messages.append(message)
-            entered = enter(transaction, messages, now, held=held)
+            entered = insert_messages(transaction, messages, now, held=held)
         return [replace(one, published_at=now) for one in versions], entered
 
     def is_pending(self, kind: str) -> bool:
@@ -230,7 +232,9 @@ class SiteCatalogue:
             there = ", ".join(transaction.execute(known).scalars()) or "none"
             raise UnreadableInput(f"{kind}: there is no such kind at {self.site}; there are {there}")
         return (
-            Version(self.site, kind, 0, (), "", "", "", self._now(), None, None) if found is None else _version(found)
+            Version(self.site, kind, 0, (), "", "", "", self._now(), None, None)
+            if found is None
+            else _to_version(found)
         )
 
     def _at(self, transaction: Connection, kind: str, version: int) -> Version:
@@ -238,7 +242,7 @@ class SiteCatalogue:
         if found is None:
             self._current(transaction, kind)
             raise UnreadableInput(f"{kind}: there is no version {version} at {self.site}; the history has them all")
-        return _version(found)
+        return _to_version(found)
 
     def _put(
         self,
@@ -259,12 +263,12 @@ class SiteCatalogue:
         if kind.listed_in is not None:
             listed = self._current(transaction, kind.listed_in, missing_ok=True)
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
-        if (rows or not empty_ok) and (faults := faults_of(kind, rows, known)):
+        if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
-        if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
+        if faults := _find_unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
             raise FaultyRows(kind.name, faults)
         cells = tuple(kind.row(one) for _, one in rows)
-        told = f"{what}: {difference(kind, before.rows, cells).summary}"
+        told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
         now = self._now()
         version = max(next_version(transaction, self.site, kind.name, now), above + 1)
         made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
@@ -273,28 +277,30 @@ class SiteCatalogue:
         return made
 
 
-def unfit(catalogue: SiteCatalogue, one: Version) -> list[str]:
+def find_unfit_rows(catalogue: SiteCatalogue, one: Version) -> list[str]:
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
-    kind = kind_named(one.kind)
+    kind = find_kind(one.kind)
     rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
-    return _unfit(catalogue.forms, kind, rows, catalogue.kinds)
+    return _find_unfit(catalogue.forms, kind, rows, catalogue.kinds)
 
 
-def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]) -> list[str]:
+def _find_unfit(
+    forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]
+) -> list[str]:
     """Faults of words or list values that do not fit the forms; `there` loads the other kinds."""
     if forms is None or not rows or not (kind.name == OF_WORDS or kind.is_list):
         return []
-    from inventory.site.site_words import list_faults, words_faults  # noqa: PLC0415 - the service needs no grammar
+    from inventory.site.site_words import find_list_faults, find_word_faults  # noqa: PLC0415 - the service needs no grammar
 
     before = {one.kind: one.rows for one in there() if one.rows}
     if not kind.is_list:
-        return words_faults(rows, forms, before)
+        return find_word_faults(rows, forms, before)
     # Words that fitted the old list may not fit the new one: then devices would refuse all words.
     words = [(f"word {one['word']!r}", one) for one in before.get(OF_WORDS, ())]
     after = before | {kind.name: tuple(cells for _, cells in rows)}
-    known = words_faults(words, forms, before) if words else []
-    new = words_faults(words, forms, after) if words else []
-    return [*list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
+    known = find_word_faults(words, forms, before) if words else []
+    new = find_word_faults(words, forms, after) if words else []
+    return [*find_list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
 
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
@@ -309,6 +315,6 @@ def _itself(one: Version) -> tuple[Any, ...]:
     return catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version
 
 
-def _version(row: Found[Any]) -> Version:
+def _to_version(row: Found[Any]) -> Version:
     told = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
     return Version(row.site, row.kind, row.version, tuple(row.rows), *told)

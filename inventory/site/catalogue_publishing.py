@@ -13,15 +13,15 @@ from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import sign_master, sign_roster
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
-from inventory.site.roster import ROSTER, operators_of, read_signed
-from inventory.site.sending import every_retained, publish_entered, retained
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
+from inventory.site.roster import ROSTER, read_signed, to_operators
+from inventory.site.sending import publish_entered, read_all_retained, read_retained
 from inventory.store.outbox import HELD, Message, MessageKind
 
 
 @dataclass(frozen=True, slots=True)
-class Untaken:
-    """Why a device declined the latest version of a kind."""
+class DeclinedVersion:
+    """A device's reason to decline the latest version of a kind."""
 
     reason: str  # old, forged, malformed or breaks_form; others may be added.
     version: int | None  # The declined version, if its message was valid.
@@ -29,20 +29,20 @@ class Untaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class ReportedVersions:
     """The versions of master data that one device has reported."""
 
     device: str
     online: bool
     versions: Mapping[str, int]  # By kind.
-    declined: Mapping[str, Untaken]  # By kind.
+    declined: Mapping[str, DeclinedVersion]  # By kind.
 
     def lacks(self, wanted: Iterable[Version]) -> list[str]:
-        """The kinds of which it does not run these versions: it is offline, has not received them, or declined."""
+        """The kinds of which it does not run these versions."""
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
-def unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
+def find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
     """The current versions that are not published, of these kinds; of all if empty."""
     return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
 
@@ -50,16 +50,16 @@ def unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[V
 def publish(
     settings: InventorySettings, catalogue: SiteCatalogue, signer: Signer, kinds: Collection[str] = ()
 ) -> list[Version]:
-    """Insert versions as `enter` does, and publish them at once. Raises as it does.
+    """Insert versions as `enter_in_outbox` does, and publish them at once. Raises as it does.
 
     Also raises Unavailable, Misconfigured: then the service publishes them.
     """
-    published, entered = enter(settings, catalogue, signer, kinds, held=HELD)
+    published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD)
     publish_entered(settings, "catalogue", catalogue.transaction, entered, retain=True)
     return published
 
 
-def enter(
+def enter_in_outbox(
     settings: InventorySettings,
     catalogue: SiteCatalogue,
     signer: Signer,
@@ -67,14 +67,14 @@ def enter(
     *,
     held: timedelta = timedelta(),
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current unpublished versions of these kinds, of all if empty, and insert them into the outbox.
+    """Sign the current unpublished versions of these kinds (all if empty), and insert them into the outbox.
 
-    Returns them, and the ids of their rows. Earlier unpublished versions are never sent. Raises RefusedByDevices, and
-    FaultyRows for rows that devices would refuse: then nothing is inserted.
+    Returns the versions, and the ids of their rows. Earlier unpublished versions are never sent. Raises
+    RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted.
     """
-    waiting = unpublished(catalogue, kinds)
+    waiting = find_unpublished(catalogue, kinds)
     for one in waiting:
-        if faults := unfit(catalogue, one):
+        if faults := find_unfit_rows(catalogue, one):
             raise FaultyRows(one.kind, faults)
 
     def signed(one: Version, now: datetime) -> Message:
@@ -94,16 +94,16 @@ def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer:
 def enter_roster(
     settings: InventorySettings, versions: SiteCatalogue, signer: Signer, *, held: timedelta = timedelta()
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current roster of a site, if unpublished, and insert it into the outbox; it, and the id of its row.
+    """Sign the current roster of a site, if unpublished, and insert it into the outbox; return it and the row's id.
 
-    Raises UnreadableInput if the broker has one published from elsewhere that was not taken over, or devices have a
-    later one; Unavailable, Misconfigured.
+    Raises UnreadableInput if the broker has another roster that was not imported, or devices have a later one;
+    Unavailable, Misconfigured.
     """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:
         return [], []
     topic = Topics.roster(settings.prefix, versions.site)
-    there = read_signed(retained(settings, ROSTER, topic), versions.site, signer.public)
+    there = read_signed(read_retained(settings, ROSTER, topic), versions.site, signer.public)
     ours = next((one.version for one in before if one.published_at is not None), 0)
     if there is not None and there.version > ours and not _is_taken_over(there, [latest, *before]):
         raise UnreadableInput(
@@ -112,41 +112,41 @@ def enter_roster(
         )
 
     def signed(one: Version, now: datetime) -> Message:
-        return roster_message(settings.prefix, Roster(one.site, one.version, operators_of(one.rows)), signer, now)
+        return roster_message(settings.prefix, Roster(one.site, one.version, to_operators(one.rows)), signer, now)
 
     return versions.publish([latest], signed, held)
 
 
 def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -> Message:
-    """The outbox message of a roster."""
+    """Build the signed outbox message of a roster."""
     topic, body = Topics.roster(prefix, roster.site), sign_roster(roster, signer, now)
     return Message(MessageKind.ROSTER, roster.site, "", ROSTER, topic, body, signer.public, retain=True)
 
 
 def _is_taken_over(there: Roster, history: list[Version]) -> bool:
-    """Whether a later version here has the same operators; a retained roster without operators has none to lose."""
+    """Whether a later version here has the same operators as the retained roster, or that has none to lose."""
     later = [one for one in history if one.version > there.version]
-    return bool(later) and (not there.operators or any(operators_of(one.rows) == there.operators for one in later))
+    return bool(later) and (not there.operators or any(to_operators(one.rows) == there.operators for one in later))
 
 
-def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
+def read_roster_from_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
     """The roster retained at the broker. Raises UnreadableInput if none is signed with this key; Unavailable."""
     topic = Topics.roster(settings.prefix, site)
-    found = read_signed(retained(settings, ROSTER, topic), site, key)
+    found = read_signed(read_retained(settings, ROSTER, topic), site, key)
     if found is None or not found.operators:
         raise UnreadableInput(f"{topic}: the broker has no roster there that is signed with this console's key")
     return found
 
 
-def running(settings: InventorySettings, site: str) -> list[Running]:
+def read_reported_versions(settings: InventorySettings, site: str) -> list[ReportedVersions]:
     """The master data that every device of a site reports in its retained status, by name. Raises Unavailable."""
-    kept = every_retained(settings, "catalogue", Topics(settings.prefix, site, "+").status)
-    found = (status_of(topic, payload, settings.prefix) for topic, payload in kept.items())
+    kept = read_all_retained(settings, "catalogue", Topics(settings.prefix, site, "+").status)
+    found = (parse_reported_versions(topic, payload, settings.prefix) for topic, payload in kept.items())
     return sorted((one for one in found if one is not None), key=lambda one: one.device)
 
 
-def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
-    """The master data in a device's status message; None for an invalid message."""
+def parse_reported_versions(topic: str, payload: bytes, prefix: str) -> ReportedVersions | None:
+    """Parse the master data versions in a device's status message; None for an invalid one."""
     try:
         status = parse_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:
@@ -154,9 +154,9 @@ def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
     told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})
     versions = {kind: int(one["version"]) for kind, one in told.items() if "version" in one}
     declined = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
-    return Running(
+    return ReportedVersions(
         status["device"],
         status["state"] == "online",
         versions,
-        {kind: Untaken(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
+        {kind: DeclinedVersion(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
     )

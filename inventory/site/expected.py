@@ -15,14 +15,14 @@ from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import sign_list
 from inventory.store import outbox
-from inventory.store.database import in_one, reading
+from inventory.store.database import begin, read_only_engine
 from inventory.store.outbox import HELD, Message, MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """A list as it was published."""
+class PublishedList:
+    """A signed list as it was published."""
 
     expected: ExpectedList
     written_at: datetime
@@ -31,8 +31,8 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The list of one place, and whether the broker has it."""
+class StoredList:
+    """The expected list of one place, and whether its message is pending."""
 
     expected: ExpectedList
     sent: bool
@@ -40,11 +40,11 @@ class Kept:
 
 
 class ExpectedLists:
-    """The lists of one database. Each method is one transaction, and raises Unavailable."""
+    """The expected lists of one database. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._transaction = partial(in_one, engine)
-        self._look = partial(in_one, reading(engine))
+        self._transaction = partial(begin, engine)
+        self._look = partial(begin, read_only_engine(engine))
         self._now = now
 
     def replace(
@@ -56,17 +56,17 @@ class ExpectedLists:
         """
         with self._transaction() as transaction:
             now = self._now()
-            return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
+            return [replace_list(transaction, site, place, lines, now, source) for place, lines in announced.items()]
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[StoredList]:
         """The latest published list of each trailer and door."""
         with self._look() as transaction:
-            return kept(transaction)
+            return load_lists(transaction)
 
     def mark_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
         """Mark received lines; the lists to publish. `fields`: each form's pallet field."""
         with self._transaction() as transaction:
-            return marked(transaction, fields, self._now())
+            return mark_received(transaction, fields, self._now())
 
     def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
         """Store the signed list, for dossiers."""
@@ -74,7 +74,7 @@ class ExpectedLists:
             note_signed(transaction, one, body, key)
 
 
-def replaced(
+def replace_list(
     transaction: Connection,
     site: str,
     place: ReceivingPlace,
@@ -86,41 +86,43 @@ def replaced(
 
     `sources`: the source of each notice, or one source of all.
     """
-    before = _found(transaction, site, place)
-    notices = {line.notice for line in ([] if before is None else _lines(before))}
+    before = _load_row(transaction, site, place)
+    notices = {line.notice for line in ([] if before is None else _to_lines(before))}
     goes_on = before is not None and any(line.notice in notices for line in lines)
     since = before.since if before is not None and goes_on else now
-    known = {(line.notice, line.pallet) for line in ([] if before is None else _lines(before)) if line.received}
+    known = {(line.notice, line.pallet) for line in ([] if before is None else _to_lines(before)) if line.received}
     marked = tuple(replace(line, received=goes_on and (line.notice, line.pallet) in known) for line in lines)
-    made = _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
+    made = _store_list(transaction, ExpectedList(site, place, _next_version(before, now), marked), since)
     values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
     transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
     named = {line.notice: sources if isinstance(sources, str) else sources[line.notice] for line in marked}
-    transaction.execute(update(expected).where(*_itself(site, place)).values(sources=named))
+    transaction.execute(update(expected).where(*_match_place(site, place)).values(sources=named))
     return made
 
 
-def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
-    """Store the lists whose received lines have changed; these."""
+def mark_received(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
+    """Mark received lines; store and return the lists that changed."""
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
-        before = _list(row)
-        there = _received(transaction, before, fields, row.since)
+        before = _to_list(row)
+        there = _find_received(transaction, before, fields, row.since)
         lines = tuple(replace(line, received=line.pallet in there) for line in before.lines)
         if lines != before.lines:
-            after = ExpectedList(before.site, before.place, _next(row, now), lines)
-            found.append(_written(transaction, after, row.since))
+            after = ExpectedList(before.site, before.place, _next_version(row, now), lines)
+            found.append(_store_list(transaction, after, row.since))
     return found
 
 
-def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None) -> list[Kept]:
+def load_lists(
+    transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None
+) -> list[StoredList]:
     """Every list, or those of a site or a place, by site and place; those without lines are withdrawn."""
     waits = outbox.is_pending(MessageKind.EXPECTED, expected.c.site, expected.c.place)
     wanted = select(expected, waits.label("waits")).order_by(expected.c.site, expected.c.place)
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
     wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
     rows = transaction.execute(wanted)
-    return [Kept(_list(row), not row.waits, row.sources) for row in rows]
+    return [StoredList(_to_list(row), not row.waits, row.sources) for row in rows]
 
 
 def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
@@ -130,19 +132,19 @@ def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: Pu
     transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
 
 
-def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[Announced]:
+def load_published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[PublishedList]:
     """Every published list of these places, each with its site, the oldest first."""
     sites, names = {site for site, _ in places}, {name for _, name in places}
     wanted = select(announced).where(announced.c.site.in_(sites), announced.c.place.in_(names))
     rows = transaction.execute(wanted.order_by(announced.c.version))
     return [
-        Announced(_list(row), row.written_at, row.body, row.public_key)
+        PublishedList(_to_list(row), row.written_at, row.body, row.public_key)
         for row in rows
         if (row.site, row.place) in places
     ]
 
 
-def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
+def _find_received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
     """The pallets of a list with a current entry received since its first publication, from any device."""
     pallets = sorted({line.pallet for line in of.lines})
     found: set[str] = set()
@@ -158,37 +160,37 @@ def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, st
     return found
 
 
-def _next(before: Row[Any] | None, now: datetime) -> int:
+def _next_version(before: Row[Any] | None, now: datetime) -> int:
     # By the clock, so that after a lost database versions do not restart below those that devices have.
     return max(int(now.timestamp()), 0 if before is None else before.version + 1)
 
 
-def _written(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
+def _store_list(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
     lines = [asdict(line) for line in one.lines]
     values = {"version": one.version, "lines": lines, "since": since}
-    if not transaction.execute(update(expected).where(*_itself(one.site, one.place)).values(values)).rowcount:
+    if not transaction.execute(update(expected).where(*_match_place(one.site, one.place)).values(values)).rowcount:
         transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one
 
 
-def _found(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
-    return transaction.execute(select(expected).where(*_itself(site, place)).with_for_update()).one_or_none()
+def _load_row(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
+    return transaction.execute(select(expected).where(*_match_place(site, place)).with_for_update()).one_or_none()
 
 
-def _list(row: Row[Any]) -> ExpectedList:
+def _to_list(row: Row[Any]) -> ExpectedList:
     kind, _, name = str(row.place).partition("/")
-    return ExpectedList(row.site, ReceivingPlace(PlaceKind(kind), name), row.version, _lines(row))
+    return ExpectedList(row.site, ReceivingPlace(PlaceKind(kind), name), row.version, _to_lines(row))
 
 
-def _lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
+def _to_lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
     return tuple(ExpectedLine(**line) for line in row.lines)
 
 
-def _itself(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
+def _match_place(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
     return expected.c.site == site, expected.c.place == str(place)
 
 
-def enter(
+def enter_in_outbox(
     transaction: Connection,
     prefix: str,
     lists: Iterable[ExpectedList],
@@ -197,7 +199,10 @@ def enter(
     *,
     held: timedelta = HELD,
 ) -> list[int]:
-    """Insert them into the outbox, in the transaction that made them; the ids, for `publish_entered`."""
+    """Sign the lists and insert them into the outbox, in the transaction that made them.
+
+    The ids, for `publish_entered`.
+    """
     messages = []
     for one in lists:
         body = sign_list(one, signer, now)
@@ -205,4 +210,4 @@ def enter(
         topic = Topics.expected(prefix, one.site, str(one.place))
         its = (one.site, "", str(one.place), topic)
         messages.append(Message(MessageKind.EXPECTED, *its, body, signer.public, retain=True))
-    return outbox.enter(transaction, messages, now, held=held)
+    return outbox.insert_messages(transaction, messages, now, held=held)

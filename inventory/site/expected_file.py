@@ -1,4 +1,4 @@
-"""Expected lists as rows of a file or a request: parsed, and validated as a whole."""
+"""Parses and validates expected lists, given as rows of a file or a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from typing import Any
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
-from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
+from inventory.site.table_file import (
+    LONGEST,
+    NAMED,
+    Cells,
+    FaultyFile,
+    Layout,
+    Row,
+    find_structure_faults,
+    is_named,
+    read_rows,
+)
 
 COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
 MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
@@ -23,8 +33,8 @@ YES_NO = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A line without faults."""
+class _ValidLine:
+    """A line that passed validation."""
 
     where: str
     place: ReceivingPlace
@@ -33,17 +43,17 @@ class _Checked:
 
 def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
     """The expected lists by trailer or door. Raises FaultyFile, UnreadableInput."""
-    found, faults = places_of(read_rows(path, LAYOUT))
+    found, faults = parse_rows(read_rows(path, LAYOUT))
     if faults:
         raise FaultyFile(path, faults)
     return found
 
 
-def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
-    """The expected lists of rows by trailer or door; and all faults, a line each."""
+def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
+    """Parse rows into expected lists by trailer or door; also return all faults, a line each."""
     faults: list[str] = []
-    checked = [line for where, cells in rows for line in _checked(where, cells, faults)]
-    faults += _contradictions(checked)
+    checked = [line for where, cells in rows for line in _check_line(where, cells, faults)]
+    faults += _find_contradictions(checked)
     if not rows:
         faults.append("holds no line; give one for each item on each pallet")
     found: dict[ReceivingPlace, list[ExpectedLine]] = {}
@@ -52,8 +62,8 @@ def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[Expect
     return {place: tuple(lines) for place, lines in found.items()}, faults
 
 
-def _cell(name: str, value: Any) -> Any:
-    """The value as in CSV. A pallet's number that is no text is a fault: its zeros may be lost already."""
+def _format_cell(name: str, value: Any) -> Any:
+    """Convert a JSON value to CSV text. A pallet's number that is no text is a fault: its zeros may be lost already."""
     if name == "lot_needed" and isinstance(value, bool):
         return "yes" if value else "no"
     if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -61,11 +71,11 @@ def _cell(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-LAYOUT = Layout(COLUMNS, MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _cell)
+LAYOUT = Layout(COLUMNS, MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
 
 
-def _checked(where: str, cells: Cells, faults: list[str]) -> Iterator[_Checked]:
-    found = list(_faults(where, cells))
+def _check_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidLine]:
+    found = list(_find_faults(where, cells))
     faults += found
     if found:
         return
@@ -79,11 +89,11 @@ def _checked(where: str, cells: Cells, faults: list[str]) -> Iterator[_Checked]:
         uom=cells["uom"],
         lot_needed=YES_NO[cells["lot_needed"]],
     )
-    yield _Checked(where, ReceivingPlace(kind, cells[kind]), line)
+    yield _ValidLine(where, ReceivingPlace(kind, cells[kind]), line)
 
 
-def _faults(where: str, cells: Cells) -> Iterator[str]:
-    yield from strange(where, cells, LAYOUT)
+def _find_faults(where: str, cells: Cells) -> Iterator[str]:
+    yield from find_structure_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
     for column in MUST_HAVE:
@@ -122,10 +132,10 @@ REMEDIES = {
 """The validator of each column, and the remedy for an invalid value."""
 
 
-def _contradictions(lines: list[_Checked]) -> Iterator[str]:
+def _find_contradictions(lines: list[_ValidLine]) -> Iterator[str]:
     """Contradictions between two lines about one pallet, and lists that are too large."""
-    places: dict[str, _Checked] = {}
-    items: dict[tuple[str, str], _Checked] = {}
+    places: dict[str, _ValidLine] = {}
+    items: dict[tuple[str, str], _ValidLine] = {}
     at: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in lines:
         pallet, item = one.line.pallet, one.line.item

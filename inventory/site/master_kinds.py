@@ -27,13 +27,13 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
-from inventory.site.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
+from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_structure_faults, read_rows
 
 RESERVED = frozenset({"roster", "roster.sent"})
-"""Operators have messages and pages of their own: `inventory/site/roster.py`."""
+"""Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
-"""The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
+"""Rules that a site may turn on: the same pallet twice on a trailer, more moved than in stock."""
 
 HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
 YES_NO = ("yes", "no")
@@ -55,7 +55,7 @@ class Kind:
 
     @property
     def listed_in(self) -> str | None:
-        """For units, the name of their list."""
+        """For units, the name of the list of values that they belong to."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
 
     @property
@@ -68,12 +68,12 @@ class Kind:
         return " ".join(cells.get(column, "") for column in self.key)
 
     def row(self, cells: Mapping[str, str]) -> Cells:
-        """The row without empty cells."""
+        """The row in the columns' order, without empty cells."""
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
 
-def kind_named(name: str) -> Kind:
-    """The kind of that name. Raises UnreadableInput for an invalid name."""
+def find_kind(name: str) -> Kind:
+    """The kind of master data with this name. Raises UnreadableInput for an invalid name."""
     if not KIND.fullmatch(name) or name in RESERVED:
         raise UnreadableInput(
             f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
@@ -91,15 +91,15 @@ def kind_named(name: str) -> Kind:
 
 
 def read_kind(kind: Kind, path: Path) -> list[Row]:
-    """The rows of a file, only their columns validated. Raises FaultyFile, UnreadableInput."""
+    """Read the rows of a file, validating only the columns. Raises FaultyFile, UnreadableInput."""
     layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
     rows = read_rows(path, layout)
-    if odd := [fault for where, cells in rows for fault in strange(where, cells, layout)]:
+    if odd := [fault for where, cells in rows for fault in find_structure_faults(where, cells, layout)]:
         raise FaultyFile(path, odd)
     return rows
 
 
-def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
+def find_row_faults(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
     """All faults of a kind's rows, a line each; `known` are the values allowed for units."""
     if kind.whole is not None:
         return kind.whole(rows)

@@ -1,7 +1,7 @@
-"""Numbering: version numbers that no device refuses as older than its own.
+"""Version numbers that no device refuses as older than its own.
 
-By the clock, so that after a lost database versions do not restart below those that devices have; above all versions
-made or sent from here, and above those that devices report, since a clock may have been wrong.
+Numbers follow the clock, so that after a lost database versions do not restart below those on devices; and they exceed
+all versions made or sent here, or reported by devices, since a clock may have been wrong.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ ROSTER = "roster"  # The kind; a status reports it apart from master data.
 SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
 FARTHEST = 5_000_000_000
-"""The highest version accepted from a status, which is unsigned: the clock of the year 2128. So a forged status cannot
-use up the versions."""
+"""Highest version accepted from a status (the year 2128): statuses are unsigned, and a forged one must not use up the
+versions.
+"""
 
 SHOWN = 5  # Most devices named in an error.
 
@@ -39,34 +40,34 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
     """The number of the next version of a kind at a site."""
     its = (catalogue.c.site == site, catalogue.c.kind.in_([kind, kind + SENT]))
     highest = transaction.execute(select(func.max(catalogue.c.version)).where(*its)).scalar() or 0
-    there = max(_run_by_devices(transaction, site, kind).values(), default=0)
+    there = max(_versions_on_devices(transaction, site, kind).values(), default=0)
     return max(int(now.timestamp()), highest + 1, there + 1 if there <= FARTHEST else 0)
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
-    """Number a version that is published without being stored here, and record the number; higher than `above`.
+    """Number a version that is published without being stored; record the number, higher than `above`.
 
     Raises RefusedByDevices.
     """
     version = max(next_version(transaction, site, kind, now), above + 1)
-    see_taken(transaction, site, kind, version)
+    check_not_refused(transaction, site, kind, version)
     said = {"site": site, "kind": kind + SENT, "version": version, "rows": [], "who": who, "reason": ""}
     said |= {"what": "sent by the command", "made_at": now, "published_at": now}
     transaction.execute(insert(catalogue).values(said))
     return version
 
 
-def see_taken(transaction: Connection, site: str, kind: str, version: int) -> None:
+def check_not_refused(transaction: Connection, site: str, kind: str, version: int) -> None:
     """Check that no device would refuse this version as older than its own. Raises RefusedByDevices.
 
-    An impossible version is logged, and does not stop publishing.
+    An impossible version is logged and ignored.
     """
-    if (sent := floors(transaction, site).get(kind, 0)) > version:
+    if (sent := last_published_versions(transaction, site).get(kind, 0)) > version:
         raise RefusedByDevices(
             f"{site} {kind}: version {sent} was sent since, and devices that have it would refuse {version} as old; "
             "nothing was sent: make it anew, which counts on from there, and publish that"
         )
-    above = {name: has for name, has in _run_by_devices(transaction, site, kind).items() if has > version}
+    above = {name: has for name, has in _versions_on_devices(transaction, site, kind).items() if has > version}
     if beyond := [name for name, has in above.items() if has > FARTHEST]:
         log.warning("%s %s: %s: says that it has a version that nobody made: look at it", site, kind, ", ".join(beyond))
     if above := {name: has for name, has in above.items() if has <= FARTHEST}:
@@ -77,8 +78,8 @@ def see_taken(transaction: Connection, site: str, kind: str, version: int) -> No
         )
 
 
-def floors(transaction: Connection, site: str) -> dict[str, int]:
-    """The last published version of each kind, also of the roster: devices refuse older ones."""
+def last_published_versions(transaction: Connection, site: str) -> dict[str, int]:
+    """The last published version of each kind and of the roster: devices refuse older ones."""
     sent = (catalogue.c.site == site, catalogue.c.published_at.is_not(None))
     wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(*sent)
     found: dict[str, int] = {}
@@ -88,9 +89,11 @@ def floors(transaction: Connection, site: str) -> dict[str, int]:
     return found
 
 
-def _run_by_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
+def _versions_on_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
     """The version of a kind in each device's last status; devices without one are left out."""
-    told = {one.device: _stated_version(one.said, kind) for one in statuses.load(transaction) if one.site == site}
+    told = {
+        one.device: _stated_version(one.said, kind) for one in statuses.load_statuses(transaction) if one.site == site
+    }
     return {device: version for device, version in told.items() if version is not None}
 
 

@@ -1,4 +1,4 @@
-"""Retiring a device: its status is deleted; its entries, and the keys that verify them, stay."""
+"""Retires a device: deletes its status; its entries, and the keys that verify them, stay."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ At = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class LeftBehind:
-    """Data of a device that is not here, as far as known."""
+class UnsentData:
+    """Data of a device that has not arrived, as far as known."""
 
     missing: int  # Events after those handled that have not arrived.
     backlog: int  # Pending entries in its last status.
@@ -27,20 +27,22 @@ class LeftBehind:
 
     @property
     def summary(self) -> str:
-        """One line for messages."""
+        """The numbers in one line."""
         counts = {"events are missing": self.missing, "entries wait on it": self.backlog}
         counts["of its utterances wait for a person"] = self.reviews
         return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
-def owed(transaction: Connection, at: At) -> LeftBehind:
-    """The data that would be lost with it."""
-    come = transaction.execute(select(devices.c.highest, devices.c.handled).where(*_its(devices, at))).one_or_none()
-    said = transaction.execute(select(statuses.c.online_body).where(*_its(statuses, at))).scalar()
+def find_unsent(transaction: Connection, at: At) -> UnsentData:
+    """The data that would be lost with the device."""
+    come = transaction.execute(
+        select(devices.c.highest, devices.c.handled).where(*_match_device(devices, at))
+    ).one_or_none()
+    said = transaction.execute(select(statuses.c.online_body).where(*_match_device(statuses, at))).scalar()
     backlog = parsed(said or "{}").get("backlog")
     told = backlog.get("entries") if isinstance(backlog, dict) else None
-    opened = select(func.count()).select_from(reviews).where(*_its(reviews, at), reviews.c.state == "open")
-    return LeftBehind(
+    opened = select(func.count()).select_from(reviews).where(*_match_device(reviews, at), reviews.c.state == "open")
+    return UnsentData(
         0 if come is None else max(0, come.highest - come.handled),
         told if isinstance(told, int) else 0,
         int(transaction.execute(opened).scalar_one()),
@@ -48,8 +50,8 @@ def owed(transaction: Connection, at: At) -> LeftBehind:
 
 
 def is_known(transaction: Connection, at: At) -> bool:
-    """Whether any row names it."""
-    every = (exists().where(*_its(table, at)) for table in (statuses, devices, events, refused))
+    """Whether any row names the device."""
+    every = (exists().where(*_match_device(table, at)) for table in (statuses, devices, events, refused))
     return any(transaction.execute(select(one)).scalar_one() for one in every)
 
 
@@ -59,21 +61,21 @@ def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> N
     If it was `enrolled`, or sent events, a row records that it was retired.
     """
     came = any(
-        transaction.execute(select(exists().where(*_its(table, at)))).scalar_one()
+        transaction.execute(select(exists().where(*_match_device(table, at)))).scalar_one()
         for table in (devices, events, refused)
     )
     for table, more in ((statuses, ()), (waiting, ()), (outbox, ()), (reviews, (reviews.c.state == "open",))):
-        transaction.execute(delete(table).where(*_its(table, at), *more))
+        transaction.execute(delete(table).where(*_match_device(table, at), *more))
     if came or enrolled:
         transaction.execute(insert(statuses).values(site=at[0], device=at[1], state=RETIRED, since=now))
 
 
-def unknown(transaction: Connection) -> list[At]:
+def find_unknown_devices(transaction: Connection) -> list[At]:
     """Devices with a status and without any event."""
     there = exists().where(devices.c.site == statuses.c.site, devices.c.device == statuses.c.device)
     wanted = select(statuses.c.site, statuses.c.device).where(~there, statuses.c.state != RETIRED)
     return [(row.site, row.device) for row in transaction.execute(wanted.order_by(statuses.c.site, statuses.c.device))]
 
 
-def _its(table: Table, at: At) -> tuple[ColumnElement[bool], ...]:
+def _match_device(table: Table, at: At) -> tuple[ColumnElement[bool], ...]:
     return table.c.site == at[0], table.c.device == at[1]

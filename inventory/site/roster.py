@@ -17,7 +17,17 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Operator, Roster
 from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
 from inventory.site.master_kinds import Kind
-from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
+from inventory.site.table_file import (
+    LONGEST,
+    NAMED,
+    Cells,
+    FaultyFile,
+    Layout,
+    Row,
+    find_structure_faults,
+    is_named,
+    read_rows,
+)
 
 ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED`).
 
@@ -27,36 +37,36 @@ NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and 
 MOST_SPOKEN = 5
 
 
-def _cell(name: str, value: Any) -> Any:
+def _format_cell(name: str, value: Any) -> Any:
     if name in {"spoken", "forms"} and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return BETWEEN.join(value)
     return "" if value is None else value
 
 
-LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _cell)
+LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)
 
 
 def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
-    if faults := faults_of(rows, forms):
+    if faults := find_row_faults(rows, forms):
         raise FaultyFile(path, faults)
-    return operators_of([cells for _, cells in rows])
+    return to_operators([cells for _, cells in rows])
 
 
-def kind_of(forms: Collection[str]) -> Kind:
-    """The roster's kind; `forms` are the names of the known forms."""
-    each, whole = "one for each operator", partial(faults_of, forms=forms)
+def roster_kind(forms: Collection[str]) -> Kind:
+    """The roster as a kind of master data; `forms` are the names of the known forms."""
+    each, whole = "one for each operator", partial(find_row_faults, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
-def operators_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
-    """The operators of valid rows."""
-    return tuple(_operator(cells) for cells in rows)
+def to_operators(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
+    """Convert valid rows to operators."""
+    return tuple(_to_operator(cells) for cells in rows)
 
 
-def rows_of(roster: Roster) -> list[Row]:
-    """The rows that a file would have."""
+def to_rows(roster: Roster) -> list[Row]:
+    """Convert a roster to the rows of its file."""
     cells = (
         {
             "name": one.name,
@@ -71,23 +81,23 @@ def rows_of(roster: Roster) -> list[Row]:
 
 
 def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
-    """The retained roster; None if there is none or its signature is not by `key`."""
+    """Parse a retained roster; None if there is none or its signature is not by `key`."""
     try:
         return None if not payload else read_roster(payload, site, key)
     except MalformedMessage:
         return None
 
 
-def faults_of(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
-    """All faults, a line each; `forms` are the names of the known forms."""
+def find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
+    """All faults of the rows, a line each; `forms` are the names of the known forms."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []
     for where, cells in rows:
-        wrong = list(_faults(where, cells, forms))
+        wrong = list(_find_faults(where, cells, forms))
         faults += wrong
         if not wrong:
-            found.append((where, _operator(cells)))
-    faults += _contradictions(found)
+            found.append((where, _to_operator(cells)))
+    faults += _find_contradictions(found)
     operators = tuple(one for _, one in found)
     if not rows:
         faults.append("holds no line; give one for each operator, or withdraw the roster with --withdraw")
@@ -99,34 +109,34 @@ def faults_of(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
     return faults
 
 
-def _operator(cells: Cells) -> Operator:
-    forms = _parts(cells, "forms")
+def _to_operator(cells: Cells) -> Operator:
+    forms = _split_cell(cells, "forms")
     return Operator(
         cells["name"],
         cells.get("number") or None,
-        _parts(cells, "spoken"),
+        _split_cell(cells, "spoken"),
         cells.get("language") or None,
         forms or None,
     )
 
 
-def _parts(cells: Cells, column: str) -> tuple[str, ...]:
+def _split_cell(cells: Cells, column: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in cells.get(column, "").split(BETWEEN) if part.strip())
 
 
-def _faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
-    yield from strange(where, cells, LAYOUT)
+def _find_faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
+    yield from find_structure_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
-    for column, found, told in (*_wrong_identity(cells), *_wrong_rights(cells, forms)):
+    for column, found, told in (*_identity_faults(cells), *_rights_faults(cells, forms)):
         yield f"{where}, column {column}: found {found[:LONGEST]!r}; {told}"
-    if not cells.get("number") and not _parts(cells, "spoken"):
+    if not cells.get("number") and not _split_cell(cells, "spoken"):
         yield f"{where}, columns number and spoken: both are empty; give what the operator signs on with"
 
 
-def _wrong_identity(cells: Cells) -> Iterator[tuple[str, str, str]]:
+def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
     """Faults of name, number and spoken names: the column, what was found, what is allowed and what to do."""
-    name, number, spoken = cells.get("name", ""), cells.get("number", ""), _parts(cells, "spoken")
+    name, number, spoken = cells.get("name", ""), cells.get("number", ""), _split_cell(cells, "spoken")
     if not is_named(name):
         yield "name", name, f"{NAMED}; give what goes on record"
     if number and not NUMBER.fullmatch(number):
@@ -138,18 +148,18 @@ def _wrong_identity(cells: Cells) -> Iterator[tuple[str, str, str]]:
         yield "spoken", cells["spoken"], f"allowed are {MOST_SPOKEN} names; leave out the rare ones"
 
 
-def _wrong_rights(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """Faults of language and forms, likewise."""
+def _rights_faults(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Faults of language and forms: the column, what was found, what is allowed and what to do."""
     if (language := cells.get("language", "")) and language not in LANGUAGES:
         yield "language", language, f"allowed are {', '.join(LANGUAGES)}; or leave it empty"
     known = ", ".join(sorted(forms)) or "none"
-    for form in _parts(cells, "forms"):
+    for form in _split_cell(cells, "forms"):
         if form not in forms:
             yield "forms", form, f"allowed are the inventory's forms, {known}; or leave it empty, for all"
 
 
-def _contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
-    """Names or numbers that two operators share."""
+def _find_contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
+    """Faults for names or numbers that two operators share."""
     known: dict[tuple[str, str], tuple[str, Operator]] = {}
     for where, one in found:
         told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]

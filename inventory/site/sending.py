@@ -1,4 +1,4 @@
-"""Publishing by commands, outside of the service; and reading retained messages."""
+"""Publishes messages and reads retained ones from commands, on a connection of their own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ KEPT_S = 1.0  # Retained messages arrive right after the SUBACK.
 SEND_S = 20.0  # Timeout for the broker's acknowledgement.
 
 
-def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], *, retain: bool = False) -> None:
-    """Publish messages by their topics, as the client `name` beside the inventory's own.
+def publish_messages(
+    settings: InventorySettings, name: str, messages: Mapping[str, bytes], *, retain: bool = False
+) -> None:
+    """Publish messages by topic, as an MQTT client `name` beside the inventory's own.
 
     The broker keeps them for an offline device; with `retain`, for later subscribers. Raises Unavailable,
     Misconfigured.
@@ -36,7 +38,7 @@ def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], 
             match news.get(timeout=max(0.0, until - time.monotonic())):
                 case Connected() | Acknowledged() as said:
                     if isinstance(said, Acknowledged):
-                        _see(said)
+                        _check_accepted(said)
                         waiting.pop(said.tag, None)
                         until = time.monotonic() + SEND_S
                     # One at a time: a broker may accept no more.
@@ -59,30 +61,30 @@ def publish_entered(
     *,
     retain: bool = False,
 ) -> None:
-    """Publish rows of the outbox now, which were inserted as `held`, on one connection.
+    """Publish rows of the outbox now, which were inserted with `held`, on one connection.
 
     Raises Unavailable, Misconfigured: then the service publishes them.
     """
     if not ids:
         return
     with transaction() as reads:
-        messages = outbox.messages_of(reads, ids)
+        messages = outbox.load_messages(reads, ids)
     try:
-        send(settings, name, messages, retain=retain)
+        publish_messages(settings, name, messages, retain=retain)
     except (Unavailable, Misconfigured) as fault:
         with transaction() as writes:
-            outbox.failed(writes, ids, str(fault), datetime.now(UTC))
+            outbox.record_failure(writes, ids, str(fault), datetime.now(UTC))
         raise type(fault)(f"{fault}; it is kept, and `dockvoice inventory` publishes it by itself") from None
     with transaction() as writes:
         outbox.mark_accepted(writes, ids, datetime.now(UTC))
 
 
-def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:
+def read_retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:
     """The retained message of a topic; None if there is none. Raises Unavailable."""
-    return next(iter(every_retained(settings, name, topic, most=1).values()), None)
+    return next(iter(read_all_retained(settings, name, topic, most=1).values()), None)
 
 
-def every_retained(settings: InventorySettings, name: str, topics: str, most: int | None = None) -> dict[str, bytes]:
+def read_all_retained(settings: InventorySettings, name: str, topics: str, most: int | None = None) -> dict[str, bytes]:
     """At most `most` retained messages of the topics that match the filter. Raises Unavailable."""
     news: SimpleQueue[SessionEvent] = SimpleQueue()
     session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topics])
@@ -107,6 +109,6 @@ def every_retained(settings: InventorySettings, name: str, topics: str, most: in
     return found
 
 
-def _see(said: Acknowledged) -> None:
+def _check_accepted(said: Acknowledged) -> None:
     if said.reason_code >= FAILURE:
         raise Misconfigured(f"{said.tag}: denied by the broker ({said.reason_code}); allow this user to publish it")

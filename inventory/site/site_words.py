@@ -1,7 +1,6 @@
-"""Site words: validation of the words that a site gives its forms, and the effect of one more word.
+"""Site words: validates the words that a site adds to its forms, and previews the effect of one more word.
 
-The one part of the inventory that knows how forms are spoken: it reads texts with the devices' own grammar, so that it
-shows what devices will do. No audio is recognised here.
+It parses texts with the devices' own grammar, the only part of the inventory that does. No audio is recognised.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ class Meaning:
 
     @property
     def key(self) -> str:
-        """The key in a page."""
+        """The meaning's key in forms of a page."""
         return f"{self.as_}/{self.field}/{self.means}"
 
 
-class Becomes(StrEnum):
+class Effect(StrEnum):
     """The effect of a word on an utterance, the worst first."""
 
     OTHER = "other"  # It would be read as something other than known, or than before.
@@ -58,7 +57,7 @@ class Becomes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class Transcript:
     """The transcript of an utterance, as far as the inventory has it."""
 
     about: str  # The caller's key.
@@ -70,8 +69,8 @@ class Saying:
 class Change:
     """The effect of a word on one utterance."""
 
-    said: Saying
-    becomes: Becomes
+    said: Transcript
+    becomes: Effect
     before: Mapping[str, Any] = field(repr=False)
     after: Mapping[str, Any] = field(repr=False)
 
@@ -84,7 +83,7 @@ class Trial:
     changes: tuple[Change, ...]
 
 
-class Speaking:
+class SpokenForms:
     """The spoken forms of one site, with its current words."""
 
     def __init__(
@@ -96,12 +95,12 @@ class Speaking:
         """
         self.plain = spoken_forms(directory)
         self._words = tuple(lists.get(OF_WORDS, ()))
-        self.catalogue = _catalogue(_values(self.plain, lists, entered or {}))
+        self.catalogue = _parse_catalogue(_to_cache_key(self.plain, lists, entered or {}))
         self._lists = frozenset(lists)
-        self.forms = {name: _taught(form, self._words, self.catalogue) for name, form in self.plain.items()}
+        self.forms = {name: _form_with_words(form, self._words, self.catalogue) for name, form in self.plain.items()}
 
     def unlisted(self, form: str) -> list[str]:
-        """The lists of a form that the inventory does not have: entered values replace them."""
+        """The lists of a form that the inventory lacks; entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
     def meanings(self, form: str) -> list[Meaning]:
@@ -116,13 +115,13 @@ class Speaking:
         return found
 
     def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
-        """Words of a sentence beside figures that a form does not use; empty for an unknown form or language."""
+        """The words of a sentence, beside numbers, that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
         return _unexplained(said, self.forms[form], self.catalogue, language)
 
     def faults(self, row: Cells) -> list[str]:
-        """Why a word cannot be added; empty if it can."""
+        """Reasons not to add a word; empty if it can be added."""
         form = self.plain.get(row.get("form", ""))
         if form is None:
             return [f"{row.get('form', '')!r}: is no form here; there are {', '.join(self.plain)}"]
@@ -132,28 +131,28 @@ class Speaking:
             return [str(fault)]
         except Misconfigured:  # reported below, with all other faults
             pass
-        return _faults(form, (*self._words, row), self.catalogue)
+        return _find_faults(form, (*self._words, row), self.catalogue)
 
-    def trial(self, row: Cells, said: Iterable[Saying]) -> Trial:
-        """Read the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
+    def trial(self, row: Cells, said: Iterable[Transcript]) -> Trial:
+        """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
         after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
         language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
-        wanted = _compared(row["word"], language)
+        wanted = _normalise_words(row["word"], language)
         # Cached: an utterance such as "twelve" repeats a thousand times.
-        holds = lru_cache(lambda words: _holds(_compared(words, language), wanted))
+        holds = lru_cache(lambda words: _contains(_normalise_words(words, language), wanted))
         for one in said:
             looked_at += 1
             if not holds(one.words):
                 continue  # without the word it is read as before
-            was, would_be = (_read(one.words, form, self.catalogue, language.code) for form in (before, after))
-            if (becomes := _becomes(one.known, was, would_be, after)) is not None:
+            was, would_be = (_parse_fields(one.words, form, self.catalogue, language.code) for form in (before, after))
+            if (becomes := _classify_effect(one.known, was, would_be, after)) is not None:
                 changes.append(Change(one, becomes, was, would_be))
-        order = list(Becomes)
+        order = list(Effect)
         return Trial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
 
 
-def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
+def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
     """The faults of a site's words, checked against their forms and the existing values."""
     forms, words = spoken_forms(directory), [cells for _, cells in rows]
     there = ", ".join(forms)
@@ -162,16 +161,16 @@ def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Seque
         for where, cells in rows
         if cells["form"] not in forms
     ]
-    catalogue = _catalogue(_values(forms, lists, {}))
+    catalogue = _parse_catalogue(_to_cache_key(forms, lists, {}))
     for name in dict.fromkeys(cells["form"] for cells in words):
-        found += _faults(forms[name], words, catalogue) if name in forms else []
+        found += _find_faults(forms[name], words, catalogue) if name in forms else []
     return found
 
 
-def list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
-    """The values of a list that devices would refuse, since a form cannot be filled with them, by row."""
+def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
+    """Faults of a list's values that no form can be filled with, so that devices would refuse them."""
     where = {cells["value"]: at for at, cells in rows}
-    catalogue = _catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
+    catalogue = _parse_catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
     found: dict[tuple[str, str], list[str]] = {}
     for name, form in spoken_forms(directory).items():
         for one in (its for its in form.fields if its.catalogue == kind):
@@ -187,16 +186,16 @@ def list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
 def spoken_forms(directory: Path) -> Mapping[str, Form]:
     """The spoken forms of a directory, by name. Raises Misconfigured if there is no form."""
     files = form_files(directory)
-    return _forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
+    return _load_forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
 
 
-def fields_of_lists(directory: Path) -> frozenset[str]:
+def fields_from_lists(directory: Path) -> frozenset[str]:
     """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
     return frozenset(one.name for form in spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
 
 @lru_cache(maxsize=2)
-def _forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
+def _load_forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
     found = {}
     for name, path, _ in files:
         try:
@@ -206,7 +205,7 @@ def _forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
     return found
 
 
-def _values(
+def _to_cache_key(
     forms: Mapping[str, Form], lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]]
 ) -> str:
     """The lists of values for forms as one text, a cache key."""
@@ -222,20 +221,22 @@ def _values(
 
 
 @lru_cache(maxsize=CATALOGUES)
-def _catalogue(values: str) -> Catalogue:
+def _parse_catalogue(values: str) -> Catalogue:
     return Catalogue.from_rows(json.loads(values))
 
 
 @lru_cache(maxsize=CATALOGUES * 16)
-def _taught_once(form: Form, words: str, catalogue: Catalogue) -> Form:
+def _cached_form_with_words(form: Form, words: str, catalogue: Catalogue) -> Form:
     return taught(form, json.loads(words), catalogue)
 
 
-def _taught(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> Form:
-    return _taught_once(form, json.dumps([dict(one) for one in words if one["form"] == form.name]), catalogue)
+def _form_with_words(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> Form:
+    return _cached_form_with_words(
+        form, json.dumps([dict(one) for one in words if one["form"] == form.name]), catalogue
+    )
 
 
-def _faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> list[str]:
+def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> list[str]:
     try:
         taught(form, words, catalogue)
     except ManyFaults as fault:
@@ -251,39 +252,39 @@ def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> froz
     return unexplained(transcribed(said, form, catalogue, language), form, catalogue, language)
 
 
-def word_of(said: str) -> str:
-    """The words of a phrase without its figures: "door" of "door #"."""
+def without_numbers(said: str) -> str:
+    """The phrase without its number placeholders: "door" of "door #"."""
     return " ".join(one for one in said.split() if one != FIGURE)
 
 
-def _compared(said: str, language: Language) -> tuple[str, ...]:
-    """The words as the grammar compares them."""
+def _normalise_words(said: str, language: Language) -> tuple[str, ...]:
+    """The words in the form that the grammar compares."""
     return texts([Word(one, 0.0, 0.0, 1.0) for one in said.split()], language)
 
 
-def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
+def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
     return any(tuple(words[at : at + len(wanted)]) == tuple(wanted) for at in range(len(words)))
 
 
-def _read(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
-    """Each field with one value in the words."""
+def _parse_fields(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
+    """Parse the words; return each field with one value."""
     language = language_named(code)
     fields = read(transcribed(said, form, catalogue, language), form, catalogue, language)
-    return {name: _plain(one.value) for name, one in fields.items() if one.value is not None}
+    return {name: _to_json_value(one.value) for name, one in fields.items() if one.value is not None}
 
 
-def _plain(value: object) -> object:
+def _to_json_value(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _becomes(
+def _classify_effect(
     known: Mapping[str, Any], was: Mapping[str, Any], would_be: Mapping[str, Any], form: Form
-) -> Becomes | None:
+) -> Effect | None:
     if was == would_be:
         return None
-    stood = {**{name: _plain(value) for name, value in known.items()}, **was}
+    stood = {**{name: _to_json_value(value) for name, value in known.items()}, **was}
     lost = was.keys() - would_be.keys()
     if lost or any(name in stood and stood[name] != value for name, value in would_be.items()):
-        return Becomes.OTHER
+        return Effect.OTHER
     whole = {one.name for one in form.fields if one.required} <= would_be.keys()
-    return Becomes.WHOLE if whole else Becomes.MORE
+    return Effect.WHOLE if whole else Effect.MORE

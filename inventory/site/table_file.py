@@ -1,4 +1,4 @@
-"""Input files: CSV or JSON parsed into rows of cells, or all faults of a file at once."""
+"""Parses CSV or JSON input files into rows of cells, or reports all faults of a file at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control or an in
 
 
 class FaultyFile(UnreadableInput):
-    """Lines with faults; `faults` has each: where it is, what was found, what is allowed, what to do."""
+    """Invalid lines; each of `faults` gives place, value found, allowed values and remedy."""
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         beyond = [f"and {len(faults) - MOST_FAULTS} faults more"] if len(faults) > MOST_FAULTS else []
@@ -48,11 +48,11 @@ class Layout:
 
 def read_rows(path: Path, layout: Layout) -> list[Row]:
     """The rows, their cells not validated. Raises UnreadableInput."""
-    return _json_rows(path, layout) if path.suffix == ".json" else _csv_rows(path, layout)
+    return _read_json(path, layout) if path.suffix == ".json" else _read_csv(path, layout)
 
 
-def strange(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
-    """Unknown columns, and the first cell that is no text."""
+def find_structure_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
+    """Faults for unknown columns, and for the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
         yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
     if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:
@@ -65,7 +65,7 @@ def is_named(found: str) -> bool:
     return 0 < len(found) <= LONGEST and is_plain(found)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         if (size := path.stat().st_size) > LARGEST:
             raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
@@ -77,8 +77,8 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _csv_rows(path: Path, layout: Layout) -> list[Row]:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+def _read_csv(path: Path, layout: Layout) -> list[Row]:
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as fault:
@@ -94,9 +94,9 @@ def _csv_rows(path: Path, layout: Layout) -> list[Row]:
     return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in rows[1:] if any(row)]
 
 
-def _json_rows(path: Path, layout: Layout) -> list[Row]:
+def _read_json(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = parse_strict(_text(path), Limits(depth=DEEPEST))
+        found = parse_strict(_read_text(path), Limits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

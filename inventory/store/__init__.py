@@ -1,1 +1,1 @@
-"""The tables, the connection to the database, and migrations from earlier versions."""
+"""Store: the tables, the database connection, and migrations."""

@@ -1,4 +1,4 @@
-"""Database access for the console and the API: transactions, and the tables that each adds to the inventory's."""
+"""Database transactions for the console and the API, and the creation of their own tables."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from threading import local
 from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.store.database import CREATING, reading, reported, shown
+from inventory.store.database import CREATING, format_url, read_only_engine, translated_errors
 
 
-def alone(transaction: Connection, key: int) -> None:
+def take_advisory_lock(transaction: Connection, key: int) -> None:
     """Take the advisory lock of this key until the transaction ends. SQLite allows only one writer anyway."""
     if transaction.dialect.name == "postgresql":
         transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def made(engine: Engine, versions: Table, version: int, whose: str) -> None:
-    """Create the tables beside `versions`, which holds their version, if there are none.
+def create_tables(engine: Engine, versions: Table, version: int, whose: str) -> None:
+    """Create the tables of the metadata of `versions`, the table with their version, if missing.
 
-    Raises Misconfigured for those of another version, Unavailable.
+    Raises Misconfigured for tables of another version, Unavailable.
     """
-    with reported(engine.url), engine.begin() as transaction:
-        alone(transaction, CREATING)
+    with translated_errors(engine.url), engine.begin() as transaction:
+        take_advisory_lock(transaction, CREATING)
         if not inspect(transaction).has_table(versions.name):
             versions.metadata.create_all(transaction)
             transaction.execute(insert(versions).values(version=version))
         found = transaction.execute(select(versions.c.version)).scalar_one()
         if found != version:
             raise Misconfigured(
-                f"{shown(engine.url)}: the {whose}'s tables are of version {found}, this program's of {version}; "
+                f"{format_url(engine.url)}: the {whose}'s tables are of version {found}, this program's of {version}; "
                 "run the dockvoice that made them"
             )
 
 
-class Books:
-    """The database as requests use it. Thread-safe."""
+class RequestDatabase:
+    """The database for requests of console and API. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine` leads to existing tables."""
+        """`engine`: its tables must exist."""
         self.engine = engine
-        self._reads = reading(engine)
+        self._reads = read_only_engine(engine)
         self._mine = local()  # of each thread
 
     @contextmanager
@@ -56,7 +56,7 @@ class Books:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction, for which no consumer waits. Raises Unavailable."""
+        """A read-only transaction, which blocks no writer. Raises Unavailable."""
         with self._alone(self._reads) as transaction:
             yield transaction
 
@@ -66,7 +66,7 @@ class Books:
             raise RuntimeError("a transaction within a transaction: hand the outer one on")
         self._mine.is_open = True
         try:
-            with reported(engine.url), engine.begin() as transaction:
+            with translated_errors(engine.url), engine.begin() as transaction:
                 yield transaction
         finally:
             self._mine.is_open = False

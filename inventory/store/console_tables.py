@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, MetaData, Table, Text
 
-from inventory.store.books import made
+from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
 VERSION = 1
-"""Of the tables below, separate from the inventory's, whose consumer runs without a console too."""
+"""Version of the tables below, separate from the inventory's, which may run without a console."""
 
 metadata = MetaData()
 
@@ -97,5 +97,5 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 
 def prepare(engine: Engine) -> None:
-    """Create the console's tables if there are none. Raises Misconfigured for another version's, Unavailable."""
-    made(engine, versions, VERSION, "console")
+    """Create the console's tables if missing. Raises Misconfigured for another version's, Unavailable."""
+    create_tables(engine, versions, VERSION, "console")

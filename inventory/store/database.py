@@ -1,7 +1,7 @@
-"""The connection to the database, SQLite or PostgreSQL: commits are durable, and errors give a repair.
+"""The connection to SQLite or PostgreSQL: durable commits, and errors translated with advice for repair.
 
-Errors are attributed: to the event, which is refused, or to the site's own triggers and constraints on these tables. A
-failure of those proves nothing about the event: it is reported, and the event is retried until they are repaired.
+Errors are attributed to the event, which is refused, or to the site's own triggers and constraints on these tables:
+then it is reported, and the event is retried until they are repaired.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ POSTGRESQL = {
 """libpq's parameters that the URL does not set."""
 
 BUSY_S = 10
-"""How long a writer waits for another process's transaction on the same SQLite file, in seconds; ours take
-milliseconds."""
+"""Seconds that a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
 
 SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
@@ -58,8 +57,8 @@ CREATING = 0x646F636B
 """PostgreSQL advisory lock ("dock" in ASCII) for creating tables: two consumers may start at once."""
 
 
-def parse(url: str) -> URL:
-    """Parse `url`. Raises Misconfigured, without repeating the URL: it may hold a password."""
+def parse_url(url: str) -> URL:
+    """Parse a database URL. Raises Misconfigured, without repeating the URL, which may hold a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -76,24 +75,24 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def shown(url: URL) -> str:
-    """The URL for messages: no password, neither at its usual place nor among the parameters."""
+def format_url(url: URL) -> str:
+    """Format the URL for messages, without password and parameters."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def connect(url: URL) -> Engine:
-    """An engine whose commits are durable. It connects later."""
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    """Create an engine whose commits are durable; it connects on first use."""
+    return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite_engine(url: URL) -> Engine:
     # One connection per process: two concurrent checkpoints can damage the file in SQLite before 3.51.3.
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # so that sqlite3 issues no BEGIN of its own
-        _write_ahead(connection, engine.dialect.loaded_dbapi.OperationalError)
+        _set_wal_mode(connection, engine.dialect.loaded_dbapi.OperationalError)
         for setting in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
         connection.create_aggregate("exact_sum", 1, _ExactSum)
@@ -110,7 +109,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 class _ExactSum:
-    """An exact sum for SQLite, whose own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
+    """Exact SUM for SQLite, whose own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
 
     def __init__(self) -> None:
         self._sum = Decimal(0)
@@ -124,7 +123,7 @@ class _ExactSum:
         return str(self._sum) if self._sum else 0
 
 
-def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
+def _set_wal_mode(connection: Any, refusal: type[Exception]) -> None:
     """Set WAL mode, retrying: SQLite refuses one of two programs that open a new file at once without waiting."""
     patience_ends = time.monotonic() + BUSY_S
     while True:
@@ -140,21 +139,21 @@ def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
 
 
 @contextmanager
-def in_one(engine: Engine) -> Iterator[Connection]:
-    """One transaction. Raises Unavailable."""
-    with reported(engine.url), engine.begin() as transaction:
+def begin(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction. Raises Unavailable."""
+    with translated_errors(engine.url), engine.begin() as transaction:
         yield transaction
 
 
-def reading(engine: Engine) -> Engine:
-    """The same database and pool, for read-only transactions: on SQLite no writer waits for them.
+def read_only_engine(engine: Engine) -> Engine:
+    """The engine with read-only transactions, on the same pool: on SQLite they block no writer.
 
     The database rejects writes in them.
     """
     return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql_engine(url: URL) -> Engine:
     own = {name: value for name, value in POSTGRESQL.items() if name not in url.query}
     engine = create_engine(url, pool_pre_ping=True, connect_args=own)
 
@@ -172,23 +171,23 @@ def _postgresql(url: URL) -> Engine:
 
 
 def prepare(engine: Engine, *, create: bool) -> None:
-    """Create or migrate the tables if `create`; else check that they are ours.
+    """Create or migrate the tables if `create`; else check that they exist and are ours.
 
     Raises UnreadableInput for a missing file, Misconfigured for tables that are missing, foreign or of another version,
     StorageFailed if the file's directory cannot be created, Unavailable.
     """
     if engine.dialect.name == "sqlite":
-        _see_file(Path(str(engine.url.database)), create=create)
-    with reported(engine.url), engine.begin() as transaction:
+        _check_file(Path(str(engine.url.database)), create=create)
+    with translated_errors(engine.url), engine.begin() as transaction:
         if engine.dialect.name == "postgresql":
             transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATING})
         if inspect(transaction).has_table(versions.name):
-            _see_version(transaction, engine.url, create=create)
+            _check_version(transaction, engine.url, create=create)
         else:
-            _create(transaction, engine.url, create=create)
+            _create_tables(transaction, engine.url, create=create)
 
 
-def _see_file(path: Path, *, create: bool) -> None:
+def _check_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
@@ -204,7 +203,7 @@ def _see_file(path: Path, *, create: bool) -> None:
         ) from None
 
 
-def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
+def _check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
     outdated = FIRST <= version < VERSION
     if outdated and create:
@@ -213,49 +212,51 @@ def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
         upgrade(transaction)
     elif outdated:
         raise Misconfigured(
-            f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
+            f"{format_url(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
         )
     elif version != VERSION:
         unreleased = "from before 1.0, " if version < FIRST else ""
         raise Misconfigured(
-            f"{shown(url)}: its tables are of version {version}, {unreleased}this program's of {VERSION}; "
+            f"{format_url(url)}: its tables are of version {version}, {unreleased}this program's of {VERSION}; "
             "run the dockvoice that made them, or give another database"
         )
 
 
-def _create(transaction: Connection, url: URL, *, create: bool) -> None:
+def _create_tables(transaction: Connection, url: URL, *, create: bool) -> None:
     present = inspect(transaction)
     if taken := metadata.tables.keys() & {*present.get_table_names(), *present.get_view_names()}:
         raise Misconfigured(
-            f"{shown(url)}: the tables {', '.join(sorted(taken))} there are not Dockvoice's; give another database"
+            f"{format_url(url)}: the tables {', '.join(sorted(taken))} there are not Dockvoice's; give another database"
         )
     if not create:
-        raise Misconfigured(f"{shown(url)}: holds no tables of Dockvoice; `dockvoice inventory` makes them")
+        raise Misconfigured(f"{format_url(url)}: holds no tables of Dockvoice; `dockvoice inventory` makes them")
     metadata.create_all(transaction, checkfirst=False)
     transaction.execute(insert(versions).values(version=VERSION))
 
 
 @contextmanager
-def reported(url: URL) -> Iterator[None]:
-    """Translate the driver's errors, without the statement and its values."""
+def translated_errors(url: URL) -> Iterator[None]:
+    """Translate the driver's errors, leaving out the statement and its values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError, InternalError, OperationalError) as fault:
-        raise _of_whom(url, fault) from None
+        raise _translate_error(url, fault) from None
     except PoolTimeout as fault:
-        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+        raise Unavailable(f"{format_url(url)}: {_first_line(fault)}; {_repair_advice(url)}") from None
     except DBAPIError as fault:
         if "not a database" in str(fault.orig):
-            raise Misconfigured(f"{shown(url)}: is not an SQLite database; give another file") from None
-        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+            raise Misconfigured(f"{format_url(url)}: is not an SQLite database; give another file") from None
+        raise Unavailable(f"{format_url(url)}: {_first_line(fault)}; {_repair_advice(url)}") from None
 
 
-def _of_whom(url: URL, fault: DBAPIError) -> DockvoiceError:
-    if of_the_site(fault):
-        return SiteFault(f"{shown(url)}: {_first_line(fault)}; mend the trigger, table or rule of yours that says so")
+def _translate_error(url: URL, fault: DBAPIError) -> DockvoiceError:
+    if is_caused_by_site(fault):
+        return SiteFault(
+            f"{format_url(url)}: {_first_line(fault)}; mend the trigger, table or rule of yours that says so"
+        )
     if isinstance(fault, ProgrammingError):
-        return Misconfigured(f"{shown(url)}: {_first_line(fault)}; mend the tables or the user's rights")
-    return Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}")
+        return Misconfigured(f"{format_url(url)}: {_first_line(fault)}; mend the tables or the user's rights")
+    return Unavailable(f"{format_url(url)}: {_first_line(fault)}; {_repair_advice(url)}")
 
 
 def _first_line(fault: DBAPIError | PoolTimeout) -> str:
@@ -263,7 +264,7 @@ def _first_line(fault: DBAPIError | PoolTimeout) -> str:
     return lines[0] if lines else type(fault).__name__
 
 
-def _repair(url: URL) -> str:
+def _repair_advice(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return "see that the disk has room and the file can be written"
     return "see that the server runs and lets this user in, or give another database"
@@ -284,31 +285,31 @@ IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; non
 
 
 class SiteFault(Unavailable):
-    """A trigger, table or rule of the site's own rejects this event: the events of other devices go on."""
+    """A trigger, table or rule of the site's own rejects this event; events of other devices go on."""
 
 
-def is_of_the_event(fault: DBAPIError) -> bool:
-    """Whether the event itself can never be stored: its id is another's, or the database cannot store a value."""
-    if in_a_function(fault):
+def is_caused_by_event(fault: DBAPIError) -> bool:
+    """Whether the event can never be stored: its id is another's, or the database cannot store a value."""
+    if is_raised_in_function(fault):
         return False
     if isinstance(fault, IntegrityError):
-        return str(_diagnosed(fault, "constraint_name") or fault.orig) in OURS
+        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in OURS
     return isinstance(fault, DataError)
 
 
-def in_a_function(fault: DBAPIError) -> bool:
+def is_raised_in_function(fault: DBAPIError) -> bool:
     """Whether PostgreSQL raised the error in a function, such as a trigger's."""
-    return IN_A_FUNCTION in f" {_diagnosed(fault, 'context') or ''}"
+    return IN_A_FUNCTION in f" {_get_diagnostic(fault, 'context') or ''}"
 
 
-def of_the_site(fault: DBAPIError) -> bool:
-    """Whether an error that is not the event's comes from the site's own triggers or constraints.
+def is_caused_by_site(fault: DBAPIError) -> bool:
+    """Whether an error, not caused by the event, comes from the site's own triggers or constraints.
 
     SQLite compiles a trigger with the statement that fires it: a missing name in the trigger is SQLITE_ERROR.
     """
     sqlite = getattr(fault.orig, "sqlite_errorname", None)
-    return isinstance(fault, IntegrityError) or in_a_function(fault) or sqlite == "SQLITE_ERROR"
+    return isinstance(fault, IntegrityError) or is_raised_in_function(fault) or sqlite == "SQLITE_ERROR"
 
 
-def _diagnosed(fault: DBAPIError, what: str) -> Any:
+def _get_diagnostic(fault: DBAPIError, what: str) -> Any:
     return getattr(getattr(fault.orig, "diag", None), what, None)

@@ -34,8 +34,8 @@ DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
-    """One key of one device."""
+class EnrolledKey:
+    """One enrolled public key of one device."""
 
     site: str
     device: str
@@ -46,25 +46,25 @@ class Enrolled:
 
     @property
     def file(self) -> str:
-        """The name of its file."""
+        """The name of the key's file."""
         end = ".revoked" if self.revoked else "" if self.last is None else f".upto-{self.last}"
         return f"{self.site}.{self.device}.{self.keyid}{end}.pem"
 
     @property
     def state(self) -> str:
-        """The state for display and JSON."""
+        """The key's state for display and JSON: good, revoked, or its last number."""
         return "revoked" if self.revoked else "good" if self.last is None else f"up to {self.last}"
 
 
 class KeyDirectory:
-    """The directory. Other processes may change it: each query checks for changes."""
+    """The directory of enrolled keys. Other processes may change it: each query checks for changes."""
 
     def __init__(self, path: Path) -> None:
         """`path` need not exist yet."""
         self.path = path
         self._changed: int | None = None
         """The directory's mtime when it was read; None: a later change may leave the same mtime."""
-        self._devices: dict[tuple[str, str], dict[str, Enrolled]] = {}
+        self._devices: dict[tuple[str, str], dict[str, EnrolledKey]] = {}
         """By site and device, then by the file's name, so that an event's keys are found fast among ten thousand
         devices."""
         self._places: dict[str, tuple[str, str]] = {}
@@ -74,13 +74,13 @@ class KeyDirectory:
         self._bad: dict[str, int] = {}
         """Invalid files, and the directory's mtime when each was logged: they are read again after each change."""
 
-    def all(self) -> tuple[Enrolled, ...]:
+    def all(self) -> tuple[EnrolledKey, ...]:
         """Every key, by site, device and key id. An invalid file is ignored, and logged."""
         self._refresh()
         return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
-    def keys_of(self, site: str, device: str) -> Mapping[str, Enrolled]:
-        """The keys of one device by their ids."""
+    def keys_of(self, site: str, device: str) -> Mapping[str, EnrolledKey]:
+        """The enrolled keys of one device, by key id."""
         self._refresh()
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
@@ -89,8 +89,8 @@ class KeyDirectory:
         self._refresh()
         return sorted(self._holders.get(keyid, ()))
 
-    def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
-        """Accept the device's events signed with this key. Raises Misconfigured, StorageFailed."""
+    def enrol(self, site: str, device: str, key: PublicKey) -> EnrolledKey:
+        """Store a key, with which the device's events are accepted. Raises Misconfigured, StorageFailed."""
         known = self.keys_of(site, device).get(key.keyid)
         if others := [at for at in self.holders(key.keyid) if at != (site, device)]:
             raise Misconfigured(
@@ -102,12 +102,12 @@ class KeyDirectory:
                 f"{self.path / known.file}: this key of {site}/{device} is {known.state}; give the device a new one: "
                 "move its device.key away and start it"
             )
-        enrolled = Enrolled(site, device, key.keyid, None, revoked=False, key=key)
+        enrolled = EnrolledKey(site, device, key.keyid, None, revoked=False, key=key)
         if known is None:
             self._write(enrolled)
         return enrolled
 
-    def rotate(self, site: str, device: str, key: PublicKey, last: int) -> Enrolled:
+    def rotate(self, site: str, device: str, key: PublicKey, last: int) -> EnrolledKey:
         """Enrol a new key; the device's other keys stay valid up to number `last`.
 
         Repeated with a higher number, that becomes the limit of the previous key: the device had signed more with it.
@@ -117,10 +117,10 @@ class KeyDirectory:
         before = [one for one in others if one.last is None]
         newest = max((one.last for one in others if one.last is not None), default=last)
         for one in before or [one for one in others if one.last == newest < last]:
-            self._rename(one, Enrolled(site, device, one.keyid, last, revoked=False, key=one.key))
+            self._rename(one, EnrolledKey(site, device, one.keyid, last, revoked=False, key=one.key))
         return enrolled
 
-    def revoke(self, site: str, device: str, keyid: str | None) -> list[Enrolled]:
+    def revoke(self, site: str, device: str, keyid: str | None) -> list[EnrolledKey]:
         """Reject everything signed with this key of the device, or with any of its keys if `keyid` is None."""
         found = [one for one in self._demanded(site, device) if keyid in {None, one.keyid}]
         if not found:
@@ -128,10 +128,10 @@ class KeyDirectory:
             raise UnreadableInput(f"--keyid {keyid}: no key of {site}/{device}; its keys are {known}")
         gone = [one for one in found if not one.revoked]
         for one in gone:
-            self._rename(one, Enrolled(site, device, one.keyid, None, revoked=True, key=one.key))
+            self._rename(one, EnrolledKey(site, device, one.keyid, None, revoked=True, key=one.key))
         return gone
 
-    def _demanded(self, site: str, device: str) -> list[Enrolled]:
+    def _demanded(self, site: str, device: str) -> list[EnrolledKey]:
         if found := list(self.keys_of(site, device).values()):
             return found
         known = ", ".join(sorted({f"{one.site}/{one.device}" for one in self.all()})) or "none"
@@ -165,7 +165,7 @@ class KeyDirectory:
             self._hold(enrolled)
         self._changed = changed if abs(time.time_ns() - changed) > TICK_NS else None
 
-    def _hold(self, enrolled: Enrolled) -> None:
+    def _hold(self, enrolled: EnrolledKey) -> None:
         holders, place = self._holders.setdefault(enrolled.keyid, set()), (enrolled.site, enrolled.device)
         if holders - {place} and place not in holders:
             others = ", ".join("/".join(one) for one in sorted(holders))
@@ -176,7 +176,7 @@ class KeyDirectory:
             )
         holders.add(place)
 
-    def _read(self, path: Path) -> Enrolled | None:
+    def _read(self, path: Path) -> EnrolledKey | None:
         named = NAME.fullmatch(path.name)
         try:
             key = PublicKey.from_pem(plain_file.content(path))
@@ -188,9 +188,9 @@ class KeyDirectory:
             log.warning("%s lets nobody in: its name is not SITE.DEVICE.%s.pem; use `keys enrol`", path, key.keyid)
             return None
         last = None if named["last"] is None else int(named["last"])
-        return Enrolled(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
+        return EnrolledKey(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
 
-    def _write(self, enrolled: Enrolled) -> None:
+    def _write(self, enrolled: EnrolledKey) -> None:
         path = self.path / enrolled.file
         partial = path.with_suffix(".partial")  # no *.pem, so a partial file is never read
         try:
@@ -204,7 +204,7 @@ class KeyDirectory:
             ) from None
         self._changed = None
 
-    def _rename(self, before: Enrolled, after: Enrolled) -> None:
+    def _rename(self, before: EnrolledKey, after: EnrolledKey) -> None:
         try:
             (self.path / before.file).replace(self.path / after.file)
         except OSError as fault:
@@ -215,8 +215,8 @@ class KeyDirectory:
         self._changed = None
 
 
-def device_named(given: str) -> tuple[str, str]:
-    """Site and device of `SITE/DEVICE`. Raises ValueError."""
+def parse_device(given: str) -> tuple[str, str]:
+    """Parse `SITE/DEVICE` into site and device. Raises ValueError."""
     if (named := DEVICE.fullmatch(given)) is None:
         raise ValueError(f"found {given!r}, allowed is SITE/DEVICE, for example north/dock-3")
     return named["site"], named["device"]

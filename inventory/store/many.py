@@ -45,8 +45,8 @@ Row = Mapping[str, Any]
 
 
 @contextmanager
-def unanswered(transaction: Connection) -> Iterator[None]:
-    """Psycopg pipeline mode; errors surface on exit.
+def pipelined(transaction: Connection) -> Iterator[None]:
+    """Run the block in psycopg's pipeline mode; errors surface on exit.
 
     PostgreSQL writes rows while the next statements are built.
     """
@@ -61,29 +61,29 @@ def unanswered(transaction: Connection) -> Iterator[None]:
         raise DBAPIError.instance(None, None, fault, psycopg.Error, dialect=transaction.dialect) from fault
 
 
-def add(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert these rows, which have the same columns."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
-        transaction.execute(_inserting(table, names), _given(rows))
+        transaction.execute(_insert_statement(table, names), _to_parameter(rows))
     elif rows:
         transaction.execute(insert(table), list(rows))
 
 
-def add_new(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_new_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert these rows, skipping those that conflict with existing ones."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
-        transaction.execute(_inserting_new(table, names), _given(rows))
+        transaction.execute(_insert_new_statement(table, names), _to_parameter(rows))
     elif rows:
         transaction.execute(insert(table).prefix_with("OR IGNORE"), list(rows))
 
 
-def change(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
+def update_rows(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
     """Update the rows matched by `keys` to the other values of these rows."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
-        transaction.execute(_updating(table, tuple(keys), names), _given(rows))
+        transaction.execute(_update_statement(table, tuple(keys), names), _to_parameter(rows))
     elif rows:
         names = tuple(name for name in rows[0] if name not in keys)
         its = and_(*(table.c[key] == bindparam(f"its_{key}") for key in keys))
@@ -92,60 +92,62 @@ def change(transaction: Connection, table: Table, keys: Sequence[str], rows: Seq
         transaction.execute(changed, given)
 
 
-def remove(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def delete_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Delete the rows that have these values."""
     names = tuple(rows[0])
     if transaction.dialect.name == "postgresql":
-        gone = tuple_(*(table.c[name] for name in names)).in_(select(*_source(table, names).c))
-        transaction.execute(delete(table).where(gone), _given(rows))
+        gone = tuple_(*(table.c[name] for name in names)).in_(select(*_json_source(table, names).c))
+        transaction.execute(delete(table).where(gone), _to_parameter(rows))
     else:
         these = [tuple(row[name] for name in names) for row in rows]
         transaction.execute(delete(table).where(tuple_(*(table.c[name] for name in names)).in_(these)))
 
 
-def among(transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]) -> Any:
-    """The result of `wanted` limited to rows of `table` whose `keys` are one of these tuples."""
+def select_by_keys(
+    transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]
+) -> Any:
+    """Execute `wanted`, limited to rows of `table` whose `keys` equal one of these tuples."""
     if transaction.dialect.name != "postgresql":
         # SQLite scans the table for a list of tuples; a join uses the index.
         given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
         its = (table.c[key] == func.json_extract(given.c.value, f"$[{n}]") for n, key in enumerate(keys))
         return transaction.execute(wanted.where(*its), {"every": to_json([*{*of}]).decode()})
     rows = [dict(zip(keys, one, strict=True)) for one in of]
-    source = _source(table, tuple(keys))
+    source = _json_source(table, tuple(keys))
     met = wanted.where(tuple_(*(table.c[key] for key in keys)).in_(select(*source.c)))
-    return transaction.execute(met, _given(rows))
+    return transaction.execute(met, _to_parameter(rows))
 
 
 @cache
-def _inserting(table: Table, names: tuple[str, ...]) -> Insert:
-    return insert(table).from_select(list(names), select(*_values(table, names)))
+def _insert_statement(table: Table, names: tuple[str, ...]) -> Insert:
+    return insert(table).from_select(list(names), select(*_value_columns(table, names)))
 
 
 @cache
-def _inserting_new(table: Table, names: tuple[str, ...]) -> Insert:
-    made = postgresql.insert(table).from_select(list(names), select(*_values(table, names)))
+def _insert_new_statement(table: Table, names: tuple[str, ...]) -> Insert:
+    made = postgresql.insert(table).from_select(list(names), select(*_value_columns(table, names)))
     return made.on_conflict_do_nothing()
 
 
 @cache
-def _updating(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Update:
-    source = _source(table, names)
+def _update_statement(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Update:
+    source = _json_source(table, names)
     its = and_(*(table.c[key] == source.c[key] for key in keys))
     return update(table).where(its).values({name: source.c[name] for name in names if name not in keys})
 
 
-def _values(table: Table, names: tuple[str, ...]) -> list[Any]:
-    source = _source(table, names)
+def _value_columns(table: Table, names: tuple[str, ...]) -> list[Any]:
+    source = _json_source(table, names)
     return [func.decode(source.c[name], "hex") if _is_bytes(table.c[name]) else source.c[name] for name in names]
 
 
-def _source(table: Table, names: tuple[str, ...]) -> FromClause:
-    of = [column(name, _kind(table.c[name])) for name in names]
+def _json_source(table: Table, names: tuple[str, ...]) -> FromClause:
+    of = [column(name, _source_type(table.c[name])) for name in names]
     every = cast(bindparam("every", type_=Text), postgresql.JSON)
     return func.json_to_recordset(every).table_valued(*of, name="given").render_derived(with_types=True)
 
 
-def _kind(of: Column[Any]) -> Any:
+def _source_type(of: Column[Any]) -> Any:
     if _is_bytes(of):
         return Text()  # JSON has no bytes: hex instead
     return DateTime(timezone=True) if isinstance(of.type, Moment) else of.type
@@ -155,6 +157,6 @@ def _is_bytes(of: Column[Any]) -> bool:
     return isinstance(of.type, LargeBinary)
 
 
-def _given(rows: Sequence[Row]) -> dict[str, str]:
-    """The statement's parameter. Raises ValueError for text that is not valid Unicode."""
+def _to_parameter(rows: Sequence[Row]) -> dict[str, str]:
+    """The rows as the statement's JSON parameter. Raises ValueError for text that is not valid Unicode."""
     return {"every": to_json(rows, bytes_mode="hex").decode()}

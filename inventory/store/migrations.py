@@ -56,16 +56,16 @@ class _Sqlite(_OurVersions, SQLiteImpl):
 def upgrade(transaction: Connection) -> None:
     """Migrate the tables to this program's version. The caller holds the lock CREATING."""
     with _ONE:
-        command.upgrade(_settings(connection=transaction), "head")
-    log.warning("the tables are brought up to date: version %d", newest())
+        command.upgrade(_alembic_config(connection=transaction), "head")
+    log.warning("the tables are brought up to date: version %d", newest_version())
 
 
-def newest() -> int:
+def newest_version() -> int:
     """The version that the revisions lead to."""
-    return int(ScriptDirectory.from_config(_settings()).get_current_head() or 0)
+    return int(ScriptDirectory.from_config(_alembic_config()).get_current_head() or 0)
 
 
-def _settings(**attributes: object) -> Config:
+def _alembic_config(**attributes: object) -> Config:
     settings = Config(attributes=attributes)
     settings.set_main_option("script_location", str(REVISIONS).replace("%", "%%"))
     return settings

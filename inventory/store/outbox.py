@@ -1,8 +1,8 @@
-"""The outbox: what is not confirmed, of every kind in one table: messages for devices, and work.
+"""The outbox: what is not delete_confirmed, of every kind in one table: messages for devices, and work.
 
-A message is inserted in the transaction of the change that it reports, so that neither exists without the other. The
-service publishes due rows (ingest/publisher.py); a command that publishes at once holds its rows back from the service
-meanwhile. A row is deleted when the broker has it, or, of kinds that the device confirms, when the device does.
+A message is inserted in the transaction of the change that it reports. The service publishes due rows
+(ingest/publisher.py); a command that publishes at once delays its rows for the service meanwhile. A row is deleted when
+the broker has it, or, of kinds that the device confirms, when the device does.
 
 Work has no message: its program does what the tables say of the row's key, and deletes the row when it is done. The
 tables know without the row what is to be done, so that missing rows are inserted again.
@@ -21,9 +21,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, 
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
-from inventory.store.books import alone
-from inventory.store.database import in_one
-from inventory.store.many import add_new
+from inventory.store.books import take_advisory_lock
+from inventory.store.database import begin
+from inventory.store.many import insert_new_rows
 from inventory.store.tables import outbox
 
 BACKOFF = Backoff(5.0, 7)
@@ -39,7 +39,7 @@ LOST_WITHIN = timedelta(days=7)
 each connection of the service, since a reinstalled broker has lost it."""
 
 UNDER_WAY = timedelta(seconds=5)
-"""A device that reports a review as open when it connects may be about to receive the decision that the broker kept."""
+"""Time in which a device that reports a review as open may still receive the decision that the broker kept."""
 
 STUCK = timedelta(minutes=10)
 """What is pending for longer raises the alarm. A restart of broker, service or another system takes less."""
@@ -51,7 +51,7 @@ when a message is too large, and receipts of entries are lost with the connectio
 AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
 
 ORDER = 0x646F6F62
-"""PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in the order of commits."""
+"""PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in commit order."""
 
 
 class MessageKind(StrEnum):
@@ -112,15 +112,15 @@ class PendingKind:
     error: str | None  # The latest.
 
     def is_stuck(self, now: datetime) -> bool:
-        """Whether it raises the alarm."""
+        """Whether its oldest message has been pending longer than STUCK."""
         return now - self.oldest > STUCK
 
 
-def enter(
+def insert_messages(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
-    """Insert messages; their ids. The service publishes them only after `held`."""
-    alone(transaction, ORDER)
+    """Insert messages; return their ids. The service publishes them only after `held`."""
+    take_advisory_lock(transaction, ORDER)
     ids = []
     for one in messages:
         transaction.execute(delete(outbox).where(*matching(one.kind, one.site, one.device, one.key)))
@@ -138,11 +138,11 @@ def enter_work(
     message = {"topic": "", "body": b"", "retain": False, "signed_by": ""}
     same = {"kind": kind.value, **message, "created_at": now, "attempts": 0, "due_at": now}
     rows = [{**same, "site": site, "device": device, "key": key} for site, device, key in these]
-    add_new(transaction, outbox, rows)
+    insert_new_rows(transaction, outbox, rows)
 
 
-def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
-    """The bodies of these rows by their topics."""
+def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
+    """Load the bodies of these outbox rows, by topic."""
     wanted = select(outbox.c.topic, outbox.c.body).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
     return {row.topic: row.body for row in transaction.execute(wanted)}
 
@@ -155,24 +155,24 @@ def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) ->
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
 
-def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
+def record_failure(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
     """Record the error; `due_at` is the time of the next try, None leaves it unchanged."""
     values: dict[str, Any] = {"error": why} if due_at is None else {"error": why, "due_at": due_at}
     transaction.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
 
 
-def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
-    """Delete a message that the device has confirmed, or work that is done."""
+def delete_confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
+    """Delete a message that the device has delete_confirmed, or work that is done."""
     transaction.execute(delete(outbox).where(*matching(kind, site, device, key)))
 
 
-def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
+def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
     """Delete a message that must not be published any more, if it is still pending."""
     its = (outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.key == key)
     transaction.execute(delete(outbox).where(*its))
 
 
-def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
+def make_due_again(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """Make a published message due again, unless the device confirms it within UNDER_WAY."""
     lost = (*matching(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
@@ -183,8 +183,8 @@ def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[s
     return exists().where(*matching(kind, site, "", key))
 
 
-def pending(transaction: Connection) -> list[PendingKind]:
-    """What is pending, by kind."""
+def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
+    """What is load_pending_kinds, by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
@@ -201,14 +201,14 @@ def pending(transaction: Connection) -> list[PendingKind]:
 
 
 class OutboxTable:
-    """The outbox for the service. Each method is one transaction, and raises Unavailable."""
+    """The outbox table for the service. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._transaction = partial(in_one, engine)
+        self._transaction = partial(begin, engine)
         self._now = now
 
     def connected(self) -> None:
-        """After a new connection to the broker: make pending messages due, and requests that may be lost pending."""
+        """Handle a new connection to the broker: make pending messages due, and possibly lost requests pending."""
         now = self._now()
         is_message = outbox.c.kind.in_(MESSAGES)
         waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
@@ -228,7 +228,7 @@ class OutboxTable:
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
-                schedule.add(_row(row))
+                schedule.add(_to_due_row(row))
             going = schedule.take_due(now.timestamp())
             for one in going:
                 values = {"attempts": one.attempts, "due_at": datetime.fromtimestamp(one.due, UTC)}
@@ -243,7 +243,7 @@ class OutboxTable:
     def failed(self, ids: Sequence[int], why: str) -> None:
         """Record the broker's refusals, or the error of work."""
         with self._transaction() as transaction:
-            failed(transaction, ids, why)
+            record_failure(transaction, ids, why)
 
     def drop(self, kind: str) -> int:
         """Delete the pending work of this kind; the number."""
@@ -255,12 +255,12 @@ class OutboxTable:
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """What is pending, by kind."""
+        """What is load_pending_kinds, by kind."""
         with self._transaction() as transaction:
-            return pending(transaction)
+            return load_pending_kinds(transaction)
 
 
-def _row(row: Any) -> DueRow:
+def _to_due_row(row: Any) -> DueRow:
     due = row.due_at.timestamp()
     return DueRow(
         key=str(row.id),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from dockvoice_protocol.events import Topics, parse_status, parse_time
 from dockvoice_protocol.hash_chain import parsed
 from inventory.store import many
-from inventory.store.database import reported
+from inventory.store.database import translated_errors
 from inventory.store.tables import statuses
 
 
@@ -30,7 +30,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class StatusMessage:
-    """A message of a device's status topic."""
+    """A parsed message of a device's status topic."""
 
     site: str
     device: str
@@ -47,7 +47,7 @@ class StatusMessage:
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusMessage:
-        """The status of a device whose retained status was cleared, so that nothing shows it to be online."""
+        """The offline status of a device whose retained status was cleared."""
         return cls(topics.site, topics.device, "offline", None, "")
 
 
@@ -60,16 +60,18 @@ class Statuses:
 
     def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
-            keep(transaction, words, self._now())
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+            store_statuses(transaction, words, self._now())
 
     def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Mark devices offline that were online and have no retained status any more; these. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        """Mark devices offline that were online and are not in `heard`; return them. Raises Unavailable."""
+        with translated_errors(self._engine.url), self._engine.begin() as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
             lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
             away = {"state": "offline", "since": self._now()}
-            many.change(transaction, statuses, KEYS, [{"site": site, "device": name, **away} for site, name in lost])
+            many.update_rows(
+                transaction, statuses, KEYS, [{"site": site, "device": name, **away} for site, name in lost]
+            )
         return lost
 
 
@@ -78,36 +80,36 @@ KEYS = ["site", "device"]
 RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
-def keep(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
+def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
     """Store status messages in this order."""
     first = {(word.site, word.device): word for word in reversed(words)}
     rows = [
-        {"site": site, "device": device, "state": word.state, "since": _since(word, now)}
+        {"site": site, "device": device, "state": word.state, "since": _status_time(word, now)}
         for (site, device), word in sorted(first.items())
     ]
-    many.add_new(transaction, statuses, rows)
+    many.insert_new_rows(transaction, statuses, rows)
     # Rows are locked in the order of their names, so that two consumers cannot deadlock.
     locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
-    found = many.among(transaction, locked, statuses, KEYS, sorted(first)).mappings()
+    found = many.select_by_keys(transaction, locked, statuses, KEYS, sorted(first)).mappings()
     known = {(row["site"], row["device"]): {**row} for row in found}
     for word in words:
         its = known[word.site, word.device]
         if its["state"] != word.state:
-            its |= {"state": word.state, "since": _since(word, now)}
+            its |= {"state": word.state, "since": _status_time(word, now)}
         if word.state == "online":
-            its |= {"heard_at": _since(word, now), "online_body": word.body}
-    many.change(transaction, statuses, KEYS, list(known.values()))
+            its |= {"heard_at": _status_time(word, now), "online_body": word.body}
+    many.update_rows(transaction, statuses, KEYS, list(known.values()))
 
 
-def _since(word: StatusMessage, now: datetime) -> datetime:
-    """The time of a status.
+def _status_time(word: StatusMessage, now: datetime) -> datetime:
+    """The time of a status: the message's own for "online", which the broker repeats, unless in the future.
 
-    The broker repeats an "online" at each connection: use its own time, if not in the future.
+    Else now.
     """
     return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 
 
-def load(transaction: Connection) -> list[Status]:
+def load_statuses(transaction: Connection) -> list[Status]:
     """The statuses of all devices in service, by site and name."""
     in_service = select(statuses).where(statuses.c.state != RETIRED)
     rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))
@@ -117,7 +119,7 @@ def load(transaction: Connection) -> list[Status]:
     ]
 
 
-def retired(transaction: Connection) -> set[tuple[str, str]]:
+def load_retired(transaction: Connection) -> set[tuple[str, str]]:
     """Site and name of the devices out of service."""
     wanted = select(statuses.c.site, statuses.c.device).where(statuses.c.state == RETIRED)
     return {(row.site, row.device) for row in transaction.execute(wanted)}

@@ -38,43 +38,43 @@ TAKES_BACK, ADDS = 0, 1
 Move = dict[str, Any]
 
 
-def added(event: Event, now: datetime, arrival: int | None) -> Move | None:
-    """The row that an entry adds; None without a quantity, or if the pallet was refused."""
-    if (its := counted(event.fields or {})) is None:
+def move_added(event: Event, now: datetime, arrival: int | None) -> Move | None:
+    """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
+    if (its := counted_quantity(event.fields or {})) is None:
         return None
-    return {**_made_by(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
+    return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
-def counted(fields: Mapping[str, FieldValue]) -> Move | None:
+def counted_quantity(fields: Mapping[str, FieldValue]) -> Move | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
         return None
-    return {"quantity": to_decimal(number), **{column: _said(fields, names) for column, names in OF_WHAT.items()}}
+    return {"quantity": to_decimal(number), **{column: _first_text(fields, names) for column, names in OF_WHAT.items()}}
 
 
-def taken_back(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:
-    """The row with which `event` reverses the row `before`."""
-    return {**before, **_made_by(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
+def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:
+    """The stock move with which `event` reverses the row `before`."""
+    return {**before, **_event_columns(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
 
-def book(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
-    """Insert the rows of one applied event."""
+def insert_moves(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
+    """Insert the stock moves of one applied event."""
     if event.replaces is not None:
         its = stock_moves.c.event_id == event.replaces, stock_moves.c.line == ADDS
         before = transaction.execute(select(stock_moves).where(*its)).mappings().one_or_none()
         if before is not None:
-            transaction.execute(insert(stock_moves).values(taken_back({**before}, event, now, arrival)))
-    if (row := added(event, now, arrival)) is not None:
+            transaction.execute(insert(stock_moves).values(move_reversing({**before}, event, now, arrival)))
+    if (row := move_added(event, now, arrival)) is not None:
         transaction.execute(insert(stock_moves).values(row))
 
 
-def _made_by(event: Event, now: datetime, arrival: int | None) -> Move:
+def _event_columns(event: Event, now: datetime, arrival: int | None) -> Move:
     of = {"event_id": event.event_id, "site": event.site, "device": event.device}
     return {**of, "moved_at": now, "arrival": arrival}
 
 
-def _said(fields: Mapping[str, FieldValue], names: tuple[str, ...]) -> str | None:
+def _first_text(fields: Mapping[str, FieldValue], names: tuple[str, ...]) -> str | None:
     for name in names:
         if isinstance(value := fields.get(name), str):
             return value

@@ -1,4 +1,4 @@
-"""The tables of the receiving side, for SQLite and PostgreSQL alike."""
+"""The SQLAlchemy tables of the inventory, for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ from dockvoice_protocol.instants import to_utc
 FIRST = 15  # Version of 1.0. Unreleased programs created lower ones.
 
 VERSION = 15
-"""Of the tables below. Raised with every change to them, so that an old program never writes into newer ones.
-Migrations from earlier versions are in revisions/versions, a file for each."""
+"""Version of the tables below, raised with every change, so that an old program never writes into newer tables.
+Migrations are in revisions/versions, a file for each.
+"""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -47,13 +48,13 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database."""
+        """Convert to the database's type."""
         if value is None or dialect.name != "sqlite":
             return value
         return to_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """Convert from the database's type."""
         if value is None:
             return None
         found: datetime = value
@@ -71,7 +72,7 @@ class Amount(TypeDecorator[Decimal]):
         return dialect.type_descriptor(Numeric(asdecimal=False) if dialect.name == "sqlite" else Numeric())
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
-        """From the database."""
+        """Convert from the database's type."""
         return value if value is None or isinstance(value, Decimal) else Decimal(repr(value))
 
 

@@ -1,1 +1,1 @@
-"""What the console and the API share as servers: settings, database, addresses, headers."""
+"""Server parts shared by console and API: settings, database, addresses, headers."""

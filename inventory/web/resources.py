@@ -13,20 +13,20 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.hash_chain import Signer
 from inventory.audit.audit import load_signer
-from inventory.forms import Forms, Roles, roles
+from inventory.forms import Forms, Roles, load_roles
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
 from inventory.store import console_tables, database
-from inventory.store.books import Books
+from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 
 
 @dataclass(frozen=True)
 class Resources:
-    """One for each server. Used from several threads."""
+    """Resources of one server, used from several threads."""
 
     settings: InventorySettings = field(repr=False)
-    books: Books = field(repr=False)
+    books: RequestDatabase = field(repr=False)
     forms: Forms = field(repr=False)
     keys: KeyDirectory
     signer: Signer | None
@@ -53,21 +53,21 @@ class Resources:
     @cached_property  # used for every line of a list
     def roles(self) -> Roles:
         """The role and the labels of each form's fields."""
-        return roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)
+        return load_roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)
 
 
 @contextmanager
-def books(settings: InventorySettings) -> Iterator[Books]:
-    """The database, with the tables of the inventory and of the console."""
-    engine = database.connect(database.parse(settings.database_url))
+def open_database(settings: InventorySettings) -> Iterator[RequestDatabase]:
+    """Open the database, with the tables of the inventory and of the console."""
+    engine = database.connect(database.parse_url(settings.database_url))
     try:
         database.prepare(engine, create=True)
         console_tables.prepare(engine)
-        yield Books(engine)
+        yield RequestDatabase(engine)
     finally:
         engine.dispose()
 
 
-def signer_of(settings: InventorySettings) -> Signer | None:
+def load_console_signer(settings: InventorySettings) -> Signer | None:
     """The signer of decisions; None without console.key. Raises UnreadableInput."""
     return None if settings.console.key is None else load_signer(settings.console.key)

@@ -48,7 +48,7 @@ def most_connections() -> int:
 
 
 class TimedProtocol(H11Protocol):
-    """Uvicorn's connection, with timeouts, closed early while too many are unfinished."""
+    """Uvicorn's connection with timeouts; the oldest unfinished ones are closed beyond a limit."""
 
     awaited: Any = None  # Head, body or the reading of an answer, with its request; None while nothing is awaited.
     since = 0.0  # On the loop's clock.
@@ -64,28 +64,28 @@ class TimedProtocol(H11Protocol):
             min(coming, key=lambda one: one.since).transport.abort()
 
     def handle_events(self) -> None:
-        """Data arrived, or the next request of a pipeline begins."""
+        """Restart the timeout on data, or on the next pipelined request."""
         super().handle_events()
         self._await()
 
     def pause_writing(self) -> None:
-        """The client does not read the answer."""
+        """Start the timeout: the client does not read the answer."""
         super().pause_writing()
         self._await()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Restart the timeout: the client reads again."""
         super().resume_writing()
         self._await()
 
     def shutdown(self) -> None:
-        """Begin to shut down."""
+        """Begin to shut down; abort unfinished connections after LAST_S."""
         super().shutdown()
         if self.awaited is not None:
             self.loop.call_later(LAST_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
-        """The data is no HTTP: a request that is being read ends as disconnected."""
+        """Answer invalid HTTP with 400; a request that is being read ends as disconnected."""
         under_way: RequestResponseCycle | None = self.cycle
         if under_way is not None and not under_way.response_complete:
             under_way.disconnected = True
@@ -96,7 +96,7 @@ class TimedProtocol(H11Protocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the timeout."""
+        """Cancel the connection's timeout."""
         self._set(None, 0)
         super().connection_lost(exc)
 

@@ -17,9 +17,9 @@ from inventory.settings import InventorySettings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inventory.store.books import Books
+    from inventory.store.books import RequestDatabase
 
-Opens = Callable[[InventorySettings], "AbstractContextManager[Books]"]
+Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
 """Opens the database, and creates missing tables."""
 
 EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
@@ -32,7 +32,7 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
+def open_transaction(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
     given = context.find_object(Given) or Given()
     with (
@@ -46,11 +46,11 @@ def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iter
 def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
     from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
-    from inventory.web.resources import signer_of  # noqa: PLC0415 - as above
+    from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
     given = context.find_object(Given) or Given()
-    signer = signer_of(settings_of(given.config, database=given.database))
-    with opened(context, opens) as transaction:
+    signer = load_console_signer(settings_of(given.config, database=given.database))
+    with open_transaction(context, opens) as transaction:
         yield transaction
         done = deeds.UserAction(whoever(), "terminal", deed, about, details)
         deeds.record_action(transaction, done, datetime.now(UTC), signer)

@@ -29,7 +29,7 @@ def check_language(subject: str, code: str) -> str:
 
 
 def load(language: str, subject: str) -> dict[str, str]:
-    """The texts of one file."""
+    """Load the texts of one subject's file in a language."""
     return tomllib.loads((FOLDER / language / f"{subject}.toml").read_text(encoding="utf-8"))
 
 

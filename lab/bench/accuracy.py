@@ -1,9 +1,8 @@
-"""Puts the figures of a run into `docs/accuracy.md`: `python -m lab.bench.accuracy FIGURES [--of human]`.
+"""Inserts the tables of an evaluation into `docs/accuracy.md`: `python -m lab.bench.accuracy FIGURES [--of human]`.
 
-`FIGURES` is what `dockvoice evaluate --markdown` printed; `make accuracy` leaves it in `.cache/accuracy.md`. The page
-says where they belong: between a line `<!-- figures of development: By condition, By speaker -->` and the next line
-`<!-- end -->` come these tables of that set; where none is named, the sentence above the tables and all those that have
-no place of their own.
+`FIGURES` is the output of `dockvoice evaluate --markdown`; `make accuracy` leaves it in `.cache/accuracy.md`. The page
+marks the places: between a line `<!-- figures of development: By condition, By speaker -->` and the next line `<!-- end
+-->` go these tables of that set; where none is named, the summary and all tables without a place of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
 
 
 def main() -> None:
-    """Rewrite the page; exits with 1 where it has no place for the figures, or where there are none."""
+    """Rewrite the page; exit with 1 if it has no place for the figures, or there are none."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -34,26 +33,26 @@ def main() -> None:
         sys.exit(f"{asked.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
     if asked.of not in {place["set"] for place in PLACE.finditer(page)}:
         sys.exit(f"{asked.page}: has no line '<!-- figures of {asked.of} -->' with a line '<!-- end -->' after it")
-    asked.page.write_text(replaced(page, asked.of, figures), encoding="utf-8")
+    asked.page.write_text(insert_figures(page, asked.of, figures), encoding="utf-8")
     print(f"{asked.page}: {len(TABLE.findall(figures))} tables of {asked.of}")
 
 
-def replaced(page: str, of: str, figures: str) -> str:
-    """The page with the figures of one set."""
+def insert_figures(page: str, of: str, figures: str) -> str:
+    """Replace the page's tables of one set by new ones."""
     above, *parts = TABLE.split(figures)
     tables = {title: f"### {title}\n\n{body.strip()}\n" for title, body in zip(parts[::2], parts[1::2], strict=True)}
-    placed = {title for place in PLACE.finditer(page) if place["set"] == of for title in _titles(place)}
+    placed = {title for place in PLACE.finditer(page) if place["set"] == of for title in _table_titles(place)}
     rest = "\n".join([f"{above.strip()}\n", *(text for title, text in tables.items() if title not in placed)])
-    return PLACE.sub(lambda place: _filled(place, tables, rest) if place["set"] == of else place[0], page)
+    return PLACE.sub(lambda place: _fill_place(place, tables, rest) if place["set"] == of else place[0], page)
 
 
-def _titles(place: re.Match[str]) -> list[str]:
+def _table_titles(place: re.Match[str]) -> list[str]:
     return (place["titles"] or "").split(", ") if place["titles"] else []
 
 
-def _filled(place: re.Match[str], tables: Mapping[str, str], rest: str) -> str:
+def _fill_place(place: re.Match[str], tables: Mapping[str, str], rest: str) -> str:
     begin = place[0].partition("\n")[0]
-    named = "\n".join(tables[title] for title in _titles(place) if title in tables)
+    named = "\n".join(tables[title] for title in _table_titles(place) if title in tables)
     return f"{begin}\n\n{named or rest}\n<!-- end -->"
 
 

@@ -1,9 +1,9 @@
-"""Whether a confidence is the probability it claims to be: `python -m lab.bench.calibration DETAILS...`.
+"""Measures whether confidence equals the probability of being right: `python -m lab.bench.calibration DETAILS...`.
 
-Each of `DETAILS` is what `dockvoice evaluate MANIFEST --details DETAILS` wrote; a recording in several counts once. The
-speakers are halved by the SHA-256 of their name. Curves are fitted on the first half (those that are even), and every
-figure is also given for the other, which nothing was fitted on. Fitted again after a change of recogniser, grammar or
-parser, the curves go into `edge/understand/local/confidence.py`.
+Each of `DETAILS` was written by `dockvoice evaluate MANIFEST --details DETAILS`; a recording in several counts once.
+Speakers are halved by the SHA-256 of their name: curves are fitted on the even half, and every figure is also given for
+the other. After a change of recogniser, grammar or parser, the new curves go into
+`edge/understand/local/confidence.py`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import rivalry
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Curve
-from lab.report.lines import Line, read_lines
-from lab.report.statistics import Interval, wilson
-from lab.retuning import PULL, SHARE_ITSELF, Read, apart, fit
+from lab.report.lines import ClipLine, read_lines
+from lab.report.statistics import Interval, wilson_interval
+from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-"""Bounds of the rows of the table: finer where decisions fall."""
+"""Bounds of the table's confidence bins, finer where decisions fall."""
 
 LEAST = 1e-4
-"""A probability in a loss: one overconfident reading must not drown the others."""
+"""Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate."""
 
 
 def main() -> None:
@@ -40,16 +40,16 @@ def main() -> None:
     details: list[Path] = parser.parse_args().details
     settings = load_settings(Settings, None)
     lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
-    reads = list(fields(lines.values(), load_forms(settings.forms_directory)))
+    reads = list(vosk_field_samples(lines.values(), load_forms(settings.forms_directory)))
     fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
-        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {wrong(half)}")
+        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {count_wrong(half)}")
         print_reliability(half)
     print_curves(fitted, others)
 
 
-def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
-    """Every field that vosk alone read to one value, in clips heard as one utterance."""
+def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
+    """Each field that vosk alone recognised with one value, in clips of one utterance."""
     for line in lines:
         said = line.truth or line.said
         if not said or len(line.heard) != 1 or not line.heard[0].interpreter.startswith("vosk/"):
@@ -58,40 +58,40 @@ def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
             if one.value is not None and not one.rivals:
                 kind, rival = forms[line.form][name].spoken.name, rivalry(one.value, one.runner_up)
                 share = VOSK[rival].share(one.confidence)
-                yield Read(kind, rival, line.speaker or "", share, said.get(name) == one.value)
+                yield FieldSample(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 
 
-def wrong(reads: Iterable[Read]) -> int:
-    """How many are."""
+def count_wrong(reads: Iterable[FieldSample]) -> int:
+    """Number of wrong samples."""
     return sum(not one.right for one in reads)
 
 
-def print_reliability(reads: Sequence[Read]) -> None:
-    """How often fields of about the same confidence were right, with the 95 % interval of so few."""
+def print_reliability(reads: Sequence[FieldSample]) -> None:
+    """Print the share right by bins of confidence, with 95 % intervals."""
     print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
     for low, high in pairwise(EDGES):
         row = [one for one in reads if low <= one.confidence < high]
         if row:
             told = float(np.mean([one.confidence for one in row]))
-            right = len(row) - wrong(row)
-            reach = cast("Interval", wilson(right, len(row)))
+            right = len(row) - count_wrong(row)
+            reach = cast("Interval", wilson_interval(right, len(row)))
             print(
                 f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {told:>7.1%} {reach.share:>7.1%}"
                 f"  {reach.least:.1%} to {reach.most:.1%}"
             )
 
 
-def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
-    """The curve for all, one for each kind of field and of rival, and which of them tell more of the other speakers."""
-    pooled = fit(fitted, SHARE_ITSELF, PULL)
-    of_kinds = apart(fitted, pooled, lambda one: one.kind)
-    of_rivals = apart(fitted, pooled, lambda one: one.rival)
+def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
+    """Print the curve for all samples, for each kind of field and of rival, and which fit the other speakers better."""
+    pooled = fit_logistic_curve(fitted, SHARE_ITSELF, PULL)
+    of_kinds = fit_by_kind(fitted, pooled, lambda one: one.kind)
+    of_rivals = fit_by_kind(fitted, pooled, lambda one: one.rival)
     print(f"\nfitted: all {curve_source(pooled)}")
     for name, curve in {**of_kinds, **of_rivals}.items():
-        n, bad = sizes(fitted, name)
+        n, bad = count_kind(fitted, name)
         print(f"  {name:>12} {curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
-    by: dict[str, Callable[[Read], Curve]] = {
+    by: dict[str, Callable[[FieldSample], Curve]] = {
         "share itself": lambda _: SHARE_ITSELF,
         "in use": lambda one: VOSK[one.rival],
         "one curve": lambda _: pooled,
@@ -99,21 +99,21 @@ def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
         "by rival": lambda one: of_rivals.get(one.rival, pooled),
     }
     for name, curve_of in by.items():
-        print(f"  {name:>12} {loss(others, curve_of):.4f}")
+        print(f"  {name:>12} {log_loss(others, curve_of):.4f}")
 
 
-def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
-    """How many fields are of a kind, and how many of these are wrong."""
+def count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
+    """Number of samples of a kind of field or rival, and how many of them are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
-    return len(some), wrong(some)
+    return len(some), count_wrong(some)
 
 
 def curve_source(curve: Curve) -> str:
-    """A curve as Python source."""
+    """Format a curve as Python source."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 
-def loss(reads: Iterable[Read], curve: Callable[[Read], Curve]) -> float:
+def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
     """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
     return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))

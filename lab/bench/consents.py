@@ -1,9 +1,9 @@
-"""How often a word is taken for an answer that it is not: `python -m lab.bench.consents [--words N] [--seed S]`.
+"""Measures how often a word is misrecognised as "yes" or "no": `python -m lab.bench.consents [--words N] [--seed S]`.
 
-Common words of `tests/data/common_words.txt`, and those that sound like "yes" and "no", are said alone by voices of
-Debian's flite and heard as in a conversation. Told are the words from which a yes or no was understood as surely as
-the default policy demands, and whether "yes" and "no" themselves were. "know" sounds as "no" does, and "wrong" is one.
-Needs flite and the recogniser's weights.
+Common words of `tests/data/common_words.txt`, and words that sound like "yes" and "no", are spoken alone by flite's
+voices and recognised as in a conversation. Printed are the words taken for an answer at the default policy's
+confidence, and whether "yes" and "no" themselves were recognised ("know" sounds like "no", and "wrong" means it). Needs
+flite and the recogniser's weights.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dockvoice_protocol.records import Act
 from edge.agent.parts import assemble
 from edge.config import Settings
 from edge.ports import Interpreter
-from lab.bench.library import REPOSITORY, said_by
-from lab.bench.recogniser import read
-from lab.report.comparing import percent
-from lab.report.statistics import wilson
+from lab.bench.library import REPOSITORY, cached_recording
+from lab.bench.recogniser import read_clip
+from lab.report.comparing import format_percent
+from lab.report.statistics import wilson_interval
 
 WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
@@ -41,26 +41,29 @@ VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 
 def main() -> None:
-    """Synthesise the words, and print which were understood as answers."""
+    """Synthesise the words, and print which were recognised as answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
     given = parser.parse_args()
     settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble(settings, live=False)
-    chosen = [*dict.fromkeys([*ALIKE, *common(given.words, given.seed)])]
-    ear = Answerable(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    chosen = [*dict.fromkeys([*ALIKE, *sample_common_words(given.words, given.seed)])]
+    ear = AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
     taken = [(word, voice, act) for word in chosen for voice in VOICES if (act := ear.answer(word, voice)) is not None]
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
     said = len(chosen) * len(VOICES)
-    print(f"{len(taken)} of {said} words that are no answer were taken for one: {percent(wilson(len(taken), said))} %")
+    print(
+        f"{len(taken)} of {said} words that are no answer were taken for one: "
+        f"{format_percent(wilson_interval(len(taken), said))} %"
+    )
     for answer, act in ANSWERS.items():
         heard = [voice for voice in VOICES if ear.answer(answer, voice) is act]
         print(f"{answer!r} was understood of {len(heard)} of {len(VOICES)} voices: {', '.join(heard) or 'none'}")
 
 
-def common(number: int, seed: int) -> Sequence[str]:
+def sample_common_words(number: int, seed: int) -> Sequence[str]:
     """A random sample of the common words, without answers."""
     lines = map(str.strip, WORDS.read_text(encoding="utf-8").splitlines())
     words = [line for line in lines if line and not line.startswith("#") and line not in ("yes", "no", "yeah", "nope")]
@@ -68,7 +71,7 @@ def common(number: int, seed: int) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answerable:
+class AnswerRecogniser:
     """The device's recogniser in a conversation."""
 
     interpreter: Interpreter
@@ -76,9 +79,9 @@ class Answerable:
     sure: float  # Least confidence of each word of an answer.
 
     def answer(self, word: str, voice: str) -> Act | None:
-        """The yes or no that is understood when a voice says this word alone, or None."""
-        pcm, _ = soundfile.read(said_by(voice, word), dtype="int16")
-        reading, _, _ = asyncio.run(read(self.interpreter, self.form, pcm.tobytes()))
+        """Recognise the word in this voice; return the yes or no understood, or None."""
+        pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
+        reading, _, _ = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes()))
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None
 

@@ -1,9 +1,8 @@
-"""How many invented identifiers are accepted: `python -m lab.bench.fabrication MANIFEST [options]`.
+"""Measures how many identifiers invented by a model are recorded: `python -m lab.bench.fabrication MANIFEST [options]`.
 
-Audio models put a plausible identifier where they did not hear one, in 8 % of answers by a published test. Here the
-stand-in does so on order: its honest answer to each clip is taken down first, so that every identifier that differs
-from it is known to be an invention. Then the same clips are heard in `cloud-first` mode, where the model's word counts,
-and in `panel` mode, where the device's own recogniser must have heard the same.
+Audio models invent identifiers in 8 % of answers, by a published test. The stand-in does so on order: its honest
+answers are stored first, so that any other identifier is known to be invented. Then the clips are evaluated in
+`cloud-first` mode, where the model alone decides, and in `panel` mode, where the on-device recogniser must agree.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.evaluate import evaluate, recorded
+from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, Mark, Result, read_manifest
 
 PATIENT_MS = 30_000
-"""The deadline: this measures which readings are accepted, not speed, and the stand-in may run on a busy machine."""
+"""Deadline, generous since this measures acceptance, not speed."""
 
 KEY = "standin-key"
 
@@ -39,21 +38,21 @@ Ids = Mapping[str, FieldValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Fabricated:
-    """The results of one way of reading the clips."""
+class FabricationResult:
+    """Counts of invented and accepted identifiers in one mode."""
 
     mode: str
     clips: int
     invented: int
-    """Clips with an answer of the model that holds an identifier it would not have given honestly."""
+    """Clips with a model's answer that holds an invented identifier."""
     accepted: int
-    """Of those, how many became a record with the invented identifier in it."""
+    """Of those, clips whose record holds the invented identifier."""
     right: int
     wrong: int
     asked: int
 
 
-def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
+def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
@@ -68,58 +67,58 @@ def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
     )
 
 
-def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Fabricated]:
-    """Hear the clips honestly, then with inventions in `share` % of the answers, in each mode."""
+def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[FabricationResult]:
+    """Evaluate the clips honestly, then in each mode with inventions in `share` % of the answers."""
     _post_order(url, "reset", {})
-    honest = [_ids(result) for result in results_of(settings(url, Mode.CLOUD_FIRST), clips)]
+    honest = [_read_identifiers(result) for result in evaluate_results(with_standin(url, Mode.CLOUD_FIRST), clips)]
     for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
         _post_order(url, "reset", {})
         _post_order(
             url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed}
         )
-        yield _count(mode, honest, results_of(settings(url, mode), clips))
+        yield _count_fabrications(mode, honest, evaluate_results(with_standin(url, mode), clips))
 
 
-def results_of(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
+def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
     """Evaluate each clip with these settings."""
-    return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
+    return tuple(scored.result for scored in asyncio.run(evaluate(asked, load_clip_sources(clips), lambda: None)))
 
 
-def _count(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> Fabricated:
+def _count_fabrications(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> FabricationResult:
     marks = [result.mark for result in results]
-    lies = [_lies(before, result) for before, result in zip(honest, results, strict=True)]
-    return Fabricated(
+    lies = [_invented_identifiers(before, result) for before, result in zip(honest, results, strict=True)]
+    return FabricationResult(
         mode=mode,
         clips=len(results),
         invented=sum(bool(lie) for lie in lies),
-        accepted=sum(_accepted(lie, result) for lie, result in zip(lies, results, strict=True)),
+        accepted=sum(_is_recorded(lie, result) for lie, result in zip(lies, results, strict=True)),
         right=marks.count(Mark.RIGHT),
         wrong=marks.count(Mark.WRONG) + marks.count(Mark.INVENTED),
         asked=marks.count(Mark.ASKED),
     )
 
 
-def _lies(honest: Sequence[Ids], result: Result) -> list[tuple[str, FieldValue]]:
+def _invented_identifiers(honest: Sequence[Ids], result: Result) -> list[tuple[str, FieldValue]]:
     """The identifiers in the model's answers that no honest answer had."""
     known = {item for ids in honest for item in ids.items()}
-    return [item for ids in _ids(result) for item in ids.items() if item not in known]
+    return [item for ids in _read_identifiers(result) for item in ids.items() if item not in known]
 
 
-def _accepted(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool:
+def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool:
     entries = [one.verdict.fields for one in result.heard if one.verdict.outcome is Outcome.ACCEPT]
     return any(entry.get(name) == value for name, value in lies for entry in entries)
 
 
-def _ids(result: Result) -> list[Ids]:
+def _read_identifiers(result: Result) -> list[Ids]:
     """The identifiers that the model read, for each utterance of the clip."""
-    return [_strings(opinion) for one in result.heard for opinion in _models(one.reading)]
+    return [_string_fields(opinion) for one in result.heard for opinion in _model_readings(one.reading)]
 
 
-def _models(reading: Reading) -> list[Reading]:
+def _model_readings(reading: Reading) -> list[Reading]:
     return [opinion for opinion in (reading, *reading.opinions) if opinion.interpreter.startswith("standin/")]
 
 
-def _strings(reading: Reading) -> Ids:
+def _string_fields(reading: Reading) -> Ids:
     return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
 
 
@@ -128,8 +127,8 @@ def _post_order(url: str, what: str, order: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def standin() -> Iterator[str]:
-    """`dockvoice standin` beside this program; its address."""
+def run_standin() -> Iterator[str]:
+    """Run `dockvoice standin` while the block lasts; yield its URL."""
     command = [sys.executable, "-m", "edge", "standin", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own program
         try:
@@ -144,7 +143,7 @@ def standin() -> Iterator[str]:
 
 
 def main() -> None:
-    """Count, and print a table."""
+    """Count the fabrications in each mode, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--share", type=float, default=8.0, help="answers with an invented identifier, %%")
@@ -154,10 +153,10 @@ def main() -> None:
     options = parser.parse_args()
     clips = read_manifest(options.manifest)
     if options.url:
-        counts = list(counted(options.url, clips, options.share, options.seed))
+        counts = list(measure_modes(options.url, clips, options.share, options.seed))
     else:
-        with standin() as url:
-            counts = list(counted(url, clips, options.share, options.seed))
+        with run_standin() as url:
+            counts = list(measure_modes(url, clips, options.share, options.seed))
     if options.json:
         print(json.dumps([asdict(count) for count in counts], indent=2))
         return

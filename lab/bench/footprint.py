@@ -44,9 +44,9 @@ from edge.understand.local import vosk
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
-from lab.bench.pipelines import FixedPause, Pipeline, Recogniser, installed
-from lab.floor import Floor
-from lab.noises import noise, pcm
+from lab.bench.pipelines import FixedPause, TurnPipeline, TurnRecogniser, installed_pipelines
+from lab.floor import BaselineRecogniser
+from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
@@ -58,7 +58,7 @@ NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 MB = 1_000_000
 
 LEAST_PAUSE_MS = 500
-"""Of the least that anybody could do: as common a pause as any."""
+"""Pause of the simplest endpointing compared, a common value."""
 
 
 HOUR_S = 3600
@@ -73,13 +73,13 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }
-"""The functions timed for each part. A nested call counts for the outermost of them."""
+"""Functions timed for each part; nested calls count for the outermost."""
 
 REST = "the rest"
 
 
-class Stopwatch:
-    """Processor time by part, measured where the parts are called."""
+class PartTimer:
+    """Measures CPU time by part, by wrapping the functions of PARTS."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
@@ -87,7 +87,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure within."""
+        """Measure while the block lasts."""
         with ExitStack() as restored:
             for part, places in PARTS.items():
                 for owner, name in places:
@@ -112,7 +112,7 @@ class Stopwatch:
 
 
 class NoiseSource(Source):
-    """Made sound as a source."""
+    """Generated noise as a source."""
 
     live = False
 
@@ -121,7 +121,7 @@ class NoiseSource(Source):
         self._sound = sound
 
     def frames(self) -> Iterator[Frame]:
-        """The sound, 20 ms at a time."""
+        """The noise in frames of 20 ms."""
         for number in range(len(self._sound) // FRAME_BYTES):
             yield Frame(number * FRAME_SAMPLES, self._sound[number * FRAME_BYTES : (number + 1) * FRAME_BYTES])
 
@@ -132,16 +132,16 @@ class HearingCost:
 
     sound: str
     seconds: float
-    """Of sound."""
+    """Duration of the sound."""
     utterances: int
     processor: float
-    """The share of one core, 1 is all of it."""
+    """Share of one core, 1 being all of it."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The share of each part in that."""
+    """Share of each part in that."""
 
     @property
     def an_hour(self) -> float:
-        """Processor seconds for an hour of such sound."""
+        """CPU seconds per hour of sound."""
         return self.processor * HOUR_S
 
 
@@ -155,7 +155,7 @@ class Memory:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print memory and CPU time."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.footprint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -169,26 +169,26 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
-    started = resident()
+    started = resident_mb()
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
-    loaded = resident()
+    loaded = resident_mb()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
-    made = [NoiseSource(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
+    made = [NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in NOISES]
     silence = NoiseSource("silence", bytes(int(len(NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [hear(parts, name, sources, most) for name, sources in kinds.items()]
+    heard = [measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
     memory = Memory(started, loaded, max(most))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
-        floor = Floor(settings, parts.form, parts.catalogue)
+        floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
-        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed())]
+        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
-            asyncio.run(hear_beside(pipeline, floor, name, sources))
+            asyncio.run(measure_pipeline(pipeline, floor, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
@@ -198,8 +198,8 @@ def main() -> None:
         print_figures(parts, memory, heard, speculation)
 
 
-def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
-    """Recognise the sources as in production; `most` collects the peak memory."""
+def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
+    """Recognise the sources as in production, measuring CPU time; `most` collects the peak memory."""
     utterances = 0
     samples = 0
 
@@ -207,9 +207,9 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
-        most.append(resident())
+        most.append(resident_mb())
 
-    watch = Stopwatch()
+    watch = PartTimer()
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
         JournalThread(Path(scratch)) as executor,
@@ -225,9 +225,11 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
     )
 
 
-async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequence[Source]) -> HearingCost:
-    """The same sources by another pipeline, each turn heard once."""
-    recogniser = Recogniser(floor)
+async def measure_pipeline(
+    pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
+) -> HearingCost:
+    """Recognise the same sources with another pipeline, each turn once."""
+    recogniser = TurnRecogniser(floor)
     samples = turns = 0
     began = time.process_time()
     for source in sources:
@@ -240,8 +242,8 @@ async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequ
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def resident() -> float:
-    """The memory this process holds now, MB."""
+def resident_mb() -> float:
+    """Resident memory of this process, MB."""
     return float(psutil.Process().memory_info().rss) / MB
 
 

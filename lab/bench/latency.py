@@ -1,8 +1,8 @@
-"""How long operators wait for a verdict: `python -m lab.bench.latency MANIFEST [options]`.
+"""Measures how long operators wait for a decision: `python -m lab.bench.latency MANIFEST [options]`.
 
-The stand-in answers as the published figures of audio models spread (log-normal, median 350 ms, 95 % within 1.2 s). The
-clips are heard in each mode, and the time from the closing of the utterance to the record on disk is counted. The panel
-falls back at its deadline instead of waiting, so its times must not go past it.
+The stand-in's answer times follow the published figures of audio models (log-normal, median 350 ms, 95 % within 1.2 s).
+In each mode, the time from the utterance's end to the record on disk is measured. The panel falls back at its deadline,
+so its times must not exceed it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import httpx
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import results_of, standin
-from lab.bench.fabrication import settings as with_standin
+from lab.bench.fabrication import evaluate_results, run_standin, with_standin
 from lab.scoring import Clip, read_manifest
 
 MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
@@ -34,61 +33,61 @@ COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """The waits in one mode."""
+class WaitTimes:
+    """The wait times in one mode."""
 
     mode: Mode
     ms: list[float]
-    """From the closing of each utterance to the record on disk, sorted."""
+    """Milliseconds from the end of each utterance to the record on disk, sorted."""
     decided_alone: int
-    """How often the deadline was over before a model answered."""
+    """Number of decisions at the deadline without a model's answer."""
     accepted: int
 
     def percentile(self, percent: int) -> float:
-        """The wait that `percent` of the utterances do not exceed, ms."""
+        """The wait that `percent` % of the utterances do not exceed, ms."""
         return quantiles(self.ms, n=HUNDREDTHS, method="inclusive")[percent - 1]
 
 
-def waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[Waits]:
+def measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[WaitTimes]:
     """Recognise the clips in each mode until at least `least` utterances were decided.
 
-    The first pass runs without delay: the stand-in computes each sound once and caches it, and that is not measured.
+    The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
-    _order(url)
-    _decided(with_standin(url, Mode.CLOUD_FIRST), clips)
+    _set_behaviours(url)
+    _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
     for mode in MODES:
-        _order(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
+        _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         wanted = with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _enough(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+        yield _measure_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _enough(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> Waits:
+def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> WaitTimes:
     ms: list[float] = []
     alone = accepted = 0
     while len(ms) < least:
-        for took_ms, was_alone, was_accepted in _decided(settings, clips):
+        for took_ms, was_alone, was_accepted in _evaluate_once(settings, clips):
             ms.append(took_ms)
             alone += was_alone
             accepted += was_accepted
-    return Waits(mode, sorted(ms), alone, accepted)
+    return WaitTimes(mode, sorted(ms), alone, accepted)
 
 
-def _decided(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+def _evaluate_once(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
     return [
         (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
-        for one in itertools.chain.from_iterable(result.heard for result in results_of(settings, clips))
+        for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
     ]
 
 
-def _order(url: str, *orders: dict[str, object]) -> None:
+def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
     httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
     for order in orders:
         httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
 
 
-def plot(measured: Sequence[Waits], deadline_ms: int) -> str:
-    """The share of utterances that are decided after so many milliseconds, a line for each mode, as SVG."""
+def plot_waits(measured: Sequence[WaitTimes], deadline_ms: int) -> str:
+    """SVG of the share of utterances decided within a time, one line for each mode."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
 
@@ -119,7 +118,7 @@ def plot(measured: Sequence[Waits], deadline_ms: int) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, and draw."""
+    """Measure, print a table, and write the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")
@@ -132,12 +131,12 @@ def main() -> None:
     clips = read_manifest(options.manifest)
     asked = (clips, options.utterances, options.deadline_ms, options.seed)
     if options.url:
-        measured = list(waits(options.url, *asked))
+        measured = list(measure_waits(options.url, *asked))
     else:
-        with standin() as url:
-            measured = list(waits(url, *asked))
+        with run_standin() as url:
+            measured = list(measure_waits(url, *asked))
     if options.plot:
-        options.plot.write_text(plot(measured, options.deadline_ms), encoding="utf-8")
+        options.plot.write_text(plot_waits(measured, options.deadline_ms), encoding="utf-8")
     if options.json:
         print(json.dumps([asdict(one) for one in measured]))
         return

@@ -1,10 +1,10 @@
-"""How well each form of the library is heard: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
+"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
 
-Voices say the sentences of `tests/data/speech/library/sentences.toml`, one each and in turn; each clip goes the
-production way twice, clean and in made noise at 20 dB. What was said before is kept in `.cache/library`. Needs
-Debian's flite, festival and festvox-us-slt-hts, and the recogniser's weights. `--voices` tells how well each voice that
-was tried is heard, with sentences of the form pallet-move; that needs festvox-kallpc16k as well. `--others` has another
-set, `others.toml`, said by voices of which the first has none; nothing was tuned on it.
+Synthetic voices speak the sentences of `tests/data/speech/library/sentences.toml` in turn; each clip is evaluated clean
+and in generated noise at 20 dB. Recordings are cached in `.cache/library`. Needs flite, festival and
+festvox-us-slt-hts, and the recogniser's weights. `--voices` measures each candidate voice with sentences of the form
+pallet-move, and needs festvox-kallpc16k too. `--others` uses another set, `others.toml`, and other voices; nothing was
+tuned on it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
-from lab.evaluate import evaluate, in_noise, recorded
+from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
 from lab.noises import Sound
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
-from lab.report.comparing import Table, markdown, percent
-from lab.report.goals import GOALS, shortfall
-from lab.report.lines import Line, line, write_lines
-from lab.report.measures import by_condition, grouped, marks
-from lab.report.statistics import wilson
+from lab.report.comparing import Table, format_percent, to_markdown
+from lab.report.goals import GOALS, tabulate_shortfall
+from lab.report.lines import ClipLine, build_line, write_lines
+from lab.report.measures import count_marks, group_by_condition, group_lines
+from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, Mark
 
 REPOSITORY = Path(__file__).parents[2]
@@ -52,40 +52,40 @@ KEPT = REPOSITORY / ".cache" / "library"
 SET = REPOSITORY / "tests" / "data" / "speech" / "set"
 
 NOISE_DB = 20
-"""Speech above the made noise, of the second hearing."""
+"""Signal-to-noise ratio of the noisy clips, dB."""
 
 SILENT = 0.01
 """Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
 ESPEAK_PACE = 0.95
-"""Of espeak-ng's usual pace: in the middle of those of the simulated operator."""
+"""Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
 
 Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
 
-def sentences(path: Path = SENTENCES) -> Sentences:
-    """By form, each sentence with the entry it makes."""
+def load_sentences(path: Path = SENTENCES) -> Sentences:
+    """By form, each sentence with its entry."""
     read: Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
     return read
 
 
-def _flite(name: str, text: str) -> Sound:
-    return _written(["flite", "-voice", name, "-t", text])
+def _synthesise_flite(name: str, text: str) -> Sound:
+    return _run_synthesiser(["flite", "-voice", name, "-t", text])
 
 
-def _festival(name: str, text: str) -> Sound:
-    return _written(["text2wave", "-eval", f"(voice_{name})"], text)
+def _synthesise_festival(name: str, text: str) -> Sound:
+    return _run_synthesiser(["text2wave", "-eval", f"(voice_{name})"], text)
 
 
-def _written(command: Sequence[str], text: str = "") -> Sound:
-    """The sound file that a program writes to the path of its option `-o`."""
+def _run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
+    """Run a program that writes a sound file to its option `-o`; return the sound."""
     with NamedTemporaryFile(suffix=".wav") as file:
         subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
         samples, rate = soundfile.read(file.name)
     return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float64)
 
 
-def _espeak(variant: str, text: str) -> Sound:
+def _synthesise_espeak(variant: str, text: str) -> Sound:
     async def said() -> bytes:
         voice = EspeakVoice(ESPEAK_PACE, variant)
         return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
@@ -93,49 +93,54 @@ def _espeak(variant: str, text: str) -> Sound:
     return to_floats(asyncio.run(said())).astype(np.float64)
 
 
-TRIED: Mapping[str, Callable[[str], Sound]] = {
-    **{f"flite-{name}": partial(_flite, name) for name in ("slt", "rms", "awb", "kal16", "kal")},
-    **{f"festival-{name}": partial(_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
-    **{f"espeak-{name or 'plain'}": partial(_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
+SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
+    **{f"flite-{name}": partial(_synthesise_flite, name) for name in ("slt", "rms", "awb", "kal16", "kal")},
+    **{f"festival-{name}": partial(_synthesise_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
+    **{f"espeak-{name or 'plain'}": partial(_synthesise_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
 }
-"""Voices that come freely with a package; those of espeak-ng are the simulated operator's."""
+"""Function that synthesises a text, by voice; all voices are freely packaged."""
 
 VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
-"""The voices, in turn: those with at least 80 % of their sentences (`--voices`) recognised correctly."""
+"""The voices used in turn: those with at least 80 % of sentences recognised (`--voices`)."""
 
 OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
-"""The voices of the second set: none of those, and none as good."""
+"""The voices of the second set: others, and less well recognised."""
 
 AUDITION, SEED = 14, 3
-"""So many sentences each voice says that is tried, and by which chance they are chosen."""
+"""Sentences for each candidate voice, and the seed that chooses them."""
 
 
-def auditions() -> tuple[Clip, ...]:
-    """Plain sentences of the set of pallet-move, all of them by each voice."""
+def audition_clips() -> tuple[Clip, ...]:
+    """Plain sentences of the pallet-move set, each in every candidate voice."""
     lines = (SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     plain = [one for one in map(json.loads, lines) if one["kind"] == "plain"]
     Random(SEED).shuffle(plain)  # noqa: S311 - chance, not secrecy
     some = plain[:AUDITION]
-    return tuple(_clip(one["form"], one["text"], one["fields"], voice) for voice in TRIED for one in some)
-
-
-def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES) -> tuple[Clip, ...]:
-    """The sentences of a form as clips, each in the voice whose turn it is."""
     return tuple(
-        _clip(form, text, fields, voice) for (text, fields), voice in zip(said.items(), cycle(voices), strict=False)
+        _sentence_clip(one["form"], one["text"], one["fields"], voice) for voice in SYNTHESISERS for one in some
     )
 
 
-def said_by(voice: str, text: str) -> Path:
-    """The recording of a text in a voice, cached."""
+def sentence_clips(
+    form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES
+) -> tuple[Clip, ...]:
+    """The sentences of a form as clips, in the voices by turn."""
+    return tuple(
+        _sentence_clip(form, text, fields, voice)
+        for (text, fields), voice in zip(said.items(), cycle(voices), strict=False)
+    )
+
+
+def cached_recording(voice: str, text: str) -> Path:
+    """The recording of a text in a voice, synthesised on first use."""
     audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
     if not audio.exists():
-        _keep(audio, TRIED[voice](text))
+        _store_trimmed(audio, SYNTHESISERS[voice](text))
     return audio
 
 
-def _clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
-    audio = said_by(voice, text)
+def _sentence_clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
+    audio = cached_recording(voice, text)
     return Clip(
         audio=audio,
         form=form,
@@ -147,8 +152,8 @@ def _clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) ->
     )
 
 
-def _keep(audio: Path, said: Sound) -> None:
-    """The speech between silences, whole or not at all."""
+def _store_trimmed(audio: Path, said: Sound) -> None:
+    """Trim silence at both ends and store the file atomically."""
     audio.parent.mkdir(parents=True, exist_ok=True)
     loud = np.flatnonzero(np.abs(said) > SILENT * np.abs(said).max())
     silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
@@ -157,48 +162,48 @@ def _keep(audio: Path, said: Sound) -> None:
     part.replace(audio)
 
 
-def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
-    """Evaluate clips, clean and in noise."""
-    sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
-    return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
+def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[ClipLine, ...]:
+    """Evaluate the clips clean (unless `noise_only`) and in noise."""
+    sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [NOISE_DB])]
+    return tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 
 
-def by_form(lines: Sequence[Line]) -> Table:
-    """A row for each form and condition, held against the goal."""
+def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
+    """A row for each form and condition, compared with the goal."""
     rows = (
         _row(f"{form}: {condition}", condition, some)
-        for form, of_form in grouped(lines, lambda one: one.form).items()
-        for condition, some in by_condition(of_form).items()
+        for form, of_form in group_lines(lines, lambda one: one.form).items()
+        for condition, some in group_by_condition(of_form).items()
     )
     columns = ("form: condition", "n", "right", "asked", "wrong", "right %", "wrong %", "goal")
     return Table("The library", columns, tuple(rows), "In brackets: 95 % intervals (Wilson).")
 
 
-def by_voice(lines: Sequence[Line]) -> Table:
-    """A row for each voice and condition."""
-    voices = grouped(lines, lambda one: f"{one.speaker}: {one.condition}")
+def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
+    """Recognition results, a row for each voice and condition."""
+    voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
     rows = (_row(voice, None, some) for voice, some in voices.items())
     columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")
     return Table("The library by voice", columns, tuple(rows))
 
 
-def _row(name: str, condition: str | None, lines: Sequence[Line]) -> tuple[str, ...]:
-    counted = marks(lines)
+def _row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[str, ...]:
+    counted = count_marks(lines)
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
-    shares = percent(wilson(right, len(lines))), percent(wilson(wrong, len(lines)))
-    told = () if condition is None else ("met" if meets(condition, lines) else "missed",)
+    shares = format_percent(wilson_interval(right, len(lines))), format_percent(wilson_interval(wrong, len(lines)))
+    told = () if condition is None else ("met" if meets_goal(condition, lines) else "missed",)
     return name, *map(str, (len(lines), right, len(lines) - right - wrong, wrong)), *shares, *told
 
 
-def meets(condition: str, lines: Sequence[Line]) -> bool:
-    """Whether as many are right, and as few wrong, as the goal of the condition says."""
-    counted, goal = marks(lines), GOALS[condition]
+def meets_goal(condition: str, lines: Sequence[ClipLine]) -> bool:
+    """Whether the shares right and wrong meet the condition's goal."""
+    counted, goal = count_marks(lines), GOALS[condition]
     of = len(lines) / 100
     return counted[Mark.RIGHT] >= goal.right * of and counted[Mark.WRONG] <= goal.wrong * of
 
 
-def amiss(lines: Sequence[Line]) -> Iterator[str]:
-    """Each clip that was not recognised correctly, with the words recognised."""
+def describe_failures(lines: Sequence[ClipLine]) -> Iterator[str]:
+    """Yield each clip that was not right, with the recognised words."""
     for one in lines:
         if one.mark is not Mark.RIGHT:
             yield f"{one.mark} ({one.form}, {one.condition}, {one.speaker}): {one.text}"
@@ -207,21 +212,21 @@ def amiss(lines: Sequence[Line]) -> Iterator[str]:
                 yield f"    { ({name: (read.value, read.confidence) for name, read in each.readings.items()}) }"
 
 
-def _as_json(lines: Sequence[Line]) -> Mapping[str, Any]:
+def _as_json(lines: Sequence[ClipLine]) -> Mapping[str, Any]:
     return {
-        form: {condition: _counts(condition, some) for condition, some in by_condition(of_form).items()}
-        for form, of_form in grouped(lines, lambda one: one.form).items()
+        form: {condition: _counts(condition, some) for condition, some in group_by_condition(of_form).items()}
+        for form, of_form in group_lines(lines, lambda one: one.form).items()
     }
 
 
-def _counts(condition: str, lines: Sequence[Line]) -> Mapping[str, Any]:
-    counted = marks(lines)
-    return {"n": len(lines), **{mark.value: counted[mark] for mark in Mark}, "met": meets(condition, lines)}
+def _counts(condition: str, lines: Sequence[ClipLine]) -> Mapping[str, Any]:
+    counted = count_marks(lines)
+    return {"n": len(lines), **{mark.value: counted[mark] for mark in Mark}, "met": meets_goal(condition, lines)}
 
 
 def main() -> None:
-    """Hear the forms and print the figures, and on the standard error each clip that was not right."""
-    said = sentences()
+    """Evaluate the forms; print figures, and on standard error each clip that was not right."""
+    said = load_sentences()
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.library", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -234,21 +239,25 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     if asked.voices:
-        print(markdown(by_voice(evaluate_clips(settings, auditions()))))
+        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, audition_clips()))))
         return
-    lines: list[Line] = []
-    said, voices = (sentences(OTHERS), OTHER_VOICES) if asked.others else (said, VOICES)
+    lines: list[ClipLine] = []
+    said, voices = (load_sentences(OTHERS), OTHER_VOICES) if asked.others else (said, VOICES)
     for form in asked.form or said:
-        lines += (found := evaluate_clips(settings, clips(form, said[form], voices), noise_only=asked.noise_only))
-        right = {name: marks(some)[Mark.RIGHT] for name, some in by_condition(found).items()}
+        lines += (
+            found := evaluate_clips(settings, sentence_clips(form, said[form], voices), noise_only=asked.noise_only)
+        )
+        right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
     if asked.json:
         print(json.dumps(_as_json(lines), indent=2))
     else:
-        print("\n".join(map(markdown, (by_form(lines), by_voice(lines), shortfall(lines)))))
-        print("\n".join(amiss(lines)), file=sys.stderr)
+        print(
+            "\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines))))
+        )
+        print("\n".join(describe_failures(lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ import argparse
 
 import soundfile
 
-from lab.noises import KINDS, LEVEL, RATE, active_rms, mix, noise, within_full_scale
-
-__all__ = ["KINDS", "LEVEL", "active_rms", "mix", "noise", "within_full_scale"]
+from lab.noises import NOISE_KINDS, RATE, generate_noise, limit_peak
 
 
 def main() -> None:
@@ -21,12 +19,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.noise", description="Make a noise of the dock from a seed."
     )
-    parser.add_argument("kind", choices=sorted(KINDS))
+    parser.add_argument("kind", choices=sorted(NOISE_KINDS))
     parser.add_argument("seconds", type=float)
     parser.add_argument("out", help="the file to write; its ending says the format: .wav or .flac")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    sound = within_full_scale(noise(asked.kind, asked.seconds, asked.seed))
+    sound = limit_peak(generate_noise(asked.kind, asked.seconds, asked.seed))
     soundfile.write(asked.out, sound, RATE, subtype="PCM_16")
     print(f"{asked.out}: {asked.seconds:g} s of {asked.kind}, seed {asked.seed}")
 

@@ -1,11 +1,9 @@
-"""Hours in which nobody dictates, and what is recorded in them: `python -m lab.bench.nothing_said [--hours H]`.
+"""Measures what is recorded while no one dictates: `python -m lab.bench.nothing_said [--hours H]`.
 
-Made noise of every kind, silence, babble (four voices at once, backwards) and colleagues who talk near the microphone:
-the chatter of the repository's clips, and sentences of common words put together by chance, which a synthesiser says.
-Each minute has a seed and a loudness of its own, and all of them others where `--seed` is another. Told are how much
-was taken for an utterance, what was recorded, the processor time, and how often an hour something may be recorded, at
-most, with 95 % confidence (Poisson): of this run, and with `--tally` of all runs that the file remembers, whatever the
-code was. Exits with 1 where something was recorded.
+Sound is generated noise of every kind, silence, babble (four reversed voices at once) and colleagues who talk near the
+microphone: the clips' chatter, and synthesised random sentences. Each minute has its own seed and loudness, derived
+from `--seed`. Printed are utterances detected, entries recorded, CPU time, and the upper 95 % bound of entries per hour
+(Poisson), of this run and, with `--tally`, of all runs in that file. Exits with 1 if anything was recorded.
 """
 
 from __future__ import annotations
@@ -31,24 +29,24 @@ from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import Outcome
 from edge.speak.voices import EspeakVoice
-from lab.evaluate import MADE_S, VOICES, Sounding, evaluate
-from lab.evaluate_command import counted
+from lab.evaluate import MADE_S, VOICES, ClipSource, evaluate
+from lab.evaluate_command import show_progress
 from lab.noises import (
     BABBLE,
-    KINDS,
     LEVEL,
     LOUDNESS_DB,
+    NOISE_KINDS,
     RATE,
     SILENCE,
-    Made,
+    GeneratedNoise,
     Sound,
     active_rms,
-    whole,
-    within_full_scale,
+    limit_peak,
+    read_all_samples,
 )
-from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, Spoken
-from lab.report.comparing import Table, markdown
-from lab.report.statistics import at_most
+from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
+from lab.report.comparing import Table, to_markdown
+from lab.report.statistics import poisson_upper_bound
 from lab.scoring import Clip, Result, read_manifest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -58,36 +56,36 @@ WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 TALK = "talk"
 
 SAID = 60
-"""Sentences that are made for a night, besides the chatter of the clips."""
+"""Number of synthesised sentences, besides the clips' chatter."""
 
 SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
 """Variants of espeak-ng's voice."""
 
 LENGTHS = (3, 12)
-"""Words of a made sentence, at least and at most."""
+"""Minimum and maximum words of a random sentence."""
 
 PAUSES_S = (0.2, 4.0)
-"""Between two sentences of one talker."""
+"""Minimum and maximum pause between two sentences of one talker."""
 
 FAINTER_DB = (0.0, 15.0)
-"""By how much the second of the talkers is further away."""
+"""Attenuation of the second, more distant talker, dB."""
 
 
 @dataclass(frozen=True, slots=True)
-class SoundHeard:
-    """The result of one kind of sound."""
+class SilenceTotals:
+    """Totals for one kind of sound."""
 
     kind: str
     hours: float
     utterances: int
     asked: int
-    """Of the utterances, those that were neither recorded nor ignored."""
+    """Utterances that were neither recorded nor ignored."""
     recorded: int
     processor_s: float
 
 
-def talk(sayings: Sequence[Sound], seed: int) -> Sound:
-    """A minute of two people talking, each with pauses, at times both at once; the seed sets the loudness."""
+def mix_talkers(sayings: Sequence[Sound], seed: int) -> Sound:
+    """Mix a minute of two talkers with random pauses, partly overlapping; the seed sets the loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
     for loudness_db in (0.0, -random.uniform(*FAINTER_DB)):
@@ -96,24 +94,24 @@ def talk(sayings: Sequence[Sound], seed: int) -> Sound:
             said = random.choice(sayings)[: len(sound) - at]
             sound[at : at + len(said)] += said * 10 ** (loudness_db / 20)
             at += len(said) + round(random.uniform(*PAUSES_S) * RATE)
-    return within_full_scale(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
+    return limit_peak(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
 
 
-def sayings(clips: Sequence[Clip], seed: int) -> list[Sound]:
+def colleague_speech(clips: Sequence[Clip], seed: int) -> list[Sound]:
     """Speech of colleagues at equal loudness: the chatter of the clips, and synthesised sentences."""
-    chatter = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
+    chatter = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
     lines = WORDS.read_text(encoding="utf-8").splitlines()
-    made = asyncio.run(_said(sentences([line for line in lines if not line.startswith("#")], seed)))
+    made = asyncio.run(_synthesise_all(random_sentences([line for line in lines if not line.startswith("#")], seed)))
     return [one / active_rms(one) for one in (*chatter, *made)]
 
 
-def sentences(words: Sequence[str], seed: int) -> list[str]:
-    """Words put together by chance."""
+def random_sentences(words: Sequence[str], seed: int) -> list[str]:
+    """Sentences of randomly chosen words."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     return [" ".join(random.choices(words, k=random.randint(*LENGTHS))) for _ in range(SAID)]
 
 
-async def _said(texts: Sequence[str]) -> list[Sound]:
+async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
     said = []
     for number, text in enumerate(texts):
         voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
@@ -122,40 +120,48 @@ async def _said(texts: Sequence[str]) -> list[Sound]:
     return said
 
 
-def sounds(hours: float, seed: int) -> Iterator[tuple[str, list[Sounding]]]:
-    """By kind, as many minutes of each; other ones for another seed."""
+def minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
+    """By kind of sound, its minutes of generated clips; another seed gives others."""
     clips = read_manifest(SET)
-    voices = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
-    colleagues = sayings(clips, seed)
-    kinds = (SILENCE, *KINDS, BABBLE, TALK)
+    voices = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
+    colleagues = colleague_speech(clips, seed)
+    kinds = (SILENCE, *NOISE_KINDS, BABBLE, TALK)
     minutes = math.ceil(hours * 3600 / MADE_S / len(kinds))
     for kind in kinds:
         some = []
         for number in range(seed * minutes, (seed + 1) * minutes):
             clip = Clip(audio=Path(f"made/{kind}-{number}"), fields=None, condition=kind)
-            some.append(Sounding(clip, partial(_made, kind, number, colleagues if kind == TALK else voices)))
+            some.append(
+                ClipSource(clip, partial(_generate_source, kind, number, colleagues if kind == TALK else voices))
+            )
         yield kind, some
 
 
-def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
-    return Spoken(talk(voices, number), TALK) if kind == TALK else Made(kind, MADE_S, number, voices)
+def _generate_source(kind: str, number: int, voices: Sequence[Sound]) -> Source:
+    return (
+        SyntheticSpeech(mix_talkers(voices, number), TALK)
+        if kind == TALK
+        else GeneratedNoise(kind, MADE_S, number, voices)
+    )
 
 
-def measure_kind(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
+def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[Result]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
-    with counted(kind, len(some)) as tick:
+    with show_progress(kind, len(some)) as tick:
         results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]
     outcomes = [one.verdict.outcome for result in results for one in result.heard]
     recorded = outcomes.count(Outcome.ACCEPT)
     asked = len(outcomes) - recorded - outcomes.count(Outcome.IGNORE)
     hours = sum(one.audio_s for one in results) / 3600
-    return SoundHeard(kind, hours, len(outcomes), asked, recorded, time.process_time() - began), results
+    return SilenceTotals(kind, hours, len(outcomes), asked, recorded, time.process_time() - began), results
 
 
-def table(found: Sequence[SoundHeard]) -> Table:
-    """One row for each kind, and all together."""
-    together = SoundHeard("together", *(sum(column) for column in zip(*(_counts(one) for one in found), strict=True)))
+def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
+    """Detections without dictation, a row for each kind of sound, and a total."""
+    together = SilenceTotals(
+        "together", *(sum(column) for column in zip(*(_summable_counts(one) for one in found), strict=True))
+    )
     rows = tuple(
         (
             one.kind,
@@ -163,7 +169,7 @@ def table(found: Sequence[SoundHeard]) -> Table:
             str(one.utterances),
             str(one.asked),
             str(one.recorded),
-            f"{at_most(one.recorded) / one.hours:.1f}",
+            f"{poisson_upper_bound(one.recorded) / one.hours:.1f}",
             f"{one.processor_s / one.hours:.0f}",
         )
         for one in (*found, together)
@@ -174,20 +180,20 @@ def table(found: Sequence[SoundHeard]) -> Table:
     )
 
 
-def _counts(one: SoundHeard) -> tuple[float, int, int, int, float]:
+def _summable_counts(one: SilenceTotals) -> tuple[float, int, int, int, float]:
     return one.hours, one.utterances, one.asked, one.recorded, one.processor_s
 
 
-def over_nights(tally: Path) -> str:
-    """The totals of all runs that a tally file records."""
+def summarise_tally(tally: Path) -> str:
+    """Sum up all runs that a tally file records."""
     lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
     hours, recorded = (sum(line[name] for line in lines) for name in ("hours", "recorded"))
-    most = at_most(recorded) / hours
+    most = poisson_upper_bound(recorded) / hours
     return f"{len(lines)} runs, {hours:.1f} hours in all: {recorded} recorded, at most {most:.2f} an hour"
 
 
 def main() -> None:
-    """Hear, and print."""
+    """Evaluate the sounds and print the totals."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.nothing_said",
         description=__doc__,
@@ -199,22 +205,22 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     found = []
-    for kind, some in sounds(asked.hours, asked.seed):
+    for kind, some in minutes_of_each_kind(asked.hours, asked.seed):
         came, results = measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
             for one in result.heard:
                 if one.verdict.outcome is Outcome.ACCEPT:
                     print(f"RECORDED in {result.clip.audio}: {one.reading.transcript!r} as {dict(one.verdict.fields)}")
-    print(markdown(table(found)))
+    print(to_markdown(tabulate_kinds(found)))
     if asked.tally:
         with asked.tally.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"seed": asked.seed, **_sums(found)}) + "\n")
-        print(over_nights(asked.tally))
+            file.write(json.dumps({"seed": asked.seed, **_sum_totals(found)}) + "\n")
+        print(summarise_tally(asked.tally))
     sys.exit(1 if any(one.recorded for one in found) else 0)
 
 
-def _sums(found: Sequence[SoundHeard]) -> dict[str, float]:
+def _sum_totals(found: Sequence[SilenceTotals]) -> dict[str, float]:
     return {
         "hours": round(sum(one.hours for one in found), 4),
         "recorded": sum(one.recorded for one in found),

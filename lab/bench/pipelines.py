@@ -1,7 +1,7 @@
-"""Third-party voice pipelines: how each detects the end of a turn, and its processing time.
+"""Third-party voice pipelines, compared for end-of-turn detection and CPU time.
 
-Sound is fed 20 ms at a time, and the clock is that of the sound. pipecat and livekit run as shipped, from the optional
-packages of `./lab[beside]`; those that are not installed are left out.
+Sound is fed in 20 ms frames on the sound's own clock. pipecat and livekit run as shipped, from the optional packages of
+`./lab[beside]`; missing ones are left out.
 """
 
 from __future__ import annotations
@@ -26,53 +26,53 @@ from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.local.incremental import PIECE
 from lab.evaluate import with_fixed_pause
-from lab.floor import Floor
+from lab.floor import BaselineRecogniser
 
 
 @dataclass(frozen=True, slots=True)
-class TakenTurn:
-    """What the pipeline took for a turn. Positions are samples of the clip."""
+class DetectedTurn:
+    """A turn that a pipeline detected; positions are samples of the clip."""
 
     begin: int
-    """The sound for its recogniser begins here, and ends at `end`."""
+    """First sample passed to the recogniser; `end` is the last."""
     end: int
     closed: int
-    """The sound had come so far when nothing more was waited for."""
+    """Sample position at which the pipeline decided that the turn is over."""
     thought_s: float = 0.0
-    """Processor time spent from then on, to find that it is over."""
+    """CPU time of that decision."""
 
 
-class Pipeline(Protocol):
-    """Finds turns in sound."""
+class TurnPipeline(Protocol):
+    """Detects turns in sound."""
 
     name: str
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
-        """Those of one source, which ends with silence."""
+    async def turns(self, source: Source) -> list[DetectedTurn]:
+        """Detect the turns of one source, which ends with silence."""
         ...
 
 
 class FixedPause:
-    """The product's voice activity detection, and a pause of one length."""
+    """The product's voice activity detection with one fixed pause."""
 
     def __init__(self, settings: Settings, pause_ms: int) -> None:
         self.name = f"fixed pause, {pause_ms} ms"
         self._settings = with_fixed_pause(settings, pause_ms).hear
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
-        """Those of one source."""
+    async def turns(self, source: Source) -> list[DetectedTurn]:
+        """Detect the turns of one source."""
         heard = listen(source, make_speech_scorer(self._settings.vad), Endpointing(self._settings.endpoint))
         segments = [event.segment for event in heard if isinstance(event, Closed)]
-        return [TakenTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
+        return [DetectedTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 
 
 PIPECAT = ("pipecat", "pipecat-ai")
 LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
-"""Each one's module, and the distribution that has it."""
+"""Module and distribution of each pipeline."""
 
 
 class SoundClock:
-    """The time of the sound, for code that timestamps arriving sound with a clock; computing time is real."""
+    """Replaces the wall clock for code that timestamps arriving sound: time is the sound's."""
 
     perf_counter = staticmethod(time.perf_counter)
 
@@ -85,11 +85,11 @@ class SoundClock:
 
 
 class Pipecat:
-    """pipecat's `SileroVADAnalyzer` and `LocalSmartTurnAnalyzerV3`, asked as its pipeline asks them.
+    """pipecat's `SileroVADAnalyzer` and `LocalSmartTurnAnalyzerV3`, called as its pipeline calls them.
 
-    That is `VADProcessor` and `TurnAnalyzerUserTurnStopStrategy`: sound goes to the turn analyser, then to the VAD. As
-    this hears speech end, the analyser is asked; where it says no, more speech is waited for, or its own silence of
-    three seconds. One stream, as in production: it goes on from clip to clip.
+    That is `VADProcessor` and `TurnAnalyzerUserTurnStopStrategy`: sound goes to the turn analyser, then to the VAD.
+    When the VAD ends speech, the analyser decides; if it says no, the turn goes on until more speech or three seconds
+    of silence. One stream over all clips, as in production.
     """
 
     def __init__(self) -> None:
@@ -104,9 +104,9 @@ class Pipecat:
             each.set_sample_rate(SAMPLE_RATE)
         self._speaking = False
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
-        """Those of one source."""
-        found: list[TakenTurn] = []
+    async def turns(self, source: Source) -> list[DetectedTurn]:
+        """Detect the turns of one source."""
+        found: list[DetectedTurn] = []
         before, begin = 0, None
         for frame in source.frames():
             over, thought_s = await self._process(frame)
@@ -114,7 +114,7 @@ class Pipecat:
                 # Its `SegmentedSTTService` keeps the last second of sound before the VAD was sure.
                 begin = max(before, frame.end - SAMPLE_RATE)
             if over:
-                found.append(TakenTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
+                found.append(DetectedTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
                 before, begin = frame.end, None
         return found
 
@@ -138,8 +138,8 @@ class Pipecat:
 class Livekit:
     """livekit's `silero.VAD`, whose end of speech ends the turn, as in an AgentSession without a turn detector.
 
-    Its turn detectors are not here: the weights of `livekit-plugins-turn-detector` are in no package, and those of
-    `livekit-local-inference` may be used in its own framework alone.
+    Its turn detectors are unavailable: the weights of `livekit-plugins-turn-detector` are in no package, and those of
+    `livekit-local-inference` are licensed for its own framework alone.
     """
 
     def __init__(self) -> None:
@@ -147,14 +147,14 @@ class Livekit:
         self._rtc: Any = import_module("livekit.rtc")
         self._vad: Any = import_module("livekit.plugins.silero").VAD.load()
 
-    async def turns(self, source: Source) -> list[TakenTurn]:
-        """Those of one source."""
+    async def turns(self, source: Source) -> list[DetectedTurn]:
+        """Detect the turns of one source."""
         stream = self._vad.stream()
         for frame in source.frames():
             stream.push_frame(self._rtc.AudioFrame(frame.pcm, SAMPLE_RATE, 1, frame.samples))
         stream.end_input()
         return [
-            TakenTurn(
+            DetectedTurn(
                 event.samples_index - event.frames[0].samples_per_channel,
                 event.samples_index,
                 math.ceil(event.samples_index / FRAME_SAMPLES) * FRAME_SAMPLES,
@@ -164,37 +164,37 @@ class Livekit:
         ]
 
 
-OTHERS: Mapping[str, Callable[[], Pipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
+OTHERS: Mapping[str, Callable[[], TurnPipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
 
 
-def installed() -> tuple[Callable[[], Pipeline], ...]:
+def installed_pipelines() -> tuple[Callable[[], TurnPipeline], ...]:
     """The third-party pipelines that are installed."""
-    return tuple(made for module, made in OTHERS.items() if _is_here(module))
+    return tuple(made for module, made in OTHERS.items() if _is_installed(module))
 
 
-def _is_here(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     return find_spec(module.partition(".")[0]) is not None and find_spec(module) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Transcribed:
-    """The transcript of a turn."""
+class TurnTranscript:
+    """The transcript of a turn, with CPU times."""
 
     words: tuple[Word, ...]
     whole_s: float
-    """All its processor time."""
+    """Total CPU time."""
     behind_s: float
-    """The part of it after the last of the sound, where the recogniser was fed while the sound arrived."""
+    """CPU time after the last frame, if the recogniser was fed as the sound arrived."""
 
 
-class Recogniser:
-    """The product's weights and grammar: a single pass, its first hypothesis."""
+class TurnRecogniser:
+    """The product's weights and grammar in a single pass, first hypothesis only."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: BaselineRecogniser) -> None:
         self._floor = floor
 
-    def hear(self, frames: Iterable[Frame], turn: TakenTurn) -> Transcribed:
-        """The words of a turn, timed from the first sample of the clip. To make the recogniser is not counted."""
+    def hear(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
+        """Recognise a turn; word times count from the clip's first sample. Creating the recogniser is not timed."""
         kaldi: Any = self._floor.recogniser()
         pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
         began = last = time.process_time()
@@ -208,4 +208,4 @@ class Recogniser:
         shift = turn.begin / SAMPLE_RATE
         said = (one for part in found for one in part.get("result", ()))
         words = tuple(Word(one["word"], one["start"] + shift, one["end"] + shift, one["conf"]) for one in said)
-        return Transcribed(words, over - began, over - last)
+        return TurnTranscript(words, over - began, over - last)

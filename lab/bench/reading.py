@@ -1,10 +1,9 @@
-"""How long it takes to read what was said to the fields of a form: `python -m lab.bench.reading [--runs N]`.
+"""Measures the time to parse utterances into a form's fields: `python -m lab.bench.reading [--runs N]`.
 
-Times are processor time of this thread, so that what else the machine does is left out. Every input is read once and is
-another one each time, so that nothing is had from an earlier reading. The alternatives of one utterance are read as the
-agent reads them: what two hearings of a clip by vosk really gave (`--clips`, manifests of recordings with truth),
-and lists that are harder than any of these, all of them alike in score, in each two of twenty words replaced by chance.
-The ranges hold the true median and the true 99 % with 95 % confidence, by the order of what was measured.
+Times are the thread's CPU time. Every input is parsed once and differs from the others, so that caches have no effect.
+The alternatives of an utterance are parsed as the agent does: real ones, from two vosk passes over clips (`--clips`),
+and harder lists with equal scores and two of twenty words replaced at random. Ranges are 95 % intervals of the true
+median and 99th percentile.
 """
 
 from __future__ import annotations
@@ -47,17 +46,17 @@ TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 NUMBER_WORDS = (*DIGITS, *TENS, "eleven", "twelve", "fifteen", "hundred", "thousand", "and", "double", "oh")
 
 HARDEST = (*NUMBER_WORDS, *("pallet", "dock", "units", "cases", "no", "not", "to", "of") * 3)
-"""Words of which 200 by chance took longest, of a dozen mixes that were tried."""
+"""Vocabulary of which 200 random words took longest, of a dozen mixes tried."""
 
 HEARINGS = 2
 ALTERNATIVES = HEARINGS * MOST_ALTERNATIVES
-"""As many as a recogniser with a list of its best guesses gives of one utterance."""
+"""Alternatives of one utterance from a recogniser with an n-best list."""
 
 MANY = 30
-"""Alternatives in other words each, from which on a clip is among the hardest: of 321 noisy ones 60 had so many."""
+"""Distinct alternatives from which a clip is among the hardest: 60 of 321 noisy clips."""
 
 FEWEST = 20
-"""Clips of which there is anything to say."""
+"""Minimum clips for figures."""
 
 WORST_WORDS = 200
 """More words than an utterance of the longest allowed duration can hold."""
@@ -71,14 +70,14 @@ Job = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A workload to measure."""
+class Workload:
+    """A named sequence of parsing jobs to time."""
 
     name: str
     jobs: Iterator[Job]
-    """Each reads one input."""
+    """Functions that parse one input each."""
     runs: float = 1.0
-    """The share of the runs that it is worth."""
+    """Share of the runs to spend on it."""
 
 
 def main() -> None:
@@ -91,58 +90,66 @@ def main() -> None:
     options = parser.parse_args()
     random = Random(options.seed)  # noqa: S311 - chance is seeded on purpose
     with TemporaryDirectory() as scratch:
-        works = _works(Path(scratch), random, options.clips, options.conditions)
+        works = _build_workloads(Path(scratch), random, options.clips, options.conditions)
     gc.freeze()  # as the agent does once it is ready
     width = max(len(work.name) for work in works)
     print(f"{'ms':<{width}} {'runs':>5} {'first':>9} {'median':>9} {'':>17} {'99 %':>9} {'':>17} {'longest':>9}")
     for work in works:
-        first, *ms = map(_timed, islice(work.jobs, 1 + max(20, round(options.runs * work.runs))))
+        first, *ms = map(_time_job_ms, islice(work.jobs, 1 + max(20, round(options.runs * work.runs))))
         ms.sort()
-        told = " ".join(f"{_percentile(ms, share):>9.2f} {_range(ms, share):>17}" for share in (0.5, 0.99))
+        told = " ".join(
+            f"{_percentile(ms, share):>9.2f} {_format_percentile_range(ms, share):>17}" for share in (0.5, 0.99)
+        )
         print(f"{work.name:<{width}} {len(ms):>5} {first:>9.2f} {told} {ms[-1]:>9.2f}")
     print("\nfirst: with what is made ready once for a form and a catalogue")
 
 
-def _works(scratch: Path, random: Random, clips: Sequence[Path], conditions: Sequence[str]) -> Sequence[Work]:
+def _build_workloads(
+    scratch: Path, random: Random, clips: Sequence[Path], conditions: Sequence[str]
+) -> Sequence[Workload]:
     forms = shipped_directory("schemas") / "forms"
     pallets, counts = (load_form(forms / f"{name}.schema.json") for name in ("pallet-move", "stock-count"))
     catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
-    large = _large(scratch, forms)
+    large = _large_form(scratch, forms)
     heard = _hearings_of_clips(clips, conditions, pallets, catalogue) if clips else []
-    hard = [hearings for hearings in heard if _wordings(hearings) >= MANY]
+    hard = [hearings for hearings in heard if _count_wordings(hearings) >= MANY]
 
     def texts(make: Callable[[], str], form: Form = pallets, known: Catalogue = catalogue) -> Iterator[Job]:
-        return (_reading(make(), form, known) for _ in count())
+        return (_parse_job(make(), form, known) for _ in count())
 
     def lists(hearings: Iterator[Hearings]) -> Iterator[Job]:
-        return (_weighing(one, pallets, catalogue) for one in hearings)
+        return (_alternatives_job(one, pallets, catalogue) for one in hearings)
 
     real = [
-        Work("a clip, as vosk heard it", lists(iter(heard))),
-        Work(f"those heard in {MANY} ways or more", lists(iter(hard))),
+        Workload("a clip, as vosk heard it", lists(iter(heard))),
+        Workload(f"those heard in {MANY} ways or more", lists(iter(hard))),
     ]
     return (
-        Work("a sentence of 20 words", texts(lambda: _sentence(random))),
+        Workload("a sentence of 20 words", texts(lambda: _random_sentence(random))),
         *(work for work, these in zip(real, (heard, hard), strict=True) if len(these) > FEWEST),
-        Work(f"{ALTERNATIVES} made alternatives", lists(_made(random, pallets, catalogue) for _ in count()), runs=0.1),
-        Work(f"{WORST_WORDS} number words", texts(lambda: _long(random, NUMBER_WORDS)), runs=0.1),
-        Work(f"{WORST_WORDS} labels, cues and numbers", texts(lambda: _long(random, HARDEST)), runs=0.1),
-        Work("a sentence, stock-count as shipped", texts(lambda: _count(random, 2), counts)),
-        Work("a sentence, 10,000 locations", texts(lambda: _count(random, 3), *large), runs=0.5),
+        Workload(
+            f"{ALTERNATIVES} made alternatives",
+            lists(_random_alternatives(random, pallets, catalogue) for _ in count()),
+            runs=0.1,
+        ),
+        Workload(f"{WORST_WORDS} number words", texts(lambda: _long_sentence(random, NUMBER_WORDS)), runs=0.1),
+        Workload(f"{WORST_WORDS} labels, cues and numbers", texts(lambda: _long_sentence(random, HARDEST)), runs=0.1),
+        Workload("a sentence, stock-count as shipped", texts(lambda: _stock_count_sentence(random, 2), counts)),
+        Workload("a sentence, 10,000 locations", texts(lambda: _stock_count_sentence(random, 3), *large), runs=0.5),
     )
 
 
-def _timed(job: Job) -> float:
+def _time_job_ms(job: Job) -> float:
     began = time.thread_time()
     job()
     return (time.thread_time() - began) * 1000
 
 
-def _reading(text: str, form: Form, catalogue: Catalogue) -> Job:
+def _parse_job(text: str, form: Form, catalogue: Catalogue) -> Job:
     return lambda: read_transcript(text, form, catalogue)
 
 
-def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
+def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
     def allows(name: str, value: FieldValue) -> bool:
         return form[name].allows(value) and catalogue.knows(form[name].catalogue, value)
 
@@ -155,7 +162,7 @@ def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
 
 
 class _Ear(VoskInterpreter):
-    """Vosk as in the agent, but it stores its transcripts and reads nothing from them."""
+    """Vosk as in the agent, but it stores its alternatives and does not parse them."""
 
     heard: Hearings = ()
 
@@ -167,7 +174,7 @@ class _Ear(VoskInterpreter):
 def _hearings_of_clips(
     manifests: Sequence[Path], conditions: Sequence[str], form: Form, catalogue: Catalogue
 ) -> Sequence[Hearings]:
-    """Vosk's hearings of each clip of the manifests, or of those in one of the conditions."""
+    """Vosk's alternatives for each clip of the manifests, or for those of the given conditions."""
     try:
         weights = vosk_weights(load_settings(Settings, None))
     except Misconfigured as fault:
@@ -187,20 +194,20 @@ def _hearings_of_clips(
     return heard
 
 
-def _wordings(hearings: Hearings) -> int:
-    """How many of the alternatives that are read have other words than those before."""
+def _count_wordings(hearings: Hearings) -> int:
+    """Number of distinct wordings among the alternatives that are parsed."""
     return len({tuple(word.text for word in one.words) for hearing in hearings for one in near(hearing)})
 
 
-def _sentence(random: Random) -> str:
+def _random_sentence(random: Random) -> str:
     pallet = " ".join(random.choices(DIGITS, k=5))
     count = f"{random.choice(DIGITS[1:])} hundred and {random.choice(TENS)}"
     return f"okay pallet number {pallet} with {count} cases on it for dock {random.choice('ABCDEFGH')} please"
 
 
-def _made(random: Random, form: Form, catalogue: Catalogue) -> Hearings:
-    """Guesses at one sentence: in each, two words are others than in the best."""
-    best = _sentence(random).split()
+def _random_alternatives(random: Random, form: Form, catalogue: Catalogue) -> Hearings:
+    """Alternatives of one random sentence, each with two words replaced."""
+    best = _random_sentence(random).split()
     guesses = []
     for _ in range(ALTERNATIVES):
         words = list(best)
@@ -210,16 +217,16 @@ def _made(random: Random, form: Form, catalogue: Catalogue) -> Hearings:
     return guesses[::HEARINGS], guesses[1::HEARINGS]
 
 
-def _long(random: Random, words: Sequence[str]) -> str:
+def _long_sentence(random: Random, words: Sequence[str]) -> str:
     return f"pallet {' '.join(random.choices(words, k=WORST_WORDS))} cases"
 
 
-def _count(random: Random, figures: int) -> str:
+def _stock_count_sentence(random: Random, figures: int) -> str:
     item, bay = (" ".join(random.choices(DIGITS, k=count)) for count in (4, figures))
     return f"location {random.choice('ABC')} {bay}, item B {item}, {random.choice(TENS)} pieces"
 
 
-def _large(scratch: Path, forms: Path) -> tuple[Form, Catalogue]:
+def _large_form(scratch: Path, forms: Path) -> tuple[Form, Catalogue]:
     """The form `stock-count` for a hall with 10,000 locations."""
     schema = (forms / "stock-count.schema.json").read_text(encoding="utf-8")
     changed = schema.replace("^[A-F][0-9]{2}$", f"^[{LOCATIONS[0]}-{LOCATIONS[-1]}][0-9]{{3}}$")
@@ -235,8 +242,8 @@ def _percentile(ms: Sequence[float], share: float) -> float:
     return quantiles(ms, n=1000, method="inclusive")[round(share * 1000) - 1]
 
 
-def _range(ms: Sequence[float], share: float) -> str:
-    """Where the true percentile lies with 95 % confidence: between those of the rank, give or take its deviation."""
+def _format_percentile_range(ms: Sequence[float], share: float) -> str:
+    """Format the 95 % interval of a percentile, from order statistics."""
     reach = Z_95 * math.sqrt(len(ms) * share * (1 - share))
     least = ms[max(0, math.floor(len(ms) * share - reach))]
     most = ms[min(len(ms) - 1, math.ceil(len(ms) * share + reach))]

@@ -1,8 +1,7 @@
-"""How well and how fast the on-device recognisers read a manifest: `python -m lab.bench.recogniser MANIFEST [options]`.
+"""Measures accuracy and speed of the on-device recognisers: `python -m lab.bench.recogniser MANIFEST [options]`.
 
-Each clip is given to the recogniser whole, as if endpointing had cut nothing off: this measures understanding alone.
-A reading is complete when it proposes one value for every required field, each passing the form's own rules; where
-nothing may be recorded from a clip, every complete reading of it is wrong.
+Each clip is recognised whole, without endpointing. A reading is complete if it gives one valid value for every required
+field; for a clip from which nothing may be recorded, every complete reading is wrong.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ from edge.understand.local.factory import own_language, recogniser, vosk_weights
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
-"""Bytes in the 20 ms that the ear hands over at a time."""
+"""Bytes in a frame of 20 ms."""
 
 DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
-"""The confidences that `agree.minimum_confidence` could demand."""
+"""Candidate values of `agree.minimum_confidence`."""
 
 
 @dataclass
-class Recognised:
-    """The results over the clips of one condition."""
+class ConditionTally:
+    """Counts over the clips of one condition."""
 
     sure: list[tuple[float, bool]] = field(default_factory=list)
-    """Of each complete reading, its lowest confidence and whether it is exact."""
+    """For each complete reading, its lowest confidence and whether it is exact."""
     clips: int = 0
 
     def line(self) -> str:
-        """Shares in % of the clips: right and wrong complete readings at each demand."""
+        """Share of clips, %, with right and with wrong complete readings at each threshold."""
         shares = []
         for demand in DEMANDS:
             right = sum(exact for confidence, exact in self.sure if confidence >= demand)
@@ -61,33 +60,35 @@ class Recognised:
 
 def main() -> None:
     """Read the manifest and print the figures."""
-    options = _options()
+    options = _parse_options()
     settings = load_settings(Settings, None, understand={"engine": options.engine})
     form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
-    before = _memory()
-    reader, seconds = _timed(lambda: _reader(settings, form, catalogue, options.phrases))
-    print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {_memory() - before:.0f} MB, {options.phrases} phrases")
-    _, seconds = _timed(reader.attend)
+    before = _resident_mb()
+    reader, seconds = _time_call(lambda: _build_recogniser(settings, form, catalogue, options.phrases))
+    print(
+        f"{reader.name}: made in {seconds * 1000:.0f} ms, {_resident_mb() - before:.0f} MB, {options.phrases} phrases"
+    )
+    _, seconds = _time_call(reader.attend)
     print(f"one attention made in {seconds * 1000:.1f} ms")
-    tallies: defaultdict[str, Recognised] = defaultdict(Recognised)
+    tallies: defaultdict[str, ConditionTally] = defaultdict(ConditionTally)
     waits, work, sound = [], 0.0, 0.0
-    for clip in _clips(options.manifest, options.kinds, options.conditions):
-        pcm = _pcm(options.manifest.parent / clip["audio"])
-        reading, wait, all_of_it = asyncio.run(read(reader, form.name, pcm))
+    for clip in _read_clips(options.manifest, options.kinds, options.conditions):
+        pcm = _read_pcm(options.manifest.parent / clip["audio"])
+        reading, wait, all_of_it = asyncio.run(read_clip(reader, form.name, pcm))
         waits.append(wait)
         work, sound = work + all_of_it, sound + len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-        _count(tallies[f"{clip['kind']} {clip['condition']}"], form, clip, reading, options.details)
+        _add_clip(tallies[f"{clip['kind']} {clip['condition']}"], form, clip, reading, options.details)
     if not waits:
         raise SystemExit(f"{options.manifest}: no clip of these kinds and conditions")
     print(f"after the last frame: p50 {np.median(waits) * 1000:.0f} ms, p95 {np.quantile(waits, 0.95) * 1000:.0f} ms")
-    print(f"work: {work / sound:.3f} s per second of sound; {_memory() - before:.0f} MB at the end")
+    print(f"work: {work / sound:.3f} s per second of sound; {_resident_mb() - before:.0f} MB at the end")
     print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in DEMANDS))
     for name, tally in tallies.items():
         print(f"{name:43}  {tally.line()}")
 
 
-def _reader(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
+def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
     if settings.understand.engine is not Engine.VOSK:
         return recogniser(settings, form, catalogue)
@@ -96,7 +97,7 @@ def _reader(settings: Settings, form: Form, catalogue: Catalogue, count: int) ->
     return VoskInterpreter(vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--engine", default="vosk", choices=["vosk", "pocketsphinx"])
@@ -112,21 +113,21 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _clips(manifest: Path, kinds: list[str], conditions: list[str]) -> Iterator[dict[str, Any]]:
+def _read_clips(manifest: Path, kinds: list[str], conditions: list[str]) -> Iterator[dict[str, Any]]:
     for line in manifest.read_text(encoding="utf-8").splitlines():
         clip = json.loads(line)
         if clip["kind"] in kinds and (not conditions or clip["condition"] in conditions):
             yield clip
 
 
-def _pcm(path: Path) -> bytes:
+def _read_pcm(path: Path) -> bytes:
     samples, rate = soundfile.read(path, dtype="int16")
     assert rate == SAMPLE_RATE, path  # noqa: S101 - a benchmark may refuse what it was not made for
     return bytes(samples.tobytes())
 
 
-async def read(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, float, float]:
-    """The reading, the seconds it took after the last frame, and the seconds of work in all."""
+async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, float, float]:
+    """Recognise a clip; return the reading, the seconds after the last frame, and the seconds in all."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
     attention = reader.attend()
@@ -138,7 +139,7 @@ async def read(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, flo
     return reading, time.perf_counter() - heard, time.perf_counter() - began
 
 
-def _count(tally: Recognised, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
+def _add_clip(tally: ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
     fields = {name: one.value for name, one in reading.fields.items() if not one.rivals}
     exact = fields == clip["fields"]
     tally.clips += 1
@@ -152,12 +153,12 @@ def _words_with_confidence(reading: Reading) -> str:
     return " ".join(f"{word.text}:{word.confidence:.2f}" for word in reading.words)
 
 
-def _timed(make: Any) -> tuple[Any, float]:
+def _time_call(make: Any) -> tuple[Any, float]:
     began = time.perf_counter()
     return make(), time.perf_counter() - began
 
 
-def _memory() -> float:
+def _resident_mb() -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 

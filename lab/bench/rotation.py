@@ -1,14 +1,12 @@
-"""The figures of what nothing was tuned on: `python -m lab.bench.rotation MANIFEST...`.
+"""Cross-validates the confidence curves, fitted on other data only: `python -m lab.bench.rotation MANIFEST...`.
 
-Each clip is heard once, the production way, and what was heard is kept. Then whole speakers, wordings, kinds of noise
-and sets are left out in turn: the curves of confidence are fitted on all others (`lab/bench/calibration.py`), what was
-heard of the part left out is decided anew by them, and these decisions make the figures. Beside them stand the curves
-that are in use, and curves fitted on everything. *Demand too*: what the policy demands of a field is chosen anew as
-well, the least that keeps wrong within its goals on the others.
+Each clip is recognised once, and cached. Then speakers, wordings, kinds of noise and sets are left out in turn: curves
+are fitted on the rest (`lab/bench/calibration.py`), and the part left out is decided with them. For comparison: the
+shipped curves, and curves fitted on everything. *Demand too*: the confidence threshold is also chosen on the rest, as
+the lowest that keeps wrong within its goals.
 
-What cannot be left out in turn was set by hand with these sets at hand: the rules of the reader, the words beside the
-form, the pauses, the temperature of the shares, the bounds of what is poor sound. Kept hearings are of this very code:
-any change below `edge` or `config` has everything heard again.
+What was set by hand with these sets cannot be left out: the parser's rules, the words beside the form, the pauses, the
+temperature of the shares, the limits of poor sound. The cache is keyed by the code below `edge` and `config`.
 """
 
 from __future__ import annotations
@@ -28,20 +26,31 @@ from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK
-from lab.evaluate import evaluate, recorded
-from lab.evaluate_command import counted
+from lab.evaluate import evaluate, load_clip_sources
+from lab.evaluate_command import show_progress
 from lab.report.breakdown import LEAST, lower_quartile
-from lab.report.comparing import NONE, Table, markdown, percent
+from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.goals import GOALS
-from lab.report.statistics import wilson
-from lab.retuning import DEMANDS, Curves, KeptClip, Marks, curves, grouped, judged, reads, within, without_sound
+from lab.report.statistics import wilson_interval
+from lab.retuning import (
+    DEMANDS,
+    Curves,
+    KeptClip,
+    Marks,
+    drop_audio,
+    extract_field_samples,
+    fit_curves,
+    group_marks,
+    is_within_wrong_limit,
+    mark_with_curves,
+)
 from lab.scoring import Mark, read_manifest
 
 REPOSITORY = Path(__file__).parents[2]
 KEPT = REPOSITORY / ".cache" / "rotation"
 
 ALLOWED_FALL = 2.0
-"""Points by which right may be lower where nothing was tuned."""
+"""Points by which right may be lower on data left out of the fit."""
 
 GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
     "speaker": lambda one: one.clip.speaker,
@@ -61,31 +70,36 @@ def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip
         found: tuple[KeptClip, ...] = pickle.loads(file.read_bytes())  # noqa: S301 - written below, by this very code
         return found
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
-    with counted(f"hearing {manifest}", len(clips)) as tick:
-        scored = asyncio.run(evaluate(settings, recorded(clips), tick))
-    found = tuple(without_sound(one, manifest.parent.name) for one in scored)
+    with show_progress(f"hearing {manifest}", len(clips)) as tick:
+        scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
+    found = tuple(drop_audio(one, manifest.parent.name) for one in scored)
     kept.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(found))
     return found
 
 
-def demanding(standing: Rules, minimum: float) -> Rules:
-    """The rules with another demand of a field."""
+def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
+    """The rules with another confidence threshold."""
     poor = min(0.99, minimum + BALANCED.poor - BALANCED.minimum)
     policy = replace(standing.policy, minimum=minimum, poor=poor)
     return replace(standing, policy=policy)
 
 
-def least_demand(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
-    """The least that keeps wrong within its goal in each condition; where none does, the most."""
+def find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
+    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
-        told = [(one, judged(one, by, demanding(standing[one.clip.form], minimum))) for one in every]
-        if all(within(condition, some) for condition, some in grouped(told, lambda one: one.clip.condition).items()):
+        told = [
+            (one, mark_with_curves(one, by, with_minimum_confidence(standing[one.clip.form], minimum))) for one in every
+        ]
+        if all(
+            is_within_wrong_limit(condition, some)
+            for condition, some in group_marks(told, lambda one: one.clip.condition).items()
+        ):
             return minimum
     return DEMANDS[-1]
 
 
-def rotated(
+def cross_validate_groups(
     every: Sequence[KeptClip],
     key: Callable[[KeptClip], str | None],
     standing: Mapping[str, Rules],
@@ -94,22 +108,22 @@ def rotated(
 ) -> list[tuple[KeptClip, Mark]]:
     """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
     forms = {name: one.form for name, one in standing.items()}
-    readings = [(key(one), read) for one, read in reads(every, forms)]
+    readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
     told = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
-        by = curves([read for group, read in readings if group != name])
+        by = fit_curves([read for group, read in readings if group != name])
         there = standing
         if demand:
-            least = least_demand([one for one in every if key(one) != name], by, standing)
-            there = {form: demanding(one, least) for form, one in standing.items()}
-        told += [(one, judged(one, by, there[one.clip.form])) for one in every if key(one) == name]
+            least = find_lowest_threshold([one for one in every if key(one) != name], by, standing)
+            there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
+        told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
     return told
 
 
 COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
 
 
-def table(ways: Mapping[str, Marks], title: str) -> Table:
+def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
     """Right and wrong of dictated clips, by condition and by the set that the curves were fitted on."""
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
@@ -121,7 +135,7 @@ def table(ways: Mapping[str, Marks], title: str) -> Table:
                 if one.clip.fields is not None and condition in {None, one.clip.condition}
             ]
             if some:
-                rows.append((f"{condition or 'together'}: {way}", *_row(some)))
+                rows.append((f"{condition or 'together'}: {way}", *_fit_cells(some)))
     note = (
         f"Speakers with at least {LEAST} dictated clips of the condition. In brackets: 95 % intervals, Wilson's; the "
         "quartile's by drawing the speakers anew."
@@ -129,14 +143,14 @@ def table(ways: Mapping[str, Marks], title: str) -> Table:
     return Table(title, COLUMNS, tuple(rows), note)
 
 
-def _row(some: Marks) -> Iterator[str]:
+def _fit_cells(some: Marks) -> Iterator[str]:
     right, wrong = (sum(became is kind for _, became in some) for kind in (Mark.RIGHT, Mark.WRONG))
     yield str(len(some))
-    yield percent(wilson(right, len(some)))
-    yield percent(wilson(wrong, len(some)))
+    yield format_percent(wilson_interval(right, len(some)))
+    yield format_percent(wilson_interval(wrong, len(some)))
     speakers = {
         name: sum(became is Mark.RIGHT for _, became in of) / len(of)
-        for name, of in grouped(some, GROUPS["speaker"]).items()
+        for name, of in group_marks(some, GROUPS["speaker"]).items()
         if len(of) >= LEAST
     }
     if len(speakers) < 2:  # noqa: PLR2004 - a spread needs two
@@ -144,27 +158,27 @@ def _row(some: Marks) -> Iterator[str]:
         return
     worst = min(speakers, key=lambda name: speakers[name])
     yield f"{worst} {100 * speakers[worst]:.0f}"
-    yield percent(lower_quartile(list(speakers.values())))
+    yield format_percent(lower_quartile(list(speakers.values())))
 
 
-def verdict(together: Marks, apart_from: Marks) -> str:
-    """Whether right falls by no more than it may where a part was left out, and wrong stays within its goal."""
+def judge_fall(together: Marks, apart_from: Marks) -> str:
+    """Say whether right falls by no more than ALLOWED_FALL on data left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
-    fell = _right(same) - _right(left)
-    conditions = grouped(left, lambda one: one.clip.condition)
+    fell = _percent_right(same) - _percent_right(left)
+    conditions = group_marks(left, lambda one: one.clip.condition)
     most = max(
-        (_right([both for both in same if both[0].clip.condition == name]) - _right(some), name)
+        (_percent_right([both for both in same if both[0].clip.condition == name]) - _percent_right(some), name)
         for name, some in conditions.items()
     )
-    over = [name for name, some in conditions.items() if name in GOALS and not within(name, some)]
+    over = [name for name, some in conditions.items() if name in GOALS and not is_within_wrong_limit(name, some)]
     told = "met" if fell <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
     return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
 
 
-def _right(some: Marks) -> float:
+def _percent_right(some: Marks) -> float:
     return 100 * sum(became is Mark.RIGHT for _, became in some) / len(some)
 
 
@@ -181,21 +195,21 @@ def main() -> None:
     forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
-    readings = [read for _, read in reads(every, forms)]
-    all_in = curves(readings)
+    readings = [read for _, read in extract_field_samples(every, forms)]
+    all_in = fit_curves(readings)
     ways: dict[str, Marks] = {
-        "in use": [(one, judged(one, VOSK, standing[one.clip.form])) for one in every],
-        "all of it": [(one, judged(one, all_in, standing[one.clip.form])) for one in every],
+        "in use": [(one, mark_with_curves(one, VOSK, standing[one.clip.form])) for one in every],
+        "all of it": [(one, mark_with_curves(one, all_in, standing[one.clip.form])) for one in every],
     }
     told = []
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
-            ways[f"other {name}s"] = rotated(every, key, standing)
-            told.append(f"Other {name}s: {verdict(ways['all of it'], ways[f'other {name}s'])}.")
-    ways["other speakers, demand too"] = rotated(every, GROUPS["speaker"], standing, demand=True)
-    told.append(f"The demand too: {verdict(ways['all of it'], ways['other speakers, demand too'])}.")
+            ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
+            told.append(f"Other {name}s: {judge_fall(ways['all of it'], ways[f'other {name}s'])}.")
+    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
+    told.append(f"The demand too: {judge_fall(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
-    print(markdown(table(ways, "Tuned on other speakers, wordings, noises and sets")))
+    print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")
 
 

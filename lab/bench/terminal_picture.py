@@ -1,8 +1,8 @@
-"""Picture of `dockvoice run` in the README: JSON lines of a real run, drawn as its terminal showed them at their end.
+"""Draws the README's picture of `dockvoice run` as SVG, from the JSON lines of a real run.
 
     python -m lab.bench.terminal_picture [bench/terminal_picture.jsonl [docs/run.svg]]
 
-Another run's lines: `dockvoice run --json > lines.jsonl`; those have no level, as whoever sits before it sees.
+Record another run with `dockvoice run --json > lines.jsonl`; those lines have no sound level.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORMAT = re.sub(r"@font-face.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Draw it."""
+    """Write the picture."""
     given = [*sys.argv[1:], *("bench/terminal_picture.jsonl", "docs/run.svg")[len(sys.argv) - 1 :]]
     lines, target = map(Path, given[:2])
     view = View()

@@ -34,14 +34,22 @@ from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.proposal import read_without_breath
-from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
-from lab.evaluate import Sounding, evaluate
-from lab.evaluate_command import counted
-from lab.floor import Floor
-from lab.report.comparing import NONE, Table, markdown, percent
+from lab.bench.pipelines import (
+    OTHERS,
+    DetectedTurn,
+    FixedPause,
+    TurnPipeline,
+    TurnRecogniser,
+    TurnTranscript,
+    installed_pipelines,
+)
+from lab.evaluate import ClipSource, evaluate
+from lab.evaluate_command import show_progress
+from lab.floor import BaselineRecogniser
+from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.measures import percentile
-from lab.report.statistics import wilson
-from lab.scoring import Clip, Mark, Result, read_manifest, same
+from lab.report.statistics import wilson_interval
+from lab.scoring import Clip, Mark, Result, are_fields_equal, read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
@@ -60,23 +68,23 @@ QUARTER = 4  # The product is to have at most one cut where the fastest of the o
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How the turn of one clip ended."""
+class TurnEnd:
+    """How the turn of one clip ended, with times."""
 
     pipeline: str
     waited_ms: float | None
-    """Of sound, behind the last word; None where no turn ended there."""
+    """Milliseconds of sound after the last word; None if no turn ended there."""
     whole_ms: float = 0.0
-    """Computing time after that; of a recogniser that is given the whole turn at that point."""
+    """Computing time after that, for a recogniser that gets the whole turn then."""
     along_ms: float = 0.0
-    """The same where it was fed while the sound arrived."""
+    """The same for a recogniser fed as the sound arrived."""
     cut: bool = False
-    """A turn ended before the last word did."""
+    """Whether a turn ended before the last word."""
     mark: Mark = Mark.ASKED
 
 
-class Padded(Source):
-    """A recording, and silence behind it."""
+class PaddedSource(Source):
+    """A recording followed by SILENCE_S of silence."""
 
     live = False
 
@@ -95,14 +103,14 @@ class Padded(Source):
             end += FRAME_SAMPLES
 
 
-def sounding(clip: Clip) -> Padded:
-    """A clip as all hear it."""
-    return Padded(RecordedSource(clip.audio))
+def padded_source(clip: Clip) -> PaddedSource:
+    """The clip's recording followed by silence."""
+    return PaddedSource(RecordedSource(clip.audio))
 
 
 @contextmanager
-def processor_time() -> Iterator[None]:
-    """Within, the product's own measurements are of processor time."""
+def use_processor_time() -> Iterator[None]:
+    """Within, the product's timings are CPU time."""
     with ExitStack() as restored:
         for module in (ear, dictation):
             restored.callback(setattr, module, "time", time)
@@ -110,54 +118,58 @@ def processor_time() -> Iterator[None]:
         yield
 
 
-async def of_product(settings: Settings, clips: Sequence[Clip]) -> list[Ended]:
-    """How the product ended the turns."""
-    with processor_time(), counted(OURS, len(clips)) as tick:
-        heard = await evaluate(settings, [Sounding(clip, partial(sounding, clip)) for clip in clips], tick)
-    return [_ours(one.result) for one in heard]
+async def measure_product(settings: Settings, clips: Sequence[Clip]) -> list[TurnEnd]:
+    """How the product's endpointing ended the turn of each clip, and when."""
+    with use_processor_time(), show_progress(OURS, len(clips)) as tick:
+        heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
+    return [_product_turn_end(one.result) for one in heard]
 
 
-def _ours(result: Result) -> Ended:
+def _product_turn_end(result: Result) -> TurnEnd:
     said_s = result.clip.speech_end or 0.0
     cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
     if result.decision_ms is None:
-        return Ended(OURS, None, cut=cut, mark=result.mark)
+        return TurnEnd(OURS, None, cut=cut, mark=result.mark)
     last = result.heard[-1]
     computed = last.compute_s * 1000
-    return Ended(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
+    return TurnEnd(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
-async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Sequence[Clip]) -> list[Ended]:
-    """The turns of another pipeline, and the readings."""
-    recogniser = Recogniser(floor)
+async def measure_pipeline(
+    pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
+) -> list[TurnEnd]:
+    """How another pipeline ended the turn of each clip, with the product's recogniser."""
+    recogniser = TurnRecogniser(floor)
     found = []
-    with counted(pipeline.name, len(clips)) as tick:
+    with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
-            turns = await pipeline.turns(sounding(clip))
-            frames = list(sounding(clip).frames())
+            turns = await pipeline.turns(padded_source(clip))
+            frames = list(padded_source(clip).frames())
             heard = [(turn, recogniser.hear(frames, turn)) for turn in turns]
-            found.append(ended(pipeline.name, clip, heard, rules))
+            found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
             tick()
     return found
 
 
-def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]], rules: Rules) -> Ended:
-    """The result of a clip with these turns; the words of all turns are read as one sentence."""
+def pipeline_turn_end(
+    name: str, clip: Clip, heard: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
+) -> TurnEnd:
+    """The result of a clip with these turns, whose words are parsed as one sentence."""
     words = [word for _, one in heard for word in one.words]
-    outcome = _mark(accepted_fields(words, rules), clip.fields or {})
+    outcome = _mark_entry(accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
     cut = any(turn.closed < said for turn, _ in heard)
     behind = next((both for both in heard if both[0].closed >= said), None)
     if behind is None:
-        return Ended(name, None, cut=cut, mark=outcome)
+        return TurnEnd(name, None, cut=cut, mark=outcome)
     turn, one = behind
     waited = (turn.closed - said) / SAMPLE_RATE
     whole, along = (1000 * max(turn.thought_s, spent) for spent in (one.whole_s, one.behind_s))
-    return Ended(name, 1000 * waited, whole, along, cut, outcome)
+    return TurnEnd(name, 1000 * waited, whole, along, cut, outcome)
 
 
 def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
-    """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
+    """The entry parsed from the words, if all required fields have one value; confidence is ignored."""
     form, catalogue = rules.form, rules.catalogue
     _, fields = read_without_breath(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
@@ -166,10 +178,10 @@ def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldVa
     return values if whole and known and not form.faults(values) else None
 
 
-def _mark(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
+def _mark_entry(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
     if entry is None:
         return Mark.ASKED
-    return Mark.RIGHT if same(entry, truth) else Mark.WRONG
+    return Mark.RIGHT if are_fields_equal(entry, truth) else Mark.WRONG
 
 
 COLUMNS = (
@@ -186,9 +198,9 @@ COLUMNS = (
 )
 
 
-def table(found: Mapping[str, Sequence[Ended]], title: str) -> Table:
-    """One row for each pipeline."""
-    rows = tuple((name, *_row(some)) for name, some in found.items())
+def tabulate_turn_ends(found: Mapping[str, Sequence[TurnEnd]], title: str) -> Table:
+    """Delays and cuts, a row for each pipeline."""
+    rows = tuple((name, *_turn_end_cells(some)) for name, some in found.items())
     note = (
         "From the last word to the decision. Cut: a turn ended before the last word. Right and wrong: of others, what "
         "the product's reader makes of all pieces of a sentence together, everything whole recorded; a pipeline that "
@@ -197,25 +209,25 @@ def table(found: Mapping[str, Sequence[Ended]], title: str) -> Table:
     return Table(title, COLUMNS, rows, note)
 
 
-def _row(some: Sequence[Ended]) -> Iterator[str]:
+def _turn_end_cells(some: Sequence[TurnEnd]) -> Iterator[str]:
     yield str(len(some))
     timed = [(one.waited_ms, one) for one in some if one.waited_ms is not None]
     whole = [waited + one.whole_ms for waited, one in timed]
     along = [waited + one.along_ms for waited, one in timed]
-    yield from _hundredths(whole)
+    yield from _format_percentiles(whole)
     yield f"{median(one.whole_ms for _, one in timed):.0f}" if timed else NONE
-    yield from _hundredths(along)
-    yield percent(wilson(sum(one.cut for one in some), len(some)))
-    yield percent(wilson(sum(one.mark is Mark.RIGHT for one in some), len(some)))
+    yield from _format_percentiles(along)
+    yield format_percent(wilson_interval(sum(one.cut for one in some), len(some)))
+    yield format_percent(wilson_interval(sum(one.mark is Mark.RIGHT for one in some), len(some)))
     yield str(sum(one.mark is Mark.WRONG for one in some))
 
 
-def _hundredths(times: Sequence[float]) -> tuple[str, str]:
+def _format_percentiles(times: Sequence[float]) -> tuple[str, str]:
     return (f"{percentile(times, 50):.0f}", f"{percentile(times, 95):.0f}") if times else (NONE, NONE)
 
 
-def verdict(found: Mapping[str, Sequence[Ended]]) -> str:
-    """Whether the product is as fast as the fastest other, at a quarter of its cuts."""
+def compare_with_fastest(found: Mapping[str, Sequence[TurnEnd]]) -> str:
+    """Say whether the product is as fast as the fastest other, with a quarter of its cuts."""
     times = {
         name: [one.waited_ms + one.whole_ms for one in some if one.waited_ms is not None]
         for name, some in found.items()
@@ -235,8 +247,8 @@ def verdict(found: Mapping[str, Sequence[Ended]]) -> str:
     )
 
 
-def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
-    """Of each manifest, every so many-th clean clip that dictates an entry, for the form of the first of them."""
+def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
+    """Of each manifest, every `every`-th clean dictated clip of the first one's form."""
     clips = {
         str(manifest): [
             clip
@@ -248,14 +260,14 @@ def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
     return {name: [clip for clip in some if clip.form == some[0].form] for name, some in clips.items() if some}
 
 
-async def measured(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[Ended]]:
-    """All pipelines over the same clips, those of the product first."""
+async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[TurnEnd]]:
+    """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble(settings, clips[0].form)
-    floor = Floor(settings, parts.form, parts.catalogue)
-    pipelines = [*(made() for made in installed()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
-    found = {OURS: await of_product(settings, clips)}
+    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+    pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
+    found = {OURS: await measure_product(settings, clips)}
     for pipeline in pipelines:
-        found[pipeline.name] = await of_pipeline(pipeline, floor, parts.rules, clips)
+        found[pipeline.name] = await measure_pipeline(pipeline, floor, parts.rules, clips)
     return found
 
 
@@ -268,15 +280,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {EVERY}")
     asked = parser.parse_args()
     own = not asked.manifests
-    of_all = chosen(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
+    of_all = select_clips(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
     settings = load_settings(Settings, None)
-    missing = [] if len(list(installed())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
+    missing = [] if len(list(installed_pipelines())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():
         before = os.getloadavg()[0]
-        found = asyncio.run(measured(settings, clips))
-        print(markdown(table(found, f"Last word to decision, {Path(name).parent.name}")))
+        found = asyncio.run(measure_all(settings, clips))
+        print(to_markdown(tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
         load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
-        print(" ".join([verdict(found), load_told, *missing]) + "\n")
+        print(" ".join([compare_with_fastest(found), load_told, *missing]) + "\n")
 
 
 if __name__ == "__main__":

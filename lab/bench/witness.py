@@ -1,8 +1,8 @@
-"""What the witness in the undo window is worth, and costs: `python -m lab.bench.witness MANIFEST...`.
+"""Measures benefit and cost of the second recogniser in the undo window: `python -m lab.bench.witness MANIFEST...`.
 
-Each dictated clip goes the production way; what is recorded without a question is heard again by the witness. Counted
-is which of the wrong entries become a question, and which of the right ones are asked about in vain. Few of the
-product's own entries are wrong, so the same is counted of the floor's (`lab/floor.py`), the plain way, which errs more.
+What is recorded without a question is recognised again by the second recogniser ("witness"). Counted are wrong entries
+that it questions, and right ones questioned in vain; the same for the baseline's entries (`lab/floor.py`), more of
+which are wrong.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from edge.hear.recording import RecordedSource
 from edge.records import Outcome
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.witness import contradicted
-from lab.evaluate import evaluate, recorded
-from lab.evaluate_command import counted
-from lab.floor import Floor, parsed
-from lab.report.comparing import Table, markdown, percent
-from lab.report.statistics import wilson
-from lab.scoring import Clip, read_manifest, same
+from lab.evaluate import evaluate, load_clip_sources
+from lab.evaluate_command import show_progress
+from lab.floor import BaselineRecogniser, parse_words
+from lab.report.comparing import Table, format_percent, to_markdown
+from lab.report.statistics import wilson_interval
+from lab.scoring import Clip, are_fields_equal, read_manifest
 
 WHOSE = ("product", "floor")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WitnessedEntry:
     """The record of a clip, and the second recogniser's result for it."""
 
     whose: str
@@ -41,20 +41,20 @@ class Entry:
     right: bool
     doubted: bool
     offered: bool
-    """Whether the other values that it offers are the true ones."""
+    """Whether the values it offers instead are the true ones."""
 
 
-async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry], float]:
-    """Every entry recorded of the clips, the product's and the floor's; and the witness's memory at its most, MB."""
+async def measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[WitnessedEntry], float]:
+    """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
-    floor = Floor(settings, parts.form, parts.catalogue)
-    found: list[Entry] = []
-    with counted("hearing", 2 * len(clips)) as tick:
-        for one in await evaluate(settings, recorded(clips), tick):
+    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+    found: list[WitnessedEntry] = []
+    with show_progress("hearing", 2 * len(clips)) as tick:
+        for one in await evaluate(settings, load_clip_sources(clips), tick):
             clip = one.result.clip
             sound = b"".join(frame.pcm for frame in RecordedSource(clip.audio).frames())
             words = floor.words(RecordedSource(clip.audio))
-            plain = parsed([word.text for word in words], parts.form, parts.catalogue)
+            plain = parse_words([word.text for word in words], parts.form, parts.catalogue)
             taken = [("floor", words, plain, sound)] if plain is not None else []
             taken += [
                 ("product", heard.reading.words, heard.verdict.fields, heard.utterance.segment.pcm)
@@ -63,7 +63,7 @@ async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry
             ]
             for whose, said, fields, pcm in taken:
                 heard_otherwise = contradicted(said, await witness.words(pcm), parts.form, parts.catalogue)
-                found.append(entry(whose, clip, fields, heard_otherwise))
+                found.append(judge_entry(whose, clip, fields, heard_otherwise))
             tick()
     memory = _peak_mb(witness.pid)
     await witness.end()
@@ -76,37 +76,37 @@ def _peak_mb(pid: int | None) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
-def entry(
+def judge_entry(
     whose: str,
     clip: Clip,
     fields: Mapping[str, FieldValue],
     otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
-) -> Entry:
-    """The result of one record."""
+) -> WitnessedEntry:
+    """Compare one record with the second recogniser's values and the truth."""
     truth = clip.fields or {}
     asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
-    offered = same({**fields, **asked}, truth)
-    return Entry(whose, clip.condition, same(fields, truth), bool(asked), bool(asked) and offered)
+    offered = are_fields_equal({**fields, **asked}, truth)
+    return WitnessedEntry(whose, clip.condition, are_fields_equal(fields, truth), bool(asked), bool(asked) and offered)
 
 
-def table(found: Sequence[Entry]) -> Table:
-    """By whose entries they are, and by condition."""
-    groups = {(one.whose, one.condition): [] for one in found}  # type: dict[tuple[str, str], list[Entry]]
+def tabulate_entries(found: Sequence[WitnessedEntry]) -> Table:
+    """Questions about wrong and right entries, by recorder and condition."""
+    groups: dict[tuple[str, str], list[WitnessedEntry]] = {(one.whose, one.condition): [] for one in found}
     for one in found:
         groups[one.whose, one.condition].append(one)
     for whose in WHOSE:
         groups[whose, "together"] = [one for one in found if one.whose == whose]
-    rows = tuple((f"{whose}: {name}", *_row(some)) for (whose, name), some in sorted(groups.items()) if some)
+    rows = tuple((f"{whose}: {name}", *_entry_cells(some)) for (whose, name), some in sorted(groups.items()) if some)
     columns = ("entries", "wrong", "of these asked %", "the true value offered", "right", "asked in vain %")
     return Table("A witness in the undo window", columns, rows, "In brackets: 95 % intervals (Wilson).")
 
 
-def _row(some: Sequence[Entry]) -> Iterator[str]:
+def _entry_cells(some: Sequence[WitnessedEntry]) -> Iterator[str]:
     for right in (False, True):
         of = [one for one in some if one.right is right]
         asked = [one for one in of if one.doubted]
         yield str(len(of))
-        yield percent(wilson(len(asked), len(of)))
+        yield format_percent(wilson_interval(len(asked), len(of)))
         if not right:
             yield str(sum(one.offered for one in asked))
 
@@ -124,8 +124,8 @@ def main() -> None:
         for manifest in asked.manifests
         for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
     ]
-    found, memory_mb = asyncio.run(entries(load_settings(Settings, None), clips))
-    print(markdown(table(found)))
+    found, memory_mb = asyncio.run(measure_entries(load_settings(Settings, None), clips))
+    print(to_markdown(tabulate_entries(found)))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))
     print(f"The witness: {memory_mb:.0f} MB, {cpu_s:.2f} s of a processor an entry, its start included.")

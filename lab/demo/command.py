@@ -1,4 +1,4 @@
-"""The play of the demo: one trailer, from its notice to its dossier."""
+"""`dockvoice demo`: one trailer from its notice to its dossier."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import ears
-from lab.demo.door import Door
-from lab.demo.office import Office
-from lab.demo.servers import Broker, BrokerKind, Inventory, run_dockvoice
+from lab.demo.door import DemoDevice
+from lab.demo.office import DemoConsole
+from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
 
 SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
@@ -54,15 +54,16 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 """
 
 HALF_SURE = 0.5
-"""Confidence demanded of the stand-in recogniser, 0 to 1: it hardly ever reaches the usual one. It recognises every
-word of the shorter story's sentences, none of them with more than 0.74."""
+"""Confidence threshold for the fallback recogniser, 0 to 1, whose confidence stays below the usual threshold: at most
+0.74 for the shorter story.
+"""
 
 commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """The device's records against the rows of the inventory's table."""
+class RecordCount:
+    """The device's records counted against the rows of the inventory's table."""
 
     recorded: int
     lost: int
@@ -70,7 +71,7 @@ class Count:
 
     @property
     def whole(self) -> bool:
-        """Every record is there once, as it was recorded."""
+        """Whether every record is in the table exactly once, as recorded."""
         return not self.lost and not self.doubled
 
     def __str__(self) -> str:
@@ -108,21 +109,21 @@ def demo(
 class _Demo:
     def __init__(self, scratch: Path, using: BrokerKind, engine: str | None) -> None:
         self._scratch = scratch
-        self._broker = Broker(using, scratch)
-        self._inventory = Inventory(scratch, self._broker)
-        self._office = Office(scratch, self._inventory)
+        self._broker = DemoBroker(using, scratch)
+        self._inventory = DemoInventory(scratch, self._broker)
+        self._office = DemoConsole(scratch, self._inventory)
         self._state = scratch / "state"
-        self._settings = load_settings(Settings, None, **self._given(engine))
+        self._settings = load_settings(Settings, None, **self._device_settings(engine))
         self._stands_in = ears(self._settings) == pocketsphinx.NAME
         if self._stands_in:
-            given = self._given(engine)
+            given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": HALF_SURE}
             self._settings = load_settings(Settings, None, **given)
         self._console = SafeConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
-    def _given(self, engine: str | None) -> dict[str, Any]:
-        """The settings of the demo's device, over the defaults: its state is thrown away."""
+    def _device_settings(self, engine: str | None) -> dict[str, Any]:
+        """The settings of the demo's device, over the defaults, with temporary state."""
         mqtt = {"host": "127.0.0.1", "port": self._broker.port, "version": self._broker.version}
         return {
             "site": "demo",
@@ -136,7 +137,7 @@ class _Demo:
         }
 
     def run(self) -> bool:
-        """Play it; whether all of it holds."""
+        """Play the demo; return whether nothing was lost or doubled and the proof holds."""
         show = self._console.print
         with ExitStack() as running:
             running.enter_context(self._broker)
@@ -151,7 +152,7 @@ class _Demo:
             return asyncio.run(self._receive(parts))
 
     def _open(self, running: ExitStack) -> None:
-        """Let the inventory run, which announces the trailer, and behind it the office."""
+        """Start the inventory, which announces the trailer, and then the console."""
         with ThreadPoolExecutor(1) as beside:
             enrolling = beside.submit(self._inventory.enrol, self._state)
             running.enter_context(self._inventory.running())
@@ -163,10 +164,10 @@ class _Demo:
 
     async def _receive(self, parts: Parts) -> bool:
         with JournalThread(self._state, parts.settings.keep) as executor:
-            door = Door(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
+            door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.until_announced()
-                for clip in recordings(short=self._stands_in):
+                for clip in load_utterances(short=self._stands_in):
                     await self._between(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
@@ -177,7 +178,7 @@ class _Demo:
                 await self._hand_over(await door.put_aside())
         return holds
 
-    async def _between(self, clip: Recording, door: Door) -> None:
+    async def _between(self, clip: DemoUtterance, door: DemoDevice) -> None:
         match clip.before:
             case "broker dies":
                 await asyncio.to_thread(self._broker.kill)
@@ -204,10 +205,10 @@ class _Demo:
             rows = beside.submit(self._inventory.rows)
             run_dockvoice("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
             figures = self._inventory.dossier(TRAILER, dossier, bundle)
-            checked = verified(dossier, self._inventory.key.keyid)
-        counted = count(self._owed, rows.result())
+            checked = verify_dossier(dossier, self._inventory.key.keyid)
+        counted = compare_records(self._owed, rows.result())
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
-        self._console.print(f"Pallets: {summary(figures)}", soft_wrap=True)
+        self._console.print(f"Pallets: {summarise_totals(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
@@ -217,7 +218,7 @@ class _Demo:
             self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
             return
         case = f"/reviews/demo/demo/{cases[0]}"
-        await asyncio.to_thread(self._office.see_that_it_can_be_decided, case)
+        await asyncio.to_thread(self._office.check_review_decidable, case)
         wait = "One case waits" if len(cases) == 1 else f"{many(len(cases), 'case')} wait"
         self._console.print(
             f"{wait} for a reviewer: {self._office.address(case)}, "
@@ -227,34 +228,34 @@ class _Demo:
         )
         if sys.stdin.isatty() and sys.stdout.isatty():
             self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
-            await until_enter()
+            await wait_for_enter()
             await asyncio.to_thread(self._prove_again)
 
     def _prove_again(self) -> None:
-        """Print the trailer's totals again if a review changed them: the dossier then has another version."""
+        """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
             return
-        checked = verified(dossier, self._inventory.key.keyid)
+        checked = verify_dossier(dossier, self._inventory.key.keyid)
         self._console.print(f"\nDossier, version {content['issue']['version']}: {checked[-1]}")
         for line in checked:
             if line.startswith("changed: "):
                 self._console.print(line, style="dim", soft_wrap=True)
-        self._console.print(f"Pallets: {summary(content)}", soft_wrap=True)
+        self._console.print(f"Pallets: {summarise_totals(content)}", soft_wrap=True)
 
 
 STANDS_IN = (
     f"It stands in for vosk, and hears less surely: the shorter story, where half sure is enough "
     f"(agree.minimum_confidence = {HALF_SURE}). The whole one: `dockvoice models get small-en-us`.\n"
 )
-"""Printed where the fallback recogniser, whose weights are always installed, is in use."""
+"""Printed when the fallback recogniser, whose weights are always installed, is in use."""
 
 HOLDS = "it holds"  # The check's last words for a valid dossier.
 
 
-async def until_enter() -> None:
-    """Wait for the terminal's Enter; Ctrl-C will do as well."""
+async def wait_for_enter() -> None:
+    """Wait for Enter on the terminal, or Ctrl-C."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(sys.stdin, done.set)
     loop.add_signal_handler(signal.SIGINT, done.set)
@@ -265,8 +266,8 @@ async def until_enter() -> None:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def verified(dossier: Path, key_id: str) -> list[str]:
-    """The output, line by line, of the standalone check that comes with the inventory and needs no part of it."""
+def verify_dossier(dossier: Path, key_id: str) -> list[str]:
+    """Run the standalone verifier on the dossier; return its output lines."""
     from inventory.dossier.verifier import built  # noqa: PLC0415 - the inventory may not be there
 
     with tempfile.TemporaryDirectory() as folder:
@@ -276,8 +277,8 @@ def verified(dossier: Path, key_id: str) -> list[str]:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 
-def summary(figures: Mapping[str, Any]) -> str:
-    """The totals of a dossier, in pallets."""
+def summarise_totals(figures: Mapping[str, Any]) -> str:
+    """Word a dossier's totals, in pallets."""
     lines = figures["lines"]
     statuses = Counter(line["status"] for line in lines)
     counts = {
@@ -290,8 +291,8 @@ def summary(figures: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """An utterance of the demo."""
+class DemoUtterance:
+    """A recorded utterance of the demo, and the event before it."""
 
     audio: Path
     text: str
@@ -299,20 +300,20 @@ class Recording:
     before: str  # The event before the utterance.
 
 
-def recordings(*, short: bool) -> list[Recording]:
-    """The packaged recordings of a story, in order. The events before a recording that it leaves out still happen."""
+def load_utterances(*, short: bool) -> list[DemoUtterance]:
+    """The packaged recordings of a story, in order; events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
-    told: list[Recording] = []
+    told: list[DemoUtterance] = []
     before = ""
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         before = clip.get("before", before)
         if clip.get("story", "long") in {"both", "short" if short else "long"}:
-            told.append(Recording(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
+            told.append(DemoUtterance(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
             before = ""
     return told
 
 
-def count(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> Count:
-    """Compare the fields that the device recorded, by event, with the table: a row counts only if it has the same."""
+def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> RecordCount:
+    """Compare the fields that the device recorded, by event id, with the table's rows."""
     found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
-    return Count(len(owed), len(owed) - len(found), len(rows) - len(found))
+    return RecordCount(len(owed), len(owed) - len(found), len(rows) - len(found))

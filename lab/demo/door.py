@@ -1,4 +1,4 @@
-"""The demo's device: the agent's own ears, conversation, journal and delivery, with recordings for a microphone."""
+"""The demo's device: the agent's pipeline, dialogue, journal and delivery, with recordings as microphone."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the 
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
-class Headset(Source):
-    """A microphone before which recordings are played, and silence between them, in real time."""
+class RecordedMicrophone(Source):
+    """A source that plays queued recordings in real time, and silence between them."""
 
     name = "microphone"
     live = True
@@ -45,20 +45,20 @@ class Headset(Source):
 
     @property
     def quiet(self) -> bool:
-        """Whether all was played."""
+        """Whether all recordings were played."""
         return self._quiet.is_set()
 
     def play(self, recording: Path) -> None:
-        """Play this recording next."""
+        """Queue a recording."""
         self._quiet.clear()
         self._recordings.put(RecordedSource(recording))
 
     def close(self) -> None:
-        """End the sound."""
+        """End the source."""
         self._off.set()
 
     def frames(self) -> Iterator[Frame]:
-        """Frames in real time at most: speech from before a question is no answer to it."""
+        """Frames in real time at most, so that speech before a question cannot answer it."""
         began, start = time.monotonic(), 0
         for pcm in self._sound():
             frame = Frame(start, pcm)
@@ -79,17 +79,17 @@ class Headset(Source):
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
 
-async def until(there: Callable[[], bool]) -> None:
-    """Poll until a condition holds that sends no notification."""
+async def poll_until(there: Callable[[], bool]) -> None:
+    """Poll until the condition holds."""
     while not there():  # noqa: ASYNC110 - sound and conversation go on in threads and rooms that have no event for it
         await asyncio.sleep(LOOK_S)
 
 
-class Door:
-    """A device at a door, and the operator before it."""
+class DemoDevice:
+    """The agent's parts wired together for the demo."""
 
     def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[Stands], None]) -> None:
-        """`tell` hears where each step of the conversation led."""
+        """`tell` is called with the state after each step of the dialogue."""
         settings = parts.settings
         self._noted = 0  # How many utterances have led to something, were it that they are none for the device.
 
@@ -125,11 +125,11 @@ class Door:
             works=works,
         )
         self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
-        self._headset = Headset()
+        self._headset = RecordedMicrophone()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Let it converse and deliver meanwhile."""
+        """Run dialogue and delivery while the block lasts."""
         async with asyncio.TaskGroup() as group:
             await self._dictation.resume()
             await self._conversing.start()
@@ -145,12 +145,12 @@ class Door:
                 task.cancel()
 
     async def _take_signed(self) -> None:
-        """Carry out the office's signed decisions about parked entries."""
+        """Carry out the console's signed decisions about parked entries."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
 
     async def hear(self, recording: Path) -> None:
-        """Play a recording of the operator, or of a bystander; its result is on disk when this returns."""
+        """Play a recording; return when its result is on disk."""
         before, calm = self._noted, 0
         self._headset.play(recording)
         while calm * LOOK_S < self._calm_after(before):
@@ -158,24 +158,24 @@ class Door:
             calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
 
     def _calm_after(self, before: int) -> float:
-        """Seconds of silence to wait. Heard speech may still be in flight between tasks until it is recorded."""
+        """Seconds of silence to wait until all recognised speech is surely recorded."""
         if self._noted == before:
             return UNHEARD_S
         return CALM_S if self._dialogue.question is None else REACTION_S
 
     async def until_announced(self) -> None:
-        """Wait until the device knows the expected list."""
-        await until(lambda: bool(self._delivery.expected.current().places))
+        """Wait until the expected list has arrived."""
+        await poll_until(lambda: bool(self._delivery.expected.current().places))
 
     async def until_recorded(self) -> None:
-        """Wait until the entry read back is recorded: no utterance objects to it."""
-        await until(lambda: self._dialogue.state is not State.HELD)
+        """Wait until the entry read back is committed."""
+        await poll_until(lambda: self._dialogue.state is not State.HELD)
 
     async def settle(self, within_s: float) -> int:
-        """Wait at most `within_s` for the inventory's receipts; the number of events still pending."""
+        """Wait at most `within_s` seconds for receipts; return the number of pending events."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     async def put_aside(self) -> list[str]:
-        """The utterances that wait for a person, the oldest first."""
+        """Ids of the parked utterances, oldest first."""
         return await self._executor(lambda journal: [one.utterance_id for one in journal.review.under_review()])

@@ -1,4 +1,4 @@
-"""The demo's office: the real console on its own port, and an account of a reviewer."""
+"""The demo's console, on its own port, with a reviewer's account."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Self
 import httpx
 
 from dockvoice_protocol.errors import Unavailable
-from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, run_dockvoice, started, wait_until
+from lab.demo.servers import DOCKVOICE, DemoInventory, free_port, is_listening, run_dockvoice, run_process, wait_until
 
 SIGN_IN = re.compile('name="form" value="([^"]+)"')
-"""The form token in the sign-in page, which the sign-in sends back."""
+"""Matches the form token in the sign-in page, which is posted back."""
 
 DECIDES = 'id="decision"'
-"""In a review's page exactly if the account may decide."""
+"""In a review's page only if the account may decide."""
 
 SHOWN_WITHIN_S = 20.0
 """A device publishes a parked entry within a second; the rest allows for a busy machine."""
@@ -27,11 +27,11 @@ SHOWN_WITHIN_S = 20.0
 LOOK_S = 0.2  # How often it is looked whether the page is there.
 
 
-class Office:
-    """Starts in parallel to the play while the block lasts, so that the play does not wait for it."""
+class DemoConsole:
+    """The console of a running inventory; starts in the background while the block lasts."""
 
-    def __init__(self, scratch: Path, inventory: Inventory) -> None:
-        """`inventory` runs when this is entered."""
+    def __init__(self, scratch: Path, inventory: DemoInventory) -> None:
+        """`inventory` must run when the block is entered."""
         self.reviewer, self.password = "reviewer", secrets.token_urlsafe(12)
         self._inventory = inventory
         self._log = scratch / "console.log"
@@ -41,21 +41,21 @@ class Office:
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        """Begin to open it."""
+        """Start it in the background."""
         self._opening = self._opener.submit(self._open)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Stop it."""
         self._opener.shutdown()
         self._running.close()
 
     def address(self, path: str) -> str:
-        """Of a page."""
+        """URL of a path of the console."""
         return f"http://127.0.0.1:{self._port}{path}"
 
-    def see_that_it_can_be_decided(self, case: str) -> None:
-        """Sign in and open the page of a review, as the reviewer will. Raises Unavailable."""
+    def check_review_decidable(self, case: str) -> None:
+        """Sign in and open a review's page, to check that the reviewer can decide it. Raises Unavailable."""
         self._opening.result()
         page, until = "not asked for", time.monotonic() + SHOWN_WITHIN_S
         try:
@@ -82,5 +82,5 @@ class Office:
             "DOCKVOICE_INVENTORY_CONSOLE__KEY": str(self._inventory.private_key),
             "DOCKVOICE_INVENTORY_DOSSIER__KEY": str(self._inventory.private_key),
         }
-        process = self._running.enter_context(started(command, self._log, settings))
-        wait_until(lambda: accepts(self._port), process, "the console", self._log)
+        process = self._running.enter_context(run_process(command, self._log, settings))
+        wait_until(lambda: is_listening(self._port), process, "the console", self._log)

@@ -1,4 +1,4 @@
-"""The servers of the demo: a broker, which may fail and come back, and the inventory with a database of its own."""
+"""Starts the demo's servers: a broker that can be killed and restarted, and an inventory with its own database."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 
 START_WITHIN_S = 20.0
-"""A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
+"""Timeout for a server's start: each takes a second or two on a slow machine."""
 
 KEYS = "DOCKVOICE_INVENTORY_KEYS_DIRECTORY"  # The setting that says where the keys of devices are.
 PORTS = range(20_000, 32_768)
-"""Below those that Linux gives to outgoing connections (ip_local_port_range), one of which took the port of a server
-that was just starting."""
+"""Below Linux's ip_local_port_range, so that no outgoing connection takes a server's port while it starts."""
 
 SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
 
@@ -42,11 +41,11 @@ class BrokerKind(StrEnum):
     EMBEDDED = "embedded"
 
 
-class Broker:
-    """A broker on a free port. It runs within `with`, and can be killed and started again in between."""
+class DemoBroker:
+    """A broker on a free port while the block lasts; it can be killed and restarted within."""
 
     def __init__(self, kind: BrokerKind, scratch: Path) -> None:
-        """Raises Misconfigured where there is none of that kind."""
+        """Raises Misconfigured if no broker of that kind is installed."""
         self.port = free_port()
         self._log = scratch / "broker.log"
         self._running = ExitStack()
@@ -57,13 +56,13 @@ class Broker:
             self.name = f"mosquitto ({mosquitto})"
             self.version = MqttVersion.V5
             """Its MQTT version, configured: detecting that the embedded broker has no MQTT 5 takes seconds."""
-            self._command = _mosquitto(mosquitto, scratch, self.port)
+            self._command = _mosquitto_command(mosquitto, scratch, self.port)
         elif find_spec("amqtt") is None:
             raise Misconfigured("amqtt: not installed; pip install 'dockvoice-lab[demo]', or install mosquitto")
         else:
             self.name = "embedded in Python (amqtt); mosquitto is not used"
             self.version = MqttVersion.V311
-            self._command = _embedded(scratch, self.port)
+            self._command = _amqtt_command(scratch, self.port)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -75,24 +74,24 @@ class Broker:
         self.kill()
 
     def start(self) -> None:
-        """Start it; it can be reached when this returns. Raises Unavailable."""
+        """Start the broker and wait until its port accepts connections. Raises Unavailable."""
         with ExitStack() as starting:  # stops the started servers if the start fails
-            process = starting.enter_context(started(self._command, self._log))
-            wait_until(lambda: accepts(self.port), process, "the broker", self._log)
+            process = starting.enter_context(run_process(self._command, self._log))
+            wait_until(lambda: is_listening(self.port), process, "the broker", self._log)
             self._running = starting.pop_all()
 
     def kill(self) -> None:
-        """It is gone, with all that it remembered."""
+        """Kill the broker, with all its sessions and retained messages."""
         self._running.close()
 
 
-def _mosquitto(program: str, scratch: Path, port: int) -> list[str]:
+def _mosquitto_command(program: str, scratch: Path, port: int) -> list[str]:
     settings = scratch / "mosquitto.conf"
     settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
     return [program, "-c", str(settings)]
 
 
-def _embedded(scratch: Path, port: int) -> list[str]:
+def _amqtt_command(scratch: Path, port: int) -> list[str]:
     settings = scratch / "amqtt.json"  # JSON is YAML, the format that amqtt reads
     anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
@@ -100,10 +99,10 @@ def _embedded(scratch: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(settings)]
 
 
-class Inventory:
+class DemoInventory:
     """The inventory as a user runs it: the `dockvoice inventory` command, with an SQLite database in `scratch`."""
 
-    def __init__(self, scratch: Path, broker: Broker) -> None:
+    def __init__(self, scratch: Path, broker: DemoBroker) -> None:
         self._scratch = scratch
         self._keys = scratch / "keys"
         self._database = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
@@ -126,20 +125,20 @@ class Inventory:
         self._sign = ["--sign", str(self.private_key)]
 
     def enrol(self, state: Path) -> None:
-        """Enrol the demo's device, as in a real installation."""
+        """Create the device's key and enrol it with the inventory."""
         state.mkdir(mode=0o700, exist_ok=True)
         file = self._scratch / "demo.pem"
         file.write_bytes(device_key.load_or_create(state).public.pem)
         run_dockvoice("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
     def expect(self, notice: Path) -> str:
-        """Publish the expected list."""
+        """Publish the expected list of a notice file."""
         command = ("inventory", "expect", str(notice), "--site", "demo", *self.place, *self._sign)
         return run_dockvoice(*command, environment=self.environment)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it; it is subscribed when the block begins."""
+        """Run the inventory while the block lasts; it is subscribed when the block begins."""
         log = self._scratch / "inventory.log"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
             address = str(self._scratch / "notify")
@@ -147,17 +146,17 @@ class Inventory:
             notices.setblocking(False)
             command = [*DOCKVOICE, "inventory", *self.place]
             told_by = {**self.environment, "NOTIFY_SOCKET": address}
-            with started(command, log, told_by) as process:
-                wait_until(lambda: _ready(notices), process, "the inventory", log)
+            with run_process(command, log, told_by) as process:
+                wait_until(lambda: _is_ready(notices), process, "the inventory", log)
                 yield
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of its table, printed by its own command."""
+        """The table's rows, from `inventory rows --json`."""
         found = run_dockvoice("inventory", "rows", *self._database, "--json")
         return [json.loads(line) for line in found.splitlines()]
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
-        """Make a trailer's dossier, with the recordings of a device's bundle; its output."""
+        """Make a trailer's dossier with the recordings of a device's bundle; return its content."""
         make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
         run_dockvoice(*make, *self._database, *self._sign, environment=self.environment)
         with zipfile.ZipFile(out) as made:
@@ -184,7 +183,9 @@ def run_dockvoice(*arguments: str, environment: Mapping[str, str] = {}, typed: s
 
 
 @contextmanager
-def started(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+def run_process(
+    command: list[str], log: Path, environment: Mapping[str, str] = {}
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the block lasts; its output goes to `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - programs of ours, or the mosquitto that is installed
@@ -202,7 +203,7 @@ def started(command: list[str], log: Path, environment: Mapping[str, str] = {}) 
 
 
 def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path) -> None:
-    """Wait until a program is up. Raises Unavailable where it ended, or takes too long."""
+    """Wait until the condition holds. Raises Unavailable if the process ended, or takes too long."""
     deadline = time.monotonic() + START_WITHIN_S
     while not there():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -211,21 +212,21 @@ def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what
         time.sleep(0.05)
 
 
-def _ready(notices: socket.socket) -> bool:
+def _is_ready(notices: socket.socket) -> bool:
     try:
         return b"READY=1" in notices.recv(4096)
     except BlockingIOError:
         return False
 
 
-def accepts(port: int) -> bool:
-    """Whether something listens there."""
+def is_listening(port: int) -> bool:
+    """Whether a server accepts connections on the local port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
-    """A port that nothing listens on, and that no connection gets meanwhile. Raises Unavailable where there is none."""
+    """A free local port outside the range of outgoing connections. Raises Unavailable if there is none."""
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Breakdowns: a mean hides the speaker, the wording or the noise it fails; and the floor beside the product."""
+"""Tables of results by speaker, wording and noise, which a mean hides; and the baseline beside the product."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from statistics import quantiles
 
-from lab.report.comparing import Table, percent
-from lab.report.lines import Line
-from lab.report.measures import by_condition, grouped, marks
-from lab.report.statistics import Interval, mcnemar, wilson
+from lab.report.comparing import Table, format_percent
+from lab.report.lines import ClipLine
+from lab.report.measures import count_marks, group_by_condition, group_lines
+from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
 LEAST = 3
-"""Clips that a group needs to be the worst one, or to move the quartile: one clip is right or it is not."""
+"""Minimum clips of a group in the worst-group and quartile figures."""
 
 RESAMPLED = 1000
-"""Times the groups are drawn anew, for the interval of the quartile (Efron's bootstrap): its ends move by some 1 %."""
+"""Bootstrap samples for the quartile's interval (Efron): its ends vary by some 1 %."""
 
-BY: Mapping[str, Callable[[Line], str | None]] = {
+BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "speaker": lambda one: one.speaker,
     "wording": lambda one: one.wording,
     "noise": lambda one: one.noise,
@@ -27,16 +27,16 @@ BY: Mapping[str, Callable[[Line], str | None]] = {
 TOGETHER = "together"
 
 
-def spread(lines: Sequence[Line]) -> Table:
-    """Dictated clips by speaker, wording and noise: the lower quartile of the groups, and the worst of them."""
+def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
+    """Dictated clips by speaker, wording and noise: the groups' lower quartile, and the worst group."""
     dictated = [one for one in lines if one.truth is not None]
-    conditions = by_condition(dictated)
+    conditions = group_by_condition(dictated)
     every = {**conditions, TOGETHER: dictated} if len(conditions) > 1 else conditions
     rows = tuple(
-        (f"{name}: {condition}", *_spread(groups))
+        (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
         for condition, some in every.items()
-        if len(groups := _large_enough(grouped(some, key))) > 1
+        if len(groups := _drop_small_groups(group_lines(some, key))) > 1
     )
     columns = ("by: condition", "groups", "lower quartile right %", "worst", "right %", "most wrong", "wrong %")
     note = (
@@ -46,30 +46,30 @@ def spread(lines: Sequence[Line]) -> Table:
     return Table("Spread", columns, rows, note)
 
 
-def _large_enough(groups: Mapping[str, list[Line]]) -> dict[str, list[Line]]:
+def _drop_small_groups(groups: Mapping[str, list[ClipLine]]) -> dict[str, list[ClipLine]]:
     return {name: some for name, some in groups.items() if len(some) >= LEAST}
 
 
-def _spread(groups: Mapping[str, Sequence[Line]]) -> tuple[str, ...]:
-    right, wrong = _counts(groups, Mark.RIGHT), _counts(groups, Mark.WRONG)
+def _spread_cells(groups: Mapping[str, Sequence[ClipLine]]) -> tuple[str, ...]:
+    right, wrong = _count_mark_by_group(groups, Mark.RIGHT), _count_mark_by_group(groups, Mark.WRONG)
     worst = min(right, key=lambda name: right[name][0] / right[name][1])
     most = max(wrong, key=lambda name: wrong[name][0] / wrong[name][1])
     return (
         str(len(groups)),
-        percent(lower_quartile([hits / of for hits, of in right.values()])),
+        format_percent(lower_quartile([hits / of for hits, of in right.values()])),
         worst,
-        percent(wilson(*right[worst])),
+        format_percent(wilson_interval(*right[worst])),
         most if wrong[most][0] else "none",
-        percent(wilson(*wrong[most])),
+        format_percent(wilson_interval(*wrong[most])),
     )
 
 
-def _counts(groups: Mapping[str, Sequence[Line]], mark: Mark) -> dict[str, tuple[int, int]]:
-    return {name: (marks(some)[mark], len(some)) for name, some in groups.items()}
+def _count_mark_by_group(groups: Mapping[str, Sequence[ClipLine]], mark: Mark) -> dict[str, tuple[int, int]]:
+    return {name: (count_marks(some)[mark], len(some)) for name, some in groups.items()}
 
 
 def lower_quartile(shares: Sequence[float]) -> Interval:
-    """The share that a quarter of the groups do not exceed, and where it lies for groups like these."""
+    """The lower quartile of the shares, with a bootstrap 95 % interval."""
     chance = Random(0)  # noqa: S311 - the same run prints the same interval
     found = sorted(_quartile(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLED))
     return Interval(_quartile(shares), found[RESAMPLED // 40], found[-1 - RESAMPLED // 40])
@@ -79,12 +79,12 @@ def _quartile(shares: Sequence[float]) -> float:
     return quantiles(shares, n=4, method="inclusive")[0]
 
 
-def floor(lines: Sequence[Line]) -> Table:
-    """Dictated clips as the product took them, and as the plain way took the same sound in the same run."""
+def tabulate_baseline(lines: Sequence[ClipLine]) -> Table:
+    """Marks of dictated clips by the product and by the baseline on the same sound."""
     both = [one for one in lines if one.floor is not None]
-    conditions = by_condition(both)
+    conditions = group_by_condition(both)
     every = {**conditions, TOGETHER: both} if len(conditions) > 1 else conditions
-    rows = tuple((name, *_beside(some)) for name, some in every.items())
+    rows = tuple((name, *_baseline_cells(some)) for name, some in every.items())
     columns = ("condition", "n", "right %", "floor: right %", "wrong %", "floor: wrong %", "p")
     note = (
         "The floor: one hearing by the same weights with the form's sentences as grammar, a plain parser, every "
@@ -94,11 +94,11 @@ def floor(lines: Sequence[Line]) -> Table:
     return Table("Beside the floor", columns, rows, note)
 
 
-def _beside(lines: Sequence[Line]) -> Iterator[str]:
+def _baseline_cells(lines: Sequence[ClipLine]) -> Iterator[str]:
     ways = ([one.mark for one in lines], [one.floor.mark for one in lines if one.floor is not None])
     yield str(len(lines))
     for mark in (Mark.RIGHT, Mark.WRONG):
         for way in ways:
-            yield percent(wilson(way.count(mark), len(way)))
+            yield format_percent(wilson_interval(way.count(mark), len(way)))
     right = [tuple(mark is Mark.RIGHT for mark in both) for both in zip(*ways, strict=True)]
-    yield f"{mcnemar(right.count((True, False)), right.count((False, True))):.3g}"
+    yield f"{mcnemar_p_value(right.count((True, False)), right.count((False, True))):.3g}"

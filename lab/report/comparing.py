@@ -1,4 +1,4 @@
-"""Two runs compared clip by clip, whether they differ by more than chance; and tables to show it in."""
+"""Compares two runs clip by clip, with a significance test; and the text tables that reports use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import PurePath
 from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
-from lab.report.lines import Line
+from lab.report.lines import ClipLine
 from lab.report.measures import percentile
-from lab.report.statistics import Interval, mcnemar
+from lab.report.statistics import Interval, mcnemar_p_value
 from lab.scoring import Mark
 
 GOOD = {Mark.RIGHT, Mark.SILENT}
@@ -19,30 +19,31 @@ GOOD = {Mark.RIGHT, Mark.SILENT}
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedClip:
     """A clip with another outcome in the second run."""
 
     clip: str
     condition: str
-    before: Line
-    after: Line
+    before: ClipLine
+    after: ClipLine
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, clip by clip."""
+    """Two runs paired clip by clip."""
 
-    pairs: tuple[tuple[Line, Line], ...]
+    pairs: tuple[tuple[ClipLine, ClipLine], ...]
     unpaired: int
-    """Clips that only one of the runs heard: they count for nothing here."""
+    """Clips in only one of the runs, which are ignored."""
 
     @cached_property
-    def changed(self) -> tuple[Changed, ...]:
+    def changed(self) -> tuple[ChangedClip, ...]:
         """The clips whose outcome differs, or that were recorded wrongly in another way."""
         return tuple(
-            Changed(before.audio, before.condition, before, after)
+            ChangedClip(before.audio, before.condition, before, after)
             for before, after in self.pairs
-            if before.mark is not after.mark or (before.mark is Mark.WRONG and recorded(before) != recorded(after))
+            if before.mark is not after.mark
+            or (before.mark is Mark.WRONG and first_recorded_fields(before) != first_recorded_fields(after))
         )
 
     @property
@@ -57,15 +58,15 @@ class Comparison:
 
     @property
     def chance(self) -> float:
-        """McNemar's exact test of right against not right: the chance of such a difference between equal runs."""
-        return mcnemar(self.only_first, self.only_second)
+        """p-value of McNemar's exact test of right against not right."""
+        return mcnemar_p_value(self.only_first, self.only_second)
 
     def marks(self, mark: Mark) -> tuple[int, int]:
         """The clips with `mark` in the first and in the second run."""
         return sum(one.mark is mark for one, _ in self.pairs), sum(one.mark is mark for _, one in self.pairs)
 
     def as_json(self) -> dict[str, Any]:
-        """The comparison for programs."""
+        """The comparison as JSON."""
         return {
             "clips": len(self.pairs),
             "unpaired": self.unpaired,
@@ -77,8 +78,8 @@ class Comparison:
                 {
                     "audio": one.clip,
                     "condition": one.condition,
-                    "before": {"mark": one.before.mark, "fields": recorded(one.before)},
-                    "after": {"mark": one.after.mark, "fields": recorded(one.after)},
+                    "before": {"mark": one.before.mark, "fields": first_recorded_fields(one.before)},
+                    "after": {"mark": one.after.mark, "fields": first_recorded_fields(one.after)},
                     "truth": one.before.truth,
                 }
                 for one in self.changed
@@ -86,32 +87,32 @@ class Comparison:
         }
 
 
-def compare(first: Sequence[Line], second: Sequence[Line]) -> Comparison:
-    """The clips of both runs, paired by their file's name and folder. Raises UnreadableInput where none is in both."""
-    later = {_key(one): one for one in second}
-    pairs = tuple((one, later[_key(one)]) for one in first if _key(one) in later)
+def compare_runs(first: Sequence[ClipLine], second: Sequence[ClipLine]) -> Comparison:
+    """Pair the clips of both runs by file and folder name. Raises UnreadableInput if none is in both."""
+    later = {_folder_and_name(one): one for one in second}
+    pairs = tuple((one, later[_folder_and_name(one)]) for one in first if _folder_and_name(one) in later)
     if not pairs:
         raise UnreadableInput("--compare: the two files hold no clip in common; compare runs over the same manifest")
     return Comparison(pairs, len(first) + len(second) - 2 * len(pairs))
 
 
-def recorded(one: Line) -> dict[str, Any] | None:
-    """The fields of the first entry made of a clip; None where none was."""
+def first_recorded_fields(one: ClipLine) -> dict[str, Any] | None:
+    """The fields of the first entry recorded from a clip; None if none was."""
     return next((dict(heard.fields) for heard in one.heard if heard.verdict == "accept"), None)
 
 
-def _key(one: Line) -> tuple[str, ...]:
+def _folder_and_name(one: ClipLine) -> tuple[str, ...]:
     # Two checkouts of the same set lie in different places: folder and name tell a clip.
     return PurePath(one.audio).parts[-2:]
 
 
 NONE = "-"
-"""Printed in place of a missing figure."""
+"""Printed for a missing figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a title. The first column names the row, the others are figures."""
+    """A titled table of text. The first column names the row, the others are figures."""
 
     title: str
     columns: tuple[str, ...]
@@ -119,21 +120,21 @@ class Table:
     note: str = ""
 
 
-def percent(interval: Interval | None) -> str:
-    """A share with its interval: `95.7 (90.3-98.1)`."""
+def format_percent(interval: Interval | None) -> str:
+    """Format a share with its interval: `95.7 (90.3-98.1)`."""
     if interval is None:
         return NONE
     return f"{100 * interval.share:.1f} ({100 * interval.least:.1f}-{100 * interval.most:.1f})"
 
 
-def decision_ms(lines: Iterable[Line], hundredths: int) -> str:
-    """A percentile of the decision times."""
+def format_decision_ms(lines: Iterable[ClipLine], hundredths: int) -> str:
+    """Format a percentile of the decision times, ms."""
     times = [one.decision_ms for one in lines if one.decision_ms is not None]
     return f"{percentile(times, hundredths):.0f}" if times else NONE
 
 
-def markdown(table: Table) -> str:
-    """The table for a page of docs."""
+def to_markdown(table: Table) -> str:
+    """Convert the table to Markdown."""
     head = f"| {' | '.join(table.columns)} |\n|---|{'--:|' * (len(table.columns) - 1)}\n"
     body = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table.rows)
     note = f"\n{table.note}\n" if table.note else ""

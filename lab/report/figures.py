@@ -1,4 +1,4 @@
-"""Figures of a run as tables of words and numbers: for a page, for Markdown, for a terminal."""
+"""The tables of an evaluation, for the HTML page, Markdown and the terminal."""
 
 from __future__ import annotations
 
@@ -8,78 +8,80 @@ from statistics import fmean
 
 from lab.report import breakdown, goals
 from lab.report.breakdown import BY
-from lab.report.comparing import NONE, Table, decision_ms, percent
-from lab.report.lines import Line
+from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
+from lab.report.lines import ClipLine
 from lab.report.measures import (
     NOTHING,
-    FieldHeard,
+    FieldResult,
     Pair,
-    by_condition,
-    characters,
-    fields_heard,
-    grouped,
-    marks,
+    bin_by_confidence,
+    count_character_confusions,
+    count_marks,
+    field_results,
+    group_by_condition,
+    group_lines,
+    measure_silence,
     percentile,
-    quiet,
-    reliability,
 )
-from lab.report.statistics import half, wilson
+from lab.report.statistics import speaker_half, wilson_interval
 from lab.scoring import Mark
 
 ALARMING = {Mark.WRONG, Mark.INVENTED}
 """Marks whose count must be 0."""
 
 
-def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], note: str = "") -> Table:
+def tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[ClipLine]], note: str = "") -> Table:
     """The outcomes of each group's clips, with 95 % intervals for right and for wrong."""
     rows = []
     for name, lines in groups.items():
-        counted = marks(lines)
+        counted = count_marks(lines)
         accepted_wrong = sum(counted[mark] for mark in ALARMING)
         dictated = sum(one.truth is not None for one in lines)
-        right = percent(wilson(counted[Mark.RIGHT], dictated)) if dictated else NONE
+        right = format_percent(wilson_interval(counted[Mark.RIGHT], dictated)) if dictated else NONE
         counts = (str(counted[mark]) for mark in Mark)
-        times = (decision_ms(lines, 50), decision_ms(lines, 95))
-        rows.append((name, str(len(lines)), *counts, right, percent(wilson(accepted_wrong, len(lines))), *times))
+        times = (format_decision_ms(lines, 50), format_decision_ms(lines, 95))
+        rows.append(
+            (name, str(len(lines)), *counts, right, format_percent(wilson_interval(accepted_wrong, len(lines))), *times)
+        )
     columns = (heading, "n", *(mark.value for mark in Mark), "right %", "wrong or invented %", "p50 ms", "p95 ms")
     return Table(title, columns, tuple(rows), note)
 
 
-def by_each(lines: Sequence[Line]) -> tuple[Table, ...]:
-    """The outcomes by noise, by wording and by speaker."""
+def tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
+    """The outcomes by noise, by wording and by speaker: three tables."""
     return tuple(
-        outcomes(f"By {name}", name, dict(sorted(grouped(lines, BY[name]).items())))
+        tabulate_outcomes(f"By {name}", name, dict(sorted(group_lines(lines, BY[name]).items())))
         for name in ("noise", "wording", "speaker")
     )
 
 
-def halves(lines: Sequence[Line]) -> Table:
-    """By half of the speakers and condition."""
-    groups = grouped(lines, lambda one: one.speaker and f"{half(one.speaker)}: {one.condition}")
+def tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
+    """The outcomes by half of the speakers and condition."""
+    groups = group_lines(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
     note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
-    return outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
+    return tabulate_outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
 
 
-def fields(lines: Sequence[Line]) -> Table:
-    """By field and condition: how often the value read is the value dictated, whatever the decision."""
+def tabulate_fields(lines: Sequence[ClipLine]) -> Table:
+    """By field and condition: how often the recognised value is the true one, whatever the decision."""
     rows = [
-        (f"{name}: {condition}", *_field_row([one for one in fields_heard(some) if one.name == name]))
-        for name in dict.fromkeys(one.name for one in fields_heard(lines))
-        for condition, some in by_condition(lines).items()
+        (f"{name}: {condition}", *_field_row([one for one in field_results(some) if one.name == name]))
+        for name in dict.fromkeys(one.name for one in field_results(lines))
+        for condition, some in group_by_condition(lines).items()
         if any(one.truth for one in some)
     ]
     columns = ("field: condition", "n", "right %", "another value %", "not read %")
     return Table("By kind of field", columns, tuple(rows), "Before any question, and before the decision.")
 
 
-def _field_row(heard: Sequence[FieldHeard]) -> tuple[str, ...]:
+def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
     right, missing = sum(one.right for one in heard), sum(one.heard is None for one in heard)
     counts = (right, len(heard) - right - missing, missing)
-    return str(len(heard)), *(percent(wilson(count, len(heard))) for count in counts)
+    return str(len(heard)), *(format_percent(wilson_interval(count, len(heard))) for count in counts)
 
 
-def confused(title: str, counts: Mapping[Pair, int]) -> Table:
-    """The pairs that differ, most frequent first, each with its share of all times that the character was spoken."""
+def tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
+    """The confused pairs, most frequent first, each with its share of the character's occurrences."""
     said = Counter[str]()
     for (truth, _), count in counts.items():
         said[truth] += count
@@ -88,7 +90,7 @@ def confused(title: str, counts: Mapping[Pair, int]) -> Table:
         (
             f"{truth or 'nothing'} as {heard or 'nothing'}",
             str(count),
-            NONE if truth == NOTHING else percent(wilson(count, said[truth])),
+            NONE if truth == NOTHING else format_percent(wilson_interval(count, said[truth])),
         )
         for (truth, heard), count in wrong
     )
@@ -96,21 +98,21 @@ def confused(title: str, counts: Mapping[Pair, int]) -> Table:
     return Table(title, ("said, heard", "times", "% of those said"), rows, f"Heard as said: {same}.")
 
 
-def calibration(lines: Sequence[Line]) -> Table:
-    """Confidence against the share right, by field."""
-    heard = list(fields_heard(lines))
+def tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
+    """Mean confidence against the share right, by field."""
+    heard = list(field_results(lines))
     rows = tuple(
-        (name, f"{one.confidence:.3f}", percent(one.right), str(one.count))
+        (name, f"{one.confidence:.3f}", format_percent(one.right), str(one.count))
         for name in dict.fromkeys(one.name for one in heard)
-        for one in reliability([field for field in heard if field.name == name])
+        for one in bin_by_confidence([field for field in heard if field.name == name])
     )
     return Table("Reliability", ("field", "mean confidence", "right %", "n"), rows)
 
 
-def without_speech(lines: Sequence[Line]) -> Table:
-    """Hours without speech by condition, and the false detections of speech."""
-    groups = by_condition(one for one in lines if one.truth is None and one.speech_end_s is None)
-    found = [(name, quiet(some)) for name, some in groups.items()] + [("together", quiet(lines))]
+def tabulate_silence(lines: Sequence[ClipLine]) -> Table:
+    """By condition without speech: hours, and false detections of speech."""
+    groups = group_by_condition(one for one in lines if one.truth is None and one.speech_end_s is None)
+    found = [(name, measure_silence(some)) for name, some in groups.items()] + [("together", measure_silence(lines))]
     rows = tuple(
         (
             name,
@@ -127,10 +129,10 @@ def without_speech(lines: Sequence[Line]) -> Table:
     )
 
 
-def conversations(lines: Sequence[Line]) -> Table:
-    """The clips' outcomes after an operator's answers to the questions, by condition."""
+def tabulate_conversations(lines: Sequence[ClipLine]) -> Table:
+    """By condition: the clips' outcomes after the simulated operator answered the questions."""
     answered = [one for one in lines if one.conversation is not None]
-    groups = {**by_condition(answered), "together": answered}
+    groups = {**group_by_condition(answered), "together": answered}
     rows = tuple((name, *_conversation_row(some)) for name, some in groups.items() if some)
     columns = (
         "condition", "n", "kept", "wrong % of kept", "put right", "parked %", "questions", "seconds", "seconds p95",
@@ -142,45 +144,45 @@ def conversations(lines: Sequence[Line]) -> Table:
     return Table("With an operator who answers", columns, rows, note)
 
 
-def _conversation_row(lines: Sequence[Line]) -> tuple[str, ...]:
+def _conversation_row(lines: Sequence[ClipLine]) -> tuple[str, ...]:
     talks = [one.conversation for one in lines if one.conversation is not None]
     ends = Counter(talk.end for talk in talks)
     kept = ends["right"] + ends["wrong"]
     return (
         str(len(talks)),
         str(kept),
-        percent(wilson(ends["wrong"], kept)),
+        format_percent(wilson_interval(ends["wrong"], kept)),
         str(sum(any(turn.why == "correction" for turn in talk.turns) for talk in talks)),
-        percent(wilson(ends["parked"], len(talks))),
+        format_percent(wilson_interval(ends["parked"], len(talks))),
         f"{fmean(talk.questions for talk in talks):.2f}",
         f"{fmean(talk.seconds for talk in talks):.1f}",
         f"{percentile([talk.seconds for talk in talks], 95):.1f}",
     )
 
 
-def tables(lines: Sequence[Line], fixed: goals.Fixed | None = None) -> tuple[Table, ...]:
-    """Every table of a run that has something to show, the long ones last; with `fixed`, that other run beside it."""
-    digits, letters = characters(lines)
+def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = None) -> tuple[Table, ...]:
+    """Every table of a run that has content, the long ones last; with `fixed`, compared with that run."""
+    digits, letters = count_character_confusions(lines)
     every = (
-        goals.against(lines),
-        outcomes(
+        goals.tabulate_goals(lines),
+        tabulate_outcomes(
             "By condition",
             "condition",
-            {**by_condition(lines), "overall": list(lines)},
+            {**group_by_condition(lines), "overall": list(lines)},
             "In brackets: 95 % intervals (Wilson).",
         ),
-        breakdown.floor(lines),
-        goals.shortfall(lines),
-        breakdown.spread(lines),
-        conversations(lines),
-        without_speech(lines),
-        goals.beside(lines, fixed),
-        goals.reading_ahead(lines),
-        halves(lines),
-        fields(lines),
-        confused("Digits confused", digits),
-        confused("Letters confused", letters),
-        calibration(lines),
-        *by_each(lines),
+        breakdown.tabulate_baseline(lines),
+        goals.tabulate_shortfall(lines),
+        breakdown.tabulate_spread(lines),
+        tabulate_conversations(lines),
+        tabulate_silence(lines),
+        goals.tabulate_fixed_pause(lines, fixed),
+        goals.tabulate_speculation(lines),
+        tabulate_speaker_halves(lines),
+        tabulate_fields(lines),
+        tabulate_confusions("Digits confused", digits),
+        tabulate_confusions("Letters confused", letters),
+        tabulate_calibration(lines),
+        *tabulate_outcomes_by_group(lines),
     )
     return tuple(table for table in every if table.rows)

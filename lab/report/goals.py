@@ -1,4 +1,4 @@
-"""Goals next to a run's results, the causes of clips that are not right, and how turns ended."""
+"""Tables of goals against results, of causes for clips that are not right, and of endpointing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.report.comparing import NONE, Table, decision_ms, percent
-from lab.report.lines import Ahead, Line
-from lab.report.measures import by_condition, marks, percentile
-from lab.report.statistics import wilson
+from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
+from lab.report.lines import ClipLine, SpeculationTimes
+from lab.report.measures import count_marks, group_by_condition, percentile
+from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
 MET = "met"
@@ -19,12 +19,12 @@ Row = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Of one condition, in % of dictated clips."""
+    """Goal of one condition, in % of dictated clips."""
 
     right: float
-    """Right without any question, at least."""
+    """Minimum share right without any question."""
     wrong: float
-    """Wrong, at most."""
+    """Maximum share wrong."""
 
 
 GOALS: Mapping[str, Goal] = {
@@ -39,39 +39,44 @@ DECISION_MS = {50: 400, 95: 700}
 """From the last word of a clean clip to the record on disk, at most, by hundredths of the clips."""
 
 IN_THE_END = 0.2
-"""Limit of wrong records with an operator who answers, in %."""
+"""Maximum share of wrong records after a simulated operator's answers, in %."""
 
 
-def against(lines: Sequence[Line]) -> Table:
-    """Each goal that the run says something about."""
-    rows = (*_outcomes(lines), *_times(lines), *_nothing(lines), *_in_the_end(lines))
+def tabulate_goals(lines: Sequence[ClipLine]) -> Table:
+    """Each goal that the run has data for, and whether it is met."""
+    rows = (
+        *_outcome_goal_rows(lines),
+        *_decision_time_rows(lines),
+        *_invented_row(lines),
+        *_conversation_end_rows(lines),
+    )
     columns = ("", "goal", "found", "")
     return Table("Against the goals", columns, rows, "In brackets: 95 % intervals (Wilson).")
 
 
-def _outcomes(lines: Sequence[Line]) -> Iterator[Row]:
+def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
     for condition, goal in GOALS.items():
         some = [one for one in lines if one.condition == condition and one.truth is not None]
         if some:
-            yield _least(f"{condition}: right %", goal.right, some, lambda one: one.mark is Mark.RIGHT)
-            yield _most(f"{condition}: wrong %", goal.wrong, some, lambda one: one.mark is Mark.WRONG)
+            yield _minimum_share_row(f"{condition}: right %", goal.right, some, lambda one: one.mark is Mark.RIGHT)
+            yield _maximum_share_row(f"{condition}: wrong %", goal.wrong, some, lambda one: one.mark is Mark.WRONG)
 
 
-def _least(name: str, wanted: float, lines: Sequence[Line], hit: Callable[[Line], bool]) -> Row:
+def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> Row:
     count = sum(map(hit, lines))
     short = math.ceil(wanted / 100 * len(lines)) - count
     told = MET if short <= 0 else f"missed by {short} of {len(lines)}"
-    return name, f"at least {wanted:g}", percent(wilson(count, len(lines))), told
+    return name, f"at least {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
 
 
-def _most(name: str, wanted: float, lines: Sequence[Line], hit: Callable[[Line], bool]) -> Row:
+def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> Row:
     count = sum(map(hit, lines))
     over = count - math.floor(wanted / 100 * len(lines))
     told = MET if over <= 0 else f"missed by {over} of {len(lines)}"
-    return name, f"at most {wanted:g}", percent(wilson(count, len(lines))), told
+    return name, f"at most {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
 
 
-def _times(lines: Sequence[Line]) -> Iterator[Row]:
+def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
     times = [one.decision_ms for one in lines if one.condition == "clean" and one.decision_ms is not None]
     for hundredths, wanted in DECISION_MS.items() if times else ():
         found = percentile(times, hundredths)
@@ -79,8 +84,8 @@ def _times(lines: Sequence[Line]) -> Iterator[Row]:
         yield f"clean: decision within, of {hundredths} %", f"at most {wanted} ms", f"{found:.0f} ms", told
 
 
-def _nothing(lines: Sequence[Line]) -> Iterator[Row]:
-    """Results of sound that dictates nothing complete."""
+def _invented_row(lines: Sequence[ClipLine]) -> Iterator[Row]:
+    """The goal that clips without a complete dictation record nothing."""
     nothing = [one for one in lines if one.truth is None]
     if nothing:
         count = sum(one.mark is Mark.INVENTED for one in nothing)
@@ -88,22 +93,22 @@ def _nothing(lines: Sequence[Line]) -> Iterator[Row]:
         yield "recorded where nothing may be", "none", f"{count} of {len(nothing)} clips", told
 
 
-def _in_the_end(lines: Sequence[Line]) -> Iterator[Row]:
-    for condition, some in by_condition(one for one in lines if one.conversation is not None).items():
+def _conversation_end_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
+    for condition, some in group_by_condition(one for one in lines if one.conversation is not None).items():
         kept = [one for one in some if one.conversation is not None and one.conversation.end != "parked"]
         if condition in GOALS and kept:
             name = f"{condition}: wrong in the end, with an operator, %"
-            yield _most(name, IN_THE_END, kept, _ended_wrong)
+            yield _maximum_share_row(name, IN_THE_END, kept, _ended_wrong)
 
 
-def _ended_wrong(one: Line) -> bool:
+def _ended_wrong(one: ClipLine) -> bool:
     return one.conversation is not None and one.conversation.end == "wrong"
 
 
-def shortfall(lines: Sequence[Line]) -> Table:
+def tabulate_shortfall(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips that were not right at once, by condition and cause."""
-    groups = by_condition(one for one in lines if one.truth is not None)
-    rows = tuple((name, *_counts(some)) for name, some in groups.items())
+    groups = group_by_condition(one for one in lines if one.truth is not None)
+    rows = tuple((name, *_cause_counts(some)) for name, some in groups.items())
     columns = ("condition", *_WAYS)
     note = (
         "Unsure: every field was read as it was said, and the policy demands more. Misread: a field was read as "
@@ -112,41 +117,41 @@ def shortfall(lines: Sequence[Line]) -> Table:
     return Table("What kept clips from being right at once", columns, rows, note)
 
 
-def _counts(lines: Sequence[Line]) -> Iterator[str]:
+def _cause_counts(lines: Sequence[ClipLine]) -> Iterator[str]:
     return (str(sum(map(why, lines))) for why in _WAYS.values())
 
 
-def _asked(one: Line) -> bool:
+def _is_asked_or_missed(one: ClipLine) -> bool:
     return one.mark in {Mark.ASKED, Mark.MISSED}
 
 
-def _whole(one: Line) -> bool:
+def _is_complete(one: ClipLine) -> bool:
     return one.complete is not None
 
 
-_WAYS: Mapping[str, Callable[[Line], bool]] = {
+_WAYS: Mapping[str, Callable[[ClipLine], bool]] = {
     "right": lambda one: one.mark is Mark.RIGHT,
-    "unsure": lambda one: _asked(one) and _whole(one) and one.would_be_right,
-    "misread": lambda one: _asked(one) and _whole(one) and not one.would_be_right,
-    "incomplete": lambda one: _asked(one) and not _whole(one),
+    "unsure": lambda one: _is_asked_or_missed(one) and _is_complete(one) and one.would_be_right,
+    "misread": lambda one: _is_asked_or_missed(one) and _is_complete(one) and not one.would_be_right,
+    "incomplete": lambda one: _is_asked_or_missed(one) and not _is_complete(one),
     "wrong": lambda one: one.mark is Mark.WRONG,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
-    """The dictated clips of a run again, where a pause of one length ends every turn."""
+class FixedPauseRun:
+    """The dictated clips of a run, evaluated again with one fixed pause for endpointing."""
 
     pause_ms: int
-    lines: Sequence[Line]
+    lines: Sequence[ClipLine]
 
 
-def beside(lines: Sequence[Line], fixed: Fixed | None) -> Table:
-    """The dictated clips of `lines`, whose turns ended by meaning, beside the same with a fixed pause."""
+def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> Table:
+    """The dictated clips with endpointing by meaning, beside the same clips with a fixed pause."""
     ways = {} if fixed is None else {"by meaning": lines, f"fixed {fixed.pause_ms} ms": fixed.lines}
-    groups = {way: _dictated(some) for way, some in ways.items()}
+    groups = {way: _dictated_by_condition(some) for way, some in ways.items()}
     rows = tuple(
-        (f"{condition}: {way}", *_row(of_way[condition]))
+        (f"{condition}: {way}", *_pause_cells(of_way[condition]))
         for condition in next(iter(groups.values()), {})
         for way, of_way in groups.items()
         if condition in of_way
@@ -159,31 +164,31 @@ def beside(lines: Sequence[Line], fixed: Fixed | None) -> Table:
     return Table("End of the turn", columns, rows, note)
 
 
-def _dictated(lines: Sequence[Line]) -> Mapping[str, Sequence[Line]]:
-    return _and_together([one for one in lines if one.truth is not None])
+def _dictated_by_condition(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
+    return _by_condition_with_total([one for one in lines if one.truth is not None])
 
 
-def _and_together(lines: Sequence[Line]) -> Mapping[str, Sequence[Line]]:
-    groups = by_condition(lines)
+def _by_condition_with_total(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
+    groups = group_by_condition(lines)
     return {**groups, "together": lines} if len(groups) > 1 else groups
 
 
-def _row(lines: Sequence[Line]) -> tuple[str, ...]:
-    counted = marks(lines)
+def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
+    counted = count_marks(lines)
     return (
         str(len(lines)),
-        decision_ms(lines, 50),
-        decision_ms(lines, 95),
-        percent(wilson(sum(one.cut_in_two for one in lines), len(lines))),
-        percent(wilson(counted[Mark.RIGHT], len(lines))),
+        format_decision_ms(lines, 50),
+        format_decision_ms(lines, 95),
+        format_percent(wilson_interval(sum(one.cut_in_two for one in lines), len(lines))),
+        format_percent(wilson_interval(counted[Mark.RIGHT], len(lines))),
         str(counted[Mark.WRONG]),
     )
 
 
-def reading_ahead(lines: Sequence[Line]) -> Table:
-    """The cost of reading at pauses, by condition."""
+def tabulate_speculation(lines: Sequence[ClipLine]) -> Table:
+    """The CPU cost of recognising at pauses in advance, by condition."""
     heard = [one for one in lines if one.ahead is not None and one.ahead.made]
-    rows = tuple((name, *_cost(some)) for name, some in _and_together(heard).items())
+    rows = tuple((name, *_speculation_cells(some)) for name, some in _by_condition_with_total(heard).items())
     columns = ("condition", "utterances", "readings", "thrown away", "away each", "wasted ms each", "wasted %")
     note = (
         "Each: an utterance. Wasted: processor time of readings thrown away, since speech went on, and of hearing "
@@ -192,7 +197,7 @@ def reading_ahead(lines: Sequence[Line]) -> Table:
     return Table("Reading at pauses", columns, rows, note)
 
 
-def _cost(lines: Sequence[Line]) -> tuple[str, ...]:
+def _speculation_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
     spent = [one.ahead for one in lines if one.ahead is not None]
     utterances, made = sum(one.utterances for one in lines), sum(one.made for one in spent)
     away, wasted_s = made - sum(one.used for one in spent), sum(map(_wasted_s, spent))
@@ -207,5 +212,5 @@ def _cost(lines: Sequence[Line]) -> tuple[str, ...]:
     )
 
 
-def _wasted_s(spent: Ahead) -> float:
+def _wasted_s(spent: SpeculationTimes) -> float:
     return spent.made_s - spent.used_s + spent.again_s

@@ -1,4 +1,4 @@
-"""One line of `--details`: a clip, its recognition and its result, as written and read back."""
+"""The JSON lines of `--details`: one for each clip, with its recognition and result; written and read back."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
-from lab.scoring import Mark, Result, in_words, same
+from lab.scoring import Mark, Result, are_fields_equal, format_validation_error
 
 
-class _Written(BaseModel):
+class _LenientModel(BaseModel):
     """Ignores unknown keys, so that an earlier version reads the lines of a later one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ReadField(_Written):
+class ReadField(_LenientModel):
     """The reading of one field."""
 
     value: FieldValue | None
@@ -33,22 +33,22 @@ class ReadField(_Written):
     runner_up: FieldValue | None = None
 
 
-class Opinion(_Written):
-    """One of several readings of the same utterance."""
+class AlternativeReading(_LenientModel):
+    """One of several interpreters' readings of the same utterance."""
 
     interpreter: str
     transcript: str
     readings: dict[str, ReadField]
 
 
-class HeardUtterance(_Written):
+class HeardUtterance(_LenientModel):
     """One utterance of the clip."""
 
     interpreter: str
     transcript: str
     act: str
     readings: dict[str, ReadField]
-    opinions: tuple[Opinion, ...] = ()
+    opinions: tuple[AlternativeReading, ...] = ()
     verdict: Outcome
     ask: str | None = None
     reasons: tuple[str, ...]
@@ -60,41 +60,44 @@ class HeardUtterance(_Written):
     compute_ms: float
 
 
-class Ahead(_Written):
-    """The work of an on-device recogniser while the clip played; times in seconds of processor time."""
+class SpeculationTimes(_LenientModel):
+    """Work of an on-device recogniser during the clip, with readings made at pauses in advance.
+
+    Times are CPU seconds.
+    """
 
     made: int = 0
-    """Readings at a pause, as if it were the end."""
+    """Readings made at a pause, in case it was the end."""
     used: int = 0
-    """Those that were the end."""
+    """Those for which it was the end."""
     made_s: float = 0.0
     used_s: float = 0.0
     again_s: float = 0.0
-    """Recognising the same sound again, after a reading was discarded."""
+    """Recognising the same sound again after a reading was discarded."""
     ahead_s: float = 0.0
     """During speech, including readings at pauses."""
     after_s: float = 0.0
-    """When the utterance was closed."""
+    """After the utterance was closed."""
 
 
-class Turn(_Written):
+class Turn(_LenientModel):
     """One utterance of the simulated operator after the clip, and its interpretation."""
 
     why: str = "answer"
     """`answer` to a question, `correction` of a readback, or `again`: no part was accepted."""
     about: str | None
-    """The one field that it gives the value of."""
+    """The one field whose value it gives."""
     text: str
     transcript: str
     seconds: float
     """From the end of the preceding sound to the device's reply to this utterance."""
 
 
-class Conversation(_Written):
-    """How a clip ended when the operator answered."""
+class Conversation(_LenientModel):
+    """The simulated conversation after a clip, and its end."""
 
     end: str
-    """`right`, `wrong` or `parked`: put aside for a person, or given up after as many turns as one bears."""
+    """`right`, `wrong` or `parked`: put aside for a person, or given up after MOST_TURNS."""
     fields: dict[str, FieldValue]
     questions: int
     """Answers that the device asked for; unasked corrections do not count."""
@@ -103,7 +106,7 @@ class Conversation(_Written):
     turns: tuple[Turn, ...] = ()
 
 
-class Floored(_Written):
+class BaselineResult(_LenientModel):
     """The baseline's result for a dictated clip (`lab/floor.py`)."""
 
     mark: Mark
@@ -111,7 +114,7 @@ class Floored(_Written):
     fields: dict[str, FieldValue] | None
 
 
-class Line(_Written):
+class ClipLine(_LenientModel):
     """A clip and its result."""
 
     audio: str
@@ -125,34 +128,34 @@ class Line(_Written):
     mark: Mark
     truth: dict[str, FieldValue] | None
     said: dict[str, FieldValue] = {}
-    """Of a clip that leaves a field out: those it says."""
+    """For a clip that leaves a field out: the fields it gives."""
     speech_end_s: float | None = None
     utterances: int
     heard: tuple[HeardUtterance, ...]
     decision_ms: float | None
     audio_s: float
     wall_s: float
-    ahead: Ahead | None = None
-    """None where another than an on-device recogniser read."""
+    ahead: SpeculationTimes | None = None
+    """None if no on-device recogniser was used."""
     conversation: Conversation | None = None
-    floor: Floored | None = None
-    """None where the plain way was not gone."""
+    floor: BaselineResult | None = None
+    """None if the baseline was not run."""
 
     @property
     def cut_in_two(self) -> bool:
-        """Whether an utterance was ended during speech."""
+        """Whether endpointing closed an utterance before the speech ended."""
         end = self.speech_end_s
         return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
     def proposed(self) -> HeardUtterance | None:
-        """The utterance with most of the clip's fields: a device without questions would accept it."""
+        """The utterance with the most recognised fields."""
         known = [one for one in self.heard if one.readings]
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
 
     @property
     def complete(self) -> float | None:
-        """The least confidence of a field, where one utterance gives each field one value; else None."""
+        """Lowest confidence of its fields, if one utterance gives each field exactly one value; else None."""
         best = self.proposed
         if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
             return None
@@ -162,18 +165,21 @@ class Line(_Written):
 
     @property
     def would_be_right(self) -> bool:
-        """Whether the proposed values are exactly the truth."""
+        """Whether the proposed values equal the truth."""
         best = self.proposed
         values = {} if best is None else {name: read.value for name, read in best.readings.items()}
-        return self.truth is not None and same(values, self.truth)
+        return self.truth is not None and are_fields_equal(values, self.truth)
 
 
-def line(
-    result: Result, conversation: Conversation | None = None, floor: Floored | None = None, wording: str | None = None
-) -> Line:
-    """The line of a clip."""
+def build_line(
+    result: Result,
+    conversation: Conversation | None = None,
+    floor: BaselineResult | None = None,
+    wording: str | None = None,
+) -> ClipLine:
+    """Build the line of a clip from its result."""
     clip = result.clip
-    return Line(
+    return ClipLine(
         audio=str(clip.audio),
         form=clip.form,
         condition=clip.condition,
@@ -186,29 +192,31 @@ def line(
         said=clip.heard,
         speech_end_s=clip.speech_end,
         utterances=len(result.heard),
-        heard=tuple(_utterance(one) for one in result.heard),
+        heard=tuple(_build_utterance(one) for one in result.heard),
         decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
         audio_s=round(result.audio_s, 3),
         wall_s=round(result.wall_s, 3),
-        ahead=None if result.ahead is None else Ahead.model_validate(_rounded(result.ahead)),
+        ahead=None if result.ahead is None else SpeculationTimes.model_validate(_round_speculation(result.ahead)),
         conversation=conversation,
         floor=floor,
     )
 
 
-def _rounded(spent: Speculation) -> dict[str, float]:
+def _round_speculation(spent: Speculation) -> dict[str, float]:
     return {name: round(value, 4) for name, value in asdict(spent).items()}
 
 
-def _utterance(one: Decided) -> HeardUtterance:
+def _build_utterance(one: Decided) -> HeardUtterance:
     segment = one.utterance.segment
     return HeardUtterance(
         interpreter=one.reading.interpreter,
         transcript=one.reading.transcript,
         act=one.reading.act,
-        readings=_readings(one.reading),
+        readings=_build_fields(one.reading),
         opinions=tuple(
-            Opinion(interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_readings(opinion))
+            AlternativeReading(
+                interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_build_fields(opinion)
+            )
             for opinion in one.reading.opinions
         ),
         verdict=one.verdict.outcome,
@@ -223,11 +231,11 @@ def _utterance(one: Decided) -> HeardUtterance:
     )
 
 
-def _readings(reading: Reading) -> dict[str, ReadField]:
-    return {name: _read(said) for name, said in reading.fields.items()}
+def _build_fields(reading: Reading) -> dict[str, ReadField]:
+    return {name: _build_field(said) for name, said in reading.fields.items()}
 
 
-def _read(said: FieldReading) -> ReadField:
+def _build_field(said: FieldReading) -> ReadField:
     return ReadField(
         value=said.value,
         confidence=round(said.confidence, 4),
@@ -237,28 +245,28 @@ def _read(said: FieldReading) -> ReadField:
     )
 
 
-def write_lines(file: Path, lines: Sequence[Line]) -> None:
-    """Write a file of details. Raises UnreadableInput where it cannot be written."""
+def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
+    """Write the lines to a file. Raises UnreadableInput if that fails."""
     try:
         file.write_text("".join(one.model_dump_json() + "\n" for one in lines), encoding="utf-8")
     except OSError as fault:
         raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def read_lines(file: Path) -> tuple[Line, ...]:
-    """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
+def read_lines(file: Path) -> tuple[ClipLine, ...]:
+    """Read a file that `--details` wrote. Raises UnreadableInput naming file, line and key at fault."""
     try:
         texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{file}: cannot be read ({describe_os_error(fault)}); name a file that --details wrote"
         ) from None
-    return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
+    return tuple(_parse_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
 
 
-def _line(file: Path, number: int, text: str) -> Line:
+def _parse_line(file: Path, number: int, text: str) -> ClipLine:
     try:
-        return Line.model_validate_json(text)
+        return ClipLine.model_validate_json(text)
     except ValidationError as fault:
-        told = in_words(fault.errors()[0])
+        told = format_validation_error(fault.errors()[0])
         raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None

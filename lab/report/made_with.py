@@ -1,4 +1,4 @@
-"""The conditions of a run: the machine and the settings that affect recognition, without any secret."""
+"""Describes a run's machine and its settings that affect recognition, without secrets."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import Settings
-from lab.report.lines import Line
+from lab.report.lines import ClipLine
 
 TABLES = ("hear", "agree", "forms")
 UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadline_ms")
 """Keys of the interpreters' table: the interpreters in use. Clients are left out, for they hold keys and addresses."""
 
 
-def machine() -> Mapping[str, str]:
-    """The computer, as a report tells it."""
+def describe_machine() -> Mapping[str, str]:
+    """The computer: processor, cores, load, operating system."""
     return {
-        "processor": _processor(),
+        "processor": _processor_name(),
         "cores": str(os.cpu_count()),
         "busy": f"{os.getloadavg()[0]:.1f} processes wanted to run, over the last minute",
         "system": platform.platform(),
@@ -29,18 +29,18 @@ def machine() -> Mapping[str, str]:
     }
 
 
-def sentence(used: Settings, lines: Sequence[Line]) -> str:
-    """The same in a few words, for above tables."""
+def describe_run(used: Settings, lines: Sequence[ClipLine]) -> str:
+    """Machine, amount of sound and policy in one sentence, printed above tables."""
     hours = sum(one.audio_s for one in lines) / 3600
-    told = machine()
+    told = describe_machine()
     return (
         f"{len(lines)} sounds of {hours:.2f} hours together, policy `{used.agree.policy}`, read by "
-        f"{settings(used, lines)['read by']}; Dockvoice {told['Dockvoice']} on {told['cores']} cores "
+        f"{describe_settings(used, lines)['read by']}; Dockvoice {told['Dockvoice']} on {told['cores']} cores "
         f"({told['processor']})."
     )
 
 
-def _processor() -> str:
+def _processor_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # no Linux
@@ -48,18 +48,18 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def settings(used: Settings, lines: Sequence[Line]) -> Mapping[str, str]:
-    """The settings, and the interpreters that read."""
+def describe_settings(used: Settings, lines: Sequence[ClipLine]) -> Mapping[str, str]:
+    """The settings that affect recognition, and the interpreters used, as flat keys."""
     readers = sorted({heard.interpreter for one in lines for heard in one.heard})
     tables = used.model_dump(mode="json", include={*TABLES, "understand"})
     understand = {name: tables["understand"][name] for name in UNDERSTAND}
     every = {**{name: tables[name] for name in TABLES}, "understand": understand}
-    return {"read by": ", ".join(readers) or "nobody", **dict(_flat("", every))}
+    return {"read by": ", ".join(readers) or "nobody", **dict(_flatten("", every))}
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(f"{name}.{key}" if name else key, inner)
+            yield from _flatten(f"{name}.{key}" if name else key, inner)
     else:
         yield name, "not set" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Measures computed from the lines of a run: groups, reliability, risk, confusions of characters."""
+"""Measures computed from the lines of a run: groups, calibration, risk against coverage, character confusions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import TypeVar
 
-from lab.report.lines import Line
-from lab.report.statistics import Interval, at_most, wilson
+from lab.report.lines import ClipLine
+from lab.report.statistics import Interval, poisson_upper_bound, wilson_interval
 from lab.scoring import Mark
 
 NOTHING = ""
-"""Paired with a character that only one side has."""
+"""The missing half of a pair whose character only one side has."""
 
 Pair = tuple[str, str]
 """A character of the truth, and the character recognised for it."""
 
 
-def aligned(truth: str, heard: str) -> tuple[Pair, ...]:
-    """The fewest replacements, losses and additions that make `heard` of `truth`; replacements first among equals.
+def align_characters(truth: str, heard: str) -> tuple[Pair, ...]:
+    """Align the recognised value with the true one by minimum edit distance; replacements are preferred among equals.
 
-    Levenshtein's distance by the table of Wagner and Fischer, read backwards.
+    Levenshtein distance by the Wagner-Fischer table, read backwards.
     """
-    costs = _costs(truth, heard)
+    costs = _edit_distances(truth, heard)
     pairs: list[Pair] = []
     row, column = len(truth), len(heard)
     while row or column:
@@ -41,7 +41,7 @@ def aligned(truth: str, heard: str) -> tuple[Pair, ...]:
     return tuple(reversed(pairs))
 
 
-def _costs(truth: str, heard: str) -> list[list[int]]:
+def _edit_distances(truth: str, heard: str) -> list[list[int]]:
     table = [list(range(len(heard) + 1))]
     for row, wanted in enumerate(truth, 1):
         above = table[-1]
@@ -52,10 +52,10 @@ def _costs(truth: str, heard: str) -> list[list[int]]:
     return table
 
 
-def confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
-    """How often which digit, and which letter, was heard as which, over pairs of true and heard values."""
+def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
+    """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
-    for pair in _characters(values):
+    for pair in _aligned_pairs(values):
         if any(character.isdigit() for character in pair):
             digits[pair] += 1
         else:
@@ -63,17 +63,17 @@ def confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
     return digits, letters
 
 
-def _characters(values: Iterable[Pair]) -> Iterator[Pair]:
+def _aligned_pairs(values: Iterable[Pair]) -> Iterator[Pair]:
     for truth, heard in values:
-        yield from aligned(truth, heard)
+        yield from align_characters(truth, heard)
 
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-def grouped(lines: Iterable[Line], key: Callable[[Line], Key | None]) -> dict[Key, list[Line]]:
+def group_lines(lines: Iterable[ClipLine], key: Callable[[ClipLine], Key | None]) -> dict[Key, list[ClipLine]]:
     """The lines grouped by `key`, in order of first appearance; without those for which it is None."""
-    groups: dict[Key, list[Line]] = {}
+    groups: dict[Key, list[ClipLine]] = {}
     for one in lines:
         name = key(one)
         if name is not None:
@@ -81,12 +81,12 @@ def grouped(lines: Iterable[Line], key: Callable[[Line], Key | None]) -> dict[Ke
     return groups
 
 
-def by_condition(lines: Iterable[Line]) -> dict[str, list[Line]]:
-    """The lines of each condition."""
-    return grouped(lines, lambda one: one.condition)
+def group_by_condition(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
+    """Group the lines by condition."""
+    return group_lines(lines, lambda one: one.condition)
 
 
-def marks(lines: Iterable[Line]) -> Counter[Mark]:
+def count_marks(lines: Iterable[ClipLine]) -> Counter[Mark]:
     """The number of clips by mark."""
     return Counter(one.mark for one in lines)
 
@@ -97,8 +97,8 @@ def percentile(values: Sequence[float], hundredths: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldHeard:
-    """One field of one clip with truth: the true value and the value read."""
+class FieldResult:
+    """One field of a clip with truth: the true value and the recognised one."""
 
     name: str
     truth: str
@@ -107,61 +107,61 @@ class FieldHeard:
 
     @property
     def right(self) -> bool:
-        """Whether the value read is the true one."""
+        """Whether the recognised value is the true one."""
         return self.heard == self.truth
 
 
-def fields_heard(lines: Iterable[Line]) -> Iterator[FieldHeard]:
-    """Every field of every clip with truth, as the utterance that says most of it was read."""
+def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
+    """Every field of every clip with truth, as recognised in the utterance with most fields."""
     for one in lines:
         best = one.proposed
         for name, value in (one.truth or {}).items():
             read = best.readings.get(name) if best else None
             found = None if read is None or read.value is None else str(read.value)
-            yield FieldHeard(name, str(value), found, read.confidence if read else 0.0)
+            yield FieldResult(name, str(value), found, read.confidence if read else 0.0)
 
 
-def characters(lines: Iterable[Line]) -> tuple[Counter[Pair], Counter[Pair]]:
-    """Which digit and which letter of a value was read as which."""
-    return confusions((one.truth, one.heard) for one in fields_heard(lines) if one.heard is not None)
+def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
+    """Count digit and letter confusions over the fields of all clips."""
+    return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Fields whose confidence lies near each other."""
+class ConfidenceBin:
+    """Count, mean confidence and share right of the fields in one range of confidence."""
 
     confidence: float
-    """The mean."""
+    """Mean confidence."""
     right: Interval
     count: int
 
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Where bins of confidence begin. Narrow at the top: decisions fall there, and most readings lie there."""
+"""Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
-def reliability(heard: Sequence[FieldHeard]) -> tuple[Bin, ...]:
-    """How often values are right, by their confidence; where the two agree, confidence is calibrated."""
+def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]:
+    """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
     for least, beyond in zip(BINS, (*BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
-        right = wilson(sum(one.right for one in inside), len(inside))
+        right = wilson_interval(sum(one.right for one in inside), len(inside))
         if right is not None:
-            bins.append(Bin(fmean(one.confidence for one in inside), right, len(inside)))
+            bins.append(ConfidenceBin(fmean(one.confidence for one in inside), right, len(inside)))
     return tuple(bins)
 
 
-def risk(lines: Iterable[Line]) -> list[tuple[float, float]]:
-    """Coverage and risk, surest first: the share of clips taken, and the share of these whose entry would be wrong.
+def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
+    """Points of coverage (share of clips accepted) and risk (share of these that is wrong), most confident first.
 
-    As if everything complete were accepted down to a confidence; what is equally sure is taken together. Clips that
-    give nothing complete are never taken, so that the curve ends before 1. (El-Yaniv and Wiener, "On the foundations
-    of noise-free selective classification", Journal of Machine Learning Research 11, 2010.)
+    Assumes that every complete reading above a confidence is accepted; equal confidences are one point. Clips without a
+    complete reading are never accepted, so the curve ends before 1. (El-Yaniv and Wiener, "On the foundations of
+    noise-free selective classification", Journal of Machine Learning Research 11, 2010.)
     """
     every = list(lines)
     taken = wrong = 0
     points = []
-    levels = grouped(every, lambda one: one.complete)
+    levels = group_lines(every, lambda one: one.complete)
     for _, some in sorted(levels.items(), reverse=True):
         taken += len(some)
         wrong += sum(not one.would_be_right for one in some)
@@ -170,8 +170,8 @@ def risk(lines: Iterable[Line]) -> list[tuple[float, float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """Sound without speech, and the false detections of speech in it."""
+class SilenceResult:
+    """Hours of sound without speech, and the false detections in it."""
 
     hours: float
     utterances: int
@@ -188,14 +188,14 @@ class Quiet:
         }
 
     def per_hour_at_most(self, events: int) -> float:
-        """The upper bound of the rate at which such events come."""
-        return at_most(events) / self.hours
+        """Upper 95 % bound of a rate per hour, from the number of events counted."""
+        return poisson_upper_bound(events) / self.hours
 
 
-def quiet(lines: Iterable[Line]) -> Quiet | None:
-    """All sound without speech: clips from which nothing may be recorded, and in which no word ends. None of none."""
+def measure_silence(lines: Iterable[ClipLine]) -> SilenceResult | None:
+    """Sum up the clips without speech and their false detections; None if there are none."""
     silent = [one for one in lines if one.truth is None and one.speech_end_s is None]
     if not silent:
         return None
     invented = sum(heard.verdict == "accept" for one in silent for heard in one.heard)
-    return Quiet(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)
+    return SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)

@@ -1,4 +1,4 @@
-"""The report page: one self-contained HTML file, with the conditions of the run."""
+"""The HTML report: one self-contained file with results, plots, the worst clips' sound, and the run's conditions."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from dockvoice_protocol.records import FieldValue, written
 from dockvoice_protocol.terminal.tables import many
 from lab.report import plots
 from lab.report.comparing import Table
-from lab.report.figures import ALARMING, tables
-from lab.report.goals import Fixed
-from lab.report.lines import Conversation, Line
-from lab.report.measures import marks, percentile, quiet
-from lab.report.plots import Element, append, document, element
-from lab.report.statistics import wilson
+from lab.report.figures import ALARMING, all_tables
+from lab.report.goals import FixedPauseRun
+from lab.report.lines import ClipLine, Conversation
+from lab.report.measures import count_marks, measure_silence, percentile
+from lab.report.plots import Element, append, element, to_html_document
+from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
 WORST = 24
-"""Clips shown one by one: as many as one listens to in a sitting."""
+"""Number of clips shown one by one."""
 
 SOUND_BYTES = 12_000_000
-"""Sound in the page, at most: with the text of its encoding a file of 16 MB, which any browser and mail takes."""
+"""Maximum bytes of sound in the page: base64-encoded a file of 16 MB, which browsers and mail accept."""
 
 ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
-"""The worst first."""
+"""Order of the clips shown, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The input of a report."""
+class ReportInput:
+    """The data of a report."""
 
     manifest: str
     made_at: str
-    lines: tuple[Line, ...]
+    lines: tuple[ClipLine, ...]
     machine: Mapping[str, str]
     settings: Mapping[str, str]
     sound: Callable[[str], bytes]
-    """A clip's sound as a FLAC or WAV file, by the clip's name."""
-    fixed: Fixed | None = None
-    """The same with a pause that ends every turn."""
+    """Returns a clip's FLAC or WAV bytes by the clip's name."""
+    fixed: FixedPauseRun | None = None
+    """The same run with a fixed pause for endpointing."""
 
 
-def write(file: Path, run: Run) -> None:
-    """Write the report. Raises UnreadableInput where the file cannot be written."""
+def write_report(file: Path, run: ReportInput) -> None:
+    """Write the report. Raises UnreadableInput if the file cannot be written."""
     try:
-        file.write_text(page(run), encoding="utf-8")
+        file.write_text(render_report(run), encoding="utf-8")
     except OSError as fault:
         raise UnreadableInput(f"--report {file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def page(run: Run) -> str:
+def render_report(run: ReportInput) -> str:
     """The report as HTML."""
     title = f"Hearing: {run.manifest}"
     head = element(
@@ -64,22 +64,32 @@ def page(run: Run) -> str:
         element("title", title),
         element("style", files("lab.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
-    body = element("body", *_summary(run), *_plots(run.lines), *_worst(run), *_figures(run), *_made_with(run))
-    return document(element("html", head, body, lang="en"))
+    body = element(
+        "body",
+        *_summary_section(run),
+        *_plots_section(run.lines),
+        *_worst_clips_section(run),
+        *_figures_section(run),
+        *_conditions_section(run),
+    )
+    return to_html_document(element("html", head, body, lang="en"))
 
 
-def _summary(run: Run) -> Iterable[Element]:
+def _summary_section(run: ReportInput) -> Iterable[Element]:
     yield element("h1", "How well does it hear?")
     yield element("p", f"{run.manifest}: {many(len(run.lines), 'clip')}, {run.made_at}", class_="dim")
-    counted = marks(run.lines)
+    counted = count_marks(run.lines)
     dictated = sum(one.truth is not None for one in run.lines)
-    told = [_goal("right without a question", counted[Mark.RIGHT], dictated)]
-    told += [_alarming(Mark.WRONG, counted, dictated), _alarming(Mark.INVENTED, counted, len(run.lines) - dictated)]
+    told = [_headline_figure("right without a question", counted[Mark.RIGHT], dictated)]
+    told += [
+        _alarm_figure(Mark.WRONG, counted, dictated),
+        _alarm_figure(Mark.INVENTED, counted, len(run.lines) - dictated),
+    ]
     times = [one.decision_ms for one in run.lines if one.decision_ms is not None]
     if times:
         p50, p95 = percentile(times, 50), percentile(times, 95)
         told.append(element("span", f"last word to record: {p50:.0f} ms, at 95 % {p95:.0f} ms", class_="goal"))
-    still = quiet(run.lines)
+    still = measure_silence(run.lines)
     if still is not None:
         least = still.per_hour_at_most(still.invented)
         words = f"{still.hours:.2f} hours without speech: {still.invented} invented (at most {least:.1f} an hour)"
@@ -87,42 +97,42 @@ def _summary(run: Run) -> Iterable[Element]:
     yield element("p", *told)
 
 
-def _alarming(mark: Mark, counted: Mapping[Mark, int], of: int) -> Element:
-    told = _goal(mark.value, counted[mark], of)
+def _alarm_figure(mark: Mark, counted: Mapping[Mark, int], of: int) -> Element:
+    told = _headline_figure(mark.value, counted[mark], of)
     if counted[mark]:
         told.set("class", "goal bad")
     return told
 
 
-def _goal(name: str, count: int, of: int) -> Element:
-    share = wilson(count, of)
+def _headline_figure(name: str, count: int, of: int) -> Element:
+    share = wilson_interval(count, of)
     told = "" if share is None else f" ({share.share:.1%}; 95 %: {share.least:.1%} to {share.most:.1%})"
     return element("span", f"{name}: {count} of {of}{told}", class_="goal")
 
 
-def _plots(lines: Sequence[Line]) -> Iterable[Element]:
+def _plots_section(lines: Sequence[ClipLine]) -> Iterable[Element]:
     yield element("h2", "What became of the clips")
     key = [element("span", mark.value, class_=f"mark-{mark.value}") for mark in Mark]
     yield element("div", *key, class_="key")
-    yield _figure(
-        plots.outcomes(lines),
+    yield _captioned_figure(
+        plots.plot_outcomes(lines),
         "Whiskers: 95 % interval of right; where nothing may be recorded, of nothing recorded.",
     )
     yield element("h2", "Curves")
-    shown = [_figure(plot, told) for plot, told in plots.curves(lines)]
+    shown = [_captioned_figure(plot, told) for plot, told in plots.plot_curves(lines)]
     yield element("div", *shown, class_="plots")
-    confused = [_figure(plot, told) for plot, told in plots.confusions(lines)]
+    confused = [_captioned_figure(plot, told) for plot, told in plots.plot_confusions(lines)]
     if confused:
         yield element("h2", "What was heard as what")
         yield element("div", *confused, class_="plots")
 
 
-def _figure(plot: Element, told: str) -> Element:
+def _captioned_figure(plot: Element, told: str) -> Element:
     return element("figure", plot, element("figcaption", told))
 
 
-def _worst(run: Run) -> Iterable[Element]:
-    chosen = sorted((one for one in run.lines if one.mark in ORDER and _bad(one)), key=_badness)[:WORST]
+def _worst_clips_section(run: ReportInput) -> Iterable[Element]:
+    chosen = sorted((one for one in run.lines if one.mark in ORDER and _is_bad(one)), key=_badness_key)[:WORST]
     if not chosen:
         return
     yield element("h2", "The worst clips")
@@ -132,38 +142,38 @@ def _worst(run: Run) -> Iterable[Element]:
         sound = run.sound(one.audio)
         fits = len(sound) <= left
         left -= len(sound) if fits else 0
-        shown.append(_clip(one, sound if fits else b""))
+        shown.append(_clip_block(one, sound if fits else b""))
     yield element("div", *shown, class_="clips")
 
 
-def _bad(one: Line) -> bool:
+def _is_bad(one: ClipLine) -> bool:
     # A question about an incomplete dictation is the correct result.
     return one.truth is not None or one.mark in ALARMING
 
 
-def _badness(one: Line) -> tuple[bool, int, float]:
+def _badness_key(one: ClipLine) -> tuple[bool, int, float]:
     ended_wrong = one.conversation is not None and one.conversation.end == "wrong"
     return not ended_wrong, ORDER.index(one.mark), -(one.complete or 0.0)
 
 
-def _clip(one: Line, sound: bytes) -> Element:
+def _clip_block(one: ClipLine, sound: bytes) -> Element:
     block = element("div", element("h3", f"{one.mark}: {Path(one.audio).name}"), class_=f"clip {one.mark.value}")
     facts = element("dl")
-    for name, told in _facts(one):
+    for name, told in _clip_facts(one):
         append(facts, element("dt", name))
         append(facts, element("dd", told))
     append(block, facts)
     if sound:
-        player = element("audio", src=_data(sound), controls="controls", preload="none")
+        player = element("audio", src=_to_data_url(sound), controls="controls", preload="none")
         append(block, player)
     return block
 
 
-def _facts(one: Line) -> Iterable[tuple[str, str]]:
+def _clip_facts(one: ClipLine) -> Iterable[tuple[str, str]]:
     yield "where", ", ".join(part for part in (one.condition, one.speaker) if part)
     if one.text:
         yield "said", one.text
-    yield "truth", _values(one.truth) if one.truth is not None else "nothing may be recorded"
+    yield "truth", _format_values(one.truth) if one.truth is not None else "nothing may be recorded"
     for heard in one.heard:
         yield "heard", heard.transcript or "no words"
         yield (
@@ -175,31 +185,31 @@ def _facts(one: Line) -> Iterable[tuple[str, str]]:
             )
             or "no field",
         )
-        yield heard.verdict, f"{_values(heard.fields)} ({', '.join(heard.reasons)}; closed by {heard.closing})"
+        yield heard.verdict, f"{_format_values(heard.fields)} ({', '.join(heard.reasons)}; closed by {heard.closing})"
     if one.conversation is not None:
-        yield from _talk(one.conversation)
+        yield from _conversation_facts(one.conversation)
 
 
-def _talk(talk: Conversation) -> Iterable[tuple[str, str]]:
+def _conversation_facts(talk: Conversation) -> Iterable[tuple[str, str]]:
     for turn in talk.turns:
         yield "operator", f"{turn.text} (heard: {turn.transcript or 'no words'})"
     if talk.turns:
-        yield "in the end", f"{talk.end}: {_values(talk.fields)}" if talk.fields else talk.end
+        yield "in the end", f"{talk.end}: {_format_values(talk.fields)}" if talk.fields else talk.end
 
 
-def _values(fields: Mapping[str, FieldValue]) -> str:
+def _format_values(fields: Mapping[str, FieldValue]) -> str:
     return ", ".join(f"{name} {written(value)}" for name, value in fields.items())
 
 
-def _data(sound: bytes) -> str:
+def _to_data_url(sound: bytes) -> str:
     kind = "audio/flac" if sound.startswith(b"fLaC") else "audio/wav"
     return f"data:{kind};base64,{base64.b64encode(sound).decode()}"
 
 
-def _figures(run: Run) -> Iterable[Element]:
+def _figures_section(run: ReportInput) -> Iterable[Element]:
     yield element("h2", "Figures")
-    for number, table in enumerate(tables(run.lines, run.fixed)):
-        folded = element("details", element("summary", table.title), _table(table))
+    for number, table in enumerate(all_tables(run.lines, run.fixed)):
+        folded = element("details", element("summary", table.title), _html_table(table))
         if table.note:
             append(folded, element("p", table.note, class_="dim"))
         if not number:
@@ -207,14 +217,14 @@ def _figures(run: Run) -> Iterable[Element]:
         yield folded
 
 
-def _table(table: Table, style: str = "scroll") -> Element:
+def _html_table(table: Table, style: str = "scroll") -> Element:
     head = element("thead", element("tr", *(element("th", name) for name in table.columns)))
     rows = (element("tr", *(element("td", cell) for cell in row)) for row in table.rows)
     return element("div", element("table", head, element("tbody", *rows)), class_=style)
 
 
-def _made_with(run: Run) -> Iterable[Element]:
+def _conditions_section(run: ReportInput) -> Iterable[Element]:
     yield element("h2", "Made with")
     for title, told in (("Machine", run.machine), ("Settings", run.settings)):
         rows = tuple((name, value) for name, value in told.items())
-        yield _table(Table(title, (title, ""), rows), "told")
+        yield _html_table(Table(title, (title, ""), rows), "told")

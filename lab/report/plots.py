@@ -1,7 +1,6 @@
-"""Plots of a run as SVG: stacked bars, curves, and a matrix, in the colours of the page.
+"""SVG plots of a run: stacked bars, curves and a confusion matrix, in the page's colours.
 
-Drawn 380 units wide, which is a phone's width, so that their text can be read there; wider screens show several side
-by side.
+380 units wide, a phone's width, so that text stays legible; wider screens show several side by side.
 """
 
 from __future__ import annotations
@@ -12,9 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from lab.report.lines import Line
-from lab.report.measures import Bin, Pair, by_condition, characters, fields_heard, marks, percentile, reliability, risk
-from lab.report.statistics import Interval, wilson
+from lab.report.lines import ClipLine
+from lab.report.measures import (
+    ConfidenceBin,
+    Pair,
+    bin_by_confidence,
+    count_character_confusions,
+    count_marks,
+    field_results,
+    group_by_condition,
+    percentile,
+    risk_coverage_curve,
+)
+from lab.report.statistics import Interval, wilson_interval
 from lab.scoring import Mark
 
 Element = ET.Element
@@ -22,7 +31,7 @@ Content = Element | str
 
 
 def element(tag: str, *content: Content, **attributes: str | float) -> Element:
-    """An element with its content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
+    """Create an XML element with content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
     named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
     made = ET.Element(tag, named)
     for one in content:
@@ -31,7 +40,7 @@ def element(tag: str, *content: Content, **attributes: str | float) -> Element:
 
 
 def append(parent: Element, content: Content) -> None:
-    """Put an element or a text at the end of `parent`."""
+    """Append an element or text to `parent`."""
     if isinstance(content, Element):
         parent.append(content)
     elif len(parent):
@@ -40,8 +49,8 @@ def append(parent: Element, content: Content) -> None:
         parent.text = (parent.text or "") + content
 
 
-def document(root: Element) -> str:
-    """The page as a file holds it."""
+def to_html_document(root: Element) -> str:
+    """Serialise the page with its doctype."""
     return "<!doctype html>\n" + ET.tostring(root, encoding="unicode", method="html") + "\n"
 
 
@@ -63,16 +72,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of a bar plot: counts by kind, and the share that is given an interval."""
+    """One stacked bar: counts by kind, and an optional interval for the first kind's share."""
 
     name: str
     counts: Mapping[str, int]
     told: Interval | None
-    """Of the first kind: drawn as a whisker."""
+    """Interval of the first kind's share, drawn as a whisker."""
 
 
-def bars(title: str, lines: Sequence[Bar]) -> Element:
-    """Shares of a whole, a stacked bar each, counts written into them where there is room."""
+def bar_plot(title: str, lines: Sequence[Bar]) -> Element:
+    """Stacked bars of shares, with the counts written in where there is room."""
     plot = _svg(title, LINE * len(lines) + 8)
     span = WIDTH - NAME - EDGE
     for number, line in enumerate(lines):
@@ -103,7 +112,7 @@ def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a plot of curves: its label, its range, and the format of its figures."""
+    """An axis: label, range, and number format."""
 
     name: str
     least: float
@@ -113,7 +122,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line of points; with `dots`, each is marked, with its interval where there is one."""
+    """A named series of points; with `dots`, each is marked, with its interval if given."""
 
     name: str
     points: Sequence[Point]
@@ -130,9 +139,9 @@ TICKS = 4
 
 
 def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal: bool = False) -> Element:
-    """Lines over two axes, with a legend; `diagonal` draws the perfect curve where both axes have the same unit."""
+    """Curves over two axes, with a legend; `diagonal` draws the line of equal values."""
     plot = _svg(title, HEIGHT + LEGEND * len(lines))
-    place = _Place(across, up)
+    place = _PlotScale(across, up)
     _grid(plot, across, up, place)
     if diagonal:
         append(plot, element("path", d=_path([(0, 0), (1, 1)], place), class_="grid dashed"))
@@ -144,7 +153,7 @@ def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diago
             x, y = place(point)
             append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % COLOURS}"))
             if line.intervals:
-                (_, low), (_, high) = (place((point[0], end)) for end in _ends(line.intervals[index]))
+                (_, low), (_, high) = (place((point[0], end)) for end in _interval_ends(line.intervals[index]))
                 append(plot, element("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_=style))
         y = HEIGHT + LEGEND * number + 4
         append(plot, element("path", d=f"M{LEFT} {y}h22", class_=style))
@@ -153,16 +162,16 @@ def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diago
 
 
 COLOURS = 6
-"""How many lines the page's colours tell apart; more begin again."""
+"""Number of distinct line colours; more lines reuse them."""
 
 
-def _ends(interval: Interval) -> Point:
+def _interval_ends(interval: Interval) -> Point:
     return interval.least, interval.most
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a point of the data lies in the drawing."""
+class _PlotScale:
+    """Converts data coordinates to drawing coordinates."""
 
     across: Axis
     up: Axis
@@ -177,7 +186,7 @@ def _share(value: float, axis: Axis) -> float:
     return min(max(share, 0.0), 1.0)  # values beyond the axis are drawn at its end
 
 
-def _grid(plot: Element, across: Axis, up: Axis, place: _Place) -> None:
+def _grid(plot: Element, across: Axis, up: Axis, place: _PlotScale) -> None:
     for step in range(TICKS + 1):
         x_value = across.least + (across.most - across.least) * step / TICKS
         y_value = up.least + (up.most - up.least) * step / TICKS
@@ -195,7 +204,7 @@ def _grid(plot: Element, across: Axis, up: Axis, place: _Place) -> None:
     append(plot, name)
 
 
-def _path(points: Sequence[Point], place: _Place) -> str:
+def _path(points: Sequence[Point], place: _PlotScale) -> str:
     placed = (place(point) for point in points)
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed) if points else ""
 
@@ -205,7 +214,9 @@ HEAD = 40
 """Room for the names of rows and columns."""
 
 
-def matrix(title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]) -> Element:
+def matrix_plot(
+    title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]
+) -> Element:
     """Counts by row (spoken) and column (recognised): equal pairs in one colour, others in another, darker for more."""
     wide = max(WIDTH, HEAD + CELL * len(columns) + 4)
     plot = _svg(title, HEAD + CELL * len(rows) + 4, wide)
@@ -246,7 +257,7 @@ def _label(x: float, y: float, text: str, style: str = "", anchor: str = "start"
     return element("text", text, x=x, y=y, text_anchor=anchor, class_=style)
 
 
-Told = tuple[Element, str]
+CaptionedPlot = tuple[Element, str]
 """A plot and its caption."""
 
 STEPS_MS = 400
@@ -256,30 +267,30 @@ STEPS_OF_RISK = 0.04
 """The same for shares that should be small."""
 
 
-def outcomes(lines: Sequence[Line]) -> Element:
-    """The outcomes, a bar for each condition."""
+def plot_outcomes(lines: Sequence[ClipLine]) -> Element:
+    """Bars of the outcomes, one for each condition."""
     shown = []
-    for name, some in by_condition(lines).items():
-        counted = marks(some)
+    for name, some in group_by_condition(lines).items():
+        counted = count_marks(some)
         dictated = any(one.truth is not None for one in some)
         good = counted[Mark.RIGHT] if dictated else len(some) - counted[Mark.INVENTED]
-        shown.append(Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson(good, len(some))))
-    return bars("Outcomes by condition", shown)
+        shown.append(Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson_interval(good, len(some))))
+    return bar_plot("Outcomes by condition", shown)
 
 
 ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
 """From the left: correct, costs time, must not happen."""
 
 
-def curves(lines: Sequence[Line]) -> Iterator[Told]:
-    """Risk, latency, reliability: those of them that there is something to draw of."""
-    dictated = by_condition(one for one in lines if one.truth is not None)
+def plot_curves(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
+    """Plots of risk, latency and calibration, those that there are data for."""
+    dictated = group_by_condition(one for one in lines if one.truth is not None)
     if dictated:
-        yield _risk(dictated), "Risk against coverage: as if everything complete were accepted, surest first."
-    timed = {name: times for name, some in dictated.items() if (times := _times(some))}
+        yield _risk_plot(dictated), "Risk against coverage: as if everything complete were accepted, surest first."
+    timed = {name: times for name, some in dictated.items() if (times := _decision_times(some))}
     if timed:
-        yield _latency(timed), "Share of decisions made within a time, from the last word to the record on disk."
-    read = list(fields_heard(lines))
+        yield _latency_plot(timed), "Share of decisions made within a time, from the last word to the record on disk."
+    read = list(field_results(lines))
     if read:
         told = (
             "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
@@ -288,43 +299,43 @@ def curves(lines: Sequence[Line]) -> Iterator[Told]:
         shown = [
             Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
             for name in dict.fromkeys(one.name for one in read)
-            if (bins := _telling(reliability([one for one in read if one.name == name])))
+            if (bins := _bins_with_enough_values(bin_by_confidence([one for one in read if one.name == name])))
         ]
         yield curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
 
 
 FEWEST = 5
-"""Of fewer values a share is drawn from top to bottom, and tells nothing."""
+"""Minimum values of a bin: with fewer, the interval spans the whole axis."""
 
 
-def _telling(bins: Sequence[Bin]) -> list[Bin]:
+def _bins_with_enough_values(bins: Sequence[ConfidenceBin]) -> list[ConfidenceBin]:
     return [one for one in bins if one.count >= FEWEST]
 
 
-def _risk(groups: dict[str, list[Line]]) -> Element:
-    shown = [Curve(name, points, dots=True) for name, some in groups.items() if (points := risk(some))]
+def _risk_plot(groups: dict[str, list[ClipLine]]) -> Element:
+    shown = [Curve(name, points, dots=True) for name, some in groups.items() if (points := risk_coverage_curve(some))]
     worst = max((share for curve in shown for _, share in curve.points), default=0.0)
     most = STEPS_OF_RISK * max(1, math.ceil(worst / STEPS_OF_RISK))
     up = Axis("wrong among accepted", 0, most, lambda share: f"{share:.0%}")
     return curve_plot("Risk against coverage", _share_axis("accepted"), up, shown)
 
 
-def _latency(times: dict[str, list[float]]) -> Element:
+def _latency_plot(times: dict[str, list[float]]) -> Element:
     latest = max(percentile(some, 98) for some in times.values())
     across = Axis("ms", 0, STEPS_MS * (latest // STEPS_MS + 1), lambda value: f"{value:.0f}")
     shown = [
-        Curve(f"{name}: {percentile(some, 50):.0f} ms, at 95 % {percentile(some, 95):.0f} ms", _steps(some))
+        Curve(f"{name}: {percentile(some, 50):.0f} ms, at 95 % {percentile(some, 95):.0f} ms", _cumulative_steps(some))
         for name, some in times.items()
     ]
     return curve_plot("Latency", across, _share_axis("decisions"), shown)
 
 
-def _steps(times: Sequence[float]) -> list[tuple[float, float]]:
+def _cumulative_steps(times: Sequence[float]) -> list[tuple[float, float]]:
     ordered = sorted(times)
     return [(0.0, 0.0), *((value, (number + 1) / len(ordered)) for number, value in enumerate(ordered))]
 
 
-def _times(lines: Sequence[Line]) -> list[float]:
+def _decision_times(lines: Sequence[ClipLine]) -> list[float]:
     return [one.decision_ms for one in lines if one.decision_ms is not None]
 
 
@@ -332,21 +343,21 @@ def _share_axis(name: str) -> Axis:
     return Axis(name, 0, 1, lambda share: f"{share:.0%}")
 
 
-def confusions(lines: Sequence[Line]) -> Iterator[Told]:
-    """Digits and letters as they were heard."""
-    for name, counts in zip(("Digits", "Letters"), characters(lines), strict=True):
+def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
+    """Confusion matrices of digits and letters."""
+    for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
             of = f"{differing} of {counts.total()}"
             told = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
-            yield matrix(f"{name} heard as", *_names(counts), counts), told
+            yield matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), told
 
 
-def _names(counts: Counter[Pair]) -> tuple[list[str], list[str]]:
+def _sorted_characters(counts: Counter[Pair]) -> tuple[list[str], list[str]]:
     # "Nothing" comes last on both sides.
     said, heard = ({pair[side] for pair in counts} for side in (0, 1))
-    return sorted(said, key=_last), sorted(heard, key=_last)
+    return sorted(said, key=_empty_last_key), sorted(heard, key=_empty_last_key)
 
 
-def _last(character: str) -> tuple[bool, str]:
+def _empty_last_key(character: str) -> tuple[bool, str]:
     return not character, character

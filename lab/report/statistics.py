@@ -15,38 +15,38 @@ class Half(StrEnum):
     """The two halves of a set's speakers."""
 
     TRAIN = "train"
-    """Those that rules and thresholds may be tuned on."""
+    """Speakers on whom rules and thresholds may be tuned."""
     REPORT = "report"
-    """The sets that must not be used for tuning."""
+    """Speakers that must not be used for tuning."""
 
 
-def half(speaker: str) -> Half:
-    """Which half a speaker belongs to: by a hash of the name, so that a speaker never changes sides as a set grows."""
+def speaker_half(speaker: str) -> Half:
+    """The half that a speaker belongs to, by a hash of the name: stable as a set grows."""
     return Half.REPORT if hashlib.sha256(speaker.encode()).digest()[0] % 2 else Half.TRAIN
 
 
-def of_half(clips: Sequence[Clip], wanted: Half) -> tuple[Clip, ...]:
+def clips_of_half(clips: Sequence[Clip], wanted: Half) -> tuple[Clip, ...]:
     """The clips of one half's speakers; those without a speaker belong to both."""
-    return tuple(clip for clip in clips if clip.speaker is None or half(clip.speaker) is wanted)
+    return tuple(clip for clip in clips if clip.speaker is None or speaker_half(clip.speaker) is wanted)
 
 
 Z_95 = 1.959964
 """Standard deviations that hold 95 % of a normal distribution, both tails cut."""
 
 ONE_SIDED = 0.05
-"""The chance that is left beyond an upper bound."""
+"""Probability beyond a one-sided upper bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A share of a count, and where the true share lies with 95 % confidence. All from 0 to 1."""
+    """A share with the 95 % confidence interval of the true share, all 0 to 1."""
 
     share: float
     least: float
     most: float
 
 
-def wilson(hits: int, of: int) -> Interval | None:
+def wilson_interval(hits: int, of: int) -> Interval | None:
     """The share `hits / of` with Wilson's score interval, right for few and for extreme counts; None of nothing.
 
     E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
@@ -61,25 +61,24 @@ def wilson(hits: int, of: int) -> Interval | None:
     return Interval(share, max(0.0, middle - reach) if hits else 0.0, min(1.0, middle + reach) if hits < of else 1.0)
 
 
-def at_most(events: int) -> float:
-    """How many events the same time would hold at most, with 95 % confidence, where `events` were counted.
+def poisson_upper_bound(events: int) -> float:
+    """Upper 95 % bound of a Poisson mean, given the count `events`.
 
-    The exact upper bound of a Poisson count: with none it is 3.0, the "rule of three". Found by halving, since the
-    chance of `events` or fewer falls as the mean grows.
+    With none it is 3.0, the "rule of three". Found by bisection.
     """
     low, high = float(events), events + 10 * math.sqrt(events + 1)
     while high - low > 1e-6 * high:
         mean = (low + high) / 2
-        low, high = (mean, high) if _at_most_so_many(events, mean) > ONE_SIDED else (low, mean)
+        low, high = (mean, high) if _poisson_cdf(events, mean) > ONE_SIDED else (low, mean)
     return high
 
 
-def _at_most_so_many(events: int, mean: float) -> float:
+def _poisson_cdf(events: int, mean: float) -> float:
     return sum(math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(events + 1))
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """The chance that two equally good runs differ at least so one-sidedly, by McNemar's exact test, 0 to 1.
+def mcnemar_p_value(only_first: int, only_second: int) -> float:
+    """p-value of McNemar's exact test for two runs over the same clips.
 
     Only clips that one run had right and the other had not count: as many coin tosses.
     """

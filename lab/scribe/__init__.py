@@ -1,1 +1,1 @@
-"""The scribe: shifts at a dock, typed to the device, compared with a ledger of the intended entries."""
+"""The scribe: simulates an operator's shifts by typed or spoken lines, and compares records with intended entries."""

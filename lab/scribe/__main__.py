@@ -1,4 +1,4 @@
-"""`python -m lab.scribe`: how many of the pallets of some shifts end right, wrong, lost, and at how many questions."""
+"""`python -m lab.scribe`: count how many pallets of simulated shifts end right, wrong or lost, and the questions."""
 
 from __future__ import annotations
 
@@ -19,38 +19,40 @@ from dockvoice_protocol.terminal.output import log_warnings
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings
-from lab.report.statistics import wilson
+from lab.report.statistics import wilson_interval
 from lab.scoring import read_manifest
-from lab.scribe.device import PALLETS, DeviceAtHand, Ledger
-from lab.scribe.receiving import Receiving, closing, receiving, shipped_for
-from lab.scribe.shift import Trailer, Typing
-from lab.scribe.spoken import Aloud, hearing, recordings
+from lab.scribe.device import PALLETS, Ledger, TypedDevice
+from lab.scribe.receiving import NoticeReceiver, default_rules_for, receiving_rules, with_closing_form
+from lab.scribe.shift import TrailerUnloading, TypedChannel
+from lab.scribe.spoken import SpeakingOperator, open_hearing, select_recordings
 
 
-def shipped() -> Rules:
-    """The rules of an agent with the settings that it is shipped with."""
-    return shipped_for(Settings().forms.active)
+def default_rules() -> Rules:
+    """The rules of an agent with default settings."""
+    return default_rules_for(Settings().forms.active)
 
 
-def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
-    """One trailer: the ledger, and the lines of both sides."""
-    with _kept() as kept:
-        trailer = Trailer(rules or shipped(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
+def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+    """Simulate one trailer; return its ledger and the lines of both sides."""
+    with _scratch_directory() as kept:
+        trailer = TrailerUnloading(rules or default_rules(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)
     return ledger, trailer.device.said
 
 
-def received(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
-    """One trailer that was announced, likewise."""
-    with _kept() as kept:
-        device = DeviceAtHand(rules or receiving(), kept / "device", Typing(), closing(DialogueSettings()))
-        ledger = Receiving(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy
+def run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+    """Simulate one trailer received against a notice; return its ledger and the lines of both sides."""
+    with _scratch_directory() as kept:
+        device = TypedDevice(
+            rules or receiving_rules(), kept / "device", TypedChannel(), with_closing_form(DialogueSettings())
+        )
+        ledger = NoticeReceiver(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy
     return ledger, device.said
 
 
 @contextmanager
-def _kept() -> Iterator[Path]:
-    """Room for a journal that is thrown away, which need not wait for a disk."""
+def _scratch_directory() -> Iterator[Path]:
+    """A temporary directory for a journal, in memory if possible."""
     memory = Path("/dev/shm")  # noqa: S108
     with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
         yield Path(kept)
@@ -75,9 +77,9 @@ def main(
     """
     log_warnings()
     if speech is not None:
-        _spoken(speech, entries, seed or secrets.randbelow(2**31), show)
+        _run_spoken(speech, entries, seed or secrets.randbelow(2**31), show)
         return
-    unload = received if notices else unloaded
+    unload = run_announced_trailer if notices else run_trailer
     if show:
         ledger, said = unload(show)
         typer.echo("\n".join((*said, str(ledger))))
@@ -94,14 +96,14 @@ def main(
     typer.echo("\n".join(summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
-def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
-    """The same aloud, one trailer after the other: each takes minutes."""
-    total, of = Ledger(), recordings(read_manifest(manifest))
-    with hearing(Settings()) as heard:
+def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
+    """Simulate trailers with recorded speech, one after the other: each takes minutes."""
+    total, of = Ledger(), select_recordings(read_manifest(manifest))
+    with open_hearing(Settings()) as heard:
         for name in [show] if show else (f"{seed}/{number}" for number in count()):
             with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
                 chance = Random(name)  # noqa: S311 - chance, not secrecy
-                trailer = Trailer(heard.rules(), Path(kept), chance, Aloud(heard, of, chance))
+                trailer = TrailerUnloading(heard.rules(), Path(kept), chance, SpeakingOperator(heard, of, chance))
                 ledger = trailer.unload(min(PALLETS, entries - total.meant))
             if show or ledger.wrong or ledger.lost:
                 typer.echo("\n".join((name, *trailer.device.said, str(ledger))))
@@ -112,7 +114,7 @@ def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
 
 
 def summary_lines(ledger: Ledger) -> Iterator[str]:
-    """The counts, with the interval of each (Wilson, 95 %)."""
+    """The counts by outcome, each with its 95 % interval (Wilson)."""
     ends = {
         "right": ledger.right,
         "wrong": len(ledger.wrong),
@@ -121,7 +123,7 @@ def summary_lines(ledger: Ledger) -> Iterator[str]:
         "given up": ledger.given_up,
     }
     for name, number in ends.items():
-        of = wilson(number, ledger.meant)
+        of = wilson_interval(number, ledger.meant)
         yield f"{name:16} {number:7} of {ledger.meant}" + (f"  ({of.least:.2%} to {of.most:.2%})" if of else "")
     needless = sum(ledger.needless.values())
     yield f"{'questions':16} {ledger.questions / ledger.meant:7.3f} an entry"

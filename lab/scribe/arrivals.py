@@ -1,4 +1,4 @@
-"""A trailer's load and its notice: the notice is right about most pallets, and wrong about the rest."""
+"""Generates a trailer's pallets and its notice, which is wrong about some of them."""
 
 from __future__ import annotations
 
@@ -36,25 +36,24 @@ EXCEPTIONS = {
     Case.RECEIVED: 1,
     Case.SAID_TWICE: 2,
 }
-"""Frequency of each, in percent of all pallets. Estimates: rare events are over-represented, so that they occur at all.
-"""
+"""Frequency of each case, in % of all pallets. Estimates; rare cases are over-represented so that they occur at all."""
 
 USUAL = sum(EXCEPTIONS.values()) / 100
 
 MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
-"""Of which nothing is to go on record."""
+"""Cases in which nothing should be recorded."""
 
 UNITS = {"CS": 80, "EA": 20}
-"""Cases mostly, in percent."""
+"""Share of each unit, in %."""
 
 ALIKE = 0.3
-"""The share of pallets that are announced as the one before them is, with the same count: a trailer has few items."""
+"""Share of pallets announced with the same item and count as the one before."""
 
 MOVED = 0.15
-"""The share of trailers of which some pallets go out by another door."""
+"""Share of trailers of which some pallets go to another door."""
 
 LOT_NEEDED = 0.15
-"""The share of pallets of which the notice asks for the lot."""
+"""Share of pallets whose notice demands the lot."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,15 @@ class Pallet:
     door: str
     case: Case = Case.AS_ANNOUNCED
     announced: int | None = None
-    """How many; None where nothing is announced."""
+    """Announced count; None if the pallet is not announced."""
     first_count: int | None = None
-    """Where he miscounts: his first count."""
+    """The operator's first count, where it is wrong."""
     lot: str | None = None
     damaged: int | None = None
     exception: str | None = None
 
     def fields(self) -> dict[str, FieldValue]:
-        """As they go on record."""
+        """The fields that a right entry of the pallet has."""
         every: dict[str, FieldValue | None] = {
             "pallet_id": self.pallet,
             "quantity": self.quantity,
@@ -91,7 +90,7 @@ class Pallet:
 
     @property
     def differs(self) -> bool:
-        """Whether the number of good ones differs from the notice, however often he counts them."""
+        """Whether the number of good units differs from the notice."""
         return self.announced not in {None, self.quantity}
 
 
@@ -103,8 +102,8 @@ class Arrival:
     announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(repr=False)
 
 
-def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
-    """A trailer with so many pallets, of which this share is not as announced, and the notices of the day."""
+def generate_arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
+    """Generate a trailer and the day's notices; `exceptions` is the share of pallets not as announced."""
     here, there = (str(number) for number in random.sample(range(1000, 9999), 2))
     door, other = (str(number) for number in random.sample(range(1, 25), 2))
     moves = random.randrange(1, pallets) if pallets > 1 and random.random() < MOVED else pallets
@@ -112,7 +111,7 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     found: list[Pallet] = []
     for at, number in enumerate(numbers):
-        case, door = _case(random, exceptions), door if at < moves else other
+        case, door = _draw_case(random, exceptions), door if at < moves else other
         if case is Case.SAID_TWICE and not (again := [one for one in found if one.case not in MISTAKES]):
             case = Case.AS_ANNOUNCED
         elif case is Case.SAID_TWICE:
@@ -120,7 +119,7 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
             found.append(Pallet(one.pallet, one.quantity, one.uom, here, door, case, one.announced, None, one.lot))
             continue
         like = found[-1] if found and found[-1].announced is not None and random.random() < ALIKE else None
-        found.append(_pallet(str(number), here, door, case, random, like))
+        found.append(_generate_pallet(str(number), here, door, case, random, like))
     announced: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in found:
         if one.announced is not None and one.case is not Case.SAID_TWICE:
@@ -130,13 +129,13 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     return Arrival(found, announced)
 
 
-def _case(random: Random, exceptions: float) -> Case:
+def _draw_case(random: Random, exceptions: float) -> Case:
     if random.random() >= exceptions:
         return Case.AS_ANNOUNCED
     return random.choices(list(EXCEPTIONS), list(EXCEPTIONS.values()))[0]
 
 
-def _pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
+def _generate_pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
     (uom,) = random.choices(list(UNITS), list(UNITS.values()))
     announced = random.choice((*range(6, 61), 72, 96, 120, 144) if uom == "CS" else (*range(20, 100), 120, 240, 360))
     if like is not None and like.announced is not None:

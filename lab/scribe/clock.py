@@ -1,4 +1,4 @@
-"""Seconds of a conversation: the duration of the speech by espeak-ng, and the waits as measured."""
+"""Computes the seconds of a conversation: speech durations by espeak-ng, and measured waits."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, ClauseCache
 from edge.speak.voices import EspeakVoice, words_per_minute_of
 
 RATE = 155
-"""Words per minute of an operator: the middle of what `lab.operator_speech` gives its speakers."""
+"""Speaking rate of the operator in words per minute: the middle of `lab.operator_speech`'s."""
 
 LATENCY_S = 0.46
-"""From the operator's last word to the device's first: the median of answers in docs/speaking.md, for every device."""
+"""Seconds from the operator's last word to the device's answer: the median in docs/speaking.md."""
 
 REACTION_S = 0.7
-"""Until an operator answers a prompt that he heard to its end, as in `lab.simulated_operator`."""
+"""Seconds from the end of a prompt to the operator's answer, as in `lab.simulated_operator`."""
 
 ROUTINE_S = 0.3
-"""The part of a repeated prompt that is heard before the operator talks over it: enough to tell it from another."""
+"""Seconds of a repeated prompt before the operator interrupts it: enough to recognise it."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorTurn:
-    """By the operator."""
+    """A line spoken by the operator."""
 
     text: str
     routine: bool = False  # The answer to a prompt that he knows by its beginning, and talks over.
@@ -34,7 +34,7 @@ class OperatorTurn:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTurn:
-    """By the device."""
+    """A prompt spoken by the device, in clauses."""
 
     clauses: Sequence[str]
 
@@ -43,20 +43,20 @@ Turn = OperatorTurn | DeviceTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """Seconds, and the operator's words."""
+class TimeSpent:
+    """Seconds of a conversation, and the operator's words."""
 
     seconds: float = 0.0
     last_told: float = 0.0
-    """Of these, the device's speech after his last words about a pallet: he may be on his way to the next one."""
+    """Of these, the device's speech after the last words about a pallet, when the operator may walk on."""
     words: int = 0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
+    def __add__(self, other: TimeSpent) -> TimeSpent:
+        return TimeSpent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
 
 
-class Clock:
-    """Measures turns. Needs espeak-ng; no sound is heard."""
+class TurnClock:
+    """Computes the duration of turns with espeak-ng, without playing sound."""
 
     def __init__(self, runner: asyncio.Runner, rate: float = RATE) -> None:
         self._runner = runner
@@ -64,8 +64,8 @@ class Clock:
         self._rate = rate
         self._known: dict[str, float] = {}
 
-    def spent(self, turns: Iterable[Turn]) -> Spent:
-        """The time spent on a trailer."""
+    def spent(self, turns: Iterable[Turn]) -> TimeSpent:
+        """Total time of the turns of a trailer."""
         seconds = last = told = 0.0  # The device's speech since his last words: he answers it, or hears it on his way.
         words = 0
         for turn in turns:
@@ -83,10 +83,10 @@ class Clock:
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
                     long = sum(map(self._long, clauses)) - breath
                     seconds, told = seconds + long, told + long
-        return Spent(seconds, last + told, words)
+        return TimeSpent(seconds, last + told, words)
 
     def _long(self, text: str) -> float:
-        """How long espeak-ng says it, at its usual pace."""
+        """Duration in seconds of the text spoken by espeak-ng at its usual pace."""
         if text not in self._known:
             self._known[text] = len(self._runner.run(self._phrases.synthesise(text, 1.0))) / SAMPLE_RATE
         return self._known[text]

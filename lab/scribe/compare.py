@@ -1,7 +1,7 @@
-"""`python -m lab.scribe.compare`: seconds and words per pallet of receiving, against prompts and against scan and key.
+"""`python -m lab.scribe.compare`: seconds and words a pallet of Dockvoice, of prompted dialogue, of scan and key.
 
-The same trailers each time. Ours is the agent's dialogue with its reader and its journal, and an inventory behind it;
-the others are small models of vendors' descriptions (docs/rivals.md).
+All receive the same trailers. Dockvoice's part is the agent's dialogue, parser and journal with an inventory; the
+others are small models of vendors' descriptions (docs/rivals.md).
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
-from lab.report.statistics import Z_95, wilson
-from lab.scribe.arrivals import USUAL, arrival
-from lab.scribe.clock import RATE, Clock, DeviceTurn, OperatorTurn, Spent, Turn
-from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, LineSaid
-from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
-from lab.scribe.mishearing import NOISES, Noise, NoisyEar
-from lab.scribe.prompted import SHORTEST, Prompted, Prompting
+from lab.report.statistics import Z_95, wilson_interval
+from lab.scribe.arrivals import USUAL, generate_arrival
+from lab.scribe.clock import RATE, DeviceTurn, OperatorTurn, TimeSpent, Turn, TurnClock
+from lab.scribe.device import PALLETS, Ledger, OperatorLine, TypedDevice
+from lab.scribe.keyed import HUNG, WORN, KeyedReceiving, Terminal
+from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates
+from lab.scribe.prompted import SHORTEST, PromptedReceiving, PromptSettings
 from lab.scribe.prompted import USUAL as AS_USUAL
-from lab.scribe.receiving import Receiving, closing, receiving
+from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
 
 BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
-"""Lines to colleagues, and thanks: optional, so not counted. The device's answers to them are counted."""
+"""Kinds of optional lines (chat, thanks), which are not counted; the device's answers to them are."""
 
 PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The conditions that all of them share."""
+class Conditions:
+    """Number of trailers and pallets, noise and exceptions, the same for all methods."""
 
     seed: str
     trailers: int
-    noise: Noise
+    noise: NumberErrorRates
     exceptions: float = USUAL
     pallets: int = PALLETS
 
@@ -57,8 +57,8 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The figures of one way of working, a pallet or in all."""
+class MethodFigures:
+    """Mean seconds, words and outcomes of one method, per pallet or in all."""
 
     name: str
     seconds: float
@@ -74,19 +74,19 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One way of working, on all trailers."""
+class MethodResult:
+    """Ledger and times of one method over all trailers."""
 
     name: str
     ledger: Ledger
-    trailers: tuple[Spent, ...]
-    """A pallet's share of each trailer; of words all of them."""
+    trailers: tuple[TimeSpent, ...]
+    """For each trailer the seconds per pallet, and the words in all."""
 
     @property
-    def figures(self) -> Figures:
-        """The figures to print."""
+    def figures(self) -> MethodFigures:
+        """Means and intervals of seconds, words and outcomes, to print."""
         ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
-        return Figures(
+        return MethodFigures(
             name=self.name,
             seconds=mean(seconds),
             reach=Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0,
@@ -101,26 +101,28 @@ class Tried:
         )
 
 
-def chance(seed: str) -> Random:
-    """The same for the same seed."""
+def seeded_random(seed: str) -> Random:
+    """A random generator from the seed."""
     return Random(seed)  # noqa: S311 - chance, not secrecy
 
 
-def ours(name: str, settings: DialogueSettings, day: Day, with_: Rules, clock: Clock) -> Tried:
-    """The product."""
+def measure_dockvoice(
+    name: str, settings: DialogueSettings, day: Conditions, with_: Rules, clock: TurnClock
+) -> MethodResult:
+    """Receive all trailers with the agent's dialogue."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
     for seed in day.names():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
-            ear = NoisyEar(with_, day.noise, chance(f"{seed} ear"))
-            device = DeviceAtHand(with_, Path(kept) / "device", ear, closing(settings))
-            total.add(Receiving(device, Path(kept), chance(seed), day.exceptions).unload(day.pallets))
-        trailers.append(_each(clock.spent(_turns(device.turns, phrasing)), day))
-    return Tried(name, total, tuple(trailers))
+            ear = NoisyChannel(with_, day.noise, seeded_random(f"{seed} ear"))
+            device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
+            total.add(NoticeReceiver(device, Path(kept), seeded_random(seed), day.exceptions).unload(day.pallets))
+        trailers.append(_per_pallet(clock.spent(_to_timed_turns(device.turns, phrasing)), day))
+    return MethodResult(name, total, tuple(trailers))
 
 
-def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn]:
-    """The timed turns: pauses are the operator's own."""
+def _to_timed_turns(turns: Iterable[OperatorLine | Say], phrasing: Phrasing) -> Iterator[Turn]:
+    """Convert prompts and lines to turns with a duration; pauses are left out."""
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in PAUSES:
@@ -129,41 +131,43 @@ def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn
             yield OperatorTurn(turn.text, first=turn.first)
 
 
-def _each(spent: Spent, day: Day) -> Spent:
-    return Spent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
+def _per_pallet(spent: TimeSpent, day: Conditions) -> TimeSpent:
+    return TimeSpent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
 
 
-def prompted(name: str, settings: Prompting, day: Day, clock: Clock) -> Tried:
-    """A prompt for each value."""
+def measure_prompted(name: str, settings: PromptSettings, day: Conditions, clock: TurnClock) -> MethodResult:
+    """Receive all trailers with one prompt for each value."""
     total, trailers = Ledger(), []
     for seed in day.names():
-        coming = arrival(day.pallets, chance(seed), day.exceptions)
-        other = Prompted(coming, settings, day.noise, chance(f"{seed} prompted"))
+        coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
+        other = PromptedReceiving(coming, settings, day.noise, seeded_random(f"{seed} prompted"))
         total.add(other.unload())
-        trailers.append(_each(clock.spent(other.turns), day))
-    return Tried(name, total, tuple(trailers))
+        trailers.append(_per_pallet(clock.spent(other.turns), day))
+    return MethodResult(name, total, tuple(trailers))
 
 
-def keyed(name: str, terminal: Terminal, day: Day) -> Tried:
-    """No noise disturbs it."""
+def measure_keyed(name: str, terminal: Terminal, day: Conditions) -> MethodResult:
+    """Receive all trailers by scanning and keying, which noise does not affect."""
     total, trailers = Ledger(), []
     for seed in day.names():
-        coming = arrival(day.pallets, chance(seed), day.exceptions)
-        other = Keyed(coming, terminal, chance(f"{seed} keyed"))
+        coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
+        other = KeyedReceiving(coming, terminal, seeded_random(f"{seed} keyed"))
         total.add(other.unload())
-        trailers.append(_each(Spent(other.seconds), day))
-    return Tried(name, total, tuple(trailers))
+        trailers.append(_per_pallet(TimeSpent(other.seconds), day))
+    return MethodResult(name, total, tuple(trailers))
 
 
-def every(day: Day, with_: Rules, clock: Clock) -> list[Tried]:
-    """All ways of working, on the same trailers."""
+def measure_all(day: Conditions, with_: Rules, clock: TurnClock) -> list[MethodResult]:
+    """Run all methods on the same trailers."""
     return [
-        ours("Dockvoice", DialogueSettings(), day, with_, clock),
-        ours("Dockvoice, what is sure not read back", DialogueSettings(holds_sure=False), day, with_, clock),
-        prompted("prompts, as usual", AS_USUAL, day, clock),
-        prompted("prompts, as short as can be", SHORTEST, day, clock),
-        keyed("scan and key, terminal hung", HUNG, day),
-        keyed("scan and key, terminal worn", WORN, day),
+        measure_dockvoice("Dockvoice", DialogueSettings(), day, with_, clock),
+        measure_dockvoice(
+            "Dockvoice, what is sure not read back", DialogueSettings(holds_sure=False), day, with_, clock
+        ),
+        measure_prompted("prompts, as usual", AS_USUAL, day, clock),
+        measure_prompted("prompts, as short as can be", SHORTEST, day, clock),
+        measure_keyed("scan and key, terminal hung", HUNG, day),
+        measure_keyed("scan and key, terminal worn", WORN, day),
     ]
 
 
@@ -172,11 +176,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def table(tried: Iterable[Tried]) -> Iterator[str]:
-    """The ways beside each other, as Markdown."""
+def to_markdown_rows(tried: Iterable[MethodResult]) -> Iterator[str]:
+    """The methods' figures as a Markdown table."""
     yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
     for one in (each.figures for each in tried):
-        most = wilson(one.wrong, one.meant)
+        most = wilson_interval(one.wrong, one.meant)
         cells = (
             one.name,
             f"{one.seconds:.1f} ± {one.reach:.1f}",
@@ -195,13 +199,16 @@ RATES = (120, RATE, 190)
 SHARES = (0.0, USUAL, 0.6)
 
 
-def sensitivity(day: Day, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
-    """Seconds a pallet by speaking rate, noise and share of exceptions, each by itself; in brackets wrong and lost."""
+def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
+    """Seconds a pallet by speaking rate, noise and share of exceptions, varied one at a time.
+
+    Wrong and lost in brackets.
+    """
     conditions = [(f"{rate} words a minute", day, rate) for rate in RATES]
     conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
     conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in SHARES]
     for number, (name, of, rate) in enumerate(conditions):
-        found = every(of, with_, Clock(runner, rate))
+        found = measure_all(of, with_, TurnClock(runner, rate))
         if number == 0:
             yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
         told = (one.figures for one in found)
@@ -209,8 +216,8 @@ def sensitivity(day: Day, with_: Rules, runner: asyncio.Runner) -> Iterator[str]
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def picture(tried: Sequence[Figures]) -> str:
-    """Seconds a pallet, as SVG: to the operator's last word, then the device's speech after it, with the interval."""
+def bar_chart_svg(tried: Sequence[MethodFigures]) -> str:
+    """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech; with intervals."""
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
 
@@ -249,17 +256,17 @@ def main(
     if noise not in NOISES:
         raise typer.BadParameter(f"found {noise!r}; allowed are {', '.join(NOISES)}", param_hint="--noise")
     seed = seed or secrets.randbelow(2**31)
-    day, with_ = Day(str(seed), trailers, NOISES[noise]), receiving()
+    day, with_ = Conditions(str(seed), trailers, NOISES[noise]), receiving_rules()
     with asyncio.Runner() as runner:
-        tried = every(day, with_, Clock(runner, RATE))
+        tried = measure_all(day, with_, TurnClock(runner, RATE))
         if plot is not None:
-            plot.write_text(picture([one.figures for one in tried]), encoding="utf-8")
+            plot.write_text(bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
         if as_json:
             typer.echo(json.dumps([asdict(one.figures) for one in tried]))
             return
-        typer.echo("\n".join(table(tried)))
+        typer.echo("\n".join(to_markdown_rows(tried)))
         if sensitive:
-            typer.echo("\n" + "\n".join(sensitivity(day, with_, runner)))
+            typer.echo("\n" + "\n".join(tabulate_sensitivity(day, with_, runner)))
     typer.echo(f"\nagain: --seed {seed}")
 
 

@@ -1,4 +1,4 @@
-"""The device from the operator's side: the lines to it, its prompts, and its needless questions."""
+"""A simulated operator's view of the device: sends lines to it, and counts lines, questions and outcomes."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ PATIENCE = 6
 
 @dataclass
 class Ledger:
-    """The results of the intended entries."""
+    """Counts of the outcomes of the intended entries."""
 
     meant: int = 0
     right: int = 0
     wrong: list[str] = field(default_factory=list)
-    """On record with another value, twice, or not meant at all."""
+    """Recorded with a wrong value, twice, or unintended."""
     lost: list[str] = field(default_factory=list)
     """Dictated completely, but neither recorded nor announced as parked."""
     aside: int = 0
     """Parked, and announced to the operator."""
     given_up: int = 0
-    """Never accepted although the operator repeated it; he knows that."""
+    """Never accepted although the operator repeated it."""
     questions: int = 0
     needless: Counter[str] = field(default_factory=Counter)
-    """Questions after a line that a person would have written down at once, by that line's kind."""
+    """Questions after lines that a person would have understood, by the kind of line."""
     lines: int = 0
     words: int = 0
 
     def add(self, other: Ledger) -> None:
-        """The other's counts too."""
+        """Add the other ledger's counts."""
         self.meant += other.meant
         self.right += other.right
         self.wrong += other.wrong
@@ -69,7 +69,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class LineSaid:
+class OperatorLine:
     """A line of the operator."""
 
     text: str
@@ -88,25 +88,27 @@ READ_BACK = frozenset(
         Prompt.STANDING_ANEW,
     }
 )
-"""Prompts with the values that will be recorded, or will hold."""
+"""Prompts with the values that will be recorded, or will stand."""
 
 
-class Utter(Protocol):
-    """How a line of his reaches the device."""
+class SpeechChannel(Protocol):
+    """Carries the operator's lines to the device: typed, misheard at random, or as sound."""
 
     def utter(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """Send the line to the device, while it is about this pallet; `note` receives the lines worth printing."""
+        """Send a line about a pallet to the device; `note` receives lines to print."""
 
     def is_misheard(self, pallet: str) -> bool:
-        """Whether he can tell that there is no such pallet."""
+        """Whether the operator can tell that the pallet read back does not exist."""
 
 
-class DeviceAtHand:
-    """A device with a journal of its own."""
+class TypedDevice:
+    """The agent's dialogue on a journal of its own, with the operator's lines and prompts counted."""
 
-    def __init__(self, rules: Rules, directory: Path, mouth: Utter, settings: DialogueSettings | None = None) -> None:
+    def __init__(
+        self, rules: Rules, directory: Path, mouth: SpeechChannel, settings: DialogueSettings | None = None
+    ) -> None:
         """`directory` is for its journal."""
         self._rules = rules
         self._directory = directory
@@ -119,7 +121,7 @@ class DeviceAtHand:
         self.ledger = Ledger()
         self.said: list[str] = []
         """Both sides, to be printed where something went wrong."""
-        self.turns: list[LineSaid | Say] = []
+        self.turns: list[OperatorLine | Say] = []
         """Both sides, to be timed."""
         self.held: Mapping[str, FieldValue] = {}
         """The entry that was read back last."""
@@ -134,7 +136,7 @@ class DeviceAtHand:
 
     @property
     def question(self) -> Question | None:
-        """The current question."""
+        """The dialogue's current question."""
         return self._talk.question
 
     @property
@@ -144,21 +146,21 @@ class DeviceAtHand:
 
     @property
     def waits(self) -> bool:
-        """Whether it acts after a timeout."""
+        """Whether a timeout of the dialogue is running."""
         return self._talk.due is not None
 
     def turn_to(self, pallet: str) -> None:
-        """The following lines are about this pallet."""
+        """Attribute the following lines to this pallet."""
         self._about, self._begins = pallet, True
 
     def start(self) -> None:
-        """It is switched on."""
+        """Start the device."""
         self.hear(self._talk.start())
 
     def say(self, line: str, kind: str, is_to_be_asked: Callable[[Question], bool] = lambda _: False) -> None:
-        """The operator says the line. A question after it that a person would not have asked counts as needless."""
+        """Send a line; a question in reply counts as needless unless `is_to_be_asked` accepts it."""
         self.said.append(f"> {line}")
-        self.turns.append(LineSaid(line, kind, self._begins))
+        self.turns.append(OperatorLine(line, kind, self._begins))
         self._begins = False
         self.ledger.lines += 1
         self.ledger.words += len(line.split())
@@ -173,24 +175,24 @@ class DeviceAtHand:
                 self.ledger.needless[kind] += 1
 
     def wait(self) -> None:
-        """He is silent until the device acts."""
+        """Let the dialogue's timeout expire, if one is running."""
         if self.waits:
             self.said.append("> /wait")
             self.hear(self._talk.expire())
 
     def wait_out(self) -> None:
-        """Silence until the device waits for nothing more."""
+        """Let timeouts expire until none is running."""
         for _ in range(PATIENCE):
             if not self.waits:
                 return
             self.wait()
 
     def answer(self, receipt: Receipt) -> None:
-        """The inventory answers."""
+        """Pass the inventory's receipt to the device."""
         self.hear(self._talk.answer(receipt))
 
     def hear(self, stepped: Stepped) -> None:
-        """He hears the device's prompts."""
+        """Process the device's prompts: log them and count questions."""
         for order in stepped.orders:
             if not isinstance(order, Say):
                 continue
@@ -208,7 +210,7 @@ class DeviceAtHand:
             self.said.append(f"    event {stepped.row.sequence}")
 
     def restart(self) -> None:
-        """The power fails and comes back."""
+        """Simulate a power failure: reopen the journal and resume."""
         self.said.append("> /restart")
         self.journal.close()
         self.journal, self._talk = self._on()

@@ -1,7 +1,7 @@
-"""Scan and key: the label is scanned, the count keyed, as the keystroke-level model reckons an expert's seconds.
+"""Models receiving by scanner and keypad, with times from the keystroke-level model of an expert.
 
 S. K. Card, T. P. Moran, A. Newell, "The keystroke-level model for user performance time with interactive systems",
-Communications of the ACM 23 (1980), 396-410; the hands by the tables of MTM-1.
+Communications of the ACM 23 (1980), 396-410; hand movements by the tables of MTM-1.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ TAKE_UP_S = (18.6 + 2.0 + 18.2) * TMU_S
 PUT_DOWN_S = (18.2 + 2.0) * TMU_S
 """Move it back (M20B), let go (RL1)."""
 KEYING_ERROR = 1 / 300
-"""Of the characters that a good typist keys, as bar codes are sold by; Gilb and Weinberg (1977) have 1 in 400, Michaels
-(1971) 1 in 200. A scanned code is as good as never another: of Code 128, 1 in 2.8 million (Ohio University, 1992)."""
+"""Error rate per keyed character of a good typist, as bar code vendors quote; Gilb and Weinberg (1977) have 1 in 400,
+Michaels (1971) 1 in 200. Scan errors are negligible: of Code 128, 1 in 2.8 million (Ohio University, 1992).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The terminal that he carries."""
+    """The hand-held terminal's properties."""
 
     key_s: float  # K of the model.
     hung: bool  # He takes it up and hangs it back, for counting and for breaking the wrap need both hands.
@@ -48,8 +49,8 @@ WORN = Terminal(key_s=0.2, hung=False)
 """A ring and a keypad at the wrist, which keep both hands free; K of a skilled typist, 55 words a minute."""
 
 
-class Keyed:
-    """One trailer received."""
+class KeyedReceiving:
+    """Simulates one trailer received by scanning and keying."""
 
     def __init__(self, arrival: Arrival, terminal: Terminal, random: Random) -> None:
         self._arrival = arrival
@@ -60,7 +61,7 @@ class Keyed:
         self.ledger = Ledger()
 
     def unload(self) -> Ledger:
-        """All of it."""
+        """Receive all pallets; return the outcomes."""
         self._scan()  # the trailer's paper, and the sign at the door
         self._scan()
         received = {one.pallet for one in self._arrival.pallets if one.case is Case.RECEIVED}
@@ -101,7 +102,7 @@ class Keyed:
         self.recorded.append(fields)
 
     def _count(self, load: Pallet, damaged: int) -> int:
-        """The good ones: counted again where they are not as announced, until two counts are alike."""
+        """Key the count of good units: repeated if not as announced, until two counts agree."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
             self._press(2 * len(str(said)))  # a slip, which he sees on the screen, deletes and keys anew
@@ -119,7 +120,7 @@ class Keyed:
         return count
 
     def _number(self, number: int) -> int:
-        """Key a number; the value that results."""
+        """Key a number, with random typing errors; return the resulting value."""
         self._press(len(str(number)) + 1)
         wrong = [at for at in range(len(str(number))) if self._random.random() < KEYING_ERROR]
         keyed = list(str(number))

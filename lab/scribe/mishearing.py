@@ -1,7 +1,7 @@
-"""Mishearing: simulated recognition of a line, with the device's own measured error rates at that noise.
+"""Simulates recognition errors of a line, with the device's own measured error rates at that noise.
 
-A run of number words, or of figures, is one number. Each is recognised surely and right, right but in doubt, as
-another one in doubt, or as another one surely. Words that are no number are recognised correctly by every device.
+A run of number words or digits is one number. Each is recognised right and sure, right but unsure, wrong and unsure, or
+wrong but sure. Other words are always recognised.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
 SURE, IN_DOUBT = 1.0, 0.3
-"""A recogniser's confidence in a word: far above and far below the demand of any policy."""
+"""A recogniser's confidence in a word: far above and far below any policy's threshold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class NumberErrorRates:
     """Error rates of a number."""
 
     doubted: float = 0.0  # Heard right, and in doubt.
@@ -32,12 +32,12 @@ class Noise:
 
 
 NUMBERS = 3
-"""Numbers that can be misheard in a clip of the counted set: pallet, count and dock."""
+"""Numbers in a clip of the measured set: pallet, count and dock."""
 
 NOISES = {
-    "none": Noise(),
-    "20 dB": Noise(doubted=3 / (59 * NUMBERS)),
-    "10 dB": Noise(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
+    "none": NumberErrorRates(),
+    "20 dB": NumberErrorRates(doubted=3 / (59 * NUMBERS)),
+    "10 dB": NumberErrorRates(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
 }
 """From the causes of clips that were not right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
 
@@ -46,35 +46,35 @@ _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 @dataclass(frozen=True, slots=True)
 class HeardLine:
-    """A line as it was heard."""
+    """A line as recognised, with the words in doubt."""
 
     words: tuple[str, ...]  # With the commas at which the speaker took breath.
     doubted: frozenset[int]  # Which of them are in doubt.
 
     @property
     def text(self) -> str:
-        """As one line."""
+        """The recognised words as one line."""
         return " ".join(self.words)
 
 
-def recognise(line: str, noise: Noise, random: Random) -> HeardLine:
+def recognise(line: str, noise: NumberErrorRates, random: Random) -> HeardLine:
     """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
-    for number in list(_numbers(words)) if noise != Noise() else ():
+    for number in list(_number_positions(words)) if noise != NumberErrorRates() else ():
         chance = random.random()
         if noise.doubted <= chance < noise.doubted + noise.misheard + noise.mistaken:
-            at = random.choice([one for one in number if TEENS_AND_TENS.get(_bare(words[one]))] or number)
-            words[at] = _other(words[at], random)
+            at = random.choice([one for one in number if TEENS_AND_TENS.get(_strip_comma(words[one]))] or number)
+            words[at] = _mishear_number(words[at], random)
         if chance < noise.doubted + noise.misheard:
             doubted.update(number)
     return HeardLine(tuple(words), frozenset(doubted))
 
 
-def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
-    """The positions of the words of each number, which ends at a breath."""
+def _number_positions(words: Sequence[str]) -> Iterator[list[int]]:
+    """The word positions of each number; a comma (breath) ends one."""
     number: list[int] = []
     for at, word in enumerate(words):
-        if _bare(word) in NUMBER_WORDS or _bare(word).isdigit():
+        if _strip_comma(word) in NUMBER_WORDS or _strip_comma(word).isdigit():
             number.append(at)
         if number and (number[-1] != at or word.endswith(",")):
             if word == "and" and words[at - 1] == "hundred":
@@ -85,13 +85,13 @@ def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
         yield number
 
 
-def _bare(word: str) -> str:
+def _strip_comma(word: str) -> str:
     return word.rstrip(",")
 
 
-def _other(word: str, random: Random) -> str:
-    """Another number: sixty for sixteen where there is such a pair, else any digit."""
-    said, breath = _bare(word), word[len(_bare(word)) :]
+def _mishear_number(word: str, random: Random) -> str:
+    """Replace a number word: sixty for sixteen where there is such a pair, else another digit."""
+    said, breath = _strip_comma(word), word[len(_strip_comma(word)) :]
     if said in TEENS_AND_TENS:
         return TEENS_AND_TENS[said] + breath
     if said.isdigit():
@@ -100,10 +100,10 @@ def _other(word: str, random: Random) -> str:
     return random.choice([one for one in _DIGITS if one != said]) + breath
 
 
-class NoisyEar:
-    """A device's ear, in noise: lines come as a recogniser hears them, and talk to others as talk."""
+class NoisyChannel:
+    """Carries lines to the device with simulated recognition errors."""
 
-    def __init__(self, rules: Rules, noise: Noise, random: Random) -> None:
+    def __init__(self, rules: Rules, noise: NumberErrorRates, random: Random) -> None:
         self._rules = rules
         self._noise = noise
         self._random = random
@@ -111,14 +111,14 @@ class NoisyEar:
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """The line, as it is heard."""
+        """Send the line with simulated recognition errors."""
         taken = recognise(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
         yield talk.hear(self._reading(taken))
 
     def is_misheard(self, _pallet: str) -> bool:
-        """A number may be another pallet's as well."""
+        """Always False: a misheard number may be another pallet's."""
         return False
 
     def _reading(self, taken: HeardLine) -> Reading:

@@ -1,7 +1,7 @@
-"""The operator's part in a conversation with the device, for any form: his reactions to its prompts.
+"""The simulated operator's reactions to the device's prompts, for any form.
 
-The operator knows his intended entries and the device's prompts. The ledger is the scribe's: the intended entries, and
-whether each was ever dictated completely.
+The operator knows the intended entries and the prompts only. The ledger counts whether each entry was ever dictated
+completely, and its outcome.
 """
 
 from __future__ import annotations
@@ -14,63 +14,63 @@ from typing import Generic, Protocol, TypeVar
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
-from lab.scribe.device import PATIENCE, DeviceAtHand
+from lab.scribe.device import PATIENCE, TypedDevice
 
 OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
-"""Reactions to a readback that is right."""
+"""Reactions to a correct readback, in %."""
 
 GOES_ON = 0.4
-"""The share of questions about his talk that an operator does not answer: he has not noticed that he was heard."""
+"""Share of questions about overheard chat that the operator ignores."""
 
 COURTESIES = (
     "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
     "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
 )  # fmt: skip
-"""Lines over a readback that is right; a listener takes none of them for an objection."""
+"""Polite replies to a correct readback, none of which objects to it."""
 
 
-class Meant(Protocol):
+class IntendedEntry(Protocol):
     """An intended entry about one pallet."""
 
     @property
     def pallet(self) -> str:
-        """Its number."""
+        """The pallet's number."""
 
     def fields(self) -> Mapping[str, FieldValue]:
-        """As it is to go on record."""
+        """The fields that a right entry has."""
 
 
-L = TypeVar("L", bound=Meant)
+L = TypeVar("L", bound=IntendedEntry)
 
 
 class Wording(ABC, Generic[L]):
-    """The wording of his lines."""
+    """Words the operator's lines."""
 
     @abstractmethod
     def sentence(self, load: L) -> str:
-        """The whole of a load."""
+        """Word a whole entry."""
 
     @abstractmethod
     def mention(self, name: str, load: L) -> str:
-        """One field of it."""
+        """Word one field with its label."""
 
     @abstractmethod
     def bare(self, name: str, load: L) -> str:
-        """The value of a field alone."""
+        """Word the value of a field alone."""
 
     @abstractmethod
     def chat(self, load: L) -> str:
-        """Something to a colleague."""
+        """Word a remark to a colleague."""
 
 
 class Operator(Generic[L]):
-    """One conversation with a device that has a journal of its own, and the operator's part in it."""
+    """Holds the operator's side of a conversation with a simulated device."""
 
     unasked: frozenset[str] = frozenset({"part", "talk of places"})
-    """Kinds of lines that a careful hearer asks about."""
+    """Kinds of lines about which a careful listener would ask."""
 
-    def __init__(self, device: DeviceAtHand, words: Wording[L], random: Random) -> None:
-        """`random` decides all that happens."""
+    def __init__(self, device: TypedDevice, words: Wording[L], random: Random) -> None:
+        """`random` draws all decisions."""
         self.device = device
         self.ledger = device.ledger
         self._words = words
@@ -79,11 +79,11 @@ class Operator(Generic[L]):
         """His intended entries so far."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
-        """The fields in which the device's values differ from the intended ones."""
+        """Names of the fields whose values differ from the intended ones."""
         return [name for name, value in load.fields().items() if fields.get(name) != value]
 
     def is_to_be_asked(self, _asked: Question) -> bool:
-        """Whether a careful person would ask this, too."""
+        """Whether a careful listener would ask this question too."""
         return False
 
     # -- actions
@@ -92,17 +92,17 @@ class Operator(Generic[L]):
         self.device.say(line, kind, lambda asked: kind in self.unasked or self.is_to_be_asked(asked))
 
     def _agree(self, load: L) -> bool:
-        """The conversation about it to its end; whether it ended before he gave up."""
+        """Answer until the entry is settled; return False if the operator gave up."""
         for _ in range(PATIENCE):
             asked = self.device.question
             if asked is not None:
                 self._say(self._answer(asked, load), "answer")
             elif self.device.state is State.PAUSED:
                 self._say("resume", "command")
-            elif self._hears_it_read_back():
+            elif self._is_read_back():
                 differing = self.differing(self.device.held, load)
                 if not differing:
-                    self._over_a_right_readback(load)
+                    self._react_to_right_readback(load)
                     return True
                 self._say(self._correction(differing[0], load), "correction")
             elif not self.device.misheard and (self._stands(load) or load.pallet in self.device.aside):
@@ -115,25 +115,25 @@ class Operator(Generic[L]):
         self.ledger.given_up += 1
         return False
 
-    def _hears_it_read_back(self) -> bool:
+    def _is_read_back(self) -> bool:
         held = self.device.state is State.HELD and not self.device.misheard
         return held and not self._is_earlier(self.device.held)
 
-    def _over_a_right_readback(self, load: L) -> None:
+    def _react_to_right_readback(self, load: L) -> None:
         match self._one_of(OVER_A_READBACK):
             case "silence":
                 self.device.wait()
             case "courtesy":
                 self._say(self._random.choice(COURTESIES), "courtesy")
-                self._say_what_it_asks(load)
+                self._answer_after_misunderstanding(load)
             case "talk":
                 self._say(self._words.chat(load), "talk")
                 self._settle(load)
             case _:
                 return  # the next sentence commits it
 
-    def _say_what_it_asks(self, load: L) -> None:
-        """After a line that was not understood, he waits for the question."""
+    def _answer_after_misunderstanding(self, load: L) -> None:
+        """After a line that was not understood: wait for the question and answer it."""
         for _ in range(PATIENCE):
             if (asked := self.device.question) is not None:
                 self._say(self._answer(asked, load), "answer")
@@ -143,7 +143,7 @@ class Operator(Generic[L]):
                 return
 
     def _settle(self, load: L) -> None:
-        """After talk that the device may have accepted as input: until nothing is open about this pallet."""
+        """After chat that the device may have taken for input: answer or ignore its questions."""
         for _ in range(PATIENCE):
             asked = self.device.question
             if asked is None or self._random.random() < GOES_ON:
@@ -181,18 +181,21 @@ class Operator(Generic[L]):
     # -- the scribe
 
     def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
-        """Whether this is a pallet that he dictated before the current one, as he meant it."""
+        """Whether the fields are an earlier pallet's intended ones."""
         return bool(fields) and any(not self.differing(fields, one) for one in self._before[:-1])
 
     def _stands(self, load: L) -> bool:
         return load.fields() in self.device.recorded()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """The current records."""
+        """The recorded entries."""
         return self.device.recorded()
 
     def close_books(self, loads: Sequence[L], whole: set[str]) -> None:
-        """Compare the records with the intended entries; `whole` are the pallets that were dictated completely."""
+        """Compare the records with the intended entries and count outcomes.
+
+        `whole` are the pallets dictated completely.
+        """
         meant = [load.fields() for load in loads]
         for fields in self.recorded():
             if fields in meant:

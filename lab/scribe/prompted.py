@@ -1,7 +1,7 @@
-"""A prompt-driven dialogue of the Vocollect kind: one prompt for each value, and the same operator to answer them.
+"""Models a prompt-driven dialogue of the Vocollect kind: one prompt for each value.
 
-As vendors and their users describe it (docs/rivals.md); no program of theirs was looked at. The host knows the notice,
-as ours does. What happens beside the dialogue, talk to colleagues and power cuts, never disturbs this one.
+Modelled on vendors' and users' descriptions (docs/rivals.md), not on their programs. The host knows the notice, as ours
+does. Chat and power cuts do not disturb this model.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import DeviceTurn, OperatorTurn, Turn
 from lab.scribe.device import PATIENCE, Ledger
-from lab.scribe.mishearing import Noise, recognise
+from lab.scribe.mishearing import NumberErrorRates, recognise
 from lab.scribe.receiving import SAID
 
 
 @dataclass(frozen=True, slots=True)
-class Prompting:
-    """How a site has set it up."""
+class PromptSettings:
+    """A site's settings of the prompted dialogue."""
 
     ready: bool  # Each value ends with "ready".
     confirms: bool  # Each count is read back and takes a "yes", also where it is as announced.
     asks_condition: bool  # Of each pallet; else the operator names an exception unasked.
 
 
-USUAL = Prompting(ready=True, confirms=True, asks_condition=True)
-SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
-"""The shortest possible: values that agree with the notice are accepted without a word."""
+USUAL = PromptSettings(ready=True, confirms=True, asks_condition=True)
+SHORTEST = PromptSettings(ready=False, confirms=False, asks_condition=False)
+"""The shortest dialogue: values that agree with the notice are accepted without confirmation."""
 
 
-class Prompted:
-    """One trailer received."""
+class PromptedReceiving:
+    """Simulates one trailer received by prompts."""
 
-    def __init__(self, arrival: Arrival, settings: Prompting, noise: Noise, random: Random) -> None:
+    def __init__(self, arrival: Arrival, settings: PromptSettings, noise: NumberErrorRates, random: Random) -> None:
         self._arrival = arrival
         self._settings = settings
         self._noise = noise
@@ -51,15 +51,15 @@ class Prompted:
         self.ledger = Ledger()
 
     def unload(self) -> Ledger:
-        """All of it."""
+        """Receive all pallets; return the outcomes."""
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
-            self._value(prompt, wording.said_bare(name, one, self._random))
+            self._ask_value(prompt, wording.word_received_value(name, one, self._random))
         door = one.door
         for load in self._arrival.pallets:
             if load.door != door:
-                self._value(None, "change door", number=False)
-                self._value("Door?", wording.said_bare("door", load, self._random))
+                self._ask_value(None, "change door", number=False)
+                self._ask_value("Door?", wording.word_received_value("door", load, self._random))
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
@@ -67,31 +67,31 @@ class Prompted:
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
-        number = self._pallet(load)
+        number = self._ask_pallet(load)
         if number is None:
             return
         line = self._here.get(number) or self._elsewhere.get(number)
         uom = load.uom if line is None else line.uom
         unit = "Quantity?" if line is None else {"CS": "Cases?", "EA": "Pieces?"}[uom]
-        damaged, exception = (None, None) if self._settings.asks_condition else self._exceptions(load)
+        damaged, exception = (None, None) if self._settings.asks_condition else self._ask_exception(load)
         announced = None if line is None else int(line.quantity)
-        quantity = self._count(load, unit, announced, damaged or 0)
+        quantity = self._ask_count(load, unit, announced, damaged or 0)
         if line is None:
-            self._value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
+            self._ask_value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
         if self._settings.asks_condition:
-            damaged, exception = self._condition(load)
-        lot = self._lot(load) if line is not None and line.lot_needed else None
+            damaged, exception = self._ask_condition(load)
+        lot = self._ask_lot(load) if line is not None and line.lot_needed else None
         taken = replace(load, pallet=number, quantity=quantity, uom=uom, lot=lot, damaged=damaged, exception=exception)
         self._received.add(number)
         self.recorded.append(taken.fields())
 
     # -- value by value
 
-    def _pallet(self, load: Pallet) -> str | None:
-        """Its number, which the host knows, or that it is to be received all the same; None where it was received."""
+    def _ask_pallet(self, load: Pallet) -> str | None:
+        """Ask for the pallet's number; None if the host says it was received already."""
         for attempt in range(PATIENCE):
-            spelt = wording.spelt(load.pallet)
-            number = wording.digits(self._value(None if attempt == 0 else "Pallet?", spelt))
+            spelt = wording.spell_digits(load.pallet)
+            number = wording.parse_digits(self._ask_value(None if attempt == 0 else "Pallet?", spelt))
             if number in self._received:
                 self._reply("Already received.")
                 if number == load.pallet:
@@ -100,20 +100,20 @@ class Prompted:
                 return number
             else:
                 other = "Other trailer" if number in self._elsewhere else "Not announced"
-                if self._yes(f"{other}: {' '.join(number)}. Receive it?", right=number == load.pallet):
+                if self._ask_yes_no(f"{other}: {' '.join(number)}. Receive it?", right=number == load.pallet):
                     return number
         self.ledger.given_up += 1
         return None
 
-    def _count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
-        """The good ones. A count that differs from the notice is repeated, as in ours, until two counts agree."""
+    def _ask_count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
+        """Ask for the count of good units; one that differs from the notice is repeated until two agree."""
         believed = load.quantity if load.first_count is None else load.first_count
         slips = load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]
         said = believed + (self._random.choice((1, 2, 10)) if slips else 0)
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = wording.number(self._value(unit, wording.cardinal(said)))
+            count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
             if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
                 said = believed
                 continue
@@ -123,46 +123,46 @@ class Prompted:
             if announced is None or count + damaged + open_damage == announced:
                 return count
             if count in before:
-                self._yes("Short, correct?" if count < announced else "Over, correct?", right=True)
+                self._ask_yes_no("Short, correct?" if count < announced else "Over, correct?", right=True)
                 return count
             before.add(count)
             unit = "Count again."
         return count
 
     def _is_right(self, count: int, believed: int) -> bool:
-        return self._yes(f"{count}, correct?", right=count == believed)
+        return self._ask_yes_no(f"{count}, correct?", right=count == believed)
 
-    def _exceptions(self, load: Pallet) -> tuple[int | None, str | None]:
-        """The exception that he names in place of the count."""
+    def _ask_exception(self, load: Pallet) -> tuple[int | None, str | None]:
+        """Ask for an exception in place of the count: number damaged and reason."""
         if load.damaged is not None:
-            self._value("Cases?", "damaged", number=False)
-            return wording.number(self._value("How many damaged?", wording.cardinal(load.damaged))), None
+            self._ask_value("Cases?", "damaged", number=False)
+            return wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged))), None
         if load.exception is not None:
-            self._value("Cases?", load.exception, number=False)
+            self._ask_value("Cases?", load.exception, number=False)
         return None, load.exception
 
-    def _condition(self, load: Pallet) -> tuple[int | None, str | None]:
+    def _ask_condition(self, load: Pallet) -> tuple[int | None, str | None]:
         if load.damaged is not None:
-            self._value("Condition?", "damaged", number=False)
-            count = wording.number(self._value("How many damaged?", wording.cardinal(load.damaged)))
-            self._yes(f"{count}, correct?", right=count == load.damaged)
+            self._ask_value("Condition?", "damaged", number=False)
+            count = wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged)))
+            self._ask_yes_no(f"{count}, correct?", right=count == load.damaged)
             return load.damaged, None
-        self._value("Condition?", load.exception or "good", number=False)
+        self._ask_value("Condition?", load.exception or "good", number=False)
         return None, load.exception
 
-    def _lot(self, load: Pallet) -> str:
-        """There is nothing to hold it against: it is read back. Each label has one, asked for or not."""
+    def _ask_lot(self, load: Pallet) -> str:
+        """Ask for the lot and read it back, since the notice gives none to compare with."""
         label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
         for _ in range(PATIENCE):
-            lot = wording.digits(self._value("Lot?", wording.spelt(label)))
-            if self._yes(f"{' '.join(lot)}, correct?", right=lot == label):
+            lot = wording.parse_digits(self._ask_value("Lot?", wording.spell_digits(label)))
+            if self._ask_yes_no(f"{' '.join(lot)}, correct?", right=lot == label):
                 break
         return lot
 
     # -- prompts and answers
 
-    def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
-        """The recognised value; without a prompt he begins by himself, for "Pallet?" is already waiting."""
+    def _ask_value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
+        """Prompt, answer, and return the value as recognised; without a prompt the answer follows at once."""
         said = f"{answer} ready" if self._settings.ready and number else answer
         if prompt is not None:
             self._reply(prompt)
@@ -175,7 +175,7 @@ class Prompted:
             taken = recognise(answer, self._noise, self._random)
         return taken.text
 
-    def _yes(self, question: str, *, right: bool) -> bool:
+    def _ask_yes_no(self, question: str, *, right: bool) -> bool:
         self.ledger.questions += 1
         self._reply(question)
         self._say("yes" if right else "no")

@@ -1,8 +1,8 @@
-"""How long a readback takes: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
+"""Measures the duration of readbacks: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
 
-Pallets as the scribe dictates them, by any of the form's units; the same with an SSCC each; counts at a shelf, of as
-many; and entries of each shipped form as its rules allow them, are worded in each language and spoken by espeak-ng,
-clause by clause as an agent speaks them. The seconds up to the last word count.
+Pallets as the scribe dictates them, the same with an SSCC each, shelf counts, and random entries of each shipped form
+are worded in each language and spoken by espeak-ng, clause by clause as an agent does. The seconds up to the last word
+count.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
-from lab.scribe.shift import loads
+from lab.scribe.shift import generate_loads
 
 NORMAL_S = 3.5
 """Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
@@ -37,8 +37,8 @@ NORMAL_S = 3.5
 Entries = Sequence[Mapping[str, FieldValue]]
 
 
-async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
-    """The duration of each readback, in any of its spoken units."""
+async def readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
+    """The duration of each entry's readback in seconds."""
     phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
@@ -51,20 +51,20 @@ async def seconds(form: Form, language: str, entries: Entries, pace: float, rand
 
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
-    """The terms as an agent reads them back: each count with its spoken unit, and the last digits of an SSCC."""
+    """The words of an entry's readback: each count with one of its spoken units, and the last digits of an SSCC."""
     keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
-def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
+def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
     return [
         {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
     ]
 
 
 async def main() -> None:
-    """Print the table of the page."""
+    """Print the table for the docs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100, help="of each form in each language")
     parser.add_argument("--seed", type=int, default=1)
@@ -73,8 +73,8 @@ async def main() -> None:
     catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
     forms, random = load_forms(shipped_directory("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
     move, count = forms["pallet-move"], forms["stock-count"]
-    pallets = [one.fields() for one in loads(options.entries, random)]
-    shelves = _allowed(count, catalogue, options.entries, random)
+    pallets = [one.fields() for one in generate_loads(options.entries, random)]
+    shelves = _random_entries(count, catalogue, options.entries, random)
     read: list[tuple[str, Form, Entries]] = [
         ("a trailer's pallets", move, pallets),
         ("the same, an SSCC each", move, [{**one, "pallet_id": Gs1.SSCC.sample(random)} for one in pallets]),
@@ -85,12 +85,13 @@ async def main() -> None:
         ),
     ]
     read += [
-        (f"any `{name}`", form, _allowed(form, catalogue, options.entries, random)) for name, form in forms.items()
+        (f"any `{name}`", form, _random_entries(form, catalogue, options.entries, random))
+        for name, form in forms.items()
     ]
     typer.echo("| seconds to the last word | language | median | 95 % |\n|---|---|---|---|")
     for name, form, entries in read:
         for language in LANGUAGES:
-            taken = await seconds(form, language, entries, options.pace, random)
+            taken = await readback_seconds(form, language, entries, options.pace, random)
             late = "" if median(taken) <= NORMAL_S else " (over)"
             typer.echo(f"| {name} | {language} | {median(taken):.2f}{late} | {quantiles(taken, n=20)[-1]:.2f} |")
 

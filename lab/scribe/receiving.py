@@ -1,7 +1,6 @@
-"""Receiving against a notice: an announced trailer, dictated to the device, compared with the inventory's final rows.
+"""Simulates receiving against a notice: an announced trailer is dictated, and the inventory's rows are compared.
 
-The lists are the inventory's own, and the device's records pass the inventory's validation into its tables, without a
-broker between the two. The intended entries are compared with the tables.
+Lists, validation and tables are the inventory's own, without a broker between it and the device.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from edge.config import Settings
 from edge.records import Reason
 from edge.records.speech import Prompt, Say
 from lab.scribe import wording
-from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
-from lab.scribe.device import PALLETS, PATIENCE, DeviceAtHand, Ledger
+from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, generate_arrival
+from lab.scribe.device import PALLETS, PATIENCE, Ledger, TypedDevice
 from lab.scribe.operator import Operator, Wording
-from lab.scribe.tables import Tables
+from lab.scribe.tables import LocalInventory
 
 FORM = "receive-notice"
 
 SAID_ONCE = ("trailer", "door")
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
-"""How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
+"""Share of each way to dictate a pallet, in %: estimates, as in `lab.scribe.shift`."""
 
 SAME_AGAIN = 0.5
 """Frequency of "same again" for a pallet like the last."""
@@ -49,20 +48,20 @@ BETWEEN = {
 """Events between two pallets."""
 
 
-def shipped_for(form: str) -> Rules:
-    """The rules of an agent as shipped that fills this form."""
+def default_rules_for(form: str) -> Rules:
+    """The default rules of an agent that fills this form."""
     settings = Settings()
     return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
 
 
 @cache
-def receiving() -> Rules:
-    """Those of an agent that receives against notices."""
-    return shipped_for(FORM)
+def receiving_rules() -> Rules:
+    """The default rules of an agent that receives against notices."""
+    return default_rules_for(FORM)
 
 
-def closing(settings: DialogueSettings) -> DialogueSettings:
-    """The same, with the form of an entry that closes a trailer."""
+def with_closing_form(settings: DialogueSettings) -> DialogueSettings:
+    """The settings with the form of an entry that closes a trailer."""
     return replace(settings, closing=_closing_form())
 
 
@@ -72,53 +71,53 @@ def _closing_form() -> Form | None:
 
 
 NOTHING = Pallet("", 0, "CS", "", "")
-"""The load before the first pallet."""
+"""Placeholder before the first pallet."""
 
 
 class ReceivingWords(Wording[Pallet]):
-    """Those of a receiver."""
+    """Words a receiver's lines."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
 
     def sentence(self, load: Pallet) -> str:
-        """The whole sentence, without the standing values."""
-        return wording.received(load, self._random)
+        """Word a whole entry without the standing values."""
+        return wording.word_received_pallet(load, self._random)
 
     def mention(self, name: str, load: Pallet) -> str:
-        """One field of it."""
-        return wording.said(name, load, self._random)
+        """Word one field with its label."""
+        return wording.word_received_field(name, load, self._random)
 
     def bare(self, name: str, load: Pallet) -> str:
-        """The value of a field alone."""
-        return wording.said_bare(name, load, self._random)
+        """Word the value of a field alone."""
+        return wording.word_received_value(name, load, self._random)
 
     def chat(self, load: Pallet) -> str:
-        """Something to a colleague."""
+        """Word a remark to a colleague."""
         return self._random.choice(wording.TALK)
 
     def same_again(self, load: Pallet) -> str:
-        """All as it was for the one before."""
+        """Word "same again" with the pallet's number."""
         return f"same again, {self.mention('pallet_id', load)}"
 
     def once(self, load: Pallet) -> str:
-        """The standing values of the whole trailer."""
+        """Word the standing values of the trailer."""
         return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
 
     def moved(self, load: Pallet) -> str:
-        """It is another door now."""
+        """Word the change to another door."""
         return f"{self.mention('door', load)} from now on"
 
     def mended(self, slip: Pallet, load: Pallet) -> str:
-        """With a slip of the tongue in the count, put right at once."""
+        """Word an entry with a slip in the count, corrected at once."""
         cue = self._random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
         rest = [name for name in ("lot", "damaged", "exception") if name in load.fields()]
         said = [self.mention("pallet_id", load), self.mention("quantity", slip), cue, self.mention("quantity", load)]
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
-def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bool:
-    """Whether all its values to dictate are those of the previous one, which is recorded."""
+def _repeats_previous(before: Sequence[Pallet], device: TypedDevice, load: Pallet) -> bool:
+    """Whether all values to dictate equal those of the previous, recorded pallet."""
     if load.first_count is not None or not before:
         return False
     last, meant = before[-1].fields(), load.fields()
@@ -128,14 +127,14 @@ def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bo
     return same and there and last["pallet_id"] not in device.aside
 
 
-def _go_on(say: Callable[[str, str], None], device: DeviceAtHand) -> None:
-    """He has heard it, where the device was asked to wait."""
+def _resume_if_paused(say: Callable[[str, str], None], device: TypedDevice) -> None:
+    """Say "resume" if the device is paused."""
     if device.state is State.PAUSED:
         say("resume", "command")
 
 
-def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
-    """How many there are of each unit, and how many damaged."""
+def _sum_quantities(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
+    """Total quantity by unit, and total damaged."""
     sums: Counter[str] = Counter()
     for fields in entries:
         sums[str(fields["uom"])] += int(str(fields["quantity"]))
@@ -143,24 +142,27 @@ def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
     return sums
 
 
-class Receiving(Operator[Pallet]):
-    """One trailer received, and an inventory of its own."""
+class NoticeReceiver(Operator[Pallet]):
+    """Simulates one trailer received against a notice, with an inventory of its own."""
 
     unasked = frozenset({"part", "talk of pallets", "close"})
 
-    def __init__(self, device: DeviceAtHand, directory: Path, random: Random, exceptions: float = USUAL) -> None:
+    def __init__(self, device: TypedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
         self._words: ReceivingWords
         super().__init__(device, ReceivingWords(random), random)
         self._exceptions = exceptions
-        self._tables = Tables(directory, FORM, device)
+        self._tables = LocalInventory(directory, FORM, device)
         self._load = NOTHING
         """The current pallet."""
         self._counted = 0
         """The number that he dictated."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
-        """Standing values are not read back each time. Values that he never dictated are last."""
+        """Names of the differing fields.
+
+        Standing values are not read back each time, and undictated fields come last.
+        """
         wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
@@ -168,7 +170,7 @@ class Receiving(Operator[Pallet]):
         return super()._correction(name, load) if name in load.fields() else "cancel"
 
     def is_to_be_asked(self, asked: Question) -> bool:
-        """Whether a person with the list would ask this, too."""
+        """Whether a person with the list would ask this question too."""
         load = self._load
         match asked.why:
             case Reason.COUNT_DIFFERS:
@@ -186,19 +188,19 @@ class Receiving(Operator[Pallet]):
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The inventory's final rows are compared with the intended entries."""
-        coming = arrival(pallets, self._random, self._exceptions)
+        coming = generate_arrival(pallets, self._random, self._exceptions)
         self._tables.announce(coming.announced)
         self._tables.receive_elsewhere(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        self._set(coming.pallets[0], *SAID_ONCE)
+        self._dictate_standing_values(coming.pallets[0], *SAID_ONCE)
         for before, load in pairwise((coming.pallets[0], *coming.pallets)):
             if load.door != before.door:
                 self.device.wait_out()
-                self._set(load, "door")
+                self._dictate_standing_values(load, "door")
             if load.case in MISTAKES:
-                self._mistake(load)
+                self._repeat_recorded_entry(load)
             else:
                 meant.append(load)
                 self._before.append(load)
@@ -212,8 +214,10 @@ class Receiving(Operator[Pallet]):
         self._tables.deliver()
         self._close()
         self.close_books(meant, whole)
-        told = _sums(turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM)
-        if told != (has := _sums(self.recorded())):
+        told = _sum_quantities(
+            turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM
+        )
+        if told != (has := _sum_quantities(self.recorded())):
             self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
         if coming.pallets[0].trailer not in self._tables.closed():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
@@ -222,10 +226,13 @@ class Receiving(Operator[Pallet]):
         return self.ledger
 
     def _dictate(self, load: Pallet) -> bool:
-        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
-        self._stand_before(load)
+        """Dictate one pallet until it is recorded, parked or given up.
+
+        Return whether the operator believes it accepted.
+        """
+        self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
-        if _is_like(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
+        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
             return self._agree(load)
         match "misread" if load.first_count is not None else self._one_of(SAID):
@@ -244,21 +251,21 @@ class Receiving(Operator[Pallet]):
                         self._say(self._words.mention(name, load), "part")
         return self._agree(load)
 
-    def _set(self, load: Pallet, *names: str) -> None:
+    def _dictate_standing_values(self, load: Pallet, *names: str) -> None:
         """Dictate standing values until the readback agrees."""
         self.device.turn_to("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
-            _go_on(self._say, self.device)
+            _resume_if_paused(self._say, self.device)
             self.device.held = {}
             self._say(self._words.once(load) if len(names) > 1 else self._words.moved(load), "context")
             if self.device.held == meant:
                 break
 
     def _close(self) -> None:
-        """Close the trailer, and confirm after the device has read its records back."""
+        """Close the trailer, and confirm the device's summary."""
         self.device.turn_to("")
-        _go_on(self._say, self.device)
+        _resume_if_paused(self._say, self.device)
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
             if self.device.question is None:
@@ -266,23 +273,23 @@ class Receiving(Operator[Pallet]):
             self._say("yes", "close")
         self._tables.deliver()
 
-    def _stand_before(self, load: Pallet) -> None:
+    def _turn_to_pallet(self, load: Pallet) -> None:
         self.device.turn_to(load.pallet)
         self._load, self._counted = load, load.quantity
 
-    def _mistake(self, load: Pallet) -> None:
-        """He repeats a recorded entry; he notices at the question. A parked pallet is not recorded."""
+    def _repeat_recorded_entry(self, load: Pallet) -> None:
+        """Dictate an already recorded entry again, and cancel it at the device's question."""
         self.device.wait_out()
         if load.pallet in self.device.aside:
             return
-        self._stand_before(load)
+        self._turn_to_pallet(load)
         self._say(self._words.sentence(load), "mistake")
         if self.device.question is not None:
             self._say("cancel", "command")
         self.device.wait_out()
 
     def _between(self, load: Pallet) -> None:
-        """Events between two pallets."""
+        """Simulate a random event between two pallets: chat, a power cut, a pause, a broker failure."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()
@@ -291,7 +298,7 @@ class Receiving(Operator[Pallet]):
             case "talk of pallets":
                 self.device.wait_out()
                 other = replace(load, door=str(self._random.randint(1, 24)))
-                self._say(wording.talk_of_pallets(other, self._random), "talk of pallets")
+                self._say(wording.word_chat_about_pallet(other, self._random), "talk of pallets")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()
@@ -309,5 +316,5 @@ class Receiving(Operator[Pallet]):
                 pass
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """The inventory's rows."""
+        """The inventory's rows of the device."""
         return self._tables.recorded()

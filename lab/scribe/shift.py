@@ -1,4 +1,4 @@
-"""A shift at a dock: trailers of pallets, dictated by an operator who is interrupted, polite, mistaken and tired."""
+"""Simulates a shift at a dock: an operator dictates trailers of pallets with interruptions, chat and slips."""
 
 from __future__ import annotations
 
@@ -11,98 +11,98 @@ from typing import Protocol
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from lab.scribe import wording
-from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, Utter
+from lab.scribe.device import PALLETS, Ledger, SpeechChannel, TypedDevice
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
-"""How a pallet is dictated, in percent. Estimates: rare events are over-represented, so that they occur at all."""
+"""Share of each way to dictate a pallet, in %. Estimates; rare ways are over-represented so that they occur at all."""
 
 BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
 """Events between two pallets."""
 
 
-def loads(pallets: int, random: Random) -> list[Load]:
-    """The pallets of a trailer."""
+def generate_loads(pallets: int, random: Random) -> list[Load]:
+    """Generate the pallets of a trailer."""
     first = random.randrange(100, 9000)
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     counts = (*range(2, 61), 72, 96, 120, 144)
     return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
 
 
-class Voice(Utter, Protocol):
-    """The operator's means of speaking."""
+class OperatorVoice(SpeechChannel, Protocol):
+    """A means of dictation: which pallets, in which words, over which channel."""
 
     ways: Mapping[str, int]
-    """How he dictates a pallet, in percent."""
+    """Share of each way to dictate a pallet, in %."""
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """The load of a trailer."""
+        """The pallets of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
-        """The whole of a load."""
+        """Word a whole entry."""
 
 
-class Typing:
-    """Lines reach the reader unchanged."""
+class TypedChannel:
+    """Sends lines to the parser unchanged."""
 
     def utter(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """At once."""
+        """Type the line to the device, unchanged."""
         yield talk.say(line)
 
     def is_misheard(self, _pallet: str) -> bool:
-        """Nothing is."""
+        """Always False, since typed lines are read exactly."""
         return False
 
 
-class Typed(Typing):
-    """An operator who types any pallets in any words."""
+class TypingOperator(TypedChannel):
+    """Types random pallets in random wording."""
 
     ways: Mapping[str, int] = SAID
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """Any."""
-        return loads(pallets, random)
+        """Generate the pallets of a trailer."""
+        return generate_loads(pallets, random)
 
     def sentence(self, load: Load, random: Random) -> str:
-        """In any words."""
-        return wording.sentence(load, random)
+        """Word a whole entry."""
+        return wording.word_sentence(load, random)
 
 
-class _Words(Wording[Load]):
-    """Those of a voice, and of the scribe's own."""
+class _ShiftWording(Wording[Load]):
+    """Words whole entries as the voice does, other lines as `lab.scribe.wording`."""
 
-    def __init__(self, voice: Voice, random: Random) -> None:
+    def __init__(self, voice: OperatorVoice, random: Random) -> None:
         self._voice = voice
         self._random = random
 
     def sentence(self, load: Load) -> str:
-        """The whole of a load."""
+        """Word a whole entry."""
         return self._voice.sentence(load, self._random)
 
     def mention(self, name: str, load: Load) -> str:
-        """One field of it."""
-        return wording.mention(name, load, self._random)
+        """Word one field with its label."""
+        return wording.word_field(name, load, self._random)
 
     def bare(self, name: str, load: Load) -> str:
-        """The value of a field alone."""
-        return wording.bare(name, load, self._random)
+        """Word the value of a field alone."""
+        return wording.word_value(name, load, self._random)
 
     def chat(self, load: Load) -> str:
-        """Something to a colleague."""
-        return wording.talk(load, self._random)
+        """Word a remark to a colleague."""
+        return wording.word_chat(load, self._random)
 
 
-class Trailer(Operator[Load]):
-    """One trailer unloaded onto the docks."""
+class TrailerUnloading(Operator[Load]):
+    """Simulates one trailer unloaded onto the docks."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
-        """`directory` is for its journal; `random` decides all events; without a voice he types."""
-        self._voice = voice or Typed()
-        super().__init__(DeviceAtHand(rules, directory, self._voice), _Words(self._voice, random), random)
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
+        """`directory` is for the journal; `random` draws all events; without a voice the operator types."""
+        self._voice = voice or TypingOperator()
+        super().__init__(TypedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
@@ -121,16 +121,22 @@ class Trailer(Operator[Load]):
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
-        """One pallet, until it is held right, recorded, parked or given up; whether he believes it accepted."""
+        """Dictate one pallet until it is recorded, parked or given up.
+
+        Return whether the operator believes it accepted.
+        """
         self.device.turn_to(load.pallet)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
             case "mended":
-                self._say(wording.mended(slip, load, self.differing(slip.fields(), load)[0], self._random), "mended")
+                self._say(
+                    wording.word_self_correction(slip, load, self.differing(slip.fields(), load)[0], self._random),
+                    "mended",
+                )
             case "misread":
-                self._say(wording.sentence(slip, self._random), "plain")
+                self._say(wording.word_sentence(slip, self._random), "plain")
             case _:
                 # The label first, the count when it is counted, the dock when it is known.
                 for name in ("pallet_id", "quantity", "dock"):
@@ -138,7 +144,7 @@ class Trailer(Operator[Load]):
         return self._agree(load)
 
     def _slip(self, load: Load) -> Load:
-        """The load with one thing misread."""
+        """The load with one value misread."""
         match self._random.choice(("quantity", "dock")):
             case "quantity":
                 return replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
@@ -146,7 +152,7 @@ class Trailer(Operator[Load]):
                 return replace(load, dock=self._random.choice([dock for dock in "ABCDEFGH" if dock != load.dock]))
 
     def _between(self, load: Load) -> None:
-        """Events between two pallets."""
+        """Simulate a random event between two pallets: chat, a power cut, a pause."""
         match self._one_of(BETWEEN):
             case "talk":
                 self.device.wait_out()
@@ -155,7 +161,7 @@ class Trailer(Operator[Load]):
             case "talk of places":
                 self.device.wait_out()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
-                self._say(wording.talk_of_places(other, self._random), "talk of places")
+                self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()

@@ -1,7 +1,7 @@
-"""A shift that is spoken: recorded sentences in noise for pallets, heard with the device's own hearing.
+"""A spoken shift: recorded sentences in noise, recognised by the device's own pipeline.
 
-What he says besides the sentences of a set is said by espeak-ng, as in `lab.operator_speech`. Sentences, and what is
-said around him, are the set's own recordings: those at the ratio of SNR_DB as they are, clean ones in made noise.
+Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at SNR_DB are used as they are, clean
+ones are mixed with generated noise.
 """
 
 from __future__ import annotations
@@ -27,60 +27,60 @@ from edge.hear.acoustics import measure_acoustics
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE
-from lab.noises import KINDS, Sound, mix, noise, whole
-from lab.operator_speech import AFTER_S, BEFORE_S, Spoken, spoken
+from lab.noises import NOISE_KINDS, Sound, generate_noise, mix_at_snr, read_all_samples
+from lab.operator_speech import AFTER_S, BEFORE_S, SyntheticSpeech, synthesise
 from lab.scoring import Clip
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
 SNR_DB = 10.0
-"""Of speech over noise: a headset at a dock where a fork works close by."""
+"""Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby."""
 
 AT_IT, CLEAN = "10dB", "clean"
-"""A set's names for the recordings at that ratio, and for those without noise."""
+"""A set's condition names for recordings at that ratio, and for clean ones."""
 
 FIELDS = {"pallet_id", "quantity", "dock"}
-"""Of the form that the scribe keeps books of."""
+"""Fields that a usable recording must give."""
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """One spoken pallet, in each of its recordings."""
+class RecordedSentence:
+    """One dictated pallet with all its recordings."""
 
     load: Load
     clips: tuple[Clip, ...]
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """The recordings of a set that a shift is made of."""
+class ShiftRecordings:
+    """The recordings of a set that a shift uses."""
 
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[RecordedSentence, ...]
     talk: tuple[Clip, ...]
 
 
-def recordings(clips: Sequence[Clip]) -> Recorded:
-    """Those of a manifest that are usable: whole sentences, and talk. Raises UnreadableInput where there is none."""
+def select_recordings(clips: Sequence[Clip]) -> ShiftRecordings:
+    """Select whole sentences and chatter from a manifest. Raises UnreadableInput if there are none."""
     usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
-    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_saying)
-    sentences = tuple(_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_saying))
+    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_text_and_speaker)
+    sentences = tuple(_recorded_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_text_and_speaker))
     talk = tuple(clip for clip in usable if clip.fields is None and not clip.heard and clip.speech_end is not None)
     if not sentences or not talk:
         raise UnreadableInput(f"of {len(clips)} clips no pallet or no talk is {CLEAN} or at {AT_IT}, with its text")
-    return Recorded(sentences, talk)
+    return ShiftRecordings(sentences, talk)
 
 
-def _saying(clip: Clip) -> tuple[str, str]:
+def _text_and_speaker(clip: Clip) -> tuple[str, str]:
     return clip.text, clip.speaker or ""
 
 
-def _sentence(clips: tuple[Clip, ...]) -> Sentence:
+def _recorded_sentence(clips: tuple[Clip, ...]) -> RecordedSentence:
     fields = clips[0].fields or {}
-    return Sentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
+    return RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
 
 
-class Hearing:
-    """The device's own recognition: sound in, its reading out."""
+class DeviceHearing:
+    """The device's recognition pipeline: sound in, decisions out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
         self._parts = parts
@@ -89,17 +89,17 @@ class Hearing:
         self._heard: list[Decided] = []
 
     def rules(self) -> Rules:
-        """Those of the parts."""
+        """The pipeline's rules."""
         return self._parts.rules
 
     def say(self, text: str, voice: str) -> Sound:
-        """The text as espeak-ng says it for this speaker."""
-        return self._runner.run(spoken(text, voice, seed=0))
+        """Synthesise the text with espeak-ng in this speaker's voice."""
+        return self._runner.run(synthesise(text, voice, seed=0))
 
     def hear(self, sound: Sound, told: str) -> list[Decided]:
-        """The decisions on a sound; `told` distinguishes it from the same sound at another time."""
+        """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [Spoken(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [SyntheticSpeech(sound, told)]))
         return self._heard
 
     def _note(self, what: DictationEvent) -> None:
@@ -108,44 +108,44 @@ class Hearing:
 
 
 @contextmanager
-def hearing(settings: Settings) -> Iterator[Hearing]:
-    """The hearing of an agent with these settings that holds a conversation."""
+def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
+    """The recognition pipeline of an agent with these settings in a conversation."""
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
         TemporaryDirectory(prefix="dockvoice-scribe-heard-") as scratch,
         JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield Hearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
+        yield DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
-class Aloud:
-    """An operator with recorded pallets and synthesised answers in one voice."""
+class SpeakingOperator:
+    """An operator with recorded sentences, and synthesised answers in one voice."""
 
     ways: Mapping[str, int] = {"whole": 100}
 
-    def __init__(self, hearing: Hearing, recorded: Recorded, random: Random) -> None:
+    def __init__(self, hearing: DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
         self._hearing = hearing
         self._recorded = recorded
         self._random = random
         self._name = f"operator {random.random()}"
-        self._sentences: dict[str, Sentence] = {}
+        self._sentences: dict[str, RecordedSentence] = {}
         self._number = 0
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
-        """Pallets that the set has, each number once."""
+        """Choose pallets of which the set has recordings."""
         chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
         self._sentences = {one.load.pallet: one for one in chosen}
         return [one.load for one in self._sentences.values()]
 
     def sentence(self, load: Load, _random: Random) -> str:
-        """The recorded sentence."""
+        """The recorded sentence's text."""
         return self._sentences[load.pallet].clips[0].text
 
     def utter(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
-        """In noise: heard in pieces, or not at all."""
+        """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
         for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
             segment = heard.utterance.segment
@@ -153,7 +153,7 @@ class Aloud:
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
 
     def is_misheard(self, pallet: str) -> bool:
-        """Whether there is no such pallet on the trailer: the line is then about the one that he means."""
+        """Whether the trailer has no such pallet, so that the line is about the intended one."""
         return pallet not in self._sentences
 
     def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
@@ -170,9 +170,9 @@ class Aloud:
                 return self._in_noise(np.pad(said, (before, after)))
 
     def _clip_sound(self, clip: Clip) -> Sound:
-        sound = whole(RecordedSource(clip.audio))
+        sound = read_all_samples(RecordedSource(clip.audio))
         return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
 
     def _in_noise(self, sound: Sound) -> Sound:
-        kind, seed = self._random.choice(sorted(KINDS)), self._random.randrange(2**31)
-        return mix(sound, noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)
+        kind, seed = self._random.choice(sorted(NOISE_KINDS)), self._random.randrange(2**31)
+        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)

@@ -1,4 +1,4 @@
-"""An inventory behind a device: publishes its lists to it, and stores or rejects its records."""
+"""An inventory without a broker: publishes its expected lists to a device, and stores or rejects its events."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import Valid, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
-from lab.scribe.device import DEVICE, SITE, DeviceAtHand
+from lab.scribe.device import DEVICE, SITE, TypedDevice
 
 TOPICS = Topics("dockvoice", SITE, DEVICE)
 
 OWED = 100
-"""Events that are sent at once: more than a trailer makes between two pallets."""
+"""Maximum events delivered at once: more than a trailer makes between two pallets."""
 
 ONE_LIFE = "1-0123456789abcdef"
-"""Of the journal of the other device."""
+"""Journal id of the other device."""
 
 
 @cache
@@ -33,10 +33,10 @@ def _forms() -> Forms:
     return load_forms(shipped_directory("schemas") / "forms")
 
 
-class Tables:
-    """The inventory's tables, with no broker between them and the device."""
+class LocalInventory:
+    """The inventory's store, connected to the device directly."""
 
-    def __init__(self, directory: Path, form: str, device: DeviceAtHand) -> None:
+    def __init__(self, directory: Path, form: str, device: TypedDevice) -> None:
         """`form` is the form for receiving."""
         self._form = form
         self._device = device
@@ -45,12 +45,12 @@ class Tables:
         self.online = True
 
     def announce(self, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> None:
-        """The notices of the day."""
+        """Replace the expected lists, and publish them to the device."""
         self._store.lists.replace(SITE, announced)
         self._publish()
 
     def receive_elsewhere(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
-        """Another device has received these."""
+        """Store entries of another device."""
         for number, fields in enumerate(entries, 1):
             name, now = str(uuid.uuid4()), datetime.now(UTC)
             body = json.dumps({"id": name}).encode()
@@ -59,7 +59,7 @@ class Tables:
         self._publish()
 
     def deliver(self) -> None:
-        """Deliver pending events, while there is a broker, and return the answers."""
+        """Deliver the device's pending events, if online, and pass the receipts back."""
         rows = self._device.journal.outbox.due(OWED) if self.online else []
         for row in rows:
             judged = validate(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
@@ -71,11 +71,11 @@ class Tables:
             self._publish()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        """The device's rows here."""
+        """The device's current rows."""
         return self._standing(self._form)
 
     def closed(self) -> set[str]:
-        """The trailers that it has closed."""
+        """The trailers that the device has closed."""
         return {str(fields["trailer"]) for fields in self._standing("close-trailer")}
 
     def _standing(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
@@ -83,10 +83,10 @@ class Tables:
         return [dict(row.fields) for row in rows]
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._store.close()
 
     def _publish(self) -> None:
-        """The device gets the lists as they are now."""
+        """Give the current lists to the device."""
         self._store.lists.mark_received({self._form: "pallet_id"})
         self._device.expected = Expectations(one.expected for one in self._store.lists.all())

@@ -1,6 +1,6 @@
-"""How people on a dock say it: wording of its own, independent of the agent's grammar.
+"""Words lines as people on a dock say them, independently of the agent's grammar.
 
-Lines are as by perfect recognition: words, with commas where the speaker takes breath.
+The words are as by perfect recognition, with commas where the speaker takes breath.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
 _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 
 FIGURES = 0.2
-"""The share of numbers written as figures, as most recognisers do."""
+"""Share of numbers written as digits, as most recognisers do."""
 
 SENTENCES = (
     "pallet {id}, {count}, dock {dock}",
@@ -50,13 +50,13 @@ TALK = (
     "somebody call the driver", "can you open the door", "no way", "he's on his break", "wait for me", "mind the step",
     "that truck is early", "good morning", "who has the keys",
 )  # fmt: skip
-"""To colleagues, none of it about a pallet."""
+"""Remarks to colleagues, none of them about a pallet."""
 
 TALK_OF_PLACES = (
     "take it to dock {dock} mike", "dock {dock} is full", "that one is {count}", "is that pallet {id}",
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
-"""To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
+"""Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
 RECEIVED = (
@@ -72,7 +72,7 @@ RECEIVED = (
 )
 
 TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {count} tomorrow", "door {door} is full")
-"""To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
+"""Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,148 +84,154 @@ class Load:
     dock: str
 
     def fields(self) -> dict[str, str | int]:
-        """As they go on record."""
+        """The fields that a right entry has."""
         return {"pallet_id": self.pallet, "quantity": self.quantity, "dock": self.dock}
 
 
-def count(quantity: int, random: Random) -> str:
-    """A count of things."""
+def word_quantity(quantity: int, random: Random) -> str:
+    """Word a quantity with a unit."""
     number = _figures_or_words(quantity, random)
     unit = random.choice(_UNITS)
     return f"{number} {unit if quantity != 1 else unit.rstrip('s') if unit != 'boxes' else 'box'}"
 
 
-def identifier(pallet: str, random: Random) -> str:
-    """An identifier: figure by figure mostly, or as figures."""
+def word_identifier(pallet: str, random: Random) -> str:
+    """Word an identifier: digit by digit mostly, or as digits."""
     if random.random() < FIGURES:
         return pallet
     oh = random.choice(("zero", "oh"))
     return " ".join(oh if figure == "0" else _ONES[int(figure)] for figure in pallet)
 
 
-def place(dock: str, random: Random) -> str:
-    """A dock: its letter, its word, or both."""
+def word_dock(dock: str, random: Random) -> str:
+    """Word a dock: its letter, its code word, or both."""
     word = _CALLED[ord(dock) - ord("A")]
     return random.choice((dock, word, word, f"{dock} as in {word}"))
 
 
-def sentence(load: Load, random: Random) -> str:
-    """The whole of it."""
-    return _filled(random.choice(SENTENCES), load, random)
+def word_sentence(load: Load, random: Random) -> str:
+    """Word a whole entry."""
+    return _fill_template(random.choice(SENTENCES), load, random)
 
 
-def mention(field: str, load: Load, random: Random) -> str:
-    """One field of it."""
+def word_field(field: str, load: Load, random: Random) -> str:
+    """Word one field with its label."""
     return {
-        "pallet_id": lambda: f"pallet {identifier(load.pallet, random)}",
-        "quantity": lambda: count(load.quantity, random),
-        "dock": lambda: f"dock {place(load.dock, random)}",
+        "pallet_id": lambda: f"pallet {word_identifier(load.pallet, random)}",
+        "quantity": lambda: word_quantity(load.quantity, random),
+        "dock": lambda: f"dock {word_dock(load.dock, random)}",
     }[field]()
 
 
-def bare(field: str, load: Load, random: Random) -> str:
-    """The value alone."""
+def word_value(field: str, load: Load, random: Random) -> str:
+    """Word the value of a field alone."""
     return {
-        "pallet_id": lambda: identifier(load.pallet, random),
+        "pallet_id": lambda: word_identifier(load.pallet, random),
         "quantity": lambda: _number(load.quantity),
-        "dock": lambda: place(load.dock, random),
+        "dock": lambda: word_dock(load.dock, random),
     }[field]()
 
 
-def talk(load: Load, random: Random) -> str:
-    """Talk to a colleague; `load` lends its values where the talk needs some."""
-    return _filled(random.choice(TALK), load, random)
+def word_chat(load: Load, random: Random) -> str:
+    """Word a remark to a colleague; `load` lends it values where it needs some."""
+    return _fill_template(random.choice(TALK), load, random)
 
 
-def talk_of_places(load: Load, random: Random) -> str:
-    """The same, with words of the form."""
-    return _filled(random.choice(TALK_OF_PLACES), load, random)
+def word_chat_about_docks(load: Load, random: Random) -> str:
+    """Word a remark to a colleague with words of the form."""
+    return _fill_template(random.choice(TALK_OF_PLACES), load, random)
 
 
-def mended(slip: Load, load: Load, field: str, random: Random) -> str:
-    """A sentence with a slip of the tongue in one field, put right at once."""
+def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> str:
+    """Word an entry with a slip of the tongue in one field, corrected at once."""
     cue = random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
     parts = []
     for name in ("pallet_id", "quantity", "dock"):
-        wrong = "" if name != field else f"{mention(name, slip, random)}, {cue}, "
-        parts.append(wrong + mention(name, load, random))
+        wrong = "" if name != field else f"{word_field(name, slip, random)}, {cue}, "
+        parts.append(wrong + word_field(name, load, random))
     return ", ".join(parts)
 
 
-def _filled(template: str, load: Load, random: Random) -> str:
+def _fill_template(template: str, load: Load, random: Random) -> str:
     return template.format(
-        id=identifier(load.pallet, random), count=count(load.quantity, random), dock=place(load.dock, random)
+        id=word_identifier(load.pallet, random),
+        count=word_quantity(load.quantity, random),
+        dock=word_dock(load.dock, random),
     )
 
 
-def received(pallet: Pallet, random: Random) -> str:
-    """The whole sentence of a received pallet, without its place."""
-    rest = [said(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()]
+def word_received_pallet(pallet: Pallet, random: Random) -> str:
+    """Word a received pallet's whole entry, without trailer and door."""
+    rest = [
+        word_received_field(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()
+    ]
     template = random.choice(RECEIVED)
     return template.format(
-        id=identifier(pallet.pallet, random),
-        count=said("quantity", pallet, random),
+        id=word_identifier(pallet.pallet, random),
+        count=word_received_field("quantity", pallet, random),
         rest="".join(f", {one}" for one in rest),
     )
 
 
-def said(field: str, pallet: Pallet, random: Random) -> str:
-    """One field of a received pallet."""
+def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
+    """Word one field of a received pallet with its label."""
     return {
-        "pallet_id": lambda: f"pallet {identifier(pallet.pallet, random)}",
-        "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit(pallet)}",
-        "uom": lambda: _unit(pallet),
-        "lot": lambda: f"lot {identifier(str(pallet.lot), random)}",
+        "pallet_id": lambda: f"pallet {word_identifier(pallet.pallet, random)}",
+        "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit_word(pallet)}",
+        "uom": lambda: _unit_word(pallet),
+        "lot": lambda: f"lot {word_identifier(str(pallet.lot), random)}",
         "damaged": lambda: f"{_number(pallet.damaged or 0)} damaged",
         "exception": lambda: str(pallet.exception),
-        "trailer": lambda: f"trailer {identifier(pallet.trailer, random)}",
+        "trailer": lambda: f"trailer {word_identifier(pallet.trailer, random)}",
         "door": lambda: f"door {_figures_or_words(int(pallet.door), random)}",
     }[field]()
 
 
-def said_bare(field: str, pallet: Pallet, random: Random) -> str:
-    """The value alone."""
+def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
+    """Word the value of a received pallet's field alone."""
     return {
-        "pallet_id": lambda: identifier(pallet.pallet, random),
+        "pallet_id": lambda: word_identifier(pallet.pallet, random),
         "quantity": lambda: _number(pallet.quantity),
-        "lot": lambda: identifier(str(pallet.lot), random),
+        "lot": lambda: word_identifier(str(pallet.lot), random),
         "damaged": lambda: _number(pallet.damaged or 0),
-        "trailer": lambda: identifier(pallet.trailer, random),
+        "trailer": lambda: word_identifier(pallet.trailer, random),
         "door": lambda: _number(int(pallet.door)),
-    }.get(field, lambda: said(field, pallet, random))()
+    }.get(field, lambda: word_received_field(field, pallet, random))()
 
 
-def talk_of_pallets(pallet: Pallet, random: Random) -> str:
-    """Something to a colleague, with words of the form."""
+def word_chat_about_pallet(pallet: Pallet, random: Random) -> str:
+    """Word a remark to a colleague with words of the form."""
     return random.choice(TALK_OF_PALLETS).format(
-        id=identifier(pallet.pallet, random), count=said("quantity", pallet, random), door=pallet.door
+        id=word_identifier(pallet.pallet, random),
+        count=word_received_field("quantity", pallet, random),
+        door=pallet.door,
     )
 
 
-def spelt(digits: str) -> str:
-    """Figure by figure, as systems demand it that take no other way."""
+def spell_digits(digits: str) -> str:
+    """Word digits one by one, as systems demand that accept nothing else."""
     return " ".join(_ONES[int(digit)] for digit in digits)
 
 
-def digits(said: str) -> str:
-    """The digits in words, or in figures."""
+def parse_digits(said: str) -> str:
+    """Convert spoken or written digits to a digit string."""
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
-def cardinal(quantity: int) -> str:
-    """A count without its unit."""
+def word_number(quantity: int) -> str:
+    """Word a number without a unit."""
     return _number(quantity)
 
 
-def number(said: str) -> int:
-    """The count in words: an impossible one, such as "forty twelve", is the sum of its words."""
+def parse_number(said: str) -> int:
+    """Convert number words to an integer; impossible ones, such as "forty twelve", are summed."""
     total = 0
     for word in said.split():
         total = total * 100 if word == "hundred" else total + _FIGURES.get(word, 0)
     return total
 
 
-def _unit(pallet: Pallet) -> str:
+def _unit_word(pallet: Pallet) -> str:
     one, more = _CODES[pallet.uom]
     return one if pallet.quantity == 1 else more
 

@@ -1,1 +1,1 @@
-"""Thousands of simulated devices on one machine, at a real broker and a real inventory: `dockvoice simulate`."""
+"""`dockvoice simulate`: a load test with thousands of simulated devices against a real broker and inventory."""

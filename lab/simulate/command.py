@@ -1,4 +1,4 @@
-"""`dockvoice simulate`: ten thousand devices on one machine, and the results of their entries."""
+"""`dockvoice simulate`: run ten thousand devices on one machine, and report the outcome of their entries."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Broker, Config, settings
-from lab.simulate.device import SpeakingHabits
-from lab.simulate.wanted import HOUR_S, Need, Wanted, held_to_limits, needs
+from lab.simulate.device import CorrectionShares
+from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
 
 if TYPE_CHECKING:
-    from lab.simulate.fleet import Moment
+    from lab.simulate.fleet import Progress
 
 TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
 EXTRA = {"psutil", "sqlalchemy"}
-"""The packages that it needs besides."""
+"""Packages of the optional extra that the command needs."""
 
 MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
 
@@ -98,74 +98,76 @@ def simulate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let thousands of simulated devices speak, and count what became of each entry.
+    """Run thousands of simulated devices against a broker and an inventory, and check the outcome of each entry.
 
-    Each has a name, a key, a signed chain of events and an MQTT session of its own; they are the product's own events
-    and relay, and what was sent is written down apart from it. Afterwards each entry must have one final receipt, and
-    with --database the inventory's table must say what was said.
+    Each has a name, a key, a signed chain of events and an MQTT session of its own; events and relay are the product's
+    own, and a separate ledger records what was sent. Afterwards each entry must have one final receipt, and with
+    --database the inventory's table must agree.
 
-    FOR TEST INSTALLATIONS: what they say is booked. They are of site `simulated`, unless told otherwise, and take
-    their sessions and retained status along when they go; rows and keys stay with the inventory.
+    FOR TEST INSTALLATIONS: their entries are booked. They are of site `simulated`, unless told otherwise, and remove
+    their sessions and retained status when they leave; rows and keys stay with the inventory.
 
     The inventory must know their keys: give it --keys as its keys_directory, or set trust_first_use there. Broker, TLS,
-    window and waits are those of a device's settings file. Exit code 1 if anything was lost, twice or is not what was
-    said.
+    window and waits are those of a device's settings file. Exit code 1 if anything was lost, doubled or altered.
     """
     log_warnings()
-    _demand_extra()
+    _require_extra_packages()
     if rate is not None and per_hour is not None:
         raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")
     if rate is None:
         rate = devices * (per_hour if per_hour is not None else 0 if backlog else USUAL) / HOUR_S
-    wanted = Wanted(
+    wanted = RunParameters(
         devices=devices,
         deliver=settings(config, broker).deliver,
-        site=_level("--site", site or "simulated"),
-        run=_level("--run", run or f"sim-{secrets.token_hex(3)}"),
+        site=_check_topic_level("--site", site or "simulated"),
+        run=_check_topic_level("--run", run or f"sim-{secrets.token_hex(3)}"),
         rate=rate,
         seconds=seconds if rate else 0,
         backlog=backlog,
         storm=storm,
         cuts=cuts,
-        habits=_habits(corrections, cancellations),
+        habits=_speaking_habits(corrections, cancellations),
         seed=seed,
         patience_s=patience,
     )
     if plan:
-        _tell_plan(needs(wanted), as_json=as_json)
+        _print_needs(estimate_needs(wanted), as_json=as_json)
         return
-    held_to_limits(wanted)
-    if not _simulated(wanted, _watched(watch or ()), keys, database, as_json=as_json):
+    raise_descriptor_limit(wanted)
+    if not _run_and_report(wanted, _parse_watched(watch or ()), keys, database, as_json=as_json):
         raise typer.Exit(1)
 
 
-def _simulated(
-    wanted: Wanted, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
+def _run_and_report(
+    wanted: RunParameters, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
 ) -> bool:
-    """Run it and tell; whether all of it holds."""
-    from lab.simulate.counted import compared  # noqa: PLC0415 - not installed with the laboratory alone
-    from lab.simulate.figures import shown  # noqa: PLC0415 - likewise
+    """Run the simulation and print its result; return whether every entry is accounted for."""
+    from lab.simulate.counted import compare_with_table  # noqa: PLC0415 - not installed with the laboratory alone
+    from lab.simulate.figures import render_result  # noqa: PLC0415 - likewise
     from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
 
-    with _progress() as tell:
-        fleet = Fleet(wanted, watched, lambda moment: tell(_progress_text(moment, wanted.devices)))
+    with _show_progress() as tell:
+        fleet = Fleet(wanted, watched, lambda moment: tell(_format_progress(moment, wanted.devices)))
         if keys is not None:
             began = time.monotonic()
-            enrol(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
+            write_public_keys(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
             tell(f"{wanted.devices:,} keys written to {keys} in {time.monotonic() - began:.1f} s")
         result = asyncio.run(fleet.run())
         if database is not None:
             tell("comparing with the database")
-            result = replace(result, database=compared(database, wanted.site, wanted.run, fleet.expected()))
+            result = replace(result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected()))
     if as_json:
         line(json.dumps(result.as_json()))
     else:
-        render(shown(result))
+        render(render_result(result))
     return result.whole
 
 
-def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
-    """Put public keys where an inventory looks for them, under the names that it knows. Raises StorageFailed."""
+def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
+    """Write the devices' public keys into an inventory's keys directory, under the names it looks for.
+
+    Raises StorageFailed.
+    """
     path = directory
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -179,8 +181,8 @@ def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Progress display: one line that is overwritten, or without a terminal a line now and then."""
+def _show_progress() -> Iterator[Callable[[str], None]]:
+    """Yield a function that displays a progress text: one overwritten line, or occasional lines without a terminal."""
     console = SafeConsole(stderr=True, highlight=False)
     if console.is_terminal:
         with console.status("") as status:
@@ -197,7 +199,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
     yield print_at_intervals
 
 
-def _progress_text(moment: Moment, devices: int) -> str:
+def _format_progress(moment: Progress, devices: int) -> str:
     trouble = "" if moment.trouble is None or moment.connected == devices else f"; last trouble: {moment.trouble}"
     return (
         f"{moment.phase}: {moment.connected:,} of {devices:,} connected, {moment.said:,} said, "
@@ -205,7 +207,7 @@ def _progress_text(moment: Moment, devices: int) -> str:
     )
 
 
-def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
+def _print_needs(needed: Sequence[ResourceNeed], *, as_json: bool) -> None:
     if as_json:
         line(json.dumps([asdict(one) for one in needed]))
         return
@@ -217,19 +219,19 @@ def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
     render(table)
 
 
-def _level(option: str, given: str) -> str:
+def _check_topic_level(option: str, given: str) -> str:
     if NAME.fullmatch(given) is None:
         raise typer.BadParameter(f"{option}: found {given!r}, allowed are letters, digits and -, for example sim-1")
     return given
 
 
-def _habits(corrections: float, cancellations: float) -> SpeakingHabits:
+def _speaking_habits(corrections: float, cancellations: float) -> CorrectionShares:
     if corrections + cancellations > 1:
         raise typer.BadParameter("--corrections and --cancellations are shares of all entries: together at most 1")
-    return SpeakingHabits(corrections, cancellations)
+    return CorrectionShares(corrections, cancellations)
 
 
-def _watched(given: Sequence[str]) -> dict[str, int]:
+def _parse_watched(given: Sequence[str]) -> dict[str, int]:
     watched = {}
     for one in given:
         name, _, number = one.partition("=")
@@ -239,7 +241,7 @@ def _watched(given: Sequence[str]) -> dict[str, int]:
     return watched
 
 
-def _demand_extra() -> None:
+def _require_extra_packages() -> None:
     for name in EXTRA:
         if find_spec(name) is None:
             raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")

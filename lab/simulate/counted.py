@@ -1,4 +1,4 @@
-"""The ledger against the inventory's database, by the table that docs/inventory.md tells others to read."""
+"""Compares the simulator's ledger with the inventory's `entries` table."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.terminal.plain_text import escape_line
-from lab.simulate.figures import TableCompared
-from lab.simulate.ledger import Expected
+from lab.simulate.figures import TableComparison
+from lab.simulate.ledger import ExpectedRow
 
 ROWS = text(
     "SELECT event_id, state, fields, utterance_id, replaces FROM entries WHERE site = :site AND device LIKE :devices"
 ).columns(fields=JSON)
 
 
-def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> TableCompared:
-    """The table's rows of this run's devices, compared. Raises Misconfigured, Unavailable."""
+def compare_with_table(url: str, site: str, run: str, expected: Iterable[ExpectedRow]) -> TableComparison:
+    """Compare the table's rows of this run's devices with the expected ones. Raises Misconfigured, Unavailable."""
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
@@ -47,4 +47,4 @@ def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> Tab
         altered += row.fields != one.fields
         wrong_state += row.state != one.state
     twice = sum(count - 1 for count in utterances.values()) + len(found) - len(rows)
-    return TableCompared(len(found), missing, altered, wrong_state, twice, len(rows.keys() - known))
+    return TableComparison(len(found), missing, altered, wrong_state, twice, len(rows.keys() - known))

@@ -1,7 +1,7 @@
-"""A simulated device, sans IO: events and the time are its input, rows to publish its output.
+"""A simulated device, sans I/O: events and times are its input, outbox rows to publish its output.
 
-It publishes as a device does: the product's own events, audit chain, signatures and relay, with its window, waits and
-retransmission. It has no disk and no recogniser.
+Events, audit chain, signatures and relay are the product's own, with its window, waits and retransmission. It has no
+disk and no recogniser.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge import config
 from edge.deliver.device_events import entry_event
 from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
 from edge.records import Entry, Minted, OutboxRow
-from lab.simulate.ledger import AnswerHeard, DeviceLedger, SaidEntry
+from lab.simulate.ledger import DeviceLedger, ReceivedAnswer, SaidEntry
 
 FORM = "pallet-move"
 
@@ -41,14 +41,12 @@ READING = Reading(
         "dock": FieldReading("B", ("dock", "b"), 0.97),
     },
 )
-"""The reading in each event: as long as a real one, so that events are as large as real ones."""
+"""The reading in each event, so that events are as large as real ones."""
 
 READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # The reading as a device would store it, for its hash.
 
 REOPENED = "answered, and asked for again"
-"""The inventory asks for an event again that it has answered: a data loss that a device repairs by sending it again.
-It is counted.
-"""
+"""Fault counted when the inventory asks again for an event that it has answered, as after a loss of its data."""
 
 DEAD_LETTER = "never taken by the broker"
 
@@ -56,15 +54,15 @@ SECONDS = 3.4  # Of sound for each entry.
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakingHabits:
-    """Frequency of corrections and cancellations of the last record: shares of all entries."""
+class CorrectionShares:
+    """Shares of entries that correct or cancel the last record, 0 to 1."""
 
     corrections: float = 0.0
     cancellations: float = 0.0
 
 
 class SimulatedDevice:
-    """One device with a name, a key, a chain of events and a ledger of its own."""
+    """A device with a name, a key, a signed chain of events and a ledger."""
 
     def __init__(self, number: int, name: str, settings: config.Deliver, site: str) -> None:
         self.number = number
@@ -87,7 +85,7 @@ class SimulatedDevice:
 
     @property
     def name(self) -> str:
-        """By which the broker and the inventory know it."""
+        """Its device name in topics and at the inventory."""
         return self.topics.device
 
     @property
@@ -96,7 +94,7 @@ class SimulatedDevice:
         return bool(self._owed) or self._made < len(self.ledger)
 
     def status(self, *, online: bool) -> bytes:
-        """Its status; offline it is its last will."""
+        """Its status message; offline it is the MQTT last will."""
         site, device, key = self.topics.site, self.name, self.signer.public
         if not online:
             return to_json_bytes(make_status("offline", site=site, device=device, key=key))
@@ -113,9 +111,9 @@ class SimulatedDevice:
         return to_json_bytes(said)
 
     def say(
-        self, chance: random.Random, habits: SpeakingHabits, now: float, *, owed_at_start: bool = False
+        self, chance: random.Random, habits: CorrectionShares, now: float, *, owed_at_start: bool = False
     ) -> list[OutboxRow]:
-        """Its operator dictates; the rows to publish."""
+        """Add an entry, correction or cancellation; return the rows to publish."""
         act, replaces = Act.RECORD, 0
         if self._standing:
             drawn = chance.random()
@@ -129,28 +127,28 @@ class SimulatedDevice:
         return self._do(self._relay.handle_new_row(), now)
 
     def connected(self, receive_maximum: int, now: float) -> list[OutboxRow]:
-        """The broker took it, and its subscriptions."""
+        """Process the connection with its subscriptions; return the rows to publish."""
         return self._do(self._relay.handle_connect(receive_maximum), now)
 
     def disconnected(self, now: float) -> None:
-        """Its link is gone."""
+        """Process the loss of the connection."""
         self._do(self._relay.handle_disconnect(), now)
 
     def invited(self, now: float) -> list[OutboxRow]:
-        """An inventory says that it is there."""
+        """Process an inventory's announcement that it is online; return the pending rows to publish."""
         return self._do(self._relay.publish_all_pending(now), now)
 
     def tick(self, now: float) -> list[OutboxRow]:
-        """Time has passed."""
+        """Process the passing of time; return the rows to retransmit."""
         due = self._relay.due_in_s(now)
         return self._do(self._relay.tick(now), now) if due is not None and due <= 0 else []
 
     def unsent(self, row: OutboxRow, now: float) -> None:
-        """The broker session had no room for the row."""
+        """Mark a row as not sent, since the session's receive window was full."""
         self._relay.mark_unsent(row.event_id, now)
 
     def sent(self, row: OutboxRow, now: float) -> None:
-        """It was published."""
+        """Count a publication of the row in the ledger."""
         said = self.ledger.entry(row.sequence)
         said.sendings += 1
         said.sent_at = said.sent_at or now
@@ -164,13 +162,13 @@ class SimulatedDevice:
         return self._do(self._relay.handle_puback(event_id, reason_code), now)
 
     def answered(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
-        """The inventory's answer to an event: the entry, if this is its first final answer; the next rows to publish.
+        """Process a receipt; return the entry if this is its first final receipt, and the rows to publish next.
 
-        It is not validated against its schema, as a device does: too slow for ten thousand devices on one processor.
+        The receipt is not validated against its schema, as on a device: too slow for ten thousand devices on one core.
         """
         try:
             message: dict[str, Any] = json.loads(payload)
-            answer = AnswerHeard(
+            answer = ReceivedAnswer(
                 message["event_id"],
                 message["sequence"],
                 message["outcome"],
@@ -196,7 +194,7 @@ class SimulatedDevice:
         return (self.ledger.entry(answer.sequence) if first and not fault else None), rows
 
     def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
-        """Execute the relay's commands; the rows to publish."""
+        """Execute the relay's commands; return the rows to publish."""
         rows: list[OutboxRow] = []
         waiting = deque(commands)
         while waiting:
@@ -223,7 +221,7 @@ class SimulatedDevice:
         return list(self._owed.values())[:at_most]
 
     def _make(self, sequence: int) -> OutboxRow:
-        """The event with this number, tied to the one before it and signed."""
+        """Build the event with this number, chained to the one before it and signed."""
         said = self.ledger.entry(sequence)
         fields = {} if said.act is Act.CANCEL else self.ledger.fields(sequence)
         named = self.ledger.entry(said.replaces).event_id if said.replaces else None

@@ -1,4 +1,4 @@
-"""The measurements of a run, counted as it runs: percentiles, rates, and the report for programs and for people."""
+"""Measurements of a simulation: percentiles, rates, and the report as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lab.simulate.device import REOPENED
 from lab.simulate.ledger import SaidEntry
 
 WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
-"""Faults that no network and no broker excuses."""
+"""Faults that no network or broker failure explains."""
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-class Spread:
-    """Durations and their percentiles. Eight bytes each."""
+class Durations:
+    """Collects durations (8 bytes each) and computes percentiles."""
 
     def __init__(self) -> None:
         self._all = array("d")
@@ -30,7 +30,7 @@ class Spread:
         return len(self._all)
 
     def add(self, seconds: float) -> None:
-        """Add a duration. Clock granularity can make a short one negative: it counts as 0."""
+        """Add a duration in seconds; a negative one, from the clock's granularity, counts as 0."""
         self._all.append(max(0.0, seconds))
 
     def as_json(self) -> dict[str, float]:
@@ -43,18 +43,18 @@ class Spread:
 
 
 @dataclass(slots=True)
-class Part:
-    """The entries of one kind: pending at the start, or dictated live."""
+class EntryGroup:
+    """Counts and times of one group of entries: pending at the start, or dictated live."""
 
     entries: int = 0
     answered: int = 0
     again: int = 0  # Sent more than once.
     first_at: float = 0.0
     last_at: float = 0.0
-    publish_to_puback: Spread = field(default_factory=Spread)
-    puback_to_receipt: Spread = field(default_factory=Spread)
-    publish_to_receipt: Spread = field(default_factory=Spread)
-    said_to_receipt: Spread = field(default_factory=Spread)
+    publish_to_puback: Durations = field(default_factory=Durations)
+    puback_to_receipt: Durations = field(default_factory=Durations)
+    publish_to_receipt: Durations = field(default_factory=Durations)
+    said_to_receipt: Durations = field(default_factory=Durations)
 
     def add(self, said: SaidEntry) -> None:
         """Add an entry that has its first final receipt."""
@@ -71,7 +71,7 @@ class Part:
             self.said_to_receipt.add(said.answered_at - said.at)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The group's figures as JSON."""
         seconds = self.last_at - self.first_at
         return {
             "entries": self.entries,
@@ -87,8 +87,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class TableCompared:
-    """The simulator's ledger against the inventory's table. All but `rows` must be 0."""
+class TableComparison:
+    """Differences between the simulator's ledger and the inventory's table. All but `rows` must be 0."""
 
     rows: int
     missing: int  # Answered as applied, and not there.
@@ -99,13 +99,13 @@ class TableCompared:
 
     @property
     def holds(self) -> bool:
-        """Whether table and ledger say the same."""
+        """Whether table and ledger agree."""
         return not (self.missing or self.altered or self.wrong_state or self.twice or self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A run, and all that was seen of it."""
+    """All measurements of a simulation."""
 
     asked: Mapping[str, Any]
     machine: Mapping[str, Any]
@@ -119,31 +119,31 @@ class LoadResult:
     lost: int  # Without a final receipt in the end; with a database those besides that were applied and are not there.
     twice: int
     processes: Mapping[str, Mapping[str, float]]
-    database: TableCompared | None = None
+    database: TableComparison | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether each entry has one final result, and the table agrees."""
+        """Whether each entry has one final receipt, and the table agrees."""
         bad = WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The result as JSON."""
         compared = None if self.database is None else {**asdict(self.database), "holds": self.database.holds}
         return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.whole}
 
 
-def shown(result: LoadResult) -> Group:
-    """For people."""
-    parts = [_connecting(result), _ways(result), _ends(result)]
+def render_result(result: LoadResult) -> Group:
+    """Render the result as tables for the terminal."""
+    parts = [_connections_table(result), _entries_table(result), _outcomes_table(result)]
     if result.processes:
-        parts.append(_processes(result.processes))
+        parts.append(_processes_table(result.processes))
     verdict = "Nothing lost, nothing twice." if result.whole else "NOT WHOLE: see above."
     return Group(*parts, verdict)
 
 
-def _connecting(result: LoadResult) -> Table:
-    table = _table("what", "", title="Links")
+def _connections_table(result: LoadResult) -> Table:
+    table = _new_table("what", "", title="Links")
     connect = result.connect
     table.add_row("devices connected", f"{connect['connected']:,} of {result.asked['devices']:,}")
     table.add_row("all of them after", f"{connect['seconds']:,.1f} s ({connect['per_second']:,.0f} a second)")
@@ -154,9 +154,9 @@ def _connecting(result: LoadResult) -> Table:
     return table
 
 
-def _ways(result: LoadResult) -> Table:
+def _entries_table(result: LoadResult) -> Table:
     names = [name for name in ("backlog", "live") if getattr(result, name) is not None]
-    table = _table("entries", *("owed at the start" if name == "backlog" else "said live" for name in names))
+    table = _new_table("entries", *("owed at the start" if name == "backlog" else "said live" for name in names))
     parts: list[Mapping[str, Any]] = [getattr(result, name) for name in names]
     for label, key in (
         ("said", "entries"),
@@ -176,8 +176,8 @@ def _ways(result: LoadResult) -> Table:
     return table
 
 
-def _ends(result: LoadResult) -> Table:
-    table = _table("in the end", "")
+def _outcomes_table(result: LoadResult) -> Table:
+    table = _new_table("in the end", "")
     rows: Iterable[tuple[str, int]] = [
         *((f"first answered: {name}", count) for name, count in sorted(result.outcomes.items())),
         *((f"because: {name}", count) for name, count in sorted(result.reasons.items())),
@@ -193,8 +193,8 @@ def _ends(result: LoadResult) -> Table:
     return table
 
 
-def _processes(processes: Mapping[str, Mapping[str, float]]) -> Table:
-    table = _table("process", "MB before", "MB at most", "kB a device", "cores, mean", "processor s")
+def _processes_table(processes: Mapping[str, Mapping[str, float]]) -> Table:
+    table = _new_table("process", "MB before", "MB at most", "kB a device", "cores, mean", "processor s")
     for name, one in processes.items():
         table.add_row(
             name,
@@ -207,7 +207,7 @@ def _processes(processes: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
-def _table(first: str, *others: str, title: str | None = None) -> Table:
+def _new_table(first: str, *others: str, title: str | None = None) -> Table:
     table = Table(first, box=SIMPLE_HEAD, title=title)
     for name in others:
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""The run: all devices on one loop, connected, talking, cut off, brought to their end, and measured."""
+"""Runs all simulated devices on one event loop: connect, talk, cut links, wait for receipts, measure."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from dockvoice_protocol.mqtt_client import (
 )
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
-from lab.simulate.figures import LoadResult, Part, Spread
-from lab.simulate.ledger import Expected, SaidEntry
-from lab.simulate.link import Link
-from lab.simulate.processes import MB, Processes
-from lab.simulate.wanted import MINUTE_S, Wanted
+from lab.simulate.figures import Durations, EntryGroup, LoadResult
+from lab.simulate.ledger import ExpectedRow, SaidEntry
+from lab.simulate.link import MqttLink
+from lab.simulate.processes import MB, ProcessMonitor
+from lab.simulate.wanted import MINUTE_S, RunParameters
 
-HANDS = 16
-"""So many connections are opened side by side: each waits for the broker's TCP and TLS handshakes in a thread."""
+CONNECTING_TASKS = 16
+"""Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes."""
 
 TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
@@ -47,7 +47,7 @@ WAITS_S = 4.0
 and more, and a scan of ten thousand devices, or of memory that many processes share, takes tens of milliseconds."""
 
 PATIENCE_S = 30.0
-"""So long a broker may take from TCP to SUBACK. A device has less, but no broker that 10,000 others ask as well."""
+"""Timeout from TCP connect to SUBACK: longer than a device's, since the broker serves 10,000 at once."""
 
 BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
 
@@ -60,7 +60,7 @@ FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Progress:
     """Progress of the run, for a display."""
 
     phase: str
@@ -71,8 +71,8 @@ class Moment:
     trouble: str | None
 
 
-class Station:
-    """A device at its link."""
+class ConnectedDevice:
+    """A simulated device and its MQTT link."""
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
         self.device = device
@@ -84,7 +84,7 @@ class Station:
         self._met = False
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
-        """Connected: publish the status, and send pending rows."""
+        """Handle the connection: publish the status, and send pending rows."""
         now = time.monotonic()
         self._fleet.came_up(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
@@ -93,19 +93,19 @@ class Station:
         self.publish(self.device.connected(receive_maximum, now))
 
     def down(self, why: str) -> None:
-        """The link is gone; another one is wanted."""
+        """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
         self.waits.ended()
         self.device.disconnected(time.monotonic())
         self._fleet.went_down(self, why)
 
     def acknowledged(self, tag: str, reason_code: int) -> None:
-        """PUBACK."""
+        """Handle the broker's PUBACK for a publication."""
         if tag != STATUS:
             self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """A receipt, or an inventory's word that it is there."""
+        """Handle a message: a receipt, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
             said, rows = self.device.answered(payload, now)
@@ -121,14 +121,14 @@ class Station:
             self.publish(self.device.invited(now) if online else [])
 
     def say(self, *, owed_at_start: bool = False) -> None:
-        """Its operator says something."""
+        """Let the device make an entry, and publish it."""
         fleet = self._fleet
         fleet.owing.add(self)
         rows = self.device.say(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
         self.publish(rows)
 
     def publish(self, rows: list[OutboxRow]) -> None:
-        """Send these; rows without room in the broker session go with a later turn."""
+        """Publish rows; those beyond the session's receive window are sent later."""
         for row in rows:
             now = time.monotonic()
             body = row.body.encode()
@@ -144,40 +144,40 @@ class Station:
 
 
 class Fleet:
-    """All of them."""
+    """All simulated devices of a run."""
 
-    def __init__(self, wanted: Wanted, watched: Mapping[str, int], tell: Callable[[Moment], None]) -> None:
-        """`watched` are ids of processes by their names. Raises Misconfigured for a broker that cannot be."""
+    def __init__(self, wanted: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
+        """`watched` maps names to process ids to measure. Raises Misconfigured for invalid broker settings."""
         mqtt = wanted.deliver.mqtt
         check_host(mqtt)
         check_privacy(mqtt)
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
-        self.owing: set[Station] = set()
+        self.owing: set[ConnectedDevice] = set()
         self._tls = tls_context(mqtt)
         self._tell = tell
-        self._machine = _machine()
-        self._processes = Processes(watched)
+        self._machine = _describe_machine()
+        self._processes = ProcessMonitor(watched)
         self._processes.begin(time.monotonic())
         devices = (
             SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
         )
-        self.stations = [Station(device, self) for device in devices]
-        self._up: dict[Station, None] = {}
+        self.stations = [ConnectedDevice(device, self) for device in devices]
+        self._up: dict[ConnectedDevice, None] = {}
         """Those that are connected, in an order that chance can draw from."""
-        self._to_open: asyncio.Queue[Station] = asyncio.Queue()
+        self._to_open: asyncio.Queue[ConnectedDevice] = asyncio.Queue()
         self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
-        self._handshakes = Spread()
-        self._backlog, self._live = Part(), Part()
+        self._handshakes = Durations()
+        self._backlog, self._live = EntryGroup(), EntryGroup()
         self._trouble: str | None = None
         self._phase = "connecting"
         self._leaving = self._stopped = False
         self._all_gone = asyncio.Event()
 
-    def link(self, device: SimulatedDevice, station: Station) -> Link:
-        """The session of a device."""
+    def link(self, device: SimulatedDevice, station: ConnectedDevice) -> MqttLink:
+        """Create a device's MQTT link."""
         topics = device.topics
-        return Link(
+        return MqttLink(
             self.wanted.deliver.mqtt,
             station,
             client_id=f"dockvoice-{topics.site}-{topics.device}",
@@ -186,21 +186,21 @@ class Fleet:
             tls=self._tls,
         )
 
-    def expected(self) -> Iterator[Expected]:
+    def expected(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have, of all devices."""
         return (row for station in self.stations for row in station.device.ledger.expected())
 
     # Callbacks of stations.
 
-    def came_up(self, station: Station, now: float, *, forgotten: bool) -> None:
-        """Connected. `forgotten`: the broker did not have the session, though it should have."""
+    def came_up(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
+        """Record a connection; `forgotten`: the broker lost the session."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
-    def went_down(self, station: Station, why: str) -> None:
-        """A connection has ended or failed."""
+    def went_down(self, station: ConnectedDevice, why: str) -> None:
+        """Record that a connection ended or failed, and queue a reconnection."""
         self._up.pop(station, None)
         if self._leaving:
             if not self._up:
@@ -210,8 +210,8 @@ class Fleet:
         self._counts["reconnections"] += 1
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
-    def answered(self, station: Station, said: SaidEntry) -> None:
-        """An entry has its first final receipt."""
+    def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
+        """Record an entry's first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
         if not station.device.owes:
             self.owing.discard(station)
@@ -219,17 +219,20 @@ class Fleet:
     # The run.
 
     async def run(self) -> LoadResult:
-        """All of it, until each entry has its receipt or patience ends. Raises Unavailable where no broker answers."""
+        """Run all phases until each entry has its receipt or patience ends. Raises Unavailable if no broker answers."""
         with self._interruptible():
-            await self._look_for_broker()
+            await self._require_broker()
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(work()) for work in (*[self._open] * HANDS, self._look_after, self._beat)]
+                beside = [
+                    group.create_task(work())
+                    for work in (*[self._open] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
+                ]
                 connect = await self._connect()
-                cutting = group.create_task(self._cut())
+                cutting = group.create_task(self._cut_links())
                 await self._drain()
-                await self._talk()
+                await self._make_entries()
                 cutting.cancel()
-                await self._settle()
+                await self._await_receipts()
                 processes = self._processes.as_json(len(self.stations), time.monotonic())
                 await self._leave()
                 for one in beside:
@@ -238,7 +241,7 @@ class Fleet:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C ends the phase; the measurements until then are reported."""
+        """Within, Ctrl-C ends the current phase; measurements so far are reported."""
 
         def stop() -> None:
             self._stopped = True
@@ -252,8 +255,8 @@ class Fleet:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    async def _look_for_broker(self) -> None:
-        """Raises Unavailable where there is none: ten thousand need not find that out one by one."""
+    async def _require_broker(self) -> None:
+        """Raise Unavailable if no broker answers, before thousands of devices try."""
         mqtt = self.wanted.deliver.mqtt
         for left in reversed(range(TRIES)):
             try:
@@ -269,7 +272,7 @@ class Fleet:
                 return
 
     async def _connect(self) -> dict[str, Any]:
-        """Connect all, at the configured rate; the figures."""
+        """Connect all devices at the configured rate; return the connection figures."""
         for station in self.stations:
             for _ in range(self.wanted.backlog):
                 station.say(owed_at_start=True)
@@ -281,7 +284,7 @@ class Fleet:
             if self._stopped:
                 break
             self._to_open.put_nowait(station)
-        await self._until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
+        await self._wait_until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
         seconds = time.monotonic() - began
         self._processes.connected()
         return {
@@ -293,7 +296,7 @@ class Fleet:
         }
 
     async def _open(self) -> None:
-        """Open the connections that are wanted, one after another; others do so beside."""
+        """Open queued connections, one after another; several such tasks run concurrently."""
         while True:
             station = await self._to_open.get()
             station.asked_at = time.monotonic()
@@ -307,10 +310,10 @@ class Fleet:
     async def _drain(self) -> None:
         """Wait until the events pending at the start are answered."""
         self._phase = "draining the backlog"
-        await self._until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
+        await self._wait_until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
 
-    async def _talk(self) -> None:
-        """Let operators speak, here and there, as much as is wanted."""
+    async def _make_entries(self) -> None:
+        """Make entries on random devices at the configured rate and for the configured time."""
         self._phase = "talking"
         began = time.monotonic()
         said = 0
@@ -321,8 +324,8 @@ class Fleet:
             self._live.entries = said
             await asyncio.sleep(TURN_S)
 
-    async def _cut(self) -> None:
-        """Cut links, drawn by chance."""
+    async def _cut_links(self) -> None:
+        """Cut randomly chosen links at the configured rate."""
         due = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
@@ -332,16 +335,16 @@ class Fleet:
                 self._counts["cuts"] += 1
             due -= int(due)
 
-    async def _settle(self) -> None:
+    async def _await_receipts(self) -> None:
         """Wait for the receipts of the last entries, and for reconnecting links."""
         self._phase = "waiting for the last receipts"
-        await self._until(
+        await self._wait_until(
             lambda: not self.owing and len(self._up) == len(self.stations),
             lambda: self._backlog.answered + self._live.answered + len(self._up),
         )
 
-    async def _until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
-        """Wait until it is done, or `progress` stays unchanged for the patience, or the run is stopped."""
+    async def _wait_until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
+        """Wait until `done`, or `progress` stays unchanged for the configured patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
             await asyncio.sleep(TURN_S)
@@ -352,19 +355,19 @@ class Fleet:
                 return
 
     async def _leave(self) -> None:
-        """Let all go, and the broker keep nothing of them."""
+        """Disconnect all devices, and remove their sessions and retained statuses from the broker."""
         self._leaving, self._phase = True, "leaving"
         if not self._up:
             return
         for number, station in enumerate(list(self._up)):
             station.leave()
-            if number % HANDS == 0:
+            if number % CONNECTING_TASKS == 0:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):  # those that are still here go as the process ends
             async with asyncio.timeout(FAREWELL_S):
                 await self._all_gone.wait()
 
-    async def _look_after(self) -> None:
+    async def _maintain_links(self) -> None:
         """Retransmit what is due, close failed connections, and report progress."""
         looked_at = 0.0
         while True:
@@ -372,11 +375,11 @@ class Fleet:
             if now - looked_at >= WAITS_S:
                 looked_at = now
                 self._processes.sample()
-                self._look_after_waits(now)
+                self._retransmit_due(now)
             self._tell(self._moment())
             await asyncio.sleep(LOOK_S)
 
-    def _look_after_waits(self, now: float) -> None:
+    def _retransmit_due(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
             station.publish(station.device.tick(now))
             if not station.device.owes:
@@ -385,8 +388,8 @@ class Fleet:
             if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
                 station.link.cut()
 
-    async def _beat(self) -> None:
-        """Let each link say in time that it is there, however late this is: as many as the clock demands."""
+    async def _keep_alive(self) -> None:
+        """Run each link's keepalive in time, as many per turn as the clock demands."""
         round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
         began, done = time.monotonic(), 0
         while True:
@@ -398,10 +401,10 @@ class Fleet:
             done = demanded
             await asyncio.sleep(TURN_S)
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> Progress:
         said = self._backlog.entries + self._live.entries
         answered = self._backlog.answered + self._live.answered
-        return Moment(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
+        return Progress(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
 
     def _result(self, connect: Mapping[str, Any], processes: Mapping[str, Mapping[str, float]]) -> LoadResult:
         outcomes: Counter[str] = Counter()
@@ -441,8 +444,8 @@ class Fleet:
         )
 
 
-def _machine() -> dict[str, Any]:
-    """On which machine it is measured, and how busy that was before."""
+def _describe_machine() -> dict[str, Any]:
+    """Number of processors, memory, load before the run, and operating system."""
     return {
         "processors": os.cpu_count(),
         "memory_mb": round(psutil.virtual_memory().total / MB),

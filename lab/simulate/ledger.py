@@ -14,7 +14,7 @@ from zlib import crc32
 from dockvoice_protocol.records import Act, FieldValue
 
 FINAL = frozenset({"applied", "duplicate", "refused"})
-"""Outcomes that end a device's duty. The others, `early` and `untrusted`, settle nothing."""
+"""Final outcomes of an event. The others, `early` and `untrusted`, settle nothing."""
 
 DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
 
@@ -37,11 +37,11 @@ class SaidEntry:
     outcome: str = ""
     """The first final outcome; empty while there is none."""
     applied: int = 0
-    """The moment in the answer, which distinguishes one commit from another."""
+    """Microseconds in the receipt, which distinguish one commit from another."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedRow:
     """The row that the inventory's table must have for one entry."""
 
     event_id: str
@@ -50,8 +50,8 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerHeard:
-    """The inventory's answer to one event, as received."""
+class ReceivedAnswer:
+    """The inventory's receipt for one event, as received."""
 
     event_id: str
     sequence: int
@@ -64,7 +64,7 @@ class DeviceLedger:
     """The entries of one device, by number from 1."""
 
     def __init__(self, device: int) -> None:
-        """`device` is its number among the simulated ones: pallets and docks are made of it."""
+        """`device` is its number, which determines its pallets and dock."""
         self._device = device
         self.said: list[SaidEntry] = []
 
@@ -72,7 +72,7 @@ class DeviceLedger:
         return len(self.said)
 
     def entry(self, sequence: int) -> SaidEntry:
-        """The entry with this number."""
+        """The entry with this sequence number."""
         return self.said[sequence - 1]
 
     def fields(self, sequence: int) -> dict[str, FieldValue]:
@@ -83,7 +83,7 @@ class DeviceLedger:
         dock = DOCKS[self._device % len(DOCKS)]
         return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
-    def record_answer(self, answer: AnswerHeard, now: float) -> str | None:
+    def record_answer(self, answer: ReceivedAnswer, now: float) -> str | None:
         """Record an answer; return its fault, if any: `stray`, `twice` or `contradicted`."""
         if not (0 < answer.sequence <= len(self.said)):
             return "stray"
@@ -104,23 +104,23 @@ class DeviceLedger:
         return None
 
     def unanswered(self) -> int:
-        """How many have no final receipt."""
+        """Number of entries without a final receipt."""
         return sum(not one.outcome for one in self.said)
 
     def outcomes(self) -> Counter[str]:
-        """How many of each first final receipt."""
+        """Number of entries by first final outcome."""
         return Counter(one.outcome for one in self.said if one.outcome)
 
-    def expected(self) -> Iterator[Expected]:
+    def expected(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have of this device: of all entries answered and not rejected."""
         ended: dict[int, str] = {}
         for one in self.said:
-            if one.replaces and _stands(one):
+            if one.replaces and _is_applied(one):
                 ended[one.replaces] = "amended" if one.act is Act.AMEND else "cancelled"
         for sequence, one in enumerate(self.said, 1):
-            if _stands(one) and one.act is not Act.CANCEL:
-                yield Expected(one.event_id, ended.get(sequence, "current"), self.fields(sequence))
+            if _is_applied(one) and one.act is not Act.CANCEL:
+                yield ExpectedRow(one.event_id, ended.get(sequence, "current"), self.fields(sequence))
 
 
-def _stands(one: SaidEntry) -> bool:
+def _is_applied(one: SaidEntry) -> bool:
     return one.outcome in {"applied", "duplicate"}

@@ -1,4 +1,4 @@
-"""One device's MQTT session on the loop: the product's own client, without the thread that each would have."""
+"""One device's MQTT session on the event loop: paho's client without a thread for each device."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from dockvoice_protocol.mqtt_client import Will, close_abruptly, content_type_pr
 RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
 
-class Listener(Protocol):
-    """Callbacks for the events of a link. All are called on the loop."""
+class LinkListener(Protocol):
+    """Callbacks of a link, all called on the event loop."""
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
-        """The broker took the connection and the subscriptions."""
+        """Called when connection and subscriptions are accepted."""
 
     def down(self, why: str) -> None:
-        """The connection has ended, or was refused."""
+        """Called when the connection ends, or is refused."""
 
     def acknowledged(self, tag: str, reason_code: int) -> None:
-        """PUBACK for the publication with this tag."""
+        """Called on the PUBACK for the publication with this tag."""
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """A message, which is acknowledged to the broker."""
+        """Called for a message; it is acknowledged to the broker afterwards."""
 
 
-class Link:
-    """A persistent session of MQTT 5, clean start off; its owner reconnects it."""
+class MqttLink:
+    """A persistent MQTT 5 session (clean start off) on an asyncio loop; its owner reconnects it."""
 
     def __init__(
         self,
         settings: Mqtt,
-        listener: Listener,
+        listener: LinkListener,
         *,
         client_id: str,
         topics: tuple[str, ...],
@@ -63,12 +63,12 @@ class Link:
         client.on_socket_close = self._on_socket_close
 
     def open(self) -> None:
-        """Open a connection. Waits for the handshakes, so it is for a thread. Raises OSError."""
+        """Open a connection; blocks for the handshakes, so call it in a thread. Raises OSError."""
         self._tags.clear()
         self._client.reconnect()
 
     def listen(self) -> None:
-        """Go on with it on the loop."""
+        """Attach the open connection to the event loop."""
         if (connection := self._client.socket()) is None:
             self._listener.down("the broker closes the connection at once")
             return
@@ -79,7 +79,7 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
     ) -> bool:
-        """Send now; False without a connection, or where the broker has as much as it takes."""
+        """Publish at QoS 1; False if not connected, or the receive window is full."""
         if not self.is_up or len(self._tags) >= self._receive_maximum:
             return False
         properties = None if content_type is None else content_type_properties(content_type)
@@ -95,11 +95,11 @@ class Link:
             self._flush()
 
     def cut(self) -> None:
-        """End the connection without a word, as a dead spot does."""
+        """Drop the connection without DISCONNECT, as a dead spot does."""
         close_abruptly(self._client)
 
     def leave(self) -> None:
-        """Say farewell; the broker is to keep nothing of the session."""
+        """Disconnect, and let the broker discard the session."""
         forgetting = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho left it without any
         forgetting.SessionExpiryInterval = 0
         self._client.disconnect(properties=forgetting)

@@ -1,4 +1,4 @@
-"""Memory and processor of the processes that take part: this one, and those that were named, with their children."""
+"""Measures memory and CPU time of the simulator and of named processes, with their children."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SELF = "simulator"
 
 
 @dataclass(slots=True)
-class _Seen:
-    """One of them. A process that ends takes its processor time along, so that of children is kept by their ids."""
+class _ProcessSamples:
+    """Samples of one process. CPU time is kept by process id, since an ended child takes its time along."""
 
     pid: int
     before: float = 0.0
@@ -27,26 +27,26 @@ class _Seen:
     processor_before: float = 0.0
 
 
-class Processes:
-    """CPU and memory of the processes, from `begin` on."""
+class ProcessMonitor:
+    """Memory and CPU time of the processes since `begin`."""
 
     def __init__(self, named: Mapping[str, int]) -> None:
-        """`named` are the ids of processes besides this one. Raises UnreadableInput for one that there is not."""
-        self._seen = {name: _Seen(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
+        """`named` maps names to the ids of further processes. Raises UnreadableInput for an id that does not exist."""
+        self._seen = {name: _ProcessSamples(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
         for name, one in self._seen.items():
             if not psutil.pid_exists(one.pid):
                 raise UnreadableInput(f"--watch {name}={one.pid}: there is no process with this number")
         self._began = 0.0
 
     def begin(self, now: float) -> None:
-        """Before anything is connected."""
+        """Take the baseline sample, before anything is connected."""
         self._began = now
         self.sample()
         for one in self._seen.values():
             one.before, one.processor_before = one.most, sum(one.processor.values())
 
     def connected(self) -> None:
-        """All are connected: the cost per device is known."""
+        """Take the sample with all devices connected, from which the memory per device follows."""
         for one in self._seen.values():
             one.connected = self._memory(one)
 
@@ -56,7 +56,7 @@ class Processes:
             one.most = max(one.most, self._memory(one))
 
     def as_json(self, devices: int, now: float) -> dict[str, dict[str, float]]:
-        """All figures, by process."""
+        """All figures by process: MB, kB a device, cores, CPU seconds."""
         self.sample()
         seconds = max(now - self._began, 0.001)
         told = {}
@@ -72,7 +72,7 @@ class Processes:
             }
         return told
 
-    def _memory(self, one: _Seen) -> float:
+    def _memory(self, one: _ProcessSamples) -> float:
         """Memory of the process and its children; shared memory is divided among them where the kernel reports it."""
         total = 0.0
         try:

@@ -1,6 +1,6 @@
-"""The parameters of a run: number of devices, rate of entries, faults of links; and its needs.
+"""The parameters of a simulation, and the resources it needs.
 
-Pure but for the system calls of `held_to_limits`.
+Pure but for the system calls of `raise_descriptor_limit`.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from pathlib import Path
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Deliver
-from lab.simulate.device import SpeakingHabits
+from lab.simulate.device import CorrectionShares
 
 BESIDES = 64
-"""Descriptors beyond one a device: the loop's own, a database to compare with, modules that are being read."""
+"""File descriptors beyond one a device: the event loop, a database, modules being imported."""
 
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 
 KB_SIMULATOR, KB_BROKER = 25, 8
-"""Memory that a device takes here and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), and rounded up."""
+"""Memory of a device in the simulator and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), rounded up."""
 
 KB_ENTRY = 0.5  # Of the ledger, for each entry.
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A run, as it was asked for."""
+class RunParameters:
+    """The parameters of a simulation."""
 
     devices: int
     deliver: Deliver
     site: str
     run: str
-    """Prefix of the devices' names: no two runs at one inventory may have the same."""
+    """Prefix of the devices' names, unique at an inventory."""
     rate: float = 0.0  # Entries a second, of all devices together.
     seconds: float = 0.0  # Duration of dictation.
     backlog: int = 0  # Entries that each device owes when it connects.
     storm: float = 0.0  # Connections begun a second; 0: as fast as they can be.
     cuts: float = 0.0  # Share of the devices whose link is cut in a minute.
-    habits: SpeakingHabits = field(default_factory=SpeakingHabits)
+    habits: CorrectionShares = field(default_factory=CorrectionShares)
     seed: int = 0
     patience_s: float = 60.0  # Maximum wait without any answer.
 
     @property
     def entries(self) -> int:
-        """Approximate number of entries."""
+        """Approximate number of entries that the run will make."""
         return round(self.devices * self.backlog + self.rate * self.seconds)
 
     def names(self) -> Iterator[str]:
@@ -59,7 +59,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ResourceNeed:
     """One resource that a run needs, and how to provide it."""
 
     what: str
@@ -67,40 +67,46 @@ class Need:
     remedy: str
 
 
-def needs(wanted: Wanted) -> list[Need]:
-    """The needs of the run from this machine, the broker and the inventory."""
+def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
+    """The resources that the run needs of this machine, the broker and the inventory."""
     mqtt, devices = wanted.deliver.mqtt, wanted.devices
     on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
     here = devices * KB_SIMULATOR + wanted.entries * KB_ENTRY
     return [
-        Need(
-            "descriptors here", f"{descriptors(wanted):,}", "ulimit -n; raised by itself as far as the hard limit goes"
+        ResourceNeed(
+            "descriptors here",
+            f"{descriptors_needed(wanted):,}",
+            "ulimit -n; raised by itself as far as the hard limit goes",
         ),
-        Need("descriptors of the broker", f"{devices + BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
-        Need("local ports", f"{devices:,}", f"{ports():,} are free to use: net.ipv4.ip_local_port_range"),
-        Need("memory here", f"{here / 1000:,.0f} MB", "measured, rounded up"),
-        Need(
+        ResourceNeed("descriptors of the broker", f"{devices + BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
+        ResourceNeed(
+            "local ports", f"{devices:,}", f"{available_ports():,} are free to use: net.ipv4.ip_local_port_range"
+        ),
+        ResourceNeed("memory here", f"{here / 1000:,.0f} MB", "measured, rounded up"),
+        ResourceNeed(
             "memory of the broker", f"{devices * KB_BROKER / 1000:,.0f} MB", "measured with mosquitto 2.0, rounded up"
         ),
-        Need("connections of the broker", f"{devices:,}", "mosquitto: max_connections -1 (its default)"),
-        Need(
+        ResourceNeed("connections of the broker", f"{devices:,}", "mosquitto: max_connections -1 (its default)"),
+        ResourceNeed(
             "messages that wait for the inventory",
             f"{on_the_way:,}",
             "mosquitto keeps 1,000 and drops the rest in silence: max_queued_messages 0, or as many",
         ),
-        Need("pings a second", f"{devices / mqtt.keepalive_s:,.0f}", "deliver.mqtt.keepalive_s"),
-        Need("keys that the inventory knows", f"{devices:,}", "--keys DIR and keys_directory, or trust_first_use"),
-        Need("rows in the inventory", f"{wanted.entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"),
+        ResourceNeed("pings a second", f"{devices / mqtt.keepalive_s:,.0f}", "deliver.mqtt.keepalive_s"),
+        ResourceNeed(
+            "keys that the inventory knows", f"{devices:,}", "--keys DIR and keys_directory, or trust_first_use"
+        ),
+        ResourceNeed("rows in the inventory", f"{wanted.entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"),
     ]
 
 
-def descriptors(wanted: Wanted) -> int:
-    """How many this process opens."""
+def descriptors_needed(wanted: RunParameters) -> int:
+    """File descriptors that this process will open."""
     return wanted.devices + BESIDES
 
 
-def ports() -> int:
-    """How many connections this machine can have to one address and port."""
+def available_ports() -> int:
+    """Local ports available for connections to one address and port."""
     try:
         first, last = map(int, PORTS.read_text(encoding="ascii").split())
     except (OSError, ValueError):
@@ -108,9 +114,9 @@ def ports() -> int:
     return last - first + 1
 
 
-def held_to_limits(wanted: Wanted) -> None:
-    """Raise this process' limit of descriptors as far as it goes. Raises Misconfigured where that is not enough."""
-    needed = descriptors(wanted)
+def raise_descriptor_limit(wanted: RunParameters) -> None:
+    """Raise this process's file descriptor limit as far as needed. Raises Misconfigured if the hard limit is lower."""
+    needed = descriptors_needed(wanted)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         most = hard if hard != resource.RLIM_INFINITY else needed
@@ -121,15 +127,15 @@ def held_to_limits(wanted: Wanted) -> None:
                 f"--devices {wanted.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
                 f"most; raise it (ulimit -Hn {needed}, or LimitNOFILE= in its unit), or ask for fewer"
             ) from None
-    if wanted.devices > ports() and not _many_addresses(wanted.deliver.mqtt):
+    if wanted.devices > available_ports() and not _may_have_many_addresses(wanted.deliver.mqtt):
         raise Misconfigured(
-            f"--devices {wanted.devices}: one address of this machine has {ports():,} ports for connections to one "
-            "broker; widen net.ipv4.ip_local_port_range, or run it on several machines with a --run of its own each"
+            f"--devices {wanted.devices}: one address of this machine has {available_ports():,} ports for connections "
+            "to one broker; widen net.ipv4.ip_local_port_range, or use several machines, each with a --run of its own"
         )
 
 
-def _many_addresses(mqtt: Mqtt) -> bool:
-    """Whether the broker's name may lead to several addresses: then the ports of one are no limit."""
+def _may_have_many_addresses(mqtt: Mqtt) -> bool:
+    """Whether the broker's name may resolve to several addresses: then the ports for one are no limit."""
     try:
         ip_address(mqtt.host)
     except ValueError:

@@ -1,6 +1,5 @@
-"""A server that answers in the vendors' wire formats, with a real recogniser behind it, and misbehaves on command.
+"""A server with the vendors' wire formats, backed by a real recogniser, that misbehaves on command.
 
-For tests, and for trying Dockvoice without keys: `dockvoice standin`. It shares only the forms and the parser of
-transcripts with the agent, and nothing of its clients: its recogniser is of another kind than the agent's own, so that
-an agreement of the two is independent evidence.
+For tests, and for trying Dockvoice without keys: `dockvoice standin`. It shares only the forms and the transcript
+parser with the agent: its recogniser is of another kind, so that an agreement of the two is independent evidence.
 """

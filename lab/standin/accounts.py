@@ -1,4 +1,4 @@
-"""Keys and models: the valid accounts, and the models on offer."""
+"""API keys, and the models that the stand-in offers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lab.standin.behaviour import Refusal, Vendor
 KEY = "standin-key"
 """The default key."""
 FORBIDDEN = "standin-forbidden"
-"""A key that is known and may do nothing: 403 where others are 401."""
+"""A key that is valid but without permissions: answered 403 instead of 401."""
 
 
-class Takes(Flag):
+class Modality(Flag):
     """A model's inputs and outputs."""
 
     TEXT = auto()
@@ -31,54 +31,54 @@ class Takes(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model, as `/v1/models` tells of it."""
+    """A model as listed by `/v1/models`."""
 
     name: str
-    takes: Takes
+    takes: Modality
     whose: ClientKind = ClientKind.OPENAI
-    """The model's vendor: `self-hosted` models belong to every account."""
+    """The model's vendor; `self-hosted` models belong to every account."""
     retired: bool = False
     system_prompt: bool = True
 
     @property
     def shutdown(self) -> date | None:
-        """The announced end, as `config/models.toml` has it."""
+        """The announced shutdown date, from `config/models.toml`."""
         told = announced(self.whose, self.name)
         return told[0].ends if told else None
 
     @property
     def is_audio(self) -> bool:
-        """Does it demand sound, and refuse structured outputs?"""
-        return Takes.SOUND in self.takes
+        """Whether it requires sound, and refuses structured outputs."""
+        return Modality.SOUND in self.takes
 
 
-_OURS: Mapping[ClientKind, Mapping[Takes, tuple[str, ...]]] = {
+_OURS: Mapping[ClientKind, Mapping[Modality, tuple[str, ...]]] = {
     ClientKind.OPENAI: {
-        Takes.SOUND: ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini"),
-        Takes.TEXT: ("gpt-6-luna", "gpt-5.4-mini", "gpt-4o-mini"),
-        Takes.TRANSCRIBES: ("gpt-transcribe", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
-        Takes.SPEAKS: ("gpt-4o-mini-tts", "tts-1"),
+        Modality.SOUND: ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini"),
+        Modality.TEXT: ("gpt-6-luna", "gpt-5.4-mini", "gpt-4o-mini"),
+        Modality.TRANSCRIBES: ("gpt-transcribe", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
+        Modality.SPEAKS: ("gpt-4o-mini-tts", "tts-1"),
     },
     ClientKind.GEMINI: {
-        Takes.SOUND | Takes.TEXT: (
+        Modality.SOUND | Modality.TEXT: (
             *("gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
             *("gemini-3.1-flash-lite", "gemini-2.5-flash", "gemini-2.5-pro"),
         )
     },
     ClientKind.MISTRAL: {
-        Takes.TRANSCRIBES: ("voxtral-mini-transcribe-3-0", "voxtral-mini-transcribe-latest", "voxtral-mini-2602"),
-        Takes.SOUND | Takes.TEXT: ("voxtral-small-latest",),
-        Takes.TEXT: ("mistral-small-latest",),
+        Modality.TRANSCRIBES: ("voxtral-mini-transcribe-3-0", "voxtral-mini-transcribe-latest", "voxtral-mini-2602"),
+        Modality.SOUND | Modality.TEXT: ("voxtral-small-latest",),
+        Modality.TEXT: ("mistral-small-latest",),
     },
-    ClientKind.DEEPGRAM: {Takes.TRANSCRIBES: ("nova-3", "nova-2")},
-    ClientKind.GOOGLE_SPEECH: {Takes.TRANSCRIBES: ("chirp_3", "chirp_2")},
+    ClientKind.DEEPGRAM: {Modality.TRANSCRIBES: ("nova-3", "nova-2")},
+    ClientKind.GOOGLE_SPEECH: {Modality.TRANSCRIBES: ("chirp_3", "chirp_2")},
     ClientKind.ELEVENLABS: {
-        Takes.TRANSCRIBES: ("scribe_v2", "scribe_v1"),
-        Takes.SPEAKS: ("eleven_flash_v2_5", "eleven_multilingual_v2"),
+        Modality.TRANSCRIBES: ("scribe_v2", "scribe_v1"),
+        Modality.SPEAKS: ("eleven_flash_v2_5", "eleven_multilingual_v2"),
     },
     ClientKind.SELF_HOSTED: {
-        Takes.TEXT: ("llama3.1:8b", "meta-llama/Llama-3.1-8B-Instruct", "mistral"),
-        Takes.TRANSCRIBES: (
+        Modality.TEXT: ("llama3.1:8b", "meta-llama/Llama-3.1-8B-Instruct", "mistral"),
+        Modality.TRANSCRIBES: (
             *("Systran/faster-whisper-large-v3", "openai/whisper-large-v3", "nvidia/parakeet-tdt-0.6b-v3"),
         ),
     },
@@ -102,42 +102,42 @@ MODELS = {
             for takes, names in kinds.items()
             for name in names
         ),
-        *(Model(name, Takes.SOUND, whose, retired=True) for whose, names in _RETIRED.items() for name in names),
+        *(Model(name, Modality.SOUND, whose, retired=True) for whose, names in _RETIRED.items() for name in names),
         Model(
             "mistralai/Voxtral-Mini-3B-2507",
-            Takes.SOUND | Takes.TEXT | Takes.TRANSCRIBES,
+            Modality.SOUND | Modality.TEXT | Modality.TRANSCRIBES,
             ClientKind.SELF_HOSTED,
             system_prompt=False,
         ),
     )
 }
-"""All of them by name."""
+"""All models by name."""
 
-EVERYTHING = Takes.TEXT | Takes.SOUND | Takes.TRANSCRIBES | Takes.SPEAKS
+EVERYTHING = Modality.TEXT | Modality.SOUND | Modality.TRANSCRIBES | Modality.SPEAKS
 
 
 @dataclass(slots=True)
 class Accounts:
-    """One key, and the models that it opens."""
+    """One API key, and the models that it may use."""
 
     key: str = field(default=KEY, repr=False)
     also: dict[str, Model] = field(default_factory=dict)
-    """Models served beside the usual ones, or in spite of their end."""
+    """Models served in addition, or despite their shutdown."""
 
     def serve(self, name: str) -> None:
-        """Serve a model that is retired or unknown, as if it were live."""
+        """Serve a retired or unknown model as if it were live."""
         known = MODELS.get(name)
         self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)
 
     def all(self) -> dict[str, Model]:
-        """The live ones, by name."""
+        """The live models by name."""
         return {name: model for name, model in (MODELS | self.also).items() if not model.retired}
 
-    def model(self, name: str, takes: Takes, vendor: Vendor) -> Model:
-        """The model of that name. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for other work."""
+    def model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
+        """Look up a model. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for another modality."""
         model = (MODELS | self.also).get(name)
         if model is None:
-            raise Refusal(404, _unknown(name, vendor), "model_not_found")
+            raise Refusal(404, _unknown_model_message(name, vendor), "model_not_found")
         if model.retired:
             status = 410 if vendor is Vendor.AZURE else 404
             raise Refusal(status, f"The model `{name}` has been deprecated, learn more here: /deprecations")
@@ -146,8 +146,8 @@ class Accounts:
         return model
 
     def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
-        """Is the right key where this vendor looks for it? Raises Refusal: 401, or 403 for the forbidden one."""
-        given = _given(headers, query, vendor)
+        """Check the key where this vendor sends it. Raises Refusal: 401, or 403 for FORBIDDEN."""
+        given = _sent_key(headers, query, vendor)
         if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):
             return
         if given == FORBIDDEN:
@@ -172,10 +172,10 @@ _HEADERS = {
     Vendor.DEEPGRAM: (),
     Vendor.WHISPER_CPP: (),
 }
-"""The header that carries the key, where it is not `authorization`."""
+"""The header with the key, where it is not `authorization`."""
 
 
-def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
+def _sent_key(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
     own = next((headers[name] for name in _HEADERS[vendor] if name in headers), None)
     if own is None and vendor is Vendor.GEMINI:
         own = query.get("key")
@@ -185,7 +185,7 @@ def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
     return own or bearer
 
 
-def _unknown(name: str, vendor: Vendor) -> str:
+def _unknown_model_message(name: str, vendor: Vendor) -> str:
     if vendor is Vendor.AZURE:
         return "The API deployment for this resource does not exist."
     if vendor is Vendor.GEMINI:

@@ -1,4 +1,4 @@
-"""The stand-in as one ASGI application, and as a process of its own."""
+"""The stand-in as an ASGI application, and as a server process."""
 
 from __future__ import annotations
 
@@ -23,48 +23,51 @@ from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
-from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, refusal_response
-from lab.standin.model import Mind
-from lab.standin.server import House, json_in, vendor_in
-from lab.standin.wires import Endpoint, Wire, Wires
+from lab.standin.behaviour import Behaviour, BehaviourQueue, Refusal, Vendor, refusal_response
+from lab.standin.model import SimulatedModel
+from lab.standin.server import StandinState, read_json, request_vendor
+from lab.standin.wires import BehaviourMiddleware, Endpoint, TrackedConnection
 
 
-def application(house: House) -> ASGIApp:
-    """All endpoints of all vendors, and the control of the stand-in itself under `/standin/`."""
+def build_application(house: StandinState) -> ASGIApp:
+    """The application with all vendors' endpoints, and the stand-in's control endpoints under `/standin/`."""
     openai = {
-        "chat/completions": openai_chat.chat,
-        "audio/transcriptions": openai_audio.transcriptions,
-        "audio/speech": openai_audio.speech,
+        "chat/completions": openai_chat.complete_chat,
+        "audio/transcriptions": openai_audio.transcribe,
+        "audio/speech": openai_audio.synthesise_speech,
     }
     places = ("/v1", "/openai/v1", "/openai/deployments/{deployment:path}")
     routes = [_post(f"{place}/{path}", endpoint) for place in places for path, endpoint in openai.items()]
     control = [
-        Route("/standin/behave", _behave, methods=["POST"]),
-        Route("/standin/serve", _serve, methods=["POST"]),
-        Route("/standin/reset", _forget, methods=["POST"]),
-        Route("/standin/requests", _requests),
+        Route("/standin/behave", _add_behaviour, methods=["POST"]),
+        Route("/standin/serve", _serve_models, methods=["POST"]),
+        Route("/standin/reset", _reset, methods=["POST"]),
+        Route("/standin/requests", _list_requests),
     ]
-    faults: dict[Any, Any] = {Refusal: _refused, HTTPException: _lost}
-    inner = Starlette(routes=[*routes, *_others(), *control], exception_handlers=faults)
+    faults: dict[Any, Any] = {Refusal: _handle_refusal, HTTPException: _handle_not_found}
+    inner = Starlette(routes=[*routes, *_vendor_routes(), *control], exception_handlers=faults)
     inner.state.house = house
-    return Wires(inner, house)
+    return BehaviourMiddleware(inner, house)
 
 
-def _others() -> list[Route]:
+def _vendor_routes() -> list[Route]:
     google = "/projects/{project}/locations/{location}"
     return [
-        *(_get(f"{place}/models", models.openai_models) for place in ("/v1", "/openai/v1", "/openai")),
-        *(_get(f"{place}/models/{{model:path}}", models.openai_model) for place in ("/v1", "/openai/v1", "/openai")),
-        _get("/v1beta/models", models.gemini_models),
-        _get("/v1beta/models/{model}", models.gemini_model),
+        *(_get(f"{place}/models", models.list_openai_models) for place in ("/v1", "/openai/v1", "/openai")),
+        *(
+            _get(f"{place}/models/{{model:path}}", models.get_openai_model)
+            for place in ("/v1", "/openai/v1", "/openai")
+        ),
+        _get("/v1beta/models", models.list_gemini_models),
+        _get("/v1beta/models/{model}", models.get_gemini_model),
         *(_post(f"/{version}/models/{{model}}:{{method}}", gemini.generate) for version in ("v1beta", "v1")),
         _post(f"/v1{google}/publishers/google/models/{{model}}:{{method}}", gemini.generate),
-        _post("/inference", openai_audio.inference),
-        _post(f"/v2{google}/recognizers/{{recognizer}}:recognize", speech_services.google),
+        _post("/inference", openai_audio.transcribe_whisper_cpp),
+        _post(f"/v2{google}/recognizers/{{recognizer}}:recognize", speech_services.google_recognise),
         _post("/speech/recognition/conversation/cognitiveservices/v1", speech_services.azure_recognise),
         _post("/cognitiveservices/v1", speech_services.azure_speak),
         _post("/v1/speech-to-text", speech_services.elevenlabs_transcribe),
-        _post("/v1/listen", speech_services.deepgram),
+        _post("/v1/listen", speech_services.deepgram_transcribe),
         _post("/v1/text-to-speech/{voice}", speech_services.elevenlabs_speak),
         _post("/v1/text-to-speech/{voice}/stream", speech_services.elevenlabs_speak),
     ]
@@ -80,53 +83,53 @@ def _get(path: str, endpoint: Endpoint) -> Route:
 
 def _with_key(endpoint: Endpoint) -> Endpoint:
     async def checked(request: Request) -> Response:
-        house: House = request.app.state.house
+        house: StandinState = request.app.state.house
         if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
             request.scope["state"]["vendor"] = Vendor.GEMINI  # whose newer paths begin as OpenAI's do
-        house.accounts.check(request.headers, request.query_params, vendor_in(request))
+        house.accounts.check(request.headers, request.query_params, request_vendor(request))
         return await endpoint(request)
 
     return checked
 
 
-async def _refused(request: Request, refusal: Refusal) -> Response:
-    return refusal_response(refusal, vendor_in(request))
+async def _handle_refusal(request: Request, refusal: Refusal) -> Response:
+    return refusal_response(refusal, request_vendor(request))
 
 
-async def _lost(request: Request, fault: HTTPException) -> Response:
+async def _handle_not_found(request: Request, fault: HTTPException) -> Response:
     return refusal_response(
-        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_in(request)
+        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), request_vendor(request)
     )
 
 
-async def _behave(request: Request) -> Response:
+async def _add_behaviour(request: Request) -> Response:
     try:
-        request.app.state.house.orders.add(Behaviour.model_validate(await json_in(request)))
+        request.app.state.house.orders.add(Behaviour.model_validate(await read_json(request)))
     except ValidationError as fault:
         return JSONResponse({"faults": fault.errors(include_url=False, include_context=False)}, 422)
     return Response(status_code=204)
 
 
-async def _serve(request: Request) -> Response:
-    for name in (await json_in(request))["models"]:
+async def _serve_models(request: Request) -> Response:
+    for name in (await read_json(request))["models"]:
         request.app.state.house.accounts.serve(name)
     return Response(status_code=204)
 
 
-async def _forget(request: Request) -> Response:
-    house: House = request.app.state.house
+async def _reset(request: Request) -> Response:
+    house: StandinState = request.app.state.house
     house.orders.forget()
     house.asked.clear()
     house.accounts.also.clear()
     return Response(status_code=204)
 
 
-async def _requests(request: Request) -> Response:
+async def _list_requests(request: Request) -> Response:
     return JSONResponse([asked.as_json() for asked in request.app.state.house.asked])
 
 
 BACKLOG = 128
-"""Connections that may wait for accept; more than any test opens."""
+"""Listen backlog: more connections than any test opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +144,23 @@ class StandinArguments:
 
 
 def serve_forever(settings: Settings, told: StandinArguments) -> None:
-    """Listen until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
-    listener = _listening(told.host, told.port)
+    """Serve until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
+    listener = _open_listener(told.host, told.port)
     accounts = Accounts(told.key)
     for name in told.serve:
         accounts.serve(name)
-    mind = Mind(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
-    house = House(mind, accounts, Orders(told.behaviours))
+    mind = SimulatedModel(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+    house = StandinState(mind, accounts, BehaviourQueue(told.behaviours))
     # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.
-    config = uvicorn.Config(application(house), http=Wire, ws="none", lifespan="off", log_config=None, access_log=False)
-    sys.stdout.write(_greeting(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
+    config = uvicorn.Config(
+        build_application(house), http=TrackedConnection, ws="none", lifespan="off", log_config=None, access_log=False
+    )
+    sys.stdout.write(_settings_text(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -168,8 +173,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _greeting(url: str, key: str) -> str:
-    """The lines for a settings file, with the address in a comment: the whole output is a valid settings file."""
+def _settings_text(url: str, key: str) -> str:
+    """Settings for the agent, with the address in a comment: printed, the output is a valid settings file."""
     return f"""\
 # Put this into your settings file:
 

@@ -1,4 +1,4 @@
-"""Misbehaviour on order: delays, refusals in each vendor's shape, cut-off answers."""
+"""Ordered misbehaviour: delays, refusals in each vendor's error format, truncated answers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from starlette.responses import JSONResponse, Response
 
 PUBLISHED_P50_MS = 350.0
 PUBLISHED_P95_MS = 1200.0
-"""The published times of the audio models' answers, median and 95th percentile."""
+"""Published median and 95th percentile of audio models' answer times, ms."""
 
 _Z95 = 1.6448536269514722
 """The 95th percentile of the standard normal distribution."""
 
 
-class Cut(StrEnum):
-    """Where a connection breaks."""
+class ConnectionCut(StrEnum):
+    """The point at which a connection breaks."""
 
     BEFORE_HEADERS = "before_headers"
     AFTER_HEADERS = "after_headers"
     HALF_BODY = "half_body"
 
 
-class Lie(StrEnum):
-    """A model's kinds of wrong answers."""
+class WrongAnswer(StrEnum):
+    """Kinds of wrong answers of a model."""
 
     FABRICATE = "fabricate"
     """Plausible identifiers in place of the spoken ones, or of silence."""
@@ -45,7 +45,7 @@ class Lie(StrEnum):
 
 
 class Behaviour(BaseModel):
-    """One order: for which requests, how many of them, and what happens to those."""
+    """One ordered misbehaviour: for which requests, how many of them, and what happens."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,44 +59,44 @@ class Behaviour(BaseModel):
     headers: Mapping[str, str] = Field(default_factory=dict, description="go along with the answer")
     body: str | None = Field(None, description="answer exactly this")
     content_type: str = Field("application/json", description="of that body")
-    cut: Cut | None = None
-    answer: Lie | None = None
+    cut: ConnectionCut | None = None
+    answer: WrongAnswer | None = None
 
     _random: Random = PrivateAttr()
     _left: int | None = PrivateAttr()
 
     def model_post_init(self, _: object) -> None:
-        """Begin to count."""
+        """Initialise the counter and the random generator."""
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 
     def concerns(self, path: str) -> bool:
-        """Is it meant for a request to this path, and not used up?"""
+        """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
     def draw(self) -> bool:
-        """Count one request; decide by chance whether the behaviour applies to it."""
+        """Count one request; decide at random, by `share`, whether to apply the behaviour."""
         if self._left is not None:
             self._left -= 1
         return self._random.random() * 100 < self.share
 
     def wait_s(self) -> float:
-        """How long the next answer takes, in seconds."""
-        return (published_ms(self._random) if self.latency else self.delay_ms) / 1000
+        """Delay of the next answer in seconds."""
+        return (draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
-        """The source of all that is made up on this order."""
+        """The random generator for everything made up on this order."""
         return self._random
 
 
-def published_ms(random: Random) -> float:
-    """A time of answer in milliseconds, log-normal through the published median and 95th percentile."""
+def draw_latency_ms(random: Random) -> float:
+    """Draw an answer time in milliseconds: log-normal with the published median and 95th percentile."""
     sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
     return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
 
 
-class Orders:
-    """All behaviours in order: those given at the start, and those of a test."""
+class BehaviourQueue:
+    """All ordered behaviours: those from the start, and those added by tests."""
 
     def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
         self._standing = standing
@@ -107,18 +107,18 @@ class Orders:
         self._told.append(behaviour)
 
     def forget(self) -> None:
-        """Remove all but those given at the start."""
+        """Remove the behaviours added by tests; keep those from the start."""
         self._told.clear()
 
     def upon(self, path: str) -> list[Behaviour]:
-        """The behaviours for this request: the first added one that matches, else every standing one that does."""
+        """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
         told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
         concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
         return [behaviour for behaviour in concerned if behaviour.draw()]
 
 
 class Vendor(StrEnum):
-    """Whose shapes a path speaks."""
+    """The vendor whose wire format a path uses."""
 
     OPENAI = "openai"
     AZURE = "azure"
@@ -146,14 +146,14 @@ _BEGINNINGS = {
 
 
 def vendor_of(path: str) -> Vendor:
-    """Whose path it is; OpenAI's where it looks like no other's."""
+    """The vendor of a path; OpenAI if no other matches."""
     if path.endswith((":generateContent", ":streamGenerateContent")):  # Gemini's without `beta` begin as OpenAI's do
         return Vendor.GEMINI
     return next((vendor for beginning, vendor in _BEGINNINGS.items() if path.startswith(beginning)), Vendor.OPENAI)
 
 
 class Refusal(Exception):
-    """A request that the vendor would refuse, with the words it would use."""
+    """Raised for a request that the vendor would refuse, with its status and message."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ MESSAGES = {
     503: "The engine is currently overloaded, please try again later.",
     504: "The server did not answer in time.",
 }
-"""The default messages of statuses."""
+"""Default message by status."""
 
 
 def refusal_response(refusal: Refusal, vendor: Vendor) -> Response:
@@ -219,30 +219,30 @@ _STATUS_WORDS = {
 """google.rpc.Code by HTTP status: https://cloud.google.com/apis/design/errors."""
 
 
-def _openai(refusal: Refusal) -> Mapping[str, Any]:
+def _openai_error(refusal: Refusal) -> Mapping[str, Any]:
     kind = refusal.kind or _OPENAI_TYPES.get(refusal.status, "invalid_request_error")
     code = refusal.code or _OPENAI_CODES.get(refusal.status)
     return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}}
 
 
-def _azure(refusal: Refusal) -> Mapping[str, Any]:
+def _azure_error(refusal: Refusal) -> Mapping[str, Any]:
     # Azure's gateway speaks before OpenAI's code does, and gives the status as its code.
     if refusal.status in {401, 404, 410, 429}:
         code = _AZURE_CODES.get(refusal.status, str(refusal.status))
         return {"error": {"code": code, "message": refusal.message}}
-    return _openai(refusal)
+    return _openai_error(refusal)
 
 
-def _google(refusal: Refusal) -> Mapping[str, Any]:
+def _google_error(refusal: Refusal) -> Mapping[str, Any]:
     status = _STATUS_WORDS.get(refusal.status, "UNKNOWN")
     return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}
 
 
-def _azure_speech(refusal: Refusal) -> Mapping[str, Any]:
+def _azure_speech_error(refusal: Refusal) -> Mapping[str, Any]:
     return {"error": {"code": refusal.code or str(refusal.status), "message": refusal.message}}
 
 
-def _mistral(refusal: Refusal) -> Mapping[str, Any]:
+def _mistral_error(refusal: Refusal) -> Mapping[str, Any]:
     # The gateway authenticates first; another program validates the request.
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
         return {"detail": "Unauthorized"}
@@ -253,29 +253,29 @@ def _mistral(refusal: Refusal) -> Mapping[str, Any]:
     return {"object": "error", "message": told, "type": kind, "param": refusal.param, "code": None}
 
 
-def _deepgram(refusal: Refusal) -> Mapping[str, Any]:
+def _deepgram_error(refusal: Refusal) -> Mapping[str, Any]:
     code = {401: "INVALID_AUTH", 403: "INSUFFICIENT_PERMISSIONS"}.get(refusal.status, "Bad Request")
     return {"err_code": code, "err_msg": refusal.message, "request_id": str(uuid.uuid4())}
 
 
-def _elevenlabs(refusal: Refusal) -> Mapping[str, Any]:
+def _elevenlabs_error(refusal: Refusal) -> Mapping[str, Any]:
     if refusal.status == 422:  # noqa: PLR2004 - HTTP's own number
         return {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
     return {"detail": {"status": refusal.code or f"error_{refusal.status}", "message": refusal.message}}
 
 
-def _whisper_cpp(refusal: Refusal) -> Mapping[str, Any]:
+def _whisper_cpp_error(refusal: Refusal) -> Mapping[str, Any]:
     return {"error": refusal.message}
 
 
 _SHAPES: Mapping[Vendor, Callable[[Refusal], Mapping[str, Any]]] = {
-    Vendor.OPENAI: _openai,
-    Vendor.AZURE: _azure,
-    Vendor.GEMINI: _google,
-    Vendor.GOOGLE_SPEECH: _google,
-    Vendor.AZURE_SPEECH: _azure_speech,
-    Vendor.ELEVENLABS: _elevenlabs,
-    Vendor.MISTRAL: _mistral,
-    Vendor.DEEPGRAM: _deepgram,
-    Vendor.WHISPER_CPP: _whisper_cpp,
+    Vendor.OPENAI: _openai_error,
+    Vendor.AZURE: _azure_error,
+    Vendor.GEMINI: _google_error,
+    Vendor.GOOGLE_SPEECH: _google_error,
+    Vendor.AZURE_SPEECH: _azure_speech_error,
+    Vendor.ELEVENLABS: _elevenlabs_error,
+    Vendor.MISTRAL: _mistral_error,
+    Vendor.DEEPGRAM: _deepgram_error,
+    Vendor.WHISPER_CPP: _whisper_cpp_error,
 }

@@ -1,4 +1,4 @@
-"""`dockvoice standin`: a server to try Dockvoice against without a key. Importing this needs nothing of the extra."""
+"""`dockvoice standin`: start the stand-in server. Importing this module needs no optional package."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
-from lab.standin.behaviour import Behaviour, Lie
+from lab.standin.behaviour import Behaviour, WrongAnswer
 
 EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
-"""The packages that it needs besides."""
+"""Packages of the optional extra that the command needs."""
 
 commands = typer.Typer(subcommand_metavar="")  # it has none
 
@@ -43,15 +43,15 @@ def standin(
         Path | None, typer.Option("--config", "-c", envvar="DOCKVOICE_CONFIG", help="Settings with your own forms.")
     ] = None,
 ) -> None:
-    """Stand in for the cloud models: their wire shapes, a real recogniser behind them, no key and no bill.
+    """Serve the cloud models' wire formats with a real recogniser, without key or bill.
 
-    It hears what it is sent with Moonshine, a recogniser of another kind than the agent's own, and answers as the
-    vendors do: OpenAI, Azure OpenAI, Gemini, whisper.cpp, Google Speech, Azure Speech and ElevenLabs, on one port. What
-    it prints first goes into your settings file; then `dockvoice run` and `evaluate` talk to it.
+    It recognises sound with Moonshine, a recogniser of another kind than the agent's own, and answers as the vendors
+    do: OpenAI, Azure OpenAI, Gemini, whisper.cpp, Google Speech, Azure Speech and ElevenLabs, on one port. What it
+    prints first goes into your settings file; then `dockvoice run` and `evaluate` talk to it.
 
     It misbehaves on command: `--latency published --fabricate 8` is what was published of the real ones. Single faults
-    (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra:
-    pip install 'dockvoice-lab[standin]'.
+    (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra: pip
+    install 'dockvoice-lab[standin]'.
     """
     settings, behaviours = load_settings(Settings, config), _behaviours(latency, fabricate, seed)
     try:
@@ -71,13 +71,13 @@ def _behaviours(latency: str | None, fabricate: float, seed: int) -> tuple[Behav
     if latency == "published":
         orders.append(Behaviour(latency="published", seed=seed))
     elif latency is not None:
-        orders.append(Behaviour(delay_ms=_milliseconds(latency)))
+        orders.append(Behaviour(delay_ms=_parse_milliseconds(latency)))
     if fabricate:
-        orders.append(Behaviour(answer=Lie.FABRICATE, share=fabricate, seed=seed))
+        orders.append(Behaviour(answer=WrongAnswer.FABRICATE, share=fabricate, seed=seed))
     return tuple(orders)
 
 
-def _milliseconds(given: str) -> float:
+def _parse_milliseconds(given: str) -> float:
     try:
         return max(0.0, float(given))
     except ValueError:

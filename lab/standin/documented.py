@@ -1,7 +1,7 @@
-"""The keys that each vendor's request may have, by the vendor's own client; unknown keys are refused in its words.
+"""Tables of the keys that each vendor's request may have, from its own client; unknown keys are refused as it does.
 
-A test compares the tables with those clients (`tests/lab/test_standin_strict.py`). A hosted service enforces them. A
-self-hosted one does not: such servers accept unknown keys and ignore them.
+A test compares the tables with those clients (`tests/lab/test_standin_strict.py`). Self-hosted servers ignore unknown
+keys instead.
 """
 
 from __future__ import annotations
@@ -233,44 +233,46 @@ _OF_JSON = {
 
 
 def check_json(body: Mapping[str, Any], documented: Mapping[str, str], vendor: Vendor, within: str = "") -> None:
-    """Is all of it documented, and of the right type? Raises Refusal."""
+    """Check a body's keys and types against the table. Raises Refusal."""
     for name, value in body.items():
-        known = _camel(name) if vendor in {Vendor.GEMINI, Vendor.GOOGLE_SPEECH} else name
+        known = _to_camel_case(name) if vendor in {Vendor.GEMINI, Vendor.GOOGLE_SPEECH} else name
         if known not in documented:
-            raise unknown(name, vendor, within)
-        if value is not None and not _is(value, documented[known]):
-            raise mistyped(f"{within}{name}", documented[known], _named(value), vendor)
+            raise unknown_key_refusal(name, vendor, within)
+        if value is not None and not _has_json_type(value, documented[known]):
+            raise wrong_type_refusal(f"{within}{name}", documented[known], _json_type_name(value), vendor)
 
 
 def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) -> None:
-    """The same for a form, whose fields are text or files. Raises Refusal."""
+    """Check a multipart form's fields against the table. Raises Refusal."""
     for name, value in form.multi_items():
         kind = documented.get(name.removesuffix("[]"))
         if kind is None:
-            raise unknown(name, vendor)
-        if isinstance(value, UploadFile) != (kind == "file") or (kind != "file" and not _reads(str(value), kind)):
-            raise mistyped(name, kind, "a file" if isinstance(value, UploadFile) else "a string", vendor)
+            raise unknown_key_refusal(name, vendor)
+        if isinstance(value, UploadFile) != (kind == "file") or (
+            kind != "file" and not _is_readable_as(str(value), kind)
+        ):
+            raise wrong_type_refusal(name, kind, "a file" if isinstance(value, UploadFile) else "a string", vendor)
 
 
 def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str], vendor: Vendor) -> None:
-    """The same for the query string. Raises Refusal."""
+    """Check the query string against the table. Raises Refusal."""
     for name, value in items:
         if name not in documented:
-            raise unknown(name, vendor)
-        if not _reads(value, documented[name]):
-            raise mistyped(name, documented[name], "a string", vendor)
+            raise unknown_key_refusal(name, vendor)
+        if not _is_readable_as(value, documented[name]):
+            raise wrong_type_refusal(name, documented[name], "a string", vendor)
 
 
 def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> None:
-    """Validate the body's media type against the endpoint's. Raises Refusal."""
+    """Check the body's media type. Raises Refusal."""
     found = headers.get("content-type", "")
     if not found.lower().startswith(allowed):
         message = f"Unsupported content type: {found!r}. This API method only accepts {allowed[0]!r} requests."
         raise Refusal(415, message, "unsupported_content_type" if vendor is Vendor.OPENAI else None)
 
 
-def unknown(name: str, vendor: Vendor, within: str = "") -> Refusal:
-    """A field that the vendor does not document."""
+def unknown_key_refusal(name: str, vendor: Vendor, within: str = "") -> Refusal:
+    """The vendor's refusal of an undocumented field."""
     match vendor:
         case Vendor.MISTRAL | Vendor.ELEVENLABS:
             return Refusal(422, "Extra inputs are not permitted", "extra_forbidden", name)
@@ -281,8 +283,8 @@ def unknown(name: str, vendor: Vendor, within: str = "") -> Refusal:
             return Refusal(400, f"Unknown parameter: '{within}{name}'.", "unknown_parameter", f"{within}{name}")
 
 
-def mistyped(name: str, wanted: str, found: str, vendor: Vendor) -> Refusal:
-    """A field of another type than the vendor documents."""
+def wrong_type_refusal(name: str, wanted: str, found: str, vendor: Vendor) -> Refusal:
+    """The vendor's refusal of a field of the wrong type."""
     match vendor:
         case Vendor.MISTRAL | Vendor.ELEVENLABS:
             return Refusal(422, f"Input should be a valid {wanted}", f"{wanted.partition(' ')[0]}_type", name)
@@ -293,19 +295,19 @@ def mistyped(name: str, wanted: str, found: str, vendor: Vendor) -> Refusal:
             return Refusal(400, message, "invalid_type", name)
 
 
-def missing(name: str, vendor: Vendor) -> Refusal:
-    """A field that the vendor demands."""
+def missing_key_refusal(name: str, vendor: Vendor) -> Refusal:
+    """The vendor's refusal for a missing required field."""
     if vendor in {Vendor.MISTRAL, Vendor.ELEVENLABS}:
         return Refusal(422, "Field required", "missing", name)
     return Refusal(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", name)
 
 
-def _is(value: object, kind: str) -> bool:
+def _has_json_type(value: object, kind: str) -> bool:
     types = tuple(one for part in kind.split(" or ") for one in _OF_JSON[part])
     return isinstance(value, types) and (not isinstance(value, bool) or bool in types)
 
 
-def _reads(text: str, kind: str) -> bool:
+def _is_readable_as(text: str, kind: str) -> bool:
     if kind == "boolean":
         return text.lower() in {"true", "false"}
     if kind != "number":
@@ -317,15 +319,15 @@ def _reads(text: str, kind: str) -> bool:
     return True
 
 
-def _named(value: object) -> str:
-    return next((f"{_article(kind)} {kind}" for kind in _OF_JSON if _is(value, kind)), "something else")
+def _json_type_name(value: object) -> str:
+    return next((f"{_article(kind)} {kind}" for kind in _OF_JSON if _has_json_type(value, kind)), "something else")
 
 
 def _article(kind: str) -> str:
     return "an" if kind[0] in "aio" else "a"
 
 
-def _camel(name: str) -> str:
-    """As protobuf's JSON takes them: in camel case or with underscores."""
+def _to_camel_case(name: str) -> str:
+    """Convert to camel case, which protobuf's JSON accepts as well as underscores."""
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)

@@ -1,4 +1,4 @@
-"""Fabricated answers: wrong answers that every model has given."""
+"""Makes wrong answers of the kinds that language models have given."""
 
 from __future__ import annotations
 
@@ -11,67 +11,71 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.records import FieldReading, FieldValue
-from lab.standin.behaviour import Lie
-from lab.standin.model import Answer, Call, Mind, Tool, shaped, value_in
+from lab.standin.behaviour import WrongAnswer
+from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, shape_arguments
 
 PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
 TRIES = 20
 """Attempts to sample a value that differs from the spoken one."""
 LONGEST = 6
-"""Maximum length of one part of a made-up identifier: as on a pallet's label."""
+"""Maximum length of one part of an invented identifier, as on a label."""
 
 
-def lied(how: Lie, honest: Answer, mind: Mind, tools: Sequence[Tool], prompt: str, random: Random) -> Answer:
-    """The answer in place of the honest one."""
+def falsify(
+    how: WrongAnswer, honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], prompt: str, random: Random
+) -> Answer:
+    """Replace the honest answer by a wrong one of the given kind."""
     match how:
-        case Lie.FABRICATE:
-            return fabricated(honest, mind, tools, random)
-        case Lie.TWO_CALLS:
-            return replace(honest, calls=(*honest.calls, *fabricated(honest, mind, tools, random).calls))
-        case Lie.PROSE | Lie.LEAKED_PROMPT | Lie.EMPTY:
-            return Answer(text={Lie.PROSE: PROSE, Lie.LEAKED_PROMPT: prompt or PROSE}.get(how))
-        case Lie.NOT_JSON:
+        case WrongAnswer.FABRICATE:
+            return fabricate_identifiers(honest, mind, tools, random)
+        case WrongAnswer.TWO_CALLS:
+            return replace(honest, calls=(*honest.calls, *fabricate_identifiers(honest, mind, tools, random).calls))
+        case WrongAnswer.PROSE | WrongAnswer.LEAKED_PROMPT | WrongAnswer.EMPTY:
+            return Answer(text={WrongAnswer.PROSE: PROSE, WrongAnswer.LEAKED_PROMPT: prompt or PROSE}.get(how))
+        case WrongAnswer.NOT_JSON:
             return replace(honest, broken=json.dumps(_arguments(honest))[:-2] + ", and so on")
-        case Lie.UNKNOWN_TOOL | Lie.WRONG_TYPES | Lie.EXTRA_FIELDS:
-            return replace(honest, calls=(_misshapen(how, honest),))
+        case WrongAnswer.UNKNOWN_TOOL | WrongAnswer.WRONG_TYPES | WrongAnswer.EXTRA_FIELDS:
+            return replace(honest, calls=(_malformed_call(how, honest),))
 
 
-def fabricated(honest: Answer, mind: Mind, tools: Sequence[Tool], random: Random) -> Answer:
-    """The record with identifiers that were not spoken, the transcript made up to agree with them.
+def fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], random: Random) -> Answer:
+    """Replace the record's identifiers by invented ones, in the transcript too.
 
-    For silence, a whole record: models invent one from silence and noise.
+    For silence, a whole record is invented, as models do from silence and noise.
     """
     tool = next((tool for tool in tools if mind.form(tool)), None)
     form = mind.form(tool) if tool else None
     if tool is None or form is None:
         return honest
-    said = _said(honest)
-    fields = {field.name: _field(field, said.get(field.name), mind.catalogue, random) for field in form.fields}
+    said = _fields_from_arguments(honest)
+    fields = {
+        field.name: _fabricate_field(field, said.get(field.name), mind.catalogue, random) for field in form.fields
+    }
     chosen = next((tool for tool in tools if honest.form and tool.name == honest.calls[0].name), tool)
-    return Answer((Call(chosen.name, shaped(chosen.schema, fields, "", [])),), form=form)
+    return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, "", [])),), form=form)
 
 
-def _field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:
+def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:
     named = field.identifier or field.catalogue is not None
     if said and said.value is not None and not named:
         return said
-    value = _other(field, said.value if said else None, catalogue, random)
+    value = _different_value(field, said.value if said else None, catalogue, random)
     return FieldReading(value, (field.labels[0], *str(value)), 1.0)
 
 
-def _other(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
-    """A plausible value that was not spoken: as long as the spoken one, from the catalogue where there is one."""
+def _different_value(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
+    """A plausible value that was not spoken: of the same length, from the catalogue if there is one."""
     if field.kind == "integer":
         return random.randint(max(int(field.least or 1), 1), 40)
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     if others := [value for value in known if value != said]:
         return random.choice(others)
-    sampled = [_alike(field, said, random) for _ in range(TRIES)]
+    sampled = [_similar_identifier(field, said, random) for _ in range(TRIES)]
     return next((value for value in sampled if value != said and field.allows(value)), sampled[0])
 
 
-def _alike(field: FormField, said: FieldValue | None, random: Random) -> str:
-    """One symbol misheard, the most frequent error of models, or a whole new value of the field's shape."""
+def _similar_identifier(field: FormField, said: FieldValue | None, random: Random) -> str:
+    """Replace one character, the models' most frequent error, or invent a value of the field's shape."""
     if isinstance(said, str) and said:
         at = random.randrange(len(said))
         pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -81,12 +85,14 @@ def _alike(field: FormField, said: FieldValue | None, random: Random) -> str:
     return "".join(random.choice("0123456789") for _ in range(4))
 
 
-def _said(answer: Answer) -> Mapping[str, FieldReading]:
-    """The fields of an honest record, read back out of its arguments."""
+def _fields_from_arguments(answer: Answer) -> Mapping[str, FieldReading]:
+    """The fields of an honest record, parsed from the call's arguments."""
     if answer.form is None:
         return {}
     given = {field.name: _arguments(answer).get(field.name) for field in answer.form.fields}
-    return {name: FieldReading(value_in(argument), _claimed_words(argument), 1.0) for name, argument in given.items()}
+    return {
+        name: FieldReading(argument_value(argument), _claimed_words(argument), 1.0) for name, argument in given.items()
+    }
 
 
 def _claimed_words(argument: Any) -> tuple[str, ...]:
@@ -97,20 +103,20 @@ def _arguments(answer: Answer) -> Mapping[str, Any]:
     return answer.calls[0].arguments if answer.calls else {}
 
 
-def _misshapen(how: Lie, honest: Answer) -> Call:
+def _malformed_call(how: WrongAnswer, honest: Answer) -> Call:
     name, arguments = honest.calls[0].name if honest.calls else "", _arguments(honest)
-    if how is Lie.UNKNOWN_TOOL:
+    if how is WrongAnswer.UNKNOWN_TOOL:
         return Call("update_inventory", arguments)
-    if how is Lie.EXTRA_FIELDS:
+    if how is WrongAnswer.EXTRA_FIELDS:
         return Call(name, {**arguments, "confidence": "high", "supervisor_override": True})
-    return Call(name, _mistyped(arguments))
+    return Call(name, _wrong_types(arguments))
 
 
-def _mistyped(value: Any) -> Any:
-    """Numbers for identifiers, which lose their zeros, and words for numbers."""
+def _wrong_types(value: Any) -> Any:
+    """Convert identifiers to numbers (losing zeros), and numbers to words."""
     match value:
         case dict():
-            return {name: inner if name == "heard" else _mistyped(inner) for name, inner in value.items()}
+            return {name: inner if name == "heard" else _wrong_types(inner) for name, inner in value.items()}
         case str() if value.isdigit():
             return int(value)
         case bool() | None:

@@ -1,4 +1,4 @@
-"""Gemini's `generateContent`, by the Gemini API and by Vertex AI, whole or as a stream."""
+"""Gemini's `generateContent`, of the Gemini API and Vertex AI, whole or streamed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from lab.standin.accounts import Takes
+from lab.standin.accounts import Modality
 from lab.standin.behaviour import Refusal, Vendor
 from lab.standin.documented import GENERATE, GENERATION, check_json
-from lab.standin.hearing import Sound
+from lab.standin.hearing import DecodedSound
 from lab.standin.model import Answer, Tool
-from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
+from lab.standin.server import StandinState, decode_base64, decode_sound, estimate_tokens, new_id, read_json
 
 SOUND_TOKENS_PER_S = 32
-"""Gemini's tokens per second of sound."""
+"""Gemini's tokens per second of input sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """A request, understood."""
+    """A parsed request."""
 
-    sounds: tuple[Sound, ...]
+    sounds: tuple[DecodedSound, ...]
     text: str
     prompt: str
     tools: tuple[Tool, ...]
@@ -34,44 +34,44 @@ class GenerateRequest:
 
 async def generate(request: Request) -> Response:
     """`POST …/models/{model}:generateContent` and `:streamGenerateContent`."""
-    house: House = request.app.state.house
-    model = house.model(request.path_params["model"], Takes.SOUND, request.url.path)
-    body = await json_in(request)
-    asking = _asking(body)
+    house: StandinState = request.app.state.house
+    model = house.model(request.path_params["model"], Modality.SOUND, request.url.path)
+    body = await read_json(request)
+    asking = _parse_request(body)
     said = " ".join([await house.ear.hear(sound) for sound in asking.sounds]) if asking.sounds else asking.text
     answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
     whole = {
-        "candidates": [_candidate(answer)],
-        "usageMetadata": _usage(asking, answer, body),
+        "candidates": [_build_candidate(answer)],
+        "usageMetadata": _count_usage(asking, answer, body),
         "modelVersion": model.name,
-        "responseId": identity(""),
+        "responseId": new_id(""),
     }
     if request.path_params["method"] == "generateContent":
         return JSONResponse(whole)
-    pieces = list(_pieces(whole))
+    pieces = list(_split_response(whole))
     if request.query_params.get("alt") == "sse":
-        return StreamingResponse(_events(pieces), media_type="text/event-stream")
+        return StreamingResponse(_to_sse(pieces), media_type="text/event-stream")
     return JSONResponse(pieces)
 
 
-def _asking(body: Mapping[str, Any]) -> GenerateRequest:
+def _parse_request(body: Mapping[str, Any]) -> GenerateRequest:
     check_json(body, GENERATE, Vendor.GEMINI)
-    check_json(_either(body, "generationConfig") or {}, GENERATION, Vendor.GEMINI, "generation_config.")
+    check_json(_get_either_case(body, "generationConfig") or {}, GENERATION, Vendor.GEMINI, "generation_config.")
     contents = body.get("contents")
     if not contents:
         raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
-    system = _either(body, "systemInstruction") or {}
-    parts = [part for content in contents for part in _either(content, "parts") or ()]
-    sounds = tuple(_sound(blob) for part in parts if (blob := _either(part, "inlineData")))
+    system = _get_either_case(body, "systemInstruction") or {}
+    parts = [part for content in contents for part in _get_either_case(content, "parts") or ()]
+    sounds = tuple(_parse_sound(blob) for part in parts if (blob := _get_either_case(part, "inlineData")))
     texts = [part["text"] for part in parts if "text" in part]
     prompt = [part.get("text", "") for part in system.get("parts", ())] + texts
     tools = tuple(
-        Tool(function["name"], _either(function, "parametersJsonSchema") or function.get("parameters") or {})
+        Tool(function["name"], _get_either_case(function, "parametersJsonSchema") or function.get("parameters") or {})
         for tool in body.get("tools") or ()
-        for function in _either(tool, "functionDeclarations") or ()
+        for function in _get_either_case(tool, "functionDeclarations") or ()
     )
-    calling = _either(_either(body, "toolConfig") or {}, "functionCallingConfig") or {}
-    mode, allowed = calling.get("mode", "AUTO"), _either(calling, "allowedFunctionNames")
+    calling = _get_either_case(_get_either_case(body, "toolConfig") or {}, "functionCallingConfig") or {}
+    mode, allowed = calling.get("mode", "AUTO"), _get_either_case(calling, "allowedFunctionNames")
     if allowed and mode == "AUTO":
         raise Refusal(400, "Function calling config is set without function_calling_config.mode ANY.")
     if unknown := set(allowed or ()) - {tool.name for tool in tools}:
@@ -82,22 +82,22 @@ def _asking(body: Mapping[str, Any]) -> GenerateRequest:
     )
 
 
-def _either(told: Mapping[str, Any], name: str) -> Any:
-    """A field in camel case or with underscores: protobuf's JSON takes both."""
+def _get_either_case(told: Mapping[str, Any], name: str) -> Any:
+    """A field in camel case or with underscores: protobuf's JSON accepts both."""
     if not isinstance(told, Mapping):
         raise Refusal(400, f"Invalid value (no object where {name!r} is looked for)")
     underscored = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     return told.get(name, told.get(underscored))
 
 
-def _sound(blob: Mapping[str, Any]) -> Sound:
-    media = _either(blob, "mimeType")
+def _parse_sound(blob: Mapping[str, Any]) -> DecodedSound:
+    media = _get_either_case(blob, "mimeType")
     if not str(media).startswith("audio/"):
         raise Refusal(400, f"Unsupported MIME type: {media}")
-    return sound_in(from_base64(blob.get("data"), "inline_data.data"))
+    return decode_sound(decode_base64(blob.get("data"), "inline_data.data"))
 
 
-def _candidate(answer: Answer) -> dict[str, Any]:
+def _build_candidate(answer: Answer) -> dict[str, Any]:
     if answer.broken is not None:
         return {"finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}
     calls = [{"functionCall": {"name": call.name, "args": call.arguments}} for call in answer.calls]
@@ -106,10 +106,12 @@ def _candidate(answer: Answer) -> dict[str, Any]:
     return {**content, "finishReason": "STOP", "index": 0}
 
 
-def _usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+def _count_usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
     heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
-    read = text_tokens(asking.prompt) + text_tokens(json.dumps(body.get("tools") or ""))
-    wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)
+    read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(body.get("tools") or ""))
+    wrote = estimate_tokens(answer.text or "") + sum(
+        estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls
+    )
     details = [{"modality": "TEXT", "tokenCount": read}, {"modality": "AUDIO", "tokenCount": heard}]
     return {
         "promptTokenCount": heard + read,
@@ -119,14 +121,14 @@ def _usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> 
     }
 
 
-def _pieces(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts one by one, then the end: Gemini never cuts a call in two."""
+def _split_response(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts one by one, then the end: Gemini never splits a call."""
     candidate = whole["candidates"][0]
     for part in candidate.get("content", {}).get("parts", ()):
         yield {**whole, "candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]}
     yield {**whole, "candidates": [{"finishReason": candidate["finishReason"], "index": 0}]}
 
 
-async def _events(pieces: list[dict[str, Any]]) -> AsyncIterator[str]:
+async def _to_sse(pieces: list[dict[str, Any]]) -> AsyncIterator[str]:
     for piece in pieces:
         yield f"data: {json.dumps(piece)}\r\n\r\n"

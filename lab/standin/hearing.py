@@ -1,4 +1,4 @@
-"""The stand-in's recogniser (Moonshine tiny-en): free text, corrected by the form's names, with word times."""
+"""The stand-in's recogniser (Moonshine tiny-en): free text, corrected to the form's words, with word times."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, between_silences
 
 RATE = 16_000
-"""Samples per second that the recogniser takes."""
+"""Samples per second of the recogniser's input."""
 
 SHORTEST_S = 0.1
 """OpenAI's least length of a recording; less is refused as `audio_too_short`."""
 
 
 class NotSound(ValueError):
-    """The request's sound is no recording in its declared format."""
+    """The uploaded bytes are not audio in the declared format."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A recording as it was sent, decoded to 16 kHz and one channel."""
+class DecodedSound:
+    """An uploaded recording decoded to 16 kHz mono."""
 
     samples: Samples
     container: str
-    """The format of the bytes, in soundfile's words: WAV, MP3, FLAC, OGG."""
+    """The file format in soundfile's terms: WAV, MP3, FLAC, OGG."""
 
     @classmethod
-    def decoded(cls, content: bytes) -> Sound:
-        """The sound in any container that libsndfile knows. Raises NotSound."""
+    def decode(cls, content: bytes) -> DecodedSound:
+        """Decode the bytes of any container that libsndfile supports. Raises NotSound."""
         try:
             with soundfile.SoundFile(io.BytesIO(content)) as file:
                 samples, rate, container = file.read(dtype="float32", always_2d=True), file.samplerate, file.format
@@ -54,30 +54,30 @@ class Sound:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration of the recording in seconds."""
         return len(self.samples) / RATE
 
     @property
     def sha256(self) -> str:
-        """Of the decoded samples: the same sound in another container that loses nothing is the same sound."""
+        """Hash of the decoded samples, the same for any lossless container."""
         return hashlib.sha256(self.samples.tobytes()).hexdigest()
 
 
-class Ear:
-    """One recogniser for the process. It caches each sound's transcript."""
+class MoonshineRecogniser:
+    """The process's recogniser; caches each sound's transcript."""
 
     def __init__(self) -> None:
-        """Load the weights, which takes half a second. Raises Misconfigured where the package cannot be loaded."""
-        self._transcriber = _transcriber()
+        """Load the weights (half a second). Raises Misconfigured if the package cannot be loaded."""
+        self._transcriber = _load_transcriber()
         self._one_at_a_time = threading.Lock()  # the library's object is not made for two threads at a time
         self._heard: dict[str, str] = {}
 
-    async def hear(self, sound: Sound) -> str:
-        """The words in the sound, with the recogniser's own punctuation; empty where it hears none."""
+    async def hear(self, sound: DecodedSound) -> str:
+        """Transcribe the sound, with the recogniser's punctuation; empty if it recognises no words."""
         known = self._heard.get(sound.sha256)
         return known if known is not None else await run_in_threadpool(self._listen, sound)
 
-    def _listen(self, sound: Sound) -> str:
+    def _listen(self, sound: DecodedSound) -> str:
         with self._one_at_a_time:
             if sound.sha256 not in self._heard:
                 told = self._transcriber.transcribe_without_streaming(between_silences(sound.samples).tolist(), RATE)
@@ -85,7 +85,7 @@ class Ear:
         return self._heard[sound.sha256]
 
 
-def _transcriber() -> Any:
+def _load_transcriber() -> Any:
     try:
         from moonshine_voice import ModelArch, get_model_path  # noqa: PLC0415 - half a second, and an optional extra
         from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise
@@ -98,23 +98,23 @@ def _transcriber() -> Any:
 
 
 ALIKE = 0.8
-"""From this similarity (difflib's ratio) a word is corrected to one of a value's words: "foxtrom", "charley"."""
+"""Minimum similarity (difflib's ratio) at which a word is corrected to one of a value's words: "foxtrom", "charley"."""
 ALIKE_LABELS = 0.65
 """The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
 ALIKE_BEFORE_NUMBERS = 0.45
-"""And for labels where a number follows, and so a label is to be expected: "howlet seven"."""
+"""The same for labels before a number, where a label is likely: "howlet seven"."""
 SHORTEST = 3
-"""Letters; anything shorter is like everything."""
+"""Minimum letters of a word to correct; shorter ones are similar to everything."""
 
 _LETTERS = {
     "b": "bee", "c": "cee sea", "d": "dee", "g": "gee", "h": "age aitch", "j": "jay", "k": "kay",
     "p": "pea pee", "q": "cue queue", "t": "tea tee", "v": "vee", "z": "zee zed",
 }  # fmt: skip
 LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
-"""Words that are letters in spelling."""
+"""Words that are spelt-out letters."""
 
 HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
-"""Spellings of the forms' "uh"."""
+"""Variants of the forms' "uh"."""
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _RUN = re.compile(rf"\b({'|'.join(DIGITS)})(,? ({'|'.join(DIGITS)})\b)+", re.IGNORECASE)
@@ -124,8 +124,8 @@ _WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
 
 
-class Corrector:
-    """Corrects for one form and its catalogue."""
+class TranscriptCorrector:
+    """Corrects transcripts to one form's words and its catalogue."""
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
         self._known = vocabulary(form, catalogue)
@@ -135,8 +135,8 @@ class Corrector:
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
 
     def corrected(self, said: str) -> str:
-        """The transcript with near misses replaced by the form's words."""
-        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_evenly, said)))
+        """Replace near misses in the transcript by the form's words."""
+        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 
     def _nearest(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
@@ -150,26 +150,26 @@ class Corrector:
         return near[0] if near else found[0]
 
 
-def _evenly(run: re.Match[str]) -> str:
-    """Commas between all digits of a run or none: which of them get one differs from one processor to the next."""
+def _normalise_commas(run: re.Match[str]) -> str:
+    """Put commas between all digits of a run or none: which of them get one differs between processors."""
     return re.sub(",? ", ", ", run[0]) if "," in run[0] else run[0]
 
 
 LOUD = 0.05
-"""The part of the peak from which a sample belongs to speech: enough to leave out the room before and after."""
+"""Share of the peak above which a sample counts as speech."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """A word and its times, in seconds."""
+class TimedWord:
+    """A word with start and end in seconds."""
 
     text: str
     start: float
     end: float
 
 
-def timed(text: str, sound: Sound) -> list[Timed]:
-    """The words of a transcript with about their times."""
+def time_words(text: str, sound: DecodedSound) -> list[TimedWord]:
+    """Estimate the times of a transcript's words, spread over the loud part of the sound."""
     words = text.split()
     loud = np.flatnonzero(np.abs(sound.samples) > LOUD * np.abs(sound.samples).max())
     if not words or not len(loud):
@@ -177,15 +177,15 @@ def timed(text: str, sound: Sound) -> list[Timed]:
     first, last = loud[0] / RATE, loud[-1] / RATE
     ends = np.cumsum([len(word) + 1 for word in words])
     marks = [first, *(first + (last - first) * ends / ends[-1])]
-    return [Timed(*told) for told in zip(words, _seconds(marks[:-1]), _seconds(marks[1:]), strict=True)]
+    return [TimedWord(*told) for told in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)]
 
 
-def _seconds(marks: list[float]) -> list[float]:
+def _round_seconds(marks: list[float]) -> list[float]:
     return [round(float(mark), 2) for mark in marks]
 
 
 SPEECH_RATE = 24_000
-"""OpenAI's speech, in every format."""
+"""Samples per second of OpenAI's synthesised speech, in every format."""
 
 Pcm = np.ndarray[Any, np.dtype[np.int16]]
 
@@ -193,8 +193,8 @@ CONTAINERS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3
 """In soundfile's words."""
 
 
-def encoded(samples: Pcm, container: str, rate: int = RATE) -> bytes:
-    """Speech of 16 kHz in a container of `CONTAINERS`, or without one (`pcm`), at another rate."""
+def encode_sound(samples: Pcm, container: str, rate: int = RATE) -> bytes:
+    """Encode 16 kHz samples in a container of `CONTAINERS`, or as raw `pcm`, resampled to `rate`."""
     turned = samples if rate == RATE else soxr.resample(samples, RATE, rate)
     if container not in CONTAINERS:
         return bytes(turned.tobytes())

@@ -1,6 +1,6 @@
-"""The stand-in's language model: an honest answer to a transcript, by the offered tools.
+"""The stand-in's language model: answers a transcript with one of the offered tools, by rules.
 
-A field that was not recognised is null, silence is `not_understood`, and the arguments follow the tool's own schema.
+An unrecognised field is null, silence is `not_understood`, and the arguments follow the tool's schema.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.records import FieldReading, FieldValue
-from lab.standin.hearing import Corrector
-from lab.standin.tool_form import derived, value_of
+from lab.standin.hearing import TranscriptCorrector
+from lab.standin.tool_form import derive_form, value_schema
 
 CANCEL = re.compile(r"\b(scratch|cancel|delete|undo|forget|remove)\b.*\b(that|it|this|last|entry)\b|^(undo|cancel)\b")
 YES = re.compile(r"^(yes|yeah|yep|correct|right|affirmative|that's right|that is correct|confirm(ed)?)\b")
@@ -35,7 +35,7 @@ ASKS = {
     "sign_on": r"sign (me )?(on|in)|log (me )?(on|in)",
     "sign_off": r"sign (me )?(off|out)|log (me )?(off|out)",
 }
-"""The spoken forms of each device command."""
+"""Pattern of each device command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Tool:
 
     name: str
     schema: Mapping[str, Any]
-    """Of its arguments, as JSON Schema."""
+    """JSON Schema of its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function called."""
+    """A function call with arguments."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -57,35 +57,35 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's answer: calls, or words, or empty."""
+    """The model's answer: calls, text, or nothing."""
 
     calls: tuple[Call, ...] = ()
     text: str | None = None
     form: Form | None = None
     """The form that the call fills, if it records."""
     broken: str | None = None
-    """Invalid JSON in place of the arguments."""
+    """Invalid JSON to send in place of the arguments."""
 
     @property
     def readback(self) -> str:
-        """The record in words; empty where nothing is recorded."""
+        """The record in words; empty if nothing is recorded."""
         if self.form is None:
             return ""
-        told = {field.name: value_in(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
+        told = {field.name: argument_value(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
         return self.form.readback({name: value for name, value in told.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
-class Mind:
-    """A model that knows the forms by name and the catalogues, as a prompt with all of them would tell it."""
+class SimulatedModel:
+    """Parses transcripts by the known forms and catalogues."""
 
     forms: Mapping[str, Form]
     catalogue: Catalogue
-    _correctors: dict[Form, Corrector] = field(default_factory=dict, repr=False)
-    """Worked out once for each form."""
+    _correctors: dict[Form, TranscriptCorrector] = field(default_factory=dict, repr=False)
+    """Corrector by form, created on first use."""
 
     def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
-        """The one call, or the words, that answer the transcript."""
+        """Choose the tool call, or the text, that answers the transcript."""
         offered = {tool.name: tool for tool in tools}
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
@@ -96,19 +96,19 @@ class Mind:
                 return self._recorded(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
-            return Answer((Call(refusing.name, shaped(refusing.schema, {}, plain, [reason])),))
+            return Answer((Call(refusing.name, shape_arguments(refusing.schema, {}, plain, [reason])),))
         if must_call and recording:
-            return Answer((Call(recording[0].name, shaped(recording[0].schema, {}, plain, [])),))
+            return Answer((Call(recording[0].name, shape_arguments(recording[0].schema, {}, plain, [])),))
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
     def form(self, tool: Tool) -> Form | None:
-        """The form that a tool fills: the known one of its name, else the one its schema describes."""
+        """The form that a tool fills: the known one of its name, else one derived from its schema."""
         if not tool.name.startswith(("record", "log", "add", "enter", "save")):
             return None
         name = tool.name.removeprefix("record_").replace("_", "-")
         known = self.forms.get(name)
         same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
-        return known if same else derived(tool.name, tool.schema)
+        return known if same else derive_form(tool.name, tool.schema)
 
     def fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
@@ -116,7 +116,7 @@ class Mind:
         if form is None:
             return {}
         if form not in self._correctors:
-            self._correctors[form] = Corrector(form, self.catalogue)
+            self._correctors[form] = TranscriptCorrector(form, self.catalogue)
         return read_transcript(self._correctors[form].corrected(said), form, self.catalogue)
 
     def _recorded(
@@ -124,45 +124,45 @@ class Mind:
     ) -> Answer:
         amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
         chosen = amending or tool
-        return Answer((Call(chosen.name, shaped(chosen.schema, fields, plain, [])),), form=self.form(tool))
+        return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
 
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
-    """Utterances other than dictation: cancellation, yes or no, a command to the device."""
+    """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
     if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
-        return Call(tool.name, shaped(tool.schema, {}, plain, []))
+        return Call(tool.name, shape_arguments(tool.schema, {}, plain, []))
     if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
-        return Call(tool.name, shaped(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
+        return Call(tool.name, shape_arguments(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
     asked = [command for command, words in ASKS.items() if re.search(words, plain)]
     if (tool := offered.get("device_command")) and asked:
-        return Call(tool.name, shaped(tool.schema, {}, plain, asked))
+        return Call(tool.name, shape_arguments(tool.schema, {}, plain, asked))
     return None
 
 
-def shaped(
+def shape_arguments(
     schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> dict[str, Any]:
-    """Arguments as a tool's schema wants them: the fields where they have their place, `choices` where there is one."""
+    """Build a call's arguments for a schema: field values where they belong, `choices` for a list."""
     properties: Mapping[str, Any] = schema.get("properties", {})
-    return {name: _argument(name, described, fields, said, choices) for name, described in properties.items()}
+    return {name: _shape_argument(name, described, fields, said, choices) for name, described in properties.items()}
 
 
-def _argument(
+def _shape_argument(
     name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> Any:
     reading = fields.get(name)
     if "value" in schema.get("properties", {}):
         words = " ".join(reading.words) if reading else None
-        return {"value": _sure(reading), "heard": words or None}
+        return {"value": _unrivalled_value(reading), "heard": words or None}
     if "properties" in schema:
-        return shaped(schema, fields, said, choices)
+        return shape_arguments(schema, fields, said, choices)
     if reading:
-        return _sure(reading)
-    return _chosen(name, schema, said, choices)
+        return _unrivalled_value(reading)
+    return _choose_enum_value(name, schema, said, choices)
 
 
-def _chosen(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[str]) -> Any:
-    allowed = [choice for choice in value_of(schema).get("enum", ()) if choice is not None]
+def _choose_enum_value(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[str]) -> Any:
+    allowed = [choice for choice in value_schema(schema).get("enum", ()) if choice is not None]
     kinds = str(schema.get("type", "")).lower()
     if allowed:
         return next((choice for choice in choices if choice in allowed), None)
@@ -171,11 +171,11 @@ def _chosen(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[s
     return said if name in {"heard", "words", "transcript", "said"} and said else None
 
 
-def value_in(argument: Any) -> FieldValue | None:
-    """The value in an argument, bare or with its evidence."""
+def argument_value(argument: Any) -> FieldValue | None:
+    """The value of an argument, bare or wrapped with its evidence."""
     value: FieldValue | None = argument.get("value") if isinstance(argument, Mapping) else argument
     return value
 
 
-def _sure(reading: FieldReading | None) -> FieldValue | None:
+def _unrivalled_value(reading: FieldReading | None) -> FieldValue | None:
     return reading.value if reading and not reading.rivals else None

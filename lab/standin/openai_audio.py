@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from edge.config import ClientKind
-from lab.standin.accounts import Model, Takes
+from lab.standin.accounts import Modality, Model
 from lab.standin.behaviour import Refusal, Vendor
 from lab.standin.documented import (
     MISTRAL_TRANSCRIPTION,
@@ -21,20 +21,20 @@ from lab.standin.documented import (
     TRANSCRIPTION,
     check_form,
     check_json,
-    missing,
+    missing_key_refusal,
 )
-from lab.standin.hearing import RATE, SPEECH_RATE, Sound, encoded, timed
+from lab.standin.hearing import RATE, SPEECH_RATE, DecodedSound, encode_sound, time_words
 from lab.standin.openai_chat import SOUND_TOKENS_PER_S, VOICES
-from lab.standin.server import House, json_in, settle_vendor, sound_in, text_tokens, vendor_in
+from lab.standin.server import StandinState, decode_sound, estimate_tokens, read_json, request_vendor, settle_vendor
 
 LARGEST = 25 * 1000 * 1000
-"""Bytes of a file that the transcription endpoints take."""
+"""Maximum bytes of a file for the transcription endpoints."""
 
 MOST_BIAS = 100
-"""Words to expect that Mistral takes."""
+"""Maximum context words that Mistral accepts."""
 
 LONGEST_TEXT = 4096
-"""Characters that are spoken at a time."""
+"""Maximum characters per speech request."""
 
 MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 
@@ -42,43 +42,43 @@ AS_SURE_AS_USUAL = -0.2
 """The mean log probability of a segment: the recogniser gives none, and this is Whisper's for clear speech."""
 
 
-async def transcriptions(request: Request) -> Response:
-    """`POST …/audio/transcriptions`."""
-    house: House = request.app.state.house
+async def transcribe(request: Request) -> Response:
+    """`POST …/audio/transcriptions`: transcribe an uploaded file."""
+    house: StandinState = request.app.state.house
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
-        model = house.model(name, Takes.TRANSCRIBES, request.url.path)
+        model = house.model(name, Modality.TRANSCRIBES, request.url.path)
         vendor = settle_vendor(request, model)
         if model.whose is not ClientKind.SELF_HOSTED:
             check_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
         if vendor is Vendor.MISTRAL:
-            return await _mistral(house, model, form)
-        _refuse(model, form)
-        sound = await _sent(form)
+            return await _transcribe_mistral(house, model, form)
+        _check_parameters(model, form)
+        sound = await _read_upload(form)
         text = await house.ear.hear(sound)
         return _transcription_response(model, text, sound, form)
 
 
-def _transcription_response(model: Model, text: str, sound: Sound, form: FormData) -> Response:
+def _transcription_response(model: Model, text: str, sound: DecodedSound, form: FormData) -> Response:
     shape = str(form.get("response_format") or "json")
     by_token = model.name.startswith("gpt-")
     if shape == "text":
         return PlainTextResponse(text + "\n")
     if shape in {"srt", "vtt"}:
-        return PlainTextResponse(_subtitle(text, sound, shape))
+        return PlainTextResponse(_to_subtitle(text, sound, shape))
     if shape == "verbose_json":
-        return JSONResponse(_verbose(text, sound, form))
-    whole: dict[str, Any] = {"text": text, "usage": _usage(text, sound, form, by_token=by_token)}
+        return JSONResponse(_to_verbose_json(text, sound, form))
+    whole: dict[str, Any] = {"text": text, "usage": _count_usage(text, sound, form, by_token=by_token)}
     if form.getlist("include[]"):
         whole["logprobs"] = _logprobs(text)
     if has_own_fields(model):
         whole["languages"] = [{"code": "en"}] if text else []
     if by_token and str(form.get("stream")).lower() == "true":
-        return StreamingResponse(_events(whole), media_type="text/event-stream")
+        return StreamingResponse(_stream_events(whole), media_type="text/event-stream")
     return JSONResponse(whole)
 
 
-async def _mistral(house: House, model: Model, form: FormData) -> Response:
+async def _transcribe_mistral(house: StandinState, model: Model, form: FormData) -> Response:
     granularities = {str(one) for name in ("", "[]") for one in form.getlist(f"timestamp_granularities{name}")}
     if "word" in granularities:
         raise Refusal(400, "Word timestamps are not supported by this model.", param="timestamp_granularities")
@@ -87,14 +87,14 @@ async def _mistral(house: House, model: Model, form: FormData) -> Response:
         message = f"context_bias: at most {MOST_BIAS} words, without commas and white space"
         raise Refusal(422, message, "value_error", "context_bias")
     if not isinstance(form.get("file"), UploadFile):
-        raise missing("file", Vendor.MISTRAL)
-    sound = await _sent(form)
+        raise missing_key_refusal("file", Vendor.MISTRAL)
+    sound = await _read_upload(form)
     text = await house.ear.hear(sound)
     usage = {
         "prompt_audio_seconds": math.ceil(sound.seconds),
         "prompt_tokens": 4,
-        "completion_tokens": text_tokens(text),
-        "total_tokens": 4 + text_tokens(text),
+        "completion_tokens": estimate_tokens(text),
+        "total_tokens": 4 + estimate_tokens(text),
     }
     told: dict[str, Any] = {
         "model": model.name,
@@ -107,20 +107,20 @@ async def _mistral(house: House, model: Model, form: FormData) -> Response:
 
 
 def has_own_fields(model: Model) -> bool:
-    """Does it take `languages` and `keywords`, and pass over `language`?"""
+    """Whether the model accepts `languages` and `keywords`, and ignores `language`."""
     return model.name.startswith("gpt-transcribe")
 
 
-def _refuse(model: Model, form: FormData) -> None:
+def _check_parameters(model: Model, form: FormData) -> None:
     """Refuse parameters that this model refuses."""
     by_token, own = model.name.startswith("gpt-"), has_own_fields(model)
     shape = str(form.get("response_format") or "json")
-    _refuse_shape(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])
+    _check_response_format(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])
     for name in ("languages", "keywords"):
         if form.getlist(f"{name}[]") and not own:
-            raise _unsupported(name)
+            raise _unsupported_refusal(name)
     if form.getlist("include[]") and not model.name.startswith("gpt-4o"):
-        raise _unsupported("include")
+        raise _unsupported_refusal("include")
     if form.getlist("timestamp_granularities[]") and shape != "verbose_json":
         message = "'timestamp_granularities' needs response_format 'verbose_json'."
         raise Refusal(400, message, "invalid_value", "timestamp_granularities")
@@ -129,7 +129,7 @@ def _refuse(model: Model, form: FormData) -> None:
         raise Refusal(400, "Invalid 'temperature': must be between 0 and 1.", "invalid_value", "temperature")
 
 
-def _unsupported(name: str) -> Refusal:
+def _unsupported_refusal(name: str) -> Refusal:
     message = f"Unsupported parameter: '{name}' is not supported with this model."
     return Refusal(400, message, "unsupported_parameter", name)
 
@@ -140,40 +140,40 @@ def _logprobs(text: str) -> list[dict[str, Any]]:
     return [{"token": token, "logprob": AS_SURE_AS_USUAL, "bytes": list(token.encode())} for token in tokens]
 
 
-def _subtitle(text: str, sound: Sound, shape: str) -> str:
-    """The whole text as one subtitle."""
+def _to_subtitle(text: str, sound: DecodedSound, shape: str) -> str:
+    """Format the whole transcript as one SRT or VTT subtitle."""
     point = "," if shape == "srt" else "."
     until = f"00:{int(sound.seconds // 60):02}:{int(sound.seconds % 60):02}{point}{int(sound.seconds % 1 * 1000):03}"
     cue = f"00:00:00{point}000 --> {until}\n{text}\n\n" if text else ""
     return f"WEBVTT\n\n{cue}" if shape == "vtt" else (f"1\n{cue}" if cue else "")
 
 
-async def _events(whole: Mapping[str, Any]) -> AsyncIterator[str]:
+async def _stream_events(whole: Mapping[str, Any]) -> AsyncIterator[str]:
     for token in re.findall(r"\s*\S+", whole["text"]):
         yield f"data: {json.dumps({'type': 'transcript.text.delta', 'delta': token})}\n\n"
     yield f"data: {json.dumps({'type': 'transcript.text.done', **whole})}\n\n"
     yield "data: [DONE]\n\n"
 
 
-async def inference(request: Request) -> Response:
-    """whisper.cpp's server: `POST /inference`."""
-    house: House = request.app.state.house
+async def transcribe_whisper_cpp(request: Request) -> Response:
+    """`POST /inference`: transcribe an uploaded file in whisper.cpp's format."""
+    house: StandinState = request.app.state.house
     async with request.form() as form:
         shape = str(form.get("response_format") or "json")
-        sound = await _sent(form)
+        sound = await _read_upload(form)
         text = await house.ear.hear(sound)
         if shape == "verbose_json":
-            return JSONResponse(_verbose(text, sound, form))
+            return JSONResponse(_to_verbose_json(text, sound, form))
     # It begins each segment with a space and ends it with a line break, as Whisper's tokens do.
     return PlainTextResponse(f" {text}\n") if shape == "text" else JSONResponse({"text": f" {text}\n"})
 
 
-async def speech(request: Request) -> Response:
-    """`POST …/audio/speech`."""
-    house: House = request.app.state.house
-    body = await json_in(request)
-    house.model(request.path_params.get("deployment") or body.get("model"), Takes.SPEAKS, request.url.path)
-    check_json(body, SPEECH, vendor_in(request))
+async def synthesise_speech(request: Request) -> Response:
+    """`POST …/audio/speech`: synthesise a text."""
+    house: StandinState = request.app.state.house
+    body = await read_json(request)
+    house.model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
+    check_json(body, SPEECH, request_vendor(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TEXT:
         raise Refusal(400, f"'input' must be a string of 1 to {LONGEST_TEXT} characters.", "invalid_value", "input")
@@ -181,37 +181,37 @@ async def speech(request: Request) -> Response:
         raise Refusal(400, f"Invalid value: 'voice' is one of {sorted(VOICES)}.", "invalid_value", "voice")
     if container not in MEDIA_TYPES:
         raise Refusal(400, f"Here 'response_format' is one of {list(MEDIA_TYPES)}.", "invalid_value", "response_format")
-    return Response(encoded(await house.say(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
+    return Response(encode_sound(await house.say(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
 
 
-def _refuse_shape(shape: str, allowed: list[str]) -> None:
+def _check_response_format(shape: str, allowed: list[str]) -> None:
     if shape not in allowed:
         message = f"response_format '{shape}' is not compatible with this model. Use one of {allowed} instead."
         raise Refusal(400, message, "unsupported_value", "response_format")
 
 
-async def _sent(form: FormData) -> Sound:
+async def _read_upload(form: FormData) -> DecodedSound:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise Refusal(400, "Missing required parameter: 'file'.", "missing_required_parameter", "file")
-    return sound_in(await file.read(), LARGEST)
+    return decode_sound(await file.read(), LARGEST)
 
 
-def _usage(text: str, sound: Sound, form: FormData, *, by_token: bool) -> dict[str, Any]:
+def _count_usage(text: str, sound: DecodedSound, form: FormData, *, by_token: bool) -> dict[str, Any]:
     if not by_token:
         return {"type": "duration", "seconds": round(sound.seconds)}
-    heard, read = round(sound.seconds * SOUND_TOKENS_PER_S), text_tokens(str(form.get("prompt") or ""))
+    heard, read = round(sound.seconds * SOUND_TOKENS_PER_S), estimate_tokens(str(form.get("prompt") or ""))
     return {
         "type": "tokens",
         "input_tokens": heard + read,
-        "output_tokens": text_tokens(text),
-        "total_tokens": heard + read + text_tokens(text),
+        "output_tokens": estimate_tokens(text),
+        "total_tokens": heard + read + estimate_tokens(text),
         "input_token_details": {"audio_tokens": heard, "text_tokens": read},
     }
 
 
-def _verbose(text: str, sound: Sound, form: FormData) -> dict[str, Any]:
-    words = [{"word": word.text, "start": word.start, "end": word.end} for word in timed(text, sound)]
+def _to_verbose_json(text: str, sound: DecodedSound, form: FormData) -> dict[str, Any]:
+    words = [{"word": word.text, "start": word.start, "end": word.end} for word in time_words(text, sound)]
     segment = {
         "id": 0,
         "seek": 0,

@@ -14,33 +14,41 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from edge.config import ClientKind
-from lab.standin.accounts import Model, Takes
+from lab.standin.accounts import Modality, Model
 from lab.standin.behaviour import Refusal, Vendor, vendor_of
-from lab.standin.documented import CHAT, MISTRAL_CHAT, check_json, missing, mistyped
-from lab.standin.hearing import SPEECH_RATE, Sound, encoded
+from lab.standin.documented import CHAT, MISTRAL_CHAT, check_json, missing_key_refusal, wrong_type_refusal
+from lab.standin.hearing import SPEECH_RATE, DecodedSound, encode_sound
 from lab.standin.model import Answer, Call, Tool
-from lab.standin.server import House, from_base64, identity, json_in, settle_vendor, sound_in, text_tokens
+from lab.standin.server import (
+    StandinState,
+    decode_base64,
+    decode_sound,
+    estimate_tokens,
+    new_id,
+    read_json,
+    settle_vendor,
+)
 
 PIECE = 12
-"""Characters of arguments in one event of a stream: three tokens or so, as the vendors send them."""
+"""Characters of arguments per streamed event: some three tokens, as the vendors send."""
 
 
-def reason(message: Mapping[str, Any]) -> str:
-    """Why the answer ends, in OpenAI's words."""
+def finish_reason(message: Mapping[str, Any]) -> str:
+    """OpenAI's `finish_reason` of a message."""
     return "tool_calls" if message.get("tool_calls") else "stop"
 
 
-def unfiltered() -> dict[str, Any]:
-    """Azure's filter results for a harmless prompt."""
+def azure_filter_result() -> dict[str, Any]:
+    """Azure's content filter result for a harmless prompt."""
     return {"prompt_index": 0, "content_filter_results": {}}
 
 
-async def events(
+async def stream_events(
     message: Mapping[str, Any], model: Model, usage: Mapping[str, Any] | None, *, azure: bool
 ) -> AsyncIterator[str]:
-    """The events of a message, the last one `[DONE]`; the tokens before it, where they are wanted."""
+    """Yield a message as server-sent events, then the token usage if wanted, then `[DONE]`."""
     head = {
-        "id": identity("chatcmpl-"),
+        "id": new_id("chatcmpl-"),
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": model.name,
@@ -48,24 +56,24 @@ async def events(
     }
     # Azure's first event has the filter results of the prompt, and no choice.
     if azure:
-        yield _event({**head, "choices": [], "prompt_filter_results": [unfiltered()]})
+        yield _to_sse({**head, "choices": [], "prompt_filter_results": [azure_filter_result()]})
     shared = {} if usage is None else {"usage": None}
     for delta in _deltas(message):
-        yield _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **shared})
-    last = {"index": 0, "delta": {}, "finish_reason": reason(message)}
-    yield _event({**head, "choices": [last], **shared})
+        yield _to_sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **shared})
+    last = {"index": 0, "delta": {}, "finish_reason": finish_reason(message)}
+    yield _to_sse({**head, "choices": [last], **shared})
     if usage is not None:
-        yield _event({**head, "choices": [], "usage": usage})
+        yield _to_sse({**head, "choices": [], "usage": usage})
     yield "data: [DONE]\n\n"
 
 
 def _deltas(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None, "refusal": None}]
-    deltas += [{"content": piece} for piece in _pieces(message["content"] or "")]
+    deltas += [{"content": piece} for piece in _split_text(message["content"] or "")]
     for index, call in enumerate(message.get("tool_calls", ())):
         function = {"name": call["function"]["name"], "arguments": ""}
         deltas.append({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": function}]})
-        pieces = _pieces(call["function"]["arguments"])
+        pieces = _split_text(call["function"]["arguments"])
         deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
     if sound := message.get("audio"):
         deltas += [{"audio": {"id": sound["id"], name: sound[name]}} for name in ("transcript", "data")]
@@ -73,24 +81,24 @@ def _deltas(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return deltas
 
 
-def _pieces(text: str) -> list[str]:
+def _split_text(text: str) -> list[str]:
     return [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
 
 
-def _event(told: Mapping[str, Any]) -> str:
+def _to_sse(told: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(told, separators=(',', ':'))}\n\n"
 
 
 SOUND_TOKENS_PER_S = 10
 """OpenAI's tokens for input sound: one for each 100 ms."""
 SPEECH_TOKENS = 5
-"""And for each token of text that is spoken: one for 50 ms of speech that goes out."""
+"""Output tokens of speech for each token of text: one for 50 ms."""
 
 ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
 MOST_TOOLS = 128
 REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
 FIRST_WITH_SOUND = "2025-01-01-preview"
-"""The first api-version of Azure's that takes sound in a chat."""
+"""Azure's first api-version that accepts sound in a chat."""
 
 FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
 """The values of `input_audio.format`, and the file formats that the bytes must then have."""
@@ -118,10 +126,10 @@ _QUOTED = re.compile(r"[\"“](.*)[\"”]", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request, understood."""
+    """A parsed request."""
 
     model: Model
-    sounds: tuple[Sound, ...]
+    sounds: tuple[DecodedSound, ...]
     text: str
     """The last text part of the last user message."""
     prompt: str
@@ -131,40 +139,46 @@ class ChatRequest:
     body: Mapping[str, Any]
 
 
-async def chat(request: Request) -> Response:
-    """`POST …/chat/completions`."""
-    house: House = request.app.state.house
-    body = await json_in(request)
-    asking = _asking(house, body, request)
-    said = " ".join([await house.ear.hear(sound) for sound in asking.sounds]) if asking.sounds else _said(asking.text)
+async def complete_chat(request: Request) -> Response:
+    """`POST …/chat/completions`: answer text or sound with a tool call or text."""
+    house: StandinState = request.app.state.house
+    body = await read_json(request)
+    asking = _parse_request(house, body, request)
+    said = (
+        " ".join([await house.ear.hear(sound) for sound in asking.sounds])
+        if asking.sounds
+        else _extract_transcript(asking.text)
+    )
     answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
-    message = await _message(house, answer, asking)
-    usage = _usage(asking, answer, message)
+    message = await _build_message(house, answer, asking)
+    usage = _count_usage(asking, answer, message)
     azure = vendor_of(request.url.path) is Vendor.AZURE
     if body.get("stream"):
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        told = events(message, asking.model, usage if with_usage else None, azure=azure)
+        told = stream_events(message, asking.model, usage if with_usage else None, azure=azure)
         return StreamingResponse(told, media_type="text/event-stream")
-    return JSONResponse(_completion(message, asking.model, usage, azure=azure))
+    return JSONResponse(_build_completion(message, asking.model, usage, azure=azure))
 
 
-def _asking(house: House, body: Mapping[str, Any], request: Request) -> ChatRequest:
+def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
-    model = house.model(name, Takes.TEXT | Takes.SOUND, request.url.path)
+    model = house.model(name, Modality.TEXT | Modality.SOUND, request.url.path)
     vendor = settle_vendor(request, model)
     if model.whose is not ClientKind.SELF_HOSTED:
         check_json(body, MISTRAL_CHAT if vendor is Vendor.MISTRAL else CHAT, vendor)
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise missing("messages", vendor)
-    parts = [(message, part) for at, message in enumerate(messages) for part in _parts(message, at, vendor)]
-    sounds = tuple(_sound(part, vendor) for _, part in parts if part.get("type") == "input_audio")
+        raise missing_key_refusal("messages", vendor)
+    parts = [(message, part) for at, message in enumerate(messages) for part in _message_parts(message, at, vendor)]
+    sounds = tuple(_parse_sound(part, vendor) for _, part in parts if part.get("type") == "input_audio")
     if sounds and vendor is Vendor.AZURE:
-        _refuse_old(request)
+        _check_api_version(request)
     texts = [str(part.get("text", "")) for _, part in parts if part.get("type") == "text"]
     asked = [str(part.get("text", "")) for message, part in parts if message["role"] == "user" and "text" in part]
-    tools = tuple(_tool(tool) for tool in body.get("tools") or ())
-    _refuse(model, body, has_sound=bool(sounds), has_system=messages[0].get("role") in {"system", "developer"})
+    tools = tuple(_parse_tool(tool) for tool in body.get("tools") or ())
+    _check_parameters(
+        model, body, has_sound=bool(sounds), has_system=messages[0].get("role") in {"system", "developer"}
+    )
     chosen = body.get("tool_choice", "auto" if tools else "none")
     if isinstance(chosen, Mapping):
         tools = tuple(tool for tool in tools if tool.name == chosen.get("function", {}).get("name"))
@@ -176,8 +190,8 @@ def _asking(house: House, body: Mapping[str, Any], request: Request) -> ChatRequ
     return ChatRequest(model, sounds, text, "\n".join(texts), offered, must_call, body)
 
 
-def _refuse_old(request: Request) -> None:
-    """Azure's deployments hear from an api-version on; its newer paths need none."""
+def _check_api_version(request: Request) -> None:
+    """Refuse Azure deployments with an api-version before FIRST_WITH_SOUND; newer paths need none."""
     version = request.query_params.get("api-version")
     if "deployment" in request.path_params and (version is None or version < FIRST_WITH_SOUND):
         raise Refusal(
@@ -185,26 +199,26 @@ def _refuse_old(request: Request) -> None:
         )
 
 
-def _parts(message: object, at: int, vendor: Vendor) -> Sequence[Mapping[str, Any]]:
+def _message_parts(message: object, at: int, vendor: Vendor) -> Sequence[Mapping[str, Any]]:
     if not isinstance(message, Mapping):
-        raise mistyped(f"messages[{at}]", "object", "something else", vendor)
+        raise wrong_type_refusal(f"messages[{at}]", "object", "something else", vendor)
     if message.get("role") not in ROLES:
         raise Refusal(400, f"Invalid value: {message.get('role')!r}.", "invalid_value", f"messages[{at}].role")
     content = message.get("content") or []
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
-        raise mistyped(f"messages[{at}].content", "string or array", "something else", vendor)
+        raise wrong_type_refusal(f"messages[{at}].content", "string or array", "something else", vendor)
     return parts
 
 
-def _sound(part: Mapping[str, Any], vendor: Vendor) -> Sound:
+def _parse_sound(part: Mapping[str, Any], vendor: Vendor) -> DecodedSound:
     given = part.get("input_audio") or {}
     if vendor is Vendor.MISTRAL:  # Mistral takes the bare sound, and detects its format
         if not isinstance(given, str):
-            raise mistyped("input_audio", "string", "an object", vendor)
-        return sound_in(from_base64(given, "input_audio"))
+            raise wrong_type_refusal("input_audio", "string", "an object", vendor)
+        return decode_sound(decode_base64(given, "input_audio"))
     if not isinstance(given, Mapping):
-        raise mistyped("messages[].content[].input_audio", "object", "a string", vendor)
+        raise wrong_type_refusal("messages[].content[].input_audio", "object", "a string", vendor)
     claimed = given.get("format")
     if claimed not in FORMATS:
         raise Refusal(
@@ -213,13 +227,13 @@ def _sound(part: Mapping[str, Any], vendor: Vendor) -> Sound:
             "invalid_value",
             "messages[].content[].input_audio.format",
         )
-    sound = sound_in(from_base64(given.get("data"), "input_audio.data"))
+    sound = decode_sound(decode_base64(given.get("data"), "input_audio.data"))
     if sound.container not in FORMATS[claimed]:
         raise Refusal(400, f"The data provided for 'input_audio' is not of valid {claimed} format.", "invalid_value")
     return sound
 
 
-def _tool(tool: object) -> Tool:
+def _parse_tool(tool: object) -> Tool:
     function = tool.get("function") if isinstance(tool, Mapping) else None
     if not isinstance(tool, Mapping) or not isinstance(function, Mapping):
         raise Refusal(400, "Missing required parameter: 'tools[0].function'.", "missing_required_parameter", "tools")
@@ -228,9 +242,9 @@ def _tool(tool: object) -> Tool:
     return Tool(function["name"], function.get("parameters") or {})
 
 
-def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_system: bool) -> None:
+def _check_parameters(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_system: bool) -> None:
     """Refuse parameters that this model refuses."""
-    _refuse_limits(model, body)
+    _check_limits(model, body)
     speaks = "audio" in (body.get("modalities") or ())
     if body.get("tool_choice") == "required" and not body.get("tools"):
         raise Refusal(400, "'tool_choice' is only allowed when 'tools' are specified.", None, "tool_choice")
@@ -241,7 +255,7 @@ def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_syste
         )  # fmt: skip
     if has_sound and not model.is_audio:
         raise Refusal(400, "Invalid content type. 'input_audio' is not supported by this model.", "invalid_value")
-    if Takes.TEXT not in model.takes and not has_sound and not speaks:
+    if Modality.TEXT not in model.takes and not has_sound and not speaks:
         raise Refusal(
             400, "This model requires that either input content or output modality contain audio.",
             "invalid_value", "model",
@@ -252,10 +266,10 @@ def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_syste
             "This is not allowed prior to the tokenizer version 13.", kind="BadRequestError",
         )  # fmt: skip
     if speaks:
-        _refuse_speech(model, body)
+        _check_speech_output(model, body)
 
 
-def _refuse_limits(model: Model, body: Mapping[str, Any]) -> None:
+def _check_limits(model: Model, body: Mapping[str, Any]) -> None:
     if len(body.get("tools") or ()) > MOST_TOOLS:
         message = f"Invalid 'tools': array too long. Expected an array with maximum length {MOST_TOOLS}."
         raise Refusal(400, message, "array_above_max_length", "tools")
@@ -264,7 +278,7 @@ def _refuse_limits(model: Model, body: Mapping[str, Any]) -> None:
         raise Refusal(400, message, "unsupported_parameter", "reasoning_effort")
 
 
-def _refuse_speech(model: Model, body: Mapping[str, Any]) -> None:
+def _check_speech_output(model: Model, body: Mapping[str, Any]) -> None:
     given = body.get("audio") or {}
     if not model.is_audio:
         raise Refusal(400, "This model does not support audio output.", "invalid_value", "modalities")
@@ -276,44 +290,46 @@ def _refuse_speech(model: Model, body: Mapping[str, Any]) -> None:
         raise Refusal(400, message, "unsupported_value", "audio.format")
 
 
-def _said(text: str) -> str:
+def _extract_transcript(text: str) -> str:
     """The transcript in a text model's prompt: in tags, below a heading, in quotation marks, else all of it."""
     found = _TAGGED.search(text) or _HEADED.match(text) or _QUOTED.search(text)
     return (found[1] if found else text).strip()
 
 
-async def _message(house: House, answer: Answer, asking: ChatRequest) -> dict[str, Any]:
-    calls = [_called(call, answer.broken) for call in answer.calls]
+async def _build_message(house: StandinState, answer: Answer, asking: ChatRequest) -> dict[str, Any]:
+    calls = [_to_tool_call(call, answer.broken) for call in answer.calls]
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     if calls:
         message["tool_calls"] = calls
     if "audio" in (asking.body.get("modalities") or ()):
-        message["audio"] = await _spoken(house, answer, asking.body["audio"]["format"])
+        message["audio"] = await _speak_answer(house, answer, asking.body["audio"]["format"])
         message["content"] = None
     return message
 
 
-def _called(call: Call, broken: str | None) -> dict[str, Any]:
+def _to_tool_call(call: Call, broken: str | None) -> dict[str, Any]:
     arguments = broken if broken is not None else json.dumps(call.arguments)
-    return {"id": identity("call_"), "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    return {"id": new_id("call_"), "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-async def _spoken(house: House, answer: Answer, container: str) -> dict[str, Any]:
+async def _speak_answer(house: StandinState, answer: Answer, container: str) -> dict[str, Any]:
     text = answer.text or answer.readback or "I did not understand."
-    sound = encoded(await house.say(text), container, SPEECH_RATE)
+    sound = encode_sound(await house.say(text), container, SPEECH_RATE)
     return {
-        "id": identity("audio_"),
+        "id": new_id("audio_"),
         "data": base64.b64encode(sound).decode(),
         "expires_at": int(time.time()) + EXPIRES_AFTER_S,
         "transcript": text,
     }
 
 
-def _usage(asking: ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
+def _count_usage(asking: ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
     heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
-    read = text_tokens(asking.prompt) + text_tokens(json.dumps(asking.body.get("tools") or ""))
-    wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)
-    spoke = text_tokens(message["audio"]["transcript"]) * SPEECH_TOKENS if "audio" in message else 0
+    read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(asking.body.get("tools") or ""))
+    wrote = estimate_tokens(answer.text or "") + sum(
+        estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls
+    )
+    spoke = estimate_tokens(message["audio"]["transcript"]) * SPEECH_TOKENS if "audio" in message else 0
     return {
         "prompt_tokens": heard + read,
         "completion_tokens": wrote + spoke,
@@ -323,11 +339,13 @@ def _usage(asking: ChatRequest, answer: Answer, message: Mapping[str, Any]) -> d
     }
 
 
-def _completion(message: Mapping[str, Any], model: Model, usage: Mapping[str, Any], *, azure: bool) -> dict[str, Any]:
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason(message)}
-    filtered: dict[str, Any] = {"prompt_filter_results": [unfiltered()]} if azure else {}
+def _build_completion(
+    message: Mapping[str, Any], model: Model, usage: Mapping[str, Any], *, azure: bool
+) -> dict[str, Any]:
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(message)}
+    filtered: dict[str, Any] = {"prompt_filter_results": [azure_filter_result()]} if azure else {}
     return {
-        "id": identity("chatcmpl-"),
+        "id": new_id("chatcmpl-"),
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model.name,

@@ -1,4 +1,4 @@
-"""The state that all endpoints of the stand-in share: recogniser, model, voice, accounts, orders, and a request log."""
+"""The state shared by all endpoints: recogniser, model, voice, accounts, ordered behaviours, request log."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from starlette.requests import Request
 
 from edge.config import ClientKind
 from edge.speak.voices import EspeakVoice
-from lab.standin.accounts import Accounts, Model, Takes
-from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, vendor_of
+from lab.standin.accounts import Accounts, Modality, Model
+from lab.standin.behaviour import Behaviour, BehaviourQueue, Refusal, Vendor, vendor_of
 from lab.standin.documented import check_media
-from lab.standin.fabrications import lied
-from lab.standin.hearing import SHORTEST_S, Ear, NotSound, Sound
-from lab.standin.model import Answer, Mind, Tool
+from lab.standin.fabrications import falsify
+from lab.standin.hearing import SHORTEST_S, DecodedSound, MoonshineRecogniser, NotSound
+from lab.standin.model import Answer, SimulatedModel, Tool
 
 LARGEST = 20 * 1000 * 1000
-"""Bytes of a recording that OpenAI and Azure take inside a chat."""
+"""Maximum bytes of a recording in a chat, at OpenAI and Azure."""
 
 REMEMBERED = 200
 """Requests kept for inspection; each holds its sound, some 200 kB."""
 
 SPOKEN_WITHIN_S = 30.0
-"""Far more than a sentence takes."""
+"""Timeout of speech synthesis, far more than a sentence takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, as received."""
+class LoggedRequest:
+    """One request as received."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class Asked:
     body: bytes
 
     def as_json(self) -> dict[str, Any]:
-        """For the control endpoint; the body in base64, whatever it is."""
+        """The request as JSON for the control endpoint, its body in base64."""
         body = base64.b64encode(self.body).decode()
         return {
             "method": self.method,
@@ -55,43 +55,43 @@ class Asked:
 
 
 @dataclass(slots=True)
-class House:
-    """The whole stand-in without its endpoints."""
+class StandinState:
+    """The stand-in's state."""
 
-    mind: Mind
+    mind: SimulatedModel
     accounts: Accounts = field(default_factory=Accounts)
-    orders: Orders = field(default_factory=Orders)
-    ear: Ear = field(default_factory=Ear)
+    orders: BehaviourQueue = field(default_factory=BehaviourQueue)
+    ear: MoonshineRecogniser = field(default_factory=MoonshineRecogniser)
     voice: EspeakVoice = field(default_factory=EspeakVoice)
-    asked: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    asked: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
-    def model(self, name: object, takes: Takes, path: str) -> Model:
-        """The model a request names. Raises Refusal."""
+    def model(self, name: object, takes: Modality, path: str) -> Model:
+        """The model that a request names. Raises Refusal."""
         if not isinstance(name, str) or not name:
             raise Refusal(400, "you must provide a model parameter", param="model")
         return self.accounts.model(name, takes, vendor_of(path))
 
     async def say(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
-        """The text, spoken: 16 kHz, one channel."""
+        """Synthesise the text: 16 kHz mono samples."""
         pieces = [piece async for piece in self.voice.say(text, "en", SPOKEN_WITHIN_S)]
         return np.frombuffer(b"".join(pieces), dtype=np.int16)
 
     def answer(self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool) -> Answer:
-        """The model's answer, or the ordered one instead."""
+        """The model's answer, or the wrong one that was ordered."""
         honest = self.mind.answer(said, tools, must_call=must_call)
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
         for behaviour in behaviours:
             if behaviour.answer:
-                return lied(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
+                return falsify(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
         return honest
 
 
-def sound_in(content: bytes, largest: int = LARGEST) -> Sound:
-    """The recording in a request. Raises Refusal: too large, no sound, too short."""
+def decode_sound(content: bytes, largest: int = LARGEST) -> DecodedSound:
+    """Decode a request's recording. Raises Refusal: too large, not audio, too short."""
     if len(content) > largest:
         raise Refusal(413, f"Audio of {len(content)} bytes exceeds the limit of {largest} bytes.", "audio_too_large")
     try:
-        sound = Sound.decoded(content)
+        sound = DecodedSound.decode(content)
     except NotSound:
         raise Refusal(400, "The audio data could not be decoded.", "invalid_audio") from None
     if sound.seconds < SHORTEST_S:
@@ -99,30 +99,30 @@ def sound_in(content: bytes, largest: int = LARGEST) -> Sound:
     return sound
 
 
-def from_base64(text: object, param: str) -> bytes:
-    """The bytes in a field of a request, in either alphabet of RFC 4648. Raises Refusal."""
+def decode_base64(text: object, param: str) -> bytes:
+    """Decode base64, standard or URL-safe. Raises Refusal."""
     try:
         return base64.b64decode(str(text).replace("-", "+").replace("_", "/"), validate=True)
     except ValueError:
         raise Refusal(400, f"Invalid value for '{param}': not valid base64.", "invalid_value", param) from None
 
 
-def vendor_in(request: Request) -> Vendor:
-    """Whose shapes a request speaks: by its path, where nothing in it tells more."""
+def request_vendor(request: Request) -> Vendor:
+    """The vendor whose format a request uses: as settled by its model, else by its path."""
     told: Vendor | None = request.scope.get("state", {}).get("vendor")
     return told or vendor_of(request.url.path)
 
 
 def settle_vendor(request: Request, model: Model) -> Vendor:
-    """Whose shapes it speaks, now that the model is known: Mistral's paths are OpenAI's."""
+    """Settle the request's vendor by its model: Mistral uses OpenAI's paths."""
     if model.whose is ClientKind.MISTRAL:
         request.scope.setdefault("state", {})["vendor"] = Vendor.MISTRAL
-    return vendor_in(request)
+    return request_vendor(request)
 
 
-async def json_in(request: Request) -> dict[str, Any]:
-    """The body of a request. Raises Refusal where its type is not JSON, or it is no JSON object."""
-    check_media(request.headers, ("application/json",), vendor_in(request))
+async def read_json(request: Request) -> dict[str, Any]:
+    """Parse a request's body. Raises Refusal if its type is not JSON, or it is not a JSON object."""
+    check_media(request.headers, ("application/json",), request_vendor(request))
     try:
         body = json.loads(await request.body())
     except ValueError:
@@ -132,11 +132,11 @@ async def json_in(request: Request) -> dict[str, Any]:
     return body
 
 
-def text_tokens(text: str) -> int:
-    """About how many tokens a text is: four characters each, OpenAI's rule of thumb for English."""
+def estimate_tokens(text: str) -> int:
+    """Estimate a text's tokens at four characters each, OpenAI's rule of thumb for English."""
     return -(-len(text) // 4)
 
 
-def identity(prefix: str) -> str:
-    """A new id in the vendor's manner."""
+def new_id(prefix: str) -> str:
+    """A new random id in the vendor's format."""
     return f"{prefix}{uuid.uuid4().hex[:24]}"

@@ -1,4 +1,4 @@
-"""The services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs, Deepgram."""
+"""Endpoints of services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs, Deepgram."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lab.standin.accounts import Takes
+from lab.standin.accounts import Modality
 from lab.standin.behaviour import Refusal, Vendor
 from lab.standin.documented import (
     LISTEN,
@@ -26,36 +26,36 @@ from lab.standin.documented import (
     check_json,
     check_media,
     check_query,
-    missing,
+    missing_key_refusal,
 )
-from lab.standin.hearing import Sound, encoded, timed
-from lab.standin.server import House, from_base64, identity, json_in, sound_in
+from lab.standin.hearing import DecodedSound, encode_sound, time_words
+from lab.standin.server import StandinState, decode_base64, decode_sound, new_id, read_json
 
 CONFIDENCE = 0.93
-"""Typical confidence of each service for clear speech. The recogniser behind them gives none of its own."""
+"""Typical confidence of these services for clear speech, since the recogniser gives none."""
 
 LONGEST_S = 60.0
 """Google's and Azure's limit for a request that is answered at once."""
 LARGEST = 10 * 1000 * 1000
-"""Bytes: Google's limit for it."""
+"""Google's limit in bytes for such a request."""
 TICKS = 10_000_000
 """Azure's times are in units of 100 ns."""
 
 PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
-"""The locations that have each model."""
+"""The locations that offer each model."""
 
 MOST_TERMS, LONGEST_TERM, MOST_WORDS = 1000, 50, 5
-"""Keyterms that ElevenLabs takes, and the characters and words of each."""
+"""ElevenLabs' maximum number of keyterms, and the maximum characters and words of each."""
 
 
-async def google(request: Request) -> Response:
-    """`POST /v2/projects/P/locations/L/recognizers/R:recognize`."""
-    house: House = request.app.state.house
-    body = await json_in(request)
+async def google_recognise(request: Request) -> Response:
+    """`POST /v2/projects/P/locations/L/recognizers/R:recognize`: transcribe, Google Speech v2."""
+    house: StandinState = request.app.state.house
+    body = await read_json(request)
     check_json(body, RECOGNIZE, Vendor.GOOGLE_SPEECH)
     config = body.get("config") or {}
     check_json(config, RECOGNITION, Vendor.GOOGLE_SPEECH, "config.")
-    model = house.model(config.get("model"), Takes.TRANSCRIBES, request.url.path)
+    model = house.model(config.get("model"), Modality.TRANSCRIBES, request.url.path)
     location = request.path_params["location"]
     if location not in PLACES.get(model.name, {location}):
         raise Refusal(400, f'The model "{model.name}" does not exist in the location named "{location}".')
@@ -63,14 +63,14 @@ async def google(request: Request) -> Response:
         raise Refusal(400, "Invalid RecognitionConfig: no language code is given.")
     if not {"autoDecodingConfig", "explicitDecodingConfig"} & config.keys():
         raise Refusal(400, "Invalid RecognitionConfig: no decoding config is given.")
-    sound = _short(sound_in(from_base64(body.get("content"), "content"), LARGEST))
+    sound = _check_length(decode_sound(decode_base64(body.get("content"), "content"), LARGEST))
     text = await house.ear.hear(sound)
-    billed = {"totalBilledDuration": f"{math.ceil(sound.seconds)}s", "requestId": identity("")}
+    billed = {"totalBilledDuration": f"{math.ceil(sound.seconds)}s", "requestId": new_id("")}
     if not text:
         return JSONResponse({"metadata": billed})
     words = [
         {"startOffset": f"{word.start}s", "endOffset": f"{word.end}s", "word": word.text, "confidence": CONFIDENCE}
-        for word in timed(text, sound)
+        for word in time_words(text, sound)
     ]
     wanted = (config.get("features") or {}).get("enableWordTimeOffsets")
     best = {"transcript": text, "confidence": CONFIDENCE, **({"words": words} if wanted else {})}
@@ -79,12 +79,12 @@ async def google(request: Request) -> Response:
 
 
 async def azure_recognise(request: Request) -> Response:
-    """`POST /speech/recognition/conversation/cognitiveservices/v1`."""
-    house: House = request.app.state.house
+    """`POST /speech/recognition/conversation/cognitiveservices/v1`: transcribe the body, Azure AI Speech."""
+    house: StandinState = request.app.state.house
     check_media(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
     if "language" not in request.query_params:
         raise Refusal(400, "The language query parameter is missing.", "BadRequest")
-    sound = _short(sound_in(await request.body(), LARGEST))
+    sound = _check_length(decode_sound(await request.body(), LARGEST))
     text = await house.ear.hear(sound)
     if not text:
         return JSONResponse({"RecognitionStatus": "InitialSilenceTimeout", "Offset": 0, "Duration": 0})
@@ -97,48 +97,48 @@ async def azure_recognise(request: Request) -> Response:
 
 
 async def elevenlabs_transcribe(request: Request) -> Response:
-    """`POST /v1/speech-to-text`."""
-    house: House = request.app.state.house
+    """`POST /v1/speech-to-text`: transcribe an uploaded file."""
+    house: StandinState = request.app.state.house
     async with request.form() as form:
         if "model_id" not in form:
-            raise missing("model_id", Vendor.ELEVENLABS)
-        house.model(form.get("model_id"), Takes.TRANSCRIBES, request.url.path)
+            raise missing_key_refusal("model_id", Vendor.ELEVENLABS)
+        house.model(form.get("model_id"), Modality.TRANSCRIBES, request.url.path)
         check_form(form, SCRIBE, Vendor.ELEVENLABS)
-        _refuse_terms([str(term) for term in form.getlist("keyterms")])
+        _check_keyterms([str(term) for term in form.getlist("keyterms")])
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise Refusal(400, "Must provide either file or cloud_storage_url.", "invalid_parameters")
-        sound = sound_in(await file.read())
+        sound = decode_sound(await file.read())
     text = await house.ear.hear(sound)
     words = [
         {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(CONFIDENCE)}
-        for word in timed(text, sound)
+        for word in time_words(text, sound)
     ]
     told = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
-    return JSONResponse({**told, "transcription_id": identity("")})
+    return JSONResponse({**told, "transcription_id": new_id("")})
 
 
-def _refuse_terms(terms: list[str]) -> None:
+def _check_keyterms(terms: list[str]) -> None:
     long = [term for term in terms if len(term) > LONGEST_TERM or len(term.split()) > MOST_WORDS]
     if len(terms) > MOST_TERMS or long:
         message = f"At most {MOST_TERMS} keyterms, of at most {LONGEST_TERM} characters and {MOST_WORDS} words each."
         raise Refusal(422, message, "value_error", "keyterms")
 
 
-async def deepgram(request: Request) -> Response:
-    """`POST /v1/listen`: sound as the body, everything else in the query."""
-    house: House = request.app.state.house
+async def deepgram_transcribe(request: Request) -> Response:
+    """`POST /v1/listen`: transcribe the body; all parameters are in the query."""
+    house: StandinState = request.app.state.house
     query = request.query_params
     check_query(query.multi_items(), LISTEN, Vendor.DEEPGRAM)
-    model = house.model(query.get("model"), Takes.TRANSCRIBES, request.url.path)
+    model = house.model(query.get("model"), Modality.TRANSCRIBES, request.url.path)
     if "keyterm" in query and not model.name.startswith("nova-3"):
         raise Refusal(400, "Bad Request: Keyterm is only available with Nova-3 and Flux models.")
     check_media(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
-    sound = sound_in(await request.body(), LARGEST)
+    sound = decode_sound(await request.body(), LARGEST)
     text = " ".join(re.findall(r"[\w']+", (await house.ear.hear(sound)).lower()))
     words = [
         {"word": word.text, "start": word.start, "end": word.end, "confidence": CONFIDENCE}
-        for word in timed(text, sound)
+        for word in time_words(text, sound)
     ]
     version = str(uuid.uuid4())
     metadata = {
@@ -156,22 +156,22 @@ async def deepgram(request: Request) -> Response:
 
 
 async def elevenlabs_speak(request: Request) -> Response:
-    """`POST /v1/text-to-speech/{voice}`, and `…/stream`."""
-    house: House = request.app.state.house
-    body = await json_in(request)
+    """`POST /v1/text-to-speech/{voice}` and `…/stream`: synthesise a text."""
+    house: StandinState = request.app.state.house
+    body = await read_json(request)
     check_json(body, SPEAKING, Vendor.ELEVENLABS)
-    house.model(body.get("model_id", "eleven_multilingual_v2"), Takes.SPEAKS, request.url.path)
+    house.model(body.get("model_id", "eleven_multilingual_v2"), Modality.SPEAKS, request.url.path)
     container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
     if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
         raise Refusal(400, "text is empty, or output_format is none of mp3_…, pcm_…, wav_….", "invalid_parameters")
     samples = await house.say(str(body["text"]))
-    sound = encoded(samples, container, int(rate.partition("_")[0] or 44_100))
+    sound = encode_sound(samples, container, int(rate.partition("_")[0] or 44_100))
     return Response(sound, media_type={"mp3": "audio/mpeg", "wav": "audio/wav"}.get(container, "audio/pcm"))
 
 
 async def azure_speak(request: Request) -> Response:
-    """`POST /cognitiveservices/v1`: SSML in, sound out."""
-    house: House = request.app.state.house
+    """`POST /cognitiveservices/v1`: synthesise SSML."""
+    house: StandinState = request.app.state.house
     check_media(request.headers, ("application/ssml+xml",), Vendor.AZURE_SPEECH)
     wanted = request.headers.get("x-microsoft-outputformat", "")
     found = re.fullmatch(r"(riff|raw|audio)-(\d+)khz-.*", wanted)
@@ -186,10 +186,10 @@ async def azure_speak(request: Request) -> Response:
         raise Refusal(400, "The SSML has no voice element in its namespace.", "BadRequest")
     samples = await house.say(" ".join("".join(root.itertext()).split()))
     container = {"riff": "wav", "raw": "pcm", "audio": "mp3"}[found[1]]
-    return Response(encoded(samples, container, int(found[2]) * 1000), media_type="audio/x-wav")
+    return Response(encode_sound(samples, container, int(found[2]) * 1000), media_type="audio/x-wav")
 
 
-def _short(sound: Sound) -> Sound:
+def _check_length(sound: DecodedSound) -> DecodedSound:
     if sound.seconds > LONGEST_S:
         raise Refusal(400, f"Audio of {sound.seconds:.0f} s is longer than the limit of {LONGEST_S:.0f} s.")
     return sound

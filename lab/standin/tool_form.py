@@ -1,6 +1,6 @@
-"""The form that a tool's own schema describes, for tools without a known form.
+"""Derives a form from a tool's own schema, for tools without a known form.
 
-A model has no more information either: names, types, limits, and the words in quotation marks of a description.
+As a model would, it uses names, types, limits, and the quoted words of a description.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _NO_FIELDS = {"heard", "reason", "words", "transcript"}
 """Arguments that hold evidence, not something dictated."""
 
 
-def derived(name: str, schema: Mapping[str, Any]) -> Form | None:
-    """The form behind a tool; None where it has no field that could be dictated."""
-    return _derived(name, json.dumps(schema, sort_keys=True))
+def derive_form(name: str, schema: Mapping[str, Any]) -> Form | None:
+    """Derive the form behind a tool; None if no field could be dictated."""
+    return _derive_form(name, json.dumps(schema, sort_keys=True))
 
 
 @lru_cache(maxsize=100)
-def _derived(name: str, schema: str) -> Form | None:
+def _derive_form(name: str, schema: str) -> Form | None:
     fields = dict(_fields(json.loads(schema)))
     words = " ".join(re.findall("[a-z]+", name.lower())) or "form"
     form = {
@@ -48,7 +48,7 @@ def _derived(name: str, schema: str) -> Form | None:
         "x-voice": {
             "name": words.replace(" ", "-"),
             "spoken_name": words,
-            "readback": ", ".join(map(_held, fields)),
+            "readback": ", ".join(map(_placeholder, fields)),
             "identifies": list(fields)[:1],  # A tool says nothing of it, and nothing is corrected here.
         },
     }
@@ -62,47 +62,47 @@ def _derived(name: str, schema: str) -> Form | None:
             return None
 
 
-def value_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of the value itself, where a field is an object that holds it."""
+def value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of the value itself, where a field is an object that wraps it."""
     held: Mapping[str, Any] = schema.get("properties", {}).get("value", schema)
     return held
 
 
-def _held(name: str) -> str:
+def _placeholder(name: str) -> str:
     return f"{{{name}}}"
 
 
-def _kinds(schema: Mapping[str, Any]) -> set[str]:
-    """The types that a schema allows: a word, a list, or one of several; Gemini writes them in capitals."""
+def _json_types(schema: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a schema allows, in lower case, from a name, a list or `anyOf`."""
     given = schema.get("type", ())
     kinds = {given} if isinstance(given, str) else set(given)
-    either = {kind for option in schema.get("anyOf", ()) for kind in _kinds(option)}
+    either = {kind for option in schema.get("anyOf", ()) for kind in _json_types(option)}
     return {kind.lower() for kind in kinds} | either
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, described in schema.get("properties", {}).items():
-        if name not in _NO_FIELDS and _kinds(value_of(described)) & {"string", "integer", "number"}:
+        if name not in _NO_FIELDS and _json_types(value_schema(described)) & {"string", "integer", "number"}:
             yield name, _field(name, described)
 
 
 def _field(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
-    value = value_of(described)
+    value = value_schema(described)
     labels = _labels(name, described)
-    if _kinds(value) & {"integer", "number"}:
+    if _json_types(value) & {"integer", "number"}:
         limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
         voice = {"labels": labels, "spoken": "cardinal", "ask": name, "readback": "{value}"}
         # "Twelve units" fits nearly every count.
         return {"type": "integer", **limits, "x-voice": {**voice, "units": {"units": "unit"}}}
     choices = [choice for choice in value.get("enum", ()) if choice is not None]
-    spoken = "enum" if choices else _spelling(value.get("pattern"))
+    spoken = "enum" if choices else _spelling_of_pattern(value.get("pattern"))
     kept = {"enum": choices} if choices else {key: value[key] for key in ("pattern",) if key in value}
     named = {} if choices else {"identifier": spoken != "letter"}
     voice = {"labels": labels, "spoken": spoken, "ask": name, "readback": "{value}"}
     return {"type": "string", **kept, "x-voice": {**voice, **named}}
 
 
-def _spelling(pattern: str | None) -> str:
+def _spelling_of_pattern(pattern: str | None) -> str:
     try:
         shape = Shape.read(pattern or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Middleware for every request and answer: logged, delayed, refused, cut off, as ordered."""
+"""ASGI middleware for every request and answer: logs, delays, refuses or cuts off, as ordered."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, refusal_response, vendor_of
-from lab.standin.server import Asked, House, identity
+from lab.standin.behaviour import MESSAGES, Behaviour, ConnectionCut, Refusal, Vendor, refusal_response, vendor_of
+from lab.standin.server import LoggedRequest, StandinState, new_id
 
 CONTROL = "/standin/"
-"""Paths of the stand-in's own control, which never misbehave."""
+"""Prefix of the control endpoints, to which no behaviour applies."""
 
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER on, zero seconds: closing sends RST in the place of FIN (man 7 socket)."""
+"""SO_LINGER with zero seconds: closing sends RST instead of FIN (man 7 socket)."""
 
 _REQUEST_IDS = {
     Vendor.OPENAI: ("x-request-id",),
@@ -34,66 +34,71 @@ _transports: dict[tuple[str, int], asyncio.Transport] = {}
 """The open connections by the client's address: an ASGI application cannot reach its own."""
 
 
-class Wire(H11Protocol):
-    """Uvicorn's connection, which can be found and torn."""
+class TrackedConnection(H11Protocol):
+    """Uvicorn's connection, registered by client address so that it can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        """Remember it."""
+        """Register the connection's transport."""
         super().connection_made(transport)
         if self.client:
             _transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Unregister the connection's transport."""
         super().connection_lost(exc)
         if self.client:
             _transports.pop(self.client, None)
 
 
-class Torn(Exception):
-    """The connection is gone on purpose: nothing more is sent."""
+class ConnectionCutError(Exception):
+    """Raised after a deliberate cut: nothing more is sent."""
 
 
-class Wires:
-    """The outermost layer of the application."""
+class BehaviourMiddleware:
+    """Applies the ordered behaviours to each request."""
 
-    def __init__(self, inner: ASGIApp, house: House) -> None:
+    def __init__(self, inner: ASGIApp, house: StandinState) -> None:
         self._inner = inner
         self._house = house
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Log one request, and answer it as ordered or by the application."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self._inner(scope, receive, send)
             return
         request = Request(scope, receive)
         body = await request.body()
-        self._house.asked.append(_asked(request, body))
+        self._house.asked.append(_log_request(request, body))
         behaviours = self._house.orders.upon(scope["path"])
         scope.setdefault("state", {})["behaviours"] = behaviours
         due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
         cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)
-        if cut is Cut.BEFORE_HEADERS:
-            await _until(due)
-            _reset(scope)
+        if cut is ConnectionCut.BEFORE_HEADERS:
+            await _sleep_until(due)
+            _reset_connection(scope)
             return
-        await self._answer(request, _again(body), _torn(scope, _named(scope, _late(send, due)), cut), behaviours)
+        await self._answer(
+            request,
+            _replay_body(body),
+            _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut),
+            behaviours,
+        )
 
     async def _answer(self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]) -> None:
         try:
-            ordered = next((answer for answer in map(_ordered(request), behaviours) if answer), None)
+            ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
             await (ordered or self._inner)(request.scope, receive, send)
-        except Torn:
+        except ConnectionCutError:
             return
 
 
-def _asked(request: Request, body: bytes) -> Asked:
+def _log_request(request: Request, body: bytes) -> LoggedRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Asked(request.method, request.url.path, dict(request.query_params), headers, body)
+    return LoggedRequest(request.method, request.url.path, dict(request.query_params), headers, body)
 
 
-def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
-    """The ordered answer without the model, if any."""
+def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None]:
+    """Return a function that gives the response a behaviour orders in place of the application's, if any."""
 
     def answer(behaviour: Behaviour) -> Response | None:
         if behaviour.body is not None:
@@ -109,8 +114,8 @@ def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
     return answer
 
 
-def _again(body: bytes) -> Receive:
-    """The body once more, for the application within; after it, nothing until the client goes."""
+def _replay_body(body: bytes) -> Receive:
+    """A receive callable that gives the body once more, then waits until the client disconnects."""
     given = asyncio.Event()
 
     async def receive() -> Message:
@@ -122,36 +127,39 @@ def _again(body: bytes) -> Receive:
     return receive
 
 
-def _late(send: Send, due: float) -> Send:
-    """Delay the start of an answer until it is due: the recogniser's time is part of the delay."""
+def _delay_until(send: Send, due: float) -> Send:
+    """Wrap `send` to delay the response's start until `due`, event loop time.
+
+    The recogniser's time counts towards it.
+    """
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            await _until(due)
+            await _sleep_until(due)
         await send(message)
 
     return sending
 
 
-async def _until(due: float) -> None:
+async def _sleep_until(due: float) -> None:
     await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
 
-def _named(scope: Scope, send: Send) -> Send:
-    """Give every answer the vendor's request id."""
+def _with_request_id(scope: Scope, send: Send) -> Send:
+    """Wrap `send` to add the vendor's request id header."""
     names = _REQUEST_IDS.get(vendor_of(scope["path"]), ())
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = [(name.encode(), identity("req_").encode()) for name in names]
+            given = [(name.encode(), new_id("req_").encode()) for name in names]
             message = {**message, "headers": [*message.get("headers", ()), *given]}
         await send(message)
 
     return sending
 
 
-def _torn(scope: Scope, send: Send, cut: Cut | None) -> Send:
-    """Let through as much of an answer as is ordered, then tear the connection."""
+def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
+    """Wrap `send` to pass as much of a response as ordered, then cut the connection."""
     if cut is None:
         return send
     kept: list[Message] = []
@@ -159,14 +167,14 @@ def _torn(scope: Scope, send: Send, cut: Cut | None) -> Send:
     async def sending(message: Message) -> None:
         kept.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            await _half(kept, send, whole_headers_only=cut is Cut.AFTER_HEADERS)
-            _reset(scope) if cut is Cut.AFTER_HEADERS else _close(scope)
-            raise Torn
+            await _send_half(kept, send, whole_headers_only=cut is ConnectionCut.AFTER_HEADERS)
+            _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
+            raise ConnectionCutError
 
     return sending
 
 
-async def _half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
+async def _send_half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
     start, *bodies = kept
     content = b"".join(body.get("body", b"") for body in bodies)
     await send(start)
@@ -176,19 +184,19 @@ async def _half(kept: list[Message], send: Send, *, whole_headers_only: bool) ->
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
 
 
-def _reset(scope: Scope) -> None:
-    """Tear the connection so that the client sees `connection reset by peer`."""
-    transport = _transports[_client(scope)]
+def _reset_connection(scope: Scope) -> None:
+    """Cut the connection with RST: the client sees `connection reset by peer`."""
+    transport = _transports[_client_address(scope)]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
 
 
-def _close(scope: Scope) -> None:
-    """Close the connection after the bytes written so far, in the middle of the body."""
-    _transports[_client(scope)].close()
+def _close_connection(scope: Scope) -> None:
+    """Close the connection after the bytes written so far, within the body."""
+    _transports[_client_address(scope)].close()
 
 
-def _client(scope: MutableMapping[str, Any]) -> tuple[str, int]:
+def _client_address(scope: MutableMapping[str, Any]) -> tuple[str, int]:
     host, port = scope["client"]
     return host, port
 

@@ -42,7 +42,7 @@ from inventory.console.accounts import Role
 from inventory.console.app import PAGES
 from inventory.console.context import COOKIE
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.roster import COLUMNS, ROSTER, kind_of
+from inventory.site.roster import COLUMNS, ROSTER, roster_kind
 from inventory.store.statuses import StatusMessage
 from inventory.store.tables import devices, entries, events, refused, said
 from tests.console import Console, console, served
@@ -160,7 +160,7 @@ def fill(site: Console, number: int) -> None:
     crew = [
         (f"line {n}", dict(zip(COLUMNS, (f"op-{n}", str(100 + n), "", "", ""), strict=True))) for n in range(OPERATORS)
     ]
-    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
+    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: roster_kind(site.place.forms))
     crew_of.put(ROSTER, crew, "ana", "the early shift", "roster.csv")
     for first in range(0, DEEDS, AT_ONCE):
         with site.place.transaction() as transaction:

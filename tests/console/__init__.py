@@ -28,7 +28,7 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.store import console_tables as tables
 from inventory.store import database
-from inventory.store.books import Books
+from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from tests.dictated import KEY, enrolled
 from tests.waiting import until
@@ -114,14 +114,16 @@ def console(
     keys = enrolled(directory / "keys", "north/dock-3", "north/dock-4")
     url = url or f"sqlite:///{directory / 'inventory.db'}"
     given = InventorySettings(database=url, mqtt=mqtt or Mqtt(), console=settings)
-    engine = database.connect(database.parse(given.database_url))
+    engine = database.connect(database.parse_url(given.database_url))
     try:
         database.prepare(engine, create=True)
         tables.prepare(engine)
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
         forms = load_forms(shipped_directory("schemas") / "forms")
-        place = ConsoleResources(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds())
+        place = ConsoleResources(
+            given, RequestDatabase(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds()
+        )
         of.append(Console(place, Store(engine, now), engine))
         yield of[0]
     finally:

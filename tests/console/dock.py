@@ -14,7 +14,7 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.roster import COLUMNS, ROSTER, kind_of
+from inventory.site.roster import COLUMNS, ROSTER, roster_kind
 from inventory.store.statuses import StatusMessage
 from inventory.store.tables import flags
 from tests.console import Console
@@ -117,7 +117,7 @@ def morning(site: Console) -> Dock:
     docks_are = site.store.catalogue("north")
     docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
     docks_are.edit("docks", "B", {"value": "B", "spoken": "dock bee", "check": "61"}, "ben", "a sign hangs there")
-    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
+    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: roster_kind(site.place.forms))
     listed = (
         ("op-17", "471", "ana", "", ""),
         ("op-18", "182", "ben", "de", "receive-notice;unload"),

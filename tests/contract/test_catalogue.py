@@ -15,8 +15,8 @@ from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue
-from inventory.site.numbering import RefusedByDevices, floors, number_sent
+from inventory.site.catalogue import EditConflict, FaultyRows, SiteCatalogue
+from inventory.site.numbering import RefusedByDevices, last_published_versions, number_sent
 from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload
 from tests.store import drained, publish
@@ -110,7 +110,7 @@ Deed = Callable[[SiteCatalogue], Any]
         ),
         (lambda on: on.edit("items", "A1", {"value": "a\x07"}, "b", "x"), FaultyRows, "holds control characters"),
         (lambda on: on.edit("items", "A2", None, "b", "x"), UnreadableInput, "'A2' is not in version"),
-        (lambda on: on.edit("items", "A1", None, "b", "x", base=1), Outdated, "ana has made version"),
+        (lambda on: on.edit("items", "A1", None, "b", "x", base=1), EditConflict, "ana has made version"),
         (lambda on: on.rollback("items", 1, "b", "x"), UnreadableInput, "items: there is no version 1 at north"),
         (lambda on: on.current("doors"), UnreadableInput, "doors: there is no such kind at north; there are items"),
     ],
@@ -155,7 +155,7 @@ def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: st
         assert north.kinds()[0].kind == "docks"  # the roster is none of these
         assert len(north.kinds()) == 1
         with store.transaction() as transaction:  # the docks were not published yet
-            assert floors(transaction, "north") == {"roster": ahead + 51}
+            assert last_published_versions(transaction, "north") == {"roster": ahead + 51}
 
 
 def test_what_a_later_one_was_sent_of_is_not_published_without_a_word(url: str) -> None:

@@ -22,9 +22,9 @@ from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
 from inventory.connect.service import alone
-from inventory.forms import load_forms, roles
+from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
-from inventory.queries.refusals import unset
+from inventory.queries.refusals import load_missing_settings
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
@@ -75,7 +75,7 @@ class Dock:
         self.other = Other(self.books)
         self.ledger = ledger(store, clock)
         self._event = event
-        self._roles = roles(load_forms(forms), ["pallet-move"])
+        self._roles = load_roles(load_forms(forms), ["pallet-move"])
 
     def says(self, message: dict[str, Any]) -> str:
         assert self.store.apply(self._event(message)) == Applied()
@@ -476,7 +476,7 @@ def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock,
 def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is_in_doubt(
     store: Store, clock: Clock, repository: Path
 ) -> None:
-    of = roles(load_forms(repository / "schemas" / "forms"), ["receive-notice"])
+    of = load_roles(load_forms(repository / "schemas" / "forms"), ["receive-notice"])
     message = recorded(1)
     message["data"] |= {"form": "receive-notice"}
     message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
@@ -560,10 +560,12 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
     assert drained(dock.store) == []  # and of the operator
     assert dock.books.standing(other)
     with dock.store.transaction() as transaction:
-        assert [(one.connector, one.said, one.number) for one in unset(transaction)] == [("other", str(lacking), 1)]
+        assert [(one.connector, one.said, one.number) for one in load_missing_settings(transaction)] == [
+            ("other", str(lacking), 1)
+        ]
     dock.other.before = lambda _deed, _posting: None  # the settings say it now, and it was started again
     dock.again()
     dock.until_settled()
     assert dock.ledger.counts()["posted"] == 2
     with dock.store.transaction() as transaction:
-        assert unset(transaction) == []
+        assert load_missing_settings(transaction) == []

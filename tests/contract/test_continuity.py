@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.hash_chain import GENESIS
 from inventory.queries import fleet
-from inventory.records import Applied, Applying, Early, Event, Held
+from inventory.records import Applied, Applying, Buffered, Early, Event
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events
@@ -30,7 +30,7 @@ def one_by_one(store: Store, said: Sequence[Event]) -> list[Applying]:
 def at_once(store: Store, said: Sequence[Event]) -> list[Applying]:
     became = store.batches.apply_all(said)
     assert became is not None
-    return [one for _, one in became if not isinstance(one, Held)]
+    return [one for _, one in became if not isinstance(one, Buffered)]
 
 
 each_way = pytest.mark.parametrize("apply", [one_by_one, at_once])
@@ -47,7 +47,7 @@ def chained(said: Sequence[dict[str, Any]], link: str = GENESIS) -> list[dict[st
 
 def alarms(store: Store) -> dict[str, list[str]]:
     with store.transaction() as transaction:
-        found = fleet.known(transaction, [("north", "dock-3"), ("north", "dock-4")])
+        found = fleet.load_devices(transaction, [("north", "dock-3"), ("north", "dock-4")])
     return {one.name: [*one.odd] for one in found}
 
 

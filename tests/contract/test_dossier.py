@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.dossier.dossier import collected
-from inventory.queries.trailers import latest
+from inventory.queries.trailers import load_trailers
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
@@ -221,7 +221,7 @@ def test_what_was_said_before_the_closing_and_decided_later_belongs_to_the_close
 def test_the_list_counts_as_the_dossier_counts(dock: Dock) -> None:
     decided_late(dock)
     with dock.store.engine.begin() as transaction:
-        (listed,) = latest(transaction, dock.roles, 5)
+        (listed,) = load_trailers(transaction, dock.roles, 5)
     assert (listed.state, listed.entries) == ("closed", 3)
     assert (listed.announced, listed.received) == ({"742", "743"}, {"742", "743"})
     assert (listed.missing, listed.beyond) == (set(), set())
@@ -289,7 +289,7 @@ def test_what_was_put_aside_or_refused_between_two_closings_makes_no_visit(dock:
     figures = made.content["figures"]
     assert (len(visit.reviews), len(visit.refused), Check(made.file, KEYID).faults) == (1, 1, [])
     with dock.store.engine.begin() as transaction:
-        (listed,) = latest(transaction, dock.roles, 5)
+        (listed,) = load_trailers(transaction, dock.roles, 5)
     assert (listed.entries, len(listed.received)) == (figures["entries"]["standing"], figures["pallets"]["received"])
 
 

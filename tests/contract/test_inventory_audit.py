@@ -99,7 +99,7 @@ def deliver(store: Store, forms: Forms, said: list[dict[str, Any]]) -> None:
 
 
 def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int = 0) -> audit.Report:
-    return audit.verify(store, store.progress()[device], keys)
+    return audit.audit_device(store, store.progress()[device], keys)
 
 
 def attack(store: Store, change: Attack) -> None:
@@ -303,7 +303,7 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     change, broken = ATTACKS[what]
     attack(store, change)
     (of,) = [of for of in audit.find_devices(store, None) if of.handled]
-    report = audit.verify(store, of, KNOWN)
+    report = audit.audit_device(store, of, KNOWN)
     assert report.broken == broken
     assert not report.is_whole
     assert broken.wrong is Wrong.STATE_ALTERED or report.events == broken.sequence - 1
@@ -314,7 +314,7 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
 def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     change, counted = COUNTED[what]
     attack(store, change)
-    report = audit.verify(store, audit.find_devices(store, None)[0], KNOWN)
+    report = audit.audit_device(store, audit.find_devices(store, None)[0], KNOWN)
     assert {name: getattr(report, name) for name in counted} == counted
     assert not report.is_whole
 
@@ -385,7 +385,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
             keys = [part == found[part.name] for part in table.primary_key]
             there = [part == (other if part.name == column.name else found[part.name]) for part in table.primary_key]
             attack(store, _set(table, keys, {column.name: other}))
-            if all(audit.verify(store, of, KNOWN).is_whole for of in audit.find_devices(store, None)):
+            if all(audit.audit_device(store, of, KNOWN).is_whole for of in audit.find_devices(store, None)):
                 overlooked.setdefault(table.name, set()).add(column.name)
             attack(store, _set(table, there, {column.name: found[column.name]}))
     assert verify(store).is_whole
@@ -458,10 +458,10 @@ def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, for
 def acknowledged(store: Store, sequence: int, wrong: Wrong) -> audit.Report:
     """The audit again, after somebody has signed that this is known."""
     of = store.progress()[0]
-    found = str(audit.verify(store, of, KNOWN).found)
+    found = str(audit.audit_device(store, of, KNOWN).found)
     word = Acknowledgement("north/dock-3", sequence, wrong, found, "a clerk", "restored on Monday", "2026-11-21")
     trusted = {STRANGER.public.keyid: STRANGER.public}
-    return audit.verify(store, of, KNOWN, known=KnownFaults([word.signed(STRANGER)], trusted, "north/dock-3"))
+    return audit.audit_device(store, of, KNOWN, known=KnownFaults([word.signed(STRANGER)], trusted, "north/dock-3"))
 
 
 def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store: Store, forms: Forms) -> None:
@@ -502,7 +502,7 @@ def test_without_keys_the_links_alone_are_followed(store: Store) -> None:
 
 def test_a_whole_copy(store: Store) -> None:
     told: list[int] = []
-    report = audit.verify(store, store.progress()[0], KNOWN, told.append)
+    report = audit.audit_device(store, store.progress()[0], KNOWN, told.append)
     spans = (Span(KEY.public.keyid, 1, 5),)
     assert report == audit.Report("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
     assert report.is_whole

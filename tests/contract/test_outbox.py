@@ -48,7 +48,7 @@ class Site:
 
     def enter(self, *messages: Message, **options: Any) -> list[int]:
         with self.store.transaction() as transaction:
-            return outbox.enter(transaction, messages, NOON + self.passed, **options)
+            return outbox.insert_messages(transaction, messages, NOON + self.passed, **options)
 
     def bodies(self, seconds: float = 1, code: int | None = 0) -> list[bytes]:
         """What is published when so long has passed; the broker answers with this code, or not."""
@@ -140,7 +140,7 @@ def test_what_a_command_publishes_itself_is_left_to_it(site: Site) -> None:
     (row,) = site.enter(LIST, held=HELD)
     assert site.bodies() == []
     with site.store.transaction() as transaction:
-        outbox.failed(transaction, [row], "no broker", NOON + site.passed)
+        outbox.record_failure(transaction, [row], "no broker", NOON + site.passed)
     assert site.bodies() == [b"1"]
     site.enter(LIST, held=HELD)
     assert site.bodies(HELD.total_seconds()) == [b"1"], "the command was killed"
@@ -151,12 +151,12 @@ def test_what_a_device_lacks_is_published_again_unless_it_confirms(site: Site) -
     site.enter(DECISION)
     assert site.bodies() == [b"yes"]
     with site.store.transaction() as transaction:
-        outbox.repeated(transaction, *its, NOON + site.passed)
+        outbox.make_due_again(transaction, *its, NOON + site.passed)
     assert site.bodies() == [], "the broker may just be handing it over"
     assert site.bodies(UNDER_WAY.total_seconds()) == [b"yes"]
     with site.store.transaction() as transaction:
-        outbox.repeated(transaction, *its, NOON + site.passed)
-        outbox.confirmed(transaction, *its)
+        outbox.make_due_again(transaction, *its, NOON + site.passed)
+        outbox.delete_confirmed(transaction, *its)
     assert site.bodies(3600) == []
 
 

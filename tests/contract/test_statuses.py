@@ -15,7 +15,7 @@ from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.site import retiring
-from inventory.store.statuses import StatusMessage, load
+from inventory.store.statuses import StatusMessage, load_statuses
 from tests.dictated import KEY, payload, recorded, reviewed, signed
 from tests.store import Read
 
@@ -41,7 +41,9 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
         return None if at is None else (at - NOON).total_seconds() / 60
 
     with store.engine.begin() as transaction:
-        return [(one.device, one.state, minutes(one.since), minutes(one.heard_at)) for one in load(transaction)]
+        return [
+            (one.device, one.state, minutes(one.since), minutes(one.heard_at)) for one in load_statuses(transaction)
+        ]
 
 
 def test_each_of_many_words_is_kept_after_those_before_it(store: Store) -> None:
@@ -91,16 +93,19 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
     store.statuses.record([word("online", "dock-3"), word("online", "ghost")])
     at, ghost = ("north", "dock-3"), ("north", "ghost")
     with store.transaction() as transaction:
-        assert [retiring.unknown(transaction), retiring.owed(transaction, at).summary] == [[ghost], ""]
+        assert [retiring.find_unknown_devices(transaction), retiring.find_unsent(transaction, at).summary] == [
+            [ghost],
+            "",
+        ]
         retiring.retire(transaction, at, NOON, enrolled=True)
         retiring.retire(transaction, ghost, NOON, enrolled=False)
-        assert fleet.known(transaction, []) == []
-        assert retiring.unknown(transaction) == []
-        (back,) = fleet.known(transaction, [at])
+        assert fleet.load_devices(transaction, []) == []
+        assert retiring.find_unknown_devices(transaction) == []
+        (back,) = fleet.load_devices(transaction, [at])
     assert (back.linked, back.handled, len(store.rows())) == (False, 1, 1)
     store.statuses.record([word("online", "dock-3")])
     with store.transaction() as transaction:
-        assert [one.linked for one in fleet.known(transaction, [at])] == [True]
+        assert [one.linked for one in fleet.load_devices(transaction, [at])] == [True]
         assert not retiring.is_known(transaction, ghost)
 
 
@@ -111,8 +116,8 @@ def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, eve
     store.statuses.record([StatusMessage.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     with store.transaction() as transaction:
-        found = retiring.owed(transaction, ("north", "dock-3"))
-    assert found == retiring.LeftBehind(missing=4, backlog=7, reviews=1)
+        found = retiring.find_unsent(transaction, ("north", "dock-3"))
+    assert found == retiring.UnsentData(missing=4, backlog=7, reviews=1)
     assert found.summary == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
     with store.transaction() as transaction:
         retiring.retire(transaction, ("north", "dock-3"), NOON, enrolled=True)

@@ -17,7 +17,7 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
-from inventory.repository import ROW, Aside, Store
+from inventory.repository import ROW, RejectedLimits, Store
 from inventory.reviews.reviews import read_review
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.servers.postgresql import PostgreSQL
@@ -189,7 +189,7 @@ def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
 
 def test_what_is_put_aside_is_bounded_in_size_number_and_age(url: str) -> None:
     now = [datetime(2026, 11, 20, tzinfo=UTC)]
-    aside = Aside(message=1000, bytes=10_000, kept=timedelta(days=30))
+    aside = RejectedLimits(message=1000, bytes=10_000, kept=timedelta(days=30))
     with closing(Store.open(url, now=lambda: now[0], aside=aside)) as store:
         for number in range(100):
             store.keep_rejected(b"%03d" % number + b"x" * 5000, "t" * 60_000, "is not JSON")

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from edge.deliver.device_events import withheld_event
-from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
+from inventory.records import Applied, Applying, Buffered, Duplicate, Early, Event, EventOutcome, InvalidEvent, Refused
 from inventory.repository import Store
 from inventory.store.tables import events, metadata, rejected, stock_moves, versions
 from tests.dictated import amended, cancelled, identity, recorded
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT = [("north", "dock-3"), ("north", "dock-4"), ("south", "dock-1")]
 
 
-def told(became: Sequence[Became] | None) -> list[Any]:
+def told(became: Sequence[EventOutcome] | None) -> list[Any]:
     """All that the answers say."""
     assert became is not None
     return [(one.event_id, said, getattr(said, "handled", None), getattr(said, "latest", None)) for one, said in became]
@@ -67,16 +67,16 @@ class Sayings:
         self._read = read
         self._next = dict.fromkeys(AT, 1)
         self._before = dict(self._next)
-        self._said: list[Event | Unfit] = []
+        self._said: list[Event | InvalidEvent] = []
         self.instances = dict.fromkeys(AT, 1)
 
-    def batch(self) -> list[Event | Unfit]:
+    def batch(self) -> list[Event | InvalidEvent]:
         """Some of them, in the order of each device's numbers."""
         self._before = dict(self._next)
         made = [self._one() for _ in range(self._chance.randint(1, 25))]
         return sorted(made, key=lambda one: one.sequence)
 
-    def _one(self) -> Event | Unfit:
+    def _one(self) -> Event | InvalidEvent:
         chance, at = self._chance, self._chance.choice(AT)
         kind = chance.random()
         if self._said and kind < 0.2:
@@ -99,10 +99,10 @@ class Sayings:
         self._said.append(one)
         return one
 
-    def _new(self, at: tuple[str, str], number: int) -> Event | Unfit:
+    def _new(self, at: tuple[str, str], number: int) -> Event | InvalidEvent:
         chance, named = self._chance, self._chance.randint(1, max(1, number - 1))
         if chance.random() < 0.1:
-            return Unfit(identity(1, number, at[1]), *at, number, b"{}", ("invalid:/dock",))
+            return InvalidEvent(identity(1, number, at[1]), *at, number, b"{}", ("invalid:/dock",))
         fields: dict[str, Any] = {"pallet_id": f"1{chance.randint(1, 4)}", "quantity": chance.randint(1, 99)}
         message = chance.choices(
             [
@@ -127,7 +127,7 @@ def test_a_batch_becomes_what_its_events_become_one_by_one(url: str, tmp_path: P
     ):
         for _ in range(12):
             batch = sayings.batch()
-            expected: list[Became] = [(one, reference.apply(one)) for one in batch]
+            expected: list[EventOutcome] = [(one, reference.apply(one)) for one in batch]
             became = store.batches.apply_all(batch)
             if became is None:  # the id of another device's event
                 became = [(one, store.apply(one)) for one in batch]
@@ -137,11 +137,13 @@ def test_a_batch_becomes_what_its_events_become_one_by_one(url: str, tmp_path: P
         assert all(numbers == sorted(numbers) for numbers in order(store).values())
 
 
-def plain(event: Read, numbers: Sequence[int], at: tuple[str, str] = AT[0], **fields: Any) -> list[Event | Unfit]:
+def plain(
+    event: Read, numbers: Sequence[int], at: tuple[str, str] = AT[0], **fields: Any
+) -> list[Event | InvalidEvent]:
     return [event(recorded(number, at=at, **fields)) for number in numbers]
 
 
-def outcomes(became: Sequence[Became] | None) -> list[Applying | Held]:
+def outcomes(became: Sequence[EventOutcome] | None) -> list[Applying | Buffered]:
     assert became is not None
     return [said for _, said in became]
 
@@ -232,7 +234,7 @@ def shared(url: str, clock: Clock) -> Iterator[Store]:
 
 
 def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(shared: Store, event: Read) -> None:
-    assert outcomes(shared.batches.apply_all(plain(event, [3, 4, 2]), hold=True)) == [Held()] * 3
+    assert outcomes(shared.batches.apply_all(plain(event, [3, 4, 2]), hold=True)) == [Buffered()] * 3
     waiting = shared.batches.count_waiting()
     assert (waiting.events, waiting.devices, waiting.since) == (3, 1, NOON)
     assert shared.progress()[0].missing == (1, 4)
@@ -240,7 +242,7 @@ def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(sh
     assert became is not None
     assert [(one.sequence, said) for one, said in became] == [
         (1, Applied()),
-        (6, Held()),
+        (6, Buffered()),
         *((number, Applied()) for number in (2, 3, 4)),
     ]
     assert order(shared) == {AT[0]: [1, 2, 3, 4]}
@@ -248,16 +250,16 @@ def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(sh
 
 
 def test_a_correction_that_comes_before_its_entry_waits_for_it(shared: Store, event: Read) -> None:
-    early: list[Event | Unfit] = [event(cancelled(3, 2)), event(amended(2, 1, quantity=7))]
-    assert outcomes(shared.batches.apply_all(early, hold=True)) == [Held(), Held()]
+    early: list[Event | InvalidEvent] = [event(cancelled(3, 2)), event(amended(2, 1, quantity=7))]
+    assert outcomes(shared.batches.apply_all(early, hold=True)) == [Buffered(), Buffered()]
     assert outcomes(shared.batches.apply_all(plain(event, [1]), hold=True)) == [Applied()] * 3
     assert shared.count().rows == 0
     assert stock(shared) == {"0742": 0}
 
 
 def test_what_broke_its_form_waits_too(shared: Store, event: Read) -> None:
-    unfit = Unfit(identity(1, 2), *AT[0], 2, b"\xff{}", ("malformed:x",))
-    assert outcomes(shared.batches.apply_all([unfit], hold=True)) == [Held()]
+    unfit = InvalidEvent(identity(1, 2), *AT[0], 2, b"\xff{}", ("malformed:x",))
+    assert outcomes(shared.batches.apply_all([unfit], hold=True)) == [Buffered()]
     assert outcomes(shared.batches.apply_all(plain(event, [1]), hold=True)) == [Applied(), Refused(("malformed:x",))]
 
 
@@ -311,7 +313,7 @@ def test_moves_sum_up_to_what_stands(store: Store, event: Read, at_once: bool) -
         recorded(4, pallet_id="33", quantity=5),
         cancelled(5, 4),
     ]
-    every: list[Event | Unfit] = [event(one) for one in said]
+    every: list[Event | InvalidEvent] = [event(one) for one in said]
     if at_once:
         store.batches.apply_all(every)
     else:

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text, update
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from inventory.repository import Store
-from inventory.store.migrations import REVISIONS, newest
+from inventory.store.migrations import REVISIONS, newest_version
 from inventory.store.tables import FIRST, VERSION, versions
 from tests.dictated import recorded
 from tests.rows import each_of
@@ -133,7 +133,7 @@ def test_tables_that_no_release_made_are_left_alone(url: str, store: Store, vers
 
 
 def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
-    assert newest() == VERSION
+    assert newest_version() == VERSION
 
 
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from edge.deliver.device_events import withheld_event
-from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, InvalidEvent, Refused
 from inventory.repository import Store
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.store import Read
@@ -81,7 +81,7 @@ def test_events_are_applied_in_the_order_of_their_number_or_not_yet(store: Store
 
 
 def test_a_refusal_takes_its_turn_and_is_the_same_for_ever(store: Store, event: Read) -> None:
-    unfit = Unfit(identity(1, 2), "north", "dock-3", 2, b"{}", ("unknown_form:goods-in",))
+    unfit = InvalidEvent(identity(1, 2), "north", "dock-3", 2, b"{}", ("unknown_form:goods-in",))
     assert store.apply(unfit) == Early(expected=1)
     store.apply(event(recorded(1)))
     assert store.apply(unfit) == Refused(("unknown_form:goods-in",))
@@ -93,7 +93,7 @@ def test_a_refusal_takes_its_turn_and_is_the_same_for_ever(store: Store, event: 
 def test_what_was_applied_stays_so_when_its_form_has_become_narrower(store: Store, event: Read) -> None:
     whole = event(recorded(1))
     store.apply(whole)
-    narrower = Unfit(whole.event_id, "north", "dock-3", 1, whole.body, ("invalid:/quantity: breaks maximum 9",))
+    narrower = InvalidEvent(whole.event_id, "north", "dock-3", 1, whole.body, ("invalid:/quantity: breaks maximum 9",))
     assert store.apply(narrower) == Duplicate()
 
 
@@ -115,7 +115,7 @@ def test_an_id_of_another_device_is_refused_and_holds_nothing_up(store: Store, e
 
 
 def test_no_device_can_refuse_in_advance_what_another_will_send(store: Store, event: Read) -> None:
-    store.apply(Unfit(identity(1, 1), "north", "dock-4", 1, b"{}", ("wrong_source",)))
+    store.apply(InvalidEvent(identity(1, 1), "north", "dock-4", 1, b"{}", ("wrong_source",)))
     assert store.apply(event(recorded(1))) == Applied()
 
 

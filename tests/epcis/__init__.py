@@ -11,9 +11,9 @@ from typing import Any
 from jsonschema import Draft7Validator, FormatChecker
 
 from inventory.epcis.export import Export
-from inventory.epcis.history import Happened
+from inventory.epcis.history import StoredEvent
 from inventory.epcis.mapping import EpcisMapping, load_mapping
-from inventory.forms import Roles, load_forms, roles
+from inventory.forms import Roles, load_forms, load_roles
 from tests.dictated import identity, payload
 from tests.sharing import ROOT
 
@@ -51,7 +51,7 @@ def mapping() -> EpcisMapping:
 
 @cache
 def forms_roles() -> Roles:
-    return roles(load_forms(ROOT / "schemas" / "forms"))
+    return load_roles(load_forms(ROOT / "schemas" / "forms"))
 
 
 def mapped(**changed: Any) -> EpcisMapping:
@@ -76,7 +76,7 @@ def happened(
     struck_at: datetime | None = None,
     came: datetime = CAME,
     clock: str | None = None,
-) -> Happened:
+) -> StoredEvent:
     """Event `number` of dock-3 as the inventory has it; of an amendment or a cancellation, `of` what it names."""
     names = {"amended": {"amends": identity(1, of)}, "cancelled": {"cancels": identity(1, of)}}.get(kind, {})
     said = {} if kind in {"cancelled", "withheld"} else {"fields": dict(RECEIVED if fields is None else fields)}
@@ -86,7 +86,7 @@ def happened(
         "time": time,
         **({"clock": clock} if clock else {}),
     }
-    return Happened(
+    return StoredEvent(
         event_id=identity(1, number),
         site=site,
         device="dock-3",
@@ -99,7 +99,7 @@ def happened(
     )
 
 
-def a_day() -> list[Happened]:
+def a_day() -> list[StoredEvent]:
     """An entry of each form, one that is corrected, one that is cancelled, one that a person struck."""
     said = [happened(10 + at, form=form, fields=fields) for at, (form, fields) in enumerate(SAID.items())]
     return [
@@ -113,7 +113,7 @@ def a_day() -> list[Happened]:
 
 
 def exported(
-    came: Iterable[Happened], names: EpcisMapping | None = None, known: Iterable[Mapping[str, Any]] = ()
+    came: Iterable[StoredEvent], names: EpcisMapping | None = None, known: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[dict[str, Any], list[tuple[int, str, str]], Export]:
     """The document, what was refused (number, code, reason), and the export itself."""
     refused: list[tuple[int, str, str]] = []

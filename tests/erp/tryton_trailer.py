@@ -15,7 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.records.speech import Prompt
 from inventory.records import PostingState
 from lab.scribe.arrivals import Pallet
-from lab.scribe.wording import spelt
+from lab.scribe.wording import spell_digits
 from tests.erp.tryton import LOT_NEEDED, LOT_NEEDED_LATER, Line, Tryton
 from tests.erp.tryton_dock import UNITS, Dock, Expected, ledger_of
 from tests.sound.hearing_device import Device
@@ -204,7 +204,7 @@ class Receiver:
 
     def _spelt(self, digits: str) -> str:
         """Now in one breath, now each by itself."""
-        return self._chance.choice((" ", ", ")).join(spelt(digits).split())
+        return self._chance.choice((" ", ", ")).join(spell_digits(digits).split())
 
 
 def _see(dock: Dock, ledger: Mapping[str, object], wrong: str) -> None:

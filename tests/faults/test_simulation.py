@@ -17,7 +17,7 @@ from dockvoice_protocol.outbox import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
 from edge.keep.storage import DiskFull
 from edge.records import OutboxRow
-from inventory.records import Applying, Event, Unfit
+from inventory.records import Applying, Event, InvalidEvent
 from tests.simulation.events import Saying
 from tests.simulation.outbox import ModelOutbox
 from tests.simulation.run import Parts, Wrong, simulate, simulate_all
@@ -114,15 +114,15 @@ class SwallowsAFullDisk(ModelOutbox):
 class HasNoKey(ModelTables):
     """Applies what comes, as often as it comes."""
 
-    def apply(self, event: Event | Unfit) -> Applying:
-        return self._new(event) if isinstance(event, Unfit) else self._keep(event)
+    def apply(self, event: Event | InvalidEvent) -> Applying:
+        return self._new(event) if isinstance(event, InvalidEvent) else self._keep(event)
 
 
 class HasNoTurns(ModelTables):
     """Applies each once, in any order."""
 
-    def _new(self, event: Event | Unfit) -> Applying:
-        return super()._new(event) if isinstance(event, Unfit) else self._keep(event)
+    def _new(self, event: Event | InvalidEvent) -> Applying:
+        return super()._new(event) if isinstance(event, InvalidEvent) else self._keep(event)
 
 
 class MixesUpTwo(ModelTables):

@@ -25,8 +25,8 @@ from inventory.api.metrics import MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
-from inventory.site.sending import every_retained
-from inventory.store.outbox import Message, MessageKind, enter
+from inventory.site.sending import read_all_retained
+from inventory.store.outbox import Message, MessageKind, insert_messages
 from tests.console import Console, console
 from tests.console.api import Program, described, program, token
 from tests.console.dock import morning
@@ -353,7 +353,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
     def breaks(*_: object, **__: object) -> Any:
         raise RuntimeError("the inside of it")
 
-    monkeypatch.setattr("inventory.queries.listing.latest", breaks)
+    monkeypatch.setattr("inventory.queries.listing.load_entries", breaks)
     answer = erp.get("/v1/entries")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -461,7 +461,7 @@ def test_what_has_not_changed_is_not_sent_again(erp: Program) -> None:
 
 
 def at_broker(site: Console, topics: str) -> dict[str, bytes]:
-    return every_retained(site.place.settings, "test", topics)
+    return read_all_retained(site.place.settings, "test", topics)
 
 
 def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path, broker: Mosquitto) -> None:
@@ -598,7 +598,7 @@ def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) 
     with site.place.transaction() as transaction:
         for where in ("north", "south"):
             message = Message(MessageKind.ROSTER, where, "", "roster", "topic", b"{}", KEY.public)
-            enter(transaction, [message], site.place.now())
+            insert_messages(transaction, [message], site.place.now())
     site.later = timedelta(seconds=90)
 
     def lines(sent: Program) -> list[str]:

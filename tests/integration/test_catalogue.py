@@ -40,7 +40,13 @@ from inventory.cli.main import commands
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import Version
-from inventory.site.catalogue_publishing import Running, Untaken, publish, running, status_of
+from inventory.site.catalogue_publishing import (
+    DeclinedVersion,
+    ReportedVersions,
+    parse_reported_versions,
+    publish,
+    read_reported_versions,
+)
 from inventory.store.tables import catalogue as versions
 from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
@@ -162,12 +168,15 @@ class Fleet:
 
 
 @pytest.fixture
-def statuses(broker: Mosquitto) -> Iterator[dict[str, Running]]:
+def statuses(broker: Mosquitto) -> Iterator[dict[str, ReportedVersions]]:
     """What each device has said last of its master data."""
-    found: dict[str, Running] = {}
+    found: dict[str, ReportedVersions] = {}
 
     def receive(event: object) -> None:
-        if isinstance(event, Delivered) and (said := status_of(event.topic, event.payload, "dockvoice")) is not None:
+        if (
+            isinstance(event, Delivered)
+            and (said := parse_reported_versions(event.topic, event.payload, "dockvoice")) is not None
+        ):
             found[said.device] = said
 
     everyone = Topics("dockvoice", "hall", "+").status
@@ -191,7 +200,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
     tmp_path: Path,
     broker: Mosquitto,
     office: Signer,
-    statuses: dict[str, Running],
+    statuses: dict[str, ReportedVersions],
     repository: Path,
     opened: ExitStack,
 ) -> None:
@@ -219,7 +228,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
         Fleet(broker.port, there).work(lambda: all_run(second, away, odd) and bool(statuses[odd].declined))
         told = "form 'pallet-move': catalogue 'docks': '12' breaks the rules of field 'dock'; mend one of the two"
         assert statuses[odd].versions == {"docks": first.version}
-        assert statuses[odd].declined == {"docks": Untaken("breaks_form", second.version, told)}
+        assert statuses[odd].declined == {"docks": DeclinedVersion("breaks_form", second.version, told)}
         assert statuses[odd].lacks([second]) == ["docks"]
         assert away not in statuses
         Fleet(broker.port, [device for device in devices if device.name == away]).work(lambda: all_run(second, odd))
@@ -228,7 +237,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
         Fleet(broker.port, devices).work(lambda: all_run(third))
         assert third.version > second.version
         assert not statuses[odd].declined
-        found = running(settings, "hall")
+        found = read_reported_versions(settings, "hall")
     assert {one.device for one in found} == {*names}
     assert {one.versions["docks"] for one in found} == {third.version}
     assert not any(one.lacks([third]) for one in found)
@@ -252,7 +261,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
     broker: Mosquitto,
     office: Signer,
     publish_to: Callable[[str, bytes], None],
-    statuses: dict[str, Running],
+    statuses: dict[str, ReportedVersions],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     agree = {"conversation": True, "undo_s": 1}
@@ -315,7 +324,7 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
     broker: Mosquitto,
     office: Signer,
     publish_to: Callable[[str, bytes], None],
-    statuses: dict[str, Running],
+    statuses: dict[str, ReportedVersions],
 ) -> None:
     forged = json.loads(sign_master(docks(9, A), office, NOW))
     forged["rows"] = [K]

@@ -31,7 +31,7 @@ from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.roster import kind_of
+from inventory.site.roster import roster_kind
 from tests.dictated import cancelled, identity, payload, recorded
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
@@ -241,4 +241,4 @@ ITEMS, ROSTER = "item,title,base,lot_needed,unit,factor\n", "name,number,spoken,
 
 
 def rosters_of(site: Site) -> SiteCatalogue:
-    return SiteCatalogue("north", site.store.transaction, lambda: datetime.now(UTC), of=lambda _: kind_of(()))
+    return SiteCatalogue("north", site.store.transaction, lambda: datetime.now(UTC), of=lambda _: roster_kind(()))

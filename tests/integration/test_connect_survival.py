@@ -36,7 +36,7 @@ from inventory.connect.postings import posting
 from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_books import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
-from inventory.forms import load_forms, roles
+from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -154,7 +154,7 @@ class Posted:
         self.ledger = Ledger("other", "north", [FORM], dock.store.transaction, clock)
 
     def until_nothing_is_due(self) -> None:
-        of = roles(FORMS, [FORM])
+        of = load_roles(FORMS, [FORM])
         while self.rounds < MOST_ROUNDS:
             connector = self.other.connector()
             try:

@@ -13,10 +13,10 @@ import pytest
 from dockvoice_protocol.events import MalformedMessage, Topics, make_status
 from inventory.console.accounts import Role
 from inventory.queries import fleet
-from inventory.records import Unfit
+from inventory.records import InvalidEvent
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
-from inventory.store.statuses import Status, StatusMessage, load
+from inventory.store.statuses import Status, StatusMessage, load_statuses
 from tests.console import Console, console
 from tests.dictated import KEY, identity, payload, recorded
 from tests.rows import every
@@ -45,12 +45,12 @@ def say(site: Console, state: Any = "online", device: str = "dock-3", **said: An
 
 def kept(site: Console) -> list[Status]:
     with site.place.transaction() as transaction:
-        return load(transaction)
+        return load_statuses(transaction)
 
 
 def alarms(site: Console) -> Mapping[str, list[str]]:
     with site.place.transaction() as transaction:
-        found = fleet.known(transaction, [("north", "dock-3"), ("north", "dock-4")])
+        found = fleet.load_devices(transaction, [("north", "dock-3"), ("north", "dock-4")])
     return {one.name: one.alarms(site.place.now(), timedelta(minutes=30)) for one in found}
 
 
@@ -130,7 +130,7 @@ def test_how_the_wearer_is_heard_is_judged_by_level_and_by_what_surrounds_him(si
         told: dict[str, Any] = {"hearing": hearing} if hearing else {}
         say(site, **told)
         with site.place.transaction() as transaction:
-            (found,) = [one for one in fleet.known(transaction, [("north", "dock-3")]) if one.name == "dock-3"]
+            (found,) = [one for one in fleet.load_devices(transaction, [("north", "dock-3")]) if one.name == "dock-3"]
         assert found.heard_how == wanted
         assert ("unheard" in found.alarms(site.place.now(), timedelta(minutes=30))) == (wanted not in {None, "well"})
 
@@ -186,7 +186,7 @@ def test_what_was_refused_and_put_aside_is_shown_as_text(site: Console, event: R
     ]
     for number, body in enumerate(odd, 1):
         site.store.apply(
-            Unfit(identity(1, number), "north", "dock-3", number, body, ("invalid:/quantity: <u>", "new_code"))
+            InvalidEvent(identity(1, number), "north", "dock-3", number, body, ("invalid:/quantity: <u>", "new_code"))
         )
     site.store.keep_rejected(b"\x00", "dockvoice/<b>/x", "forged:<script>")
     with site.client("ana", Role.VIEWER) as browser:
@@ -204,7 +204,7 @@ def _answers(browser: Any, asked: str) -> None:
 
 def test_every_refusal_is_on_one_page_however_many_there_are(site: Console) -> None:
     for number in range(1, 36):
-        site.store.apply(Unfit(identity(1, number), "north", "dock-3", number, b"{}", ("malformed:x",)))
+        site.store.apply(InvalidEvent(identity(1, number), "north", "dock-3", number, b"{}", ("malformed:x",)))
         site.store.keep_rejected(b"x", "t", f"reason {number}")
     with site.client("ana", Role.VIEWER) as browser:
         first = browser.get("/alarms").text
@@ -216,7 +216,9 @@ def test_every_refusal_is_on_one_page_however_many_there_are(site: Console) -> N
 def test_what_does_not_reach_the_devices_is_an_alarm_with_its_error(site: Console) -> None:
     message = Message(MessageKind.CATALOGUE, "north", "", "docks", "topic", b"{}", KEY.public)
     with site.store.transaction() as transaction:
-        outbox.failed(transaction, outbox.enter(transaction, [message], site.place.now()), "not authorized")
+        outbox.record_failure(
+            transaction, outbox.insert_messages(transaction, [message], site.place.now()), "not authorized"
+        )
     with site.client("ana") as browser:
         assert "does not go out" not in browser.get("/alarms").text
         site.later += outbox.STUCK + timedelta(seconds=1)

@@ -43,8 +43,8 @@ def test_an_hour_has_what_was_said_in_it_by_the_clock_of_the_site(url: str, tmp_
         site.store.apply(event(cancelled(7, 2) | {"time": "2026-11-21T08:31:00.000Z"}))
         since = datetime(2026, 11, 20, 23, tzinfo=UTC)
         with site.place.transaction() as transaction:
-            found = figures.of_time(transaction, since, 24, BERLIN)
-            empty = figures.of_time(transaction, since, 24, BERLIN, form="damage")
+            found = figures.load_figures(transaction, since, 24, BERLIN)
+            empty = figures.load_figures(transaction, since, 24, BERLIN, form="damage")
         hours = {hour.hour: (one.entries, one.answers, one.corrected) for hour, one in found.hours if one.entries}
     assert hours == {8: (2, 1, 2), 9: (3, 2, 0)}
     assert (found.whole.entries, found.whole.asked, found.whole.wrong) == (5, 0.6, 40.0)

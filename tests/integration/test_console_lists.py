@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from inventory.console.accounts import Role
 from inventory.queries import listing
-from inventory.queries.listing import Wanted
+from inventory.queries.listing import EntryFilter
 from inventory.reviews.flags import FlagState
 from tests.console import Console
 from tests.console.dock import Dock
@@ -38,10 +38,10 @@ def of(number: int, *, device: str = "dock-3", operator: str = "op-17", **fields
     return made
 
 
-def found(site: Console, wanted: Wanted, most: int = 50) -> list[int]:
+def found(site: Console, wanted: EntryFilter, most: int = 50) -> list[int]:
     """The sequences of what a list holds, by the last digits of the events."""
     with site.place.transaction() as transaction:
-        lines = listing.latest(transaction, wanted, site.place.roles, most)
+        lines = listing.load_entries(transaction, wanted, site.place.roles, most)
     return [int(line.event_id[-12:]) for line in lines]
 
 
@@ -56,22 +56,22 @@ def test_what_is_wanted_is_found_and_nothing_else(site: Console, event: Read) ->
     for one in [*said, cancelled(4, 2), late | {"sequence": "5", "id": identity(1, 5)}]:
         site.store.apply(event(one))
     midnight = datetime(2026, 11, 21, tzinfo=UTC)
-    rows: dict[str, tuple[Wanted, list[int]]] = {
-        "all": (Wanted(), [5, 3, 1, 2, 1]),
-        "form": (Wanted(form="pallet-move"), [5, 3, 1, 2, 1]),
-        "no such form": (Wanted(form="none"), []),
-        "device": (Wanted(device=("north", "dock-4")), [1]),
-        "operator": (Wanted(operator="op-18"), [1]),
-        "pallet": (Wanted(pallet="0743"), [2]),
-        "a pallet said twice": (Wanted(pallet="0742"), [3, 1, 1]),
-        "no such trailer": (Wanted(trailer="5501"), []),
-        "stands": (Wanted(state="current"), [5, 3, 1]),
-        "since": (Wanted(since=midnight), [5]),
-        "until": (Wanted(until=midnight), [3, 1, 2, 1]),
-        "never": (Wanted(since=midnight + timedelta(days=9)), []),
+    rows: dict[str, tuple[EntryFilter, list[int]]] = {
+        "all": (EntryFilter(), [5, 3, 1, 2, 1]),
+        "form": (EntryFilter(form="pallet-move"), [5, 3, 1, 2, 1]),
+        "no such form": (EntryFilter(form="none"), []),
+        "device": (EntryFilter(device=("north", "dock-4")), [1]),
+        "operator": (EntryFilter(operator="op-18"), [1]),
+        "pallet": (EntryFilter(pallet="0743"), [2]),
+        "a pallet said twice": (EntryFilter(pallet="0742"), [3, 1, 1]),
+        "no such trailer": (EntryFilter(trailer="5501"), []),
+        "stands": (EntryFilter(state="current"), [5, 3, 1]),
+        "since": (EntryFilter(since=midnight), [5]),
+        "until": (EntryFilter(until=midnight), [3, 1, 2, 1]),
+        "never": (EntryFilter(since=midnight + timedelta(days=9)), []),
     }
 
-    def holds(row: tuple[Wanted, list[int]]) -> None:
+    def holds(row: tuple[EntryFilter, list[int]]) -> None:
         assert found(site, row[0]) == row[1]
 
     every(rows, holds)
@@ -85,7 +85,7 @@ def test_every_entry_is_on_one_page_however_many_there_are(site: Console, event:
             text("UPDATE entries SET arrival = 3 WHERE arrival IN (2, 4)")
         )  # restored without a sequence
         seen, before = [], None
-        while lines := listing.latest(transaction, Wanted(), site.place.roles, 2, before):
+        while lines := listing.load_entries(transaction, EntryFilter(), site.place.roles, 2, before):
             seen += [line.event_id for line in lines]
             before = lines[-1].place
     assert len(seen) == len(set(seen)) == 7

@@ -16,7 +16,7 @@ from dockvoice_protocol.signed import read_roster, sign_roster
 from inventory.audit import deeds
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import SiteCatalogue, Version
-from inventory.site.roster import ROSTER, kind_of
+from inventory.site.roster import ROSTER, roster_kind
 from inventory.store.statuses import StatusMessage
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
@@ -67,7 +67,7 @@ def runs(site: Console, roster: dict[str, Any]) -> None:
 
 
 def history(site: Console) -> list[Version]:
-    of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
+    of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: roster_kind(site.place.forms))
     return of.history(ROSTER)
 
 

@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
 from inventory.site.catalogue import Version
-from inventory.site.site_words import Becomes, Saying, Speaking
+from inventory.site.site_words import Effect, SpokenForms, Transcript
 from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, send
 from tests.console.story import apply, put_aside
@@ -187,16 +187,16 @@ def test_who_is_second_is_told_and_what_fits_no_form_comes_by_no_way(site: Conso
 
 def test_what_does_not_have_the_word_is_read_as_before_so_that_only_what_has_it_need_be_read(repository: Path) -> None:
     docks = [{"value": value} for value in "ABC"]
-    forms = Speaking(repository / "schemas" / "forms", {"docks": docks})
+    forms = SpokenForms(repository / "schemas" / "forms", {"docks": docks})
     said = [
-        Saying("a", "pallet 742, twelve units, dock B", {}),
-        Saying("b", "pallet 742, twelve units", {}),
-        Saying("c", SENTENCE, {}),
-        Saying("d", "Door, C.", {}),
-        Saying("e", "hello", {}),
+        Transcript("a", "pallet 742, twelve units, dock B", {}),
+        Transcript("b", "pallet 742, twelve units", {}),
+        Transcript("c", SENTENCE, {}),
+        Transcript("d", "Door, C.", {}),
+        Transcript("e", "hello", {}),
     ]
     trial = forms.trial(ROW, said)
-    assert [(one.said.about, one.becomes) for one in trial.changes] == [("c", Becomes.WHOLE), ("d", Becomes.MORE)]
+    assert [(one.said.about, one.becomes) for one in trial.changes] == [("c", Effect.WHOLE), ("d", Effect.MORE)]
     assert trial.looked_at == 5
     units = [one.key for one in forms.meanings("receive-notice")]
     assert {"unit/quantity/CS", "unit/quantity/EA", "label/quantity/"} <= set(units)

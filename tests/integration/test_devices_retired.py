@@ -57,7 +57,7 @@ def retire(store: Store, broker: str, *arguments: str) -> Result:
 
 def told_of(store: Store, keys: KeyDirectory) -> list[str]:
     with store.transaction() as transaction:
-        found = fleet.known(transaction, [(one.site, one.device) for one in keys.all() if not one.revoked])
+        found = fleet.load_devices(transaction, [(one.site, one.device) for one in keys.all() if not one.revoked])
     return [one.name for one in found]
 
 

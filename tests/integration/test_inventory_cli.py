@@ -15,7 +15,7 @@ from edge.keep.device_key import KEY
 from inventory.cli.main import commands
 from inventory.forms import load_forms
 from inventory.ingest.validation import Valid, validate
-from inventory.records import Held
+from inventory.records import Buffered
 from inventory.repository import Store
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
@@ -102,8 +102,8 @@ def test_what_is_pending_is_listed_and_a_script_sees_that_it_is_stuck(database: 
     message = Message(MessageKind.EXPECTED, "north", "", "door/12", "topic", b"{}", ANOTHER.public)
     assert run("pending", "--database", database).exit_code == 0
     with closing(Store.open(database)) as store, store.transaction() as transaction:
-        rows = outbox.enter(transaction, [message], datetime.now(UTC) - timedelta(hours=1))
-        outbox.failed(transaction, rows, "not authorized")
+        rows = outbox.insert_messages(transaction, [message], datetime.now(UTC) - timedelta(hours=1))
+        outbox.record_failure(transaction, rows, "not authorized")
     told = run("pending", "--json", "--database", database)
     line = json.loads(told.stdout)
     assert (told.exit_code, line["kind"], line["number"], line["stuck"]) == (1, "expected_list", 1, True)
@@ -127,7 +127,7 @@ def held(database: str, repository: Path) -> str:
     moments = iter([datetime(2026, 11, 22, 8, 0, n, tzinfo=UTC) for n in range(20)])
     with closing(Store.open(database, now=lambda: next(moments))) as store:
         for one in (recorded(6), recorded(5), recorded(2, at=("north", "dock-4"))):
-            assert [became for _, became in store.batches.apply_all([read(one)], hold=True) or ()] == [Held()]
+            assert [became for _, became in store.batches.apply_all([read(one)], hold=True) or ()] == [Buffered()]
     return database
 
 

@@ -17,7 +17,7 @@ from edge.agent.doctor import Finding, Severity, checks, examine
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.llm.prompt import LONGEST
-from lab.bench.fabrication import Fabricated, counted
+from lab.bench.fabrication import FabricationResult, measure_modes
 from lab.scoring import Clip, read_manifest
 from tests.processes.command import dockvoice
 from tests.standin import KEY, RunningStandin
@@ -75,9 +75,11 @@ def written(tmp_path: Path, standin: RunningStandin) -> Written:
 
 
 def test_no_invented_identifier_passes_what_the_device_surely_heard(standin: RunningStandin, clips: list[Clip]) -> None:
-    counts = {one.mode: one for one in counted(standin.url, clips, share=100, seed=1)}
-    assert counts["cloud-first"] == Fabricated("cloud-first", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
-    assert counts["panel"] == Fabricated("panel", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
+    counts = {one.mode: one for one in measure_modes(standin.url, clips, share=100, seed=1)}
+    assert counts["cloud-first"] == FabricationResult(
+        "cloud-first", 3, invented=3, accepted=0, right=0, wrong=0, asked=3
+    )
+    assert counts["panel"] == FabricationResult("panel", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
 
 
 def test_what_both_heard_is_recorded_and_what_it_cost_is_known(

@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt_client import Will
 from inventory.repository import Store
-from lab.simulate.link import Link
+from lab.simulate.link import MqttLink
 from tests.processes.command import dockvoice
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
@@ -69,7 +69,7 @@ class Cutting:
         self.lost = asyncio.Event()
         will = Will("status", b"gone")
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
-        self.link = Link(mqtt, self, client_id="cutting", topics=("echo",), will=will, tls=None)
+        self.link = MqttLink(mqtt, self, client_id="cutting", topics=("echo",), will=will, tls=None)
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
         assert receive_maximum

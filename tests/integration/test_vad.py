@@ -13,7 +13,7 @@ from edge.hear import vad
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, make_speech_scorer
 from edge.records import Frame
-from lab.bench.noise import noise
+from lab.noises import generate_noise
 
 KINDS = list(VadKind)
 
@@ -66,7 +66,7 @@ class CountingSilero(Silero):
 def test_the_network_of_arm_boxes_judges_as_the_other_does(
     speech: list[Frame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = [*speech, *frames(noise("forklift_engine", 2, seed=3))]
+    sound = [*speech, *frames(generate_noise("forklift_engine", 2, seed=3))]
     scores = []
     for name in vad.BUILDS:
         with monkeypatch.context() as only:
@@ -92,12 +92,12 @@ def test_digital_silence_is_not_speech(kind: VadKind) -> None:
 
 @pytest.mark.parametrize("kind", ["pink", "wind", "forklift_engine", "reversing_beeper", "clang"])
 def test_noise_of_the_dock_is_not_speech_by_default(kind: str) -> None:
-    assert share(Vad(), frames(noise(kind, 5, seed=3))) == 0
+    assert share(Vad(), frames(generate_noise(kind, 5, seed=3))) == 0
 
 
 def test_webrtcvad_alone_takes_an_engine_for_speech() -> None:
     # The reason why Silero confirms; where this no longer holds, the gate alone would do.
-    assert share(Vad(kind=VadKind.WEBRTC), frames(noise("forklift_engine", 5, seed=3))) > 0.9
+    assert share(Vad(kind=VadKind.WEBRTC), frames(generate_noise("forklift_engine", 5, seed=3))) > 0.9
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,7 +112,7 @@ def test_speech_is_speech(kind: VadKind, speech: list[Frame]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_reset_nothing_is_left_of_what_was_heard(kind: VadKind, speech: list[Frame]) -> None:
     fresh, used = make_speech_scorer(Vad(kind=kind)), make_speech_scorer(Vad(kind=kind))
-    for frame in frames(noise("wind", 3, seed=1)):
+    for frame in frames(generate_noise("wind", 3, seed=1)):
         used.is_speech(frame)
     used.reset()
     assert [used.is_speech(frame) for frame in speech] == [fresh.is_speech(frame) for frame in speech]
@@ -122,7 +122,7 @@ def test_settings_reach_the_detectors(speech: list[Frame]) -> None:
     assert share(Vad(kind=VadKind.SILERO, silero_threshold=0.99), speech) < share(
         Vad(kind=VadKind.SILERO, silero_threshold=0.05), speech
     )
-    wind = frames(noise("wind", 5, seed=3))
+    wind = frames(generate_noise("wind", 5, seed=3))
     assert share(Vad(kind=VadKind.WEBRTC, webrtc_mode=3), wind) < share(Vad(kind=VadKind.WEBRTC, webrtc_mode=0), wind)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.records import FieldValue
 from edge.records import Outcome
-from lab.report.lines import Conversation, Floored, HeardUtterance, Line, ReadField
+from lab.report.lines import BaselineResult, ClipLine, Conversation, HeardUtterance, ReadField
 from lab.scoring import Mark
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -39,12 +39,12 @@ def line(
     decision_ms: float | None = 300.0,
     audio_s: float = 4.0,
     conversation: Conversation | None = None,
-    floor: Floored | None = None,
+    floor: BaselineResult | None = None,
     wording: str | None = None,
     noise: str | None = None,
-) -> Line:
+) -> ClipLine:
     """A clip; without a truth and a speaker it is sound without speech."""
-    return Line(
+    return ClipLine(
         audio=audio,
         form="pallet-move",
         condition=condition,

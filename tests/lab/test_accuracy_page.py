@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
+from lab.bench.accuracy import PAGE, PLACE, TABLE, insert_figures
 from lab.report import figures
 from lab.scoring import Mark
 from tests.lab.details import heard, line
@@ -99,6 +99,6 @@ def test_our_own_page_has_places_for_tables_that_there_are() -> None:
     titles = [title for place in PLACE.finditer(text) for title in (place["titles"] or "").split(", ") if title]
     assert titles
     found = "\n".join(f"### {title}\n" for title in titles)
-    assert set(TABLE.findall(replaced(text, "development", found))) >= set(titles)
+    assert set(TABLE.findall(insert_figures(text, "development", found))) >= set(titles)
     assert "Against the goals" in titles
-    assert "Against the goals" in {table.title for table in figures.tables([line(Mark.RIGHT, heard())])}
+    assert "Against the goals" in {table.title for table in figures.all_tables([line(Mark.RIGHT, heard())])}

@@ -9,11 +9,11 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.config import Settings
-from lab.floor import Floor, parsed
+from lab.floor import BaselineRecogniser, parse_words
 from lab.report import breakdown, figures
-from lab.report.lines import Floored, Line
+from lab.report.lines import BaselineResult, ClipLine
 from lab.scoring import Mark, read_manifest
-from lab.wordings import wording
+from lab.wordings import generalise_values
 from tests.lab.details import TRUTH, heard, line
 from tests.rows import each_of
 
@@ -40,7 +40,7 @@ def test_the_plain_parser_takes_whatever_is_whole(
     form: Form, catalogue: Catalogue, words: str, values: tuple[str, int, str] | None
 ) -> None:
     expected = None if values is None else dict(zip(TRUTH, values, strict=True))
-    assert parsed(words.split(), form, catalogue) == expected
+    assert parse_words(words.split(), form, catalogue) == expected
 
 
 def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
@@ -49,13 +49,13 @@ def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
     clips = read_manifest(repository / "tests/data/speech/set/manifest.jsonl")
     dictated = [clip for clip in clips if clip.fields is not None and clip.form == form.name and clip.text]
     assert dictated
-    assert [clip.text for clip in dictated if parsed(said(clip.text), form, catalogue) != clip.fields] == []
+    assert [clip.text for clip in dictated if parse_words(said(clip.text), form, catalogue) != clip.fields] == []
 
 
 def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     nowhere = Settings.model_validate({"understand": {"models_directory": str(tmp_path)}})
     with pytest.raises(Misconfigured, match="--no-floor"):
-        Floor(nowhere, form, catalogue)
+        BaselineRecogniser(nowhere, form, catalogue)
 
 
 @each_of(
@@ -67,18 +67,18 @@ def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_pa
     ],
 )
 def test_clips_worded_alike_are_of_one_wording(form: Form, catalogue: Catalogue, text: str, shown: str | None) -> None:
-    assert wording(text, form, catalogue) == shown
+    assert generalise_values(text, form, catalogue) == shown
 
 
-def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[Line]:
+def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[ClipLine]:
     marks = [Mark.RIGHT] * right + [Mark.WRONG] * wrong
     return [line(mark, heard(), speaker=speaker, condition=condition, noise=noise) for mark in marks]
 
 
 def test_the_worst_and_the_lower_quartile_of_the_groups_are_told_with_intervals() -> None:
     lines = [*of("a", 9, 1), *of("b", 10, 0), *of("c", 5, 5), *of("d", 8, 2), *of("e", 0, 1)]
-    (row,) = breakdown.spread(lines).rows
-    told = dict(zip(breakdown.spread(lines).columns, row, strict=True))
+    (row,) = breakdown.tabulate_spread(lines).rows
+    told = dict(zip(breakdown.tabulate_spread(lines).columns, row, strict=True))
     assert (told["by: condition"], told["groups"]) == ("speaker: clean", "4")  # one clip of e tells nothing
     assert (told["worst"], told["right %"]) == ("c", "50.0 (23.7-76.3)")
     assert (told["most wrong"], told["wrong %"]) == ("c", "50.0 (23.7-76.3)")
@@ -89,14 +89,14 @@ def test_each_condition_is_spread_by_itself_and_all_together() -> None:
     lines = [
         *of("a", 3, 0, noise="wind"), *of("b", 3, 0, noise="clang"), *of("a", 2, 1, condition="5dB"), *of("b", 3, 0),
     ]  # fmt: skip
-    names = [row[0] for row in breakdown.spread(lines).rows]
+    names = [row[0] for row in breakdown.tabulate_spread(lines).rows]
     assert names == ["speaker: clean", "speaker: together", "noise: clean", "noise: together"]
-    assert {"By speaker", "By noise"} <= {table.title for table in figures.tables(lines)}
+    assert {"By speaker", "By noise"} <= {table.title for table in figures.all_tables(lines)}
 
 
 def test_the_floor_stands_beside_us_over_the_same_clips() -> None:
     ways = [(Mark.RIGHT, Mark.RIGHT), (Mark.RIGHT, Mark.WRONG), (Mark.ASKED, Mark.WRONG), (Mark.ASKED, Mark.MISSED)]
-    lines = [line(mark, heard(), floor=Floored(mark=floor, fields=None)) for mark, floor in ways]
-    (row,) = breakdown.floor([*lines, line(Mark.SILENT, truth=None)]).rows
+    lines = [line(mark, heard(), floor=BaselineResult(mark=floor, fields=None)) for mark, floor in ways]
+    (row,) = breakdown.tabulate_baseline([*lines, line(Mark.SILENT, truth=None)]).rows
     assert [cell.partition(" ")[0] for cell in row] == ["clean", "4", "50.0", "25.0", "0.0", "50.0", "1"]
-    assert not breakdown.floor([line(Mark.RIGHT, heard())]).rows
+    assert not breakdown.tabulate_baseline([line(Mark.RIGHT, heard())]).rows

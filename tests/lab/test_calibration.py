@@ -4,33 +4,33 @@ import pytest
 
 from dockvoice_protocol.forms.spoken.confusable import Rival
 from edge.understand.local.confidence import Curve
-from lab.bench.calibration import loss
-from lab.retuning import PULL, SHARE_ITSELF, Read, fit
+from lab.bench.calibration import log_loss
+from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_logistic_curve
 
 
-def reads(share: float, right: int, wrong: int) -> list[Read]:
-    return [Read("digits", Rival.NONE, "somebody", share, number < right) for number in range(right + wrong)]
+def reads(share: float, right: int, wrong: int) -> list[FieldSample]:
+    return [FieldSample("digits", Rival.NONE, "somebody", share, number < right) for number in range(right + wrong)]
 
 
 def test_a_fit_finds_how_often_readings_were_right() -> None:
     told = reads(0.5, 800, 200) + reads(0.9, 990, 10)
-    curve = fit(told, SHARE_ITSELF, PULL)
+    curve = fit_logistic_curve(told, SHARE_ITSELF, PULL)
     assert curve.probability(0.5) == pytest.approx(0.8, abs=0.02)
     assert curve.probability(0.9) == pytest.approx(0.99, abs=0.01)
-    assert loss(told, lambda _: curve) < loss(told, lambda _: SHARE_ITSELF)
+    assert log_loss(told, lambda _: curve) < log_loss(told, lambda _: SHARE_ITSELF)
 
 
 def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
-    curve = fit(reads(0.9, 3, 0), Curve(0.0, 1.0), PULL)
+    curve = fit_logistic_curve(reads(0.9, 3, 0), Curve(0.0, 1.0), PULL)
     assert curve.probability(0.5) == pytest.approx(0.5, abs=0.08)
 
 
 def test_a_fit_ends_where_few_are_right_though_they_seemed_sure() -> None:
     few = reads(0.999, 2, 8)
-    curve = fit(few, SHARE_ITSELF, PULL)
-    assert loss(few, lambda _: curve) < loss(few, lambda _: SHARE_ITSELF)
+    curve = fit_logistic_curve(few, SHARE_ITSELF, PULL)
+    assert log_loss(few, lambda _: curve) < log_loss(few, lambda _: SHARE_ITSELF)
     assert abs(curve.slope) < 10
 
 
 def test_readings_that_are_all_right_make_nothing_certain() -> None:
-    assert fit(reads(0.99, 200, 0), SHARE_ITSELF, PULL).probability(0.99) < 1
+    assert fit_logistic_curve(reads(0.99, 200, 0), SHARE_ITSELF, PULL).probability(0.99) < 1

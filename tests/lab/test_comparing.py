@@ -3,25 +3,25 @@ from __future__ import annotations
 import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
-from lab.report.comparing import compare
+from lab.report.comparing import compare_runs
 from lab.scoring import Mark
 from tests.lab.details import heard, line
 
 
 def test_runs_over_other_clips_are_not_compared() -> None:
     with pytest.raises(UnreadableInput, match="no clip in common"):
-        compare([line(audio="set/a.flac")], [line(audio="set/b.flac")])
+        compare_runs([line(audio="set/a.flac")], [line(audio="set/b.flac")])
 
 
 def test_clips_are_paired_wherever_the_set_lies() -> None:
-    found = compare([line(audio="/here/set/a.flac")], [line(audio="/there/set/a.flac"), line(audio="set/b.flac")])
+    found = compare_runs([line(audio="/here/set/a.flac")], [line(audio="/there/set/a.flac"), line(audio="set/b.flac")])
     assert (len(found.pairs), found.unpaired) == (1, 1)
 
 
 def test_what_changed_is_told_and_weighed() -> None:
     before = [line(Mark.ASKED, audio=f"set/{name}.flac") for name in "abcdef"]
     after = [line(Mark.RIGHT, audio=f"set/{name}.flac") for name in "abcde"] + [line(Mark.ASKED, audio="set/f.flac")]
-    found = compare(before, after)
+    found = compare_runs(before, after)
     assert [one.clip for one in found.changed] == [f"set/{name}.flac" for name in "abcde"]
     assert (found.only_first, found.only_second) == (0, 5)
     assert found.as_json()["mcnemar_p"] == 0.0625
@@ -29,7 +29,7 @@ def test_what_changed_is_told_and_weighed() -> None:
 
 
 def test_another_wrong_record_of_the_same_clip_is_a_change_but_no_gain() -> None:
-    found = compare([line(Mark.WRONG, heard(dock="D"))], [line(Mark.WRONG, heard(dock="E"))])
+    found = compare_runs([line(Mark.WRONG, heard(dock="D"))], [line(Mark.WRONG, heard(dock="E"))])
     assert len(found.changed) == 1
     assert found.changed[0].before.mark is Mark.WRONG
     assert found.chance == 1.0

@@ -9,9 +9,9 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.records import FieldValue
-from lab.demo.command import Count, count
-from lab.demo.office import Office
-from lab.demo.servers import Broker, BrokerKind, Inventory, free_port
+from lab.demo.command import RecordCount, compare_records
+from lab.demo.office import DemoConsole
+from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, free_port
 from tests.processes.command import called
 from tests.rows import each_of
 from tests.servers.ports import held_port
@@ -27,29 +27,29 @@ def row(event_id: str, **changed: FieldValue) -> dict[str, Any]:
 @each_of(
     ("rows", "expected"),
     [
-        ([row("a")], Count(recorded=2, lost=1, doubled=0)),
-        ([row("a"), row("b"), row("b")], Count(recorded=2, lost=0, doubled=1)),
-        ([row("a"), row("b"), row("c")], Count(recorded=2, lost=0, doubled=1)),
-        ([row("a"), row("b", uom="EA")], Count(recorded=2, lost=1, doubled=1)),
-        ([row("a"), row("b", pallet_id="7")], Count(recorded=2, lost=1, doubled=1)),
-        ([], Count(recorded=2, lost=2, doubled=0)),
+        ([row("a")], RecordCount(recorded=2, lost=1, doubled=0)),
+        ([row("a"), row("b"), row("b")], RecordCount(recorded=2, lost=0, doubled=1)),
+        ([row("a"), row("b"), row("c")], RecordCount(recorded=2, lost=0, doubled=1)),
+        ([row("a"), row("b", uom="EA")], RecordCount(recorded=2, lost=1, doubled=1)),
+        ([row("a"), row("b", pallet_id="7")], RecordCount(recorded=2, lost=1, doubled=1)),
+        ([], RecordCount(recorded=2, lost=2, doubled=0)),
     ],
 )
-def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: Count) -> None:
-    counted = count(OWED, rows)
+def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: RecordCount) -> None:
+    counted = compare_records(OWED, rows)
     assert counted == expected
     assert not counted.whole
 
 
 def test_all_there_once_is_whole() -> None:
-    counted = count(OWED, [row("a"), row("b")])
+    counted = compare_records(OWED, [row("a"), row("b")])
     assert counted.whole
     assert str(counted) == "recorded 2, lost 0, doubled 0"
 
 
 def test_mosquitto_asked_for_and_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    with pytest.raises(Misconfigured, match="--with embedded"), Broker(BrokerKind.MOSQUITTO, tmp_path):
+    with pytest.raises(Misconfigured, match="--with embedded"), DemoBroker(BrokerKind.MOSQUITTO, tmp_path):
         pass
 
 
@@ -57,14 +57,17 @@ def test_without_mosquitto_the_embedded_broker_runs_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    with Broker(BrokerKind.AUTO, tmp_path) as running:
+    with DemoBroker(BrokerKind.AUTO, tmp_path) as running:
         assert "amqtt" in running.name
 
 
 def test_no_broker_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setitem(sys.modules, "amqtt", None)
-    with pytest.raises(Misconfigured, match=r"pip install 'dockvoice-lab\[demo\]'"), Broker(BrokerKind.AUTO, tmp_path):
+    with (
+        pytest.raises(Misconfigured, match=r"pip install 'dockvoice-lab\[demo\]'"),
+        DemoBroker(BrokerKind.AUTO, tmp_path),
+    ):
         pass
 
 
@@ -79,20 +82,20 @@ def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
 
 def test_a_console_that_does_not_come_up_is_told(tmp_path: Path) -> None:
     (tmp_path / "inventory.db").write_text("no database of ours")
-    inventory = Inventory(tmp_path, Broker(BrokerKind.AUTO, tmp_path))
-    with Office(tmp_path, inventory) as office, pytest.raises(Unavailable, match="dockvoice console"):
-        office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+    inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
+    with DemoConsole(tmp_path, inventory) as office, pytest.raises(Unavailable, match="dockvoice console"):
+        office.check_review_decidable("/reviews/demo/demo/x")
 
 
 def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.demo.office.SHOWN_WITHIN_S", 0.0)
-    inventory = Inventory(tmp_path, Broker(BrokerKind.AUTO, tmp_path))
-    with Office(tmp_path, inventory) as office:
+    inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
+    with DemoConsole(tmp_path, inventory) as office:
         with pytest.raises(Unavailable, match=r"http://127.0.0.1:\d+/reviews/demo/demo/x: 404"):
-            office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+            office.check_review_decidable("/reviews/demo/demo/x")
         office.password = "another"  # noqa: S105 - of nobody
         with pytest.raises(Unavailable, match=": 401"):
-            office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+            office.check_review_decidable("/reviews/demo/demo/x")
 
 
 def test_a_server_of_the_demo_has_a_port_that_no_outgoing_connection_gets(monkeypatch: pytest.MonkeyPatch) -> None:

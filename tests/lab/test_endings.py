@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from lab.report import goals
-from lab.report.goals import Fixed
-from lab.report.lines import Ahead, Line
+from lab.report.goals import FixedPauseRun
+from lab.report.lines import ClipLine, SpeculationTimes
 from lab.scoring import Mark
 from tests.lab.details import heard, line
 
 
-def rows(lines: list[Line], fixed: list[Line]) -> dict[str, dict[str, str]]:
-    table = goals.beside(lines, Fixed(600, fixed))
+def rows(lines: list[ClipLine], fixed: list[ClipLine]) -> dict[str, dict[str, str]]:
+    table = goals.tabulate_fixed_pause(lines, FixedPauseRun(600, fixed))
     return {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
 
 
@@ -32,14 +32,14 @@ def test_a_dictation_is_cut_in_two_where_the_second_part_began_before_the_last_w
 
 
 def test_without_a_second_run_and_without_dictation_there_is_nothing_to_compare() -> None:
-    assert goals.beside([line(Mark.RIGHT, heard())], None).rows == ()
+    assert goals.tabulate_fixed_pause([line(Mark.RIGHT, heard())], None).rows == ()
     assert rows([line(Mark.SILENT, truth=None)], []) == {}
 
 
 def test_reading_at_pauses_costs_what_was_thrown_away_and_heard_again() -> None:
-    spent = Ahead(made=3, used=1, made_s=0.3, used_s=0.1, again_s=0.2, ahead_s=0.9, after_s=0.1)
+    spent = SpeculationTimes(made=3, used=1, made_s=0.3, used_s=0.1, again_s=0.2, ahead_s=0.9, after_s=0.1)
     one = line(Mark.RIGHT, heard()).model_copy(update={"ahead": spent})
-    table = goals.reading_ahead([one, line(Mark.RIGHT, heard(), condition="10dB")])
+    table = goals.tabulate_speculation([one, line(Mark.RIGHT, heard(), condition="10dB")])
     found = dict(zip(table.columns, table.rows[0], strict=True))
     assert (found["readings"], found["thrown away"], found["away each"]) == ("3", "2", "2.00")
     assert (found["wasted ms each"], found["wasted %"]) == ("400", "40")
@@ -47,4 +47,4 @@ def test_reading_at_pauses_costs_what_was_thrown_away_and_heard_again() -> None:
 
 
 def test_a_reader_that_does_not_read_at_pauses_has_no_such_table() -> None:
-    assert goals.reading_ahead([line(Mark.RIGHT, heard())]).rows == ()
+    assert goals.tabulate_speculation([line(Mark.RIGHT, heard())]).rows == ()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.config import Settings
-from lab.evaluate import MADE_S, in_noise, made_noise, recorded, with_fixed_pause
-from lab.noises import BABBLE, KINDS, SILENCE
+from lab.evaluate import MADE_S, generate_noise_clips, load_clip_sources, mix_clips_with_noise, with_fixed_pause
+from lab.noises import BABBLE, NOISE_KINDS, SILENCE
 from lab.scoring import Clip, read_manifest
 
 
@@ -17,9 +17,9 @@ def clips(repository: Path) -> tuple[Clip, ...]:
 
 
 def test_made_noise_is_as_much_of_each_kind_and_no_two_pieces_alike(clips: tuple[Clip, ...]) -> None:
-    sounds = made_noise(0.2, clips)
+    sounds = generate_noise_clips(0.2, clips)
     kinds = Counter(sound.clip.condition for sound in sounds)
-    assert kinds == {f"made {kind}": 2 for kind in (SILENCE, *KINDS, BABBLE)}
+    assert kinds == {f"made {kind}": 2 for kind in (SILENCE, *NOISE_KINDS, BABBLE)}
     assert sum(kinds.values()) * MADE_S / 3600 >= 0.2
     assert all(sound.clip.fields is None and sound.clip.speech_end is None for sound in sounds)
     assert len({sound.source().name for sound in sounds}) == len(sounds)
@@ -28,15 +28,15 @@ def test_made_noise_is_as_much_of_each_kind_and_no_two_pieces_alike(clips: tuple
 def test_without_dictation_there_is_nothing_to_make_babble_of(clips: tuple[Clip, ...]) -> None:
     still = [clip for clip in clips if clip.speaker is None]
     assert still
-    assert BABBLE not in {sound.clip.condition.removeprefix("made ") for sound in made_noise(0.01, still)}
+    assert BABBLE not in {sound.clip.condition.removeprefix("made ") for sound in generate_noise_clips(0.01, still)}
 
 
 def test_clean_dictation_comes_again_in_noise_with_its_truth(clips: tuple[Clip, ...]) -> None:
     clean = [clip for clip in clips if clip.condition == "clean" and clip.fields is not None]
-    sounds = in_noise(clips, [20, 5])
+    sounds = mix_clips_with_noise(clips, [20, 5])
     assert [sound.clip.condition for sound in sounds] == ["20dB"] * len(clean) + ["5dB"] * len(clean)
     assert [sound.clip.fields for sound in sounds[: len(clean)]] == [clip.fields for clip in clean]
-    names = {sound.source().name for sound in (*sounds, *recorded(clean))}
+    names = {sound.source().name for sound in (*sounds, *load_clip_sources(clean))}
     assert len(names) == 3 * len(clean)
 
 

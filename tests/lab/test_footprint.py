@@ -22,7 +22,7 @@ def test_processor_time_counts_for_the_part_that_was_called_first_and_nothing_is
 ) -> None:
     monkeypatch.setattr(footprint, "PARTS", {"first": ((Busy, "outer"),), "within": ((Busy, "inner"),)})
     plain = Busy.inner
-    watch = footprint.Stopwatch()
+    watch = footprint.PartTimer()
     with watch.running():
         Busy().outer()
         assert set(watch.spent) == {"first"}

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from edge.records import Outcome
 from lab.report import goals
-from lab.report.lines import Conversation, Line
+from lab.report.lines import ClipLine, Conversation
 from lab.scoring import Mark
 from tests.lab.details import TRUTH, heard, line
 
 
-def told(lines: list[Line]) -> dict[str, str]:
+def told(lines: list[ClipLine]) -> dict[str, str]:
     """What the table says of each goal: whether it is met, by how much it is missed."""
-    return {row[0]: row[-1] for row in goals.against(lines).rows}
+    return {row[0]: row[-1] for row in goals.tabulate_goals(lines).rows}
 
 
 def test_a_goal_is_missed_by_so_many_clips() -> None:
@@ -39,7 +39,7 @@ def test_nothing_may_come_of_what_dictates_nothing() -> None:
 
 
 def test_what_is_parked_is_no_record() -> None:
-    def ended(end: str) -> Line:
+    def ended(end: str) -> ClipLine:
         conversation = Conversation(end=end, fields=dict(TRUTH), questions=1, seconds=9.0)
         return line(Mark.ASKED, heard(0.5, Outcome.ASK), conversation=conversation)
 
@@ -62,7 +62,7 @@ def test_what_stood_in_the_way_is_told_apart() -> None:
         line(Mark.MISSED),
         line(Mark.WRONG, heard(dock="D")),
     ]
-    table = goals.shortfall(lines)
+    table = goals.tabulate_shortfall(lines)
     assert dict(zip(table.columns, table.rows[0], strict=True)) == {
         "condition": "clean", "right": "1", "unsure": "1", "misread": "1", "incomplete": "2", "wrong": "1",
     }  # fmt: skip

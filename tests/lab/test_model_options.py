@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.cli.options import settings
 from edge.cli.reports import parse_moment
 from edge.config import Mode
-from lab.evaluate_command import seats
+from lab.evaluate_command import understand_overrides
 from tests.rows import each_of
 
 
@@ -24,7 +24,7 @@ from tests.rows import each_of
     ],
 )
 def test_who_is_asked(mode: Mode | None, interpreters: str | None, second: str | None, given: dict[str, Any]) -> None:
-    assert seats(mode, interpreters, second) == given
+    assert understand_overrides(mode, interpreters, second) == given
 
 
 @each_of(
@@ -37,7 +37,7 @@ def test_who_is_asked(mode: Mode | None, interpreters: str | None, second: str |
 )
 def test_a_mode_that_nobody_can_fill_is_refused(mode: Mode, interpreters: str | None, complaint: str) -> None:
     with pytest.raises(Misconfigured, match=complaint):
-        settings(None, understand=seats(mode, interpreters, None))
+        settings(None, understand=understand_overrides(mode, interpreters, None))
 
 
 def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
         '[understand.clients.box]\nkind = "self-hosted"\nurl = "http://box"\n'
         '[understand.interpreters.audio]\nkind = "chat-audio"\nclient = "box"\nmodel = "voxtral"\n'
     )
-    understand = settings(file, understand=seats(Mode.CLOUD_FIRST, None, None)).understand
+    understand = settings(file, understand=understand_overrides(Mode.CLOUD_FIRST, None, None)).understand
     assert (understand.mode, understand.first, understand.deadline_ms) == (Mode.CLOUD_FIRST, "audio", 900)
 
 

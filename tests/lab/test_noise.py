@@ -9,8 +9,21 @@ import pytest
 import soundfile
 
 from edge.hear.recording import RecordedSource
-from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
-from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
+from lab.noises import (
+    BABBLE,
+    LEVEL,
+    LOUDNESS_DB,
+    NOISE_KINDS,
+    SILENCE,
+    GeneratedNoise,
+    NoisyRecording,
+    active_rms,
+    generate_babble,
+    generate_noise,
+    limit_peak,
+    mix_at_snr,
+    read_all_samples,
+)
 from tests.processes.starting import run
 from tests.rows import each_of
 
@@ -33,14 +46,14 @@ def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: 
     assert run(command, cwd=repository).returncode == 0
     written, rate = soundfile.read(out)
     assert rate == 16_000
-    np.testing.assert_allclose(written, within_full_scale(noise("clang", 1.5, 7)), atol=1 / 32_768)
+    np.testing.assert_allclose(written, limit_peak(generate_noise("clang", 1.5, 7)), atol=1 / 32_768)
 
 
-@each_of("kind", sorted(KINDS))
+@each_of("kind", sorted(NOISE_KINDS))
 def test_a_seed_gives_the_same_noise_at_a_level_of_its_own_another_seed_another(kind: str) -> None:
-    once = noise(kind, 3, seed=1)
-    np.testing.assert_array_equal(once, noise(kind, 3, seed=1))
-    assert not np.allclose(once, noise(kind, 3, seed=2))
+    once = generate_noise(kind, 3, seed=1)
+    np.testing.assert_array_equal(once, generate_noise(kind, 3, seed=1))
+    assert not np.allclose(once, generate_noise(kind, 3, seed=2))
     assert len(once) == 48_000
     assert rms(once) == pytest.approx(LEVEL)
 
@@ -50,17 +63,17 @@ def loudest_hertz(sound: np.ndarray) -> float:
 
 
 def test_each_noise_sounds_like_its_name() -> None:
-    assert loudest_hertz(noise("reversing_beeper", 4, 1)) == pytest.approx(1250, abs=3)
-    assert loudest_hertz(noise("forklift_engine", 4, 1)) == pytest.approx(50, abs=5)
-    assert loudest_hertz(noise("wind", 4, 1)) < 300
-    assert loudest_hertz(noise("clang", 4, 1)) > 400
+    assert loudest_hertz(generate_noise("reversing_beeper", 4, 1)) == pytest.approx(1250, abs=3)
+    assert loudest_hertz(generate_noise("forklift_engine", 4, 1)) == pytest.approx(50, abs=5)
+    assert loudest_hertz(generate_noise("wind", 4, 1)) < 300
+    assert loudest_hertz(generate_noise("clang", 4, 1)) > 400
 
 
 @each_of("snr_db", [20, 10, 5, 0, -5])
 def test_noise_lies_below_the_active_speech_by_the_ratio(snr_db: float) -> None:
     tone = 0.05 * np.sin(np.arange(16_000) / 5)
     speech = np.concatenate([tone, np.zeros(32_000)])  # pauses must not count
-    under = mix(speech, noise("pink", 3, 1), snr_db) - speech
+    under = mix_at_snr(speech, generate_noise("pink", 3, 1), snr_db) - speech
     assert 20 * np.log10(rms(tone) / rms(under)) == pytest.approx(snr_db, abs=0.1)
 
 
@@ -70,11 +83,11 @@ def test_active_speech_leaves_pauses_out() -> None:
 
 
 def test_what_would_clip_is_scaled_down() -> None:
-    assert np.abs(mix(np.full(16_000, 0.9), noise("clang", 1, 1), -10)).max() <= 1
+    assert np.abs(mix_at_snr(np.full(16_000, 0.9), generate_noise("clang", 1, 1), -10)).max() <= 1
 
 
 def test_noise_shorter_than_the_speech_goes_on() -> None:
-    mixed = mix(np.zeros(1600) + 0.1, noise("pink", 0.05, 1), 10) - 0.1
+    mixed = mix_at_snr(np.zeros(1600) + 0.1, generate_noise("pink", 0.05, 1), 10) - 0.1
     np.testing.assert_allclose(mixed[:800], mixed[800:])
 
 
@@ -94,20 +107,22 @@ def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[
     speech = repository / "tests/data/speech"
     sound, rate = soundfile.read(speech / "set" / f"{clean}.flac")
     stored, _ = soundfile.read(speech / "demo" / f"{made}.flac")
-    np.testing.assert_allclose(stored, mix(sound, noise(kind, len(sound) / rate, seed), snr_db), atol=2 / 32_768)
+    np.testing.assert_allclose(
+        stored, mix_at_snr(sound, generate_noise(kind, len(sound) / rate, seed), snr_db), atol=2 / 32_768
+    )
     truth = [json.loads(line) for line in (speech / "demo/manifest.jsonl").read_text().splitlines()]
     assert any(clip["audio"] == f"{made}.flac" and clip["noise"] == kind for clip in truth)
 
 
 def test_babble_needs_voices() -> None:
     with pytest.raises(ValueError, match="there is none"):
-        babble([], 1, 1)
+        generate_babble([], 1, 1)
 
 
 def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.noises.TALKERS", 1)
     voice = np.random.default_rng(1).standard_normal(16_000) * np.linspace(0, 1, 16_000)
-    sound = np.tile(babble([voice], 1, seed=1), 2)
+    sound = np.tile(generate_babble([voice], 1, seed=1), 2)
     backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))
     assert backwards > 5 * forwards
     assert rms(sound) == pytest.approx(LEVEL)
@@ -116,26 +131,26 @@ def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytes
 @each_of("kind", ["wind", BABBLE])
 def test_a_made_sound_is_a_source_of_its_own_name_length_and_loudness(kind: str) -> None:
     voices = [np.random.default_rng(1).standard_normal(8_000)]
-    first, second = Made(kind, 2, 1, voices), Made(kind, 2, 2, voices)
+    first, second = GeneratedNoise(kind, 2, 1, voices), GeneratedNoise(kind, 2, 2, voices)
     assert first.name != second.name
-    assert first.name == Made(kind, 2, 1, voices).name
+    assert first.name == GeneratedNoise(kind, 2, 1, voices).name
     frames = list(first.frames())
     assert frames[-1].end == 2 * 16_000
-    levels = [20 * np.log10(rms(whole(one)) / LEVEL) for one in (first, second)]
+    levels = [20 * np.log10(rms(read_all_samples(one)) / LEVEL) for one in (first, second)]
     assert all(LOUDNESS_DB[0] - 1 < level < LOUDNESS_DB[1] + 1 for level in levels)
     assert levels[0] != pytest.approx(levels[1], abs=0.5)
 
 
 def test_a_recording_in_noise_is_the_mixture_at_the_ratio(repository: Path) -> None:
     clip = RecordedSource(repository / "tests/data/speech/set/001-clean.flac")
-    noisy = InNoise(clip, "pink", 10)
-    assert noisy.name not in {clip.name, InNoise(clip, "pink", 20).name}
-    clean = whole(clip)
-    under = whole(noisy) - clean
+    noisy = NoisyRecording(clip, "pink", 10)
+    assert noisy.name not in {clip.name, NoisyRecording(clip, "pink", 20).name}
+    clean = read_all_samples(clip)
+    under = read_all_samples(noisy) - clean
     assert 20 * np.log10(active_rms(clean) / rms(under)) == pytest.approx(10, abs=0.1)
 
 
 def test_silence_is_what_a_converter_gives_when_nothing_sounds() -> None:
-    samples = np.frombuffer(b"".join(frame.pcm for frame in Made(SILENCE, 1.0, 3).frames()), dtype="<i2")
+    samples = np.frombuffer(b"".join(frame.pcm for frame in GeneratedNoise(SILENCE, 1.0, 3).frames()), dtype="<i2")
     assert len(samples) == 16_000
     assert 0 < np.abs(samples).max() <= 6

@@ -7,24 +7,24 @@ import numpy as np
 
 from lab.bench.nothing_said import (
     TALK,
-    SoundHeard,
-    over_nights,
-    sayings,
-    sentences,
-    sounds,
-    table,
-    talk,
+    SilenceTotals,
+    colleague_speech,
+    minutes_of_each_kind,
+    mix_talkers,
+    random_sentences,
+    summarise_tally,
+    tabulate_kinds,
 )
-from lab.noises import BABBLE, KINDS, RATE, SILENCE
+from lab.noises import BABBLE, NOISE_KINDS, RATE, SILENCE
 from lab.scoring import Clip
 
 TONES = [np.sin(np.arange(RATE // 2) / pitch) for pitch in (5, 9)]
 
 
 def test_colleagues_talk_with_pauses_for_a_minute_and_another_seed_is_another_talk() -> None:
-    once = talk(TONES, 1)
-    np.testing.assert_array_equal(once, talk(TONES, 1))
-    assert not np.allclose(once, talk(TONES, 2))
+    once = mix_talkers(TONES, 1)
+    np.testing.assert_array_equal(once, mix_talkers(TONES, 1))
+    assert not np.allclose(once, mix_talkers(TONES, 2))
     assert len(once) == 60 * RATE
     loud = np.abs(once.reshape(-1, RATE // 50)).max(axis=1) > 0
     assert 0.1 < loud.mean() < 0.9
@@ -33,16 +33,16 @@ def test_colleagues_talk_with_pauses_for_a_minute_and_another_seed_is_another_ta
 
 def test_what_they_say_are_common_words_by_chance_and_the_chatter_of_clips(repository: Path) -> None:
     words = ["door", "left", "the"]
-    said = sentences(words, 1)
-    assert said == sentences(words, 1) != sentences(words, 2)
+    said = random_sentences(words, 1)
+    assert said == random_sentences(words, 1) != random_sentences(words, 2)
     assert all(3 <= len(one.split()) <= 12 and set(one.split()) <= set(words) for one in said)
     chatter = repository / "tests/data/speech/demo/09-chatter-where-did-you-put-the-tape-gun.flac"
-    assert len(sayings([Clip(audio=chatter, fields=None, condition="chatter clean")], 1)) == len(said) + 1
+    assert len(colleague_speech([Clip(audio=chatter, fields=None, condition="chatter clean")], 1)) == len(said) + 1
 
 
 def test_each_kind_has_as_many_minutes_and_no_other_seed_has_the_same() -> None:
-    first, second = (dict(sounds(0.1, seed)) for seed in (0, 2_147_483_647))
-    assert set(first) == {SILENCE, *KINDS, BABBLE, TALK}
+    first, second = (dict(minutes_of_each_kind(0.1, seed)) for seed in (0, 2_147_483_647))
+    assert set(first) == {SILENCE, *NOISE_KINDS, BABBLE, TALK}
     assert {len(some) for some in first.values()} == {1}
     names = [[one.source().name for one in night[TALK]] for night in (first, second)]
     assert names[0] != names[1]
@@ -50,8 +50,8 @@ def test_each_kind_has_as_many_minutes_and_no_other_seed_has_the_same() -> None:
 
 
 def test_the_table_tells_what_an_hour_holds_at_most_and_the_tally_all_nights(tmp_path: Path) -> None:
-    found = [SoundHeard("music", 1.0, 4, 1, 0, 20.0), SoundHeard("talk", 2.0, 9, 3, 1, 400.0)]
-    assert table(found).rows == (
+    found = [SilenceTotals("music", 1.0, 4, 1, 0, 20.0), SilenceTotals("talk", 2.0, 9, 3, 1, 400.0)]
+    assert tabulate_kinds(found).rows == (
         ("music", "1.00", "4", "1", "0", "3.0", "20"),
         ("talk", "2.00", "9", "3", "1", "2.4", "200"),
         ("together", "3.00", "13", "4", "1", "1.6", "140"),
@@ -59,4 +59,4 @@ def test_the_table_tells_what_an_hour_holds_at_most_and_the_tally_all_nights(tmp
     tally = tmp_path / "tally.jsonl"
     nights = [{"seed": seed, "hours": 1.5, "recorded": 0} for seed in (1, 2)]
     tally.write_text("".join(json.dumps(night) + "\n" for night in nights), encoding="utf-8")
-    assert over_nights(tally) == "2 runs, 3.0 hours in all: 0 recorded, at most 1.00 an hour"
+    assert summarise_tally(tally) == "2 runs, 3.0 hours in all: 0 recorded, at most 1.00 an hour"

@@ -10,14 +10,14 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
-from lab.operator_speech import Why, Words
+from lab.operator_speech import OperatorWords, UtteranceReason
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 15, "dock": "E"}
 
 
 @pytest.fixture
-def words(form: Form, repository: Path) -> Words:
-    return Words(form, Catalogue.load(repository / "config/catalogue"), TRUTH, Random(1))
+def words(form: Form, repository: Path) -> OperatorWords:
+    return OperatorWords(form, Catalogue.load(repository / "config/catalogue"), TRUTH, Random(1))
 
 
 @pytest.mark.parametrize(
@@ -32,34 +32,36 @@ def words(form: Form, repository: Path) -> Words:
         (Question(About.INSTEAD, fields={"quantity": 50}), "no, fifteen units"),
     ],
 )
-def test_yes_is_said_to_the_truth_alone(words: Words, asked: Question, said: str) -> None:
+def test_yes_is_said_to_the_truth_alone(words: OperatorWords, asked: Question, said: str) -> None:
     answer = words.answer(asked)
     assert answer.text == said
     assert (answer.about is None) == (said == "yes")  # a recording of the field would be no yes
 
 
 @pytest.mark.parametrize("asked", [Question(About.FIELD, "quantity"), Question(About.CHOICE, "quantity", (50, 15))])
-def test_a_field_is_answered_with_its_value_bare_or_with_its_unit(words: Words, asked: Question) -> None:
+def test_a_field_is_answered_with_its_value_bare_or_with_its_unit(words: OperatorWords, asked: Question) -> None:
     said = {words.answer(asked).text for _ in range(20)}
     assert said == {"fifteen", "fifteen units"}
 
 
-def test_who_is_asked_again_says_it_in_other_words(words: Words) -> None:
+def test_who_is_asked_again_says_it_in_other_words(words: OperatorWords) -> None:
     asked = Question(About.FIELD, "dock")
     first, second = (words.answer(asked).text.removeprefix("dock ") for _ in range(2))
     assert first != second
     assert {first, second} < {"E", "echo", "E as in echo"}
 
 
-def test_a_question_about_everything_is_answered_with_everything(words: Words, form: Form, repository: Path) -> None:
+def test_a_question_about_everything_is_answered_with_everything(
+    words: OperatorWords, form: Form, repository: Path
+) -> None:
     said = words.answer(Question(About.WRONG, fields={}))
     read = read_transcript(said.text, form, Catalogue.load(repository / "config/catalogue"))
     assert {name: one.value for name, one in read.items()} == TRUTH
-    assert (said.why, said.about) == (Why.AGAIN, None)
+    assert (said.why, said.about) == (UtteranceReason.AGAIN, None)
 
 
-def test_what_was_read_back_right_needs_no_correction(words: Words) -> None:
+def test_what_was_read_back_right_needs_no_correction(words: OperatorWords) -> None:
     assert words.correction(TRUTH) is None
     wrong = words.correction({**TRUTH, "dock": "B"})
     assert wrong is not None
-    assert (wrong.why, wrong.about) == (Why.CORRECTION, "dock")
+    assert (wrong.why, wrong.about) == (UtteranceReason.CORRECTION, "dock")

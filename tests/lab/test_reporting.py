@@ -16,17 +16,17 @@ from edge.config import Settings
 from edge.records import Because, Closing, Outcome, Reason, Segment, Utterance, Verdict
 from edge.understand.local.incremental import Speculation
 from lab.report import figures, made_with, measures
-from lab.report.comparing import markdown
-from lab.report.goals import Fixed
-from lab.report.lines import Conversation, HeardUtterance, Line, Turn, read_lines, write_lines
-from lab.report.lines import line as as_line
-from lab.report.page import Run, page, write
-from lab.report.statistics import Half, half, of_half
+from lab.report.comparing import to_markdown
+from lab.report.goals import FixedPauseRun
+from lab.report.lines import ClipLine, Conversation, HeardUtterance, Turn, read_lines, write_lines
+from lab.report.lines import build_line as as_line
+from lab.report.page import ReportInput, render_report, write_report
+from lab.report.statistics import Half, clips_of_half, speaker_half
 from lab.scoring import Clip, Mark, Result
 from tests.lab.details import TRUTH, heard, line
 
 
-def still(mark: Mark, *utterances: HeardUtterance, audio: str = "set/900.flac", audio_s: float = 4.0) -> Line:
+def still(mark: Mark, *utterances: HeardUtterance, audio: str = "set/900.flac", audio_s: float = 4.0) -> ClipLine:
     """Sound in which nobody speaks."""
     return line(mark, *utterances, truth=None, speaker=None, condition="noise only", audio=audio, audio_s=audio_s)
 
@@ -78,17 +78,17 @@ def test_a_place_that_cannot_be_written_is_told_by_its_option(tmp_path: Path) ->
     with pytest.raises(UnreadableInput, match="--details"):
         write_lines(tmp_path, [line()])
     with pytest.raises(UnreadableInput, match="--report"):
-        write(tmp_path, run([line()]))
+        write_report(tmp_path, run([line()]))
 
 
 def test_a_speaker_stays_in_one_half_and_silence_is_in_both() -> None:
-    assert {half(name) for name in ("am_adam", "am_echo", "af_heart", "bm_lewis")} == set(Half)
-    assert half("am_adam") is half("am_adam")
+    assert {speaker_half(name) for name in ("am_adam", "am_echo", "af_heart", "bm_lewis")} == set(Half)
+    assert speaker_half("am_adam") is speaker_half("am_adam")
     clips = [
         Clip(audio=Path(f"{number}.flac"), fields=None, condition="clean", speaker=speaker)
         for number, speaker in enumerate(["am_adam", "am_echo", "af_heart", "bm_lewis", None])
     ]
-    parts = [of_half(clips, one) for one in Half]
+    parts = [clips_of_half(clips, one) for one in Half]
     assert sum(map(len, parts)) == len(clips) + 1
 
 
@@ -99,7 +99,7 @@ def test_risk_takes_the_surest_first_and_what_is_equally_sure_at_once() -> None:
         line(Mark.RIGHT, heard(1.0)),
         line(Mark.ASKED, heard(1.0, dock=None)),
     ]
-    assert measures.risk(lines) == [(0.25, 0.0), (0.75, pytest.approx(1 / 3))]
+    assert measures.risk_coverage_curve(lines) == [(0.25, 0.0), (0.75, pytest.approx(1 / 3))]
 
 
 def test_an_entry_of_another_form_than_the_truths_is_never_complete() -> None:
@@ -110,20 +110,20 @@ def test_an_entry_of_another_form_than_the_truths_is_never_complete() -> None:
 
 def test_reliability_says_how_often_a_confidence_is_right() -> None:
     lines = [line(Mark.RIGHT, heard(0.75)), line(Mark.WRONG, heard(0.75, dock="D")), line(Mark.MISSED)]
-    (one,) = measures.reliability([field for field in measures.fields_heard(lines) if field.name == "dock"])
+    (one,) = measures.bin_by_confidence([field for field in measures.field_results(lines) if field.name == "dock"])
     assert (one.confidence, one.right.share, one.count) == (0.75, 0.5, 2)
 
 
 def test_sound_without_speech_has_hours_and_a_bound() -> None:
-    assert measures.quiet([line(Mark.RIGHT, heard())]) is None
+    assert measures.measure_silence([line(Mark.RIGHT, heard())]) is None
     lines = [still(Mark.SILENT, audio_s=3600), still(Mark.INVENTED, heard(), audio_s=3600)]
-    found = measures.quiet(lines)
+    found = measures.measure_silence(lines)
     assert found is not None
     assert (found.hours, found.utterances, found.invented) == (2.0, 1, 1)
     assert found.as_json()["invented_per_hour_at_most"] == pytest.approx(2.37, abs=0.01)
 
 
-def every_kind() -> list[Line]:
+def every_kind() -> list[ClipLine]:
     parked = Conversation(end="parked", fields={}, questions=3, seconds=20.0)
     right = Conversation(end="right", fields=dict(TRUTH), questions=1, seconds=10.0)
     return [
@@ -137,7 +137,7 @@ def every_kind() -> list[Line]:
 
 
 def test_every_table_is_there_once_there_is_something_to_tell() -> None:
-    titles = [table.title for table in figures.tables(every_kind())]
+    titles = [table.title for table in figures.all_tables(every_kind())]
     assert titles == [
         "Against the goals", "By condition", "What kept clips from being right at once",
         "With an operator who answers", "Sound without speech", "By half of the speakers", "By kind of field",
@@ -146,7 +146,7 @@ def test_every_table_is_there_once_there_is_something_to_tell() -> None:
 
 
 def test_the_operators_table_counts_wrong_among_what_was_kept() -> None:
-    table = figures.conversations(every_kind())
+    table = figures.tabulate_conversations(every_kind())
     together = dict(zip(table.columns, table.rows[-1], strict=True))
     assert (together["n"], together["kept"], together["questions"]) == ("2", "1", "2.00")
     assert together["wrong % of kept"].startswith("0.0 ")
@@ -158,18 +158,18 @@ def test_the_operators_table_counts_who_put_a_wrong_readback_right() -> None:
     talks = [
         Conversation(end="right", fields=dict(TRUTH), questions=0, seconds=9.0, turns=turns) for turns in ((turn,), ())
     ]
-    table = figures.conversations([line(Mark.WRONG, heard(), conversation=talk) for talk in talks])
+    table = figures.tabulate_conversations([line(Mark.WRONG, heard(), conversation=talk) for talk in talks])
     assert dict(zip(table.columns, table.rows[-1], strict=True))["put right"] == "1"
 
 
 def test_markdown_has_as_many_cells_in_each_row_as_columns() -> None:
-    for table in figures.tables(every_kind(), Fixed(600, [line(Mark.RIGHT, heard())])):
-        rows = [text for text in markdown(table).splitlines() if text.startswith("|")]
+    for table in figures.all_tables(every_kind(), FixedPauseRun(600, [line(Mark.RIGHT, heard())])):
+        rows = [text for text in to_markdown(table).splitlines() if text.startswith("|")]
         assert {text.count("|") for text in rows} == {len(table.columns) + 1}
 
 
-def run(lines: Sequence[Line], sound: bytes = b"fLaC and more") -> Run:
-    return Run(
+def run(lines: Sequence[ClipLine], sound: bytes = b"fLaC and more") -> ReportInput:
+    return ReportInput(
         "set/manifest.jsonl", "2026-01-01", tuple(lines), {"cores": "2"}, {"policy": "balanced"}, lambda _: sound
     )
 
@@ -206,7 +206,7 @@ def read(text: str) -> Reader:
 
 
 def test_the_page_is_whole_needs_nothing_beside_itself_and_escapes_what_it_is_given() -> None:
-    text = page(run(every_kind()))
+    text = render_report(run(every_kind()))
     found = read(text)
     assert "<b>" not in text
     assert "wrong: <b>.flac" in found.text
@@ -226,7 +226,7 @@ def test_the_worst_clips_come_first_and_rightly_asked_ones_not_at_all() -> None:
         line(Mark.ASKED, heard(), truth=None),
         line(Mark.WRONG, heard(dock="D")),
     ]
-    headings = re.findall(r"<h3>(\w+):", page(run(clips)))
+    headings = re.findall(r"<h3>(\w+):", render_report(run(clips)))
     assert headings == ["wrong", "asked"]
 
 
@@ -237,34 +237,34 @@ def test_what_was_wrong_in_the_end_comes_before_all_with_what_the_operator_said(
         line(Mark.WRONG, heard(dock="D"), audio="set/1.flac"),
         line(Mark.ASKED, heard(0.5, Outcome.ASK), audio="set/2.flac", conversation=ended),
     ]
-    text = page(run(clips))
+    text = render_report(run(clips))
     assert re.findall(r"<h3>\w+: (\w+)", text) == ["2", "1"]
     assert "dock B (heard: dock d)" in text
     assert "wrong: pallet_id 742, quantity 12, dock D" in text
 
 
 def test_a_long_path_widens_no_narrow_screen() -> None:
-    (paragraphs,) = re.findall(r"^p \{(.*)\}$", page(run(every_kind())), re.MULTILINE)
+    (paragraphs,) = re.findall(r"^p \{(.*)\}$", render_report(run(every_kind())), re.MULTILINE)
     assert "overflow-wrap: anywhere" in paragraphs
 
 
 def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.report.page.SOUND_BYTES", 20)
     clips = [line(Mark.WRONG, heard(dock="D"), audio=f"set/{number}.flac") for number in range(3)]
-    assert page(run(clips)).count("<audio") == 1
+    assert render_report(run(clips)).count("<audio") == 1
 
 
 def test_a_run_in_which_nothing_was_heard_has_a_page_too() -> None:
-    read(page(run([line(Mark.MISSED), still(Mark.SILENT)])))
+    read(render_report(run([line(Mark.MISSED), still(Mark.SILENT)])))
 
 
 def test_settings_are_told_without_keys_and_addresses() -> None:
     used = Settings.model_validate(
         {"understand": {"clients": {"cloud": {"kind": "openai", "url": "https://x.example"}}}}
     )
-    told = made_with.settings(used, [line(Mark.RIGHT, heard())])
+    told = made_with.describe_settings(used, [line(Mark.RIGHT, heard())])
     assert told["read by"] == "scripted"
     assert told["understand.mode"] == "on-device"
     assert "hear.endpoint.hangover_ms" in told
     assert "x.example" not in str(told)
-    assert made_with.machine()["processor"]
+    assert made_with.describe_machine()["processor"]

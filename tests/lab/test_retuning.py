@@ -18,9 +18,17 @@ from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.local.confidence import VOSK, Curve, curves_for
-from lab.on_record import became, said_on_record
-from lab.retune_command import retune, retuned
-from lab.retuning import ON_RECORD, KeptClip, Way, WayTried, chosen, lacking, tried
+from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
+from lab.retune_command import replace_tuning, retune
+from lab.retuning import (
+    ON_RECORD,
+    KeptClip,
+    TriedTuning,
+    Tuning,
+    choose_best,
+    cross_validate,
+    describe_missing_recordings,
+)
 from lab.scoring import Mark
 from tests.fakes import ScriptedInterpreter
 from tests.lab.test_rotation import TRUTH, clip
@@ -41,17 +49,17 @@ def sayings(count: int, share: float, rules: Rules, wrong: int = 0) -> list[Kept
     ]
 
 
-def shares(every: Sequence[KeptClip], rules: Rules) -> tuple[tuple[WayTried, ...], WayTried | None]:
-    ways = tried(every, {"pallet-move": rules})
-    return ways, chosen(ways)
+def shares(every: Sequence[KeptClip], rules: Rules) -> tuple[tuple[TriedTuning, ...], TriedTuning | None]:
+    ways = cross_validate(every, {"pallet-move": rules})
+    return ways, choose_best(ways)
 
 
 def test_too_few_are_refused_and_it_is_told_how_many_more(rules: Rules, tmp_path: Path) -> None:
-    assert lacking(sayings(50, 0.9, rules)) is None
-    assert "record 40 more, new speakers among them: 0" in str(lacking(sayings(40, 0.9, rules)))
+    assert describe_missing_recordings(sayings(50, 0.9, rules)) is None
+    assert "record 40 more, new speakers among them: 0" in str(describe_missing_recordings(sayings(40, 0.9, rules)))
     one_speaker = [one for one in sayings(300, 0.9, rules) if one.clip.speaker == "anna"]
-    assert "300 sayings of 1 speakers; it takes 200, and 4 speakers" in str(lacking(one_speaker))
-    assert "record 45 more, new speakers among them: 3" in str(lacking(one_speaker))
+    assert "300 sayings of 1 speakers; it takes 200, and 4 speakers" in str(describe_missing_recordings(one_speaker))
+    assert "record 45 more, new speakers among them: 3" in str(describe_missing_recordings(one_speaker))
     (tmp_path / "manifest.jsonl").write_text(
         '{"audio": "a.flac", "fields": {"dock": "B"}, "condition": "clean", "speaker": "anna", "speech_end": 1.0}\n'
     )
@@ -74,8 +82,10 @@ def test_less_is_asked_only_where_so_many_bear_it_out(clips: int, condition: str
     """At work nobody knows that what was not corrected is right, however much there is of it."""
     one = clip("anna", 0.25, rules)
     one = replace(one, clip=one.clip.model_copy(update={"condition": condition}))
-    ways = [WayTried(name, [(one, mark)] * clips, Way()) for name, mark in (("as", Mark.ASKED), ("own", Mark.RIGHT))]
-    assert chosen(ways) is (ways[1] if better else None)
+    ways = [
+        TriedTuning(name, [(one, mark)] * clips, Tuning()) for name, mark in (("as", Mark.ASKED), ("own", Mark.RIGHT))
+    ]
+    assert choose_best(ways) is (ways[1] if better else None)
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ def test_an_entry_is_what_its_operator_made_of_it_in_the_end() -> None:
         Entry("u5", "e5", Act.CANCEL, "e2", {}),
         Entry("u6", "e6", Act.AMEND, "e0", {"dock": "A"}),
     ]
-    assert {said: entry.fields for said, entry in became(entries).items()} == {"u1": {"dock": "E"}}
+    assert {said: entry.fields for said, entry in final_entries_by_utterance(entries).items()} == {"u1": {"dock": "E"}}
 
 
 def test_what_began_an_entry_by_voice_is_heard_again(rules: Rules, tmp_path: Path) -> None:
@@ -109,7 +119,7 @@ def test_what_began_an_entry_by_voice_is_heard_again(rules: Rules, tmp_path: Pat
     found = {one.utterance_id: Entry(one.utterance_id, "e", Act.RECORD, None, TRUTH) for one in (said, typed)}
     reads = ScriptedInterpreter(clip("anna", 0.9, rules).decided[0][0].reading)
     with Journal.inspect(tmp_path) as journal:
-        (heard,) = said_on_record(journal, datetime(2020, 1, 1, tzinfo=UTC), reads, rules, found)
+        (heard,) = recognise_recorded_utterances(journal, datetime(2020, 1, 1, tzinfo=UTC), reads, rules, found)
     assert reads.read == [said.utterance_id]
     assert (heard.clip.speaker, heard.clip.fields, heard.clip.condition) == ("anna", TRUTH, ON_RECORD)
 
@@ -137,15 +147,15 @@ prefix = "dock"
 
 @pytest.mark.parametrize("text", ["", SITE, 'site = "north"\n[deliver]\nprefix = "dock"\n'])
 def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
-    way = Way({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
-    (tmp_path / "edge.toml").write_text(retuned(text, way, "small-en-us", "# told\n"))
+    way = Tuning({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
+    (tmp_path / "edge.toml").write_text(replace_tuning(text, way, "small-en-us", "# told\n"))
     settings = load_settings(Settings, tmp_path / "edge.toml")
     assert settings.agree.minimum_confidence == 0.8
     assert curves_for("small-en-us", settings.understand.calibration) == way.curves
     assert curves_for("small-de", settings.understand.calibration) == VOSK
     if text:
         assert (settings.site, settings.deliver.prefix) == ("north", "dock")
-    (tmp_path / "edge.toml").write_text(retuned(text, Way(), "small-en-us", "# told\n"))
+    (tmp_path / "edge.toml").write_text(replace_tuning(text, Tuning(), "small-en-us", "# told\n"))
     settings = load_settings(Settings, tmp_path / "edge.toml")
     assert (settings.agree.minimum_confidence, settings.understand.calibration) == (None, {})
 

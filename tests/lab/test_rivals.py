@@ -12,15 +12,15 @@ import pytest
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.session import DialogueSettings
 from lab.scribe import keyed
-from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
-from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, DeviceTurn, OperatorTurn, Turn
-from lab.scribe.compare import COLUMNS, Day, picture, prompted, table
-from lab.scribe.device import DeviceAtHand
-from lab.scribe.keyed import HUNG, WORN, Keyed
-from lab.scribe.mishearing import NOISES, Noise, NoisyEar, recognise
-from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
-from lab.scribe.receiving import Receiving, closing, receiving
-from lab.scribe.wording import number
+from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, generate_arrival
+from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, DeviceTurn, OperatorTurn, Turn, TurnClock
+from lab.scribe.compare import COLUMNS, Conditions, bar_chart_svg, measure_prompted, to_markdown_rows
+from lab.scribe.device import TypedDevice
+from lab.scribe.keyed import HUNG, WORN, KeyedReceiving
+from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates, recognise
+from lab.scribe.prompted import SHORTEST, USUAL, PromptedReceiving, PromptSettings
+from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
+from lab.scribe.wording import parse_number
 from tests.rows import each_of
 
 LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
@@ -29,14 +29,14 @@ LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
 @each_of(
     ("noise", "changed", "doubted"),
     [
-        (Noise(), False, set()),
-        (Noise(doubted=1), False, {1, 2, 3, 4, 5, 7, 10}),
-        (Noise(misheard=1), True, {1, 2, 3, 4, 5, 7, 10}),
-        (Noise(mistaken=1), True, set()),
+        (NumberErrorRates(), False, set()),
+        (NumberErrorRates(doubted=1), False, {1, 2, 3, 4, 5, 7, 10}),
+        (NumberErrorRates(misheard=1), True, {1, 2, 3, 4, 5, 7, 10}),
+        (NumberErrorRates(mistaken=1), True, set()),
     ],
 )
 def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
-    noise: Noise, changed: bool, doubted: set[int]
+    noise: NumberErrorRates, changed: bool, doubted: set[int]
 ) -> None:
     taken = recognise(LINE, noise, Random(3))
     said = LINE.split()
@@ -51,7 +51,7 @@ def test_at_ten_decibels_a_number_in_twenty_four_is_not_heard_surely_and_right()
     assert 0.03 < sum(one.text != "pallet seven four two" or bool(one.doubted) for one in taken) / 4000 < 0.055
 
 
-class SteadyClock(Clock):
+class SteadyClock(TurnClock):
     """A second a word."""
 
     def _long(self, text: str) -> float:
@@ -94,7 +94,7 @@ def test_a_conversation_takes_what_is_said_and_what_is_waited(
 
 @pytest.fixture
 def coming() -> Arrival:
-    return arrival(40, Random("40"), exceptions=0.5)
+    return generate_arrival(40, Random("40"), exceptions=0.5)
 
 
 def test_of_an_arrival_notices_say_what_they_are_right_and_wrong_about(coming: Arrival) -> None:
@@ -106,13 +106,13 @@ def test_of_an_arrival_notices_say_what_they_are_right_and_wrong_about(coming: A
             assert lines[one.pallet].quantity != one.quantity
         elif one.case is Case.DAMAGED:
             assert lines[one.pallet].quantity == one.quantity + (one.damaged or 0)
-    assert {one.case for one in arrival(40, Random(1), exceptions=0).pallets} == {Case.AS_ANNOUNCED}
+    assert {one.case for one in generate_arrival(40, Random(1), exceptions=0).pallets} == {Case.AS_ANNOUNCED}
     assert set(EXCEPTIONS) == {*Case} - {Case.AS_ANNOUNCED}
 
 
 @pytest.mark.parametrize("manner", [USUAL, SHORTEST])
-def test_who_is_prompted_and_heard_has_it_right(coming: Arrival, manner: Prompting) -> None:
-    other = Prompted(coming, manner, Noise(), Random(5))
+def test_who_is_prompted_and_heard_has_it_right(coming: Arrival, manner: PromptSettings) -> None:
+    other = PromptedReceiving(coming, manner, NumberErrorRates(), Random(5))
     ledger = other.unload()
     meant = sum(one.case not in MISTAKES for one in coming.pallets)
     assert (ledger.right, ledger.wrong, ledger.lost, ledger.meant) == (meant, [], [], meant)
@@ -122,13 +122,13 @@ def test_who_is_prompted_and_heard_has_it_right(coming: Arrival, manner: Prompti
 
 
 def test_what_is_misheard_surely_goes_wrong_more_often_where_less_is_read_back(coming: Arrival) -> None:
-    noisy = Noise(mistaken=0.2)
-    usual, shortest = (Prompted(coming, manner, noisy, Random(5)).unload() for manner in (USUAL, SHORTEST))
+    noisy = NumberErrorRates(mistaken=0.2)
+    usual, shortest = (PromptedReceiving(coming, manner, noisy, Random(5)).unload() for manner in (USUAL, SHORTEST))
     assert len(usual.wrong) < len(shortest.wrong)
 
 
 def test_what_is_heard_in_doubt_is_said_again(coming: Arrival) -> None:
-    doubtful = Prompted(coming, SHORTEST, Noise(doubted=0.5), Random(5)).unload()
+    doubtful = PromptedReceiving(coming, SHORTEST, NumberErrorRates(doubted=0.5), Random(5)).unload()
     assert doubtful.wrong == []
     assert doubtful.questions > len(coming.pallets)
 
@@ -136,17 +136,17 @@ def test_what_is_heard_in_doubt_is_said_again(coming: Arrival) -> None:
 def test_keys_take_the_time_of_the_model_and_a_wrong_key_is_found_by_the_notice(
     coming: Arrival, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hung, worn = Keyed(coming, HUNG, Random(5)), Keyed(coming, WORN, Random(5))
+    hung, worn = KeyedReceiving(coming, HUNG, Random(5)), KeyedReceiving(coming, WORN, Random(5))
     right = sum(one.case not in MISTAKES for one in coming.pallets)
     assert hung.unload().right == worn.unload().right == right
     assert hung.seconds > worn.seconds > len(coming.pallets) * (keyed.MENTAL_S + keyed.POINT_S)
     monkeypatch.setattr(keyed, "KEYING_ERROR", 0.5)
-    bad = Keyed(coming, WORN, Random(5)).unload()
+    bad = KeyedReceiving(coming, WORN, Random(5)).unload()
     assert bad.wrong
     assert bad.questions > right / 4
 
 
-class Forgetful(Receiving):
+class Forgetful(NoticeReceiver):
     """An inventory from which a row is gone, and in which one was altered: its sums are not those that were told."""
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
@@ -154,28 +154,33 @@ class Forgetful(Receiving):
         return [{**altered, "quantity": 9999}, *rest]
 
 
-@pytest.mark.parametrize(("kind", "wrong", "lost"), [(Receiving, 0, 0), (Forgetful, 2, 2)])
+@pytest.mark.parametrize(("kind", "wrong", "lost"), [(NoticeReceiver, 0, 0), (Forgetful, 2, 2)])
 def test_the_books_of_a_trailer_are_held_against_the_inventory(
-    kind: type[Receiving], wrong: int, lost: int, tmp_path: Path
+    kind: type[NoticeReceiver], wrong: int, lost: int, tmp_path: Path
 ) -> None:
-    rules = receiving()
-    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)), closing(DialogueSettings()))
+    rules = receiving_rules()
+    device = TypedDevice(
+        rules,
+        tmp_path / "device",
+        NoisyChannel(rules, NumberErrorRates(), Random(1)),
+        with_closing_form(DialogueSettings()),
+    )
     ledger = kind(device, tmp_path, Random("8")).unload(8)
     assert (len(ledger.wrong), len(ledger.lost)) == (wrong, lost), "\n".join(device.said)
     assert ledger.right + ledger.aside + ledger.given_up + lost == ledger.meant
 
 
 def test_the_table_and_the_picture_tell_each_way() -> None:
-    day = Day("3", 2, NOISES["none"], pallets=4)
+    day = Conditions("3", 2, NOISES["none"], pallets=4)
     with asyncio.Runner() as runner:
-        tried = [prompted("prompts", SHORTEST, day, SteadyClock(runner))]
-    head, row = table(tried)
+        tried = [measure_prompted("prompts", SHORTEST, day, SteadyClock(runner))]
+    head, row = to_markdown_rows(tried)
     assert row.count("|") == len(COLUMNS) + 1
     assert "of 8 |" in row or "of 7 |" in row
     assert head.startswith("| a pallet | seconds |")
-    assert f"{tried[0].figures.seconds:.1f} s</text>" in picture([tried[0].figures])
-    assert list(table([])) == [head]
+    assert f"{tried[0].figures.seconds:.1f} s</text>" in bar_chart_svg([tried[0].figures])
+    assert list(to_markdown_rows([])) == [head]
 
 
 def test_what_a_count_can_be_heard_as_is_a_number() -> None:
-    assert [number(text) for text in ("twelve", "one hundred and sixteen", "forty twelve")] == [12, 116, 52]
+    assert [parse_number(text) for text in ("twelve", "one hundred and sixteen", "forty twelve")] == [12, 116, 52]

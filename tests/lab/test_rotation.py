@@ -11,8 +11,8 @@ from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.rotation import GROUPS, rotated, table, verdict
-from lab.retuning import KeptClip, curves, judged, reads
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_fall, tabulate_fits
+from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
 
@@ -38,16 +38,18 @@ def clip(speaker: str, share: float, rules: Rules, *, right: bool = True) -> Kep
 def test_a_clip_is_decided_anew_by_other_curves(rules: Rules) -> None:
     surely, wrongly = clip("anna", 0.95, rules), clip("anna", 0.95, rules, right=False)
     assert surely.decided[0][0].verdict.outcome is Outcome.ACCEPT
-    assert judged(surely, VOSK, rules) is judged(surely, TRUSTING, rules) is Mark.RIGHT
-    assert judged(surely, DOUBTING, rules) is Mark.ASKED
-    assert judged(wrongly, TRUSTING, rules) is Mark.WRONG
+    assert mark_with_curves(surely, VOSK, rules) is mark_with_curves(surely, TRUSTING, rules) is Mark.RIGHT
+    assert mark_with_curves(surely, DOUBTING, rules) is Mark.ASKED
+    assert mark_with_curves(wrongly, TRUSTING, rules) is Mark.WRONG
 
 
 def test_what_is_fitted_is_the_share_that_was_heard_and_whether_it_was_right(rules: Rules) -> None:
-    found = [read for _, read in reads([clip("anna", 0.9, rules, right=False)], {"pallet-move": rules.form})]
+    found = [
+        read for _, read in extract_field_samples([clip("anna", 0.9, rules, right=False)], {"pallet-move": rules.form})
+    ]
     assert [(round(one.share, 6), one.right) for one in found] == [(0.9, True), (0.9, True), (0.9, False)]
     twice = clip("anna", 0.9, rules)
-    assert not list(reads([replace(twice, decided=twice.decided * 2)], {"pallet-move": rules.form}))
+    assert not list(extract_field_samples([replace(twice, decided=twice.decided * 2)], {"pallet-move": rules.form}))
 
 
 def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None:
@@ -55,14 +57,14 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     every = [clip(name, 0.6, rules) for name in ("anna", "ben") for _ in range(60)]
     every += [clip("carl", 0.6, rules, right=False) for _ in range(60)]
     standing = {"pallet-move": rules}
-    left_out = rotated(every, GROUPS["speaker"], standing)
+    left_out = cross_validate_groups(every, GROUPS["speaker"], standing)
     assert {(one.clip.speaker, became) for one, became in left_out} >= {("carl", Mark.WRONG)}
-    all_in = curves([read for _, read in reads(every, {"pallet-move": rules.form})])
-    together = [(one, judged(one, all_in, rules)) for one in every]
-    assert [row[0] for row in table({"all of it": together, "other speakers": left_out}, "T").rows] == [
+    all_in = fit_curves([read for _, read in extract_field_samples(every, {"pallet-move": rules.form})])
+    together = [(one, mark_with_curves(one, all_in, rules)) for one in every]
+    assert [row[0] for row in tabulate_fits({"all of it": together, "other speakers": left_out}, "T").rows] == [
         f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
     ]
-    assert "beyond its goal at clean" in verdict(together, left_out)
+    assert "beyond its goal at clean" in judge_fall(together, left_out)
 
 
 @each_of(("fallen", "met"), [(2, "met"), (3, "missed")])
@@ -72,6 +74,6 @@ def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> No
     after: Sequence[tuple[KeptClip, Mark]] = [
         (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
     ]
-    assert verdict(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
-    assert f"at most by {fallen}.0, at clean" in verdict(before, after)
-    assert verdict(before, after).endswith("wrong is within its goals")
+    assert judge_fall(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert f"at most by {fallen}.0, at clean" in judge_fall(before, after)
+    assert judge_fall(before, after).endswith("wrong is within its goals")

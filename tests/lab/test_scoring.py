@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import Closing, OutboxRow, Outcome, Segment, Utterance, Verdict
-from lab.scoring import Clip, Mark, Result, mark, read_manifest, tallies
+from lab.scoring import Clip, Mark, Result, read_manifest, score_clip, tally_by_condition
 from tests.rows import each_of
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
@@ -107,12 +107,12 @@ def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(
 def test_every_clip_has_exactly_one_mark(
     truth: dict[str, FieldValue] | None, heard: list[Decided], expected: Mark
 ) -> None:
-    assert mark(truth, heard) is expected
+    assert score_clip(truth, heard) is expected
 
 
 def result(heard: list[Decided], *, condition: str = "clean", speech_end: float | None = 1.0) -> Result:
     clip = Clip(audio=Path("a.flac"), fields=TRUTH, condition=condition, speech_end=speech_end)
-    return Result(clip, mark(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
+    return Result(clip, score_clip(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
 
 
 def test_the_decision_time_is_sound_until_the_closing_plus_computing() -> None:
@@ -127,7 +127,7 @@ def test_no_decision_time_without_speech_or_decision() -> None:
 def test_tallies_count_by_condition_and_overall() -> None:
     right = result([decided(Outcome.ACCEPT, TRUTH, closed=24_000)])
     wrong = result([decided(Outcome.ACCEPT, {**TRUTH, "dock": "D"}, closed=32_000)], condition="10dB")
-    by_condition, overall = tallies([right, wrong])
+    by_condition, overall = tally_by_condition([right, wrong])
     assert list(by_condition) == ["clean", "10dB"]
     figures = overall.as_json()
     assert (figures["n"], figures["right"], figures["wrong"], figures["invented"]) == (2, 1, 1, 0)
@@ -137,7 +137,7 @@ def test_tallies_count_by_condition_and_overall() -> None:
 
 
 def test_a_condition_where_nothing_was_decided_has_figures_too() -> None:
-    by_condition, _ = tallies([result([])])
+    by_condition, _ = tally_by_condition([result([])])
     assert by_condition["clean"].as_json()["decision_ms_p95"] is None
 
 
@@ -148,4 +148,4 @@ def test_an_entry_that_was_amended_counts_as_what_it_became(replaces: str | None
         replace(decided(Outcome.ACCEPT, first), row=OutboxRow("one", 1, "{}")),
         replace(decided(Outcome.ACCEPT, then), row=OutboxRow("two", 2, "{}"), replaces=replaces),
     ]
-    assert mark(TRUTH, heard) is became
+    assert score_clip(TRUTH, heard) is became

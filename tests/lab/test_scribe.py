@@ -13,17 +13,17 @@ import pytest
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
 from lab.scoring import read_manifest
-from lab.scribe.__main__ import shipped, summary_lines, unloaded
+from lab.scribe.__main__ import default_rules, run_trailer, summary_lines
 from lab.scribe.device import Ledger
-from lab.scribe.shift import Trailer
-from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
-from lab.scribe.wording import Load, sentence
+from lab.scribe.shift import TrailerUnloading
+from lab.scribe.spoken import ShiftRecordings, SpeakingOperator, open_hearing, select_recordings
+from lab.scribe.wording import Load, word_sentence
 from tests.rows import each_of
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
 
 
-class Books(Trailer):
+class Books(TrailerUnloading):
     """A trailer whose journal holds what the test says."""
 
     written: Sequence[Mapping[str, FieldValue]]
@@ -34,7 +34,7 @@ class Books(Trailer):
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    trailer = Books(shipped(), tmp_path, Random(1))
+    trailer = Books(default_rules(), tmp_path, Random(1))
     with closing(trailer.device.journal):
         yield trailer
 
@@ -76,35 +76,35 @@ def test_ledgers_add_up() -> None:
 
 
 def test_a_trailer_is_the_same_for_the_same_seed() -> None:
-    assert unloaded("5", pallets=3)[1] == unloaded("5", pallets=3)[1]
+    assert run_trailer("5", pallets=3)[1] == run_trailer("5", pallets=3)[1]
 
 
 def test_differences_are_told_by_field(books: Books) -> None:
     assert books.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
-    assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
+    assert "742" in word_sentence(LOADS[0], Random(3)) or "seven four two" in word_sentence(LOADS[0], Random(3))
 
 
 @each_of("seed", ["20261121/1", "20261121/2", "20261121/3"])
 def test_a_shift_ends_with_nothing_wrong_and_nothing_lost(seed: str) -> None:
-    ledger, said = unloaded(seed)
+    ledger, said = run_trailer(seed)
     assert (ledger.wrong, ledger.lost) == ([], []), "\n".join(said)
 
 
 @pytest.fixture
-def recorded(repository: Path) -> Recorded:
-    return recordings(read_manifest(repository / "tests/data/speech/demo/manifest.jsonl"))
+def recorded(repository: Path) -> ShiftRecordings:
+    return select_recordings(read_manifest(repository / "tests/data/speech/demo/manifest.jsonl"))
 
 
-def test_of_a_set_whole_pallets_and_talk_are_spoken(recorded: Recorded) -> None:
+def test_of_a_set_whole_pallets_and_talk_are_spoken(recorded: ShiftRecordings) -> None:
     assert Load("5451", 4, "A") in [one.load for one in recorded.sentences]
     assert [clip.text for clip in recorded.talk] == ["where did you put the tape gun"]
 
 
 def test_a_trailer_that_is_spoken_in_noise_ends_with_nothing_wrong_and_nothing_lost(
-    recorded: Recorded, tmp_path: Path
+    recorded: ShiftRecordings, tmp_path: Path
 ) -> None:
     random = Random(4)
-    with hearing(Settings()) as heard:
-        trailer = Trailer(heard.rules(), tmp_path, random, Aloud(heard, recorded, random))
+    with open_hearing(Settings()) as heard:
+        trailer = TrailerUnloading(heard.rules(), tmp_path, random, SpeakingOperator(heard, recorded, random))
         ledger = trailer.unload(1)
     assert (ledger.right, ledger.wrong, ledger.lost) == (1, [], []), "\n".join(trailer.device.said)

@@ -22,7 +22,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_BYTES, Because, Closing, Confirmation, Outcome, Reason, Segment, Utterance, Verdict
 from lab.report.lines import Conversation
 from lab.scoring import Clip, Mark, Result
-from lab.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
+from lab.simulated_operator import MOST_TURNS, REACTION_S, OperatorHabits, SimulatedOperator
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
@@ -69,12 +69,17 @@ def asked(missing: str) -> Decided:
 
 
 def conversed(
-    parts: Parts, desk: JournalThread, clip: Clip, heard: list[Decided], *answers: Reading, habits: Habits | None = None
+    parts: Parts,
+    desk: JournalThread,
+    clip: Clip,
+    heard: list[Decided],
+    *answers: Reading,
+    habits: OperatorHabits | None = None,
 ) -> Conversation | None:
     interpreter = parts.interpreter
     assert isinstance(interpreter, ScriptedInterpreter)
     interpreter.readings[:] = answers
-    operator = SimulatedOperator(parts, desk, habits or Habits())
+    operator = SimulatedOperator(parts, desk, habits or OperatorHabits())
     result = Result(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
     return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
@@ -85,7 +90,7 @@ def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: JournalThre
 
 
 def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=Habits(attentive=0.0))
+    ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=OperatorHabits(attentive=0.0))
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)
 
@@ -134,13 +139,13 @@ def test_a_wrong_readback_is_put_right(parts: Parts, desk: JournalThread, clip: 
 @pytest.mark.parametrize(
     ("heard", "habits"),
     [
-        (accepted(quantity=90), Habits(attentive=0.0)),
-        (accepted(Confirmation.EARCON, quantity=90), Habits(read_back=False)),
+        (accepted(quantity=90), OperatorHabits(attentive=0.0)),
+        (accepted(Confirmation.EARCON, quantity=90), OperatorHabits(read_back=False)),
     ],
     ids=["inattentive", "earcon"],
 )
 def test_what_nobody_notices_stays_wrong(
-    parts: Parts, desk: JournalThread, clip: Clip, heard: Decided, habits: Habits
+    parts: Parts, desk: JournalThread, clip: Clip, heard: Decided, habits: OperatorHabits
 ) -> None:
     ended = conversed(parts, desk, clip, [heard], habits=habits)
     assert ended is not None

@@ -25,7 +25,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
-from lab.standin.behaviour import Lie
+from lab.standin.behaviour import WrongAnswer
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
 DEMO = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -178,13 +178,15 @@ def test_a_text_model_reads_the_transcript_it_is_given(client: openai.OpenAI, gi
     assert values(called(answer)[1]) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
-@pytest.mark.parametrize("how", Lie)
-def test_even_its_lies_have_the_vendor_s_shape(standin: RunningStandin, client: openai.OpenAI, how: Lie) -> None:
+@pytest.mark.parametrize("how", WrongAnswer)
+def test_even_its_lies_have_the_vendor_s_shape(
+    standin: RunningStandin, client: openai.OpenAI, how: WrongAnswer
+) -> None:
     standin.behave(answer=how)
     message = chat(client).choices[0].message
-    honest = how not in {Lie.PROSE, Lie.LEAKED_PROMPT, Lie.EMPTY}
+    honest = how not in {WrongAnswer.PROSE, WrongAnswer.LEAKED_PROMPT, WrongAnswer.EMPTY}
     assert bool(message.tool_calls) == honest
-    assert message.content is None or how in {Lie.PROSE, Lie.LEAKED_PROMPT}
+    assert message.content is None or how in {WrongAnswer.PROSE, WrongAnswer.LEAKED_PROMPT}
 
 
 @pytest.mark.parametrize("model", ["gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"])

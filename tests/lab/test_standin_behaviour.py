@@ -5,7 +5,14 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
-from lab.standin.behaviour import PUBLISHED_P50_MS, PUBLISHED_P95_MS, Behaviour, Lie, Orders, published_ms
+from lab.standin.behaviour import (
+    PUBLISHED_P50_MS,
+    PUBLISHED_P95_MS,
+    Behaviour,
+    BehaviourQueue,
+    WrongAnswer,
+    draw_latency_ms,
+)
 from tests.rows import each_of
 
 
@@ -27,13 +34,13 @@ def test_an_order_that_means_nothing_is_refused(order: dict[str, object]) -> Non
 
 
 def test_an_order_is_used_up() -> None:
-    orders = Orders()
+    orders = BehaviourQueue()
     orders.add(Behaviour(times=2, status=429))
     assert [len(orders.upon("/v1/chat/completions")) for _ in range(3)] == [1, 1, 0]
 
 
 def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
-    orders = Orders()
+    orders = BehaviourQueue()
     orders.add(Behaviour(path="/v1/models*", status=500))
     orders.add(Behaviour(path="/v1/*", times=1, status=429))
     orders.add(Behaviour(path="/v1/*", status=503))
@@ -45,12 +52,12 @@ def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
 
 
 def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
-    orders = Orders((Behaviour(delay_ms=5), Behaviour(answer=Lie.FABRICATE)))
+    orders = BehaviourQueue((Behaviour(delay_ms=5), Behaviour(answer=WrongAnswer.FABRICATE)))
     orders.add(Behaviour(status=500))
     assert [behaviour.status for behaviour in orders.upon("/a")] == [500]
     orders.forget()
     assert sum(behaviour.wait_s() for behaviour in orders.upon("/a")) == pytest.approx(0.005)
-    assert [behaviour.answer for behaviour in orders.upon("/a")] == [None, Lie.FABRICATE]
+    assert [behaviour.answer for behaviour in orders.upon("/a")] == [None, WrongAnswer.FABRICATE]
 
 
 def test_a_share_is_met_and_the_same_each_time() -> None:
@@ -65,6 +72,6 @@ def test_a_share_is_met_and_the_same_each_time() -> None:
 
 def test_the_published_times_are_met() -> None:
     random = Random(1)
-    times = sorted(published_ms(random) for _ in range(20_000))
+    times = sorted(draw_latency_ms(random) for _ in range(20_000))
     assert times[10_000] == pytest.approx(PUBLISHED_P50_MS, rel=0.03)
     assert times[19_000] == pytest.approx(PUBLISHED_P95_MS, rel=0.05)

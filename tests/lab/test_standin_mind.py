@@ -9,9 +9,9 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
-from lab.standin.behaviour import Lie
-from lab.standin.fabrications import lied
-from lab.standin.model import Answer, Call, Mind, Tool
+from lab.standin.behaviour import WrongAnswer
+from lab.standin.fabrications import falsify
+from lab.standin.model import Answer, Call, SimulatedModel, Tool
 from tests.rows import each_of
 
 SPOKEN = "Hallet seven, four, two, twelve units, Doc B."
@@ -19,9 +19,9 @@ SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
 @cache
-def mind() -> Mind:
+def mind() -> SimulatedModel:
     settings = load_settings(Settings, None)
-    return Mind(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+    return SimulatedModel(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
 
 
 def tool(definition: dict[str, Any]) -> Tool:
@@ -113,15 +113,15 @@ def test_a_correction_amends_where_that_is_offered() -> None:
     assert values(call) == {"pallet_id": None, "quantity": 15, "dock": None}
 
 
-def lie(how: Lie, said: str = SPOKEN) -> Answer:
+def lie(how: WrongAnswer, said: str = SPOKEN) -> Answer:
     honest = mind().answer(said, pallet_move(), must_call=True)
-    return lied(how, honest, mind(), pallet_move(), "the prompt", Random(1))
+    return falsify(how, honest, mind(), pallet_move(), "the prompt", Random(1))
 
 
 @each_of("seed", range(20))
 def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> None:
     honest = mind().answer(SPOKEN, pallet_move(), must_call=True)
-    call = only(lied(Lie.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
+    call = only(falsify(WrongAnswer.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
     made_up = values(call)
     assert not mind().forms["pallet-move"].faults(made_up)
     assert made_up["dock"] in set(mind().catalogue.values("docks")) - {"B"}
@@ -132,19 +132,19 @@ def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> No
 
 
 def test_a_whole_record_is_fabricated_from_silence() -> None:
-    made_up = values(only(lie(Lie.FABRICATE, "")))
+    made_up = values(only(lie(WrongAnswer.FABRICATE, "")))
     assert not mind().forms["pallet-move"].faults(made_up)
 
 
 def test_each_lie_is_what_it_says() -> None:
-    assert lie(Lie.LEAKED_PROMPT) == Answer(text="the prompt")
-    assert lie(Lie.EMPTY) == Answer()
-    assert lie(Lie.PROSE).text
-    assert not lie(Lie.PROSE).calls
-    assert only(lie(Lie.UNKNOWN_TOOL)).name not in {tool.name for tool in pallet_move()}
-    assert len(lie(Lie.TWO_CALLS).calls) == 2
-    assert set(only(lie(Lie.EXTRA_FIELDS)).arguments) > set(SAYS)
-    assert values(only(lie(Lie.WRONG_TYPES))) == {"pallet_id": 742, "quantity": "12 units", "dock": ["B"]}
-    broken = lie(Lie.NOT_JSON).broken
+    assert lie(WrongAnswer.LEAKED_PROMPT) == Answer(text="the prompt")
+    assert lie(WrongAnswer.EMPTY) == Answer()
+    assert lie(WrongAnswer.PROSE).text
+    assert not lie(WrongAnswer.PROSE).calls
+    assert only(lie(WrongAnswer.UNKNOWN_TOOL)).name not in {tool.name for tool in pallet_move()}
+    assert len(lie(WrongAnswer.TWO_CALLS).calls) == 2
+    assert set(only(lie(WrongAnswer.EXTRA_FIELDS)).arguments) > set(SAYS)
+    assert values(only(lie(WrongAnswer.WRONG_TYPES))) == {"pallet_id": 742, "quantity": "12 units", "dock": ["B"]}
+    broken = lie(WrongAnswer.NOT_JSON).broken
     assert broken is not None
     assert broken.endswith("and so on")

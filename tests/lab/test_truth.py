@@ -18,11 +18,11 @@ from edge.hear.recording import RecordedSource
 from edge.ports import StoppableSource
 from edge.records import Frame
 from lab.scoring import read_manifest
-from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, record_take
+from lab.truth import AFTER_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_noise, record_take
 from tests.processes.command import dockvoice
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
-TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
+TAKE = RecordedTake(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
 WIND = b"\x10\x00" * 32_000
 
 
@@ -116,22 +116,22 @@ def test_each_saying_is_mixed_once_at_each_ratio(tmp_path: Path) -> None:
 def test_prompts_are_the_same_for_a_speaker_others_for_another_and_mean_what_they_say(
     form: Form, catalogue: Catalogue
 ) -> None:
-    wanted = prompts(form, catalogue, 20, "anna")
-    assert wanted == prompts(form, catalogue, 20, "anna")
-    assert wanted != prompts(form, catalogue, 20, "bert")
+    wanted = choose_prompts(form, catalogue, 20, "anna")
+    assert wanted == choose_prompts(form, catalogue, 20, "anna")
+    assert wanted != choose_prompts(form, catalogue, 20, "bert")
     for prompt in wanted:
         found = read([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
         assert {name: one.value for name, one in found.items()} == prompt.fields, prompt.text
 
 
 def test_prompts_are_spread_over_what_can_be_said(form: Form, catalogue: Catalogue) -> None:
-    wanted = prompts(form, catalogue, 24, "anna")
+    wanted = choose_prompts(form, catalogue, 24, "anna")
     assert {prompt.fields["dock"] for prompt in wanted} == set(catalogue.values("docks"))
     assert {str(prompt.fields["pallet_id"])[-1] for prompt in wanted} == set("0123456789")
     assert len({len(str(prompt.fields["pallet_id"])) for prompt in wanted}) >= 3
 
 
-def heard(worn: Worn) -> Take | None:
+def heard(worn: Worn) -> RecordedTake | None:
     return record_take(worn, Endpoint(), Vad(), lambda: None)
 
 
@@ -161,7 +161,7 @@ def test_a_microphone_that_ends_before_a_word_gives_no_take(tmp_path: Path) -> N
 def test_noise_is_as_long_as_was_asked_for(clip: Path) -> None:
     worn = Worn(clip)
     told: list[float] = []
-    assert len(noise(worn, 2, told.append)) == 2 * 32_000
+    assert len(record_noise(worn, 2, told.append)) == 2 * 32_000
     assert told == [1, 2]
     assert worn.closed
 

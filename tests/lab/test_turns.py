@@ -11,8 +11,17 @@ from dockvoice_protocol.records import Word
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from lab.bench.pipelines import FixedPause, Pipeline, TakenTurn, Transcribed, installed
-from lab.bench.turns import CLIPS, OURS, Ended, chosen, ended, sounding, table, verdict
+from lab.bench.pipelines import DetectedTurn, FixedPause, TurnPipeline, TurnTranscript, installed_pipelines
+from lab.bench.turns import (
+    CLIPS,
+    OURS,
+    TurnEnd,
+    compare_with_fastest,
+    padded_source,
+    pipeline_turn_end,
+    select_clips,
+    tabulate_turn_ends,
+)
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
 
@@ -21,21 +30,23 @@ SENTENCE = "pallet seven four two twelve units dock b"
 
 
 def test_each_pipeline_that_is_here_ends_one_turn_behind_the_last_word_and_a_fixed_pause_exactly_so_late() -> None:
-    clip = chosen([CLIPS], 40)[str(CLIPS)][0]
+    clip = select_clips([CLIPS], 40)[str(CLIPS)][0]
     said = (clip.speech_end or 0) * SAMPLE_RATE
     fixed = partial(FixedPause, Settings(), PAUSE_MS)
-    others: tuple[Callable[[], Pipeline], ...] = (fixed, *installed())
+    others: tuple[Callable[[], TurnPipeline], ...] = (fixed, *installed_pipelines())
     for made in others:
-        *_, last = asyncio.run(made().turns(sounding(clip)))
+        *_, last = asyncio.run(made().turns(padded_source(clip)))
         assert said < last.closed < said + 3.5 * SAMPLE_RATE
-    (turn,) = asyncio.run(fixed().turns(sounding(clip)))
+    (turn,) = asyncio.run(fixed().turns(padded_source(clip)))
     assert turn.closed - turn.end == (PAUSE_MS - TAIL_MS) * SAMPLE_RATE // 1000
 
 
-def heard(text: str, closed_s: float, whole_s: float = 0.1, behind_s: float = 0.02) -> tuple[TakenTurn, Transcribed]:
+def heard(
+    text: str, closed_s: float, whole_s: float = 0.1, behind_s: float = 0.02
+) -> tuple[DetectedTurn, TurnTranscript]:
     words = tuple(Word(word, closed_s + at, closed_s + at + 0.5, 1.0) for at, word in enumerate(text.split()))
     closed = round(closed_s * SAMPLE_RATE)
-    return TakenTurn(0, closed, closed, 0.05), Transcribed(words, whole_s, behind_s)
+    return DetectedTurn(0, closed, closed, 0.05), TurnTranscript(words, whole_s, behind_s)
 
 
 @each_of(
@@ -48,11 +59,11 @@ def heard(text: str, closed_s: float, whole_s: float = 0.1, behind_s: float = 0.
     ],
 )
 def test_pieces_of_a_sentence_count_together_and_a_turn_that_ended_within_it_as_cut(
-    turns: list[tuple[TakenTurn, Transcribed]], mark: Mark, waited_ms: float | None, cut: bool, rules: Rules
+    turns: list[tuple[DetectedTurn, TurnTranscript]], mark: Mark, waited_ms: float | None, cut: bool, rules: Rules
 ) -> None:
     truth = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     clip = Clip(audio=Path("a.flac"), fields=truth, condition="clean", speech_end=2.0)
-    one = ended("other", clip, turns, rules)
+    one = pipeline_turn_end("other", clip, turns, rules)
     assert (one.mark, one.cut, one.waited_ms) == (mark, cut, pytest.approx(waited_ms) if waited_ms else None)
     if waited_ms:  # the end-of-turn model computes beside the recogniser: the longer one counts
         assert (one.whole_ms, one.along_ms) == (100, 50)
@@ -60,16 +71,16 @@ def test_pieces_of_a_sentence_count_together_and_a_turn_that_ended_within_it_as_
 
 def test_the_table_has_a_line_for_each_and_the_verdict_names_the_fastest_of_the_others() -> None:
     found = {
-        OURS: [Ended(OURS, 250, 50, 50, mark=Mark.RIGHT)] * 4,
-        "slow": [Ended("slow", 600, 90, 20)] * 4,
-        "fast": [Ended("fast", 200, 120, 70, cut=True, mark=Mark.WRONG)] * 3 + [Ended("fast", None)],
+        OURS: [TurnEnd(OURS, 250, 50, 50, mark=Mark.RIGHT)] * 4,
+        "slow": [TurnEnd("slow", 600, 90, 20)] * 4,
+        "fast": [TurnEnd("fast", 200, 120, 70, cut=True, mark=Mark.WRONG)] * 3 + [TurnEnd("fast", None)],
     }
-    rows = table(found, "Turns").rows
+    rows = tabulate_turn_ends(found, "Turns").rows
     assert rows[0][:6] == (OURS, "4", "300", "300", "50", "300")
     assert rows[2][:6] == ("fast", "4", "320", "320", "120", "270")
     assert [row[7][:4] for row in rows] == ["0.0 ", "0.0 ", "75.0"]
     assert rows[2][-1] == "3"
-    assert "is fast." in verdict(found)
-    assert "missed" not in verdict(found)
-    assert "(1 for 3)" in verdict({**found, OURS: [Ended(OURS, 330, 50, 50, cut=True), *found[OURS]]})
-    assert verdict({OURS: found[OURS]}) == "Nothing to compare with."
+    assert "is fast." in compare_with_fastest(found)
+    assert "missed" not in compare_with_fastest(found)
+    assert "(1 for 3)" in compare_with_fastest({**found, OURS: [TurnEnd(OURS, 330, 50, 50, cut=True), *found[OURS]]})
+    assert compare_with_fastest({OURS: found[OURS]}) == "Nothing to compare with."

@@ -21,8 +21,8 @@ from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import located, named
-from lab.evaluate import Sounding, evaluate
-from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, Spoken
+from lab.evaluate import ClipSource, evaluate
+from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
 from lab.scoring import Clip, Mark, Result
 from tests.property.test_foreign_words import TELLING, common_words
 from tests.tiers import SEED
@@ -70,12 +70,12 @@ def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
     return asyncio.run(all_of_them())
 
 
-async def sounding(text: str, fields: Fields, voice: str) -> Sounding:
+async def sounding(text: str, fields: Fields, voice: str) -> ClipSource:
     pieces = [piece async for piece in EspeakVoice(PACE, voice).say(text, LANGUAGE, SAY_WITHIN_S)]
     around = (round(BEFORE_S * SAMPLE_RATE), round(AFTER_S * SAMPLE_RATE))
     sound = np.pad(to_floats(b"".join(pieces)).astype(np.float64), around)
     clip = Clip(audio=Path(text), form="pallet-move", fields=fields, condition="clean", speaker=voice, text=text)
-    return Sounding(clip, lambda: Spoken(sound, f"{text} {voice}"))
+    return ClipSource(clip, lambda: SyntheticSpeech(sound, f"{text} {voice}"))
 
 
 @pytest.mark.parametrize("voice", VOICES)

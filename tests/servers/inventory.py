@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from inventory.cli.main import _plain
+from inventory.cli.main import _to_json
 from inventory.repository import Store
 from tests.dictated import enrolled
 from tests.processes.command import DOCKVOICE
@@ -113,7 +113,7 @@ class RunningInventory:
     def rows(self) -> list[dict[str, Any]]:
         """What stands in its table, as `inventory rows --json` tells it, without a process for each look."""
         with closing(Store.open(self._database, create=False)) as store:
-            return [_plain(row) for row in store.rows()]
+            return [_to_json(row) for row in store.rows()]
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

@@ -17,7 +17,7 @@ from dockvoice_protocol.mqtt import Delivered
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.validation import Validated, validate
-from inventory.records import Applied, Applying, Event, Unfit
+from inventory.records import Applied, Applying, Event, InvalidEvent
 from inventory.store.keys import KeyDirectory
 from tests.simulation.broker import Broker, Client
 from tests.simulation.outbox import Note
@@ -46,7 +46,7 @@ class _Consumer(Consumer):
         return judged(message.payload, message.topic)
 
     @override
-    def _check_trust(self, event: Event | Unfit) -> None:
+    def _check_trust(self, event: Event | InvalidEvent) -> None:
         """No devices but the simulated ones are there, and what signing takes would be most of a run's time."""
 
 
@@ -61,7 +61,7 @@ class Shelf:
         self._fuse = fuse
         self._note = note
 
-    def apply(self, event: Event | Unfit) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Applying:
         """Handle an event."""
         self.ping()
         self._fuse.burn()

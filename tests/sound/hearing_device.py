@@ -35,7 +35,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE, Frame, OutboxRow
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
-from lab.noises import whole
+from lab.noises import read_all_samples
 from lab.scribe.device import READ_BACK
 from lab.scribe.receiving import FORM
 from tests.waiting import PATIENCE_S, until
@@ -55,7 +55,7 @@ def flite(line: str, voice: str, stretch: float) -> Sound:
     with NamedTemporaryFile(suffix=".wav") as file:
         slower = ["--setf", f"duration_stretch={stretch}"]
         subprocess.run(["flite", "-voice", voice, *slower, "-t", line, "-o", file.name], check=True)
-        return whole(RecordedSource(Path(file.name))).astype(np.float32)
+        return read_all_samples(RecordedSource(Path(file.name))).astype(np.float32)
 
 
 class Air:

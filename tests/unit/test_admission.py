@@ -15,7 +15,7 @@ from dockvoice_protocol.hash_chain import sign_withheld
 from edge.deliver.device_events import withheld_event
 from inventory.cli.main import commands
 from inventory.ingest.admission import find_distrust
-from inventory.records import Unfit
+from inventory.records import InvalidEvent
 from inventory.store.keys import KeyDirectory
 from tests.dictated import ANOTHER, KEY, identity, payload, recorded, signed
 
@@ -31,7 +31,7 @@ def keys(tmp_path: Path) -> KeyDirectory:
 
 def why(keys: KeyDirectory, body: bytes, number: int = 1) -> str | None:
     """Why an event of north/dock-3 is taken for nobody's word."""
-    event = Unfit(identity(1, number), "north", "dock-3", number, body, ())
+    event = InvalidEvent(identity(1, number), "north", "dock-3", number, body, ())
     found = find_distrust(event, keys.keys_of("north", "dock-3"))
     return None if found is None else found.reason
 
@@ -90,6 +90,13 @@ def test_a_broken_event_that_its_device_signed_is_its_word(keys: KeyDirectory) -
     broken = recorded(1)
     del broken["data"]["fields"]
     assert why(keys, signed(broken)) is None
+
+
+def test_a_key_counts_for_its_own_device_only(keys: KeyDirectory) -> None:
+    assert (
+        find_distrust(InvalidEvent(identity(1, 1), "north", "dock-4", 1, GOOD, ()), keys.keys_of("north", "dock-4"))
+        is not None
+    )
 
 
 def test_a_key_that_was_replaced_counts_up_to_its_last_number(keys: KeyDirectory) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inventory.forms import faults, load_forms
+from inventory.forms import find_faults, load_forms
 from inventory.settings import InventorySettings
 from tests.playbook.stage import Stage
 
@@ -76,5 +76,5 @@ def test_nothing_but_a_yes_closes_a_trailer(tmp_path: Path, said: tuple[str, ...
 
 def test_the_inventory_takes_a_closing_with_the_forms_as_shipped() -> None:
     form = load_forms(InventorySettings().forms)["close-trailer"]
-    assert faults(form, TRAILER) == ()
-    assert faults(form, {}) != ()
+    assert find_faults(form, TRAILER) == ()
+    assert find_faults(form, {}) != ()

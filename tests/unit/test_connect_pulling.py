@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.connect.pulling import planned
-from inventory.site.expected import Kept
+from inventory.site.expected import StoredList
 
 OURS, OTHER = "connect tryton", "connect files"
 
@@ -20,8 +20,8 @@ def line(notice: str, pallet: str, quantity: float = 24) -> ExpectedLine:
     return ExpectedLine(notice, pallet, "A100", quantity, "CS", lot_needed=False)
 
 
-def kept(trailer: str, sources: Mapping[str, str], *lines: ExpectedLine) -> Kept:
-    return Kept(ExpectedList("north", at(trailer), 7, lines), sent=True, sources=sources)
+def kept(trailer: str, sources: Mapping[str, str], *lines: ExpectedLine) -> StoredList:
+    return StoredList(ExpectedList("north", at(trailer), 7, lines), sent=True, sources=sources)
 
 
 def test_what_others_announced_is_never_withdrawn() -> None:

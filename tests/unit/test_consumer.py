@@ -21,7 +21,7 @@ from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconne
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.ingest.ports import Broker, ClipMessageHandler, EventStore, ReviewStore
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
 from inventory.reviews.reviews import Review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -93,7 +93,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
 
     # the database
 
-    def apply(self, event: Event | Unfit) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Applying:
         otherwise = Applied() if isinstance(event, Event) else Refused(event.reasons)
         return self._answer("apply", event.event_id) or otherwise
 

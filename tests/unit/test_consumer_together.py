@@ -18,7 +18,7 @@ from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchStore, Broker, EventStore, StatusStore
 from inventory.ingest.reorder_buffer import BatchSettings
-from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
+from inventory.records import Applied, Applying, Buffered, BufferSize, Early, Event, EventOutcome, InvalidEvent, Refused
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusMessage
@@ -46,8 +46,8 @@ class World(Broker, EventStore, BatchStore, StatusStore):
         """Devices whose statuses a rule of the site's keeps out."""
         self.away_at: set[int] = set()
         """At which events the database is away, once."""
-        self.released: list[Became] = []
-        self.late: list[Became] = []
+        self.released: list[EventOutcome] = []
+        self.late: list[EventOutcome] = []
         self.held: set[int] = set()
         self.room = 1000
         self.s = 1000.0
@@ -73,7 +73,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     # the database
 
-    def apply(self, event: Event | Unfit) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Applying:
         self.deeds.append(("apply", event.sequence))
         if event.sequence in self.away_at:
             self.away_at.remove(event.sequence)
@@ -82,17 +82,19 @@ class World(Broker, EventStore, BatchStore, StatusStore):
             raise SiteFault("not on my watch")
         return self._said(event)
 
-    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:
+    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
         self.deeds.append(("together", [one.sequence for one in given], hold))
         if self.faults:
             raise self.faults.pop(0)
         if not self.together:
             return None
-        became: list[Became] = [(one, Held() if one.sequence in self.held else self._said(one)) for one in given]
+        became: list[EventOutcome] = [
+            (one, Buffered() if one.sequence in self.held else self._said(one)) for one in given
+        ]
         return became + self.released
 
     @staticmethod
-    def _said(event: Event | Unfit) -> Applying:
+    def _said(event: Event | InvalidEvent) -> Applying:
         return Applied() if isinstance(event, Event) else Refused(event.reasons)
 
     def record(self, words: Sequence[StatusMessage]) -> None:
@@ -113,13 +115,13 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     def ping(self) -> None: ...
 
-    def release_overdue(self, patience: timedelta) -> list[Became]:
+    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
         if self.faults:
             raise self.faults.pop(0)
         return [self.late.pop() for _ in self.late[:]]
 
-    def count_waiting(self) -> Waiting:
-        return Waiting(3, 2, NOW - timedelta(seconds=4))
+    def count_waiting(self) -> BufferSize:
+        return BufferSize(3, 2, NOW - timedelta(seconds=4))
 
     def kinds(self) -> list[str]:
         return [deed[0] for deed in self.deeds]
@@ -178,8 +180,8 @@ def says(state: Any, number: int, device: str = "dock-3") -> Delivered:
     )
 
 
-def event(number: int) -> Unfit:
-    return Unfit(f"01919f3e-0001-7000-8000-{number:012}", "north", "dock-4", number, b"{}", ("x",))
+def event(number: int) -> InvalidEvent:
+    return InvalidEvent(f"01919f3e-0001-7000-8000-{number:012}", "north", "dock-4", number, b"{}", ("x",))
 
 
 def test_all_that_waits_is_applied_then_answered_then_acknowledged(loop: Loop) -> None:

@@ -8,7 +8,7 @@ from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.table import FOLLOWING_STATES, TABLE, Event, State, Step, list_following_states
 from edge.records.speech import Prompt
 from edge.speak.wording import prompts
-from lab.dialogue_diagram import RELATIONS, page
+from lab.dialogue_diagram import RELATIONS, render_page
 from tests.rows import each_of
 
 
@@ -39,7 +39,7 @@ def test_what_is_done_is_told_of_all_that_may_be_said_of_a_claim() -> None:
 
 
 def test_the_page_shows_the_table(repository: Path) -> None:
-    assert (repository / "docs" / "dialogue.md").read_text(encoding="utf-8") == page(), (
+    assert (repository / "docs" / "dialogue.md").read_text(encoding="utf-8") == render_page(), (
         "write it again: python -m lab.dialogue_diagram > docs/dialogue.md"
     )
 

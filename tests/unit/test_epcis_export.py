@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inventory.epcis.check import Checker, Rule
-from inventory.epcis.history import Happened
+from inventory.epcis.history import StoredEvent
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import Lack
 from tests.dictated import identity
@@ -198,7 +198,7 @@ def test_what_happened_after_the_export_is_refused() -> None:
     assert "later than the document" in refused[0][2]
 
 
-def corrected(of: Mapping[str, Any], to: Mapping[str, Any]) -> list[Happened]:
+def corrected(of: Mapping[str, Any], to: Mapping[str, Any]) -> list[StoredEvent]:
     later = happened(2, "amended", of=1, fields=to, time="2026-11-20T09:30:00.000Z")
     return [happened(1, fields=of, replaced=True), later]
 
@@ -290,8 +290,8 @@ def test_an_entry_that_was_withheld_is_refused_and_one_that_was_altered_too() ->
     assert [code for _, code, _ in refused] == ["withheld", *["altered"] * len(bodies)]
 
 
-def _with(one: Happened, body: str) -> Happened:
-    return Happened(**{name: getattr(one, name) for name in Happened.__dataclass_fields__} | {"body": body})
+def _with(one: StoredEvent, body: str) -> StoredEvent:
+    return StoredEvent(**{name: getattr(one, name) for name in StoredEvent.__dataclass_fields__} | {"body": body})
 
 
 def test_forms_that_are_nothing_for_partners_are_left_out_and_counted() -> None:

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from inventory.epcis.keys import Key, KeyKind, NoKey, check_digit, gtin14, link, read, urn
+from inventory.epcis.keys import (
+    InvalidKey,
+    Key,
+    KeyKind,
+    check_digit,
+    check_key_digits,
+    check_lot_or_extension,
+    parse_key,
+    to_digital_link,
+    to_gtin14,
+    to_urn,
+)
 from tests.rows import each_of, every
 
 # Pairs that GS1's own texts show: TDS (0614141…), CBV and the examples of EPCIS (4012345…).
@@ -49,9 +60,9 @@ OTHERS = (
 def test_a_key_written_in_both_ways_is_as_gs1_writes_it_and_is_read_again() -> None:
     def look(pair: tuple[str, tuple[str, str]]) -> None:
         address, (name, prefix) = pair
-        key = read(address)
+        key = parse_key(address)
         assert key is not None
-        assert (link(key), urn(key, ("123456", prefix)), read(name)) == (address, name, key)
+        assert (to_digital_link(key), to_urn(key, ("123456", prefix)), parse_key(name)) == (address, name, key)
 
     every({address: (address, pair) for address, pair in ALIKE.items()}, look)
 
@@ -59,26 +70,49 @@ def test_a_key_written_in_both_ways_is_as_gs1_writes_it_and_is_read_again() -> N
 def test_a_broken_key_is_told_with_what_is_wrong() -> None:
     def look(row: tuple[str, str]) -> None:
         address, told = row
-        with pytest.raises(NoKey, match=told):
-            read(address)
+        with pytest.raises(InvalidKey, match=told):
+            parse_key(address)
 
     every({address: (address, told) for address, told in BROKEN.items()}, look)
 
 
 @each_of("address", OTHERS)
 def test_what_is_no_key_of_these_kinds_is_left_to_whoever_names_it_so(address: str) -> None:
-    assert read(address) is None
+    assert parse_key(address) is None
+
+
+def test_a_digital_link_of_another_domain_names_the_same() -> None:
+    assert parse_key("https://brand.example/some/where/01/04012345123456/10/1") == Key(
+        KeyKind.LOT, "04012345123456", "1"
+    )
+
+
+def test_every_wrong_digit_and_most_turned_ones_are_seen() -> None:
+    digits = "106141412345678908"
+    wrong = {
+        digits[:at] + other + digits[at + 1 :] for at in range(18) for other in "0123456789" if other != digits[at]
+    }
+    assert len(wrong) == 18 * 9
+    for one in wrong:
+        with pytest.raises(InvalidKey):
+            check_key_digits(one, 18, "SSCC")
 
 
 def test_a_short_gtin_gets_zeros_and_keeps_its_check_digit() -> None:
-    assert gtin14("9521321001008") == "09521321001008"
-    assert gtin14("96385074") == "00000096385074"
+    assert to_gtin14("9521321001008") == "09521321001008"
+    assert to_gtin14("96385074") == "00000096385074"
     assert check_digit("629104150021") == "3"  # The example of the General Specifications, section 7.9.
     for broken in ("952132100100", "9521321001009", "95213210010088", "", "abc", "٩٥٢١٣٢١٠٠١٠٠٨"):
-        with pytest.raises(NoKey):
-            gtin14(broken)
+        with pytest.raises(InvalidKey):
+            to_gtin14(broken)
 
 
 def test_no_urn_is_made_where_nobody_knows_where_the_company_prefix_ends() -> None:
-    with pytest.raises(NoKey, match="none of the company prefixes 4012345"):
-        urn(Key(KeyKind.UNIT, "106141412345678908"), ("4012345",))
+    with pytest.raises(InvalidKey, match="none of the company prefixes 4012345"):
+        to_urn(Key(KeyKind.UNIT, "106141412345678908"), ("4012345",))
+
+
+@each_of("lot", ["", "a" * 21, "zwölf", "L 1", "L\n1", "L1\n", "L#1", "L~1"])
+def test_a_lot_that_gs1_cannot_write_is_none(lot: str) -> None:
+    with pytest.raises(InvalidKey, match="1 to 20"):
+        check_lot_or_extension(lot, "lot")

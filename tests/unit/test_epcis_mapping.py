@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.epcis.mapping import load_mapping
-from inventory.forms import fields_of, load_forms
+from inventory.forms import form_field_names, load_forms
 from tests.epcis import MAPPING, mapped, mapping
 from tests.rows import every
 from tests.sharing import ROOT
@@ -87,7 +87,7 @@ def test_a_missing_file_and_what_is_none_are_told(tmp_path: Path) -> None:
 
 
 def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_out_unseen() -> None:
-    forms = {name: fields_of(form) for name, form in load_forms(ROOT / "schemas" / "forms").items()}
+    forms = {name: form_field_names(form) for name, form in load_forms(ROOT / "schemas" / "forms").items()}
     assert [*mapping().unknown_fields(forms)] == []
     receive = mapping().forms["receive"].model_dump()
     wrong = {"read_point": "dor", "location": "sites", "exceptions": {"excepton": {}}}

@@ -29,7 +29,7 @@ from edge.records import OutboxRow
 from inventory.forms import load_forms
 from inventory.ingest.admission import find_distrust
 from inventory.ingest.validation import DeadLetter, validate
-from inventory.store.keys import Enrolled
+from inventory.store.keys import EnrolledKey
 from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
 from tests.shipped import ROOT
 
@@ -278,7 +278,7 @@ def judged(journal: Journal) -> Callable[[str], str]:
     def judging(body: str) -> str:
         found = validate(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
         assert not isinstance(found, DeadLetter)
-        key = Enrolled("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
+        key = EnrolledKey("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
         stranger = find_distrust(found.event, {key.keyid: key})
         return type(found).__name__ if stranger is None else stranger.reason
 

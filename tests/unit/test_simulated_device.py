@@ -24,16 +24,16 @@ from inventory.forms import load_forms
 from inventory.ingest.validation import Valid, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
-from lab.simulate.command import enrol
-from lab.simulate.counted import compared
-from lab.simulate.device import DEAD_LETTER, REOPENED, SimulatedDevice, SpeakingHabits
-from lab.simulate.figures import LoadResult, Part
+from lab.simulate.command import write_public_keys
+from lab.simulate.counted import compare_with_table
+from lab.simulate.device import DEAD_LETTER, REOPENED, CorrectionShares, SimulatedDevice
+from lab.simulate.figures import EntryGroup, LoadResult
 from lab.simulate.ledger import SaidEntry
-from lab.simulate.wanted import Wanted, descriptors, held_to_limits, needs
+from lab.simulate.wanted import RunParameters, descriptors_needed, estimate_needs, raise_descriptor_limit
 from tests.processes.command import called
 from tests.rows import each_of
 
-SPEAKS, CORRECTS, CANCELS = SpeakingHabits(), SpeakingHabits(corrections=1), SpeakingHabits(cancellations=1)
+SPEAKS, CORRECTS, CANCELS = CorrectionShares(), CorrectionShares(corrections=1), CorrectionShares(cancellations=1)
 NOW = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, 13, 1, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def device(number: int = 0) -> SimulatedDevice:
     return SimulatedDevice(number, f"run-{number}", Deliver(window=4, receipt_timeout_s=20), "simulated")
 
 
-def said(one: SimulatedDevice, habits: SpeakingHabits = SPEAKS, now: float = 0.0) -> list[OutboxRow]:
+def said(one: SimulatedDevice, habits: CorrectionShares = SPEAKS, now: float = 0.0) -> list[OutboxRow]:
     rows = one.say(random.Random(1), habits, now)
     for row in rows:
         one.sent(row, now)
@@ -199,7 +199,7 @@ def test_the_same_seed_says_the_same() -> None:
     def fields(seed: int) -> list[tuple[Act, int]]:
         one, chance = device(), random.Random(seed)
         for _ in range(40):
-            one.say(chance, SpeakingHabits(0.3, 0.2), 0.0)
+            one.say(chance, CorrectionShares(0.3, 0.2), 0.0)
         return [(each.act, each.quantity) for each in one.ledger.said]
 
     assert fields(1) == fields(1)
@@ -208,7 +208,7 @@ def test_the_same_seed_says_the_same() -> None:
 
 
 def test_an_entry_counts_for_what_was_owed_or_for_what_was_said() -> None:
-    part = Part()
+    part = EntryGroup()
     assert part.as_json()["publish_to_puback_ms"] == {}
     part.add(SaidEntry("x", Act.RECORD, 0, 1, False, 0.0, 1.0, 1.5, 3.0, 2, "applied"))
     part.add(SaidEntry("y", Act.RECORD, 0, 1, False, 0.0, 1.0, 0.0, 3.0, 1, "applied"))  # its PUBACK was cut off
@@ -241,7 +241,7 @@ def table(stored: tuple[SimulatedDevice, str], *changes: str) -> dict[str, int]:
         for change in changes:
             transaction.execute(text(change))
     engine.dispose()
-    found = compared(url, "simulated", "run", one.ledger.expected())
+    found = compare_with_table(url, "simulated", "run", one.ledger.expected())
     assert found.holds is not any(value for name, value in vars_of(found).items() if name != "rows")
     return {name: value for name, value in vars_of(found).items() if value and name != "rows"}
 
@@ -290,15 +290,15 @@ def test_a_correction_keeps_pallet_and_dock(up: SimulatedDevice) -> None:
 )
 def test_a_database_that_is_none_is_told(url: str, fault: type[Exception]) -> None:
     with pytest.raises(fault, match="--database"):
-        compared(url, "simulated", "run", [])
+        compare_with_table(url, "simulated", "run", [])
 
 
-def wanted(devices: int, **given: Any) -> Wanted:
-    return Wanted(devices, given.pop("deliver", Deliver()), "simulated", "run", **given)
+def wanted(devices: int, **given: Any) -> RunParameters:
+    return RunParameters(devices, given.pop("deliver", Deliver()), "simulated", "run", **given)
 
 
 def test_what_it_takes_is_told_beforehand() -> None:
-    plan = {one.what: one.number for one in needs(wanted(10_000, backlog=50, rate=100, seconds=60))}
+    plan = {one.what: one.number for one in estimate_needs(wanted(10_000, backlog=50, rate=100, seconds=60))}
     assert plan["messages that wait for the inventory"] == "160,000"
     assert plan["rows in the inventory"] == "506,000"
     assert plan["pings a second"] == "667"
@@ -311,32 +311,32 @@ def test_too_few_descriptors_are_told_with_what_to_do(monkeypatch: pytest.Monkey
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     with pytest.raises(Misconfigured, match=r"--devices 10000: takes 10,064 .* may open 4,096 .*ulimit -Hn 10064"):
-        held_to_limits(wanted(10_000))
+        raise_descriptor_limit(wanted(10_000))
 
 
 def test_the_limit_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 20_000))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
-    held_to_limits(wanted(10))
-    held_to_limits(wanted(10_000))
-    assert raised == [(descriptors(wanted(10_000)), 20_000)]
+    raise_descriptor_limit(wanted(10))
+    raise_descriptor_limit(wanted(10_000))
+    assert raised == [(descriptors_needed(wanted(10_000)), 20_000)]
 
 
 def test_too_few_ports_are_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100_000, 100_000))
     with pytest.raises(Misconfigured, match="ip_local_port_range"):
-        held_to_limits(wanted(65_000, deliver=Deliver.model_validate({"mqtt": {"host": "127.0.0.1"}})))
+        raise_descriptor_limit(wanted(65_000, deliver=Deliver.model_validate({"mqtt": {"host": "127.0.0.1"}})))
 
 
 def test_keys_are_written_as_the_inventory_reads_them(tmp_path: Path) -> None:
     one = device()
-    enrol(tmp_path / "keys", iter([("simulated", one.name, one.signer)]))
+    write_public_keys(tmp_path / "keys", iter([("simulated", one.name, one.signer)]))
     [known] = KeyDirectory(tmp_path / "keys").keys_of("simulated", one.name).values()
     assert known.key == one.signer.public
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="--keys"):
-        enrol(tmp_path / "file", iter([("simulated", one.name, one.signer)]))
+        write_public_keys(tmp_path / "file", iter([("simulated", one.name, one.signer)]))
 
 
 @pytest.mark.parametrize(

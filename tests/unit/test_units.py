@@ -19,7 +19,7 @@ from inventory.connect.service import alone
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton import TrytonConnection
 from inventory.settings import InventorySettings
-from inventory.store.database import connect, parse, prepare
+from inventory.store.database import connect, parse_url, prepare
 from inventory.store.keys import KeyDirectory
 
 NOBODY = 65534
@@ -136,7 +136,7 @@ def test_a_secret_beside_what_is_no_table_is_the_files_fault(etc: Path, tmp_path
 
 
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
-    engine = connect(parse(f"sqlite:///{services / 'inventory.db'}"))
+    engine = connect(parse_url(f"sqlite:///{services / 'inventory.db'}"))
     prepare(engine, create=True)
     with alone(engine, "tryton"):
         pass

@@ -9,7 +9,7 @@ import pytest
 from jsonschema.protocols import Validator
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.forms import Forms, faults, load_forms
+from inventory.forms import Forms, find_faults, load_forms
 from inventory.ingest.validation import DeadLetter, Invalid, Valid, Validated, validate
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.rows import each_of
@@ -95,12 +95,12 @@ def cycle(repository: Path) -> Validator:
 def test_a_value_of_another_kind_that_breaks_its_form_is_told(
     fields: dict[str, Any], told: str, cycle: Validator
 ) -> None:
-    (fault,) = faults(cycle, CYCLE | fields)
+    (fault,) = find_faults(cycle, CYCLE | fields)
     assert fault.startswith(told)
 
 
 def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Validator) -> None:
-    assert all(faults(cycle, CYCLE | {"weight": number / 10}) == () for number in range(0, 25_001, 7))
+    assert all(find_faults(cycle, CYCLE | {"weight": number / 10}) == () for number in range(0, 25_001, 7))
 
 
 def test_a_decimal_is_no_integer(judged: Ask) -> None:

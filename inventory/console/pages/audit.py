@@ -16,25 +16,25 @@ MOST = 100  # Lines of one page.
 
 
 def page(context: RequestContext) -> Response:
-    """The latest lines, or those before a number."""
+    """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
-        broken = deeds.find_broken_among(transaction, _key(context), found)
-        verified = _verified(context, transaction, broken)
+        broken = deeds.find_broken_among(transaction, _public_key(context), found)
+        verified = _verification_values(context, transaction, broken)
     older = found[-1].number if len(found) == MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
 
 
 def part(context: RequestContext) -> Response:
-    """Verify a step further."""
+    """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
-        return context.render("audit.html", block="live", **_verified(context, transaction))
+        return context.render("audit.html", block="live", **_verification_values(context, transaction))
 
 
-def _verified(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
+def _verification_values(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
     """How far the chain was verified, and its first broken line: there, or on the page."""
     resources = context.resources
-    verified = resources.following.verify_next(transaction, _key(context), resources.now())
+    verified = resources.following.verify_next(transaction, _public_key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]
     last = next(iter(deeds.load_latest_actions(transaction, 1)), None)
     return {
@@ -44,7 +44,7 @@ def _verified(context: RequestContext, transaction: Connection, broken: int | No
     }
 
 
-def _key(context: RequestContext) -> PublicKey | None:
+def _public_key(context: RequestContext) -> PublicKey | None:
     return None if context.resources.signer is None else context.resources.signer.public
 
 

@@ -16,7 +16,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.site.master_kinds import kind_named, read_kind
+from inventory.site.master_kinds import find_kind, read_kind
 from inventory.site.numbering import RefusedByDevices
 from inventory.site.table_file import FaultyFile
 
@@ -26,34 +26,36 @@ SUFFIXES = (".csv", ".json")
 
 
 def sites_page(context: RequestContext) -> Response:
-    """Every kind of every site: its latest version, and how many devices run it."""
+    """Show every kind of every site: its latest version, and how many devices run it."""
     with context.read_transaction() as transaction:
-        devices = fleet.known(transaction, [])
+        devices = fleet.load_devices(transaction, [])
         kinds = [
-            kind for site in fleet.sites(transaction) for kind in context.resources.catalogue(site, transaction).kinds()
+            kind
+            for site in fleet.load_sites(transaction)
+            for kind in context.resources.catalogue(site, transaction).kinds()
         ]
-    lines = [(one, *_running(one, devices)) for one in kinds]
+    lines = [(one, *_count_running(one, devices)) for one in kinds]
     return context.render("catalogue.html", lines=lines, sites=sorted({one.site for one in devices}))
 
 
-def _running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]:
+def _count_running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]:
     running = [{kind: runs for kind, runs, *_ in device.versions} for device in devices if device.site == one.site]
     return sum(runs.get(one.kind) == one.version for runs in running), len(running)
 
 
 def kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
-    """One kind: rows, the form to change one, history, and the version that each device runs."""
+    """Show one kind: rows, the form to change one, history, and the version that each device runs."""
     given = context.request.path_params or context.form
     site, name = given.get("site", ""), given.get("kind", "")
     try:
-        kind = kind_named(name)
+        kind = find_kind(name)
     except UnreadableInput as fault:
         return context.refuse("catalogue.unknown", 404, name=str(fault))
     with context.read_transaction() as transaction:
-        if site not in fleet.sites(transaction):
+        if site not in fleet.load_sites(transaction):
             return context.refuse("catalogue.unknown", 404, name=site)
         history = context.resources.catalogue(site, transaction).history(name)
-        devices = [one for one in fleet.known(transaction, []) if one.site == site]
+        devices = [one for one in fleet.load_devices(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {kind.known_by(one): one for one in latest.rows} if latest else {}
     chosen = parameters.text(context, "row") or ""
@@ -80,11 +82,11 @@ def edit(context: RequestContext) -> Response:
     base = parameters.integer(context.form.get("base", ""))
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        columns = kind_named(kind).columns
+        columns = find_kind(kind).columns
         cells = {name: context.form.get(f"cell_{name}", "").strip() for name in columns}
         return of.edit(kind, key, None if "remove" in context.form else cells, who, reason, base=base)
 
-    return _changed(context, make)
+    return _save_version(context, make)
 
 
 def import_file(context: RequestContext) -> Response:
@@ -95,17 +97,19 @@ def import_file(context: RequestContext) -> Response:
         content, suffix = context.files.get("file", b""), Path(context.form.get("name", "")).suffix.lower()
         # The name comes from the client: only its suffix goes into a path.
         with TemporaryDirectory() as folder:
-            path = Path(folder, f"{kind_named(kind).name}{suffix if suffix in SUFFIXES else '.csv'}")
+            path = Path(folder, f"{find_kind(kind).name}{suffix if suffix in SUFFIXES else '.csv'}")
             path.write_bytes(content)
-            return of.put(kind, read_kind(kind_named(kind), path), who, reason, path.name)
+            return of.put(kind, read_kind(find_kind(kind), path), who, reason, path.name)
 
-    return _changed(context, make)
+    return _save_version(context, make)
 
 
 def roll_back(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
     version = parameters.integer(context.form.get("version", "")) or 0
-    return _changed(context, lambda of, who, reason: of.rollback(context.form.get("kind", ""), version, who, reason))
+    return _save_version(
+        context, lambda of, who, reason: of.rollback(context.form.get("kind", ""), version, who, reason)
+    )
 
 
 def publish(context: RequestContext) -> Response:
@@ -115,7 +119,7 @@ def publish(context: RequestContext) -> Response:
         return context.refuse("catalogue.no_key", 409)
     of = context.resources.catalogue(site)
     try:
-        sent, _ = catalogue_publishing.enter(context.resources.settings, of, context.resources.signer, [kind])
+        sent, _ = catalogue_publishing.enter_in_outbox(context.resources.settings, of, context.resources.signer, [kind])
     except RefusedByDevices as fault:
         return kind_page(context, (str(fault),))
     except FaultyRows as fault:  # of a version older than the current forms
@@ -126,12 +130,12 @@ def publish(context: RequestContext) -> Response:
     return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
 
 
-def _changed(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
+def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
     site, kind, reason = (context.form.get(name, "") for name in ("site", "kind", "reason"))
     who = context.user_name
     try:
         with context.transaction() as transaction:
-            if site not in fleet.sites(transaction):
+            if site not in fleet.load_sites(transaction):
                 return context.refuse("catalogue.unknown", 404, name=site)
             made = make(context.resources.catalogue(site, transaction), who, reason)
             context.audit(transaction, "catalogue_changed", f"{site}/{kind}", version=made.version, what=made.what)
@@ -143,7 +147,7 @@ def _changed(context: RequestContext, make: Callable[[SiteCatalogue, str, str], 
 
 
 def redirect(context: RequestContext) -> Response:
-    """From the form with a site and a kind to its page."""
+    """Redirect from the form with a site and a kind to its page."""
     site, kind = parameters.text(context, "site") or "", parameters.text(context, "kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
 

@@ -19,16 +19,16 @@ MOST = 30  # Lines of each list of alarms on one page.
 
 
 def devices_page(context: RequestContext) -> Response:
-    """All devices, those with alarms first."""
-    return context.render("devices.html", **_devices(context))
+    """Show all devices, those with alarms first."""
+    return context.render("devices.html", **_devices_values(context))
 
 
 def devices_part(context: RequestContext) -> Response:
-    """The list alone."""
-    return context.render("devices.html", block="live", **_devices(context))
+    """Show the list of devices alone, for htmx."""
+    return context.render("devices.html", block="live", **_devices_values(context))
 
 
-def _devices(context: RequestContext) -> dict[str, Any]:
+def _devices_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         lines = _with_alarms(context, transaction)
     lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))
@@ -39,28 +39,28 @@ def _devices(context: RequestContext) -> dict[str, Any]:
 def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple[Device, list[str]]]:
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     silent = timedelta(minutes=context.resources.settings.console.silent_minutes)
-    return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.known(transaction, enrolled)]
+    return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.load_devices(transaction, enrolled)]
 
 
 def alarms_page(context: RequestContext) -> Response:
-    """All alarms."""
-    return context.render("alarms.html", **_alarms(context))
+    """Show all alarms."""
+    return context.render("alarms.html", **_alarms_values(context))
 
 
 def alarms_part(context: RequestContext) -> Response:
-    """The lists alone."""
-    return context.render("alarms.html", block="live", **_alarms(context))
+    """Show the lists of alarms alone, for htmx."""
+    return context.render("alarms.html", block="live", **_alarms_values(context))
 
 
-def _alarms(context: RequestContext) -> dict[str, Any]:
+def _alarms_values(context: RequestContext) -> dict[str, Any]:
     came, event = parameters.instant(context, "came"), parameters.text(context, "event")
     now = context.resources.now()
     with context.read_transaction() as transaction:
         devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
-        refused = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
-        rejected = refusals.rejections(transaction, MOST, parameters.number(context, "before"))
-        stuck = [one for one in outbox.pending(transaction) if one.is_stuck(now)]
-        unset = refusals.unset(transaction) if context.may(Role.ADMIN) else []
+        refused = refusals.load_refusals(transaction, MOST, None if came is None or event is None else (came, event))
+        rejected = refusals.load_rejections(transaction, MOST, parameters.number(context, "before"))
+        stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
+        unset = refusals.load_missing_settings(transaction) if context.may(Role.ADMIN) else []
     last = refused[-1] if len(refused) == MOST else None
     return {
         "devices": devices,

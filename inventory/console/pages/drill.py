@@ -1,4 +1,4 @@
-"""The drill: pull the plug while an operator makes entries, then compare the counts before and after."""
+"""The drill: a user cuts the power while an operator makes entries; counts before and after are compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_ENTRIES = 10_000  # A higher count is a typing error.
 
 @dataclass(frozen=True, slots=True)
 class DrillCounts:
-    """What the inventory has of a device."""
+    """Numbers of a device's entries."""
 
     came: int  # Entries without corrections.
     repeated: int  # Entries beyond the first of one utterance, which must never exist.
@@ -48,7 +48,7 @@ class Drill:
 
 
 def count(transaction: Connection, site: str, device: str) -> DrillCounts:
-    """Count what is there now."""
+    """Count the device's present entries."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
     number, repeated = transaction.execute(each).one()
@@ -57,7 +57,7 @@ def count(transaction: Connection, site: str, device: str) -> DrillCounts:
 
 
 def begin_drill(transaction: Connection, site: str, device: str, who: str, now: datetime) -> bool:
-    """Store the counts; False where a drill of this device is under way."""
+    """Store the counts at the start of a drill; False if one of this device is under way."""
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
@@ -68,7 +68,7 @@ def begin_drill(transaction: Connection, site: str, device: str, who: str, now: 
 
 
 def end_drill(transaction: Connection, number: int, said: int, now: datetime) -> Drill | None:
-    """Store the counts and what the operator said; None where no such drill is under way."""
+    """Store the counts and the number that the operator gives; None if no such drill is under way."""
     found = next((one for one in latest_drills(transaction, 1, number) if one.ended_at is None), None)
     if found is None:
         return None
@@ -93,28 +93,28 @@ def latest_drills(transaction: Connection, most: int, number: int | None = None)
 
 
 def page(context: RequestContext) -> Response:
-    """The instructions and all drills."""
+    """Show the instructions and all drills."""
     with context.read_transaction() as transaction:
-        known = listing.devices_known(transaction)
-    return context.render("drill.html", devices=known, **_drills(context))
+        known = listing.load_device_names(transaction)
+    return context.render("drill.html", devices=known, **_drills_values(context))
 
 
 def part(context: RequestContext) -> Response:
-    """The drills alone."""
-    return context.render("drill.html", block="live", **_drills(context))
+    """Show the list of drills alone, for htmx."""
+    return context.render("drill.html", block="live", **_drills_values(context))
 
 
-def _drills(context: RequestContext) -> dict[str, Any]:
+def _drills_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         found = latest_drills(transaction, MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
 def begin(context: RequestContext) -> Response:
-    """Begin a drill of a device."""
+    """Begin a drill of a device, if none is under way."""
     site, _, device = context.form.get("device", "").partition("/")
     with context.transaction() as transaction:
-        if (site, device) not in listing.devices_known(transaction):
+        if (site, device) not in listing.load_device_names(transaction):
             return context.refuse("drill.unknown", 404)
         if begin_drill(transaction, site, device, context.user_name, context.resources.now()):
             context.audit(transaction, "drill_began", f"{site}/{device}")

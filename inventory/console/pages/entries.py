@@ -16,9 +16,9 @@ from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import decisions_of_utterance
 from inventory.console.recordings import recordings_of_event
 from inventory.queries import listing
-from inventory.queries.history import life
-from inventory.queries.listing import Wanted
-from inventory.reviews.flags import of_entries
+from inventory.queries.history import load_history
+from inventory.queries.listing import EntryFilter
+from inventory.reviews.flags import load_flags
 
 MOST = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
 
@@ -26,16 +26,16 @@ MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
 def list_page(context: RequestContext) -> Response:
-    """The list with its filters."""
+    """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
         values = _list(context, transaction)
-        known = listing.devices_known(transaction)
+        known = listing.load_device_names(transaction)
     forms = sorted(context.resources.forms)
     return context.render("entries.html", devices=known, forms=forms, asked=context.request.query_params, **values)
 
 
 def list_part(context: RequestContext) -> Response:
-    """The list alone, with what is new since `seen` marked."""
+    """Show the list alone, new entries since `seen` marked."""
     with context.read_transaction() as transaction:
         values = _list(context, transaction)
     return context.render("_entries.html", **values)
@@ -44,7 +44,7 @@ def list_part(context: RequestContext) -> Response:
 def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     before = parameters.cursor(context)
     roles = context.resources.roles
-    lines = listing.latest(transaction, parameters.entry_filter(context), roles, MOST, before)
+    lines = listing.load_entries(transaction, parameters.entry_filter(context), roles, MOST, before)
     seen = parameters.number(context, "seen")
     newest = lines[0].arrival if lines else seen or 0
     again = parameters.query(context, "seen", seen=newest)
@@ -66,16 +66,16 @@ def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | N
 
 
 def entry_page(context: RequestContext) -> Response:
-    """The entry of an event, or the refused event, with its history, recordings and decisions."""
+    """Show the entry of an event, or the refused event, with history, recordings and decisions."""
     event_id = context.request.path_params["event_id"]
     with context.read_transaction() as transaction:
-        steps = life(transaction, context.resources.keys, event_id)
+        steps = load_history(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         if found is None:
             return context.refuse("entry.unknown", 404)
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = decisions_of_utterance(transaction, found.site, found.device, utterance)
-        flags = of_entries(transaction, [event_id]).get(event_id, [])
+        flags = load_flags(transaction, [event_id]).get(event_id, [])
         actions = deeds.load_actions_about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
     return context.render(
@@ -94,20 +94,20 @@ def entry_page(context: RequestContext) -> Response:
 
 
 def search_page(context: RequestContext) -> Response:
-    """The search form, and what was found once a filter is given."""
+    """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
     wanted = parameters.entry_filter(context)
     invalid = [
         name for name in ("since", "until") if given.get(name, "").strip() and not parameters.instant(context, name)
     ]
     lines = []
-    if wanted != Wanted() and not invalid:
+    if wanted != EntryFilter() and not invalid:
         with context.read_transaction() as transaction:
-            lines = listing.latest(transaction, wanted, context.resources.roles, MOST, parameters.cursor(context))
+            lines = listing.load_entries(transaction, wanted, context.resources.roles, MOST, parameters.cursor(context))
     return context.render(
         "search.html",
         asked=given,
-        searched=wanted != Wanted(),
+        searched=wanted != EntryFilter(),
         odd=invalid,
         lines=lines,
         seen=None,

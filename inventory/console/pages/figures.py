@@ -14,7 +14,7 @@ from dockvoice_protocol.instants import to_utc, to_zone
 from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
-from inventory.queries.figures import Figures, Sum
+from inventory.queries.figures import EntryCounts, Figures
 
 SPANS = {"day": 1, "week": 7}
 """By the value of the parameter, the number of days."""
@@ -57,14 +57,14 @@ class Chart:
 
 
 def page(context: RequestContext) -> Response:
-    """The day or the week that ends today, or on the given day."""
+    """Show the day or the week that ends today, or on the given day."""
     span = parameters.text(context, "span")
     days = SPANS.get(span or "", 1)
     day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
     with context.read_transaction() as transaction:
-        found = figures.of_time(
+        found = figures.load_figures(
             transaction,
             first,
             round((end - first) / timedelta(hours=1)),  # 23 or 25 on the day of a clock change
@@ -73,11 +73,11 @@ def page(context: RequestContext) -> Response:
             device=parameters.device(context),
             per_operator=per_operator,
         )
-        devices = listing.devices_known(transaction)
+        devices = listing.load_device_names(transaction)
     return context.render(
         "figures.html",
         of=found,
-        charts=_charts(found),
+        charts=_build_charts(found),
         asked=context.request.query_params,
         day=day.isoformat(),
         span="week" if days > 1 else "day",
@@ -95,15 +95,15 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return to_utc(datetime.combine(day, time(), zone))
 
 
-def _charts(of: Figures) -> list[Chart]:
+def _build_charts(of: Figures) -> list[Chart]:
     return [
-        _chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
-        _chart("asked", of, lambda one: one.asked, "{:.4g}"),
-        _chart("wrong", of, lambda one: one.wrong, "{:.3g} %"),
+        _build_chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
+        _build_chart("asked", of, lambda one: one.asked, "{:.4g}"),
+        _build_chart("wrong", of, lambda one: one.wrong, "{:.3g} %"),
     ]
 
 
-def _chart(name: str, of: Figures, value: Callable[[Sum], float], text: str, least: float = 0.0) -> Chart:
+def _build_chart(name: str, of: Figures, value: Callable[[EntryCounts], float], text: str, least: float = 0.0) -> Chart:
     values = [float(value(one)) for _, one in of.hours]
     steps = round_steps(max(values, default=0.0), least)
     wide, high = (WIDTH - LEFT) / max(len(values), 1), (HEIGHT - ABOVE - BELOW) / steps[-1]

@@ -1,4 +1,4 @@
-"""The morning list: the entries of a day that are most likely wrong, by what devices and the site's rules say of them.
+"""The morning list: the day's entries that are most likely wrong, by devices' confidence and the site's rules.
 
 Nothing is recognised again here: `dockvoice morning` on the device compares other readings. The doubt only orders
 entries; it is no probability.
@@ -25,7 +25,7 @@ from inventory.console.form_fields import input_text
 from inventory.queries import listing
 from inventory.queries.listing import COLUMNS, ListedEntry
 from inventory.records import data_of
-from inventory.reviews.flags import Flag, FlagState, of_entries
+from inventory.reviews.flags import Flag, FlagState, load_flags
 from inventory.store.tables import entries, events
 
 MOST = 20  # Entries of one page: ten minutes' work.
@@ -80,13 +80,13 @@ class MorningList:
 def doubted_entries(
     transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None
 ) -> MorningList:
-    """The doubted ones among the standing entries of a period."""
+    """The doubted entries among the current ones of a period."""
     its: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
     its.append(entries.c.state == "current")
     if device is not None:
         its += [entries.c.site == device[0], entries.c.device == device[1]]
     event_ids = select(entries.c.event_id).where(*its)
-    flags, right = of_entries(transaction, event_ids), _found_right(transaction, event_ids)
+    flags, right = load_flags(transaction, event_ids), _found_right(transaction, event_ids)
     corrections = _corrections(transaction, its)
     wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
@@ -147,7 +147,7 @@ def _found_right(transaction: Connection, event_ids: Collection[str] | Select[An
 
 
 def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
-    """Whether marking this entry would change anything; None where there is no such entry."""
+    """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
         return None
@@ -155,11 +155,11 @@ def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | 
 
 
 def page(context: RequestContext) -> Response:
-    """The last 24 hours, or one day."""
+    """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _period(context)
     with context.read_transaction() as transaction:
         found = doubted_entries(transaction, since, until, parameters.device(context))
-        known = listing.devices_known(transaction)
+        known = listing.load_device_names(transaction)
     query = parameters.query(context)
     return context.render(
         "morning.html",

@@ -14,7 +14,7 @@ from inventory.console.context import RequestContext, Route
 
 
 def page(context: RequestContext) -> Response:
-    """All accounts, and the form for another."""
+    """Show all accounts, and the form to add one."""
     return _page(context)
 
 

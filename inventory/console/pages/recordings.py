@@ -1,4 +1,4 @@
-"""Listening: a user gives a reason, which goes to the audit log and the device, then the recording plays."""
+"""Pages to listen to a recording: the user's reason goes to the audit log and the device, then it plays."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks 
 
 
 def give_reason(context: RequestContext) -> Response:
-    """Record the listener and the reason; then request the sound where it is not here."""
-    recorded, reason = _recording(context), context.form.get("reason", "").strip()
+    """Record the listener and the reason; request the recording if it is not here."""
+    recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
     if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
@@ -37,16 +37,16 @@ def give_reason(context: RequestContext) -> Response:
 
 
 def player(context: RequestContext) -> Response:
-    """The part of a page with the recording, or with how far it has come."""
-    recorded = _recording(context)
+    """Show the player, or the progress of the transfer."""
+    recorded = _find_recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
     return context.render("_sound.html", recording=playable(context, recorded, _event(context)))
 
 
 def play(context: RequestContext) -> Response:
-    """The FLAC file, for a user who gave a reason."""
-    recorded = _recording(context)
+    """Send the FLAC file to a user who gave a reason."""
+    recorded = _find_recording(context)
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
     with context.read_transaction() as transaction:
@@ -55,10 +55,10 @@ def play(context: RequestContext) -> Response:
     sound = context.resources.sounds.load(recorded)
     if sound is None:
         return context.refuse("sounds.not_here", 404)
-    return _ranged(sound, context.request.headers.get("range", ""))
+    return _range_response(sound, context.request.headers.get("range", ""))
 
 
-def _ranged(sound: bytes, wanted: str) -> Response:
+def _range_response(sound: bytes, wanted: str) -> Response:
     """The requested byte range, with which players seek (RFC 9110, 14)."""
     asked = re.fullmatch(r"bytes=([0-9]{1,12})-([0-9]{0,12})", wanted)
     first, last = (int(asked[1]), int(asked[2] or len(sound) - 1)) if asked else (0, len(sound) - 1)
@@ -72,7 +72,7 @@ def _ranged(sound: bytes, wanted: str) -> Response:
     return Response(sound[first : last + 1], 206, headers, "audio/flac")
 
 
-def _recording(context: RequestContext) -> SignedSound | None:
+def _find_recording(context: RequestContext) -> SignedSound | None:
     at = context.request.path_params
     if not UTTERANCE.fullmatch(at["utterance"]):
         return None

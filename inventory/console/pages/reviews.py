@@ -13,19 +13,19 @@ from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
 from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
 from inventory.console.recordings import recording_of_review
-from inventory.reviews.reviews import Review, decision_message, one
+from inventory.reviews.reviews import Review, decision_message, load_review
 
 DECISIONS = ("accept", "correct", "discard")
 LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
 def queue_page(context: RequestContext) -> Response:
-    """Open reviews and recent decisions."""
+    """Show open reviews and recent decisions."""
     return context.render("reviews.html", **_queue(context))
 
 
 def queue_part(context: RequestContext) -> Response:
-    """The lists alone."""
+    """Show the lists of reviews alone, for htmx."""
     return context.render("reviews.html", block="live", **_queue(context))
 
 
@@ -42,13 +42,13 @@ def _queue(context: RequestContext) -> dict[str, Any]:
 
 
 def review_page(context: RequestContext) -> Response:
-    """One review."""
+    """Show one review."""
     found = _review(context)
     return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
 
 
 def review_part(context: RequestContext) -> Response:
-    """The state of one review."""
+    """Show the state of one review."""
     found = _review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
@@ -59,15 +59,15 @@ def review_part(context: RequestContext) -> Response:
 
 
 def decide(context: RequestContext) -> Response:
-    """Sign a decision and enter it in the outbox, once, and only while the review is as it was shown."""
+    """Sign a decision and insert it into the outbox, once, if the review is unchanged since it was shown."""
     resources, signer, user = context.resources, context.resources.signer, context.user_name
     found = _review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
-    typed = _typed(context) if decision != "discard" else {}
+    typed = _typed_fields(context) if decision != "discard" else {}
     form = fill(resources.forms.get(found.form), found.fields, typed)
-    if (why := _objection(context, found, decision, reason, form)) is not None:
+    if (why := _find_objection(context, found, decision, reason, form)) is not None:
         return _page(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
         return _page(context, found, 409, "reviews.no_key", form)
@@ -83,7 +83,7 @@ def decide(context: RequestContext) -> Response:
     return RedirectResponse(context.request.url.path, 303)
 
 
-def _objection(context: RequestContext, found: Review, decision: str, reason: str, form: FilledForm) -> str | None:
+def _find_objection(context: RequestContext, found: Review, decision: str, reason: str, form: FilledForm) -> str | None:
     """The first reason not to accept the decision, as the key of a text."""
     objections = {
         "reviews.answered": found.state != "open",
@@ -110,7 +110,7 @@ def _page(
     with context.read_transaction() as transaction:
         last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
         before = decisions.decisions_of_utterance(transaction, found.site, found.device, found.utterance_id)
-    typed = _typed(context) if form is not None else {}
+    typed = _typed_fields(context) if form is not None else {}
     return context.render(
         "review.html",
         status,
@@ -135,10 +135,10 @@ def _page(
 def _review(context: RequestContext) -> Review | None:
     at = context.request.path_params
     with context.read_transaction() as transaction:
-        return one(transaction, at["site"], at["device"], at["utterance"])
+        return load_review(transaction, at["site"], at["device"], at["utterance"])
 
 
-def _typed(context: RequestContext) -> dict[str, str]:
+def _typed_fields(context: RequestContext) -> dict[str, str]:
     """The form's fields, whose prefix tells them from the page's other inputs."""
     return {name.removeprefix("of-"): value for name, value in context.form.items() if name.startswith("of-")}
 

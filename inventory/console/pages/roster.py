@@ -19,7 +19,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, kind_of, rows_of
+from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, roster_kind, to_rows
 from inventory.site.table_file import read_rows
 
 LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
@@ -28,27 +28,30 @@ FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
 def sites_page(context: RequestContext) -> Response:
-    """Every site: number of operators, last change, and how many devices run the published version."""
+    """Show every site: number of operators, last change, and how many devices run the published version."""
     with context.transaction() as transaction:
-        devices = fleet.known(transaction, [])
-        sites = [(site, _roster(context, site, transaction).history(ROSTER)) for site in fleet.sites(transaction)]
-    lines = [(site, history[0] if history else None, *_running(site, devices)) for site, history in sites]
+        devices = fleet.load_devices(transaction, [])
+        sites = [
+            (site, _roster_catalogue(context, site, transaction).history(ROSTER))
+            for site in fleet.load_sites(transaction)
+        ]
+    lines = [(site, history[0] if history else None, *_count_running(site, devices)) for site, history in sites]
     return context.render("roster.html", lines=lines)
 
 
-def _running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
+def _count_running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
     rosters = [one.roster for one in devices if one.site == site]
     return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
 
 def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
-    """One site: operators, the form to change one, history, and the version that each device runs."""
+    """Show a site's operators, the form to change one, history, and the version that each device runs."""
     site = (context.request.path_params or context.form).get("site", "")
     with context.transaction() as transaction:
-        if site not in fleet.sites(transaction):
+        if site not in fleet.load_sites(transaction):
             return context.refuse("roster.unknown", 404, name=site)
-        history = _roster(context, site, transaction).history(ROSTER)
-        devices = [one for one in fleet.known(transaction, []) if one.site == site]
+        history = _roster_catalogue(context, site, transaction).history(ROSTER)
+        devices = [one for one in fleet.load_devices(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {one["name"]: one for one in latest.rows} if latest else {}
     chosen = context.form.get("key", "") if faults else parameters.text(context, "row") or ""
@@ -59,7 +62,7 @@ def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
         site=site,
         rows=rows,
         chosen=chosen,
-        cells=_typed(context) if faults else rows.get(chosen, {}),
+        cells=_typed_operator(context) if faults else rows.get(chosen, {}),
         forms=sorted(context.resources.forms),
         spoken=LANGUAGES,
         between=BETWEEN,
@@ -75,11 +78,11 @@ def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
 def edit(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
     key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
-    cells = None if "remove" in context.form else _typed(context)
-    return _changed(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
+    cells = None if "remove" in context.form else _typed_operator(context)
+    return _save_version(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
 
 
-def _typed(context: RequestContext) -> dict[str, str]:
+def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
     boxes = [name.removeprefix(FORM) for name in context.form if name.startswith(FORM)]
@@ -96,7 +99,7 @@ def import_file(context: RequestContext) -> Response:
             path.write_bytes(context.files.get("file", b""))
             return of.put(ROSTER, read_rows(path, LAYOUT), who, reason, name)
 
-    return _changed(context, make)
+    return _save_version(context, make)
 
 
 def import_from_broker(context: RequestContext) -> Response:
@@ -105,29 +108,29 @@ def import_from_broker(context: RequestContext) -> Response:
         return context.refuse("catalogue.no_key", 409)
     key, site = context.resources.signer.public, context.form.get("site", "")
     with context.read_transaction() as transaction:
-        if site not in fleet.sites(transaction):
+        if site not in fleet.load_sites(transaction):
             return context.refuse("roster.unknown", 404, name=site)
     try:
-        there = catalogue_publishing.roster_at_broker(context.resources.settings, site, key)
+        there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
     except UnreadableInput as fault:
         return site_page(context, (str(fault),))
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        return of.put(ROSTER, rows_of(there), who, reason, source, above=there.version)
+        return of.put(ROSTER, to_rows(there), who, reason, source, above=there.version)
 
-    return _changed(context, make)
+    return _save_version(context, make)
 
 
 def roll_back(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
     version = parameters.integer(context.form.get("version", "")) or 0
-    return _changed(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
+    return _save_version(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
 
 
 def withdraw(context: RequestContext) -> Response:
     """Make a version with which devices use their own settings again."""
-    return _changed(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
+    return _save_version(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
 
 
 def publish(context: RequestContext) -> Response:
@@ -136,7 +139,7 @@ def publish(context: RequestContext) -> Response:
     if context.resources.signer is None:
         return context.refuse("catalogue.no_key", 409)
     of = SiteCatalogue(
-        site, context.resources.transaction, context.resources.now, of=lambda _: kind_of(context.resources.forms)
+        site, context.resources.transaction, context.resources.now, of=lambda _: roster_kind(context.resources.forms)
     )
     try:
         sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
@@ -148,24 +151,24 @@ def publish(context: RequestContext) -> Response:
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
-def _changed(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
+def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
     site, reason = context.form.get("site", ""), context.form.get("reason", "")
     who = context.user_name
     try:
         with context.transaction() as transaction:
-            if site not in fleet.sites(transaction):
+            if site not in fleet.load_sites(transaction):
                 return context.refuse("roster.unknown", 404, name=site)
-            made = make(_roster(context, site, transaction), who, reason)
+            made = make(_roster_catalogue(context, site, transaction), who, reason)
             context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
     except UnreadableInput as fault:
         return site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
-def _roster(context: RequestContext, site: str, transaction: Connection) -> SiteCatalogue:
+def _roster_catalogue(context: RequestContext, site: str, transaction: Connection) -> SiteCatalogue:
     """The site's roster, used within this transaction."""
     return SiteCatalogue(
-        site, lambda: nullcontext(transaction), context.resources.now, of=lambda _: kind_of(context.resources.forms)
+        site, lambda: nullcontext(transaction), context.resources.now, of=lambda _: roster_kind(context.resources.forms)
     )
 
 

@@ -22,7 +22,7 @@ FORM_S = 3600
 
 
 def page(context: RequestContext) -> Response:
-    """The sign-in form."""
+    """Show the sign-in form."""
     target = context.request.query_params.get("next", "")
     return RedirectResponse(local_path(target), 303) if context.user is not None else _form(context, 200, "", target)
 

@@ -26,12 +26,12 @@ DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_com
 
 
 def list_page(context: RequestContext) -> Response:
-    """Announced trailers, then those of entries, the latest first."""
+    """Show announced trailers, then those named by entries, the latest first."""
     return context.render("trailers.html", asked=context.request.query_params, **_list(context))
 
 
 def list_part(context: RequestContext) -> Response:
-    """The list alone."""
+    """Show the list of trailers alone, for htmx."""
     return context.render("trailers.html", block="live", **_list(context))
 
 
@@ -41,8 +41,8 @@ def _list(context: RequestContext) -> dict[str, Any]:
     before = (place[0], (site, name)) if place and found else None
     roles = context.resources.roles
     with context.read_transaction() as transaction:
-        awaited = [] if before else trailers.awaited(transaction, roles, named)
-        lines = trailers.latest(transaction, roles, MOST, before, named)
+        awaited = [] if before else trailers.load_announced(transaction, roles, named)
+        lines = trailers.load_trailers(transaction, roles, MOST, before, named)
     last = lines[-1] if len(lines) == MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
     again = None if before else f"/trailers/part?{parameters.query(context)}"
@@ -50,9 +50,9 @@ def _list(context: RequestContext) -> dict[str, Any]:
 
 
 def trailer_page(context: RequestContext) -> Response:
-    """One visit, and the trailer's other visits."""
+    """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
-    gathered, found = _visits(context, site, name, to_look_at=True)
+    gathered, found = _load_visits(context, site, name, to_look_at=True)
     chosen = None if gathered is None else visits.choose(found, gathered, parameters.number(context, "visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
@@ -70,12 +70,12 @@ def trailer_page(context: RequestContext) -> Response:
 
 
 def make_dossier(context: RequestContext) -> Response:
-    """The signed dossier of a visit, as a ZIP file; the audit log has its hash."""
+    """Send the signed dossier of a visit as a ZIP file; write its hash to the audit log."""
     site, name, number = (context.form.get(given, "") for given in ("site", "trailer", "visit"))
     key = context.resources.settings.dossier.key
     if key is None:
         return context.refuse("trailers.no_key", 409)
-    gathered, found = _visits(context, site, name)
+    gathered, found = _load_visits(context, site, name)
     chosen = None if gathered is None else visits.choose(found, gathered, parameters.integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
@@ -89,7 +89,7 @@ def make_dossier(context: RequestContext) -> Response:
     return Response(made, 200, {"content-disposition": f"attachment; filename*=UTF-8''{file}"}, "application/zip")
 
 
-def _visits(
+def _load_visits(
     context: RequestContext, site: str, name: str, *, to_look_at: bool = False
 ) -> tuple[Gathered | None, list[Visit]]:
     if not (site + name).isprintable() or len(site + name) > SEARCHED:

@@ -23,7 +23,16 @@ from inventory.queries import fleet
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 from inventory.site.catalogue import FaultyRows, SiteCatalogue
-from inventory.site.site_words import SPOKEN_IN, Becomes, Change, Saying, Speaking, Trial, fields_of_lists, word_of
+from inventory.site.site_words import (
+    SPOKEN_IN,
+    Change,
+    Effect,
+    SpokenForms,
+    Transcript,
+    Trial,
+    fields_from_lists,
+    without_numbers,
+)
 from inventory.store import statuses
 from inventory.store.statuses import Status
 from inventory.store.tables import entries, events, reviews, said
@@ -64,12 +73,12 @@ class Group:
 
     @property
     def word(self) -> str:
-        """The phrase without the numbers."""
-        return word_of(self.said)
+        """The phrase without its numbers."""
+        return without_numbers(self.said)
 
 
 def unknown_phrases(
-    devices: Mapping[str, Status], waiting: Sequence[Review], forms: Speaking, words: Iterable[Cells]
+    devices: Mapping[str, Status], waiting: Sequence[Review], forms: SpokenForms, words: Iterable[Cells]
 ) -> list[Group]:
     """Unknown phrases by frequency. Reads sentences, which takes time: call it outside of a transaction."""
     found: dict[tuple[str, str, str], Group] = {}
@@ -94,7 +103,7 @@ def _group(found: dict[tuple[str, str, str], Group], phrase: str, form: str, lan
 
 
 def _add_example(
-    found: dict[tuple[str, str, str], Group], forms: Speaking, review: Review, device: Status | None
+    found: dict[tuple[str, str, str], Group], forms: SpokenForms, review: Review, device: Status | None
 ) -> None:
     # A review does not name its language: that of the device now stands for it.
     language = "en" if device is None else str(device.said.get("work", {}).get("language", "en"))
@@ -117,7 +126,7 @@ def _review_path(review: Review) -> str:
 
 
 def _sentences(review: Review) -> list[str]:
-    """The transcript of each interpreter."""
+    """The transcript of each interpreter, without repeats."""
     readings = data_of(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
 
@@ -129,14 +138,14 @@ def _open_reviews(transaction: Connection, site: str, form: str | None = None) -
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
-def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Saying]:
+def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
     """The sentences of open reviews, with the page of each."""
     for review in _open_reviews(transaction, site, form):
         for sentence in _sentences(review):
-            yield Saying(_review_path(review), sentence, review.fields)
+            yield Transcript(_review_path(review), sentence, review.fields)
 
 
-def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Saying]:
+def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
     """The words of each field of standing entries, which carry no whole sentence, with the page of each."""
     its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
     wanted = select(entries.c.event_id, events.c.body)
@@ -146,7 +155,7 @@ def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Sa
         fields = data.get("fields", {})
         for name, words in data.get("reading", {}).get("heard", {}).items():
             if words and name in fields:
-                yield Saying(f"/entries/{row.event_id}", str(words), {name: fields[name]})
+                yield Transcript(f"/entries/{row.event_id}", str(words), {name: fields[name]})
 
 
 def _recorded_values(transaction: Connection, site: str, fields: Collection[str]) -> dict[str, list[str]]:
@@ -159,9 +168,9 @@ def _recorded_values(transaction: Connection, site: str, fields: Collection[str]
 
 
 def page(context: RequestContext) -> Response:
-    """The unknown phrases and the added words of each site."""
+    """Show the unknown phrases and the added words of each site."""
     with context.read_transaction() as transaction:
-        sites = fleet.sites(transaction)
+        sites = fleet.load_sites(transaction)
     return context.render("words.html", sites=[_site(context, site) for site in sites])
 
 
@@ -169,22 +178,24 @@ def _site(context: RequestContext, site: str) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         catalogue = context.resources.catalogue(site, transaction)
         rows, _, waits = _added_words(catalogue)
-        devices = {one.device: one for one in statuses.load(transaction) if one.site == site}
+        devices = {one.device: one for one in statuses.load_statuses(transaction) if one.site == site}
         waiting = _open_reviews(transaction, site)
-        forms = _speaking(context, transaction, catalogue)
+        forms = _load_spoken_forms(context, transaction, catalogue)
     values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
-    if isinstance(forms, Speaking):
+    if isinstance(forms, SpokenForms):
         groups = unknown_phrases(devices, waiting, forms, rows)
         return values | {"fault": "", "groups": groups, "forms": sorted(forms.plain)}
     return values | {"fault": str(forms)}
 
 
-def _speaking(context: RequestContext, transaction: Connection, catalogue: SiteCatalogue) -> Speaking | Misconfigured:
+def _load_spoken_forms(
+    context: RequestContext, transaction: Connection, catalogue: SiteCatalogue
+) -> SpokenForms | Misconfigured:
     """The spoken forms with the latest version of the site's lists, or the error."""
     forms = context.resources.settings.forms
     try:
         lists = {one.kind: one.rows for one in catalogue.kinds() if one.rows}
-        return Speaking(forms, lists, _recorded_values(transaction, catalogue.site, fields_of_lists(forms)))
+        return SpokenForms(forms, lists, _recorded_values(transaction, catalogue.site, fields_from_lists(forms)))
     except Misconfigured as fault:
         return fault
 
@@ -196,9 +207,9 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 
 
 def word_page(context: RequestContext) -> Response:
-    """The meanings that a word may have; with one chosen, what it would change."""
+    """Show the possible meanings of a word; with one chosen, what it would change."""
     given = {name: parameters.text(context, name) or "" for name in KEYS}
-    proposal = _proposal(context, given)
+    proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
 
 
@@ -206,33 +217,33 @@ def word_page(context: RequestContext) -> Response:
 class _Proposal:
     """A word and its trial."""
 
-    forms: Speaking
+    forms: SpokenForms
     version: int  # Of the words to which it would be added.
     row: Cells | None  # None before its meaning is chosen.
     wrong: list[str]
     trial: Trial | None
 
-    def changes(self, what: Becomes) -> list[Change]:
-        """The changes of this sort."""
+    def changes(self, what: Effect) -> list[Change]:
+        """The word's changes with this effect."""
         changes = () if self.trial is None else self.trial.changes
         return [one for one in changes if one.becomes is what]
 
 
-def _proposal(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
+def _try_word(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
     """Try the word on everything that is stored; or the error page."""
     site, form = given["site"], given["form"]
     with context.read_transaction() as transaction:
-        if site not in fleet.sites(transaction):
+        if site not in fleet.load_sites(transaction):
             return context.refuse("words.unknown", 404, name=site)
         catalogue = context.resources.catalogue(site, transaction)
-        forms = _speaking(context, transaction, catalogue)
+        forms = _load_spoken_forms(context, transaction, catalogue)
         if isinstance(forms, Misconfigured):
             return context.refuse("words.no_forms", 409, why=str(forms))
         if form not in forms.plain:
             return context.refuse("words.unknown", 404, name=form)
-        row, version = _row(forms, given), _added_words(catalogue)[1]
-        wrong = [] if row is None else _faults(forms, row)
-        stored: list[Saying] = []
+        row, version = _to_row(forms, given), _added_words(catalogue)[1]
+        wrong = [] if row is None else _find_faults(forms, row)
+        stored: list[Transcript] = []
         if row is not None and not wrong:
             stored += _review_sentences(transaction, site, form)
             stored += _entry_phrases(transaction, site, form)
@@ -251,14 +262,14 @@ def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, f
         row=proposal.row,
         wrong=wrong,
         trial=proposal.trial,
-        changes={what: proposal.changes(what) for what in Becomes},
+        changes={what: proposal.changes(what) for what in Effect},
         shown=MOST_SHOWN,
         unlisted=proposal.forms.unlisted(given["form"]),
         version=proposal.version,
     )
 
 
-def _row(forms: Speaking, given: dict[str, str]) -> Cells | None:
+def _to_row(forms: SpokenForms, given: dict[str, str]) -> Cells | None:
     """The word as a row of master data; None before its meaning is chosen."""
     meaning = next((one for one in forms.meanings(given["form"]) if one.key == given["meaning"]), None)
     if meaning is None or not given["word"]:
@@ -268,7 +279,7 @@ def _row(forms: Speaking, given: dict[str, str]) -> Cells | None:
     return {name: one for name, one in {**row, "word": word, "language": given["language"]}.items() if one}
 
 
-def _faults(forms: Speaking, row: Cells) -> list[str]:
+def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     found = [f"{column}: {fault}" for _, column, fault in word_faults([("", row)])]
     return found or forms.faults(row)
 
@@ -276,10 +287,10 @@ def _faults(forms: Speaking, row: Cells) -> list[str]:
 def add(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
     given = {name: context.form.get(name, "").strip() for name in KEYS}
-    proposal = _proposal(context, given)
+    proposal = _try_word(context, given)
     if isinstance(proposal, Response):
         return proposal
-    if proposal.row is None or proposal.wrong or (proposal.changes(Becomes.OTHER) and "anyway" not in context.form):
+    if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
         return _page(context, given, proposal)
     site, reason = given["site"], context.form.get("reason", "")
     base = parameters.integer(context.form.get("base", ""))

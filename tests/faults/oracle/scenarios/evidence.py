@@ -137,7 +137,9 @@ def unproven(state: Path, besides: Wrong | None = None) -> int:
 
 def _whole(database: Path, keys: dict[str, hash_chain.PublicKey]) -> bool:
     with closing(Store.open(f"sqlite:///{database}", create=False)) as store:
-        return all(inventory_audit.verify(store, of, keys).is_whole for of in inventory_audit.find_devices(store, None))
+        return all(
+            inventory_audit.audit_device(store, of, keys).is_whole for of in inventory_audit.find_devices(store, None)
+        )
 
 
 def _ghost(db: sqlite3.Connection, count: int) -> None:
