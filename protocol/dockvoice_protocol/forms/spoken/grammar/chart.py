@@ -56,26 +56,26 @@ class _Remarks:
         """The possible ends of remarks that begin at a token."""
         if (known := self._known.get(at)) is None:
             begun = self._spans.lexicon.asides.get(self._words[at], ())
-            known = {end for aside in begun for end in self._rest(aside, at + 1)}
+            known = {end for aside in begun for end in self._phrase_ends(aside, at + 1)}
             for slot, remarks in self._spans.lexicon.slotted.items():
-                for end in self._slot(slot, at):
+                for end in self._slot_ends(slot, at):
                     rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
-                    known |= {stop for rest in rests for stop in self._rest(rest, end + 1)}
+                    known |= {stop for rest in rests for stop in self._phrase_ends(rest, end + 1)}
                     known |= {end} if "" in remarks else set()
             self._known[at] = known
         return known
 
-    def _rest(self, aside: Phrase, at: int) -> set[int]:
+    def _phrase_ends(self, aside: Phrase, at: int) -> set[int]:
         """The possible ends of the words of `aside` from `at` on."""
         reached = {at}
         for word in aside:
             if word.startswith(SLOT):
-                reached = {end for here in reached for end in self._slot(word, here)}
+                reached = {end for here in reached for end in self._slot_ends(word, here)}
             else:
                 reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
         return {end for end in reached if ends_word(self._tokens, end)}
 
-    def _slot(self, slot: str, at: int) -> set[int]:
+    def _slot_ends(self, slot: str, at: int) -> set[int]:
         """The possible ends of a slot's content that begins at `at`."""
         if at >= len(self._words):
             return set()
@@ -83,15 +83,15 @@ class _Remarks:
             case "{word}":
                 return {at + 1}
             case "{date}":
-                return self._dates(at) if self._has_months else set()
+                return self._date_ends(at) if self._has_months else set()
             case "{number}":
                 return set(self._numbers.ends(at))
             case "{time}":
-                return self._times(at)
+                return self._time_ends(at)
             case _:
-                return self._codes(at)
+                return self._code_ends(at)
 
-    def _times(self, at: int) -> set[int]:
+    def _time_ends(self, at: int) -> set[int]:
         """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
         hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
@@ -104,7 +104,7 @@ class _Remarks:
         """Whether the word at a token is a "hundred"."""
         return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
-    def _codes(self, at: int) -> set[int]:
+    def _code_ends(self, at: int) -> set[int]:
         """The ends of a code without a field: groups of digits, and letters, without a pause."""
         found = set(self._numbers.ends(at))
         for _ in range(_MOST_GROUPS):
@@ -112,7 +112,7 @@ class _Remarks:
                 more
                 for end in found or {at}
                 if end == at or self._spans.goes_straight_on(end)
-                for more in self._further(end)
+                for more in self._further_ends(end)
             }
             if further <= found:
                 break
@@ -120,11 +120,11 @@ class _Remarks:
         # A single letter is no code, but may be the next value: "dock, boy, order D".
         return {end for end in found if end > at + 1 or self._numbers.begins(at)}
 
-    def _further(self, at: int) -> Iterator[int]:
+    def _further_ends(self, at: int) -> Iterator[int]:
         yield from (group.end for group in self._numbers.digit_groups(at))
         yield from (end for end, _, _ in self._spans.letters(at))
 
-    def _dates(self, at: int) -> set[int]:
+    def _date_ends(self, at: int) -> set[int]:
         """The ends of a date: numbers and links, with the name of a month."""
         found: set[int] = set()
         named = False
@@ -157,12 +157,12 @@ class _UnmatchedWords:
     def go(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
         if self._is_named(at):
-            self._slip(path, at)
-            self._preposition(path, at)
+            self._step_over_slip(path, at)
+            self._step_over_preposition(path, at)
             for end in self._remarks.ends(at):
-                self._aside(path, at, end)
-        self._number(path, at)
-        self._unmatched_word(path, at)
+                self._step_over_remark(path, at, end)
+        self._step_over_number(path, at)
+        self._step_over_unmatched(path, at)
 
     def _is_named(self, at: int) -> bool:
         """Whether a slip, a remark or a word that sounds like a link begins at a token."""
@@ -171,7 +171,7 @@ class _UnmatchedWords:
             known = self._named[at] = sounds or bool(self._spans.slips(at) or self._remarks.ends(at))
         return known
 
-    def _slip(self, path: Path, at: int) -> None:
+    def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.slips(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
@@ -183,12 +183,12 @@ class _UnmatchedWords:
                 slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
             )
 
-    def _number(self, path: Path, at: int) -> None:
+    def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""
-        for event in self._loose_at(at):
+        for event in self._numbers_at(at):
             self._queue.happen(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _loose_at(self, at: int) -> list[ExplanationEvent]:
+    def _numbers_at(self, at: int) -> list[ExplanationEvent]:
         """The longest and the shortest number that begins at a token."""
         if (known := self._loose.get(at)) is None:
             ends = self._numbers.ends(at)
@@ -196,7 +196,7 @@ class _UnmatchedWords:
             known = self._loose[at] = [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
-    def _preposition(self, path: Path, at: int) -> None:
+    def _step_over_preposition(self, path: Path, at: int) -> None:
         """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
         if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
             labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
@@ -206,7 +206,7 @@ class _UnmatchedWords:
             if places and written and not self._tokens[at + 1].pause:
                 self._queue.go(self._queue.opened(path), at + 1, weights.HOMOPHONE, **path.between)
 
-    def _aside(self, path: Path, at: int, end: int) -> None:
+    def _step_over_remark(self, path: Path, at: int, end: int) -> None:
         path = self._queue.opened(path)
         # Directly behind digits, the figures of a remark may belong to them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
@@ -217,16 +217,16 @@ class _UnmatchedWords:
             path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
         self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
-    def _unmatched_word(self, path: Path, at: int) -> None:
+    def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
         last = path.last
         field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
         cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
         known = self._is_known(path, at)
-        self._queue.happen(path, self._event_of(at, field), weights.KNOWN_UNMATCHED if known else cost)
+        self._queue.happen(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
-    def _event_of(self, at: int, field: str | None) -> ExplanationEvent:
+    def _unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
         """The event of an unexplained word at a token."""
         if (known := self._events_of_unmatched.get((at, field))) is None:
             end = at + 1
@@ -374,18 +374,18 @@ class _Growth:
         """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
         self._queue.budget = budget
         for at in self._queue.due():
-            growing = self._growing(at)
+            growing = self._paths_growing_at(at)
             self.left -= len(growing)
             if self.left < 0:
                 return []  # The explanations found so far may have unknown rivals.
             for path in growing:
                 if at < len(self._tokens):
-                    self._extend(path, at)
-                elif (ended := self._ended(path)) is not None:
+                    self._take_steps(path, at)
+                elif (ended := self._as_complete(path)) is not None:
                     self._ends.append(ended)
         return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
 
-    def _growing(self, at: int) -> list[Path]:
+    def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
         if ends_word(self._tokens, at):
             for path in self._queue.spelling(at):
@@ -393,7 +393,7 @@ class _Growth:
                     self._queue.add(at, closed)
         return self._queue.growing(at)
 
-    def _extend(self, path: Path, at: int) -> None:
+    def _take_steps(self, path: Path, at: int) -> None:
         """Take all steps of a path at a token."""
         if path.spelling is not None:
             self._speller.go_on(path, path.spelling, at)
@@ -409,7 +409,7 @@ class _Growth:
             self._counted.say(path, count, at)
         self._unmatched.go(path, at)
 
-    def _ended(self, path: Path) -> Path | None:
+    def _as_complete(self, path: Path) -> Path | None:
         """The path as a complete explanation; None where it ends inside a value."""
         if path.spelling is not None:
             return None
