@@ -21,7 +21,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeVar
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 EVERY_S = 0.8
 """Poll interval of the recording's route: a moved stream is found within 2 s."""
@@ -113,7 +113,7 @@ class _Pactl:
                 [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_pactl_environment()
             )
         except (OSError, subprocess.SubprocessError) as fault:
-            logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
+            _logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
             return None
         return done.stdout
 
@@ -130,7 +130,7 @@ class _Pactl:
         try:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
-            logger.warning("pactl: its listing cannot be read (%r); routing is not checked", fault)
+            _logger.warning("pactl: its listing cannot be read (%r); routing is not checked", fault)
             self.give_up()
             return None
 

@@ -40,7 +40,7 @@ from edge.understand.remote.failures import Barred
 from edge.understand.weighing import Doubt, SaidFor, doubt
 
 commands = typer.Typer()
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _MOST = 1000  # More than anybody looks at.
 
@@ -173,7 +173,7 @@ async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Int
     except Barred:
         raise
     except (Unavailable, StorageFailed) as fault:
-        logger.warning("%s: is not read again: %s", utterance_id, fault)
+        _logger.warning("%s: is not read again: %s", utterance_id, fault)
         return None
 
 

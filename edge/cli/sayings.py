@@ -96,7 +96,7 @@ def answer(saying: _Saying) -> _JsonLine:
 
 
 def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
-    """The decision on a command that names an entry: "delete pallet 742". None takes back another read-back entry."""
+    """The decision on a command that names an entry: "delete pallet 742"; REPEAT where another was read back."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
         before = replace(reading, fields=_confirmed_readings(held))

@@ -59,7 +59,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The open utterance had too little speech: a click, a cough."""
+    """The open utterance was dropped for too little speech: a click, a cough."""
 
 
 EarEvent = Opened | Continued | Paused | Closed | Abandoned

@@ -24,9 +24,9 @@ from dockvoice_protocol.forms.scanned import END, UNREADABLE
 _EVENT = struct.Struct("@llHHi")
 """`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""
 
-EV_SYN, EV_KEY = 0, 1  # The types of an event: the end of some that belong together, or one about a key.
-SYN_DROPPED = 3  # The code of an EV_SYN that tells that the kernel had no room, and dropped events.
-UP, DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
+_EV_SYN, _EV_KEY = 0, 1  # The types of an event: the end of some that belong together, or one about a key.
+_SYN_DROPPED = 3  # The code of an EV_SYN that tells that the kernel had no room, and dropped events.
+_UP, _DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
 
 CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
 _NAME_BYTES = 256  # More than the name of any device has.
@@ -81,7 +81,7 @@ class KeyDevice:
         try:
             told = fcntl.ioctl(self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
             self._has = fcntl.ioctl(
-                self._file, _read_ioctl_number(0x20 + EV_KEY, CODES // 8), bytes(CODES // 8)
+                self._file, _read_ioctl_number(0x20 + _EV_KEY, CODES // 8), bytes(CODES // 8)
             )  # EVIOCGBIT
         except OSError:
             os.close(self._file)
@@ -131,8 +131,8 @@ class KeyDevice:
 def _parse_presses(records: bytes, code: int) -> Iterator[bool]:
     """The presses and releases of one key among events in the kernel's format."""
     for _, _, kind, key, value in _EVENT.iter_unpack(records):
-        if kind == EV_KEY and key == code and value in {UP, DOWN}:
-            yield value == DOWN
+        if kind == _EV_KEY and key == code and value in {_UP, _DOWN}:
+            yield value == _DOWN
 
 
 def _ioctl_number(direction: int, number: int, size: int) -> int:
@@ -148,7 +148,7 @@ def _read_ioctl_number(number: int, size: int) -> int:
 GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB
 
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
 """Poll interval for a talk key or a scanner that is not connected: as for a headset, an operator waits no longer."""
@@ -172,18 +172,18 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
         found = _find_device_with_key(code, device)
         if found is None:
             if not missed:
-                logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
+                _logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
             missed = True
             await asyncio.sleep(LOOK_EVERY_S)
             continue
         missed = False
-        logger.info("the talk key %s is on %s", key, found.name)
+        _logger.info("the talk key %s is on %s", key, found.name)
         with found:
             try:
                 async for is_down in found.presses(code):
                     talk(is_down)
             except OSError as fault:
-                logger.warning("the talk key's device %s is gone (%s); looking for it", found.name, fault.strerror)
+                _logger.warning("the talk key's device %s is gone (%s); looking for it", found.name, fault.strerror)
         talk(False)  # a missing key is not held down
 
 
@@ -260,12 +260,12 @@ class ScanParser:
     def feed(self, records: bytes) -> Iterator[str]:
         """Parse key events in the kernel's format; yield each completed scan."""
         for _, _, kind, key, value in _EVENT.iter_unpack(records):
-            if kind == EV_SYN and key == SYN_DROPPED:
+            if kind == _EV_SYN and key == _SYN_DROPPED:
                 self._held.clear()
                 self._text.append(UNREADABLE)
-            elif kind == EV_KEY and value == DOWN:
+            elif kind == _EV_KEY and value == _DOWN:
                 yield from self._handle_press(key)
-            elif kind == EV_KEY and value == UP:
+            elif kind == _EV_KEY and value == _UP:
                 self._handle_release(key)
 
     def flush(self) -> Iterator[str]:
@@ -328,13 +328,13 @@ async def follow_scanner(device: Path, separator: str, take: Callable[[str, str]
         try:
             with KeyDevice(device) as found:
                 found.grab()
-                logger.info("the scanner is %s", found.name)
+                _logger.info("the scanner is %s", found.name)
                 missed = ""
                 await _forward_scans(found, separator, take)
         except OSError as fault:
             told = fault.strerror or str(fault)
             if told != missed:
-                logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, told)
+                _logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, told)
             missed = told
             await asyncio.sleep(LOOK_EVERY_S)
 

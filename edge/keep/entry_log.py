@@ -54,7 +54,7 @@ _ON_CONFLICT = {
     "fields = excluded.fields, ask = excluded.ask, reading = excluded.reading, review = NULL"
 }
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class EntryLog:
@@ -116,7 +116,7 @@ class EntryLog:
         with translated_errors(self.path):
             possible = can_punch_holes(self._descriptor)
         if not possible and not self._told:
-            log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
+            _log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
             self._told = True
         return possible
 

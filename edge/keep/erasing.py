@@ -32,7 +32,7 @@ from edge.keep.retention import Retention
 from edge.keep.review import sign_review_removals
 from edge.keep.storage import DiskFull, sync_directory, translated_errors
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ERASING = "journal.erasing"
 
@@ -100,7 +100,7 @@ class Erasing:
         try:
             self.finish()
         except (DiskFull, Unfinished) as fault:  # must not block new utterances
-            log.warning("what was erased is not gone from every file yet: %s", fault)
+            _log.warning("what was erased is not gone from every file yet: %s", fault)
 
     def finish(self) -> None:
         """Remove the erased content from all other files. Raises StorageFailed, Unfinished."""

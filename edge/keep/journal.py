@@ -71,7 +71,7 @@ _TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # For 
 _SUPERSEDED = "journal.superseded"
 """Marker file with the reason: another journal of this device has overtaken this one."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _Successor:
@@ -377,7 +377,7 @@ class Journal(JournalReader):
     def _log_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] != self.public_key.raw.hex():
-            log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
+            _log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
 
     def _insert_orphans(self) -> None:
         """Insert a row for each recording that a crash left without one."""
@@ -388,7 +388,7 @@ class Journal(JournalReader):
             try:
                 utterance, recording = evidence.recover(path)
             except StorageFailed as fault:
-                log.warning("heard before a crash, and cannot be read: %s", fault)
+                _log.warning("heard before a crash, and cannot be read: %s", fault)
                 continue
             # A second copy of a recording is no second utterance.
             if self.queries.kept(utterance.utterance_id) is None:

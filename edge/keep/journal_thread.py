@@ -30,7 +30,7 @@ _LOUD_S = 30.0  # Interval of the log message while another program holds the jo
 
 _LOOK_S = 0.1  # Poll interval while an utterance waits for its row: shorter than any utterance.
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class JournalThread:
@@ -117,7 +117,7 @@ class JournalThread:
             except DiskFull as fault:
                 refused(fault)
                 if waits is not None:
-                    log.warning("%s: %s", waits, fault)
+                    _log.warning("%s: %s", waits, fault)
                 waits = None
             await asyncio.sleep(RETRY_S)
 
@@ -133,7 +133,7 @@ class JournalThread:
             )
         except DiskFull as fault:
             if not self._stuck:
-                log.warning("no recording can be removed to make room: %s", fault)
+                _log.warning("no recording can be removed to make room: %s", fault)
             self._stuck = True
             return free_bytes(self._directory)
         self._stuck = False
@@ -165,7 +165,7 @@ class JournalThread:
                 self._log_locked(fault)
                 continue
             if self.locked is not None:
-                log.warning("%s: is free again, and goes on", self._directory)
+                _log.warning("%s: is free again, and goes on", self._directory)
                 self.locked = None
             return done
 
@@ -173,7 +173,7 @@ class JournalThread:
         self.locked = str(fault)
         if time.monotonic() - self._told_at >= _LOUD_S:
             self._told_at = time.monotonic()
-            log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
+            _log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
 
     def _run_with_reserve(self, work: Callable[[], _T]) -> _T:
         try:
@@ -181,5 +181,5 @@ class JournalThread:
         except DiskFull as fault:
             if not self._reserve.give_back():
                 raise
-            log.warning("%s; the reserve is given back, for what was said last", fault)
+            _log.warning("%s; the reserve is given back, for what was said last", fault)
             return work()

@@ -44,7 +44,7 @@ _SHOWN = 60  # Characters of a wrong name that are repeated.
 
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class Queries:
             try:
                 utterance = evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
-                log.warning("not understood yet, and cannot be read: %s", fault)
+                _log.warning("not understood yet, and cannot be read: %s", fault)
             else:
                 yield utterance
 

@@ -38,7 +38,7 @@ _REPLIES_KEPT = 20  # Replies stored at most: some ten megabytes.
 _WAITS = "outcome = 'defer' AND review IS NULL"  # Of an utterance: it waits for a model.
 _OLDEST = 100  # Deferred utterances per search for a readable recording.
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class ModelReadings:
             try:
                 utterance = evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
-                log.warning("left out: %s", fault)
+                _log.warning("left out: %s", fault)
             else:
                 yield PastUtterance(utterance, kept_utterance(row), json.loads(row["reading"] or "null"))
 
@@ -263,7 +263,7 @@ class ModelReadings:
             try:
                 return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
-                log.warning("deferred, and cannot be read any more: %s", fault)
+                _log.warning("deferred, and cannot be read any more: %s", fault)
                 self.send_to_review(row["utterance_id"], None, _RECORDING_LOST)
         return None
 
@@ -297,4 +297,4 @@ def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
         for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)
     except OSError as fault:
-        log.warning("a spoken reply is not kept: %s", fault)
+        _log.warning("a spoken reply is not kept: %s", fault)

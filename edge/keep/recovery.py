@@ -50,7 +50,7 @@ _LATER = {
 """What the second copy of an entry cannot know, because it came later: whether its recording was removed, and how far
 its event has come."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
@@ -116,7 +116,7 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
         (directory / FOUND_DAMAGED).unlink(missing_ok=True)
         sync_directory(directory)
     found, _, _ = str(fault).partition(";")  # without the remedy: there is nothing to be done
-    log.error(
+    _log.error(
         "%s. It is kept as %s; a new one was made of what is known. %s", found, aside.name, _loss_summary(reviewed)
     )
 
@@ -217,7 +217,7 @@ def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: Entry
             _conclude_supporting_utterances(db)
             return
         reviewed = _review_undecided(directory, db)
-    log.error(
+    _log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
         *(db.path, entries.path.name, last, entries.last, _loss_summary(reviewed)),
     )
@@ -268,7 +268,7 @@ def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     try:
         utterance, recording = evidence.recover(path)
     except StorageFailed as fault:
-        log.warning("not known to the journal, and cannot be read: %s", fault)
+        _log.warning("not known to the journal, and cannot be read: %s", fault)
     else:
         if not _has_utterance(db, utterance.utterance_id):
             db.insert("utterances", evidence.utterance_row(directory, utterance, recording))

@@ -92,7 +92,7 @@ _BYTES = """
     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
 """
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Reserve:
                 self._allocate()
         except DiskFull as fault:
             self.give_back()
-            log.warning("no reserve: %s", fault)
+            _log.warning("no reserve: %s", fault)
 
     def give_back(self) -> bool:
         """Free the reserve's space; False where there was none."""

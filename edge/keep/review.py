@@ -108,7 +108,7 @@ class Review:
         return [row["form"] for row in found]
 
     def held(self) -> list[KeptEntry]:
-        """The held entries, oldest first."""
+        """The entries that wait for a person: refused ones and dead letters, oldest first."""
         found = self._db.rows(f"{ENTRY} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
         return [kept_entry(row) for row in found]
 

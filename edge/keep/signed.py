@@ -148,7 +148,7 @@ class SignedLists:
         return f"FROM {self._table} WHERE site = ? AND place = ?"
 
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _REMOVED, _ERASED, _DAMAGED, _UNKNOWN = "removed", "erased", "damaged", "unknown"
 """Why there is no recording to send."""
@@ -298,9 +298,9 @@ class Clips:
                 file.seek(offset)
                 data = file.read(size)
         except OSError as fault:
-            log.warning("%s: cannot be sent: %s", path, describe_os_error(fault))
+            _log.warning("%s: cannot be sent: %s", path, describe_os_error(fault))
             return _DAMAGED
         if check and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
-            log.warning("%s: cannot be sent: is not the recording that was written", path)
+            _log.warning("%s: cannot be sent: is not the recording that was written", path)
             return _DAMAGED
         return RecordingBytes(row["audio_sha256"], whole, data)

@@ -22,7 +22,7 @@ from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
 from edge.speak.mixer import Mixer, Phrase, Rank, Samples
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serves with ease on a small machine.
 
@@ -150,16 +150,16 @@ class Loudspeaker:
     async def _reopen(self) -> None:
         lost, self._stream = self._stream, None
         if lost is not None:
-            logger.warning("speaker %s: takes no sound any more; it is opened again", _device_label(self._device))
+            _logger.warning("speaker %s: takes no sound any more; it is opened again", _device_label(self._device))
             await asyncio.to_thread(lost.close)
             with self._lock:
                 self._playing = Mixer(self._playing.volume_db)  # what waited would come too late
         try:
             await self.open()
         except Unavailable as fault:
-            logger.debug("%s", fault)  # told once, when it was lost
+            _logger.debug("%s", fault)  # told once, when it was lost
         else:
-            logger.warning("speaker %s: takes sound again", _device_label(self._device))
+            _logger.warning("speaker %s: takes sound again", _device_label(self._device))
 
     def _render_block(self, count: int, leaves_at: float) -> Samples:
         """Mix the next block, on PortAudio's thread, and report which phrases and earcons begin in it."""

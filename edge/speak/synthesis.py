@@ -22,7 +22,7 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import MOST_WAITING, Phrase, Rank, Samples, earcon
 from edge.speak.wording import Clauses, Phrasing
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _REMEMBERED_BYTES = 16_000_000
 """Eight minutes of sound: every label, question and prompt in use, and the numbers and docks of a shift."""
@@ -104,7 +104,7 @@ class ClauseCache:
     def _log_once(self, fault: str) -> None:
         """Log the fault, once until a voice works again."""
         if self._log_silence_once is None:
-            logger.warning("speak: %s", fault)
+            _logger.warning("speak: %s", fault)
         self._log_silence_once = fault
 
     def _remember(self, key: tuple[str, float], sound: Samples) -> Samples:
@@ -215,7 +215,7 @@ class Speaker:
 
     def _log_silence_once(self, fault: DockvoiceError) -> None:
         if not self._told_silent:
-            logger.error("speak: nothing is read back, earcons alone are heard: %s", fault)
+            _logger.error("speak: nothing is read back, earcons alone are heard: %s", fault)
         self._told_silent = True
 
     def _adjust_voice(self, what: Command) -> None:

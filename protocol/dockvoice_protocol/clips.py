@@ -92,7 +92,7 @@ ClipMessage = RequestNoted | ClipOffered | ClipChunk | ClipGone
 
 @dataclass(frozen=True, slots=True)
 class ClipReceipt:
-    """The inventory's answer to a clip message; `have` is the number of chunks received."""
+    """The inventory's answer to a clip message."""
 
     utterance_id: str
     answer: Answer

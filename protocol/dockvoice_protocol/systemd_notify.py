@@ -12,7 +12,7 @@ import socket
 from collections.abc import Mapping
 from typing import Self
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Notifier:
@@ -62,7 +62,7 @@ class Notifier:
     def _log_once(self, fault: OSError) -> None:
         """Log the first of several failures in a row."""
         if not self._unheard:
-            logger.warning(
+            _logger.warning(
                 "systemd cannot be reached at $NOTIFY_SOCKET (%s) and may restart this service", fault.strerror or fault
             )
         self._unheard = True

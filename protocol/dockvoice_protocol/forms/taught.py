@@ -92,7 +92,7 @@ def add_word(schema: dict[str, Any], row: Cells) -> None:
     if code != OWN_LANGUAGE and code not in written:
         there = ", ".join(dict.fromkeys((OWN_LANGUAGE, *written)))
         raise Misconfigured(f"{said!r}: field {name!r} has no words in {code!r}; it has some in {there}")
-    known = _known(fields[name], as_, code)
+    known = _known_words(fields[name], as_, code)
     if said in known and known[said] in {means, None}:
         raise AlreadyKnown(f"{said!r}: is a {as_} of {name!r} already")
     wording = fields[name].setdefault("x-languages", {}).setdefault(code, {})
@@ -102,7 +102,7 @@ def add_word(schema: dict[str, Any], row: Cells) -> None:
         wording.setdefault("labels", []).append(said)
 
 
-def _known(field: Mapping[str, Any], as_: str, code: str) -> dict[str, str | None]:
+def _known_words(field: Mapping[str, Any], as_: str, code: str) -> dict[str, str | None]:
     """The field's existing words of a sort (label, unit) in a language, to their codes; None for words without one."""
     own = field.get("x-voice", {}) if code == OWN_LANGUAGE else {}
     wording = field.get("x-languages", {}).get(code, {})
@@ -138,9 +138,9 @@ def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
             yield f"{row['word']!r}: says {use.value!r} of {use.field!r} already"
         elif use.role in _OF_LANGUAGE or (use.role is Role.MOOD and use.value != _STRANGERS):
             yield f"{row['word']!r}: is a word by which the language corrects, denies, asks or doubts; choose another"
-    if command(_words(said), language) is not None:
+    if command(_to_words(said), language) is not None:
         yield f"{row['word']!r}: is a command to the device; choose another"
 
 
-def _words(said: Sequence[str]) -> list[Word]:
+def _to_words(said: Sequence[str]) -> list[Word]:
     return [Word(one, at, at + 1.0, 1.0) for at, one in enumerate(said)]

@@ -63,11 +63,11 @@ _TWICE = 2
 
 def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
     """Parse the whole utterance as a command; None where it is none."""
-    said = _plain(words, language)
-    known = _known(language)
+    said = _plain_phrase(words, language)
+    known = _phrases_to_commands(language)
     if (asked := known.get(said)) is not None:
         return asked
-    if _made_of(said, _consents(language)):
+    if _is_concatenation(said, _consent_phrases(language)):
         return YES  # "Correct correct."
     for at in range(len(said) - 1, 0, -1):
         asked = known.get(said[:at])
@@ -81,10 +81,10 @@ def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
 
     Empty where there are none.
     """
-    known = _known(language)
+    known = _phrases_to_commands(language)
     for size in range(len(words), 0, -1):
-        asked = known.get(_plain(words[:size], language))
-        whole = bool(_plain(words[size - 1 : size], language))  # No filler ends it.
+        asked = known.get(_plain_phrase(words[:size], language))
+        whole = bool(_plain_phrase(words[size - 1 : size], language))  # No filler ends it.
         if whole and asked is not None and asked.command is Command.SIGN_ON:
             return " ".join(chain.from_iterable(phrase(word.text) for word in words[size:]))
     return ""
@@ -92,19 +92,19 @@ def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
 
 def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
     """The speaker's name in the utterance: "ana", "it's ana"."""
-    said = _plain(words, language)
+    said = _plain_phrase(words, language)
     ways = map(language.unelided, language.commands["presents"])
     return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
 
 
 def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the whole utterance is in this list of commands."""
-    return _plain(words, language) in {language.unelided(one) for one in language.commands[name]}
+    return _plain_phrase(words, language) in {language.unelided(one) for one in language.commands[name]}
 
 
 def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
     """The code of the reason for a pause; None where the utterance gives none."""
-    return _reasons(language).get(_plain(words, language))
+    return _phrases_to_break_reasons(language).get(_plain_phrase(words, language))
 
 
 def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -112,8 +112,8 @@ def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
     A longer wording of the same command ("say again please") does not matter; "cancel" may be followed by an object.
     """
-    said = _plain(words, language)
-    known = _known(language)
+    said = _plain_phrase(words, language)
+    known = _phrases_to_commands(language)
     if said not in known or known[said].command is Command.SIGN_ON or said in language.cues:
         return False
     longer = (asked for other, asked in known.items() if len(other) > len(said) and other[: len(said)] == said)
@@ -125,8 +125,8 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
 
     Twice confirms it; once needs a confirmation.
     """
-    said = _plain(words, language)
-    for name, choice, one in _exceptions(form, language):
+    said = _plain_phrase(words, language)
+    for name, choice, one in _exception_phrases(form, language):
         times = len(said) // len(one)
         if times in {1, _TWICE} and said == one * times:
             sure = min(word.confidence for word in words)
@@ -135,7 +135,7 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
     return {}
 
 
-def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValue, Phrase]]:
+def _exception_phrases(form: Form, language: Language) -> Iterator[tuple[str, FieldValue, Phrase]]:
     """The form's exceptions: field, value, and each phrase for it."""
     for field in form.fields:
         for choice in field.choices if field.exception else ():
@@ -144,30 +144,32 @@ def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValu
 
 def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance is only courtesies: "okay", "thank you", "yeah yeah okay", but not a mere "yes"."""
-    said = _plain(words, language)
+    said = _plain_phrase(words, language)
     if said in language.commands["courtesies"]:
         return True
-    return _made_of(said, _courtesies(language)) and not _made_of(said, _consents(language))
+    return _is_concatenation(said, _courtesy_phrases(language)) and not _is_concatenation(
+        said, _consent_phrases(language)
+    )
 
 
 def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance is only hesitations and murmurs: "uh huh", "come on"."""
-    said = _plain(words, language)
-    own = _courtesies(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
-    return bool(words) and (not said or _made_of(said, own))
+    said = _plain_phrase(words, language)
+    own = _courtesy_phrases(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
+    return bool(words) and (not said or _is_concatenation(said, own))
 
 
 @lru_cache
-def _consents(language: Language) -> frozenset[Phrase]:
+def _consent_phrases(language: Language) -> frozenset[Phrase]:
     return frozenset(map(language.unelided, language.commands["yes"]))
 
 
 @lru_cache
-def _courtesies(language: Language) -> frozenset[Phrase]:
-    return _consents(language) | frozenset(map(language.unelided, language.commands["courtesies"]))
+def _courtesy_phrases(language: Language) -> frozenset[Phrase]:
+    return _consent_phrases(language) | frozenset(map(language.unelided, language.commands["courtesies"]))
 
 
-def _made_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
+def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     """Whether the words are a concatenation of such phrases."""
     reached = {0}
     for at in range(len(said)):
@@ -181,7 +183,7 @@ def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
 
     A bare number, "two", chooses none: it may be a value.
     """
-    said = _plain(words, language)
+    said = _plain_phrase(words, language)
     little = {one for role in ("links", "within", "tails") for one in language.words[role]}
     if all((word,) in little or language.numerals.is_part(word) for word in said):
         return None
@@ -190,16 +192,16 @@ def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
 
 def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance begins or ends with a phrase for the next thing: "741 next"."""
-    return _surrounds("next_one", words, language)
+    return _begins_or_ends_with("next_one", words, language)
 
 
 def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance begins or ends with a phrase for a replacement: "instead, 741"."""
-    return _surrounds("instead_one", words, language)
+    return _begins_or_ends_with("instead_one", words, language)
 
 
-def _surrounds(name: str, words: Sequence[Word], language: Language) -> bool:
-    said = _plain(words, language)
+def _begins_or_ends_with(name: str, words: Sequence[Word], language: Language) -> bool:
+    said = _plain_phrase(words, language)
     return any(one in {said[: len(one)], said[-len(one) :]} for one in map(language.unelided, language.commands[name]))
 
 
@@ -207,7 +209,7 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
     """Whether the utterance answers that nothing is wrong: "nothing", "it's fine", "okay"."""
     nothing = {language.unelided(one) for one in language.commands["nothing"]}
     ways = (words, without_cue(words, language))  # "sorry, it's fine"
-    return any(courteous(said, language) or _plain(said, language) in nothing for said in ways if said)
+    return any(courteous(said, language) or _plain_phrase(said, language) in nothing for said in ways if said)
 
 
 def about(
@@ -218,9 +220,12 @@ def about(
     The object may also come first or in the middle: "trailer 5501 is done", "where does 742 go". `undone`: the form's
     verbs that undo its work.
     """
-    said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
-    asking, (plain, begins) = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}, plain_texts(said, language)
-    if (parts := _of_which(said, language)) is not None:
+    said, undoing = _without_hesitations(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
+    asking, (plain, begins) = (
+        {**_asking_phrases(language), **dict.fromkeys(undoing, CANCEL)},
+        plain_texts(said, language),
+    )
+    if (parts := _parse_field_question(said, language)) is not None:
         return parts
     for size in range(len(said) - 1, 0, -1):
         begun = plain[: begins[size]]
@@ -228,20 +233,20 @@ def about(
             continue  # "Cancella, pallet 743."
         if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
             ends = asked.command.lists.ends if asked.command else ""
-            return asked, _before(said[size:], _ends(ends, language), language)
+            return asked, _words_before(said[size:], _final_phrases(ends, language), language)
     for asked, behind in (
-        (DONE, _ends(Command.TRAILER_DONE.lists.ends, language)),
+        (DONE, _final_phrases(Command.TRAILER_DONE.lists.ends, language)),
         (CANCEL, _cancellations(language) | undoing),
     ):
-        named = _before(said, behind, language)
+        named = _words_before(said, behind, language)
         if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
             return asked, named
     return None
 
 
-def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
+def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
     """A question about one field of an entry, and the words of the entry: "what was the seal on trailer 5501"."""
-    words, table = _plain(said, language), language.table["commands"]
+    words, table = _plain_phrase(said, language), language.table["commands"]
     for asked, way in (
         (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.parts, ())
     ):
@@ -253,8 +258,12 @@ def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[
 
 
 @lru_cache
-def _asking(language: Language) -> Mapping[Phrase, Asked]:
-    known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and not _only_cue(one, language)}
+def _asking_phrases(language: Language) -> Mapping[Phrase, Asked]:
+    known = {
+        one: asked
+        for one, asked in _phrases_to_commands(language).items()
+        if asked == CANCEL and not _only_cue(one, language)
+    }
     naming = {
         said: asked
         for command, asked in _OF_COMMANDS.items()
@@ -275,17 +284,17 @@ def _only_cue(said: Phrase, language: Language) -> bool:
 
 
 @lru_cache
-def _ends(name: str, language: Language) -> frozenset[Phrase]:
+def _final_phrases(name: str, language: Language) -> frozenset[Phrase]:
     return frozenset() if not name else frozenset(map(language.unelided, language.commands[name]))
 
 
 @lru_cache
 def _cancellations(language: Language) -> frozenset[Phrase]:
     """The phrases that cancel the entry named right before them: German "Palette 743 löschen"."""
-    return frozenset(one for name in ("cancel", "deletions") for one in _ends(name, language)) - language.cues
+    return frozenset(one for name in ("cancel", "deletions") for one in _final_phrases(name, language)) - language.cues
 
 
-def _before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
+def _words_before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
     """The words before the longest of these phrases at their end; all words where there is none, or nothing before."""
     plain, begins = plain_texts(said, language)
     return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
@@ -297,17 +306,17 @@ def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     Phrases that are cues too, "scratch that", do not count: they announce a correction. "Please" and the like may come
     first.
     """
-    known = _known(language)
+    known = _phrases_to_commands(language)
     begun = _beginnings(words, language)
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
 def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether a cancellation follows a leading "no", with words that name nothing: "no, cancel that, it stays here"."""
-    said, first = _plain(_unhesitating(words, language), language), _cue(words, language)
+    said, first = _plain_phrase(_without_hesitations(words, language), language), _cue_length(words, language)
     if not first or sum(map(language.tells, said)) > 1:  # "that one stays here" holds a number
         return False
-    ways = {one for one, asked in _known(language).items() if asked == CANCEL}
+    ways = {one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL}
     begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
     return any(part in ways for part in (*begun, *(said[at:] for at in range(first, len(said)))))
 
@@ -315,18 +324,18 @@ def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 def refuses(words: Sequence[Word]) -> bool:
     """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
     spoken = map(language_named, LANGUAGES)
-    return any(one in _refusals(language) for language in spoken for one in _beginnings(words, language))
+    return any(one in _refusal_phrases(language) for language in spoken for one in _beginnings(words, language))
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance begins with a cue ("no, fifteen units"), or `sets_right`."""
-    return _cue(_unhesitating(words, language), language) > 0 or sets_right(words, language)
+    return _cue_length(_without_hesitations(words, language), language) > 0 or sets_right(words, language)
 
 
 def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, numerals = texts(words, language), language.numerals
-    setting = _setting(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
+    setting = _setting_phrases(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
     begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
     ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
     ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
@@ -334,7 +343,7 @@ def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 @lru_cache
-def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
+def _setting_phrases(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
     """Phrases before a corrected value ("was actually"), by their first word."""
     setting: dict[str, list[Phrase]] = {}
     for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
@@ -344,15 +353,15 @@ def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phra
 
 def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The cue of a correction at the beginning of the utterance."""
-    said = _unhesitating(words, language)
+    said = _without_hesitations(words, language)
     return said[: len(said) - len(without_cue(words, language))]
 
 
 def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The words without hesitations and leading cues."""
-    left = _unhesitating(words, language)
+    left = _without_hesitations(words, language)
     while left:
-        size = _cue(left, language)
+        size = _cue_length(left, language)
         if not size:
             break
         left = left[size:]
@@ -378,7 +387,7 @@ def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tup
 
 def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the words begin with "the last one" or the like, which may be the previous entry or the coming one."""
-    said = texts(_unhesitating(words, language), language)
+    said = texts(_without_hesitations(words, language), language)
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
@@ -389,7 +398,7 @@ def holds_check(words: Sequence[str], checks: Collection[str], language: Languag
         at + len(one) for one in language.words["checks"] for at in range(len(said)) if said[at:][: len(one)] == one
     ]
     told = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
-    return any(check == " ".join(one) or check in _spelt(one, language) for check in checks for one in told)
+    return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in told)
 
 
 def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
@@ -399,10 +408,10 @@ def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> b
         if said[: len(one)] == one:
             said = said[len(one) :]
             break
-    return check == " ".join(said) or check in _spelt(said, language)
+    return check == " ".join(said) or check in _spelt_digits(said, language)
 
 
-def _spelt(said: Sequence[str], language: Language) -> set[str]:
+def _spelt_digits(said: Sequence[str], language: Language) -> set[str]:
     """The digit strings that all the words together may say."""
     reached: dict[int, set[str]] = {0: {""}}
     for at in range(len(said)):
@@ -425,20 +434,20 @@ def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language 
 
     A name without an available form counts only behind a `switch` phrase.
     """
-    return _work_named(_plain(words, language), forms, language)
+    return _parse_work(_plain_phrase(words, language), forms, language)
 
 
 def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
     """The operator and the form in a sign-on with a work: "ben counting"; None where no form is named."""
     said = tuple(name.split())
     for at in range(1, len(said)):
-        work = _work_named(said[at:], forms, language)
+        work = _parse_work(said[at:], forms, language)
         if work is not None and work.form is not None:
             return " ".join(said[:at]), work.form
     return None
 
 
-def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
+def _parse_work(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
     named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
     for role, before, after in (("name", (), ()), *_work_phrases(language)):
         if len(said) <= len(before) + len(after) or said[: len(before)] != before:
@@ -451,7 +460,7 @@ def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> _Wor
         if name in named:
             return _WorkNamed(role, " ".join(name), named[name])
         if role == "switch" and name:
-            inner = _work_named(name, forms, language)  # "switch to counting, please"
+            inner = _parse_work(name, forms, language)  # "switch to counting, please"
             return _WorkNamed(role, " ".join(name), None if inner is None else inner.form)
     return None
 
@@ -500,7 +509,7 @@ def command_phrases(
 @lru_cache(maxsize=_REMEMBERED)
 def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
     """The digit strings that all the words together may say: "one four", "fourteen" and "14" give "14"."""
-    return frozenset(_spelt(phrase(said), language))
+    return frozenset(_spelt_digits(phrase(said), language))
 
 
 def aloud(name: str, language: Language) -> str:
@@ -518,7 +527,7 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 
 
 @lru_cache
-def _known(language: Language) -> Mapping[Phrase, Asked]:
+def _phrases_to_commands(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
     known |= {said: _PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
@@ -526,18 +535,18 @@ def _known(language: Language) -> Mapping[Phrase, Asked]:
 
 
 @lru_cache
-def _reasons(language: Language) -> Mapping[Phrase, str]:
+def _phrases_to_break_reasons(language: Language) -> Mapping[Phrase, str]:
     return {language.unelided(said): reason for reason, ways in language.breaks.items() for said in ways}
 
 
 @lru_cache
-def _refusals(language: Language) -> frozenset[Phrase]:
+def _refusal_phrases(language: Language) -> frozenset[Phrase]:
     return frozenset(map(language.unelided, language.commands["refusals"]))
 
 
 def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
     """All prefixes of the words, and of the words behind "please" and the like."""
-    said = _plain(words, language)
+    said = _plain_phrase(words, language)
     while said:
         yield from (said[:size] for size in range(1, len(said) + 1))
         if not any(said[:1] in language.words[role] for role in ("links", "openings", "tails")):
@@ -545,21 +554,21 @@ def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
         said = said[1:]
 
 
-def _plain(words: Sequence[Word], language: Language) -> Phrase:
+def _plain_phrase(words: Sequence[Word], language: Language) -> Phrase:
     return language.unelided(texts(words, language))
 
 
-def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
+def _without_hesitations(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     return tuple(word for word in words if texts((word,), language))
 
 
-def _cue(words: Sequence[Word], language: Language) -> int:
+def _cue_length(words: Sequence[Word], language: Language) -> int:
     """The number of words in the longest leading cue; 0 for none, and for "back to", which corrects nothing."""
     begun: Phrase = ()
-    longest, most = 0, _most_in_cue(language)
+    longest, most = 0, _longest_cue_length(language)
     for size, word in enumerate(words, start=1):
         begun += texts((word,), language)
-        if begun in _returns(language):
+        if begun in _return_phrases(language):
             return 0
         if len(begun) > most:
             break
@@ -569,13 +578,13 @@ def _cue(words: Sequence[Word], language: Language) -> int:
 
 
 @lru_cache
-def _returns(language: Language) -> frozenset[Phrase]:
+def _return_phrases(language: Language) -> frozenset[Phrase]:
     """The phrases for "back to"."""
     return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
 
 
 @lru_cache
-def _most_in_cue(language: Language) -> int:
+def _longest_cue_length(language: Language) -> int:
     """The number of words in the longest cue."""
     return max(map(len, language.cues))
 
@@ -591,25 +600,31 @@ def likewise(
     The phrase must begin or end the utterance: removing it would else join words that were apart. Where `asked` is a
     place, "the same" is enough.
     """
-    if asked is not None and form[asked].is_place and plain_texts(words, language)[0] in _alone(language):
+    if (
+        asked is not None
+        and form[asked].is_place
+        and plain_texts(words, language)[0] in _standalone_same_phrases(language)
+    ):
         return asked, words, ()
-    found = _parted(words, _ways(form, language), language)
+    found = _split_at_phrase(words, _likewise_phrases(form, language), language)
     return None if found is None else (found[0], *found[1])
 
 
 def from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "from now on" phrase; None where there is none."""
-    found = _parted(words, _lasting(language), language)
+    found = _split_at_phrase(words, _from_now_on_phrases(language), language)
     return None if found is None else found[1]
 
 
 def same_again(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "same again" phrase; None where there is none."""
-    found = _parted(words, _alike(language), language)
+    found = _split_at_phrase(words, _same_again_phrases(language), language)
     return None if found is None else found[1]
 
 
-def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, _Parted] | None:
+def _split_at_phrase(
+    words: Sequence[Word], ways: Mapping[Phrase, str], language: Language
+) -> tuple[str, _Parted] | None:
     """The meaning of the longest phrase that ends the words, else begins them, and the words split at it; or None."""
     said, begins = plain_texts(words, language)
     for at in range(len(words)):
@@ -622,24 +637,24 @@ def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Languag
 
 
 @lru_cache
-def _alone(language: Language) -> frozenset[Phrase]:
-    before, after = _around(language)
+def _standalone_same_phrases(language: Language) -> frozenset[Phrase]:
+    before, after = _phrases_around(language)
     return frozenset(language.unelided((*one, *other)) for one in before for other in after)
 
 
 @lru_cache
-def _alike(language: Language) -> dict[Phrase, str]:
+def _same_again_phrases(language: Language) -> dict[Phrase, str]:
     return {language.unelided(one): "" for one in language.commands["same_again"]}
 
 
 @lru_cache
-def _lasting(language: Language) -> dict[Phrase, str]:
+def _from_now_on_phrases(language: Language) -> dict[Phrase, str]:
     return {language.unelided(one): "" for one in language.commands["from_now_on"]}
 
 
 @lru_cache
-def _ways(form: Form, language: Language) -> dict[Phrase, str]:
-    before, after = _around(language)
+def _likewise_phrases(form: Form, language: Language) -> dict[Phrase, str]:
+    before, after = _phrases_around(language)
     return {
         language.unelided((*one, *phrase(label), *other)): field.name
         for field in form.fields
@@ -650,5 +665,5 @@ def _ways(form: Form, language: Language) -> dict[Phrase, str]:
     }
 
 
-def _around(language: Language) -> tuple[Sequence[Phrase], Sequence[Phrase]]:
+def _phrases_around(language: Language) -> tuple[Sequence[Phrase], Sequence[Phrase]]:
     return language.commands["same"], ((), *language.commands["as_before"])

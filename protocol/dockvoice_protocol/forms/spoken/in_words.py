@@ -74,9 +74,9 @@ def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence
     `zero` is the word for its zeros, None: random; `manners` are the weights of the four.
     """
     zero = zero or zero_called(random)
-    manner = random.choices([_singly, _doubled, _paired, None], weights=manners)[0]
+    manner = random.choices([_one_digit, _doubled_digits, _digit_pair, None], weights=manners)[0]
     if manner is None:
-        return _hundreds(value, random) or spelt(value, random, zero)
+        return _number_of_hundreds(value, random) or spelt(value, random, zero)
     words: list[str] = []
     at = 0
     while at < len(value):
@@ -90,7 +90,7 @@ def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence
 
 def digit(figure: str, random: Random) -> str:
     """One digit as a word."""
-    return _singly(figure, zero_called(random))[0]
+    return _one_digit(figure, zero_called(random))[0]
 
 
 def zero_called(random: Random) -> str:
@@ -98,30 +98,30 @@ def zero_called(random: Random) -> str:
     return "oh" if random.random() < _OH else "zero"
 
 
-def _singly(ahead: str, zero: str) -> tuple[str, int]:
+def _one_digit(ahead: str, zero: str) -> tuple[str, int]:
     """The first digits of `ahead` in words, and their number."""
     return zero if ahead[0] == "0" else BELOW_HUNDRED[int(ahead[0])], 1
 
 
-def _doubled(ahead: str, zero: str) -> tuple[str, int]:
-    word, _ = _singly(ahead, zero)
+def _doubled_digits(ahead: str, zero: str) -> tuple[str, int]:
+    word, _ = _one_digit(ahead, zero)
     for times, same in (("triple", 3), ("double", 2)):
         if ahead.startswith(ahead[0] * same):
             return f"{times} {word}", same
     return word, 1
 
 
-def _paired(ahead: str, zero: str) -> tuple[str, int]:
+def _digit_pair(ahead: str, zero: str) -> tuple[str, int]:
     pair, after = ahead[:2], ahead[2:3]
     odd = len(ahead) % 2 == 1
     # "Twenty" before "five" would be 25.
     misleading = pair.endswith("0") and after not in {"", "0"}
     if odd or misleading or pair.startswith("0"):
-        return _singly(ahead, zero)
+        return _one_digit(ahead, zero)
     return BELOW_HUNDRED[int(pair)], 2
 
 
-def _hundreds(value: str, random: Random) -> str | None:
+def _number_of_hundreds(value: str, random: Random) -> str | None:
     """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where that is unusual."""
     if len(value) not in _HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
         return None

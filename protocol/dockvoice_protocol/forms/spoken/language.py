@@ -105,9 +105,9 @@ class Language:
     @cached_property
     def words(self) -> Mapping[str, tuple[Phrase, ...]]:
         """Phrases by role ("links", "cues"); the language's file documents the roles."""
-        return {role: self._said_as(role) for role in self.table["words"]}
+        return {role: self._phrases_of_role(role) for role in self.table["words"]}
 
-    def _said_as(self, role: str) -> tuple[Phrase, ...]:
+    def _phrases_of_role(self, role: str) -> tuple[Phrase, ...]:
         # A number word has no other role.
         listed = _phrases(self.table["words"][role], self.elided)
         return tuple(one for one in listed if len(one) > 1 or not self._is_number(one))
@@ -162,7 +162,7 @@ class Language:
     @cached_property
     def cues(self) -> frozenset[Phrase]:
         """Phrases that make the next mention of a field replace the previous one."""
-        return frozenset((*self._said_as("cues"), *self._said_as("last_one")))
+        return frozenset((*self._phrases_of_role("cues"), *self._phrases_of_role("last_one")))
 
     def unelided(self, words: Phrase) -> Phrase:
         """The words of a transcript without elided prefixes: "est ça" for "c'est ça"."""
@@ -205,10 +205,10 @@ def apart(word: str, elided: Sequence[str]) -> str:
 
 def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
     """The distinct phrases; those with an elision both as a recogniser writes them and without it."""
-    return tuple(dict.fromkeys(way for one in said for way in _ways(one, elided)))
+    return tuple(dict.fromkeys(way for one in said for way in _with_elisions(one, elided)))
 
 
-def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
+def _with_elisions(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
     if not elided or "'" not in said:
         return (phrase(said),)
     parted = " ".join(apart(word, elided) for word in said.split())
@@ -216,7 +216,7 @@ def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
 
 
 @cache
-def _loaded(code: str) -> Language:
+def _load_language(code: str) -> Language:
     return Language.from_table(table(code, "grammar"))
 
 
@@ -225,7 +225,7 @@ def language_named(tag: str) -> Language:
     code = re.split("[-_]", tag.lower())[0]
     if code not in LANGUAGES:
         raise ValueError(f"language {tag!r} is not read here; allowed: {', '.join(LANGUAGES)}, or a tag such as de-AT")
-    return _loaded(code)
+    return _load_language(code)
 
 
 ENGLISH = language_named("en")

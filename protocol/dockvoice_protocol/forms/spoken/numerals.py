@@ -146,7 +146,9 @@ class _Product:
     """A word that multiplies the number before it."""
 
     def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
-        self._behind = {before: _folded(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")}
+        self._behind = {
+            before: _fold_table(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")
+        }
         self.bare = self._behind["bare"]
         self.words = frozenset[str]().union(*self._behind.values())
 
@@ -160,13 +162,13 @@ class _Cardinals:
     """Whole numbers in usual wordings."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        self.atoms = _atoms(table)
+        self.atoms = _parse_atoms(table)
         self.hundred = _Product(table["hundred"])
         self.thousand = _Product(table["thousand"])
         self.dozen = _Product(table["dozen"])
         self._ones = frozenset(map(fold, table.get("ones", ())))
-        self._after_hundreds = _folded(table["hundreds"])
-        self._after_thousands = _folded(table["thousands"])
+        self._after_hundreds = _fold_table(table["hundreds"])
+        self._after_thousands = _fold_table(table["thousands"])
         hundreds = {word for word, atoms in self.atoms.items() if any(atom.value >= _HUNDRED for atom in atoms)}
         below = self.hundred.words | hundreds
         # Behind one of these the word ends a number above `LARGEST`: "cent mille".
@@ -188,10 +190,10 @@ class _Cardinals:
     def plain(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Numbers in usual wordings; `parts` are those up to 99 that begin at `at`."""
         yield from parts
-        yield from self._of_hundreds(words, at, parts, many=True)
+        yield from self._tens_of_hundreds(words, at, parts, many=True)
         for thousands in self.multiplied(words, at, parts, self.thousand, _THOUSAND):
             yield thousands
-            for end, cost in _joined(words, thousands.end, self._after_thousands):
+            for end, cost in _joiner_ends(words, thousands.end, self._after_thousands):
                 for rest in self._below_thousand(words, end):
                     yield _Part(rest.end, thousands.value + rest.value, thousands.cost + cost + rest.cost)
 
@@ -201,14 +203,14 @@ class _Cardinals:
         value = _figures(words[at])
         if value is not None and 0 < value < _THOUSAND and words[at][0] != "0":
             yield _Part(at + 1, value, _WRITTEN)
-        yield from self._of_hundreds(words, at, parts, many=False)
+        yield from self._tens_of_hundreds(words, at, parts, many=False)
 
-    def _of_hundreds(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
+    def _tens_of_hundreds(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
         for hundreds in self._hundreds(words, at, parts):
             if not many and hundreds.value >= _THOUSAND:
                 continue
             yield hundreds
-            for end, cost in _joined(words, hundreds.end, self._after_hundreds):
+            for end, cost in _joiner_ends(words, hundreds.end, self._after_hundreds):
                 for rest in self.below_hundred(words, end):
                     yield _Part(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
                 value = _figures(words[end])
@@ -272,7 +274,7 @@ class _Digits:
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals) -> None:
         zeros = dict.fromkeys(map(fold, table["zeros"]), "0")
-        said = {name[0]: str(value) for value, name in _valued(table.get("digits", ()))}
+        said = {name[0]: str(value) for value, name in _parse_rows(table.get("digits", ()))}
         units = {
             word: str(atom.value)
             for word, atoms in cardinals.atoms.items()
@@ -281,7 +283,7 @@ class _Digits:
         }
         self.values = zeros | said | units
         self.zeros = frozenset(zeros)
-        self.times: dict[str, int] = _folded(table.get("times", {}))
+        self.times: dict[str, int] = _fold_table(table.get("times", {}))
 
     def at(self, words: _Words, at: int) -> Iterator[tuple[int, str]]:
         word = words[at]
@@ -308,9 +310,9 @@ class _Counts:
         self._half_behind = tuple(map(phrase, halves.get("behind", ())))
         self.spoilers = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
         behind = tuple(map(phrase, spoilt.get("behind", ())))
-        self._spoilt_behind = _by_first(behind)
+        self._spoilt_behind = _by_first_word(behind)
         self._vague = tuple(map(phrase, table.get("vague", ())))
-        self._phrases = _by_first_valued(table.get("phrases", ()))
+        self._phrases = _values_by_first_word(table.get("phrases", ()))
         self.beginnings = frozenset({*self._phrases, *digits.values, *digits.times, *cardinals.beginnings})
         """Words that may begin a number."""
         spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
@@ -325,14 +327,14 @@ class _Counts:
         if (at and words[at - 1] in self.spoilers) or any(_follows(words, at, one) for one in self._vague):
             return []
         found: dict[tuple[int, int], float] = {}
-        for part in self._counted(words, at):
+        for part in self._cardinal_counts(words, at):
             key = part.end, part.value
             if part.cost < found.get(key, part.cost + 1) and part.value <= LARGEST:
                 found[key] = part.cost
         whole = {end for end, _ in found if not self._is_spoilt(words, end)}
         return [Count(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
 
-    def _counted(self, words: _Words, at: int) -> Iterator[_Part]:
+    def _cardinal_counts(self, words: _Words, at: int) -> Iterator[_Part]:
         word = words[at]
         if (value := _figures(word)) is not None:
             yield _Part(at + 1, value, _ODD if word[0] == "0" and word != "0" else 0.0)
@@ -345,21 +347,21 @@ class _Counts:
                 yield _Part(at + 1 + len(rest), value, 0.0)
         parts = self._cardinals.below_hundred(words, at)
         yield from self._cardinals.plain(words, at, parts)
-        yield from self._dozens(words, at, parts)
-        yield from self._halved(words, at, parts)
-        yield from self._in_short(words, at, parts)
-        yield from self._spelt(words, at)
+        yield from self._dozen_counts(words, at, parts)
+        yield from self._halved_counts(words, at, parts)
+        yield from self._short_thousands(words, at, parts)
+        yield from self._spelt_counts(words, at)
         if self._pairs is not None:
-            yield from self._paired(words, parts, self._pairs)
+            yield from self._paired_counts(words, parts, self._pairs)
 
-    def _dozens(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _dozen_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, _DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
                     yield _Part(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
 
-    def _halved(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _halved_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Two and a half dozen, or thousand."""
         value = _figures(words[at])
         written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED else []
@@ -374,7 +376,7 @@ class _Counts:
                 if words[end] in multiplier.words:
                     yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
 
-    def _in_short(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _short_thousands(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """A number and a short word for a thousand, and fractions of a thousand in figures."""
         if (match := _THOUSANDS.fullmatch(words[at])) is not None:
             whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
@@ -387,7 +389,7 @@ class _Counts:
             if part.end < len(words) and words[part.end] in self._short:
                 yield _Part(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
 
-    def _spelt(self, words: _Words, at: int) -> Iterator[_Part]:
+    def _spelt_counts(self, words: _Words, at: int) -> Iterator[_Part]:
         """Digit by digit, two of them or more."""
         digits, end = "", at
         while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
@@ -401,7 +403,7 @@ class _Counts:
             if 1 < len(digits) <= _LONGEST_COUNT:
                 yield _Part(end, int(digits), _SINGLY)
 
-    def _paired(self, words: _Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
+    def _paired_counts(self, words: _Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
         """Numbers said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
         for first in parts:
             if first.end == len(words):
@@ -439,7 +441,7 @@ class _Groups:
         else:
             return []
         found += self._numbers(words, at)
-        return [self._with_cut(group, found, words) for group in found] if len(found) > 1 else found
+        return [self._with_cut_cost(group, found, words) for group in found] if len(found) > 1 else found
 
     def _numbers(self, words: _Words, at: int) -> list[Group]:
         found: dict[tuple[int, int], float] = {}
@@ -453,12 +455,12 @@ class _Groups:
             for (end, value), cost in found.items()
         ]
 
-    def _with_cut(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
+    def _with_cut_cost(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
         """The group with the cost of breaking off a longer number there."""
-        behind = [self._cut(group, longer, words) for longer in found if longer.end > group.end]
+        behind = [self._cut_cost(group, longer, words) for longer in found if longer.end > group.end]
         return Group(group.end, group.text, group.cost, max(behind)) if behind else group
 
-    def _cut(self, group: Group, longer: Group, words: _Words) -> float:
+    def _cut_cost(self, group: Group, longer: Group, words: _Words) -> float:
         whole = _WHOLE if int(longer.text) >= _HUNDRED else 0.0
         if longer.cost - whole >= _LOOSE:
             return _CUT_LOOSE
@@ -476,7 +478,7 @@ class _Compounds:
         self._half_within = counts.half_within
         parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
         halved = {one[0] for one in self._half_within if len(one) == 1}
-        self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
+        self._compounded = {part: part for part in parts | halved} | _fold_table(table.get("bound", {}))
         self.morphemes = lru_cache(_REMEMBERED)(self._morphemes)
         """The words of a number that is written as one word; any other word unchanged."""
 
@@ -567,45 +569,45 @@ class Numerals:
         return [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
 
 
-def _folded(table: Mapping[str, Any]) -> dict[str, Any]:
+def _fold_table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {fold(word): value for word, value in table.items()}
 
 
-def _valued(rows: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
+def _parse_rows(rows: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
     for row in rows:
         value, *names = row.split()
         yield from ((int(value), phrase(name)) for name in names)
 
 
-def _by_first(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
+def _by_first_word(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
     found: dict[str, list[Phrase]] = {}
     for one in phrases:
         found.setdefault(one[0], []).append(one)
     return found
 
 
-def _by_first_valued(rows: Iterable[str]) -> dict[str, list[tuple[Phrase, int]]]:
+def _values_by_first_word(rows: Iterable[str]) -> dict[str, list[tuple[Phrase, int]]]:
     found: dict[str, list[tuple[Phrase, int]]] = {}
-    for value, (first, *rest) in _valued(rows):
+    for value, (first, *rest) in _parse_rows(rows):
         found.setdefault(first, []).append((tuple(rest), value))
     return found
 
 
-def _atoms(table: Mapping[str, Any]) -> dict[str, tuple[_Atom, ...]]:
+def _parse_atoms(table: Mapping[str, Any]) -> dict[str, tuple[_Atom, ...]]:
     articles, final = ({phrase(word) for word in table.get(key, ())} for key in ("articles", "final"))
     found: dict[str, tuple[_Atom, ...]] = {}
-    for value, name in _valued(table["words"]):
+    for value, name in _parse_rows(table["words"]):
         sums = tuple(
-            _Sum(fold(row.get("by", "")), frozenset(_values(row["second"])), row.get("cost", 0.0))
+            _Sum(fold(row.get("by", "")), frozenset(_parse_ranges(row["second"])), row.get("cost", 0.0))
             for row in table["tens"]
-            if (value in _values(row["first"]) or name in _names(row["first"])) and name not in final
+            if (value in _parse_ranges(row["first"]) or name in _parse_names(row["first"])) and name not in final
         )
         atom = _Atom(name[1:], value, sums, name in articles, name in final)
         found[name[0]] = (*found.get(name[0], ()), atom)
     return found
 
 
-def _values(listed: str) -> set[int]:
+def _parse_ranges(listed: str) -> set[int]:
     """The numbers of "1 10-19"."""
     found: set[int] = set()
     for one in listed.split():
@@ -615,7 +617,7 @@ def _values(listed: str) -> set[int]:
     return found
 
 
-def _names(listed: str) -> set[Phrase]:
+def _parse_names(listed: str) -> set[Phrase]:
     return {phrase(one) for one in listed.split() if not one[0].isdigit()}
 
 
@@ -632,7 +634,7 @@ def _behind(words: _Words, end: int, by: str) -> Iterator[int]:
         yield end + 1
 
 
-def _joined(words: _Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
+def _joiner_ends(words: _Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
     for by, cost in joins.items():
         for begin in _behind(words, end, by):
             yield begin, cost

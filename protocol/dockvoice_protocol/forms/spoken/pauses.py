@@ -32,7 +32,7 @@ def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
 
 def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number words at the end, whether or not they are a complete number; empty where there are none."""
-    return _number(reversed(texts(words, language)), language)[::-1]
+    return _leading_number(reversed(texts(words, language)), language)[::-1]
 
 
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -45,12 +45,12 @@ def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Lang
     if not tail:
         return False
     head = texts(before, language)[-numerals.LONGEST :]
-    return _reaches(head, tail, len(tail), language) or (
-        bool(between) and _reaches(head, between + tail, len(between) + 1, language)
+    return _crosses_boundary(head, tail, len(tail), language) or (
+        bool(between) and _crosses_boundary(head, between + tail, len(between) + 1, language)
     )
 
 
-def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
+def _crosses_boundary(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
     """Whether a number begins in `head` and has at least `least` words of `tail`."""
     found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
     return any(count.end >= len(head) + least and count.cost < _UNLIKELY for count in found)
@@ -58,17 +58,17 @@ def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
     """The leading links, without those that are numbers, and the number words behind them."""
-    said, links = texts(words, language), _linking(language)
+    said, links = texts(words, language), _link_phrases(language)
     between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
-    return between, _number(said[len(between) :], language)
+    return between, _leading_number(said[len(between) :], language)
 
 
 @lru_cache
-def _linking(language: Language) -> frozenset[Phrase]:
+def _link_phrases(language: Language) -> frozenset[Phrase]:
     return frozenset((*language.words["links"], *language.words["openings"]))
 
 
-def _number(said: Iterable[str], language: Language) -> Phrase:
+def _leading_number(said: Iterable[str], language: Language) -> Phrase:
     """The leading number words, with "a" and "and"; empty where none of them is certainly of a number."""
     run = tuple(takewhile(lambda word: _is_number(word, language) or word in language.common, said))
     return run if any(map(language.tells, run)) else ()
@@ -99,10 +99,10 @@ def expected(
     roles = _roles_at_end(said, form, catalogue, language)
     if not said or not (fields or Role.LABEL in roles):
         return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
-    complete = _complete(fields, form, catalogue)
+    complete = _has_all_values(fields, form, catalogue)
     if not tokens(words[-1:], language):  # a hesitation at the end
         return Expectation.MORE
-    last = _field_of(said, fields, form)
+    last = _last_field(said, fields, form)
     if last is not None and Role.LABEL in roles and fields[last.name].value is None:
         last = None  # a label without a value
     if last is None and roles & _LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
@@ -111,10 +111,10 @@ def expected(
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
         return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
     begun = last is not None and _is_begun(last, fields[last.name])
-    return Expectation.MORE if begun or _owes(fields, form, awaited) else Expectation.EITHER
+    return Expectation.MORE if begun or _lacks_field(fields, form, awaited) else Expectation.EITHER
 
 
-def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
+def _lacks_field(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
     """Whether a begun entry lacks a field."""
     wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
     return bool(fields) and any(name not in fields for name in wanted)
@@ -137,13 +137,13 @@ def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool
     return bool(number) and not (answers and language.tells(number[-1]))
 
 
-def _field_of(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
+def _last_field(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
     heard = (said[-1].heard,)
     ending = (field for field in form.fields if field.name in fields and fields[field.name].words[-1:] == heard)
     return next(ending, None)
 
 
-def _complete(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue) -> bool:
+def _has_all_values(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue) -> bool:
     sure = {name: said.value for name, said in fields.items() if said.value is not None and not said.rivals}
     known = (catalogue.knows(field.catalogue, sure[field.name]) for field in form.fields if field.name in sure)
     return len(sure) == len(fields) and not form.faults(sure) and all(known)

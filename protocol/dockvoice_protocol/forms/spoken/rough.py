@@ -69,7 +69,7 @@ def rough_sentences(
     for ways in said.values():
         for _ in range(_ANSWERS):
             told += [ways.value(), ways.labelled(), f"{random.choice(cues)} {ways.labelled()}"]
-    told += [one for one in (*_commands(language, names), *works) if knows(one.lower())] * _COMMANDS
+    told += [one for one in (*_command_phrases(language, names), *works) if knows(one.lower())] * _COMMANDS
     return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, around(language))))
 
 
@@ -85,7 +85,7 @@ def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterato
             )
     yield from ((said, "what an entry begins with") for said in form.openings.get(language.code, ()))
     if any(field.spoken.of_numbers for field in form.fields):
-        yield from ((said, f"the number {value}") for value, said in _numbers(language))
+        yield from ((said, f"the number {value}") for value, said in _number_words(language))
 
 
 def commands_by_name(language: Language) -> dict[str, tuple[str, ...]]:
@@ -96,7 +96,7 @@ def commands_by_name(language: Language) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _commands(language: Language, names: Sequence[str]) -> Iterator[str]:
+def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
     """The phrases of `commands_by_name`, and sign-ons with each name."""
     ways = commands_by_name(language)
     yield from (way for said in ways.values() for way in said)
@@ -120,8 +120,8 @@ class _Ways:
         named = field.wording(language.code)
         self._labels, self._units = tuple(filter(knows, named.labels)), tuple(filter(knows, named.units))
         self._whole = tuple(filter(knows, listed(field, catalogue, language)))
-        self._chain = tuple(filter(knows, _words(field, catalogue, language)))
-        self._single = tuple(said for value, said in _numbers(language) if value in _DIGITS and knows(said))
+        self._chain = tuple(filter(knows, _value_words(field, catalogue, language)))
+        self._single = tuple(said for value, said in _number_words(language) if value in _DIGITS and knows(said))
         self._is_code = field.spoken.spelt
         self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_letter else _COUNT
 
@@ -140,21 +140,21 @@ class _Ways:
         return f"{self._random.choice(self._labels)} {value}" if self._labels else value
 
 
-def _words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
+def _value_words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
     """The words of a field's values."""
     if field.spoken.of_numbers:
-        yield from (said for _, said in _numbers(language))
+        yield from (said for _, said in _number_words(language))
     if field.spoken.spells:
         known = catalogue.values(field.catalogue) if field.catalogue else field.choices
         wanted = {value.lower() for value in known if len(value) == 1} or LETTERS
-        yield from _letters(language, lambda letter: letter in wanted)
+        yield from _letter_wordings(language, lambda letter: letter in wanted)
     if (section := kind_of(field).section) is not None:
         yield from words_of(language.table[section])
     named = field.wording(language.code)
     yield from (*named.true, *named.false)
 
 
-def _letters(language: Language, wanted: Callable[[str], bool]) -> Iterator[str]:
+def _letter_wordings(language: Language, wanted: Callable[[str], bool]) -> Iterator[str]:
     """Letters in all wordings: plain, by name, and by the words of spelling alphabets."""
     letters: Any = language.table["letters"]
     yield from filter(wanted, sorted(LETTERS))
@@ -167,7 +167,7 @@ def _letters(language: Language, wanted: Callable[[str], bool]) -> Iterator[str]
     yield from (word for word in listed if wanted(fold(word)[0]))
 
 
-def _numbers(language: Language) -> tuple[tuple[str, str], ...]:
+def _number_words(language: Language) -> tuple[tuple[str, str], ...]:
     """Pairs of a value and a number word, with compounds in languages that write numbers as one word."""
     numbers: Any = language.table["numbers"]
     rows = [row.split() for row in (*numbers["words"], *numbers.get("digits", ()))]
@@ -180,11 +180,11 @@ def _numbers(language: Language) -> tuple[tuple[str, str], ...]:
         (str(tens + ones), by.join((first[str(one)], first[str(other)])))
         for rule in numbers.get("tens", ())
         if not rule.get("cost")
-        for one in _range(rule["first"])
-        for other in _range(rule["second"])
+        for one in _parse_range(rule["first"])
+        for other in _parse_range(rule["second"])
         if str(one) in first and str(other) in first
         for tens, ones in (sorted((one, other), reverse=True),)
-        for by in _joints(rule.get("by", ""))
+        for by in _joiner_variants(rule.get("by", ""))
     ]
     between = [
         ("100", word) for section in ("hundred", "thousand") for ways in numbers[section].values() for word in ways
@@ -195,11 +195,11 @@ def _numbers(language: Language) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((*single, *joined, *between, *joins, *times)))
 
 
-def _joints(by: str) -> tuple[str, str]:
+def _joiner_variants(by: str) -> tuple[str, str]:
     return by, f" {by} ".replace("  ", " ")
 
 
-def _range(listed: str) -> Iterator[int]:
+def _parse_range(listed: str) -> Iterator[int]:
     for one in listed.split():
         if (bounds := re.fullmatch(r"(\d+)(?:-(\d+))?", one)) is not None:
             least, most = int(bounds[1]), int(bounds[2] or bounds[1])

@@ -75,7 +75,7 @@ def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
 
 def check(form: Form, catalogue: Catalogue) -> None:
     """Raise Misconfigured naming each value that breaks the form's rules or has no words, or a missing catalogue."""
-    faults = [fault for field in form.fields for fault in _faults(field, catalogue)]
+    faults = [fault for field in form.fields for fault in _field_faults(field, catalogue)]
     if faults:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
 
@@ -90,7 +90,7 @@ def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
 
-def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
+def _field_faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
     where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
     yield from (f"{where}: {told}" for _, told in value_faults(field, catalogue))
 
@@ -227,7 +227,7 @@ def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sent
             random.shuffle(fields)
         if len(fields) > 1 and random.random() < _INCOMPLETE:
             fields.remove(random.choice(fields))
-        said = _sentence(form, fields, catalogue, random, complete=all(one in fields for one in wanted))
+        said = _make_sentence(form, fields, catalogue, random, complete=all(one in fields for one in wanted))
         yield said if form.terminator is None else replace(said, text=f"{said.text} {form.terminator}")
 
 
@@ -249,13 +249,13 @@ def further(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, .
     """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
-        _with(mention, field, form, catalogue, random)
+        _sentence_with(mention, field, form, catalogue, random)
         for field in form.fields
-        for mention in _further(field, catalogue, random)
+        for mention in _further_mentions(field, catalogue, random)
     )
 
 
-def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
+def _further_mentions(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
     """Mentions of a field, each with one of its further labels, units and words for a count."""
     named = field.wording(OWN_LANGUAGE)
 
@@ -272,10 +272,10 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
         yield from named.zero
 
 
-def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
+def _sentence_with(mention: str, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence with this mention of one field, and the other required fields."""
     others = [
-        _mention(sampled_value(one, catalogue, random), one, form, catalogue, random)
+        _make_mention(sampled_value(one, catalogue, random), one, form, catalogue, random)
         for one in form.fields
         if one.required and one is not field and not one.spoken.by_unit
     ]
@@ -283,62 +283,66 @@ def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, rand
     return " ".join(" ".join(others).split())
 
 
-def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
+def _make_sentence(
+    form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool
+) -> Sentence:
     truth = {field.name: sampled_value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < _CORRECTED else None
-    opening = _chosen(_OPENINGS, random)
+    opening = _choose_weighted(_OPENINGS, random)
     if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
         opening = random.choice(form.openings[OWN_LANGUAGE])
-    parts = [_doing(form, random) if opening == _DOING else opening]
+    parts = [_work_verb(form, random) if opening == _DOING else opening]
     for field in fields:
-        say = _put_right if field.name == corrected else _mention
+        say = _correction if field.name == corrected else _make_mention
         said = field
         if (unit := form.unit_field(field.name)) is not None:
             code = random.choice([one for one in unit.choices if one in field.codes.values()])
-            truth[unit.name], said = code, _counted_in(code, field)
+            truth[unit.name], said = code, _counted_field(code, field)
         parts.append(say(truth[field.name], said, form, catalogue, random))
-    parts.append(_chosen(_CLOSINGS, random))
+    parts.append(_choose_weighted(_CLOSINGS, random))
     text = " ".join(part for part in parts if part)
     return Sentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
 
 
-def _doing(form: Form, random: Random) -> str:
+def _work_verb(form: Form, random: Random) -> str:
     """A verb for the form's work, from its names: "loading", "putting away"."""
     first = (one.split()[0] for one in form.names(OWN_LANGUAGE))
     return random.choice([one for one in first if one.endswith("ing")] or [_DOING])
 
 
-def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
+def _correction(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """A wrong value, a cue, and the value; one of the two may lack label and unit."""
     slip = sampled_value(field, catalogue, random)
     bare = random.random() < _BARE
     earlier = bare and bool(field.units)
 
     def words(of: FieldValue, *, alone: bool) -> str:
-        return sampled_words(of, field, catalogue, random) if alone else _mention(of, field, form, catalogue, random)
+        return (
+            sampled_words(of, field, catalogue, random) if alone else _make_mention(of, field, form, catalogue, random)
+        )
 
     first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
-    return f"{first} {_chosen(_CUES, random)} {later}"
+    return f"{first} {_choose_weighted(_CUES, random)} {later}"
 
 
-def _counted_in(code: str, field: FormField) -> FormField:
+def _counted_field(code: str, field: FormField) -> FormField:
     return replace(field, units={several: one for several, one in field.units.items() if field.codes[several] == code})
 
 
-def _mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
+def _make_mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     words = sampled_words(value, field, catalogue, random)
     if _stands_alone(value, field) and random.random() < _UNLABELLED:
         return words
     if field.units and (field.codes or random.random() < _BY_UNIT):
         plural, singular = random.choice(list(field.units.items()))
-        return f"{_chosen(_BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
+        return f"{_choose_weighted(_BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
     label = field.labels[0] if random.random() < _FIRST_LABEL else random.choice(field.labels)
     words = words if not isinstance(value, bool) else "yes" if value else "no"
-    link = _chosen(_BEFORE_PLACE, random) if field.is_place or field.name in form.context else ""
+    link = _choose_weighted(_BEFORE_PLACE, random) if field.is_place or field.name in form.context else ""
     return f"{link} {label} {words}".strip()
 
 
-def _chosen(weights: Mapping[str, int], random: Random) -> str:
+def _choose_weighted(weights: Mapping[str, int], random: Random) -> str:
     return random.choices(list(weights), weights=list(weights.values()))[0]
 
 
@@ -350,25 +354,29 @@ def conversational(
     `names` are the operators' sign-on names, `works` the phrases for the available forms.
     """
     random = Random(_SEED)  # noqa: S311 - sampling, not secrecy
-    answers = [one for field in form.fields for _ in range(_PER_FIELD) for one in _answers(field, catalogue, random)]
+    answers = [
+        one for field in form.fields for _ in range(_PER_FIELD) for one in _field_answers(field, catalogue, random)
+    ]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    once = [_once(form, catalogue, random) for _ in range(_PER_FIELD) if form.said_once]
+    once = [_context_sentence(form, catalogue, random) for _ in range(_PER_FIELD) if form.said_once]
     asked = (*command_phrases(names, trailers=bool(form.places_received)), *works) * _COMMANDS
     plain = [answer for answer, times in _ANSWERS.items() for _ in range(times)]
-    return (*plain, *asked, *said_twice, *answers, *once, *_checks(form, catalogue, random))
+    return (*plain, *asked, *said_twice, *answers, *once, *_check_answers(form, catalogue, random))
 
 
-def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
+def _context_sentence(form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence of the context: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
-    said = " ".join(_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
+    said = " ".join(
+        _make_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields
+    )
     return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 
 _LASTING = 0.5  # Probability of such a sentence without "from now on".
 
 
-def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
+def _field_answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
     """A bare value, the field alone, and the field as a correction."""
     words = sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
@@ -377,7 +385,7 @@ def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
     yield f"{random.choices(list(_CUES), weights=list(_CUES.values()))[0]} {named}"
 
 
-def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
+def _check_answers(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
     for field in form.fields:
         for value in catalogue.values(field.catalogue) if field.catalogue else ():
             for proof in catalogue.checks_of(str(field.catalogue), value):
@@ -409,22 +417,22 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     """
     check(form, catalogue)
     name = form.name.replace("-", "_")
-    rules = {**_NUMBERS, "cue": _either(_CUES)}
+    rules = {**_NUMBERS, "cue": _alternatives_rule(_CUES)}
     for field in form.fields:
         rules |= kind_of(field).rules()
         rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
     # One loop, not a sequence of mentions: each copy of the number rules would cost the decoder as much again.
     openings = (*_OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
-    rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(_CLOSINGS)}]"
+    rules["sentence"] = f"[{_alternatives_rule(openings)}] ([<cue>] <mention>)+ [{_alternatives_rule(_CLOSINGS)}]"
     if commands:
-        rules |= _replies(form, catalogue, commands)
+        rules |= _reply_rules(form, catalogue, commands)
     said = " | ".join(f"<{rule}>" for rule in ("sentence", *_REPLIES) if rule in rules)
     lines = [f"<{rule}> = {expansion};" for rule, expansion in rules.items()]
     return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, f"public <utterance> = {said};", ""])
 
 
-def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
+def _reply_rules(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
     values = [f"<{one.name}_value>" for one in form.fields if not one.exception and not one.spoken.by_unit]
     exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
     checks = {
@@ -445,26 +453,26 @@ def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[
 def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
     value = f"<{field.name}_value>"
     several = f"{value} ([and] {value})*" if field.many is not None else value
-    labelled, link = f"{_either(field.labels)} {several}", f"[{_either(_BEFORE_PLACE)}] "
+    labelled, link = f"{_alternatives_rule(field.labels)} {several}", f"[{_alternatives_rule(_BEFORE_PLACE)}] "
     mention = labelled if field.identifier else link + labelled
     if field.bare or field.kind == "boolean":
         mention = f"{mention} | {value}"
     if field.units:
-        units = _either([*field.units.keys(), *field.units.values()])
-        mention = f"{labelled} | [{_either(_BEFORE_COUNT)}] {value} {units}"
-    rules = {f"{field.name}_value": _value(field, catalogue), field.name: mention}
+        units = _alternatives_rule([*field.units.keys(), *field.units.values()])
+        mention = f"{labelled} | [{_alternatives_rule(_BEFORE_COUNT)}] {value} {units}"
+    rules = {f"{field.name}_value": _value_rule(field, catalogue), field.name: mention}
     if field.spoken.spells:
-        rules[f"{field.name}_letter"] = _letters(field, catalogue)
+        rules[f"{field.name}_letter"] = _letter_rule(field, catalogue)
     return rules
 
 
-def _value(field: FormField, catalogue: Catalogue) -> str:
+def _value_rule(field: FormField, catalogue: Catalogue) -> str:
     usual = (rule.format(field=field.name) for rule in kind_of(field).grammar)
     named = field.wording(OWN_LANGUAGE)
     return " | ".join([*sorted(listed(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
 
 
-def _letters(field: FormField, catalogue: Catalogue) -> str:
+def _letter_rule(field: FormField, catalogue: Catalogue) -> str:
     """The letters in the field's known values, with their NATO words; digits where the values hold no letter.
 
     JSGF's <VOID> is no alternative: the decoder treats it as silence, and then misrecognises the whole grammar.
@@ -475,5 +483,5 @@ def _letters(field: FormField, catalogue: Catalogue) -> str:
     return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items()) or "<digit>"
 
 
-def _either(words: Iterable[str]) -> str:
+def _alternatives_rule(words: Iterable[str]) -> str:
     return f"({' | '.join(word for word in words if word)})"

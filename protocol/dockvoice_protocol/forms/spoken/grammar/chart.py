@@ -57,12 +57,12 @@ class _UnmatchedWords:
     def go(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
         if self._is_named(at):
-            self._slip(path, at)
-            self._preposition(path, at)
+            self._step_over_slip(path, at)
+            self._step_over_preposition(path, at)
             for end in self._remarks.ends(at):
-                self._aside(path, at, end)
-        self._number(path, at)
-        self._unmatched_word(path, at)
+                self._step_over_remark(path, at, end)
+        self._step_over_number(path, at)
+        self._step_over_unmatched(path, at)
 
     def _is_named(self, at: int) -> bool:
         """Whether a slip, a remark or a word that sounds like a link begins at a token."""
@@ -71,7 +71,7 @@ class _UnmatchedWords:
             known = self._named[at] = sounds or bool(self._spans.slips(at) or self._remarks.ends(at))
         return known
 
-    def _slip(self, path: Path, at: int) -> None:
+    def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.slips(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
@@ -83,12 +83,12 @@ class _UnmatchedWords:
                 slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
             )
 
-    def _number(self, path: Path, at: int) -> None:
+    def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""
-        for event in self._loose_at(at):
+        for event in self._numbers_at(at):
             self._queue.happen(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _loose_at(self, at: int) -> list[ExplanationEvent]:
+    def _numbers_at(self, at: int) -> list[ExplanationEvent]:
         """The longest and the shortest number that begins at a token."""
         if (known := self._loose.get(at)) is None:
             ends = self._numbers.ends(at)
@@ -96,7 +96,7 @@ class _UnmatchedWords:
             known = self._loose[at] = [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
-    def _preposition(self, path: Path, at: int) -> None:
+    def _step_over_preposition(self, path: Path, at: int) -> None:
         """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
         if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
             labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
@@ -106,7 +106,7 @@ class _UnmatchedWords:
             if places and written and not self._tokens[at + 1].pause:
                 self._queue.go(self._queue.opened(path), at + 1, weights.HOMOPHONE, **path.between)
 
-    def _aside(self, path: Path, at: int, end: int) -> None:
+    def _step_over_remark(self, path: Path, at: int, end: int) -> None:
         path = self._queue.opened(path)
         # Directly behind digits, the figures of a remark may belong to them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
@@ -117,16 +117,16 @@ class _UnmatchedWords:
             path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
         self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
-    def _unmatched_word(self, path: Path, at: int) -> None:
+    def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
         last = path.last
         field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
         cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
         known = self._is_known(path, at)
-        self._queue.happen(path, self._event_of(at, field), weights.KNOWN_UNMATCHED if known else cost)
+        self._queue.happen(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
-    def _event_of(self, at: int, field: str | None) -> ExplanationEvent:
+    def _unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
         """The event of an unexplained word at a token."""
         if (known := self._events_of_unmatched.get((at, field))) is None:
             end = at + 1
@@ -277,18 +277,18 @@ class _Growth:
         """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
         self._queue.budget = budget
         for at in self._queue.due():
-            growing = self._growing(at)
+            growing = self._paths_growing_at(at)
             self.left -= len(growing)
             if self.left < 0:
                 return []  # The explanations found so far may have unknown rivals.
             for path in growing:
                 if at < len(self._tokens):
-                    self._extend(path, at)
-                elif (ended := self._ended(path)) is not None:
+                    self._take_steps(path, at)
+                elif (ended := self._as_complete(path)) is not None:
                     self._ends.append(ended)
         return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
 
-    def _growing(self, at: int) -> list[Path]:
+    def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
         if ends_word(self._tokens, at):
             for path in self._queue.spelling(at):
@@ -296,7 +296,7 @@ class _Growth:
                     self._queue.add(at, closed)
         return self._queue.growing(at)
 
-    def _extend(self, path: Path, at: int) -> None:
+    def _take_steps(self, path: Path, at: int) -> None:
         """Take all steps of a path at a token."""
         if path.spelling is not None:
             self._speller.go_on(path, path.spelling, at)
@@ -312,7 +312,7 @@ class _Growth:
             self._counted.say(path, count, at)
         self._unmatched.go(path, at)
 
-    def _ended(self, path: Path) -> Path | None:
+    def _as_complete(self, path: Path) -> Path | None:
         """The path as a complete explanation; None where it ends inside a value."""
         if path.spelling is not None:
             return None

@@ -57,19 +57,24 @@ class UnitCounts:
         if at >= len(self._tokens):
             return []
         if (known := self._known.get(at)) is None:
-            known = self._known[at] = [*self._none(at), *self._unsaid(at), *self._some(at), *self._anew(at)]
-            known += [*self._layered(at), *self._none_answered(at)]
+            known = self._known[at] = [
+                *self._zero_counts(at),
+                *self._numberless_counts(at),
+                *self._number_counts(at),
+                *self._restarted_counts(at),
+            ]
+            known += [*self._product_counts(at), *self._zero_answers(at)]
         return known
 
-    def _none(self, at: int) -> Iterator[_UnitCount]:
+    def _zero_counts(self, at: int) -> Iterator[_UnitCount]:
         """Zero by a negation: "no pieces", but not "no, pieces"."""
         straight_on = self._spans.goes_straight_on(at + 1)
         if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
-            for count in self._with_unit(at + 1, (0,), 0.0, ""):
+            for count in self._counts_with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
-    def _none_answered(self, at: int) -> Iterator[_UnitCount]:
+    def _zero_answers(self, at: int) -> Iterator[_UnitCount]:
         """Zero as an answer, with a unit or alone: "none", "none, cases"."""
         field, size = self._asked, len(self._words)
         if field is None or not field.spoken.counts or not field.allows(0) or at > 0:
@@ -78,25 +83,25 @@ class UnitCounts:
             if tuple(self._words[: len(said)]) == said:
                 code = next(iter(field.wording(self._language.code).zero.values()), None)
                 counts = [_UnitCount(len(said), field.name, (0,), weights.ASKED, "z" if code else "", code or None)]
-                counts += self._with_unit(len(said), (0,), weights.ASKED, "") if len(said) < size else ()
+                counts += self._counts_with_unit(len(said), (0,), weights.ASKED, "") if len(said) < size else ()
                 yield from (one for one in counts if one.end == size and one.field == field.name)
 
-    def _unsaid(self, at: int) -> Iterator[_UnitCount]:
+    def _numberless_counts(self, at: int) -> Iterator[_UnitCount]:
         """Counts without a number: "empty" is 0, "a few cases" is unknown."""
         for match in self._spans.matches[at]:
             match match.role:
                 case Role.NOTHING:
                     yield _UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
                 case Role.VAGUE:
-                    for count in self._with_unit(match.end, (0,), weights.HEDGE, ""):
+                    for count in self._counts_with_unit(match.end, (0,), weights.HEDGE, ""):
                         if self._spans.fields[count.field].spoken.counts:
                             yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
                 case Role.RANGE:
-                    yield from self._between(match.end)
+                    yield from self._between_counts(match.end)
                 case _:
                     pass
 
-    def _between(self, at: int) -> Iterator[_UnitCount]:
+    def _between_counts(self, at: int) -> Iterator[_UnitCount]:
         """Both numbers behind "between": "ten and twelve units"."""
         for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
             if end < len(self._tokens):
@@ -104,15 +109,17 @@ class UnitCounts:
                 starts = {match.end for match in self._spans.matches[end] if match.role is Role.CHOICE}
                 for start in {end + 1} | starts if joined else starts:
                     for stop, other, more, _ in self._numbers_at(start) if start < len(self._tokens) else ():
-                        yield from self._with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
+                        yield from self._counts_with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _some(self, at: int) -> Iterator[_UnitCount]:
+    def _number_counts(self, at: int) -> Iterator[_UnitCount]:
         for end, value, cost, marks in self._numbers_at(at):
-            yield from self._with_unit(end, (value,), cost, marks)
+            yield from self._counts_with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
-                yield from self._twice(end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA)
-                yield from self._range(end, value, cost, marks)
-                yield from self._second(end, value, cost, marks)
+                yield from self._repeated_counts(
+                    end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA
+                )
+                yield from self._range_counts(end, value, cost, marks)
+                yield from self._second_numbers(end, value, cost, marks)
 
     def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
         """Numbers that begin at a token: end, value, cost, marks."""
@@ -127,7 +134,9 @@ class UnitCounts:
             found.append((at + 1, meant.value, weights.HOMOPHONE, "bs"))
         return found
 
-    def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[_UnitCount]:
+    def _repeated_counts(
+        self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool
+    ) -> Iterator[_UnitCount]:
         """A number repeated behind a pause: "twelve, one two, units". `parted`: a comma's pause precedes the first.
 
         Or in figures and in words: "two 2 cases".
@@ -139,9 +148,9 @@ class UnitCounts:
                 apart = parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure or apart else marked(marks, "s")
                 dearer = weights.TWICE if other > _DIGIT else weights.TWICE_DIGIT
-                yield from self._with_unit(end, (value,), min(cost, more) + dearer, again)
+                yield from self._counts_with_unit(end, (value,), min(cost, more) + dearer, again)
 
-    def _layered(self, at: int) -> Iterator[_UnitCount]:
+    def _product_counts(self, at: int) -> Iterator[_UnitCount]:
         """Products: "three times twelve", and "four layers of six", which are 24 only where the last one is full."""
         for end, layers, cost in self._numbers.cardinals(at):
             link = end + 1
@@ -149,23 +158,23 @@ class UnitCounts:
                 continue
             for each in self._spans.matches[link] if link < len(self._tokens) else ():
                 if (*self._words[link : each.end],) in self._language.words["between_counts"]:
-                    yield from self._times(each.end, layers, cost)
+                    yield from self._products(each.end, layers, cost)
         for end, times, cost in self._numbers.multipliers(at):
-            yield from self._times(end, times, cost)
+            yield from self._products(end, times, cost)
 
-    def _times(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
+    def _products(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
         """The products of a number and one that begins at a token."""
         for last, size, more in self._numbers.cardinals(at):
-            yield from self._product(last, times * size, cost + more + weights.LINK)
+            yield from self._product_with_unit(last, times * size, cost + more + weights.LINK)
 
-    def _product(self, at: int, value: int, cost: float) -> Iterator[_UnitCount]:
+    def _product_with_unit(self, at: int, value: int, cost: float) -> Iterator[_UnitCount]:
         """A hedged count with its unit, or without one where nothing follows directly."""
-        counts = list(self._with_unit(at, (value,), cost, "h"))
+        counts = list(self._counts_with_unit(at, (value,), cost, "h"))
         yield from counts
         if not counts and self._measured is not None and not self._spans.goes_straight_on(at):
             yield _UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
 
-    def _anew(self, at: int) -> Iterator[_UnitCount]:
+    def _restarted_counts(self, at: int) -> Iterator[_UnitCount]:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
@@ -177,26 +186,28 @@ class UnitCounts:
     def _pauses_at(self, at: int) -> bool:
         return at < len(self._tokens) and self._tokens[at].pause > 0
 
-    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
+    def _range_counts(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range with a dash: "10-12 units"."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
             if isinstance(value, int | float) and value < other:
-                yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+                yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
+    def _second_numbers(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A second number behind a repetition or choice phrase: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
             announces = match.role in announced and match.end < len(self._tokens)
             for end, other, more, _ in self._numbers_at(match.end) if announces else ():
                 if match.role is Role.CHOICE:
-                    yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+                    yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:
-                    yield from self._with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
+                    yield from self._counts_with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
                 else:
-                    yield from self._with_unit(end, (value, other), cost + more + weights.OTHER, marks)
+                    yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
-    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[_UnitCount]:
+    def _counts_with_unit(
+        self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str
+    ) -> Iterator[_UnitCount]:
         """The counts with a number that ends at `at`, by the units behind it, with adjectives between."""
         reached = [(at, cost, marks)]
         while reached:
@@ -249,16 +260,16 @@ class CountMentions:
         if self._is_labelled(path, count, at):
             self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
-            path = self._queue.opened(path, self._unvalued(path, count, at))
+            path = self._queue.opened(path, self._unvalued_label_cost(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
-        cost = count.cost + self._crowded(path, at, count.cost)
+        cost = count.cost + self._digitwise_cost(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
-        dearer = self._joined(path, at, count)
+        dearer = self._joining_words_cost(path, at, count)
         dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
         dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
         if straight_on:
             cost += weights.LINK
-            dearer += self._torn(path, at, count)
+            dearer += self._torn_cost(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_others(path, count, at, marks).dearer(dearer)
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
@@ -271,7 +282,7 @@ class CountMentions:
         plain = both and len(count.values) == 1
         return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
-    def _unvalued(self, path: Path, count: _UnitCount, at: int) -> float:
+    def _unvalued_label_cost(self, path: Path, count: _UnitCount, at: int) -> float:
         """The cost of a label without a value before a count: low for an identifier's label and a pause."""
         apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
         things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
@@ -309,14 +320,14 @@ class CountMentions:
             for size in sizes
         )
 
-    def _crowded(self, path: Path, at: int, cost: float) -> float:
+    def _digitwise_cost(self, path: Path, at: int, cost: float) -> float:
         """The cost of a count said digit by digit, without a long pause behind an id."""
         pause = self._tokens[at].pause
         if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
-    def _joined(self, path: Path, at: int, count: _UnitCount) -> float:
+    def _joining_words_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of words between two values that may join them into one number: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
@@ -339,7 +350,7 @@ class CountMentions:
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
-    def _torn(self, path: Path, at: int, count: _UnitCount) -> float:
+    def _torn_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of a count that begins inside a possible number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
         around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]

@@ -138,22 +138,24 @@ class Lexicon:
         self._language = language
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
-        own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
+        own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
         self._own = _by_first(own, language)
-        self._counting = _by_first([*_counting(form, language), *_deeds(form, language)], language)
-        begun = list(_beginnings(form, language))
+        self._counting_phrases = _by_first(
+            [*_counting_phrases(form, language), *_verb_phrases(form, language)], language
+        )
+        begun = list(_opening_phrases(form, language))
         self._begun = _by_first(begun, language)
         self._before = frozenset(language.words["openings"]) if begun else frozenset()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
-        self._taken = {said for said, _ in own} | _yes_and_no(form, language)
+        self._taken = {said for said, _ in own} | _unlabelled_boolean_phrases(form, language)
         # A value by itself, Spanish "roto", is no hedge and no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
-        self._valued |= _yes_and_no(form, language)
+        self._valued |= _unlabelled_boolean_phrases(form, language)
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
-        self._never = _signs(form, language)
+        self._never = _sign_phrases(form, language)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()
@@ -177,7 +179,11 @@ class Lexicon:
         """For place fields that need no label: their catalogue's values, by their characters without separators."""
         self._items = {field.name: field.item for field in form.fields}
         self.shortened = {
-            name: {said: fit for said, fit in _shortened(known).items() if not self._may_be_of_another(name, said)}
+            name: {
+                said: fit
+                for said, fit in _without_leading_zeros(known).items()
+                if not self._may_be_of_another(name, said)
+            }
             for name, known in self.values.items()
             if name in self.shapes and form[name].is_place
         }
@@ -189,7 +195,7 @@ class Lexicon:
             for name, codes in self.codes.items()
         }
         """All proper prefixes of the codes in `codes` and `shortened`, by field."""
-        self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausible)
+        self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausibility)
         """The cost of a value for a field; cached, since the alternatives of one utterance share most values."""
         self.sounding_like: dict[str, str] = {
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
@@ -211,9 +217,9 @@ class Lexicon:
     def _senses_of(self, word: str) -> tuple[_Sense, ...]:
         """All phrases that begin with the word: of the form, the language, and counting words, verbs and openings."""
         if (known := self._senses.get(word)) is None:
-            small = _of_language(self._language).get(word, ())
+            small = _language_senses(self._language).get(word, ())
             around = (sense for said, sense in small if self._is_around(said, sense.use.role))
-            own, counting = self._own.get(word, ()), (*self._counting.get(word, ()), *self._begun.get(word, ()))
+            own, counting = self._own.get(word, ()), (*self._counting_phrases.get(word, ()), *self._begun.get(word, ()))
             known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
             if known:  # an unbounded set of words has no meaning
                 self._senses[word] = known
@@ -236,7 +242,7 @@ class Lexicon:
         adjectives = self._language.words["adjectives"]
         return any(said[at:] in self._units and said[:at] in adjectives for at in range(1, len(said)))
 
-    def _implausible(self, name: str, value: FieldValue | None) -> float:
+    def _implausibility(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
         if value is None or not field.allows(value):
             return weights.FORBIDDEN
@@ -255,7 +261,7 @@ class Lexicon:
         for entry in self._senses_of(token.text):
             end = at + 1
             for word in entry.rest:
-                if end >= len(tokens) or tokens[end].text != word or self._parted(tokens[end], entry):
+                if end >= len(tokens) or tokens[end].text != word or self._is_split_by_pause(tokens[end], entry):
                     break
                 end += 1
             else:
@@ -289,7 +295,7 @@ class Lexicon:
         return any(one in self._before and self._begins(tokens, at - len(one)) for one in said)
 
     @staticmethod
-    def _parted(token: Token, entry: _Sense) -> bool:
+    def _is_split_by_pause(token: Token, entry: _Sense) -> bool:
         """Whether a pause splits a phrase, other than one of a field."""
         return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
 
@@ -315,7 +321,7 @@ class Lexicon:
         return bool(self._senses_of(word))
 
 
-def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Codes without the leading zeros of their parts, and the values that each may mean.
 
     Prefixes of other values are excluded, since the end may be lost, and so are digits alone, which may be a count, and
@@ -351,21 +357,24 @@ def _asides(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], fro
 
     A label at its beginning or before its slot: "off trailer {code}"; a unit behind its slot: "{number} kilos".
     """
-    return [(aside, frozenset(_openings(aside)), frozenset(_behind_slots(aside))) for aside in language.words["asides"]]
+    return [
+        (aside, frozenset(_opening_parts(aside)), frozenset(_units_behind_slots(aside)))
+        for aside in language.words["asides"]
+    ]
 
 
-def _openings(aside: Phrase) -> Iterator[Phrase]:
+def _opening_parts(aside: Phrase) -> Iterator[Phrase]:
     yield from (aside[:size] for size in range(1, len(aside) + 1))
     slots = [at for at, word in enumerate(aside) if word.startswith(SLOT)]
     yield from (aside[at - size : at] for at in slots for size in range(1, at + 1))
 
 
-def _behind_slots(aside: Phrase) -> Iterator[Phrase]:
+def _units_behind_slots(aside: Phrase) -> Iterator[Phrase]:
     behind = (aside[at + 1 :] for at, word in enumerate(aside) if word.startswith(SLOT))
     yield from (rest[:size] for rest in behind for size in range(1, len(rest) + 1))
 
 
-def _opened(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
+def _first_word_and_sense(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
     """The first word of a phrase, and its sense. Compound numbers are split, as in the utterance."""
     first, *rest = (part for word in said for part in language.numerals.morphemes(word))
     return first, _Sense(tuple(rest), use)
@@ -377,18 +386,18 @@ def _by_first(
     """Phrases by first word, in order."""
     found: dict[str, list[tuple[Phrase, _Sense]]] = {}
     for said, use in listed:
-        first, sense = _opened(said, use, language)
+        first, sense = _first_word_and_sense(said, use, language)
         found.setdefault(first, []).append((said, sense))
     return found
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _of_language(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
+def _language_senses(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
     """The language's phrases, shared by all forms."""
-    return _by_first(_small_words(language), language)
+    return _by_first(_language_phrases(language), language)
 
 
-def _small_words(language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _language_phrases(language: Language) -> Iterator[tuple[Phrase, _Use]]:
     for name, role in _ROLES.items():
         yield from ((said, _Use(role)) for said in language.words[name])
     for mood, listed in language.moods.items():
@@ -398,7 +407,7 @@ def _small_words(language: Language) -> Iterator[tuple[Phrase, _Use]]:
         yield from ((said, _Use(Role.TAKEN_BACK)) for said in language.commands[name])
 
 
-def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     if form.terminator is not None:
         yield (form.terminator,), _Use(Role.TAIL)
     misheard: dict[str, list[str]] = {}
@@ -408,7 +417,7 @@ def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[t
         wording = field.wording(language.code)
         for unit in wording.units:
             yield phrase(unit), _Use(Role.UNIT, field.name, code=wording.codes.get(unit))
-        for label in _with_spelt(map(phrase, wording.labels)):
+        for label in _with_spelt_labels(map(phrase, wording.labels)):
             yield label, _Use(Role.LABEL, field.name)
             for other in misheard.get(label[0], ()):
                 yield (other, *label[1:]), _Use(Role.LABEL, field.name)
@@ -416,7 +425,7 @@ def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[t
             yield phrase(said), _Use(Role.VALUE, field.name, value)
 
 
-def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
+def _with_spelt_labels(labels: Iterable[Phrase]) -> Iterator[Phrase]:
     """The labels, and abbreviations also letter by letter."""
     for label in labels:
         yield label
@@ -424,33 +433,33 @@ def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
             yield tuple(label[0])
 
 
-def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _zero_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """Phrases for a count of zero: "empty"."""
     for field in form.fields:
         zero = field.wording(language.code).zero
         yield from ((phrase(said), _Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
 
 
-def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _counting_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """Words behind a count that name its field without a unit: "thirty-eight good"."""
     for field in form.fields:
         yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
 
 
-def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _verb_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """Verbs for a value, which are denials in other forms: "refuse"."""
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
 
 
-def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+def _opening_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """The form's openings, with elisions as a recogniser writes them and without, as in a parsed transcript."""
     for said in map(phrase, form.openings.get(language.code, ())):
         yield from ((way, _Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
-def _signs(form: Form, language: Language) -> set[Phrase]:
+def _sign_phrases(form: Form, language: Language) -> set[Phrase]:
     """Words for plus and minus, where a field may be negative."""
     if not any(field.spoken.measures and (field.least or 0) < 0 for field in form.fields):
         return set()
@@ -458,7 +467,7 @@ def _signs(form: Form, language: Language) -> set[Phrase]:
     return {phrase(sign) for sign in (*said["minus"], *said["plus"])}
 
 
-def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
+def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
     """Words for true and false without a label."""
     wordings = (field.wording(language.code) for field in form.fields)
     return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}

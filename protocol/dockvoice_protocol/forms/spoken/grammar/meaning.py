@@ -79,15 +79,15 @@ def meaning(
         return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
-    mood = _mood(rivals, form, asks=asks)
+    mood = _mood_of(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
     moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
     recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
     unrecorded = _fields(moody or rivals, tokens, form) if says_something and mood else {}
-    return Meaning(recorded, mood, unrecorded, _preface(best), rivals, tokens)
+    return Meaning(recorded, mood, unrecorded, _preface_tokens(best), rivals, tokens)
 
 
-def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
+def _values_of_field(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
     said = _said_by_field(path, tokens, form).get(name)
     return () if said is None else said.values
 
@@ -99,11 +99,11 @@ def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[
         # A rival explanation with a count without its unit puts the id in doubt, but is no reading of the count.
         named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
         if named:
-            fields[one.name] = _reading([said.get(one.name) for said in told], tokens)
+            fields[one.name] = _field_reading([said.get(one.name) for said in told], tokens)
     return fields
 
 
-def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
+def _mood_of(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
     """The reason why the utterance is no record: a rival explanation with a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
@@ -126,7 +126,7 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
     return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
 
 
-def _preface(best: Path) -> tuple[int, ...]:
+def _preface_tokens(best: Path) -> tuple[int, ...]:
     """The tokens before the first field that belong to none, or to a field that is mentioned later."""
     mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
     before = best.events[: mentions[0]] if mentions else ()
@@ -183,15 +183,15 @@ class _FieldMeaning:
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):
-            self._replace(event)
+            self._replace_values(event)
         elif not self.values or event.value not in self.values:
-            self._say_another(event)
+            self._add_other_value(event)
         else:
-            self._say_again(event)
+            self._add_repeated_value(event)
         if slip is not None:
             self.taken_back.append(slip.value)
         if slip is not None and isinstance(slip.value, int) and isinstance(event.value, int):
-            self.values += _completed(slip.value, event.value)
+            self.values += _completed_numbers(slip.value, event.value)
 
     @property
     def is_unitless(self) -> bool:
@@ -216,14 +216,14 @@ class _FieldMeaning:
         """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
-        return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
+        return _is_of_number(beside) or self._goes_on(beside) or self._divides_counts(beside)
 
     def _goes_on(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
 
-    def _divides(self, strange: ExplanationEvent) -> bool:
+    def _divides_counts(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
         return self.of.spoken.is_number and "p" not in strange.marks and joined
@@ -234,20 +234,20 @@ class _FieldMeaning:
         self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
-    def _replace(self, event: ExplanationEvent) -> None:
+    def _replace_values(self, event: ExplanationEvent) -> None:
         sure = True
         if "c" in event.marks:
             self.taken_back += self.values
         if self.of.many is not None:
-            self.values = self._put_right_in_list(event)
+            self.values = self._correct_list(event)
         elif self.values and "c" in event.marks:
-            self.values, sure = self._put_right(event)
+            self.values, sure = self._correct_values(event)
         else:
             self.values = [event.value]
         self.doubtful = _is_unsure(event) or not sure
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
-    def _say_another(self, event: ExplanationEvent) -> None:
+    def _add_other_value(self, event: ExplanationEvent) -> None:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
         # Also behind a pause, with its label and nothing between: "pallet six four, pallet six four six".
@@ -262,7 +262,7 @@ class _FieldMeaning:
                 self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
-    def _say_again(self, event: ExplanationEvent) -> None:
+    def _add_repeated_value(self, event: ExplanationEvent) -> None:
         if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
             # A repetition with its label decides for the last value: "dock b ... d, dock d".
             self.values = [event.value]
@@ -273,13 +273,13 @@ class _FieldMeaning:
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
-    def _put_right_in_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
+    def _correct_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
         """The possible lists after a correction: a bare one may replace the last value, or all."""
         anew = (str(event.value),)
         lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
-    def _put_right(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
+    def _correct_values(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
         """The values after a correction, and whether they are certain: a bare one may replace the value's end only.
 
         A bare id is doubtful where its length differs from the usual one that it replaces, and where it replaces an
@@ -291,7 +291,7 @@ class _FieldMeaning:
             return [old, value], True
         # A count without a unit may also have been the beginning: "two hundred and, wait, fifty units".
         if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
-            return [value, *_completed(old, value)], True
+            return [value, *_completed_numbers(old, value)], True
         if not bare:
             return [value], True
         if isinstance(value, float) and isinstance(old, float):
@@ -322,7 +322,7 @@ def as_corrected(old: float, value: float) -> list[float]:
     return [*places, *(sign * value for sign in signs)]
 
 
-def _completed(old: int, value: int) -> list[FieldValue]:
+def _completed_numbers(old: int, value: int) -> list[FieldValue]:
     """Further values of a bare correction of a number's end, beside `value`: "two hundred and sixty, no, fifty" 250."""
     places = (place for place in _PLACES if value and value < place < old)
     return [old - old % place + value for place in places if place != _PLACES[0] or old % _PLACES[1] >= _TENS]
@@ -392,36 +392,36 @@ class _MeaningBuilder:
         """Apply the explanation's next event to its fields."""
         match event.happens:
             case Happens.MENTION:
-                self._mention(at, event)
+                self._apply_mention(at, event)
                 self._said = event if self._form[str(event.field)].unit_of is None else self._said
             case Happens.LABEL:
-                self._label(at, event)
+                self._apply_label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.UNMATCHED if event.field is not None:
                 self.said_of(event.field).doubtful = True
                 if event.happens is not Happens.HEDGE:
-                    self.said_of(event.field).unexplained.append(self._in_full(event))
+                    self.said_of(event.field).unexplained.append(self._with_own_words(event))
                 if event.happens is Happens.UNMATCHED:
                     self.said_of(event.field).beside.append(event)
             case Happens.UNMATCHED | Happens.NUMBER | Happens.SLIP:
-                for name in self._beside(at, event):
-                    self.said_of(name).beside.append(self._marked(event))
+                for name in self._doubted_fields(at, event):
+                    self.said_of(name).beside.append(self._marked_as_remark(event))
                     self.said_of(name).unexplained.append(event)
             case _:
                 pass
 
-    def _in_full(self, event: ExplanationEvent) -> ExplanationEvent:
+    def _with_own_words(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event; a dangling denial or correction, which has no words, gets all words behind the last value."""
         if event.happens is not Happens.DANGLING or self._said is None:
             return event
         return event._replace(start=self._said.end, end=len(self._tokens))
 
-    def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
+    def _marked_as_remark(self, event: ExplanationEvent) -> ExplanationEvent:
         """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
         start, _ = self._loose.around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
 
-    def _mention(self, at: int, event: ExplanationEvent) -> None:
+    def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "d" in event.marks and self._form[name].identifier:
             self.fields.clear()  # Another thing: "scratch that, pallet 743".
@@ -429,9 +429,9 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
-        self.said_of(name).mention(event, self._slip(at, event))
+        self.said_of(name).mention(event, self._slip_of(at, event))
 
-    def _slip(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
+    def _slip_of(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number that a mention corrects, as a value of the field; an id gets its leading zeros."""
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
@@ -445,14 +445,14 @@ class _MeaningBuilder:
             return before._replace(value=figures)
         return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
 
-    def _label(self, at: int, event: ExplanationEvent) -> None:
+    def _apply_label(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if name in self.fields and self.fields[name].events:
             self.fields[name].doubtful = True
         elif self._finally.get(name, at) <= at:
             self.said_of(name).events.append(event)
 
-    def _beside(self, at: int, event: ExplanationEvent) -> list[str]:
+    def _doubted_fields(self, at: int, event: ExplanationEvent) -> list[str]:
         """The fields that an event without a field puts in doubt: its neighbours, by the pauses around it.
 
         Between digits and a count, without a pause on either side, it may be part of both.
@@ -468,9 +468,9 @@ class _MeaningBuilder:
             after = None  # A value never precedes its label.
         if before is None or after is None:
             return [str(one.field) for one in (before, after) if one is not None]
-        return self._nearer(event, before, after)
+        return self._nearest_fields(event, before, after)
 
-    def _nearer(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
+    def _nearest_fields(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
         start, end = self._loose.around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
@@ -491,7 +491,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
         telling.add(at, event)
     for said in telling.fields.values():
         said.settle()
-    _leave_open(path, telling.fields, tokens, form)
+    _drop_including_counts(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
             # The unit of "empty" is valid only with the count 0: not in "twelve empty boxes".
@@ -500,7 +500,9 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     return telling.fields
 
 
-def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
+def _drop_including_counts(
+    path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
+) -> None:
     """Remove the value of a count that may include another one: "24 cases including two damaged".
 
     The 24 may be the good ones or all, so that neither number may be offered. The whole is the largest count. Where the
@@ -520,7 +522,7 @@ def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequenc
         for event, behind in pairwise((*path.events, ExplanationEvent(Happens.DANGLING)))
     ):
         related.add(Happens.PORTION)
-    for said in _of_a_count(path, fields, tokens, form):
+    for said in _conditions_of_counts(path, fields, tokens, form):
         said.doubtful = True
         related.add(Happens.PORTION)
     if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
@@ -531,7 +533,7 @@ def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequenc
             said.values, said.parts = [], [*said.values, None]
 
 
-def _of_a_count(
+def _conditions_of_counts(
     path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
 ) -> Iterator[_FieldMeaning]:
     """Conditions directly behind a count, without a pause: "three cases refused" may be three of more.
@@ -547,7 +549,7 @@ def _of_a_count(
             yield fields[str(behind.field)]
 
 
-def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
+def _field_reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
     """The reading of one field from its states in the rival explanations, given the cheapest first."""
     saying = [said for said in told if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
@@ -559,8 +561,8 @@ def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> F
     denied = tuple(value for value in dict.fromkeys(not_so) if value is not None and value not in values)
     missing = any(said is None or not said.values for said in told)
     events = [event for said in saying for event in (*said.events, *said.beside)]
-    heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
-    basis = _basis(saying) or _words(events) or set(range(len(tokens)))
+    heard = tuple(tokens[at].heard for at in _one_token_per_word(tokens, _event_tokens(events)))
+    basis = _value_tokens(saying) or _event_tokens(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
     if not {part for said in saying for part in said.parts} <= set(values):
         values = []  # The set of possible values is incomplete.
@@ -568,17 +570,17 @@ def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> F
         return FieldReading(None, heard, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):
         strange = next((said.unexplained for said in saying if said.unexplained), ())
-        unexplained = tuple(tokens[at].heard for at in _wordwise(tokens, _words(strange)))
+        unexplained = tuple(tokens[at].heard for at in _one_token_per_word(tokens, _event_tokens(strange)))
         return FieldReading(None, heard, sure, runner_up=values[0], denied=denied, unexplained=unexplained)
     return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]), denied=denied)
 
 
-def _words(events: Sequence[ExplanationEvent]) -> set[int]:
+def _event_tokens(events: Sequence[ExplanationEvent]) -> set[int]:
     """The tokens of events, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 
-def _basis(saying: Sequence[_FieldMeaning]) -> set[int]:
+def _value_tokens(saying: Sequence[_FieldMeaning]) -> set[int]:
     """The tokens of the current values, and of the cues by which they replaced others."""
     basis: set[int] = set()
     for said in saying:
@@ -589,6 +591,6 @@ def _basis(saying: Sequence[_FieldMeaning]) -> set[int]:
     return basis
 
 
-def _wordwise(tokens: Sequence[Token], spans: set[int]) -> list[int]:
+def _one_token_per_word(tokens: Sequence[Token], spans: set[int]) -> list[int]:
     """The tokens in order, one for each compound word."""
     return [at for at in sorted(spans) if not (tokens[at].inner and at - 1 in spans)]

@@ -39,41 +39,41 @@ class Speller:
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
-        self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
+        self._step_over_known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
         """Cache of further groups by field, value so far and token: many paths share them."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """Step over the first group of a value."""
-        for end, dearer, longer in self._further(field, Spelling(at, cost, "", marks), at, 0):
+        for end, dearer, longer in self._next_groups(field, Spelling(at, cost, "", marks), at, 0):
             self._queue.add(
                 end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
             )
 
     def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
         """Step over another group of a value."""
-        pause = self._pause(at)
-        for end, cost, longer in self._further(self._spans.fields[str(path.field)], spelling, at, pause):
+        pause = self._pause_before(at)
+        for end, cost, longer in self._next_groups(self._spans.fields[str(path.field)], spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
-        self._between_groups(path, spelling, at, pause)
+        self._step_between_groups(path, spelling, at, pause)
 
-    def _further(
+    def _next_groups(
         self, field: FormField, spelling: Spelling, at: int, pause: int
     ) -> Sequence[tuple[int, float, Spelling]]:
         """The possible next groups of a value: end, cost, and the value with the group."""
-        if (known := self._known.get((field.name, spelling, at))) is None:
+        if (known := self._step_over_known.get((field.name, spelling, at))) is None:
             most = self._spans.lexicon.longest[field.name]
-            known = self._known[field.name, spelling, at] = [
-                (group.end, *self._longer(field, spelling, at, group, pause))
-                for group in self._groups(field, at, begins=not spelling.groups)
+            known = self._step_over_known[field.name, spelling, at] = [
+                (group.end, *self._with_group(field, spelling, at, group, pause))
+                for group in self._possible_groups(field, at, begins=not spelling.groups)
                 if most is None or len(spelling.text) + len(group.text) <= most
             ]
         return known
 
-    def _pause(self, at: int) -> int:
+    def _pause_before(self, at: int) -> int:
         """The pause before a group, by the silence or by the lengthened word before."""
         return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
-    def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
+    def _step_between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
         word = self._words[at]
         if word in self._separators and not pause and self._words[at - 1] not in self._separators:
@@ -86,7 +86,7 @@ class Speller:
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
             self._queue.go(path, at + 1, weights.RESTART + surprise)
 
-    def _longer(
+    def _with_group(
         self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
     ) -> tuple[float, Spelling]:
         """The cost of another group, and the value with it."""
@@ -96,11 +96,11 @@ class Speller:
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
-        cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
+        cost += self._style_change_cost(at, pause) if spelling.groups else self._headless_cost(at)
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
-        paused, spared = _paused(spelling, pause, singles=singles)
+        paused, spared = _pause_costs(spelling, pause, singles=singles)
         cost += paused
         # Digits behind a number of hundreds may be a part of it: 70055 sounds like 755, and 20034 ("two hundred three
         # four") like 2034.
@@ -115,14 +115,14 @@ class Speller:
             spelling.text + text,
             marked(spelling.marks, "s") if doubtful else spelling.marks,
             singles,
-            whole and _open(text, several=not all(one.inner for one in self._tokens[at + 1 : group.end])),
+            whole and _may_continue(text, several=not all(one.inner for one in self._tokens[at + 1 : group.end])),
             spelling.groups + 1,
             spelling.paused + (pause > 0),
             spared,
             cut=group.behind,
         )
 
-    def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
+    def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
         """The groups that may come next."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
@@ -136,11 +136,11 @@ class Speller:
             for group in self._numerals.groups([sounds], 0):
                 yield Group(at + 1, group.text, weights.HOMOPHONE)
 
-    def _headless(self, at: int) -> float:
+    def _headless_cost(self, at: int) -> float:
         """The cost of beginning with a bare "hundred" or "thousand"."""
         return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
 
-    def _uneven(self, at: int, pause: int) -> float:
+    def _style_change_cost(self, at: int, pause: int) -> float:
         """The cost of a change of style within a value: between figures and words, or a dash between figures."""
         before, word = self._words[at - 1], self._words[at]
         longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > _DIGITS_IN_GROUP
@@ -162,16 +162,16 @@ class Speller:
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         # Leading zeros may be omitted only digit by digit; "A ten one" is another place than "A one oh one".
         fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
-        for value in (fit or (None,)) if said is None else _expanded(said, field, self._spans.catalogue):
+        for value in (fit or (None,)) if said is None else _expand_end(said, field, self._spans.catalogue):
             yield without, value, cost
 
 
-def _open(number: str, *, several: bool) -> bool:
+def _may_continue(number: str, *, several: bool) -> bool:
     """Whether a number of hundreds may continue: it ends in "00", or it has several words and no tens."""
     return number.endswith("00") or (several and number[-2] == "0")
 
 
-def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
+def _pause_costs(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
     """The cost of a pause before the next group, and the cost waived as an enumeration: "seven, four, two"."""
     owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
     if not pause:
@@ -181,7 +181,7 @@ def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, fl
     return weights.PAUSED[pause] + owed, 0.0
 
 
-def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
+def _expand_end(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
     """The possible values of spelt characters: themselves, or each catalogue value that ends in them.
 
     Only `last_digits` characters count as an end; where no value ends in them, the value is None.
@@ -248,7 +248,7 @@ class Mentions:
         corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended(path, spelling):
             whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
-            yield self._mentioned(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
+            yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
 
     def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
@@ -258,14 +258,16 @@ class Mentions:
             return None
         known = self._spans.lexicon.values.get(name, frozenset())
         ends = (at + 1 for at, one in enumerate(old) if one in SEPARATORS)
-        replaced = {f"{old[:end]}{rest}" for end in ends if (rest := _as_parted(said, old[end:])) is not None}
+        replaced = {
+            f"{old[:end]}{rest}" for end in ends if (rest := _with_separators_like(said, old[end:])) is not None
+        }
         return next((one for one in replaced if one in known), None)
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
-        self._queue.add(end, self._mentioned(path.dearer(cost), at, end, name, value, cost, marks))
+        self._queue.add(end, self._with_mention(path.dearer(cost), at, end, name, value, cost, marks))
 
-    def _mentioned(
+    def _with_mention(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention, marked and priced by the path's state and pending marks."""
@@ -278,26 +280,26 @@ class Mentions:
             )
         pending, before = path.pending, path.mentioned(name)
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
-        dearer += self._said_before(before, value, marks, pending, at)
-        dearer += self._of_other_length(name, before, value, marks)
+        dearer += self._second_mention_cost(before, value, marks, pending, at)
+        dearer += self._other_length_cost(name, before, value, marks)
         if pending:
-            dearer += self._unmentioned(path, before, at)
+            dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
-            more, pending = self._denied(name, pending, stands=before is not None or "b" in marks)
+            more, pending = self._denial_cost(name, pending, stands=before is not None or "b" in marks)
             dearer += more
         corrects = before is not None and "c" in pending and "b" in marks
-        if before is not None and corrects and self._may_go_on(name, before.value, value, path.cue, at):
+        if before is not None and corrects and self._may_id_continue(name, before.value, value, path.cue, at):
             marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
-        if (echoed := self._echoed(path, name, value, start)) is not None:
+        if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.telling(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.then(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
-    def _echoed(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
+    def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
         """The id field whose end may be the first of a number said twice: "742 fifteen one five units"."""
         last = path.last
         if not self._fields[name].spoken.counts or last is None or last.end != start:
@@ -314,17 +316,17 @@ class Mentions:
 
     # Costs of a mention.
 
-    def _said_before(
+    def _second_mention_cost(
         self, before: ExplanationEvent | None, value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
         if "a" in marks and before is not None:
-            return self._again(before, value, at)
+            return self._unannounced_value_cost(before, value, at)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
         # An announced repetition with another value.
         return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
-    def _again(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
+    def _unannounced_value_cost(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
         """The cost of an unannounced second value from the token `at` on."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
@@ -343,7 +345,7 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _of_other_length(
+    def _other_length_cost(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
     ) -> float:
         """The cost of correcting an id by one of another length."""
@@ -353,7 +355,7 @@ class Mentions:
         corrected = corrected[-1] if isinstance(corrected, tuple) and corrected else corrected  # of a list, the last
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
-    def _unmentioned(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
+    def _unmentioned_field_cost(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
         """The cost of correcting an unmentioned field behind others (not its own unit), without a slip or a pause."""
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
@@ -362,7 +364,7 @@ class Mentions:
         begins = path.since if path.state is Place.LABELLED else at
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
-    def _denied(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
+    def _denial_cost(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
         """The cost of a denial, and its marks on the value. `stands`: there is a value to be corrected."""
         field, cost = self._fields[name], 0.0
         if "m" in pending:
@@ -378,7 +380,7 @@ class Mentions:
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
 
-    def _may_go_on(
+    def _may_id_continue(
         self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
     ) -> bool:
         """Whether an id may continue behind a cue, not restart: "one sorry two three four", without a pause."""
@@ -392,17 +394,17 @@ class Mentions:
 
     def bare(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
-        for name, cost, marks in self._may_be(path, at) if not self._spans.points(at) else ():
+        for name, cost, marks in self._possible_fields(path, at) if not self._spans.points(at) else ():
             self.value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled(field, at):
                 self.listed(path, at, end, field.name, value, cost)
-        self._known(path, at)
-        self._signed(path, at)
+        self._step_over_known(path, at)
+        self._step_over_negative(path, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
-            self._unitless(path, at)
+            self._step_over_unitless_count(path, at)
 
-    def _known(self, path: Path, at: int) -> None:
+    def _step_over_known(self, path: Path, at: int) -> None:
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
             for end, number in named(self._spans, at):
@@ -425,14 +427,14 @@ class Mentions:
         marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
         self.say(path, at, end, name, value, cost + weights.ASKED, marks)
 
-    def _signed(self, path: Path, at: int) -> None:
+    def _step_over_negative(self, path: Path, at: int) -> None:
         """Step over a negative number of the only field that allows one: "minus eighteen"."""
         if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
             return
         for end, value, cost in self._spans.below_zero(at):
             self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
 
-    def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
+    def _possible_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said
@@ -445,18 +447,18 @@ class Mentions:
             if last is not None and last != asked:
                 yield last, 0.0, "b"
         elif pending.strip("h"):
-            yield from self._corrected(said, last)
-        elif last is not None and self._goes_on(path, last, at):
+            yield from self._corrected_fields(said, last)
+        elif last is not None and self._may_field_continue(path, last, at):
             yield last, 0.0, "ab"
 
-    def _corrected(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
+    def _corrected_fields(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
         for field in self._spans.form.fields:
             name = field.name
             if name != self._asked and (name in said or name in self._held):
                 elsewhere = bool(said) and name != last
                 yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
 
-    def _goes_on(self, path: Path, name: str, at: int) -> bool:
+    def _may_field_continue(self, path: Path, name: str, at: int) -> bool:
         """Whether the last field may be repeated, or continue as a list."""
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.happens is not Happens.MENTION:
@@ -471,7 +473,7 @@ class Mentions:
         """Whether the path is directly behind digits or a code."""
         return path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
 
-    def _unitless(self, path: Path, at: int) -> None:
+    def _step_over_unitless_count(self, path: Path, at: int) -> None:
         """Step over a count without its unit, a rival of the id's end: "seven four two | twelve".
 
         A hedge may come between: "seven four two, maybe twenty".
@@ -485,13 +487,15 @@ class Mentions:
         for name in self._counted - {*said, self._asked}:
             for end, value, cost in self._numbers.cardinals(at):
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
-                    apart = pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_apart(last, at, value)
+                    apart = (
+                        pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_id_complete(last, at, value)
+                    )
                     # Of a temperature, "minus" may be lost.
                     apart &= self._fields[name].spoken.counts
                     dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
                     self.say(path, at, end, name, value, cost + dearer, "u")
 
-    def _is_apart(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
+    def _is_id_complete(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
         """Whether an id is complete, and the number behind it is neither another id nor a part of the same number.
 
         A complete id is usual, and either written in figures or said digit by digit without longer pauses.
@@ -505,7 +509,7 @@ class Mentions:
         return (figures or singly) and one_breath and field.item.is_usual(str(spelt.value)) and not another
 
 
-def _as_parted(said: str, like: str) -> str | None:
+def _with_separators_like(said: str, like: str) -> str | None:
     """The characters with the separators of the part `like`; None where their number differs."""
     rest = iter(said)
     sized = len(said) == sum(one not in SEPARATORS for one in like)

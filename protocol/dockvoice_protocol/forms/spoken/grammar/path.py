@@ -256,7 +256,7 @@ class PathQueue:
             if one.cost > budget:
                 column.later.append(one)
             else:
-                self.add(at, _gone(one.path, one.event, one.cost, one.changes))
+                self.add(at, _next_path(one.path, one.event, one.cost, one.changes))
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
     def growing(self, at: int) -> list[Path]:
@@ -279,18 +279,20 @@ class PathQueue:
 
     def go(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path at the token `end`."""
-        self._go(path, None, end, path.cost + cost, changes)
+        self._continue_path(path, None, end, path.cost + cost, changes)
 
     def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path behind an event."""
-        self._go(path, event, event.end, path.cost + cost, changes)
+        self._continue_path(path, event, event.end, path.cost + cost, changes)
 
-    def _go(self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes) -> None:
+    def _continue_path(
+        self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes
+    ) -> None:
         column = self._columns[end]
         if cost > column.dearest:
             return
         if cost <= self.budget:
-            self.add(end, _gone(path, event, cost, changes))
+            self.add(end, _next_path(path, event, cost, changes))
         else:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
@@ -309,7 +311,7 @@ class PathQueue:
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
 
 
-def _gone(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:
+def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
         events, story = (*events, event), story.then(event)

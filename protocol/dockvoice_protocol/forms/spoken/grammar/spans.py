@@ -40,19 +40,19 @@ class _Numbers:
         self._table = language.table
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[Group]] = {}
-        self._ends: dict[int, list[int]] = {}
+        self._ends_utterance: dict[int, list[int]] = {}
         self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
         if at >= len(self._tokens):
             return []
         if (known := self._cardinals.get(at)) is None:
-            found = self._numerals.counts_of(self._run(at))
-            known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
+            found = self._numerals.counts_of(self._number_run(at))
+            known = [(at + end, value, cost + self._pause_cost(at, at + end)) for end, value, cost in found]
             self._cardinals[at] = known
         return known
 
-    def _run(self, at: int) -> Phrase:
+    def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
         before, *run = self._numerals.run(self._words, at)
         again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
@@ -65,7 +65,7 @@ class _Numbers:
         if (known := self._groups.get(at)) is None:
             found = self._numerals.groups_of(self._numerals.run(self._words, at))
             known = self._groups[at] = [
-                Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
+                Group(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
                 for one in found
                 if ends_word(self._tokens, at + one.end)
                 and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
@@ -87,14 +87,14 @@ class _Numbers:
         behind = self._words[at + 1]
         return not paused and (behind.isdigit() or self._numerals.is_part(behind))
 
-    def _pauses(self, at: int, end: int) -> float:
+    def _pause_cost(self, at: int, end: int) -> float:
         """The cost of pauses inside one number, which are rarer than between the digits of an id."""
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def ends(self, at: int) -> list[int]:
-        if (known := self._ends.get(at)) is None:
+        if (known := self._ends_utterance.get(at)) is None:
             known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
-            self._ends[at] = known
+            self._ends_utterance[at] = known
         return known
 
     def begins(self, at: int) -> bool:
@@ -182,7 +182,7 @@ class Spans:
         self.numbers = _Numbers(tokens, language)
         for at, found in enumerate(self.matches):
             if len(found) > 1:
-                self.matches[at] = self._without_hedge(self._without_talk(found))
+                self.matches[at] = self._without_impossible_hedges(self._without_label_moods(found))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(sets(self, one) for one in self.matches[at]):
@@ -195,14 +195,14 @@ class Spans:
             if found and self.codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
 
-    def _without_talk(self, found: list[Match]) -> list[Match]:
+    def _without_label_moods(self, found: list[Match]) -> list[Match]:
         """The phrases without moods of words that are a label before a value ("trailer")."""
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
         valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
-    def _without_hedge(self, found: list[Match]) -> list[Match]:
+    def _without_impossible_hedges(self, found: list[Match]) -> list[Match]:
         """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
 
         A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
@@ -289,10 +289,10 @@ class Spans:
     def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
         """The possible values of a field at a token, unless it is spelt: end, value, cost."""
         if (known := self._values.get((field.name, at))) is None:
-            known = self._values[field.name, at] = list(self._read(field, at))
+            known = self._values[field.name, at] = list(self._read_values(field, at))
         return known
 
-    def _read(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
+    def _read_values(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
         for match in self.matches[at]:
             if match.role is Role.VALUE and match.field == field.name:
                 yield match.end, match.value, 0.0
@@ -307,7 +307,7 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, code, cost)
                 for name in self.lexicon.codes
-                for end, code, cost in _spelt_whole(self, name, at)
+                for end, code, cost in _spelt_codes(self, name, at)
             ]
         return known
 
@@ -334,10 +334,10 @@ class Spans:
         """Whether all words from a token on, except a final remark, are a value of a field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
-            return any(self._ends(end) for end, _, _ in self.unlabelled(field, at))
-        return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
+            return any(self._ends_utterance(end) for end, _, _ in self.unlabelled(field, at))
+        return field.bare and any(self._ends_utterance(end) for end, _, _ in self.values(field, at))
 
-    def _ends(self, at: int) -> bool:
+    def _ends_utterance(self, at: int) -> bool:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
@@ -428,7 +428,7 @@ def names_next(spans: Spans, at: int) -> bool:
     return False
 
 
-def _spelt_whole(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
+def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
     """The codes spelt from a token on, digits and letters with "dash" between; only their prefixes are searched."""
     codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
     shortened = spans.lexicon.shortened.get(name, {})

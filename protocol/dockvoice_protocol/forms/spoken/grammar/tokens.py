@@ -78,26 +78,26 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         if said == "-":
             dash = True
             continue
-        pause = waited = max(waited, 0 if end is None else _pause(word.start - end))
+        pause = waited = max(waited, 0 if end is None else _pause_length(word.start - end))
         end = word.end
-        pieces = _pieces(said, language)
+        pieces = _hyphenated_parts(said, language)
         hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
         if hesitates:
             hesitated = True
         elif pieces:
             # A silence before the hesitation separates words as one behind it does: "742, uh twelve".
             pause = max(pause, SHORT) if hesitated else pause
-            found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
+            found += _tokens_of_word(word, pieces, language, pause, dash=dash, hesitated=hesitated)
             hesitated = dash = False
             waited = 0
         if said.endswith(_QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
-    return _with_finals(found, language)
+    return _mark_finals(found, language)
 
 
 def texts(words: Sequence[Word], language: Language) -> Phrase:
     """The texts of the tokens alone: each word's folding is independent of the others."""
-    return tuple(text for word in words for text in _texts(word.text, language))
+    return tuple(text for word in words for text in _texts_of_word(word.text, language))
 
 
 def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list[int]]:
@@ -105,16 +105,16 @@ def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list
 
     So a part of an utterance is compared as a slice, without tokenising it again.
     """
-    said = [language.unelided(_texts(word.text, language)) for word in words]
+    said = [language.unelided(_texts_of_word(word.text, language)) for word in words]
     return tuple(chain.from_iterable(said)), [0, *accumulate(map(len, said))]
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _texts(said: str, language: Language) -> Phrase:
+def _texts_of_word(said: str, language: Language) -> Phrase:
     return tuple(token.text for token in tokens((Word(said, 0.0, 0.0, 1.0),), language))
 
 
-def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
+def _mark_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
     """The tokens, with `final` on number words that are much longer than the others.
 
     Speakers lengthen the last word of a phrase, and recognisers report no silence there: "pallet one nine FOUR eighty
@@ -128,7 +128,7 @@ def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...
     return tuple(replace(one, final=True) if lengths.get(at, 0.0) > longer else one for at, one in enumerate(found))
 
 
-def _parts(
+def _tokens_of_word(
     word: Word, pieces: Sequence[tuple[str, str]], language: Language, pause: int, *, dash: bool, hesitated: bool
 ) -> Iterator[Token]:
     """The tokens of one word; pause, dash and hesitation before the word belong to the first token alone."""
@@ -142,12 +142,12 @@ def _parts(
             pause, dash, hesitated = 0, False, False
 
 
-def _pause(seconds: float) -> int:
+def _pause_length(seconds: float) -> int:
     return next((length for least, length in PAUSE_S if seconds >= least), 0)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _pieces(text: str, language: Language) -> Sequence[tuple[str, str]]:
+def _hyphenated_parts(text: str, language: Language) -> Sequence[tuple[str, str]]:
     """The hyphenated parts of a word, each without punctuation around it, and its folded text."""
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
     whole = _WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
@@ -193,17 +193,17 @@ def letters(
     plain, cost = (word, 0.0) if word in LETTERS else (alphabet.names.get(word, ""), HOMOPHONE) if names else ("", 0.0)
     if not plain:
         return
-    yield from ((end, plain.upper(), 0.0) for end in _explained(plain.upper(), words, at + 1, alphabet))
+    yield from ((end, plain.upper(), 0.0) for end in _explanation_ends(plain.upper(), words, at + 1, alphabet))
     if names or word != AMBIGUOUS:
         yield at + 1, plain.upper(), cost
 
 
-def _explained(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -> Iterator[int]:
+def _explanation_ends(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -> Iterator[int]:
     """The ends of explanations of the letter that begin at a word: "as in bravo"."""
     for join in alphabet.explained_by:
         begin = at + len(join)
         if tuple(words[at:begin]) == join and begin < len(words):
-            explained = _explaining(words, begin, alphabet)
+            explained = _explaining_word(words, begin, alphabet)
             if explained is not None and explained[1] == letter:
                 yield explained[0]
 
@@ -215,7 +215,7 @@ def _code_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, 
     return None
 
 
-def _explaining(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
+def _explaining_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
     """The end and the letter of an explaining word: a code word's letter, any other word's first."""
     if (code := _code_word(words, at, alphabet)) is not None:
         return code

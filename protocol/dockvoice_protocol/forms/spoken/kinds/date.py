@@ -170,7 +170,7 @@ def readings(
         *reader.label_digits(at),
         *reader.pieces(at),
     ]
-    found += _written(words[at], at + 1, label)
+    found += _dates_in_figures(words[at], at + 1, label)
     return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
 
 
@@ -194,19 +194,19 @@ class _Reader:
 
     def day_first(self, at: int) -> Iterator[_Found]:
         """A day, then its month, by name or as an ordinal: "the fifth of March"."""
-        for start in self._behind(at, "before_day"):
-            for end, day, cost in self._days(start):
-                for begin in self._behind(end, "before_month"):
-                    for behind_month, month, more in self._months(begin):
+        for start in self._optional_ends(at, "before_day"):
+            for end, day, cost in self._read_days(start):
+                for begin in self._optional_ends(end, "before_month"):
+                    for behind_month, month, more in self._read_months(begin):
                         yield from self._with_year(behind_month, month, day, cost + more)
 
     def month_first(self, at: int) -> Iterator[_Found]:
         """The name of a month, then a day: "March the fifth"."""
         for end, month, cost in self._month_names(at):
-            for begin in self._behind(end, "before_day"):
+            for begin in self._optional_ends(end, "before_day"):
                 # "March twenty twenty-seven" is a month and its year, not the twentieth of March of '27.
                 full = max((after for after, _, _ in self._full_years(begin)), default=begin)
-                for after, day, more in self._days(begin):
+                for after, day, more in self._read_days(begin):
                     if after >= full:
                         yield from self._with_year(after, month, day, cost + more)
 
@@ -214,17 +214,17 @@ class _Reader:
         """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return
-        for start in self._ends(at, "ends"):
+        for start in self._phrase_ends(at, "ends"):
             for end, month, cost in self._month_names(start):
-                yield from self._last_days(end, month, cost, _WITHOUT_YEAR)
+                yield from self._month_ends(end, month, cost, _WITHOUT_YEAR)
         for end, month, cost in self._month_names(at):
-            yield from self._last_days(end, month, cost + _NO_DAY, None)
+            yield from self._month_ends(end, month, cost + _NO_DAY, None)
         for end, month, cost in self._numbers(at):
             if month in _MONTHS:
                 yield from (
                     (after, last, cost + more + _IN_PIECES)
                     for after, year, more in self._full_years(end)
-                    if (last := _last(year, month))
+                    if (last := _last_of_month(year, month))
                 )
 
     def label_digits(self, at: int) -> Iterator[_Found]:
@@ -235,11 +235,11 @@ class _Reader:
 
     def pieces(self, at: int) -> Iterator[_Found]:
         """Three numbers in the label's order; a full year may always come first, as in ISO 8601."""
-        yield from self._in_order(at, self._label.order, self._years)
+        yield from self._dates_in_order(at, self._label.order, self._read_years)
         if self._label.order is not DayOrder.YEAR_MONTH_DAY:
-            yield from self._in_order(at, DayOrder.YEAR_MONTH_DAY, self._full_years)
+            yield from self._dates_in_order(at, DayOrder.YEAR_MONTH_DAY, self._full_years)
 
-    def _in_order(self, at: int, order: DayOrder, years: Callable[[int], Iterable[_Piece]]) -> Iterator[_Found]:
+    def _dates_in_order(self, at: int, order: DayOrder, years: Callable[[int], Iterable[_Piece]]) -> Iterator[_Found]:
         begun: list[tuple[int, dict[str, int], float]] = [(at, {}, _IN_PIECES)]
         for part in order:
             numbers: Callable[[int], Iterable[_Piece]] = years if part == "y" else self._numbers
@@ -253,50 +253,50 @@ class _Reader:
                 yield end, found, cost
 
     def _with_year(self, at: int, month: int, day: int, cost: float) -> Iterator[_Found]:
-        for start in self._behind(at, "before_year"):
-            for end, year, more in self._years(start):
+        for start in self._optional_ends(at, "before_year"):
+            for end, year, more in self._read_years(start):
                 if found := _day(year, month, day):
-                    yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
-        if found := _next(month, day, self._label.today):
+                    yield from ((after, found, cost + more) for after in self._optional_ends(end, "behind_year"))
+        if found := _next_occurrence(month, day, self._label.today):
             yield at, found, cost + _WITHOUT_YEAR
 
-    def _last_days(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[_Found]:
+    def _month_ends(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[_Found]:
         """The last day of a month in its year; without a year, of its next occurrence, at the cost `without_year`."""
-        for start in self._behind(at, "before_year"):
+        for start in self._optional_ends(at, "before_year"):
             full = [(end, year, 0.0 + more) for end, year, more in self._full_years(start)]
             short = [(end, year, _SHORT_YEAR + more) for end, year, more in self._short_years(start)]
             for end, year, more in full + short:
-                if found := _last(year, month):
-                    yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
+                if found := _last_of_month(year, month):
+                    yield from ((after, found, cost + more) for after in self._optional_ends(end, "behind_year"))
         today = self._label.today
         if without_year is not None and today is not None:
             year = today.year if month >= today.month else today.year + 1
-            if found := _last(year, month):
+            if found := _last_of_month(year, month):
                 yield at, found, cost + without_year
 
-    def _days(self, at: int) -> Iterator[_Piece]:
-        yield from self._named(at, self._ordinals)
-        if at < len(self._words) and (marked := self._marked(self._words[at])) is not None:
+    def _read_days(self, at: int) -> Iterator[_Piece]:
+        yield from self._read_names(at, self._ordinals)
+        if at < len(self._words) and (marked := self._ordinal_figures(self._words[at])) is not None:
             yield at + 1, marked, 0.0
         plain = _AS_CARDINAL if self._said["ordinal_days"] else 0.0
         yield from ((end, day, cost + plain) for end, day, cost in self._numbers(at))
 
-    def _marked(self, word: str) -> int | None:
+    def _ordinal_figures(self, word: str) -> int | None:
         """The figures of an ordinal: "5th", "1er"."""
         marks = "|".join(re.escape(mark) for mark in self._said["marks"])
         written = re.fullmatch(rf"([0-9]{{1,2}})(?:{marks})", word)
         return None if written is None else int(written[1])
 
-    def _months(self, at: int) -> Iterator[_Piece]:
+    def _read_months(self, at: int) -> Iterator[_Piece]:
         yield from self._month_names(at)
         # "fünfter dritter": the ordinal of a month, where the label has the day first.
         if self._label.order is DayOrder.DAY_MONTH_YEAR:
-            yield from (one for one in self._named(at, self._ordinals) if one[1] in _MONTHS)
+            yield from (one for one in self._read_names(at, self._ordinals) if one[1] in _MONTHS)
 
     def _month_names(self, at: int) -> Iterator[_Piece]:
-        yield from self._named(at, self._month_words)
+        yield from self._read_names(at, self._month_words)
 
-    def _named(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[_Piece]:
+    def _read_names(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[_Piece]:
         for said, number in names.get(self._words[at], ()) if at < len(self._words) else ():
             if tuple(self._words[at : at + len(said)]) == said:
                 yield at + len(said), number, 0.0
@@ -308,7 +308,7 @@ class _Reader:
         for count in self._numerals.counts(self._words, at) if at < len(self._words) else ():
             yield count.end, count.value, count.cost
 
-    def _years(self, at: int) -> Iterator[_Piece]:
+    def _read_years(self, at: int) -> Iterator[_Piece]:
         yield from self._full_years(at)
         yield from self._short_years(at)
 
@@ -323,18 +323,18 @@ class _Reader:
             if count.value in _YEARS:
                 yield count.end, count.value, count.cost
         # Polish says the end of a year as an ordinal: "dwa tysiace dwudziestego siodmego".
-        for start in self._ends(at, "millennium"):
-            yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._named(start, self._ordinals))
+        for start in self._phrase_ends(at, "millennium"):
+            yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._read_names(start, self._ordinals))
 
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
         for end, text, cost in digits(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
-                yield end, _century(int(text), self._label.today), cost
+                yield end, _full_year(int(text), self._label.today), cost
 
-    def _ends(self, at: int, role: str) -> Iterator[int]:
+    def _phrase_ends(self, at: int, role: str) -> Iterator[int]:
         return ends(self._words, at, self._said.get(role, ()))
 
-    def _behind(self, at: int, role: str) -> Iterator[int]:
+    def _optional_ends(self, at: int, role: str) -> Iterator[int]:
         return behind(self._words, at, self._said.get(role, ()))
 
 
@@ -350,7 +350,7 @@ def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tupl
     return found
 
 
-def _written(word: str, end: int, label: Label) -> Iterator[_Found]:
+def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
     if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _from_digits(word, label)):
         yield end, day, 0.0
@@ -358,7 +358,7 @@ def _written(word: str, end: int, label: Label) -> Iterator[_Found]:
         return
     first, second, third = parts["first"], parts["second"], parts["third"]
     if third is None:
-        yield from _written_month(first, word[len(first) + 1 :].rstrip("."), end, label)
+        yield from _month_in_figures(first, word[len(first) + 1 :].rstrip("."), end, label)
     elif len(first) == _FOUR:  # as in ISO 8601, in any label's order
         if day := _day(int(first), int(second), int(third)):
             yield end, day, 0.0
@@ -368,12 +368,12 @@ def _written(word: str, end: int, label: Label) -> Iterator[_Found]:
             yield end, day, 0.0
 
 
-def _written_month(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
+def _month_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
     if label.partial is not Partial.END:
         return
     month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
-    full = int(year) if len(year) == _FOUR else _century(int(year), label.today)
-    if len(year) in {_TWO, _FOUR} and len(month) <= _TWO and (last := _last(full, int(month))):
+    full = int(year) if len(year) == _FOUR else _full_year(int(year), label.today)
+    if len(year) in {_TWO, _FOUR} and len(month) <= _TWO and (last := _last_of_month(full, int(month))):
         yield end, last, _NO_DAY
 
 
@@ -387,13 +387,13 @@ def _from_digits(text: str, label: Label) -> date | None:
         end = at + (long if part == "y" else _TWO)
         parts[part], at = text[at:end], end
     day, month, year = parts["d"], parts["m"], parts["y"]
-    number = int(year) if full else _century(int(year), label.today)
+    number = int(year) if full else _full_year(int(year), label.today)
     if day == "00":
-        return _last(number, int(month)) if label.partial is Partial.END else None
+        return _last_of_month(number, int(month)) if label.partial is Partial.END else None
     return _day(number, int(month), int(day))
 
 
-def _century(year: int, today: date | None) -> int:
+def _full_year(year: int, today: date | None) -> int:
     """The full year of a two-digit one: the nearest, at most 49 years ahead."""
     now = (today or _BEGINNING).year
     full = now - now % 100 + year
@@ -412,11 +412,11 @@ def _month_end(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 
-def _last(year: int, month: int) -> date | None:
+def _last_of_month(year: int, month: int) -> date | None:
     return date(year, month, monthrange(year, month)[1]) if year in _YEARS and month in _MONTHS else None
 
 
-def _next(month: int, day: int, today: date | None) -> date | None:
+def _next_occurrence(month: int, day: int, today: date | None) -> date | None:
     if today is None:
         return None
     coming = (_day(today.year + more, month, day) for more in range(_SOON + 1))

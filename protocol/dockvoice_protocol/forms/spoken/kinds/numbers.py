@@ -114,10 +114,10 @@ class _Measure(FieldKind):
         return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
 
     def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return _in_figures(value, language)
+        return _to_figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        return _within(field, _A_FEW)
+        return _nearest_allowed(field, _A_FEW)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The measure on the label, with the decimal places of its identifier."""
@@ -152,22 +152,22 @@ class _Cardinal(FieldKind):
         return cardinal(value, random)
 
     def read_back(self, value: int, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return _in_figures(value, language)
+        return _to_figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        return _within(field, _A_DOZEN)
+        return _nearest_allowed(field, _A_DOZEN)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         return int(element.value)
 
 
-def _in_figures(value: float, language: Language) -> str:
+def _to_figures(value: float, language: Language) -> str:
     """A number in figures of the language; the minus is a word, since a voice may skip a dash."""
     shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
     return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
 
 
-def _within(field: FormField, wanted: int) -> int:
+def _nearest_allowed(field: FormField, wanted: int) -> int:
     """The whole number nearest to `wanted` within the form's limits."""
     least, most = field.limits
     return int(max(least, min(most, wanted)))
@@ -182,49 +182,49 @@ def decimals(
     the field's number of decimal places, which decides the likely meaning of "2,500".
     """
     said = language["decimals"]
-    found = [*_signed(words, at, numerals, language, places)]
+    found = [*_signed_decimals(words, at, numerals, language, places)]
     for end, value, cost in list(found):
         found += [(after, -value, cost) for after in ends(words, end, said["below"]) if value >= 0]
-    exact = ((end, float(value) + 0.0, cost) for end, value, cost in found if _keeps(value))
+    exact = ((end, float(value) + 0.0, cost) for end, value, cost in found if _is_exact(value))
     return cheapest(exact)
 
 
-def _keeps(value: Decimal) -> bool:
+def _is_exact(value: Decimal) -> bool:
     return len(value.as_tuple().digits) <= DECIMAL_DIGITS
 
 
-def _signed(
+def _signed_decimals(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
-    yield from _unsigned(words, at, numerals, language, places)
+    yield from _unsigned_decimals(words, at, numerals, language, places)
     for start in ends(words, at, language["decimals"]["plus"]):
-        yield from _unsigned(words, start, numerals, language, places)
+        yield from _unsigned_decimals(words, start, numerals, language, places)
     for start in ends(words, at, language["decimals"]["minus"]):
         yield from (
             # Without the words before: numerals parse no number behind "minus".
             (start + end, -value, cost)
-            for end, value, cost in _unsigned(words[start:], 0, numerals, language, places)
+            for end, value, cost in _unsigned_decimals(words[start:], 0, numerals, language, places)
             if words[start][0] not in _SIGNS
         )
 
 
-def _unsigned(
+def _unsigned_decimals(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
     if at >= len(words):
         return
     said = language["decimals"]
-    yield from ((at + 1, value, cost) for value, cost in _figures(words[at], language, places))
+    yield from ((at + 1, value, cost) for value, cost in _values_of_figures(words[at], language, places))
     yield from ((count.end, Decimal(count.value), count.cost) for count in numerals.counts(words, at))
-    yield from _with_point(words, at, numerals, said)
+    yield from _decimals_with_point(words, at, numerals, said)
     for one, value in said["alone"].items():
         yield from ((end, Decimal(value), 0.0) for end in ends(words, at, [one]))
-    for end, whole, cost in _wholes(words, at, numerals, list(said["fractions"])):
+    for end, whole, cost in _counts_before(words, at, numerals, list(said["fractions"])):
         for one, value in said["fractions"].items():
             yield from ((after, whole + Decimal(value), cost) for after in ends(words, end, [one]))
 
 
-def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[_Exactly]:
+def _counts_before(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[_Exactly]:
     """Counts directly before one of the phrases, parsed as if nothing followed."""
     for stop in range(at + 1, min(len(words), at + _LONGEST_WHOLE + 1)):
         if any(ends(words, stop, before)):
@@ -232,12 +232,14 @@ def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequen
             yield from ((stop, Decimal(count.value), count.cost) for count in counts if at + count.end == stop)
 
 
-def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]) -> Iterator[_Exactly]:
+def _decimals_with_point(
+    words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]
+) -> Iterator[_Exactly]:
     points = said["points"]
     for stop in range(at, min(len(words), at + _LONGEST_WHOLE + 1)):
         for start in ends(words, stop, points):
             wholes = {"0": _NO_WHOLE} if stop == at else dict[str, float]()
-            for end, whole, cost in _wholes(words, at, numerals, points):
+            for end, whole, cost in _counts_before(words, at, numerals, points):
                 if end == stop:
                     wholes[str(whole)] = min(cost, wholes.get(str(whole), RARE))
             before = words[at:stop]
@@ -252,7 +254,7 @@ def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapp
                 )
 
 
-def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
+def _values_of_figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
     """The values of a number in figures, with their costs: "52.5", "-18", "1,200.5"."""
     written = _FIGURES.fullmatch(word)
     if written is None:
@@ -262,23 +264,23 @@ def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tu
     other = "." if own == "," else ","
     thousands = other if language["thousands"] == other else None
     for value, cost in (
-        (_plain(bare, own), 0.0),
-        (_grouped(bare, f"{thousands or ''}{_BLANKS}", own), 0.0),
-        (_plain(bare, other), _cost_of_other(bare, thousands, places)),
-        (_grouped(bare, own, other), _cost_of_own(bare, own, other, places)),
+        (_ungrouped_figures(bare, own), 0.0),
+        (_grouped_figures(bare, f"{thousands or ''}{_BLANKS}", own), 0.0),
+        (_ungrouped_figures(bare, other), _cost_of_other(bare, thousands, places)),
+        (_grouped_figures(bare, own, other), _cost_of_own(bare, own, other, places)),
     ):
         if value is not None:
             yield Decimal(f"{'-' if written['sign'] else ''}{value}"), cost
 
 
-def _plain(figures: str, mark: str) -> str | None:
+def _ungrouped_figures(figures: str, mark: str) -> str | None:
     whole, _, rest = figures.partition(mark)
     if not (whole + rest).isdigit() or (mark in figures and not rest):
         return None
     return f"{whole or '0'}.{rest or '0'}"
 
 
-def _grouped(figures: str, parts: str, mark: str) -> str | None:
+def _grouped_figures(figures: str, parts: str, mark: str) -> str | None:
     whole, _, rest = figures.partition(mark)
     if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:[{re.escape(parts)}][0-9]{{3}})+", whole) is None:
         return None
@@ -296,6 +298,6 @@ def _cost_of_own(figures: str, own: str, other: str, places: int) -> float:
 
 def _cost_of_other(figures: str, thousands: str | None, places: int) -> float:
     """Cost of other languages' decimal mark, which may be this one's thousands separator."""
-    if thousands is None or _grouped(figures, thousands, "\0") is None:
+    if thousands is None or _grouped_figures(figures, thousands, "\0") is None:
         return _ANOTHER_MARK
     return _MAY_BE_THOUSANDS if places >= _THREE else RARE
