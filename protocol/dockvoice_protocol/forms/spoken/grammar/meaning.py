@@ -67,7 +67,7 @@ class Meaning:
 
     def given(self, name: str, value: FieldValue, form: Form) -> Mapping[str, FieldReading]:
         """The fields by only those explanations in which the field `name` has this value."""
-        paths = [path for path in self.paths if value in _values(path, name, self.tokens, form)]
+        paths = [path for path in self.paths if value in _values_of_field(path, name, self.tokens, form)]
         return _fields(paths, self.tokens, form) if paths and self.fields else {}
 
 
