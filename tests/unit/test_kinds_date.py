@@ -64,12 +64,6 @@ def test_a_number_behind_a_month_may_be_its_day_or_its_year() -> None:
     assert whole("march twenty seven") == ["2027-03-27", "2027-03-31"]
 
 
-def test_every_end_is_told() -> None:
-    found = readings(["end", "of", "june", "twenty", "twenty", "seven"], 0, ENGLISH, language_named("en").table, DMY)
-    assert (3, "2027-06-30", 1.0) in found
-    assert (6, "2027-06-30", 0.0) in found
-
-
 @each_of(
     ("text", "day"),
     [

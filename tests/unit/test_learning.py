@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue
-from edge.agent.learning import Harm, Kind, UnknownPhrase, trial_heard, unknown_phrases, with_word
+from edge.agent.learning import Harm, Kind, trial_heard, with_word
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
@@ -65,14 +65,6 @@ def test_what_nothing_explains_is_grouped_by_what_it_stands_beside(tmp_path: Pat
     assert found[0]["lacking"][0] == "dock"
     shown = run(tmp_path, "unknown")
     assert "door #" in shown.stdout
-
-
-def test_a_form_that_is_gone_and_readings_beside_that_on_record_are_no_trouble(rules: Rules) -> None:
-    heard, other = typed(WHOLE, rules), typed(DOOR, rules)
-    past = [ReadBefore("u", "pallet-move", None, (heard, other), None, None)]
-    (found,) = unknown_phrases(past, lambda _: rules)
-    assert found == UnknownPhrase("door #", "pallet-move", 1, 0, (), ("u",))
-    assert unknown_phrases(past, lambda _: None) == []
 
 
 def test_a_word_is_added_and_nothing_else_of_the_file_changes(repository: Path) -> None:

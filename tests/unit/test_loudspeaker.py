@@ -102,14 +102,6 @@ def speak(speaker: Loudspeaker) -> None:
     speaker.end(phrase)
 
 
-def test_without_the_library_it_says_what_to_install() -> None:
-    def missing() -> Any:
-        raise Unavailable("sound: sounddevice is missing; pip install 'dockvoice[microphone]'")
-
-    with pytest.raises(Unavailable, match="pip install"):
-        asyncio.run(Loudspeaker(None, library=missing).open())
-
-
 def test_without_a_device_it_says_which_setting_to_mend() -> None:
     card = Card()
     card.there = False
@@ -139,18 +131,6 @@ def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
             await speaker.open()
         assert not speaker.is_open
         assert not any(stream.closed for stream in card.streams), "what is half made may hold up who closes it"
-
-    with_speaker(card, test)
-
-
-def test_what_nobody_can_hear_is_forgotten_and_not_said_late() -> None:
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
-        assert speaker.say(Rank.PRIORITY) is None
-        assert speaker.ring(SOUND) == 0
-        await speaker.open()
-        assert not card.streams[0].take(5).any()
 
     with_speaker(card, test)
 
@@ -246,19 +226,6 @@ def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
         assert all(before + 0.02 <= at <= after + 0.02 for _, at in left)
 
     with_speaker(card, test, left=lambda number, at: left.append((number, at)))
-
-
-def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
-    card = Card()
-    taken: list[bytes] = []
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        speak(speaker)
-        heard = card.streams[0].take(4)
-        assert b"".join(taken) == heard.tobytes()
-
-    with_speaker(card, test, taken=lambda _at, pcm: taken.append(pcm))
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])

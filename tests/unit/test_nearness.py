@@ -138,7 +138,3 @@ def test_how_the_sound_comes_in_pieces_changes_nothing() -> None:
     word = Word("pallet", 0.1, 0.3, 1.0)
     assert pieces.vowel_level(word) == whole.vowel_level(word)
     assert loudness.vowel_level(words[0]) - loudness.vowel_level(words[1]) == pytest.approx(6.0, abs=0.1)
-
-
-def test_words_beyond_the_sound_are_silent() -> None:
-    assert Loudness().vowel_level(Word("pallet", 1.0, 1.5, 1.0)) == -120.0

@@ -43,12 +43,6 @@ def test_another_name_is_refused_and_told_what_to_do_first(
     )
 
 
-def test_also_where_nothing_is_owed(journal: Journal) -> None:
-    journal.outbox.settle(commit(journal), None)
-    with pytest.raises(Misconfigured, match="0 of its entries"):
-        journal.outbox.demand_owner("/sites/hall/devices/dock-2")
-
-
 def test_also_where_all_that_was_delivered_made_room(journal: Journal) -> None:
     for _ in range(3):
         journal.outbox.settle(commit(journal), None)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dockvoice_protocol.errors import ManyFaults
-from dockvoice_protocol.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode
+from dockvoice_protocol.events import RECORDED, SCHEMAS, check_event, encode
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
@@ -183,26 +183,3 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
     event = entry_event(entry, minted, site="north", device="dock-3", particulars=beside)
     assert event == entry_event(entry, minted, site="north", device="dock-3")
     assert event["type"] == RECORDED in SCHEMAS
-
-
-@each_of(
-    ("member", "value"),
-    [
-        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin"}),
-        ("workday", {"business_day": "19.11.2026", "zone": "Europe/Berlin", "utc_offset": "+01:00"}),
-        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin", "utc_offset": "CET"}),
-        ("context", {}),
-        ("context", {"trailer": None}),
-        ("converted", {"quantity": 48}),
-        ("converted", {"quantity": {"quantity": "48", "uom": "EA", "factor": 12}}),
-        ("converted", {"quantity": {"quantity": 48, "uom": "pieces", "factor": 12}}),
-        ("converted", {"quantity": {"quantity": 48, "uom": "EA", "factor": 0}}),
-    ],
-)
-def test_a_consumer_is_told_what_is_no_particular(member: str, value: object, repository: Path) -> None:
-    for kind in ("recorded", "amended"):
-        path = repository / "schemas" / "examples" / f"entry-{kind}.json"
-        event = json.loads(path.read_text(encoding="utf-8"))
-        event["data"][member] = value
-        with pytest.raises(MalformedMessage, match=f"/data/{member}"):
-            check_event(encode(event))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.audio import sound_server
-from edge.audio.sound_server import NULL_SINK, PlaybackSink, playback_devices, played_into
+from edge.audio.sound_server import NULL_SINK, PlaybackSink, playback_devices
 
 
 def listing(*sinks: str, into: str | None) -> bytes:
@@ -44,11 +44,6 @@ class Server:
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return Server(tmp_path)
-
-
-def test_without_pactl_nothing_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert not PlaybackSink().is_gone()
 
 
 @pytest.mark.parametrize("listed", [b"", b"no json", b"[]", b"{}", b'{"sinks": [], "sink_inputs": [{}]}'])
@@ -88,10 +83,6 @@ def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then
     assert sink.is_gone()
 
 
-def test_a_process_that_plays_nothing_has_no_sink() -> None:
-    assert played_into(listing("earpiece", into=None), os.getpid()) == (None, frozenset({"earpiece"}))
-
-
 def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_elsewhere(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,14 +94,6 @@ def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_else
     assert not sink.leads_nowhere()
     server.is_silent()
     assert not sink.leads_nowhere()
-
-
-def test_what_was_answered_just_now_is_not_asked_again(server: Server) -> None:
-    server.says(listing(NULL_SINK, into=NULL_SINK))
-    sink = PlaybackSink()
-    assert not sink.is_gone()
-    server.is_silent()
-    assert sink.leads_nowhere()
 
 
 def test_what_sound_can_go_into_is_the_cards_and_the_sinks_however_they_fare(server: Server, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
+from edge.understand.llm.prompt import HINTS, LONGEST, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
 from tests.rows import each_of
 
@@ -70,10 +70,6 @@ def test_names_are_hints_and_codes_are_not(repository: Path, form: Form) -> None
 # ---- how long it may be ----
 
 
-def test_older_turns_are_left_out(prompt: ModelPrompt) -> None:
-    assert prompt.text(FULL).count("The operator said something") == TURNS
-
-
 def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
     fits = [f"D{number}" for number in range(200)]
     assert f"Dock: {', '.join(fits)}" in ModelPrompt(form, of({"docks": fits})).text(Context())
@@ -104,16 +100,6 @@ def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -
 
 
 # ---- what must be in it ----
-
-
-def test_every_tool_is_explained(form: Form) -> None:
-    for tool in tools(form)[1:]:
-        assert f"`{tool['function']['name']}`" in instructions().template
-
-
-def test_a_new_conversation_is_told_as_one(prompt: ModelPrompt) -> None:
-    assert prompt.text(Context()).endswith("Nothing went before.")
-    assert "$" not in prompt.text(FULL)
 
 
 # ---- leaks ----

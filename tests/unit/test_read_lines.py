@@ -82,10 +82,6 @@ def test_a_doubt_is_asked_about(text: str) -> None:
     assert found["why"]
 
 
-def test_a_choice_has_its_candidates() -> None:
-    assert answered("pallet 742, twelve or thirteen units, dock B")["candidates"] == [12, 13]
-
-
 def test_what_is_not_understood_is_told() -> None:
     assert answered("who has pallet 742") == {
         "outcome": "repeat",
@@ -96,10 +92,6 @@ def test_what_is_not_understood_is_told() -> None:
         "why": ["nothing in it can be recorded", "it asks something"],
     }
     assert "nothing explains: lorem ipsum" in answered("lorem ipsum pallet 742, twelve units, dock B")["why"]
-
-
-def test_no_words_are_ignored() -> None:
-    assert answered("")["outcome"] == "ignore"
 
 
 def test_every_outcome_of_typed_text_has_a_word() -> None:
@@ -125,23 +117,6 @@ def test_a_command(text: str, command: str) -> None:
     assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
 
 
-def test_what_answers_nothing_leaves_the_question_open() -> None:
-    found = answered("foo", asked="dock")
-    assert (found["outcome"], found["ask"], found["fields"]) == ("ask", "dock", {})
-    assert found["why"] == ["it is no answer", "nothing explains: foo"]
-
-
-def test_an_answer_that_contradicts_what_is_known_is_asked_about() -> None:
-    found = answered("fifteen units, dock D", asked="quantity", held={"pallet_id": "742", "dock": "B"})
-    assert (found["outcome"], found["ask"], found["candidates"]) == ("ask", "dock", ["B", "D"])
-
-
-def test_an_answer_after_which_something_else_is_missing() -> None:
-    found = answered("fifteen", asked="quantity", held={"pallet_id": "742"})
-    assert (found["outcome"], found["ask"]) == ("ask", "dock")
-    assert found["fields"] == {"pallet_id": "742", "quantity": 15}
-
-
 def test_an_answer() -> None:
     found = answered("fifteen", asked="quantity")
     assert (found["outcome"], found["fields"]) == ("accept", {"quantity": 15})
@@ -149,26 +124,9 @@ def test_an_answer() -> None:
     assert (known["outcome"], known["fields"]) == ("accept", HELD | {"quantity": 15})
 
 
-def test_a_correction_of_an_id_may_be_the_next_entry() -> None:
-    found = answered("pallet 743", held=HELD)
-    assert (found["outcome"], found["fields"]) == ("ask", {})
-    assert found["why"] == ["to be asked: whether that corrects the entry, or begins the next"]
-
-
-def test_talk_over_an_entry_changes_nothing() -> None:
-    found = answered("I am wibble going to dock D", held=HELD)
-    assert (found["outcome"], found["fields"]) == ("ask", {})
-    assert "act" not in found
-
-
 @each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
 def test_a_correction_of_an_entry(text: str) -> None:
     found = answered(text, held=HELD)
-    assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
-
-
-def test_a_correction_of_no_entry_that_is_known() -> None:
-    found = answered("no, fifteen units")
     assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
 
 
@@ -184,13 +142,6 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     count, move = told(german, plain, options=("--language", "de-AT"))
     assert count["fields"] == {"item": "B714", "quantity": 12}
     assert move["fields"] == HELD
-
-
-def test_a_remark_with_a_number_behind_a_comma_puts_the_id_in_doubt() -> None:
-    asked = answered("pallet seven four three, stop two", form="load")
-    assert (asked["ask"], asked["candidates"]) == ("pallet_id", ["743"])
-    touching = answered("pallet seven four stop two", form="load")
-    assert (touching["ask"], touching["candidates"]) == ("pallet_id", []), "the words may be digits of it"
 
 
 def test_a_strange_word_before_a_container_leaves_it_in_doubt_where_its_check_digit_fits() -> None:

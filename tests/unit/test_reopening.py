@@ -37,14 +37,6 @@ def test_events_of_these_numbers_are_owed_again_as_it_was_sent(journal: Journal)
     assert (journal.outbox.count_unsettled(), journal.queries.counts().applied) == (2, 2)
 
 
-def test_others_stay_settled(journal: Journal) -> None:
-    rows = committed(journal, 4)
-    for row in rows:
-        settled(journal, row)
-    assert journal.outbox.reopen(2, 3) == 2
-    assert journal.outbox.due(9) == rows[1:3]
-
-
 def test_what_was_refused_is_owed_again_too_and_what_is_owed_stays_so(journal: Journal) -> None:
     first, second, third = committed(journal, 3)
     settled(journal, first, ReceiptOutcome.REFUSED)
@@ -64,13 +56,6 @@ def test_it_is_settled_again_by_the_next_receipt(journal: Journal) -> None:
         1,
         0,
     )
-
-
-def test_a_number_that_was_never_given_reopens_nothing(journal: Journal) -> None:
-    (row,) = committed(journal, 1)
-    settled(journal, row)
-    assert journal.outbox.reopen(2, 9) == 0
-    assert journal.outbox.count_unsettled() == 0
 
 
 def test_the_last_event_is_known_settled_or_not(journal: Journal) -> None:

@@ -25,14 +25,6 @@ def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first(
     assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
 
 
-def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
-    lookout = Lookout(NOTHING)
-    lookout.try_now(CARD, 100)
-    assert lookout.is_rescan_due(100)
-    lookout.blinked(100)
-    assert not lookout.is_rescan_due(100 + BLINK_EVERY_S)
-
-
 def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
     lookout = Lookout(CARD)
     lookout.try_now(NOTHING, 100)
@@ -53,13 +45,6 @@ def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> Non
             lookout.blinked(second)
             blinks.append(second)
     assert blinks == [1, 1 + BLINK_EVERY_S]
-
-
-def test_a_blink_that_could_not_be_made_is_made_later() -> None:
-    lookout = Lookout(NOTHING)
-    lookout.try_now(CARD, 0)
-    assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
-    assert lookout.is_rescan_due(SETTLES_S + 30)
 
 
 def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:

@@ -42,12 +42,6 @@ def test_the_reader_finds_each_field_in_them(code: str) -> None:
     assert found == {field.name for field in MOVE.fields}
 
 
-@each_of("name", FORMS)
-def test_each_form_has_words_for_each_field(name: str) -> None:
-    told = " ".join(meant for _, meant in rough_words(FORMS[name], CATALOGUE, language_named("pl")))
-    assert [field.name for field in FORMS[name].fields if repr(field.name) not in told] == []
-
-
 def test_they_keep_accents_and_write_numbers_as_one_word_and_apart() -> None:
     told = rough_sentences(MOVE, CATALOGUE, language_named("de"), lambda _: True, names=("14", "Ana"))
     words = {word for one in told for word in one.split()}

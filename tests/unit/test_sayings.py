@@ -45,15 +45,6 @@ def test_what_a_scribe_would_record_at_once_is_recorded_at_once(kind: str) -> No
     assert grades[Grade.RIGHT] >= AT_ONCE * grades.total(), grades
 
 
-def test_every_saying_listed_as_contestable_is_there_and_has_its_reason() -> None:
-    known = {saying.said for saying in SAYINGS}
-    listed = {saying.said for saying in SAYINGS if saying.contestable}
-    assert spared().keys() <= known
-    assert all(saying.contestable != "" for saying in SAYINGS)
-    assert all(spared().values())
-    assert len(listed) < len(SAYINGS) / 10, "then these are no longer the sayings that were collected"
-
-
 def test_no_language_knows_a_saying_by_heart() -> None:
     said = {one for saying in SAYINGS for line in saying.said.split(" | ") if len(one := words(line)) > VOCABULARY}
     for code in languages.LANGUAGES:

@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import SCANNER, Operator, ScanFault
+from dockvoice_protocol.records import SCANNER, ScanFault
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
@@ -22,15 +22,14 @@ from edge.deliver.device_events import entry_event
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import Outcome
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.reading.gs1_labels import Label, broken, keyed, valid
 from tests.sharing import ROOT
 from tests.unit.test_dictation import Bench, nobody_is_there
-from tests.unit.test_typed_input import decide_what_is, on_record
+from tests.unit.test_typed_input import on_record
 
 SSCC, OTHER, GTIN = keyed("37613032110910342"), keyed("00614141123456789"), keyed("0400638133393")
 PALLET, ANOTHER = f"]C100{SSCC}", f"]C100{OTHER}"
@@ -112,12 +111,6 @@ def test_what_a_label_says_of_the_order_is_of_its_pallet_alone(journal: Journal,
     assert [("order" in said, said["door"]) for _, said in desk.events] == [(True, "12"), (False, "12")]
 
 
-def test_a_label_answers_what_is_asked(desk: Desk) -> None:
-    assert desk.say("twelve units, dock B") == ["Which pallet?"]
-    assert desk.scan(PALLET) == ["end 3 4 2 0, 12 units, dock bravo."]
-    assert desk.talk.state is State.HELD
-
-
 def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
     desk.scan(PALLET)
     for _ in range(3):
@@ -128,14 +121,6 @@ def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
     desk.silence()
     assert len(desk.events) == 1
     assert desk.parked == 0
-
-
-def test_the_same_label_after_it_was_recorded_is_asked_about(desk: Desk) -> None:
-    desk.scan(PALLET)
-    desk.say("twelve units, dock B")
-    desk.say("yes")
-    [told] = desk.scan(PALLET)
-    assert told.endswith("is recorded already. Record it twice?")
 
 
 def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
@@ -155,13 +140,6 @@ def test_what_is_said_after_a_label_and_differs_is_asked_about_as_well(desk: Des
     assert desk.events == []
     desk.silence()
     assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
-
-
-def test_the_label_once_more_settles_which_was_meant(desk: Desk) -> None:
-    desk.say("pallet 724, dock B")
-    desk.scan(PALLET)
-    desk.now += SAME_S + 1
-    assert desk.scan(PALLET) == ["How many units?"]
 
 
 def test_a_count_on_the_label_that_differs_is_asked_about(desk: Desk) -> None:
@@ -200,35 +178,6 @@ def test_the_label_of_one_of_two_in_one_breath_says_which_and_the_other_waits(de
     assert desk.parked == 0
 
 
-def test_a_label_of_neither_of_two_in_one_breath_is_put_aside_and_told(desk: Desk) -> None:
-    [asked] = desk.say("pallet 742, 12 units, dock B, pallet 743, 10 units, dock C")
-    told = desk.scan(PALLET)
-    assert told[0].endswith("put aside for review.")
-    assert told[1:] == [asked]
-    desk.say("742")
-    desk.silence()
-    desk.say("yes")
-    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
-    assert desk.parked == 1
-
-
-def test_the_label_of_the_second_of_two_over_the_first_takes_up_what_was_said_of_it(desk: Desk) -> None:
-    desk.say(TWO)
-    desk.say(f"pallet {SSCC}")
-    [told] = desk.scan(ANOTHER)
-    assert told.endswith("10 units, dock charlie. Correct?")
-    desk.say("yes")
-    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
-    assert desk.parked == 0
-
-
-def test_a_label_whose_entry_was_dropped_may_be_scanned_again_at_once(desk: Desk) -> None:
-    desk.scan(PALLET)
-    desk.say("cancel")
-    desk.now -= 5 - SAME_S / 2  # it was said quickly
-    assert desk.scan(PALLET) == ["How many units?"]
-
-
 def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Desk) -> None:
     desk.say("pallet 742, twelve units, dock B")
     desk.say("grmpf hmpf")
@@ -237,16 +186,6 @@ def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Des
     assert told[0].endswith("put aside for review.")
     assert told[1:] == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
     assert (desk.parked, desk.events) == (2, [])
-
-
-def test_a_label_of_another_thing_in_a_correction_of_what_is_recorded_is_asked_about(desk: Desk) -> None:
-    desk.say("pallet 742, twelve units, dock B")
-    desk.say("yes")
-    assert desk.say("no")[-1] == "What is wrong?"
-    assert desk.scan(PALLET) == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
-    desk.silence()
-    desk.silence()
-    assert [fields["pallet_id"] for _, fields in desk.events] == ["742"]
 
 
 def test_more_of_another_label_is_never_mixed_into_an_open_entry(labels: Desk) -> None:
@@ -292,17 +231,6 @@ def test_a_fault_is_told_and_changes_nothing(desk: Desk, before: tuple[str, ...]
     assert Sound(Earcon.NOT_UNDERSTOOD) in desk.orders
     assert (desk.talk.state, desk.talk.question) == stands
     assert desk.events == []
-
-
-def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
-    assert desk.scan("]C110ABC") == ["Not taken: nothing on it is for this entry."]
-    assert desk.talk.state is State.IDLE
-
-
-def test_nobody_is_scanned_for_who_has_not_signed_on(journal: Journal) -> None:
-    desk = Desk(journal, shipped.form(), DialogueSettings(operators=(Operator("op-17", spoken=("ana",)),)))
-    assert desk.scan(PALLET)[-1] == "Sign on first."
-    assert desk.parked == 1
 
 
 def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels_nothing(desk: Desk) -> None:
@@ -358,13 +286,6 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
     assert (alone.typed, alone.device) == (sent, "Tester 1900")
 
 
-def test_a_scan_is_taken_in_its_turn_and_named_as_what_it_is(bench: Bench) -> None:
-    decide_what_is(bench, lambda dictation: dictation.scan(f"{PALLET}\n", "Tester 1900"))
-    [decided] = bench.decided
-    assert (decided.verdict.outcome, decided.verdict.ask) == (Outcome.ASK, "quantity")
-    assert (decided.reading.interpreter, decided.reading.transcript) == (SCANNER, f"(00){SSCC}")
-
-
 def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> None:
     with JournalThread(bench.directory) as desk:
         desk.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
@@ -372,10 +293,3 @@ def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> Non
     [one] = on_record(bench)
     assert (one.review, one.event_id) == (INTERRUPTED, None)
     assert bench.decided[0].reading.fields["pallet_id"].value == SSCC
-
-
-def test_a_desk_that_was_killed_takes_up_what_was_scanned(journal: Journal) -> None:
-    journal.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
-    desk = Desk(journal, shipped.form())
-    assert (desk.parked, desk.events) == (1, [])
-    assert Prompt.SCAN_FAULT not in {one.prompt for one in desk.orders if isinstance(one, Say)}

@@ -11,13 +11,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from dockvoice_protocol.events import MEDIA_TYPE, SCHEMAS, Topics
+from dockvoice_protocol.events import SCHEMAS, Topics
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
 from dockvoice_protocol.json_schema import SchemaValidator
-from dockvoice_protocol.mqtt_client import SESSION_EXPIRY_S
 from edge.cli.forms import plain_schema
-from edge.deliver.device_events import RECORDED_DATA
 from tests.rows import each_of
 
 MESSAGES = {
@@ -100,11 +98,6 @@ def test_the_events_share_one_envelope_word_for_word(schemas: Path) -> None:
     assert all(envelope == envelopes[0] for envelope in envelopes)
 
 
-def test_the_recorded_event_names_its_own_schema(schemas: Path) -> None:
-    schema = load(schemas / "events" / "entry-recorded.schema.json")
-    assert schema["properties"]["dataschema"]["const"] == RECORDED_DATA
-
-
 def references(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
@@ -155,22 +148,6 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
     assert parameters.pop("roster") == {"prefix", "site"}
     assert parameters.pop("catalogue") == {"prefix", "site", "kind"}
     assert all(named == {"prefix", "site", "device"} for named in parameters.values())
-
-
-def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
-    assert wire["asyncapi"] == "3.1.0"
-    qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
-    assert {name for name, quality in qualities.items() if quality["retain"]} == {
-        *("publishStatus", "receivePresence", "receiveExpected", "receiveRoster", "receiveCatalogue"),
-    }
-    assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
-    broker = wire["servers"]["broker"]["bindings"]["mqtt"]
-    assert broker["sessionExpiryInterval"] == SESSION_EXPIRY_S
-    assert broker["cleanSession"] is False
-    assert broker["lastWill"]["retain"] is True
-    assert broker["lastWill"]["topic"] == wire["channels"]["status"]["address"]
-    for name in ("recorded", "amended", "cancelled", "withheld"):
-        assert wire["components"]["messages"][name]["contentType"] == MEDIA_TYPE
 
 
 def test_every_message_of_the_wire_has_a_name_and_an_example_of_its_own_schema(

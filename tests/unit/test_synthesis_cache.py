@@ -27,11 +27,6 @@ def pcm(*parts: tuple[int, int]) -> bytes:
     return np.concatenate(sounds).astype("<i2").tobytes()
 
 
-def test_a_voice_that_is_gone_is_told_of_by_its_error() -> None:
-    with pytest.raises(Unavailable, match="gone"):
-        asyncio.run(phrases(ScriptedVoice(GONE)).sound("dock B.", 1.0))
-
-
 def test_in_place_of_a_voice_that_is_gone_another_one_speaks_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     service, espeak = ScriptedVoice(GONE), ScriptedVoice()
     told = phrases(service, espeak)
@@ -75,11 +70,6 @@ def test_what_was_not_used_for_longest_is_forgotten_first() -> None:
         asyncio.run(told.sound(clause, 1.0))
     assert told.ready("one", 1.0) is not None
     assert told.ready("two", 1.0) is None
-
-
-@each_of("silent", [b"", b"\x00\x00" * 800, b"\x01"])
-def test_no_sound_stays_no_sound(silent: bytes) -> None:
-    assert len(shaped(silent, "dock B.")) == 0
 
 
 @each_of("amplitude", [200, 3000, 30_000])

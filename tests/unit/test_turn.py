@@ -52,11 +52,6 @@ def test_who_has_said_what_was_left_is_waited_for_as_usual(said: str) -> None:
     assert after(said, converses=True, awaited=()) is Expectation.EITHER
 
 
-def test_an_answer_is_whole() -> None:
-    assert after("dock b", converses=True, awaited=("dock",)) is Expectation.EITHER
-    assert after("dock b", converses=True, awaited=("quantity",)) is Expectation.MORE
-
-
 @each_of(
     "said",
     [

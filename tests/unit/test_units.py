@@ -125,13 +125,6 @@ def test_under_systemd_the_secrets_are_those_that_it_hands_over(
     assert load(InventorySettings, etc / "inventory.toml").database is None
 
 
-def test_a_secret_beside_what_is_no_table_is_the_files_fault(etc: Path, tmp_path: Path) -> None:
-    (tmp_path / "credstore" / "dockvoice-inventory.mqtt-password").write_text("lobelia-4", encoding="utf-8")
-    (etc / "inventory.toml").write_text("mqtt = 3", encoding="utf-8")
-    with pytest.raises(Misconfigured, match=r"mqtt: should be a table"):
-        load(InventorySettings, etc / "inventory.toml")
-
-
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
     engine = connect(parse(f"sqlite:///{services / 'inventory.db'}"))
     prepare(engine, create=True)
@@ -162,11 +155,6 @@ def test_root_leaves_no_journal_that_the_service_cannot_read(
     Journal.open(tmp_path / "mine").close()
     monkeypatch.setattr("os.geteuid", lambda: NOBODY)
     demand_owner(services / "dock-b")
-
-
-def test_root_serves_from_no_directory_of_the_services(services: Path, etc: Path) -> None:
-    with pytest.raises(Misconfigured, match="could not read what root writes"):
-        load(InventorySettings, etc / "inventory.toml", state_directory=services).demand_owner()
 
 
 def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,56 +101,6 @@ def test_the_lower_the_terminal_the_more_it_shows_only_what_matters_most() -> No
     assert "WARNING" not in drawn(PICTURE, 80, 24)
 
 
-def test_a_fault_and_the_latest_warning_are_shown_to_their_ends() -> None:
-    picture = replace(PICTURE, faults=("stuck: " + "so " * 40 + "unplug it",), log=("ERROR " + "so " * 40 + "mend it",))
-    shown = drawn(picture)
-    assert "unplug it" in shown
-    assert "mend it" in shown
-
-
-def test_what_was_doubtful_is_marked_without_colours_too() -> None:
-    assert "pallet twelve?" in drawn(PICTURE)
-
-
-def test_a_broker_is_up_away_or_not_tried_yet() -> None:
-    told = {up: drawn(replace(PICTURE, up=up)) for up in (True, False, None)}
-    assert "● localhost:1883 connected" in told[True]
-    assert "○ localhost:1883 away" in told[False]
-    assert "○ localhost:1883 connecting" in told[None]
-
-
-def test_the_bar_grows_with_the_level() -> None:
-    def bar(**sound: float) -> int:
-        now = MeterReading(320, **sound)  # type: ignore[arg-type]  # levels alone
-        return drawn(replace(PICTURE, sound=now)).count("█")
-
-    assert 0 == bar(rms_db=-70) < bar(rms_db=-40) < bar(rms_db=-10)
-
-
-@each_of(
-    ("sound", "told"),
-    [
-        (MeterReading(), "no sound"),
-        (MeterReading(320, -120, -120), "silent"),
-        (MeterReading(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
-        (MeterReading(320, -20, -10, speech=True), "speech"),
-    ],
-)
-def test_what_the_microphone_gives_is_told_in_words(sound: MeterReading, told: str) -> None:
-    assert told in drawn(replace(PICTURE, sound=sound))
-
-
-def test_what_may_not_be_heard_is_told_so() -> None:
-    assert "not heard" in drawn(replace(PICTURE, hears=False))
-
-
-def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
-    shown = drawn(replace(PICTURE, typing="pallet " * 30 + "end"))
-    assert "end" in shown
-    assert "Enter says it" in shown
-    assert "y yes" not in shown
-
-
 @each_of("width", [40, 60, 80])
 def test_all_counts_of_the_queue_are_told_on_a_narrow_terminal_too(width: int) -> None:
     words = ("12 owed (3 sent)", "2 in review", "1 refused", "1240 in the inventory")

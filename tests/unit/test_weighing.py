@@ -204,13 +204,6 @@ def test_where_the_device_surely_heard_a_value_no_model_makes_an_answer_of_it(
 
 
 @each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
-def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: Mode) -> None:
-    reading = weigh({ONE: said("a", pallet_id="7777"), OURS: said("d")}, mode, rules.form, SURE)
-    verdict = decide(reading, Closing.PAUSE, rules)
-    assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
-
-
-@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
 @each_of(("model", "asked"), [("7777", "pallet_id"), ("742", None), ("743", None)])
 def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_no_third(
     rules: Rules, mode: Mode, model: str, asked: str | None
@@ -220,19 +213,6 @@ def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_
     own = replace(either, fields={**either.fields, "pallet_id": heard})
     verdict = decide(weigh({ONE: said("a", pallet_id=model), OURS: own}, mode, rules.form, SURE), Closing.PAUSE, rules)
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK if asked else Outcome.ACCEPT, asked)
-
-
-def test_the_spelling_that_the_form_allows_is_taken(rules: Rules) -> None:
-    reading = weigh({ONE: said("a", dock="b"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
-    assert reading.fields["dock"].value == "B"
-
-
-def test_a_field_that_is_ambiguous_by_itself_confirms_nothing(rules: Rules) -> None:
-    unclear = said("d")
-    fields = {**unclear.fields, "quantity": FieldReading(12, ("twelve", "twenty"), 1.0, rivals=(20,))}
-    assert told(rules, Mode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
-        "ask field_ambiguous:quantity"
-    )
 
 
 def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
