@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
-from lab.report import figures
-from lab.scoring import Mark
-from tests.lab.details import heard, line
 from tests.processes.starting import run
 
 PLACES = """# Page
@@ -92,13 +88,3 @@ of others
 after
 """
     )
-
-
-def test_our_own_page_has_places_for_tables_that_there_are() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    titles = [title for place in PLACE.finditer(text) for title in (place["titles"] or "").split(", ") if title]
-    assert titles
-    found = "\n".join(f"### {title}\n" for title in titles)
-    assert set(TABLE.findall(replaced(text, "development", found))) >= set(titles)
-    assert "Against the goals" in titles
-    assert "Against the goals" in {table.title for table in figures.tables([line(Mark.RIGHT, heard())])}

@@ -66,16 +66,6 @@ def test_an_operator_without_a_voice_is_told_of_before_anything_is_heard(
     )
 
 
-def test_tables_can_be_had_as_markdown(few: Path) -> None:
-    ended = dockvoice("evaluate", few, "--markdown", "--policy", "strict")
-    assert ended.returncode == 0, ended.stderr
-    assert "heard by vosk/small-en-us; whose reading counts: on-device\n" in ended.stderr or (
-        "stands in" in ended.stderr and "heard by pocketsphinx/en-us; " in ended.stderr
-    )
-    assert "### By condition" in ended.stdout
-    assert "### By kind of field" in ended.stdout
-
-
 def test_a_run_is_about_something(tmp_path: Path) -> None:
     ended = dockvoice("evaluate")
     assert ended.returncode == 2

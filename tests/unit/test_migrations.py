@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlite_utils import Database
+from sqlite_utils.cli import cli
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.keep import database
@@ -82,6 +85,28 @@ def test_every_table_is_strict(made: Path) -> None:
     with closing(sqlite3.connect(made)) as db:
         strict = {name: bool(flag) for _, name, _, _, _, flag in db.execute("PRAGMA table_list") if name in TABLES}
     assert strict == dict.fromkeys(TABLES, True)
+
+
+def rows(path: Path, view: str) -> list[dict[str, object]]:
+    """What `sqlite-utils rows` shows of it, as it ships: a program that nobody here wrote."""
+    shown = CliRunner().invoke(cli, ["rows", str(path), view])
+    assert shown.exit_code == 0, shown.output
+    found: list[dict[str, object]] = json.loads(shown.output)
+    return found
+
+
+def test_whoever_opens_the_journal_finds_entries_with_what_became_of_them(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        made = [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in map(utterance, range(3))]
+        journal.outbox.settle(made[-1].event_id, None)
+        journal.begin(utterance(3))
+    found = rows(tmp_path / "journal.db", "v_entries")
+    assert [one["number"] for one in found] == [3, 2, 1]
+    assert [one["fate"] for one in found] == ["settled", "waiting", "waiting"]
+    assert json.loads(str(found[0]["fields"])) == dict(ACCEPT.fields)
+    assert all((tmp_path / str(one["audio_path"])).is_file() for one in found)
+    heard = rows(tmp_path / "journal.db", "v_utterances")
+    assert sorted(str(one["number"]) for one in heard) == ["1", "2", "3", "None"]
 
 
 def test_the_page_on_the_journal_asks_what_can_be_asked(made: Path) -> None:

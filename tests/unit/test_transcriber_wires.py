@@ -98,6 +98,12 @@ def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> No
     assert told["response_format"] == "verbose_json"
 
 
+def test_gpt_transcribe_is_told_in_the_fields_that_it_heeds() -> None:
+    data = WIRES["openai gpt-transcribe"].request(PCM).data or {}
+    assert (data["languages[]"], data["keywords[]"]) == (["en"], ["pallet", "units", "dock"])
+    assert not {"language", "prompt", "temperature"} & data.keys()  # which it takes, and does not heed
+
+
 def test_each_service_is_told_the_words_to_expect_in_its_own_way() -> None:
     words = ["pallet", "units", "dock"]
     assert (WIRES["scribe"].request(PCM).data or {})["keyterms"] == words

@@ -157,6 +157,11 @@ def test_root_leaves_no_journal_that_the_service_cannot_read(
     demand_owner(services / "dock-b")
 
 
+def test_root_serves_from_no_directory_of_the_services(services: Path, etc: Path) -> None:
+    with pytest.raises(Misconfigured, match="could not read what root writes"):
+        load(InventorySettings, etc / "inventory.toml", state_directory=services).demand_owner()
+
+
 def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "office.key"
     file.write_bytes(_key())

@@ -238,6 +238,12 @@ def test_what_names_another_event_stands_in_no_event_but_its_own(
     assert found.event.reasons == (f"malformed:/data/{member}: belongs to no event of this type",)
 
 
+def test_an_operator_with_a_thousand_letters_is_no_operator(judged: Ask) -> None:
+    message = recorded(1)
+    message["data"]["operator"] = "o" * 1001
+    assert isinstance(judged(message), Invalid)
+
+
 def test_a_message_beyond_the_limit_is_put_aside_unread(judged: Ask) -> None:
     found = judged(b" " * 256_000 + payload(recorded(1)))
     assert isinstance(found, DeadLetter)

@@ -204,6 +204,13 @@ def test_where_the_device_surely_heard_a_value_no_model_makes_an_answer_of_it(
 
 
 @each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: Mode) -> None:
+    reading = weigh({ONE: said("a", pallet_id="7777"), OURS: said("d")}, mode, rules.form, SURE)
+    verdict = decide(reading, Closing.PAUSE, rules)
+    assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
+
+
+@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
 @each_of(("model", "asked"), [("7777", "pallet_id"), ("742", None), ("743", None)])
 def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_no_third(
     rules: Rules, mode: Mode, model: str, asked: str | None
