@@ -17,7 +17,7 @@ CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 MOVE = FORMS["pallet-move"]
 
 
-@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=3, nightly=1)])
 def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
     language = language_named(code)
     said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
@@ -35,7 +35,7 @@ def hash_of(word: str) -> int:
     return sum(word.encode())
 
 
-@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=3, nightly=1)])
 def test_the_reader_finds_each_field_in_them(code: str) -> None:
     told = rough_sentences(MOVE, CATALOGUE, language_named(code), lambda _: True)[:8]
     found = {field for one in told for field in read_transcript(one, MOVE, CATALOGUE, code)}

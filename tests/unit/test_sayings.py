@@ -15,7 +15,7 @@ from tests.rows import each_of, every
 from tests.tiers import sized
 
 SAYINGS = list(sayings())
-READ = SAYINGS[:: sized(quick=3, test=1, nightly=1)]
+READ = SAYINGS[:: sized(quick=3, test=3, nightly=1)]
 LANGUAGES = sorted({saying.language for saying in SAYINGS})
 
 AT_ONCE = 0.95

@@ -50,7 +50,7 @@ def test_it_has_the_size_of_the_terminal_whatever_that_is(picture: Picture) -> N
         assert len(lines) == height
         assert max(cell_len(line.plain) for line in lines) <= width
 
-    every(product([1, 2, 7, 20, 49, 50, 80, 200], [1, 2, 5, 10, 24, 70]), fits)
+    every(product([1, 7, 49, 50, 200], [1, 5, 24, 70]), fits)
 
 
 def evil(picture: Picture) -> Picture:
