@@ -9,8 +9,9 @@ from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each
-from tests.reading.numerals import ENGLISH
 from tests.rows import each_of
+
+ENGLISH = language_named("en").numerals
 
 TODAY = date(2026, 11, 20)
 RIVALS = 3.0
