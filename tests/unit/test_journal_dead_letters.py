@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,6 @@ from edge.records import OutboxRow, Utterance
 from tests.sayings import ACCEPT, ASK, READ, database, entry, render, utterance
 
 TOO_LARGE = "packet_too_large"
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

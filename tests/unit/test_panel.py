@@ -153,26 +153,12 @@ def test_without_any_model_the_device_is_not_waited_past(bench: Bench, failure: 
     assert read.deferrable
 
 
-def test_without_the_device_the_models_go_on(bench: Bench) -> None:
-    bench.ours.answers = [(0, Unavailable("its weights are gone"))]
-    read, _ = run(bench, Timed("gpt", (0.1, SAID)), second=Timed("gemini", (0.2, SAID)))
-    assert all(one.confirmed for one in read.fields.values())
-    assert not read.deferrable
-
-
 def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench) -> None:
     gpt = Timed("gpt", (1.1, INVENTED), (0.1, SAID))
     read, took = run(bench, gpt, hedge_s=0.5)
     assert took == pytest.approx(0.6)
     assert gpt.asked == 2
     assert read.fields["pallet_id"].rivals == ()
-
-
-def test_second_opinions_are_paid_for_by_panels_only(bench: Bench) -> None:
-    second = Timed("gemini", (0.1, SAID))
-    read, _ = run(bench, Timed("gpt", (0.2, SAID)), second=second, mode=Mode.CLOUD_FIRST)
-    assert second.asked == 0
-    assert [one.interpreter for one in read.opinions] == ["gpt", "vosk"]
 
 
 def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:

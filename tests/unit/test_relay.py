@@ -238,14 +238,6 @@ def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
         assert DeadLetter not in map(type, hung_up_over(machine, "event-2"))
 
 
-def test_an_answer_that_something_is_lacking_does_not_hurry_what_the_broker_hangs_up_over() -> None:
-    machine = relay()
-    machine.add_rows(rows(1, 2, 3), now=0)
-    machine.handle_puback("event-1", TOO_LARGE)
-    machine.handle_puback("event-2", 0)
-    assert published(machine.handle_early(early(2, expected=1), now=1)) == [2, 3]
-
-
 def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_try() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
@@ -358,17 +350,6 @@ def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     )
     assert machine.is_fully_answered
     assert machine.add_rows([], now=1) == []
-
-
-def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
-    machine = relay()
-    machine.add_rows([], now=0)
-    machine.check_last_row(row(9), now=0)
-    assert machine.handle_early(early(9, expected=4), now=1) == []
-    assert machine.due_in_s(1) == TIMEOUT_S
-    assert published(machine.tick(1 + TIMEOUT_S)) == [9]
-    assert machine.handle_early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
-    assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:

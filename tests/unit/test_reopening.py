@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, entry, render, utterance
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def committed(journal: Journal, count: int) -> list[OutboxRow]:

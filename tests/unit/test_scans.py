@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import SCANNER, ScanFault
 from edge.agent.dialogue_steps import Stepped
@@ -27,7 +25,6 @@ from edge.speak.wording import Phrasing, codes
 from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.reading.gs1_labels import Label, broken, keyed, valid
-from tests.sharing import ROOT
 from tests.unit.test_dictation import Bench, nobody_is_there
 from tests.unit.test_typed_input import on_record
 
@@ -76,12 +73,6 @@ class Desk:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
 def desk(journal: Journal) -> Desk:
     return Desk(journal, shipped.form())
 
@@ -96,19 +87,6 @@ def test_a_label_says_which_and_the_voice_the_rest(desk: Desk) -> None:
     assert desk.say("twelve units, dock B") == ["end 3 4 2 0, 12 units, dock bravo."]
     desk.silence()
     assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
-
-
-def test_what_a_label_says_of_the_order_is_of_its_pallet_alone(journal: Journal, tmp_path: Path) -> None:
-    described = json.loads((ROOT / "schemas" / "forms" / "receive.schema.json").read_text(encoding="utf-8"))
-    described["properties"]["order"]["x-scan"] = ["10"]
-    path = tmp_path / "receive.schema.json"
-    path.write_text(json.dumps(described), encoding="utf-8")
-    desk = Desk(journal, load_form(path))
-    desk.scan(f"{PALLET}104550012")
-    desk.say("twelve cases, door 12")
-    assert desk.say("pallet 742, ten cases") == ["pallet 7 4 2, 10 cases."]
-    desk.silence()
-    assert [("order" in said, said["door"]) for _, said in desk.events] == [(True, "12"), (False, "12")]
 
 
 def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
@@ -131,15 +109,6 @@ def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
     desk.say("twelve")
     desk.silence()
     assert desk.events == [("recorded", {"pallet_id": "724", "quantity": 12, "dock": "B"})]
-
-
-def test_what_is_said_after_a_label_and_differs_is_asked_about_as_well(desk: Desk) -> None:
-    desk.scan(PALLET)
-    assert desk.say("pallet 724, twelve units, dock B") == ["pallet 3 4 2 0 scanned, pallet 7 2 4 said. Which?"]
-    assert desk.say("the first one") == ["end 3 4 2 0, 12 units, dock bravo."]
-    assert desk.events == []
-    desk.silence()
-    assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
 
 
 def test_a_count_on_the_label_that_differs_is_asked_about(desk: Desk) -> None:

@@ -7,13 +7,12 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from edge.cli import terminal as terminal_of
-from edge.cli.terminal import LEAVE, aside, can_be_drawn_on, has_hung_up, keys, leave_screen, outliving
+from edge.cli.terminal import aside, can_be_drawn_on, has_hung_up, keys, outliving
 
 
 @pytest.fixture
@@ -118,18 +117,6 @@ def test_what_libraries_write_on_standard_error_is_seen_and_printed_at_the_end(t
         assert fresh() == []
         assert seen(person) == ""
     assert seen(person) == "ALSA lib: underrun\nWARNING half a line\n"
-
-
-def test_a_terminal_that_takes_no_more_is_not_waited_for(terminal: tuple[int, int]) -> None:
-    person, program = terminal
-    leave_screen(program)
-    assert seen(person) == LEAVE
-    own = os.open(os.ttyname(program), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(own, b"x" * 1000)
-    leave_screen(program)
-    os.close(own)
 
 
 @pytest.mark.parametrize("kind", ["", "dumb", "unknown"])

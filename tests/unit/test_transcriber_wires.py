@@ -205,28 +205,6 @@ def test_google_results_are_joined_and_zero_is_no_confidence() -> None:
     assert WIRES["google"].parse({"results": [{}]}, 2.0).text == ""
 
 
-def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
-    words = [
-        {"endOffset": "0.400s", "word": "pallet", "confidence": 0.9},
-        {"startOffset": "0.400s", "endOffset": "1s", "word": "742", "confidence": 0.8},
-    ]
-    answer = {"results": [{"alternatives": [{"transcript": "pallet 742", "words": words}]}]}
-    expected = (Word("pallet", 0.0, 0.4, 0.9), Word("742", 0.4, 1.0, 0.8))
-    assert WIRES["google"].parse(answer, 2.0).words == expected
-    words[0]["confidence"] = 0.0
-    assert WIRES["google"].parse(answer, 2.0).words == ()
-
-
-def test_azure_words_are_taken_as_they_were_said() -> None:
-    best = {"Confidence": 0.94, "Lexical": "pallet seven four two twelve units", "Display": "Pallet 74212 units."}
-    worse = {"Confidence": 0.4, "Lexical": "ballad", "Display": "Ballad."}
-    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [worse, best]}, 2.0)
-    assert (heard.text, heard.confidence) == ("pallet seven four two twelve units", 0.94)
-    best["Words"] = [{"Word": "pallet", "Offset": 1_000_000, "Duration": 4_000_000, "Confidence": 0.9}]
-    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [best]}, 2.0)
-    assert heard.words == (Word("pallet", 0.1, 0.5, 0.9),)
-
-
 def test_scribe_leaves_spaces_and_noises_out() -> None:
     answer = {
         "language_code": "eng",

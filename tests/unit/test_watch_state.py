@@ -10,7 +10,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agent.typed_input import KEYBOARD, typed
+from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -152,26 +152,6 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
     assert {row.value for row in desk.sees().entry} == {None}
 
 
-def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    desk.say("pallet 742 12 units")
-    desk.say("dock b", source=KEYBOARD)
-    seen = desk.sees()
-    assert seen.badge.name == "held"
-    assert seen.heard is not None
-    assert seen.heard.how == "typed"
-    assert seen.heard.result.words == "heeded: an answer"
-
-
-def test_without_a_dialogue_there_is_a_question_and_no_keys_that_would_do_nothing(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.say("pallet 742 12 units")
-    seen = desk.sees()
-    assert (seen.badge.name, seen.badge.detail) == ("listening", "Which dock?")
-    assert {key for key, _ in seen.keys} == {"/", "m", "^C"}
-    assert {"y", "n", "c", "p"} <= {key for key, _ in Desk(rules, converses=True).sees().keys}
-
-
 def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
@@ -181,16 +161,6 @@ def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) 
     desk.log("WARNING the log stays")
     desk.take(desk.lines.started())
     assert desk.sees() == replace(Desk(rules).sees(), log=("WARNING the log stays",))
-
-
-def test_the_log_is_remembered_and_what_repeats_is_counted(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.log("WARNING one", "ALSA underrun")
-    desk.take({"log": "ALSA underrun"})
-    desk.log("ALSA underrun")
-    assert desk.sees().log == ("WARNING one", "ALSA underrun (3 times)")
-    desk.log(*(f"{number} times" for number in range(1000)))
-    assert len(desk.sees().log) < 100
 
 
 def entry(sequence: int, state: OutboxState, *, attempts: int = 0, reasons: tuple[str, ...] = ()) -> KeptEntry:
