@@ -95,6 +95,11 @@ class TestARefusedEntry:
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
         assert judged(owed.body) == "Valid"
 
+    def test_to_send_it_as_it_is_would_be_of_no_use(self, journal: Journal) -> None:
+        refuse(journal, dictate(journal))
+        with pytest.raises(UnreadableInput, match="`dockvoice queue accept` enters it once more under a new number"):
+            journal.review.retry("1", "kim")
+
 
 class TestEnteredOnceMore:
     def test_it_has_a_new_number_the_same_values_and_the_same_sound(self, journal: Journal, rules: Rules) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
 from dockvoice_protocol.hash_chain import GENESIS, Signer
 from edge.keep import device_key
 from edge.keep.device_key import KEY
@@ -54,6 +54,11 @@ def test_a_key_open_to_others_is_not_used(tmp_path: Path, mode: int) -> None:
     (tmp_path / KEY).chmod(mode)
     with pytest.raises(Misconfigured, match=rf"is open to others \(mode {mode:o}, allowed is 600\); chmod 600"):
         device_key.load_or_create(tmp_path)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match=r"device\.key\.partial: No such file"):
+        device_key.load_or_create(tmp_path / "none")
 
 
 def test_reading_makes_none(tmp_path: Path) -> None:

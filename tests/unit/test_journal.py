@@ -231,8 +231,6 @@ class TestKnowing:
         assert journal.queries.find_utterance("sha256:" + "b" * 64, said.segment) is None
         assert journal.queries.find_utterance("microphone", live.segment) is None
 
-
-class TestTelling:
     def test_counts(self, journal: Journal) -> None:
         for number, verdict in enumerate([ASK, ASK, REPEAT, IGNORE]):
             said = utterance(number)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
@@ -209,23 +208,6 @@ def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it
         assert await speaker.is_heard() is (sink != NULL_SINK)
 
     with_speaker(Card(), test)
-
-
-def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
-    card = Card()
-    left: list[tuple[int, float]] = []
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        before = time.monotonic()
-        ring = speaker.ring(SOUND[:1600])
-        speak(speaker)
-        card.streams[0].take(6, latency_s=0.02)
-        after = time.monotonic()
-        assert [number for number, _ in left] == [ring, ring + 1]
-        assert all(before + 0.02 <= at <= after + 0.02 for _, at in left)
-
-    with_speaker(card, test, left=lambda number, at: left.append((number, at)))
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])

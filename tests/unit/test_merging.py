@@ -72,13 +72,6 @@ def test_an_answer_that_differs_is_no_surer_than_it_was_heard(rules: Rules, corr
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "dock")
 
 
-def test_what_contradicts_a_field_beside_the_answer_puts_it_in_doubt(rules: Rules) -> None:
-    answer = reading(dock=said("D"), quantity=said(20))
-    _, verdict = answered(WITHOUT_DOCK, answer, rules)
-    assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "quantity")
-    assert verdict.fields == {"pallet_id": "742", "dock": "D"}
-
-
 def heard(line: str) -> Reading:
     return Reading(
         "scripted", "pallet-move", tuple(Word(word, at, at + 0.5, 1.0) for at, word in enumerate(line.split())), {}

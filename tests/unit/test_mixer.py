@@ -55,18 +55,6 @@ def test_an_earcon_is_heard_in_the_next_block_and_the_phrase_while_it_fades() ->
     assert [(began.number, began.at) for began in playing.began()] == [(ring, 30 * MS), (phrase, 30 * MS + LEAD)]
 
 
-def test_the_sound_of_a_phrase_may_come_piece_by_piece_and_late() -> None:
-    playing = Playing()
-    phrase = playing.say(Rank.REPLY)
-    playing.add(phrase, tone(10, 20))
-    later = said(playing, 500, 20)
-    assert runs(played(playing, 40)) == [(10, 20), (0, 20)]
-    playing.add(phrase, tone(20, 20))
-    playing.end(phrase)
-    assert runs(played(playing, 50)) == [(20, 20), (500, 20), (0, 10)]
-    assert [began.number for began in playing.began()] == [phrase.number, later]
-
-
 def test_what_matters_more_is_said_first_but_nothing_is_cut_for_news() -> None:
     playing = Playing()
     said(playing, 10, 30)

@@ -127,20 +127,6 @@ def test_the_entry_that_the_model_hears_otherwise_comes_first(state: Path) -> No
     assert (other.field, other.heard, other.interpreter) == ("quantity", 13, "vosk")
 
 
-def test_what_one_of_a_panel_heard_otherwise_is_doubted_before_any_model_is_asked(tmp_path: Path) -> None:
-    heard = (read(0.6), read(0.95, "gpt", dock="C"))
-    with Journal.open(tmp_path) as journal:
-        for number, opinions in enumerate(((), heard)):
-            said = utterance(number)
-            reading = replace(read(0.99, "panel"), opinions=opinions)
-            meant = replace(entry(said, journal.begin(said)), fields=MOVE, reading=reading)
-            journal.commit(meant, replace(ACCEPT, fields=MOVE), render)
-        first, second = morning.known(journal.readings, NOON).entries
-    assert (first.entry.sequence, second.doubt.otherwise) == (2, ())
-    (other,) = first.doubt.otherwise
-    assert (other.field, other.heard, other.interpreter) == ("dock", "C", "gpt")
-
-
 def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(state: Path) -> None:
     paid = replace(read(0.95), usage=Usage("mine", "m", 0, 0, 0, 1.0, cost_usd=0.6))
     found = again(state, ScriptedInterpreter(*[paid] * 4))

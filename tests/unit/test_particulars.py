@@ -64,15 +64,6 @@ def test_a_moment_has_one_business_day_and_shift(
     assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
 
 
-def test_a_business_day_never_goes_back() -> None:
-    """Every half hour of a year, over both changes of the clock."""
-    begins = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    moments = range(begins, begins + 365 * 86_400, 1_800)
-    days = [AT_HALF_PAST_TWO.at(datetime.fromtimestamp(moment, UTC)).business_day for moment in moments]
-    assert days == sorted(days)
-    assert len(set(days)) == 366  # The first hours belong to the last day of the year before.
-
-
 @each_of(
     ("factor", "said", "wanted"),
     [

@@ -56,14 +56,6 @@ def test_a_listing_that_cannot_be_read_is_told_once_and_nothing_is_gone(
     assert len(caplog.records) == 1
 
 
-def test_a_server_that_does_not_answer_is_not_a_sink_that_vanished(server: Server) -> None:
-    server.says(listing("earpiece", "hall", into="earpiece"))
-    sink = PlaybackSink()
-    sink.is_gone()
-    server.is_silent()
-    assert not sink.is_gone()
-
-
 def test_a_sink_that_vanished_is_gone_wherever_sound_goes_now(server: Server) -> None:
     server.says(listing("earpiece", "hall", into="earpiece"))
     sink = PlaybackSink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from dockvoice_protocol.forms.loader import load_form
@@ -10,10 +11,16 @@ from dockvoice_protocol.forms.spoken import command
 from dockvoice_protocol.forms.spoken.commands import corrects
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Word
-from edge.records.speech import Prompt
+from dockvoice_protocol.records import FieldValue, Word
+from edge.agree.decide import Rules
+from edge.agree.dialogue.events import Started
+from edge.agree.dialogue.machine import Dialogue
+from edge.records import Lately, StandingEntry
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import codes, prompts
+from tests.reading.conversing import heard
 from tests.rows import each_of
+from tests.sayings import NOON
 
 REPOSITORY = Path(__file__).parent.parent.parent
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -83,3 +90,21 @@ def test_forms_that_are_shipped_ask_in_every_language(language: str) -> None:
     for path in (REPOSITORY / "schemas" / "forms").glob("*.schema.json"):
         for field in load_form(path).fields:
             assert field.wording(language).ask, f"{path.name}: {field.name}"
+
+
+@each_of(
+    ("minutes", "told"),
+    [
+        (0, Say(Prompt.RECORDED)),
+        (5, Say(Prompt.RECORDED_AGO, slots={"minutes": "5"})),
+        (120, Say(Prompt.RECORDED_AT, slots={"time": "10:00"})),
+    ],
+)
+def test_when_an_entry_was_recorded_is_told(minutes: int, told: Say, rules: Rules) -> None:
+    fields: dict[str, FieldValue] = {"pallet_id": "743", "quantity": 12, "dock": "B"}
+    dialogue = Dialogue(rules)
+    dialogue.handle(Started())
+    entry = StandingEntry("e1", rules.form.name, fields, None, NOON - timedelta(minutes=minutes))
+    dialogue.set_recent_entries(Lately(NOON, (entry,)))
+    (said,) = (one for one in dialogue.handle(heard("u1", "look up pallet 743", rules)) if isinstance(one, Say))
+    assert (said.prompt, said.slots) == (told.prompt, told.slots)

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from edge.cli.forms import commands
 from edge.cli.sayings import OUTCOMES
 from edge.records import Outcome
-from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import FORMS
 
@@ -71,17 +70,6 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
     assert CliRunner().invoke(commands, ["read", *arguments], input="").exit_code == 2
 
 
-@each_of(
-    "text",
-    ["pallet 742, twelve units or so, dock B", "pallet 742, twelve or thirteen units, dock B", "pallet 742, dock B"],
-)
-def test_a_doubt_is_asked_about(text: str) -> None:
-    found = answered(text)
-    assert (found["outcome"], found["ask"]) == ("ask", "quantity")
-    assert found["fields"] == {"pallet_id": "742", "dock": "B"}
-    assert found["why"]
-
-
 def test_what_is_not_understood_is_told() -> None:
     assert answered("who has pallet 742") == {
         "outcome": "repeat",
@@ -117,13 +105,6 @@ def test_a_command(text: str, command: str) -> None:
     assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
 
 
-def test_an_answer() -> None:
-    found = answered("fifteen", asked="quantity")
-    assert (found["outcome"], found["fields"]) == ("accept", {"quantity": 15})
-    known = answered("fifteen", asked="quantity", held={"pallet_id": "742", "dock": "B"})
-    assert (known["outcome"], known["fields"]) == ("accept", HELD | {"quantity": 15})
-
-
 @each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
 def test_a_correction_of_an_entry(text: str) -> None:
     found = answered(text, held=HELD)
@@ -142,16 +123,3 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     count, move = told(german, plain, options=("--language", "de-AT"))
     assert count["fields"] == {"item": "B714", "quantity": 12}
     assert move["fields"] == HELD
-
-
-def test_a_strange_word_before_a_container_leaves_it_in_doubt_where_its_check_digit_fits() -> None:
-    asked = answered("container maersk M S K U one two three four five six five, seal intact", form="gate-in")
-    assert (asked["ask"], asked["candidates"], asked["fields"]) == ("trailer", ["MSKU1234565"], {"sealed": True})
-    wrong = answered("container maersk M S K U one two three four five six six, seal intact", form="gate-in")
-    assert (wrong["outcome"], wrong["fields"]) == ("repeat", {})
-
-
-@each_of(("language", "text"), [(code, text) for code in that_say("layers") for text in said_in(code)["layers"]])
-def test_layers_and_how_many_each_has_are_asked_as_their_product(language: str, text: str) -> None:
-    asked = answered(text, form="receive", language=language)
-    assert (asked["ask"], asked["candidates"], asked["fields"]["pallet_id"]) == ("quantity", [24], "746")

@@ -21,8 +21,8 @@ from edge.agree.decide import Rules
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft
-from edge.records.speech import Prompt, Say, Terms
-from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
+from edge.records.speech import Prompt, Say
+from edge.speak.wording import Phrasing, Readback, codes, prompts
 from tests.reading.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
@@ -219,33 +219,6 @@ def test_a_unit_is_told_with_the_number_that_it_was_said_with(text: str, told: d
     units = find_spoken_units(typed(text, rules), rules).get("quantity", {})
     assert {value: units[value] for value in told} == told
     assert told or not units
-
-
-def test_a_unit_that_no_voice_can_say_is_told_as_the_forms_own() -> None:
-    def told(unit: str, language: str = "en", quantity: int = 12) -> str:
-        say = Say(Prompt.CONFIRM_FIELD, {"quantity": quantity}, terms=Terms({"quantity": {quantity: unit}}))
-        return Phrasing(MOVE, language).text(say)
-
-    assert [told("pcs"), told("each"), told("case"), told("cases", quantity=1)] == [
-        "12 units?", "12 units?", "12 cases?", "1 case?"
-    ]  # fmt: skip
-    assert [told("szt", "pl"), told("cases", "de"), told("kiste", "de", 1)] == ["12 sztuk?", "12 Stück?", "1 Kiste?"]
-
-
-def test_a_place_is_told_without_its_label_where_it_can_be_nothing_else() -> None:
-    count = FORMS["stock-count"]
-    say = Say(Prompt.READBACK, {"item": "A714", "quantity": 12, "location": "C12"})
-    assert Phrasing(count).text(say) == "A 7 1 4, 12 pieces, charlie 1 2."
-    shorter = replace(count["item"], pattern="^[A-Z][0-9]{2,5}$")
-    alike = replace(count, fields=(shorter, *count.fields[1:]))
-    assert Phrasing(alike).text(say) == "A 7 1 4, 12 pieces, location charlie 1 2."
-
-
-def test_codes_are_spoken_as_words_and_long_reasons_cut() -> None:
-    phrasing = Phrasing(MOVE)
-    assert phrasing.text(Say(Prompt.FAULT, slots={"fault": "muted"})) == "Attention: the microphone is muted."
-    assert "not on site" in phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}))
-    assert len(phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "x" * 5000}))) < LONGEST_SLOT + 100
 
 
 NOTICE, HEAT = FORMS["receive-notice"], FORMS["temperature"]

@@ -83,13 +83,6 @@ def test_sixteen_bit_mono_at_16_khz_passes_unchanged(tmp_path: Path) -> None:
     np.testing.assert_array_equal(heard(recording)[: len(every_value)], every_value)
 
 
-def test_frames_are_20_ms_numbered_from_0_and_the_last_is_filled_with_silence(tmp_path: Path) -> None:
-    recording = RecordedSource(written(tmp_path / "odd.wav", np.full(700, 1000, np.int16)))
-    frames = list(recording.frames())
-    assert [(frame.start, frame.samples) for frame in frames] == [(0, 320), (320, 320), (640, 320)]
-    assert frames[2].pcm == np.full(60, 1000, "<i2").tobytes() + bytes(2 * 260)
-
-
 def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "named.wav", tone(0.2))
     recording = RecordedSource(path)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.speak.loudspeaker import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
+from edge.speak.loudspeaker import ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
 
 NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
@@ -45,10 +45,3 @@ def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> Non
             lookout.blinked(second)
             blinks.append(second)
     assert blinks == [1, 1 + BLINK_EVERY_S]
-
-
-def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
-    lookout = Lookout(NOTHING)
-    tries = [second for second in range(60) if lookout.try_now(CARD, second)]
-    settled = int(SETTLES_S)
-    assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records.speech import Earcon, Say, Sound
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from lab.typed_conversation import TypedConversation
 from tests import shipped
@@ -73,6 +74,12 @@ class Desk:
 
 
 @pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
 def desk(journal: Journal) -> Desk:
     return Desk(journal, shipped.form())
 
@@ -111,6 +118,13 @@ def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
     assert desk.events == [("recorded", {"pallet_id": "724", "quantity": 12, "dock": "B"})]
 
 
+def test_the_label_once_more_settles_which_was_meant(desk: Desk) -> None:
+    desk.say("pallet 724, dock B")
+    desk.scan(PALLET)
+    desk.now += SAME_S + 1
+    assert desk.scan(PALLET) == ["How many units?"]
+
+
 def test_a_count_on_the_label_that_differs_is_asked_about(desk: Desk) -> None:
     desk.say("pallet 742, twelve units, dock B")
     assert desk.scan(f"]C102{GTIN}3724") == ["24 units scanned, 12 units said. Which?"]
@@ -144,6 +158,28 @@ def test_the_label_of_one_of_two_in_one_breath_says_which_and_the_other_waits(de
     assert told.endswith("Correct?")
     desk.say("yes")
     assert desk.events == (wanted[::-1] if second else wanted)
+    assert desk.parked == 0
+
+
+def test_a_label_of_neither_of_two_in_one_breath_is_put_aside_and_told(desk: Desk) -> None:
+    [asked] = desk.say("pallet 742, 12 units, dock B, pallet 743, 10 units, dock C")
+    told = desk.scan(PALLET)
+    assert told[0].endswith("put aside for review.")
+    assert told[1:] == [asked]
+    desk.say("742")
+    desk.silence()
+    desk.say("yes")
+    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
+    assert desk.parked == 1
+
+
+def test_the_label_of_the_second_of_two_over_the_first_takes_up_what_was_said_of_it(desk: Desk) -> None:
+    desk.say(TWO)
+    desk.say(f"pallet {SSCC}")
+    [told] = desk.scan(ANOTHER)
+    assert told.endswith("10 units, dock charlie. Correct?")
+    desk.say("yes")
+    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
     assert desk.parked == 0
 
 
@@ -200,6 +236,11 @@ def test_a_fault_is_told_and_changes_nothing(desk: Desk, before: tuple[str, ...]
     assert Sound(Earcon.NOT_UNDERSTOOD) in desk.orders
     assert (desk.talk.state, desk.talk.question) == stands
     assert desk.events == []
+
+
+def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
+    assert desk.scan("]C110ABC") == ["Not taken: nothing on it is for this entry."]
+    assert desk.talk.state is State.IDLE
 
 
 def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels_nothing(desk: Desk) -> None:
@@ -262,3 +303,10 @@ def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> Non
     [one] = on_record(bench)
     assert (one.review, one.event_id) == (INTERRUPTED, None)
     assert bench.decided[0].reading.fields["pallet_id"].value == SSCC
+
+
+def test_a_desk_that_was_killed_takes_up_what_was_scanned(journal: Journal) -> None:
+    journal.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+    desk = Desk(journal, shipped.form())
+    assert (desk.parked, desk.events) == (1, [])
+    assert Prompt.SCAN_FAULT not in {one.prompt for one in desk.orders if isinstance(one, Say)}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import numpy as np
 import pytest
@@ -44,14 +43,6 @@ def test_a_voice_that_cannot_be_had_at_all_has_no_stand_in() -> None:
     voice = ScriptedVoice(Misconfigured("espeakng-loader is missing"))
     with pytest.raises(Misconfigured, match="missing"):
         asyncio.run(phrases(voice, ScriptedVoice()).sound("dock B.", 1.0))
-
-
-def test_what_cannot_be_made_ready_is_told_once_and_left(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        voice = ScriptedVoice(GONE)
-        asyncio.run(phrases(voice).prepare(["pallet", "dock B."], 1.0))
-    assert len(caplog.records) == 1
-    assert voice.said == ["pallet"]
 
 
 def test_a_clause_is_made_once_for_each_pace() -> None:

@@ -49,12 +49,6 @@ def test_an_answer_that_breaks_the_form_is_invalid(answer: dict[str, Any], param
     assert not jsonschema.Draft202012Validator(parameters).is_valid(answer)
 
 
-def test_each_tool_is_a_function_whose_parameters_are_a_json_schema(form: Form) -> None:
-    for tool in tools(form):
-        assert tool["type"] == "function"
-        jsonschema.Draft202012Validator.check_schema(tool["function"]["parameters"])
-
-
 def test_no_text_holds_a_value_that_could_come_back_as_a_record(form: Form) -> None:
     texts = [text for text in _texts(tools(form)) if not text.startswith("^")]
     assert texts
@@ -68,12 +62,6 @@ def _texts(node: Any) -> list[str]:
     if isinstance(node, list):
         return [text for value in node for text in _texts(value)]
     return [node] if isinstance(node, str) else []
-
-
-def test_there_is_one_tool_for_each_thing_an_operator_can_do(form: Form) -> None:
-    names = [tool["function"]["name"] for tool in tools(form)]
-    acts = ["amend_entry", "cancel_entry", "answer", "device_command", "not_understood"]
-    assert names == [f"record_{form.name.replace('-', '_')}", *acts]
 
 
 def test_every_tool_asks_for_the_words_and_for_nothing_unknown(form: Form) -> None:

@@ -256,6 +256,17 @@ def test_a_file_that_is_no_schema_is_named(tmp_path: Path) -> None:
         load_forms(tmp_path)
 
 
+def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "goods-in.schema.json").write_text("{")
+    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: is not JSON"):
+        load_forms(tmp_path)
+
+
+def test_a_directory_without_forms_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="holds no form"):
+        load_forms(tmp_path)
+
+
 def test_a_new_form_needs_only_its_file(tmp_path: Path) -> None:
     schema = {"type": "object", "properties": {"dock": {"type": "string"}}, "required": ["dock"], "x-voice": {}}
     (tmp_path / "gate-check.schema.json").write_text(json.dumps(schema))

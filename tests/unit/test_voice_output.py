@@ -70,22 +70,6 @@ async def seen(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_without_a_speaker_it_is_known_why_and_not_tried_again_before_something_changes(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    plug = Plug(monkeypatch)
-
-    async def play(spoken: VoiceOutput) -> None:
-        assert not await spoken.is_heard()
-        assert spoken.lack == "speaker: cannot be opened"
-        await seen(lambda: plug.tries == 2)  # one more, in case that it came between the two looks
-        await asyncio.sleep(0.1)
-        assert (plug.tries, plug.blinks) == (2, 0)
-
-    with_plug(plug, play)
-    assert caplog.records == [], "whoever asks what is lacking tells it"
-
-
 def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plug = Plug(monkeypatch)
     plug.seen = True

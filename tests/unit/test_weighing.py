@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, N
 from edge.agree.decide import Rules, decide
 from edge.config import Mode
 from edge.records import Closing, Outcome
-from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
+from edge.understand.weighing import Seat, contradicts, is_settled, weigh
 from tests.rows import each_of
 
 SURE = 0.9
@@ -276,22 +276,6 @@ def test_waiting_ends_when_nothing_more_can_matter(
     rules: Rules, mode: Mode, opinions: Mapping[Seat, Reading], *, settled: bool
 ) -> None:
     assert is_settled(opinions, mode, rules.form, SURE) is settled
-
-
-@each_of(
-    ("one", "other", "alike"),
-    [
-        ("LT-0391", "lt 0391", True),
-        ("742", "742", True),
-        ("0742", "742", False),
-        ("12", 12, False),
-        (12, 12, True),
-        (12, 20, False),
-        ("B", "D", False),
-    ],
-)
-def test_formatting_is_no_difference(one: FieldValue, other: FieldValue, *, alike: bool) -> None:
-    assert same(one, other) is alike
 
 
 @each_of(
