@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.config import load
 from edge.config import Settings
-from tests.processes.command import dockvoice
+from tests.processes.command import called
 from tests.rows import each_of
 from tests.standin import KEY, RunningStandin
 
@@ -108,7 +108,7 @@ def test_its_command_prints_settings_that_load_and_stops_when_told(tmp_path: Pat
 
 
 @each_of(("option", "told"), [(["--latency", "slow"], "published"), (["--host", "192.0.2.1"], "--port")])
-def test_its_command_says_what_is_wrong(option: list[str], told: str) -> None:
-    ended = dockvoice("standin", *option)
+def test_its_command_says_what_is_wrong(option: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = called("standin", *option, capfd=capfd)
     assert ended.returncode in {2, 69}
     assert told in ended.stderr

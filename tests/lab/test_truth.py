@@ -19,7 +19,7 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, Take, TruthSet, prompts, record_take
-from tests.processes.command import dockvoice
+from tests.processes.command import called
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
@@ -133,8 +133,8 @@ def test_a_take_from_which_sound_was_lost_is_spoilt(clip: Path) -> None:
     assert taken.spoilt
 
 
-def test_a_speaker_whose_name_is_no_file_name_is_refused(tmp_path: Path) -> None:
-    ended = dockvoice("record-truth", tmp_path / "set", "--speaker", "../anna")
+def test_a_speaker_whose_name_is_no_file_name_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = called("record-truth", tmp_path / "set", "--speaker", "../anna", capfd=capfd)
     assert ended.returncode == 2
     assert "letters, digits and dashes" in " ".join(ended.stderr.replace("│", " ").split())
     assert not (tmp_path / "set").exists()
