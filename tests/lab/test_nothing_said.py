@@ -8,13 +8,10 @@ import numpy as np
 from lab.bench.nothing_said import (
     SoundHeard,
     over_nights,
-    sayings,
-    sentences,
     table,
     talk,
 )
 from lab.noises import RATE
-from lab.scoring import Clip
 
 TONES = [np.sin(np.arange(RATE // 2) / pitch) for pitch in (5, 9)]
 
@@ -27,15 +24,6 @@ def test_colleagues_talk_with_pauses_for_a_minute_and_another_seed_is_another_ta
     loud = np.abs(once.reshape(-1, RATE // 50)).max(axis=1) > 0
     assert 0.1 < loud.mean() < 0.9
     assert np.abs(once).max() <= 1
-
-
-def test_what_they_say_are_common_words_by_chance_and_the_chatter_of_clips(repository: Path) -> None:
-    words = ["door", "left", "the"]
-    said = sentences(words, 1)
-    assert said == sentences(words, 1) != sentences(words, 2)
-    assert all(3 <= len(one.split()) <= 12 and set(one.split()) <= set(words) for one in said)
-    chatter = repository / "tests/data/speech/demo/09-chatter-where-did-you-put-the-tape-gun.flac"
-    assert len(sayings([Clip(audio=chatter, fields=None, condition="chatter clean")], 1)) == len(said) + 1
 
 
 def test_the_table_tells_what_an_hour_holds_at_most_and_the_tally_all_nights(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -121,15 +120,6 @@ def every_kind() -> list[Line]:
     ]
 
 
-def test_every_table_is_there_once_there_is_something_to_tell() -> None:
-    titles = [table.title for table in figures.tables(every_kind())]
-    assert titles == [
-        "Against the goals", "By condition", "What kept clips from being right at once",
-        "With an operator who answers", "Sound without speech", "By half of the speakers", "By kind of field",
-        "Digits confused", "Reliability", "By speaker",
-    ]  # fmt: skip
-
-
 def test_the_operators_table_counts_wrong_among_what_was_kept() -> None:
     table = figures.conversations(every_kind())
     together = dict(zip(table.columns, table.rows[-1], strict=True))
@@ -188,16 +178,6 @@ def test_the_page_is_whole_needs_nothing_beside_itself_and_escapes_what_it_is_gi
         "Outcomes by condition", "Risk against coverage", "Latency", "Reliability", "Digits heard as",
         "Letters heard as",
     }  # fmt: skip
-
-
-def test_the_worst_clips_come_first_and_rightly_asked_ones_not_at_all() -> None:
-    clips: list[Any] = [
-        line(Mark.ASKED, heard(0.5, Outcome.ASK)),
-        line(Mark.ASKED, heard(), truth=None),
-        line(Mark.WRONG, heard(dock="D")),
-    ]
-    headings = re.findall(r"<h3>(\w+):", page(run(clips)))
-    assert headings == ["wrong", "asked"]
 
 
 def test_settings_are_told_without_keys_and_addresses() -> None:

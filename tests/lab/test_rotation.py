@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,13 +40,6 @@ def test_a_clip_is_decided_anew_by_other_curves(rules: Rules) -> None:
     assert judged(surely, VOSK, rules) is judged(surely, TRUSTING, rules) is Mark.RIGHT
     assert judged(surely, DOUBTING, rules) is Mark.ASKED
     assert judged(wrongly, TRUSTING, rules) is Mark.WRONG
-
-
-def test_what_is_fitted_is_the_share_that_was_heard_and_whether_it_was_right(rules: Rules) -> None:
-    found = [read for _, read in reads([clip("anna", 0.9, rules, right=False)], {"pallet-move": rules.form})]
-    assert [(round(one.share, 6), one.right) for one in found] == [(0.9, True), (0.9, True), (0.9, False)]
-    twice = clip("anna", 0.9, rules)
-    assert not list(reads([replace(twice, decided=twice.decided * 2)], {"pallet-move": rules.form}))
 
 
 def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None:

@@ -79,12 +79,6 @@ def conversed(
     return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
 
-def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=Habits(attentive=0.0))
-    assert ended is not None
-    assert (ended.end, ended.questions) == ("wrong", 0)
-
-
 def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
     assert ended is not None

@@ -18,7 +18,7 @@ from google import genai
 from google.genai import types
 from openai.types import Model
 from openai.types.audio import Transcription
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion
 
 from dockvoice_protocol.config import load
 from dockvoice_protocol.forms.loader import forms_in
@@ -128,20 +128,6 @@ def test_what_is_no_dictation_is_declined(client: openai.OpenAI, name: str, reas
     tool, arguments = called(chat(client, name))
     assert tool == "not_understood"
     assert json.loads(arguments)["reason"] == reason
-
-
-def test_openai_streams_the_same_call_in_pieces(client: openai.OpenAI) -> None:
-    asked: Any = {"tools": tools(), "tool_choice": "required", "stream_options": {"include_usage": True}}
-    chunks = list(client.chat.completions.create(model="gpt-audio", messages=heard(CLEAR), stream=True, **asked))
-    for chunk in chunks:
-        assert_is(ChatCompletionChunk, chunk.to_dict())
-    deltas = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
-    functions = [delta.function for delta in deltas if delta.function]
-    assert [function.name for function in functions if function.name] == ["record_pallet_move"]
-    assert values("".join(function.arguments or "" for function in functions)) == SAYS
-    assert len(functions) > 5
-    assert chunks[-1].usage is not None
-    assert [choice.finish_reason for choice in chunks[-2].choices] == ["tool_calls"]
 
 
 @pytest.mark.parametrize("how", Lie)

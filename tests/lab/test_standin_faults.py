@@ -71,13 +71,6 @@ def test_it_refuses_in_the_vendor_s_shape_with_the_headers_it_is_told(
     assert answer.json()["error"]["code"] == code
 
 
-def test_it_answers_a_recorded_body_as_it_is(standin: RunningStandin) -> None:
-    standin.behave(body="{not json", content_type="text/plain", status=200)
-    answer = ask(standin)
-    assert (answer.status_code, answer.text) == (200, "{not json")
-    assert answer.headers["content-type"] == "text/plain"
-
-
 def test_it_shows_what_it_was_asked(standin: RunningStandin) -> None:
     files = {"file": ("a.wav", b"RIFF\x00\xff", "audio/wav")}
     httpx.post(f"{standin.url}/inference?a=b", files=files, data={"response_format": "text"})

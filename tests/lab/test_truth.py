@@ -69,13 +69,6 @@ def test_a_manifest_of_another_kind_is_refused_and_left_alone(tmp_path: Path, te
     assert (tmp_path / "manifest.jsonl").read_text(encoding="utf-8") == text
 
 
-def test_a_recording_whose_line_was_never_written_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "anna-007.flac").write_bytes(b"of a run that was broken off")
-    kept = TruthSet(tmp_path, "pallet-move").keep(PROMPT, "anna", "clean", TAKE)
-    assert kept.name == "anna-007-2.flac"
-    assert (tmp_path / "anna-007.flac").read_bytes() == b"of a run that was broken off"
-
-
 def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Path) -> None:
     made = TruthSet(tmp_path / "set", "pallet-move")
     made.keep(PROMPT, "anna", "clean", TAKE)

@@ -123,16 +123,6 @@ def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> Non
     assert ahead.finish(pcm) is ahead.judged[0]
 
 
-def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
-    ahead, pcm = Ahead(), ticking(2.1)
-    ahead.attention.hear(pcm[:32_000])
-    ahead.attention.expect()
-    ahead.attention.hear(pcm[32_000:])
-    assert ahead.finish(pcm) is not ahead.judged[0]
-    assert ahead.taken == pcm
-    assert len(ahead.made) == 2
-
-
 def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_recogniser() -> None:
     ahead, pcm = Ahead(), ticking(2.1)
     ahead.attention.hear(pcm[:32_000])

@@ -177,25 +177,6 @@ def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.M
     with_speaker(card, test)
 
 
-def test_a_device_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(module, "LOST_S", 0.05)
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        card.streams[0].finished()
-        card.there = False
-        await asyncio.wait_for(speaker.keep_open(), 30)
-        assert not speaker.is_open
-        card.there = True
-        await speaker.open()
-        speak(speaker)
-        assert card.streams[1].take(3).any()
-
-    with_speaker(card, test)
-
-
 @pytest.mark.parametrize("sink", ["earpiece", NULL_SINK])
 def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
     sink: str, monkeypatch: pytest.MonkeyPatch

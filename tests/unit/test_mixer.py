@@ -95,15 +95,6 @@ def test_barge_in_does_not_stop_what_must_be_heard() -> None:
     assert runs(played(playing, 100)) == [(10, 80), (0, 20)]
 
 
-def test_more_of_a_phrase_that_was_stopped_is_not_wanted() -> None:
-    playing = Playing()
-    phrase = playing.say(Rank.REPLY)
-    assert playing.add(phrase, tone(10, 20))
-    playing.hush()
-    assert not playing.add(phrase, tone(10, 20))
-    assert runs(played(playing, 20)) == [(0, 20)]
-
-
 def test_the_queue_has_an_end_and_the_oldest_news_gives_way() -> None:
     playing = Playing()
     for loudness in range(1, MOST_WAITING + 3):

@@ -38,13 +38,6 @@ def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
     assert [reason for reason in Reason if reason not in in_dialogue and f"`{reason}`" not in page] == []
 
 
-@each_of("policy", POLICIES.values())
-def test_no_doubt_makes_a_demand_less(policy: Policy) -> None:
-    assert policy.minimum <= policy.poor <= 1
-    assert policy.minimum <= policy.uncalibrated <= 1
-    assert policy.minimum <= policy.alike <= 1
-
-
 @each_of(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
 def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy, laxer: Policy) -> None:
     more = (

@@ -70,18 +70,6 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
     assert CliRunner().invoke(commands, ["read", *arguments], input="").exit_code == 2
 
 
-def test_what_is_not_understood_is_told() -> None:
-    assert answered("who has pallet 742") == {
-        "outcome": "repeat",
-        "fields": {},
-        "ask": None,
-        "candidates": [],
-        "command": None,
-        "why": ["nothing in it can be recorded", "it asks something"],
-    }
-    assert "nothing explains: lorem ipsum" in answered("lorem ipsum pallet 742, twelve units, dock B")["why"]
-
-
 def test_every_outcome_of_typed_text_has_a_word() -> None:
     # What only a conversation or a model beyond the device makes is none of them.
     assert OUTCOMES.keys() | {Outcome.HOLD, Outcome.DEFER, Outcome.HEED, Outcome.CANCEL} == set(Outcome)
@@ -97,12 +85,6 @@ def test_a_sentence_is_accepted() -> None:
         "command": None,
         "why": ["complete and sure"],
     }
-
-
-@each_of(("text", "command"), [("yes", "yes"), ("scratch that", "cancel"), ("how many waiting", "how_many_waiting")])
-def test_a_command(text: str, command: str) -> None:
-    found = answered(text)
-    assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
 
 
 @each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
@@ -150,26 +150,6 @@ def test_a_field_is_read_back_so_that_it_is_not_misheard(
     assert tuple(map(plain, Readback(MOVE, language).field(name, given))) == tuple(map(plain, clauses))
 
 
-def test_a_value_is_called_what_the_language_calls_it_and_else_as_it_is_on_record() -> None:
-    check = load_form(ROOT / "tests/playbook/forms/goods-check.schema.json")
-    entry: dict[str, FieldValue] = {"pallet_id": "5432", "condition": "damaged"}
-    assert Readback(check).entry(entry) == ("pallet", "5 4 3 2,", "damaged")
-    assert Readback(check, "de").entry(entry)[-1] == "beschädigt"
-    assert Readback(check, "de").text("condition", "short") == "zu wenig"
-    assert Readback(check, "de").text("condition", "wet") == "wet"
-    assert Readback(check, "fr").entry(entry)[-1] == "damaged"
-
-
-def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None:
-    phrasing = Phrasing(MOVE)
-    say = Say(Prompt.READBACK_AMENDED, ENTRY)
-    assert phrasing.clauses(say) == ("Corrected:", "7 4 2,", "15 units,", "1 5,", "dock bravo.")
-    ready = phrasing.constant()
-    assert phrasing.clauses(say)[0] in ready
-    assert phrasing.clauses(Say(Prompt.RESTORED, ENTRY))[0] in ready
-    assert phrasing.clauses(Say(Prompt.REPEAT))[0] in ready
-
-
 @each_of("language", LANGUAGES)
 def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_without_its_label(language: str) -> None:
     def first(form: Form, prompt: Prompt = Prompt.READBACK) -> str:
@@ -280,16 +260,6 @@ def test_counts_are_offered_in_their_unit_and_good_ones_asked_for_beside_damaged
     phrasing = Phrasing(NOTICE)
     offered = Say(Prompt.CHOOSE, asked="quantity", candidates=(10, 24), known=known)
     assert (phrasing.text(offered), phrasing.text(Say(Prompt.ASK_FIELD, asked="quantity", known=known))) == told
-
-
-@each_of("language", LANGUAGES)
-def test_damaged_ones_are_told_as_more_than_the_good_ones(language: str) -> None:
-    besides = said_in(language)["besides"]
-    entry: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 38, "uom": "CS", "damaged": 2}
-    for name in ("receive", "receive-notice", "cycle-count"):
-        assert f" {besides} 2 " in Readback(FORMS[name], language).line(entry), name
-    line = Readback(NOTICE, language).line(entry, twice=False)
-    assert read_transcript(line, NOTICE, CATALOGUE, language)["damaged"].value == 2
 
 
 @each_of(

@@ -90,17 +90,12 @@ def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
     assert recording.live is False
 
 
-def test_channels_are_mixed_to_one(tmp_path: Path) -> None:
-    channels = np.stack([np.full(3200, 3000), np.full(3200, 1000), np.full(3200, -1000)], axis=1).astype(np.int16)
-    assert set(heard(RecordedSource(written(tmp_path / "three.wav", channels)))) == {1000}
-
-
 def test_sound_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
     loud = np.array([2.0, -2.0] * 160)
     assert set(heard(RecordedSource(written(tmp_path / "loud.wav", loud, subtype="FLOAT")))) == {32_767, -32_768}
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
 @pytest.mark.parametrize(("ending", "subtype"), [("wav", "PCM_24"), ("flac", "PCM_16")])
 def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
     tmp_path: Path, rate: int, ending: str, subtype: str

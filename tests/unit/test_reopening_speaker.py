@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.speak.loudspeaker import ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
+from edge.speak.loudspeaker import ANYHOW_S, SETTLES_S, Lookout
 
 NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
@@ -34,14 +34,3 @@ def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what
     assert not lookout.is_rescan_due(102), "it was there in between, and nobody needs it any more"
     lookout.try_now(frozenset({"another card"}), 103)
     assert lookout.is_rescan_due(103)
-
-
-def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
-    lookout = Lookout(NOTHING)
-    blinks = []
-    for second in range(120):
-        lookout.try_now(CARD if second % 2 else NOTHING, second)
-        if lookout.is_rescan_due(second):
-            lookout.blinked(second)
-            blinks.append(second)
-    assert blinks == [1, 1 + BLINK_EVERY_S]

@@ -15,13 +15,6 @@ def past() -> Past:
     return Past()
 
 
-def test_a_question_is_told_until_something_else_is_said(past: Past) -> None:
-    past.decided(READ, ASK)
-    assert past() == Context(asked="dock", turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
-    past.decided(READ, REPEAT)
-    assert past().asked is None
-
-
 def test_the_last_entry_is_told_from_then_on(past: Past) -> None:
     past.decided(READ, REPEAT)
     assert not past().last

@@ -12,8 +12,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from dockvoice_protocol.events import SCHEMAS, Topics
+from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
 from dockvoice_protocol.json_schema import SchemaValidator
+from edge.cli.forms import plain_schema
 from tests.rows import each_of
 
 MESSAGES = {
@@ -157,6 +159,13 @@ def test_every_message_of_the_wire_has_a_name_and_an_example_of_its_own_schema(
         assert message["examples"]
         for example in message["examples"]:
             SchemaValidator(schema).validate(load(schemas / example["payload"]["$ref"]))
+
+
+def published(schemas: Path) -> dict[str, Any]:
+    """Every schema that is published; of the forms, what `dockvoice forms schema` prints."""
+    wire = {path: load(schemas / path) for path in MESSAGES.values()}
+    forms = {form.name: plain_schema(form.schema) for form in forms_in(schemas / "forms").values()}
+    return {**wire, **forms}
 
 
 """The keywords of `new Ajv2020()`: in its strict mode, which is the default, any other one is an error, `$anchor` and

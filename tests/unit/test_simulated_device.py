@@ -143,18 +143,6 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
     assert [one.act for one in up.ledger.said] == [Act.RECORD, Act.AMEND, Act.CANCEL, Act.RECORD]
 
 
-def test_the_same_seed_says_the_same() -> None:
-    def fields(seed: int) -> list[tuple[Act, int]]:
-        one, chance = device(), random.Random(seed)
-        for _ in range(40):
-            one.say(chance, SpeakingHabits(0.3, 0.2), 0.0)
-        return [(each.act, each.quantity) for each in one.ledger.said]
-
-    assert fields(1) == fields(1)
-    assert fields(1) != fields(2)
-    assert {act for act, _ in fields(1)} == {Act.RECORD, Act.AMEND, Act.CANCEL}
-
-
 @pytest.fixture
 def stored(tmp_path: Path) -> tuple[SimulatedDevice, str]:
     """What a device said, all of it applied: recorded, corrected, cancelled, recorded; and where it is."""

@@ -11,19 +11,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(commands, list(arguments))
 
 
-def test_a_language_that_is_not_read_is_wrong_usage() -> None:
-    told = run("read", "--language", "sv", "pall 742")
-    assert told.exit_code == 2
-    assert "'sv' is not read here" in told.stderr
-
-
-def test_what_is_in_doubt_is_told() -> None:
-    told = run("read", "pallet seven [unk], no units, dock B, dock D").stdout
-    assert "the words make no one value" in told
-    assert "B or D" in told
-    assert "which of them" in told
-
-
 def test_a_sentence_with_the_words_that_say_it() -> None:
     told = run("read", "Pallet 742, twelve, no, fifteen units, dock B as in Bravo", "--json")
     assert json.loads(told.stdout) == {

@@ -70,18 +70,9 @@ def test_a_value_without_words_is_told(spoken: str, repository: Path, tmp_path: 
         phrases(form, docks({"East-1": ()}))
 
 
-def test_the_same_seed_gives_the_same_sentences_and_another_seed_others(form: Form, catalogue: Catalogue) -> None:
-    assert phrases(form, catalogue, count=50) == phrases(form, catalogue, count=50)
-    assert phrases(form, catalogue, count=50) != phrases(form, catalogue, count=50, seed=7)
-
-
 def test_every_word_of_the_sentences_is_in_the_vocabulary(form: Form, catalogue: Catalogue) -> None:
     words = {word for phrase in once(form, catalogue) for word in phrase.split()}
     assert words <= vocabulary(form, catalogue)
-
-
-def test_sentences_are_small_letters_as_recognisers_write_them(form: Form, catalogue: Catalogue) -> None:
-    assert all(re.fullmatch("[a-z]+( [a-z]+)*", phrase) for phrase in once(form, catalogue))
 
 
 def test_what_people_say_besides_the_fields_occurs(pallet_move: Form, catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
-from edge.speak.synthesis import BREATHS_MS, LOUDNESS_DB, NO_BREATH_MS, PEAK_DB, Phrases, shaped
+from edge.speak.synthesis import LOUDNESS_DB, PEAK_DB, Phrases, shaped
 from tests.fakes import ScriptedVoice
 from tests.rows import each_of
 
@@ -70,10 +70,3 @@ def test_every_voice_is_brought_to_one_loudness_and_none_overruns(amplitude: int
     spiky = np.zeros(4800, dtype="<i2")
     spiky[2400:2410] = 30_000
     assert np.abs(shaped(spiky.tobytes(), "x")).max() <= 10 ** (PEAK_DB / 20) * 32768
-
-
-@each_of(("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])])
-def test_silence_around_the_words_is_replaced_by_the_breath_of_the_clause(clause: str, ms: int) -> None:
-    sound = shaped(pcm((0, 200), (3000, 300), (0, 400)), clause)
-    assert len(sound) * 1000 / SAMPLE_RATE == pytest.approx(300 + 5 + ms, abs=6)
-    assert np.flatnonzero(sound)[0] < 0.006 * SAMPLE_RATE

@@ -148,13 +148,6 @@ VERBOSE = {
 }
 
 
-def test_whispers_mean_says_nothing_of_one_word() -> None:
-    heard = WIRES["openai whisper"].parse(VERBOSE, 2.0)
-    assert heard.text == "Pallet 742, 12 units, dock B."
-    assert heard.confidence is None
-    assert not heard.words
-
-
 def test_words_that_have_probabilities_are_as_sure_as_those() -> None:
     words = [
         {"word": " Pallet", "start": 0.1, "end": 0.4, "probability": 0.99},

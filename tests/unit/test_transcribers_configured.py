@@ -79,14 +79,3 @@ def test_what_a_cascade_lacks_is_told_when_it_is_made(written: Written, text: st
     with pytest.raises(Misconfigured) as refused:
         made(written(text))
     assert told in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("more", "name"),
-    [
-        ("", "gpu/large-v3 + spoken-forms"),
-        ('client = "gpu"\nmodel = "mistral"', "gpu/large-v3 + gpu/mistral"),
-    ],
-)
-def test_a_cascade_is_named_for_both_that_read(written: Written, more: str, name: str) -> None:
-    assert made(written(CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\n' + more)).name == name

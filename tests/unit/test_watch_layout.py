@@ -79,15 +79,6 @@ def test_no_control_character_of_what_was_heard_or_answered_reaches_the_terminal
     assert {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Zl", "Zp"} == set()
 
 
-def test_values_longer_than_any_terminal_leave_room_for_what_became_of_them() -> None:
-    long = "9" * 5000
-    row = QueueRow(1, f"pallet {long}", Worded("refused: not on site", Tone.BAD))
-    picture = replace(PICTURE, said=long, entry=(FieldRow("pallet_id", long, long, "it is long"),))
-    shown = drawn(replace(picture, queue=(row,)))
-    assert "refused: not on site" in shown
-    assert "…" in shown
-
-
 def test_wide_characters_count_as_the_columns_they_take() -> None:
     picture = replace(PICTURE, said="東京" * 60, typing="東" * 60, who=("東" * 60,))
     assert max(cell_len(line.plain) for line in draw(picture, 80, 24)) <= 80
@@ -99,14 +90,6 @@ def test_the_lower_the_terminal_the_more_it_shows_only_what_matters_most() -> No
     assert "stuck" in drawn(FULL, 40, 3)
     assert "dB" in drawn(FULL, 40, 6)
     assert "WARNING" not in drawn(PICTURE, 80, 24)
-
-
-@each_of("width", [40, 60, 80])
-def test_all_counts_of_the_queue_are_told_on_a_narrow_terminal_too(width: int) -> None:
-    words = ("12 owed (3 sent)", "2 in review", "1 refused", "1240 in the inventory")
-    shown = drawn(replace(PICTURE, counts=tuple(map(Worded, words))), width)
-    assert all(one in shown for one in words)
-    assert ("12 owed (3 sent), 2 in review, 1 refused, 1240 in the inventory" in shown) == (width == 80)
 
 
 def test_what_an_encoding_lacks_is_drawn_with_what_it_has() -> None:
