@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import subprocess
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from lab.bench.accuracy import PAGE, PLACE, TABLE, insert_figures
-from lab.report import figures
-from lab.scoring import Mark
-from tests.lab.details import heard, line
-from tests.processes.starting import run
+from lab.bench import accuracy
 
 PLACES = """# Page
 <!-- figures of development: Second -->
@@ -28,9 +24,10 @@ after
 FOUND = "3 sounds.\n\n### First\n\n| a |\n\n### Second\n\n| b |\n\n### Third\n\n| c |\n"
 
 
-def put(repository: Path, found: Path, page: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lab.bench.accuracy", str(found), "--page", str(page), *more]
-    return run(command, cwd=repository)
+def put(found: Path, page: Path, *more: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["accuracy", str(found), "--page", str(page), *more])
+        accuracy.main()
 
 
 @pytest.mark.parametrize(
@@ -43,24 +40,23 @@ def put(repository: Path, found: Path, page: Path, *more: str) -> subprocess.Com
     ],
 )
 def test_a_page_is_left_alone_where_something_is_missing(
-    repository: Path, tmp_path: Path, figures: str, text: str, of: str, told: str
+    tmp_path: Path, figures: str, text: str, of: str, told: str
 ) -> None:
     found, page = tmp_path / "figures.md", tmp_path / "page.md"
     found.write_text(figures, encoding="utf-8")
     page.write_text(text, encoding="utf-8")
-    ran = put(repository, found, page, "--of", of)
-    assert ran.returncode == 1
-    assert told in ran.stderr
+    with pytest.raises(SystemExit, match=re.escape(told)):
+        put(found, page, "--of", of)
     assert page.read_text(encoding="utf-8") == text
 
 
-def test_each_table_comes_where_the_page_wants_it_and_the_rest_stays(repository: Path, tmp_path: Path) -> None:
+def test_each_table_comes_where_the_page_wants_it_and_the_rest_stays(tmp_path: Path) -> None:
     found, page = tmp_path / "figures.md", tmp_path / "page.md"
     found.write_text(FOUND, encoding="utf-8")
     page.write_text(PLACES, encoding="utf-8")
-    assert put(repository, found, page).returncode == 0
+    put(found, page)
     once = page.read_text(encoding="utf-8")
-    assert put(repository, found, page).returncode == 0
+    put(found, page)
     assert page.read_text(encoding="utf-8") == once
     assert (
         once
@@ -92,13 +88,3 @@ of others
 after
 """
     )
-
-
-def test_our_own_page_has_places_for_tables_that_there_are() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    titles = [title for place in PLACE.finditer(text) for title in (place["titles"] or "").split(", ") if title]
-    assert titles
-    found = "\n".join(f"### {title}\n" for title in titles)
-    assert set(TABLE.findall(insert_figures(text, "development", found))) >= set(titles)
-    assert "Against the goals" in titles
-    assert "Against the goals" in {table.title for table in figures.all_tables([line(Mark.RIGHT, heard())])}

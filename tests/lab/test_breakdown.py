@@ -3,17 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
-from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from edge.config import Settings
-from lab.floor import BaselineRecogniser, parse_words
-from lab.report import breakdown, figures
+from lab.floor import parse_words
+from lab.report import breakdown
 from lab.report.lines import BaselineResult, ClipLine
 from lab.scoring import Mark, read_manifest
-from lab.wordings import generalise_values
 from tests.lab.details import TRUTH, heard, line
 from tests.rows import each_of
 
@@ -52,24 +47,6 @@ def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
     assert [clip.text for clip in dictated if parse_words(said(clip.text), form, catalogue) != clip.fields] == []
 
 
-def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    nowhere = Settings.model_validate({"understand": {"models_directory": str(tmp_path)}})
-    with pytest.raises(Misconfigured, match="--no-floor"):
-        BaselineRecogniser(nowhere, form, catalogue)
-
-
-@each_of(
-    ("text", "shown"),
-    [
-        ("pallet seven forty-two, twelve cases, dock B", "pallet …, … units, dock …"),
-        ("dock bravo, pallet double oh one, one hundred and fifty units", "dock …, pallet …, … units"),
-        ("", None),
-    ],
-)
-def test_clips_worded_alike_are_of_one_wording(form: Form, catalogue: Catalogue, text: str, shown: str | None) -> None:
-    assert generalise_values(text, form, catalogue) == shown
-
-
 def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[ClipLine]:
     marks = [Mark.RIGHT] * right + [Mark.WRONG] * wrong
     return [line(mark, heard(), speaker=speaker, condition=condition, noise=noise) for mark in marks]
@@ -83,15 +60,6 @@ def test_the_worst_and_the_lower_quartile_of_the_groups_are_told_with_intervals(
     assert (told["worst"], told["right %"]) == ("c", "50.0 (23.7-76.3)")
     assert (told["most wrong"], told["wrong %"]) == ("c", "50.0 (23.7-76.3)")
     assert told["lower quartile right %"].startswith("72.5 (")
-
-
-def test_each_condition_is_spread_by_itself_and_all_together() -> None:
-    lines = [
-        *of("a", 3, 0, noise="wind"), *of("b", 3, 0, noise="clang"), *of("a", 2, 1, condition="5dB"), *of("b", 3, 0),
-    ]  # fmt: skip
-    names = [row[0] for row in breakdown.tabulate_spread(lines).rows]
-    assert names == ["speaker: clean", "speaker: together", "noise: clean", "noise: together"]
-    assert {"By speaker", "By noise"} <= {table.title for table in figures.all_tables(lines)}
 
 
 def test_the_floor_stands_beside_us_over_the_same_clips() -> None:

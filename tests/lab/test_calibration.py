@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from dockvoice_protocol.forms.spoken.confusable import Rival
-from edge.understand.local.confidence import Curve
 from lab.bench.calibration import log_loss
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_logistic_curve
 
@@ -18,11 +17,6 @@ def test_a_fit_finds_how_often_readings_were_right() -> None:
     assert curve.probability(0.5) == pytest.approx(0.8, abs=0.02)
     assert curve.probability(0.9) == pytest.approx(0.99, abs=0.01)
     assert log_loss(told, lambda _: curve) < log_loss(told, lambda _: SHARE_ITSELF)
-
-
-def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
-    curve = fit_logistic_curve(reads(0.9, 3, 0), Curve(0.0, 1.0), PULL)
-    assert curve.probability(0.5) == pytest.approx(0.5, abs=0.08)
 
 
 def test_a_fit_ends_where_few_are_right_though_they_seemed_sure() -> None:

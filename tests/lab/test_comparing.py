@@ -13,11 +13,6 @@ def test_runs_over_other_clips_are_not_compared() -> None:
         compare_runs([line(audio="set/a.flac")], [line(audio="set/b.flac")])
 
 
-def test_clips_are_paired_wherever_the_set_lies() -> None:
-    found = compare_runs([line(audio="/here/set/a.flac")], [line(audio="/there/set/a.flac"), line(audio="set/b.flac")])
-    assert (len(found.pairs), found.unpaired) == (1, 1)
-
-
 def test_what_changed_is_told_and_weighed() -> None:
     before = [line(Mark.ASKED, audio=f"set/{name}.flac") for name in "abcdef"]
     after = [line(Mark.RIGHT, audio=f"set/{name}.flac") for name in "abcde"] + [line(Mark.ASKED, audio="set/f.flac")]

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import FieldValue
 from lab.demo.command import RecordCount, compare_records
 from lab.demo.office import DemoConsole
@@ -47,30 +45,6 @@ def test_all_there_once_is_whole() -> None:
     assert str(counted) == "recorded 2, lost 0, doubled 0"
 
 
-def test_mosquitto_asked_for_and_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    with pytest.raises(Misconfigured, match="--with embedded"), DemoBroker(BrokerKind.MOSQUITTO, tmp_path):
-        pass
-
-
-def test_without_mosquitto_the_embedded_broker_runs_and_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    with DemoBroker(BrokerKind.AUTO, tmp_path) as running:
-        assert "amqtt" in running.name
-
-
-def test_no_broker_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    monkeypatch.setitem(sys.modules, "amqtt", None)
-    with (
-        pytest.raises(Misconfigured, match=r"pip install 'dockvoice-lab\[demo\]'"),
-        DemoBroker(BrokerKind.AUTO, tmp_path),
-    ):
-        pass
-
-
 def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,13 +52,6 @@ def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
     ended = called("demo", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr == "dockvoice: no_such_module: not installed; pip install 'dockvoice-inventory[console]'\n"
-
-
-def test_a_console_that_does_not_come_up_is_told(tmp_path: Path) -> None:
-    (tmp_path / "inventory.db").write_text("no database of ours")
-    inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
-    with DemoConsole(tmp_path, inventory) as office, pytest.raises(Unavailable, match="dockvoice console"):
-        office.check_review_decidable("/reviews/demo/demo/x")
 
 
 def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

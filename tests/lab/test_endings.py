@@ -31,11 +31,6 @@ def test_a_dictation_is_cut_in_two_where_the_second_part_began_before_the_last_w
     assert found["clean: fixed 600 ms"]["cut in two %"].startswith("0.0 ")
 
 
-def test_without_a_second_run_and_without_dictation_there_is_nothing_to_compare() -> None:
-    assert goals.tabulate_fixed_pause([line(Mark.RIGHT, heard())], None).rows == ()
-    assert rows([line(Mark.SILENT, truth=None)], []) == {}
-
-
 def test_reading_at_pauses_costs_what_was_thrown_away_and_heard_again() -> None:
     spent = SpeculationTimes(made=3, used=1, made_s=0.3, used_s=0.1, again_s=0.2, ahead_s=0.9, after_s=0.1)
     one = line(Mark.RIGHT, heard()).model_copy(update={"ahead": spent})
@@ -44,7 +39,3 @@ def test_reading_at_pauses_costs_what_was_thrown_away_and_heard_again() -> None:
     assert (found["readings"], found["thrown away"], found["away each"]) == ("3", "2", "2.00")
     assert (found["wasted ms each"], found["wasted %"]) == ("400", "40")
     assert [row[0] for row in table.rows] == ["clean"]  # of 10 dB nothing was counted
-
-
-def test_a_reader_that_does_not_read_at_pauses_has_no_such_table() -> None:
-    assert goals.tabulate_speculation([line(Mark.RIGHT, heard())]).rows == ()

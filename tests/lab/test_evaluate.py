@@ -25,12 +25,6 @@ def test_made_noise_is_as_much_of_each_kind_and_no_two_pieces_alike(clips: tuple
     assert len({sound.source().name for sound in sounds}) == len(sounds)
 
 
-def test_without_dictation_there_is_nothing_to_make_babble_of(clips: tuple[Clip, ...]) -> None:
-    still = [clip for clip in clips if clip.speaker is None]
-    assert still
-    assert BABBLE not in {sound.clip.condition.removeprefix("made ") for sound in generate_noise_clips(0.01, still)}
-
-
 def test_clean_dictation_comes_again_in_noise_with_its_truth(clips: tuple[Clip, ...]) -> None:
     clean = [clip for clip in clips if clip.condition == "clean" and clip.fields is not None]
     sounds = mix_clips_with_noise(clips, [20, 5])

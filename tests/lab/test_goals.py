@@ -25,19 +25,6 @@ def test_what_a_condition_may_hold_in_wrong_ones_is_rounded_down() -> None:
     assert told([right] * 98 + [wrong])["10dB: wrong %"] == "missed by 1 of 99"
 
 
-def test_decisions_are_held_against_the_clock_in_the_clean_alone() -> None:
-    slow = [line(Mark.RIGHT, heard(), condition=name, decision_ms=450.0) for name in ("clean", "5dB")]
-    found = told(slow)
-    assert found["clean: decision within, of 50 %"] == "missed by 50 ms"
-    assert found["clean: decision within, of 95 %"] == "met"
-    assert not [name for name in found if name.startswith("5dB: decision")]
-
-
-def test_nothing_may_come_of_what_dictates_nothing() -> None:
-    lines = [line(Mark.SILENT, truth=None), line(Mark.INVENTED, heard(), truth=None)]
-    assert told(lines)["recorded where nothing may be"] == "missed by 1 of 2"
-
-
 def test_what_is_parked_is_no_record() -> None:
     def ended(end: str) -> ClipLine:
         conversation = Conversation(end=end, fields=dict(TRUTH), questions=1, seconds=9.0)
@@ -47,10 +34,6 @@ def test_what_is_parked_is_no_record() -> None:
     assert told([ended("right"), ended("parked")])[name] == "met"
     assert told([ended("right"), ended("wrong")])[name] == "missed by 1 of 2"
     assert name not in told([ended("parked")])
-
-
-def test_a_set_of_other_conditions_is_held_against_no_figures_of_these() -> None:
-    assert told([line(Mark.RIGHT, heard(), condition="hall 3")]) == {}
 
 
 def test_what_stood_in_the_way_is_told_apart() -> None:

@@ -6,10 +6,6 @@ from lab.report.statistics import mcnemar_p_value, poisson_upper_bound, wilson_i
 from tests.rows import each_of
 
 
-def test_of_nothing_there_is_no_share() -> None:
-    assert wilson_interval(0, 0) is None
-
-
 @each_of(
     ("hits", "of", "least", "most"),
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785), (1, 116, 0.0015, 0.0472)],

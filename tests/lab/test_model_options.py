@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from edge.cli.options import settings
 from edge.cli.reports import parse_moment
 from edge.config import Mode
@@ -27,19 +27,6 @@ def test_who_is_asked(mode: Mode | None, interpreters: str | None, second: str |
     assert understand_overrides(mode, interpreters, second) == given
 
 
-@each_of(
-    ("mode", "interpreters", "complaint"),
-    [
-        (Mode.CLOUD_FIRST, None, "first is not set"),
-        (Mode.PANEL, None, "neither first nor second"),
-        (Mode.PANEL, "nobody", "nobody"),
-    ],
-)
-def test_a_mode_that_nobody_can_fill_is_refused(mode: Mode, interpreters: str | None, complaint: str) -> None:
-    with pytest.raises(Misconfigured, match=complaint):
-        settings(None, understand=understand_overrides(mode, interpreters, None))
-
-
 def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "edge.toml"
     file.write_text(
@@ -55,12 +42,6 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
 def test_back_from_now(told: str, back: timedelta) -> None:
     before = datetime.now().astimezone() - back
     assert before <= parse_moment(told) <= datetime.now().astimezone() - back
-
-
-def test_a_day_begins_at_local_midnight() -> None:
-    began = parse_moment("2026-11-20")
-    assert (began.year, began.month, began.day, began.hour) == (2026, 11, 20, 0)
-    assert began.tzinfo is not None
 
 
 @each_of("told", ["yesterday", "", "d", "7w", "2026-13-01"])

@@ -1,52 +1,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge.hear.recording import RecordedSource
 from lab.noises import (
     BABBLE,
     LEVEL,
     LOUDNESS_DB,
     NOISE_KINDS,
-    SILENCE,
     GeneratedNoise,
-    NoisyRecording,
-    active_rms,
     generate_babble,
     generate_noise,
-    limit_peak,
     mix_at_snr,
     read_all_samples,
 )
-from tests.processes.starting import run
 from tests.rows import each_of
 
 
 def rms(sound: np.ndarray) -> float:
     return float(np.sqrt(np.mean(sound**2)))
-
-
-def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, repository: Path) -> None:
-    command = [sys.executable, "-m", "lab.bench.noise", "rain", "1", str(tmp_path / "out.wav")]
-    ran = run(command, cwd=repository)
-    assert ran.returncode == 2
-    assert "forklift_engine" in ran.stderr
-    assert not (tmp_path / "out.wav").exists()
-
-
-def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: Path) -> None:
-    out = tmp_path / "out.wav"
-    command = [sys.executable, "-m", "lab.bench.noise", "clang", "1.5", str(out), "--seed", "7"]
-    assert run(command, cwd=repository).returncode == 0
-    written, rate = soundfile.read(out)
-    assert rate == 16_000
-    np.testing.assert_allclose(written, limit_peak(generate_noise("clang", 1.5, 7)), atol=1 / 32_768)
 
 
 @each_of("kind", sorted(NOISE_KINDS))
@@ -77,20 +53,6 @@ def test_noise_lies_below_the_active_speech_by_the_ratio(snr_db: float) -> None:
     assert 20 * np.log10(rms(tone) / rms(under)) == pytest.approx(snr_db, abs=0.1)
 
 
-def test_active_speech_leaves_pauses_out() -> None:
-    tone = np.full(16_000, 0.5)
-    assert active_rms(np.concatenate([np.zeros(16_000), tone])) == pytest.approx(0.5)
-
-
-def test_what_would_clip_is_scaled_down() -> None:
-    assert np.abs(mix_at_snr(np.full(16_000, 0.9), generate_noise("clang", 1, 1), -10)).max() <= 1
-
-
-def test_noise_shorter_than_the_speech_goes_on() -> None:
-    mixed = mix_at_snr(np.zeros(1600) + 0.1, generate_noise("pink", 0.05, 1), 10) - 0.1
-    np.testing.assert_allclose(mixed[:800], mixed[800:])
-
-
 IN_WIND = ("05-pallet-5245-thirty-units-dock-hotel-in-wind-20db", "086-clean", "wind", 20, 5)
 BY_FORKLIFT = (
     "06-pallet-175-twenty-one-cartons-dock-foxtrot-by-forklift-10db",
@@ -114,14 +76,9 @@ def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[
     assert any(clip["audio"] == f"{made}.flac" and clip["noise"] == kind for clip in truth)
 
 
-def test_babble_needs_voices() -> None:
-    with pytest.raises(ValueError, match="there is none"):
-        generate_babble([], 1, 1)
-
-
 def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.noises.TALKERS", 1)
-    voice = np.random.default_rng(1).standard_normal(16_000) * np.linspace(0, 1, 16_000)
+    voice = np.random.default_rng(1).standard_normal(4_000) * np.linspace(0, 1, 4_000)
     sound = np.tile(generate_babble([voice], 1, seed=1), 2)
     backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))
     assert backwards > 5 * forwards
@@ -139,18 +96,3 @@ def test_a_made_sound_is_a_source_of_its_own_name_length_and_loudness(kind: str)
     levels = [20 * np.log10(rms(read_all_samples(one)) / LEVEL) for one in (first, second)]
     assert all(LOUDNESS_DB[0] - 1 < level < LOUDNESS_DB[1] + 1 for level in levels)
     assert levels[0] != pytest.approx(levels[1], abs=0.5)
-
-
-def test_a_recording_in_noise_is_the_mixture_at_the_ratio(repository: Path) -> None:
-    clip = RecordedSource(repository / "tests/data/speech/set/001-clean.flac")
-    noisy = NoisyRecording(clip, "pink", 10)
-    assert noisy.name not in {clip.name, NoisyRecording(clip, "pink", 20).name}
-    clean = read_all_samples(clip)
-    under = read_all_samples(noisy) - clean
-    assert 20 * np.log10(active_rms(clean) / rms(under)) == pytest.approx(10, abs=0.1)
-
-
-def test_silence_is_what_a_converter_gives_when_nothing_sounds() -> None:
-    samples = np.frombuffer(b"".join(frame.pcm for frame in GeneratedNoise(SILENCE, 1.0, 3).frames()), dtype="<i2")
-    assert len(samples) == 16_000
-    assert 0 < np.abs(samples).max() <= 6

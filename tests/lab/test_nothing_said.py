@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from lab.bench.nothing_said import (
-    TALK,
     SilenceTotals,
-    colleague_speech,
-    minutes_of_each_kind,
     mix_talkers,
-    random_sentences,
     summarise_tally,
     tabulate_kinds,
 )
-from lab.noises import BABBLE, NOISE_KINDS, RATE, SILENCE
-from lab.scoring import Clip
+from lab.noises import RATE
 
 TONES = [np.sin(np.arange(RATE // 2) / pitch) for pitch in (5, 9)]
 
@@ -29,24 +24,6 @@ def test_colleagues_talk_with_pauses_for_a_minute_and_another_seed_is_another_ta
     loud = np.abs(once.reshape(-1, RATE // 50)).max(axis=1) > 0
     assert 0.1 < loud.mean() < 0.9
     assert np.abs(once).max() <= 1
-
-
-def test_what_they_say_are_common_words_by_chance_and_the_chatter_of_clips(repository: Path) -> None:
-    words = ["door", "left", "the"]
-    said = random_sentences(words, 1)
-    assert said == random_sentences(words, 1) != random_sentences(words, 2)
-    assert all(3 <= len(one.split()) <= 12 and set(one.split()) <= set(words) for one in said)
-    chatter = repository / "tests/data/speech/demo/09-chatter-where-did-you-put-the-tape-gun.flac"
-    assert len(colleague_speech([Clip(audio=chatter, fields=None, condition="chatter clean")], 1)) == len(said) + 1
-
-
-def test_each_kind_has_as_many_minutes_and_no_other_seed_has_the_same() -> None:
-    first, second = (dict(minutes_of_each_kind(0.1, seed)) for seed in (0, 2_147_483_647))
-    assert set(first) == {SILENCE, *NOISE_KINDS, BABBLE, TALK}
-    assert {len(some) for some in first.values()} == {1}
-    names = [[one.source().name for one in night[TALK]] for night in (first, second)]
-    assert names[0] != names[1]
-    assert next(iter(second["clang"][0].source().frames())).samples == RATE // 50
 
 
 def test_the_table_tells_what_an_hour_holds_at_most_and_the_tally_all_nights(tmp_path: Path) -> None:

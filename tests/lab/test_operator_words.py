@@ -44,13 +44,6 @@ def test_a_field_is_answered_with_its_value_bare_or_with_its_unit(words: Operato
     assert said == {"fifteen", "fifteen units"}
 
 
-def test_who_is_asked_again_says_it_in_other_words(words: OperatorWords) -> None:
-    asked = Question(About.FIELD, "dock")
-    first, second = (words.answer(asked).text.removeprefix("dock ") for _ in range(2))
-    assert first != second
-    assert {first, second} < {"E", "echo", "E as in echo"}
-
-
 def test_a_question_about_everything_is_answered_with_everything(
     words: OperatorWords, form: Form, repository: Path
 ) -> None:
@@ -58,10 +51,3 @@ def test_a_question_about_everything_is_answered_with_everything(
     read = read_transcript(said.text, form, Catalogue.load(repository / "config/catalogue"))
     assert {name: one.value for name, one in read.items()} == TRUTH
     assert (said.why, said.about) == (UtteranceReason.AGAIN, None)
-
-
-def test_what_was_read_back_right_needs_no_correction(words: OperatorWords) -> None:
-    assert words.correction(TRUTH) is None
-    wrong = words.correction({**TRUTH, "dock": "B"})
-    assert wrong is not None
-    assert (wrong.why, wrong.about) == (UtteranceReason.CORRECTION, "dock")

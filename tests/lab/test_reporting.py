@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,11 +15,9 @@ from edge.config import Settings
 from edge.records import Because, Closing, Outcome, Reason, Segment, Utterance, Verdict
 from edge.understand.local.incremental import Speculation
 from lab.report import figures, made_with, measures
-from lab.report.comparing import to_markdown
-from lab.report.goals import FixedPauseRun
-from lab.report.lines import ClipLine, Conversation, HeardUtterance, Turn, read_lines, write_lines
+from lab.report.lines import ClipLine, Conversation, HeardUtterance, read_lines, write_lines
 from lab.report.lines import build_line as as_line
-from lab.report.page import ReportInput, render_report, write_report
+from lab.report.page import ReportInput, render_report
 from lab.report.statistics import Half, clips_of_half, speaker_half
 from lab.scoring import Clip, Mark, Result
 from tests.lab.details import TRUTH, heard, line
@@ -74,13 +71,6 @@ def test_a_file_that_is_no_details_is_refused(tmp_path: Path, text: str | None, 
         read_lines(file)
 
 
-def test_a_place_that_cannot_be_written_is_told_by_its_option(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="--details"):
-        write_lines(tmp_path, [line()])
-    with pytest.raises(UnreadableInput, match="--report"):
-        write_report(tmp_path, run([line()]))
-
-
 def test_a_speaker_stays_in_one_half_and_silence_is_in_both() -> None:
     assert {speaker_half(name) for name in ("am_adam", "am_echo", "af_heart", "bm_lewis")} == set(Half)
     assert speaker_half("am_adam") is speaker_half("am_adam")
@@ -100,12 +90,6 @@ def test_risk_takes_the_surest_first_and_what_is_equally_sure_at_once() -> None:
         line(Mark.ASKED, heard(1.0, dock=None)),
     ]
     assert measures.risk_coverage_curve(lines) == [(0.25, 0.0), (0.75, pytest.approx(1 / 3))]
-
-
-def test_an_entry_of_another_form_than_the_truths_is_never_complete() -> None:
-    partial = heard(1.0)
-    del partial.readings["dock"]
-    assert line(Mark.ASKED, partial).complete is None
 
 
 def test_reliability_says_how_often_a_confidence_is_right() -> None:
@@ -136,36 +120,12 @@ def every_kind() -> list[ClipLine]:
     ]
 
 
-def test_every_table_is_there_once_there_is_something_to_tell() -> None:
-    titles = [table.title for table in figures.all_tables(every_kind())]
-    assert titles == [
-        "Against the goals", "By condition", "What kept clips from being right at once",
-        "With an operator who answers", "Sound without speech", "By half of the speakers", "By kind of field",
-        "Digits confused", "Reliability", "By speaker",
-    ]  # fmt: skip
-
-
 def test_the_operators_table_counts_wrong_among_what_was_kept() -> None:
     table = figures.tabulate_conversations(every_kind())
     together = dict(zip(table.columns, table.rows[-1], strict=True))
     assert (together["n"], together["kept"], together["questions"]) == ("2", "1", "2.00")
     assert together["wrong % of kept"].startswith("0.0 ")
     assert together["parked %"].startswith("50.0 ")
-
-
-def test_the_operators_table_counts_who_put_a_wrong_readback_right() -> None:
-    turn = Turn(why="correction", about="dock", text="no, dock B", transcript="no dock b", seconds=3.0)
-    talks = [
-        Conversation(end="right", fields=dict(TRUTH), questions=0, seconds=9.0, turns=turns) for turns in ((turn,), ())
-    ]
-    table = figures.tabulate_conversations([line(Mark.WRONG, heard(), conversation=talk) for talk in talks])
-    assert dict(zip(table.columns, table.rows[-1], strict=True))["put right"] == "1"
-
-
-def test_markdown_has_as_many_cells_in_each_row_as_columns() -> None:
-    for table in figures.all_tables(every_kind(), FixedPauseRun(600, [line(Mark.RIGHT, heard())])):
-        rows = [text for text in to_markdown(table).splitlines() if text.startswith("|")]
-        assert {text.count("|") for text in rows} == {len(table.columns) + 1}
 
 
 def run(lines: Sequence[ClipLine], sound: bytes = b"fLaC and more") -> ReportInput:
@@ -218,44 +178,6 @@ def test_the_page_is_whole_needs_nothing_beside_itself_and_escapes_what_it_is_gi
         "Outcomes by condition", "Risk against coverage", "Latency", "Reliability", "Digits heard as",
         "Letters heard as",
     }  # fmt: skip
-
-
-def test_the_worst_clips_come_first_and_rightly_asked_ones_not_at_all() -> None:
-    clips: list[Any] = [
-        line(Mark.ASKED, heard(0.5, Outcome.ASK)),
-        line(Mark.ASKED, heard(), truth=None),
-        line(Mark.WRONG, heard(dock="D")),
-    ]
-    headings = re.findall(r"<h3>(\w+):", render_report(run(clips)))
-    assert headings == ["wrong", "asked"]
-
-
-def test_what_was_wrong_in_the_end_comes_before_all_with_what_the_operator_said() -> None:
-    turn = Turn(about="dock", text="dock B", transcript="dock d", seconds=3.0)
-    ended = Conversation(end="wrong", fields={**TRUTH, "dock": "D"}, questions=1, seconds=9.0, turns=(turn,))
-    clips = [
-        line(Mark.WRONG, heard(dock="D"), audio="set/1.flac"),
-        line(Mark.ASKED, heard(0.5, Outcome.ASK), audio="set/2.flac", conversation=ended),
-    ]
-    text = render_report(run(clips))
-    assert re.findall(r"<h3>\w+: (\w+)", text) == ["2", "1"]
-    assert "dock B (heard: dock d)" in text
-    assert "wrong: pallet_id 742, quantity 12, dock D" in text
-
-
-def test_a_long_path_widens_no_narrow_screen() -> None:
-    (paragraphs,) = re.findall(r"^p \{(.*)\}$", render_report(run(every_kind())), re.MULTILINE)
-    assert "overflow-wrap: anywhere" in paragraphs
-
-
-def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.report.page.SOUND_BYTES", 20)
-    clips = [line(Mark.WRONG, heard(dock="D"), audio=f"set/{number}.flac") for number in range(3)]
-    assert render_report(run(clips)).count("<audio") == 1
-
-
-def test_a_run_in_which_nothing_was_heard_has_a_page_too() -> None:
-    read(render_report(run([line(Mark.MISSED), still(Mark.SILENT)])))
 
 
 def test_settings_are_told_without_keys_and_addresses() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,10 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.spoken.confusable import Rival
 from dockvoice_protocol.records import Act, FieldValue
-from edge.agent.typed_input import KEYBOARD
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.keep.journal import Journal
 from edge.understand.local.confidence import VOSK, Curve, curves_for
-from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
+from lab.on_record import final_entries_by_utterance
 from lab.retune_command import replace_tuning, retune
 from lab.retuning import (
     ON_RECORD,
@@ -30,10 +27,8 @@ from lab.retuning import (
     describe_missing_recordings,
 )
 from lab.scoring import Mark
-from tests.fakes import ScriptedInterpreter
-from tests.lab.test_rotation import TRUTH, clip
+from tests.lab.test_rotation import clip
 from tests.rows import each_of
-from tests.sayings import utterance
 
 SPEAKERS = ("anna", "ben", "carl", "dora")
 
@@ -108,24 +103,6 @@ def test_an_entry_is_what_its_operator_made_of_it_in_the_end() -> None:
         Entry("u6", "e6", Act.AMEND, "e0", {"dock": "A"}),
     ]
     assert {said: entry.fields for said, entry in final_entries_by_utterance(entries).items()} == {"u1": {"dock": "E"}}
-
-
-def test_what_began_an_entry_by_voice_is_heard_again(rules: Rules, tmp_path: Path) -> None:
-    said, silent = utterance(1, samples=16_000), utterance(2, samples=16_000)
-    typed = utterance(3, source=KEYBOARD, samples=16_000)
-    with Journal.open(tmp_path) as journal:
-        for one in (said, silent, typed):
-            journal.begin(one)
-    found = {one.utterance_id: Entry(one.utterance_id, "e", Act.RECORD, None, TRUTH) for one in (said, typed)}
-    reads = ScriptedInterpreter(clip("anna", 0.9, rules).decided[0][0].reading)
-    with Journal.inspect(tmp_path) as journal:
-        (heard,) = recognise_recorded_utterances(journal, datetime(2020, 1, 1, tzinfo=UTC), reads, rules, found)
-    assert reads.read == [said.utterance_id]
-    assert (heard.clip.speaker, heard.clip.fields, heard.clip.condition) == ("anna", TRUTH, ON_RECORD)
-
-
-def test_a_site_that_is_like_the_others_keeps_what_is_shipped(rules: Rules) -> None:
-    assert shares(sayings(10, 0.99, rules), rules)[1] is None
 
 
 SITE = """# ours

@@ -11,16 +11,12 @@ import pytest
 
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.session import DialogueSettings
-from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, generate_arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, DeviceTurn, OperatorTurn, Turn, TurnClock
-from lab.scribe.compare import COLUMNS, Conditions, bar_chart_svg, measure_prompted, to_markdown_rows
 from lab.scribe.device import TypedDevice
-from lab.scribe.keyed import HUNG, WORN, KeyedReceiving
-from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates, recognise
+from lab.scribe.mishearing import NoisyChannel, NumberErrorRates, recognise
 from lab.scribe.prompted import SHORTEST, USUAL, PromptedReceiving, PromptSettings
 from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
-from lab.scribe.wording import parse_number
 from tests.rows import each_of
 
 LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
@@ -44,11 +40,6 @@ def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
     differing = [at for at, (one, other) in enumerate(zip(said, taken.words, strict=True)) if one != other]
     assert len(differing) == 3 * changed
     assert {said[at] for at in (0, 6, 8, 9)} <= {*taken.words}, "words that are no number stay as they are"
-
-
-def test_at_ten_decibels_a_number_in_twenty_four_is_not_heard_surely_and_right() -> None:
-    taken = [recognise("pallet seven four two", NOISES["10 dB"], Random(seed)) for seed in range(4000)]
-    assert 0.03 < sum(one.text != "pallet seven four two" or bool(one.doubted) for one in taken) / 4000 < 0.055
 
 
 class SteadyClock(TurnClock):
@@ -133,19 +124,6 @@ def test_what_is_heard_in_doubt_is_said_again(coming: Arrival) -> None:
     assert doubtful.questions > len(coming.pallets)
 
 
-def test_keys_take_the_time_of_the_model_and_a_wrong_key_is_found_by_the_notice(
-    coming: Arrival, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hung, worn = KeyedReceiving(coming, HUNG, Random(5)), KeyedReceiving(coming, WORN, Random(5))
-    right = sum(one.case not in MISTAKES for one in coming.pallets)
-    assert hung.unload().right == worn.unload().right == right
-    assert hung.seconds > worn.seconds > len(coming.pallets) * (keyed.MENTAL_S + keyed.POINT_S)
-    monkeypatch.setattr(keyed, "KEYING_ERROR", 0.5)
-    bad = KeyedReceiving(coming, WORN, Random(5)).unload()
-    assert bad.wrong
-    assert bad.questions > right / 4
-
-
 class Forgetful(NoticeReceiver):
     """An inventory from which a row is gone, and in which one was altered: its sums are not those that were told."""
 
@@ -168,19 +146,3 @@ def test_the_books_of_a_trailer_are_held_against_the_inventory(
     ledger = kind(device, tmp_path, Random("8")).unload(8)
     assert (len(ledger.wrong), len(ledger.lost)) == (wrong, lost), "\n".join(device.said)
     assert ledger.right + ledger.aside + ledger.given_up + lost == ledger.meant
-
-
-def test_the_table_and_the_picture_tell_each_way() -> None:
-    day = Conditions("3", 2, NOISES["none"], pallets=4)
-    with asyncio.Runner() as runner:
-        tried = [measure_prompted("prompts", SHORTEST, day, SteadyClock(runner))]
-    head, row = to_markdown_rows(tried)
-    assert row.count("|") == len(COLUMNS) + 1
-    assert "of 8 |" in row or "of 7 |" in row
-    assert head.startswith("| a pallet | seconds |")
-    assert f"{tried[0].figures.seconds:.1f} s</text>" in bar_chart_svg([tried[0].figures])
-    assert list(to_markdown_rows([])) == [head]
-
-
-def test_what_a_count_can_be_heard_as_is_a_number() -> None:
-    assert [parse_number(text) for text in ("twelve", "one hundred and sixteen", "forty twelve")] == [12, 116, 52]

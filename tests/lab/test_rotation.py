@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,15 +40,6 @@ def test_a_clip_is_decided_anew_by_other_curves(rules: Rules) -> None:
     assert mark_with_curves(surely, VOSK, rules) is mark_with_curves(surely, TRUSTING, rules) is Mark.RIGHT
     assert mark_with_curves(surely, DOUBTING, rules) is Mark.ASKED
     assert mark_with_curves(wrongly, TRUSTING, rules) is Mark.WRONG
-
-
-def test_what_is_fitted_is_the_share_that_was_heard_and_whether_it_was_right(rules: Rules) -> None:
-    found = [
-        read for _, read in extract_field_samples([clip("anna", 0.9, rules, right=False)], {"pallet-move": rules.form})
-    ]
-    assert [(round(one.share, 6), one.right) for one in found] == [(0.9, True), (0.9, True), (0.9, False)]
-    twice = clip("anna", 0.9, rules)
-    assert not list(extract_field_samples([replace(twice, decided=twice.decided * 2)], {"pallet-move": rules.form}))
 
 
 def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None:

@@ -55,28 +55,6 @@ def test_a_broken_manifest_is_told_by_file_line_and_key(manifest: Callable[[str]
     assert told in str(fault.value)
 
 
-def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput) as fault:
-        read_manifest(tmp_path / "none.jsonl")
-    assert str(fault.value) == (
-        f"{tmp_path}/none.jsonl: cannot be read (No such file or directory); name a manifest of JSON lines"
-    )
-
-
-def test_what_is_no_manifest_at_all_is_told_in_plain_words(tmp_path: Path) -> None:
-    told = []
-    for content in (b"A=1", b"[1]", b"\xff"):
-        (tmp_path / "env.sh").write_bytes(content)
-        with pytest.raises(UnreadableInput) as fault:
-            read_manifest(tmp_path / "env.sh")
-        told.append(str(fault.value).removeprefix(f"{tmp_path}/env.sh"))
-    assert told == [
-        ", line 1: is not JSON; see `dockvoice evaluate --help`",
-        ", line 1: is not a JSON object; see `dockvoice evaluate --help`",
-        ": cannot be read (not UTF-8 text); name a manifest of JSON lines",
-    ]
-
-
 def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(
     manifest: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -119,11 +97,6 @@ def test_the_decision_time_is_sound_until_the_closing_plus_computing() -> None:
     assert result([decided(Outcome.ACCEPT, TRUTH, closed=24_000)]).decision_ms == pytest.approx(510)
 
 
-def test_no_decision_time_without_speech_or_decision() -> None:
-    assert result([]).decision_ms is None
-    assert result([decided(Outcome.IGNORE)], speech_end=None).decision_ms is None
-
-
 def test_tallies_count_by_condition_and_overall() -> None:
     right = result([decided(Outcome.ACCEPT, TRUTH, closed=24_000)])
     wrong = result([decided(Outcome.ACCEPT, {**TRUTH, "dock": "D"}, closed=32_000)], condition="10dB")
@@ -134,11 +107,6 @@ def test_tallies_count_by_condition_and_overall() -> None:
     assert figures["field_accuracy"] == {"dock": 0.5, "pallet_id": 1.0, "quantity": 1.0}
     assert figures["real_time_factor"] == 0.05
     assert figures["decision_ms_p50"] == pytest.approx(760, abs=1)
-
-
-def test_a_condition_where_nothing_was_decided_has_figures_too() -> None:
-    by_condition, _ = tally_by_condition([result([])])
-    assert by_condition["clean"].as_json()["decision_ms_p95"] is None
 
 
 @each_of(("replaces", "dock", "became"), [("one", "B", Mark.RIGHT), ("one", "C", Mark.WRONG), (None, "B", Mark.WRONG)])

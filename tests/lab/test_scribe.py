@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +12,10 @@ import pytest
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
 from lab.scoring import read_manifest
-from lab.scribe.__main__ import default_rules, run_trailer, summary_lines
-from lab.scribe.device import Ledger
+from lab.scribe.__main__ import default_rules, run_trailer
 from lab.scribe.shift import TrailerUnloading
 from lab.scribe.spoken import ShiftRecordings, SpeakingOperator, open_hearing, select_recordings
-from lab.scribe.wording import Load, word_sentence
+from lab.scribe.wording import Load
 from tests.rows import each_of
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
@@ -64,24 +62,6 @@ def test_what_was_put_aside_aloud_is_not_lost(books: Books) -> None:
     books.device.aside.add("743")
     books.close_books(LOADS, {"742", "743"})
     assert (books.ledger.aside, books.ledger.lost) == (1, [])
-
-
-def test_ledgers_add_up() -> None:
-    one = Ledger(meant=2, right=1, wrong=["a"], questions=3, lines=4, words=9)
-    total = Ledger()
-    total.add(one)
-    total.add(one)
-    assert total == dataclasses.replace(one, meant=4, right=2, wrong=["a", "a"], questions=6, lines=8, words=18)
-    assert "wrong                  2 of 4" in "\n".join(summary_lines(total))
-
-
-def test_a_trailer_is_the_same_for_the_same_seed() -> None:
-    assert run_trailer("5", pallets=3)[1] == run_trailer("5", pallets=3)[1]
-
-
-def test_differences_are_told_by_field(books: Books) -> None:
-    assert books.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
-    assert "742" in word_sentence(LOADS[0], Random(3)) or "seven four two" in word_sentence(LOADS[0], Random(3))
 
 
 @each_of("seed", ["20261121/1", "20261121/2", "20261121/3"])

@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading
 from edge.agent.events import Decided
 from edge.agent.parts import Parts
 from edge.agree.dialogue.drafting import MOST_TRIES
@@ -22,7 +22,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_BYTES, Because, Closing, Confirmation, Outcome, Reason, Segment, Utterance, Verdict
 from lab.report.lines import Conversation
 from lab.scoring import Clip, Mark, Result
-from lab.simulated_operator import MOST_TURNS, REACTION_S, OperatorHabits, SimulatedOperator
+from lab.simulated_operator import REACTION_S, OperatorHabits, SimulatedOperator
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
@@ -84,17 +84,6 @@ def conversed(
     return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
 
-def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    chatter = clip.model_copy(update={"fields": None})
-    assert conversed(parts, desk, chatter, [asked("dock")]) is None
-
-
-def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=OperatorHabits(attentive=0.0))
-    assert ended is not None
-    assert (ended.end, ended.questions) == ("wrong", 0)
-
-
 def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
     assert ended is not None
@@ -109,13 +98,6 @@ def test_who_is_never_understood_is_left_in_peace_by_the_device(parts: Parts, de
     ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TRIES)
     assert ended is not None
     assert (ended.end, ended.questions, ended.fields) == ("parked", MOST_TRIES, {})
-
-
-def test_who_is_always_misheard_gives_up(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [asked("dock")], *[reading({"dock": "D"})] * MOST_TURNS)
-    assert ended is not None
-    assert (ended.end, ended.questions, len(ended.turns)) == ("parked", 1, MOST_TURNS)
-    assert len({turn.text for turn in ended.turns}) > 1  # in other words than before
 
 
 def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: JournalThread, clip: Clip) -> None:
@@ -150,33 +132,3 @@ def test_what_nobody_notices_stays_wrong(
     ended = conversed(parts, desk, clip, [heard], habits=habits)
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)
-
-
-def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    said = reading(TRUTH)
-    fields = {**said.fields, "dock": FieldReading("B", ("dock", "b"), 1.0, confirmed=False)}
-    unconfirmed = Reading("scripted", "pallet-move", (), fields)
-    verdict = Verdict(
-        Outcome.ASK,
-        (Because(Reason.FIELD_UNCONFIRMED, "dock"),),
-        {"pallet_id": "0126", "quantity": 9},
-        ask="dock",
-        confirm=Confirmation.SPOKEN_YES,
-        candidates=("B",),
-    )
-    yes = replace(reading(), act=Act.YES)
-    ended = conversed(parts, desk, clip, [decided(unconfirmed, verdict)], yes)
-    assert ended is not None
-    assert (ended.end, ended.fields, ended.turns[0].text) == ("right", TRUTH, "yes")
-
-
-def test_a_recorded_answer_is_taken_where_the_set_has_one(
-    parts: Parts, desk: JournalThread, clip: Clip, repository: Path
-) -> None:
-    another = repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
-    spoken = clip.model_copy(update={"answers": {"dock": another}})
-    conversed(parts, desk, spoken, [asked("dock")], reading({"dock": "B"}))
-    interpreter = parts.interpreter
-    assert isinstance(interpreter, ScriptedInterpreter)
-    recorded = b"".join(frame.pcm for frame in RecordedSource(another).frames())
-    assert interpreter.fed[-1][:32_000] in recorded

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import openai
 import pydantic
 import pytest
@@ -18,8 +17,8 @@ import soundfile
 from google import genai
 from google.genai import types
 from openai.types import Model
-from openai.types.audio import Transcription, TranscriptionVerbose
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.audio import Transcription
+from openai.types.chat import ChatCompletion
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.loader import load_forms
@@ -124,58 +123,11 @@ def test_openai_hears_a_clear_sentence_and_calls_the_form_s_tool(client: openai.
     assert answer.choices[0].finish_reason == "tool_calls"
 
 
-def test_openai_counts_sound_apart_from_text(client: openai.OpenAI) -> None:
-    usage = chat(client).usage
-    assert usage is not None
-    assert usage.prompt_tokens_details is not None
-    assert usage.prompt_tokens_details.audio_tokens == 47  # ten a second
-    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-
-
 @pytest.mark.parametrize(("name", "reason"), [(CHATTER, "not_dictation"), (SILENCE, "no_words")])
 def test_what_is_no_dictation_is_declined(client: openai.OpenAI, name: str, reason: str) -> None:
     tool, arguments = called(chat(client, name))
     assert tool == "not_understood"
     assert json.loads(arguments)["reason"] == reason
-
-
-def test_openai_streams_the_same_call_in_pieces(client: openai.OpenAI) -> None:
-    asked: Any = {"tools": tools(), "tool_choice": "required", "stream_options": {"include_usage": True}}
-    chunks = list(client.chat.completions.create(model="gpt-audio", messages=heard(CLEAR), stream=True, **asked))
-    for chunk in chunks:
-        assert_is(ChatCompletionChunk, chunk.to_dict())
-    deltas = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
-    functions = [delta.function for delta in deltas if delta.function]
-    assert [function.name for function in functions if function.name] == ["record_pallet_move"]
-    assert values("".join(function.arguments or "" for function in functions)) == SAYS
-    assert len(functions) > 5
-    assert chunks[-1].usage is not None
-    assert [choice.finish_reason for choice in chunks[-2].choices] == ["tool_calls"]
-
-
-def test_openai_answers_aloud_in_words_that_can_be_heard_again(client: openai.OpenAI) -> None:
-    aloud: Any = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
-    spoken = chat(client, **aloud).choices[0].message.audio
-    assert spoken is not None
-    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(spoken.data)), dtype="int16")
-    assert rate == 24_000
-    assert np.abs(samples).max() > 1000
-    again = client.audio.transcriptions.create(file=("a.wav", base64.b64decode(spoken.data)), model="whisper-1")
-    assert spoken.transcript == "pallet 5 4 5 1, 4 units, dock A"
-    assert "units" in again.text
-
-
-@pytest.mark.parametrize(
-    "given",
-    ["<transcript>{}</transcript>", "What was said, as a transcript:\n{}", 'The operator said "{}"', "{}"],
-)
-def test_a_text_model_reads_the_transcript_it_is_given(client: openai.OpenAI, given: str) -> None:
-    said: Any = [
-        {"role": "system", "content": "Read the transcript."},
-        {"role": "user", "content": given.format("Pallet 742, twelve units, dock B.")},
-    ]
-    answer = chat(client, model="gpt-4o-mini", messages=said)
-    assert values(called(answer)[1]) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
 @pytest.mark.parametrize("how", WrongAnswer)
@@ -196,28 +148,6 @@ def test_openai_transcribes(client: openai.OpenAI, model: str, container: str) -
     raw = client.audio.transcriptions.with_raw_response.create(file=file, model=model)
     assert_is(Transcription, json.loads(raw.text))
     assert "five four five one" in " ".join(raw.parse().text.lower().replace(",", "").split())
-
-
-def test_openai_transcribes_with_segments_and_words(client: openai.OpenAI) -> None:
-    told = client.audio.transcriptions.create(
-        file=("a.wav", sound(CLEAR)), model="whisper-1", response_format="verbose_json",
-        timestamp_granularities=["word"],
-    )  # fmt: skip
-    assert list(strays(TranscriptionVerbose.model_validate(told.to_dict()))) == ["task"]  # sent by OpenAI, not typed
-    assert told.words is not None
-    assert [word.word for word in told.words] == told.text.split()
-    assert told.words[-1].end <= told.duration
-
-
-def test_openai_transcribes_to_text(client: openai.OpenAI) -> None:
-    told = client.audio.transcriptions.create(file=("a.wav", sound(SILENCE)), model="whisper-1", response_format="text")
-    assert told == "\n"
-
-
-@pytest.mark.parametrize("container", ["wav", "mp3", "flac", "pcm"])
-def test_openai_speaks(client: openai.OpenAI, container: Any) -> None:
-    answer = client.audio.speech.create(model="tts-1", voice="alloy", input="Which dock?", response_format=container)
-    assert len(answer.read()) > 2000
 
 
 def test_openai_tells_its_models_and_when_they_end(client: openai.OpenAI) -> None:
@@ -271,15 +201,6 @@ def test_openai_refuses_sound_in_other_formats(client: openai.OpenAI, data: byte
         chat(client, messages=[{"role": "user", "content": [part]}])
 
 
-def test_openai_refuses_sound_beyond_its_size(client: openai.OpenAI) -> None:
-    file = io.BytesIO()
-    soundfile.write(file, np.zeros(10_500_000, np.int16), 48_000, format="WAV")
-    part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}}
-    with pytest.raises(openai.APIStatusError) as refused:
-        chat(client, messages=[{"role": "user", "content": [part]}])
-    assert refused.value.status_code == 413
-
-
 @pytest.mark.parametrize(
     ("key", "kind"), [("other", openai.AuthenticationError), (FORBIDDEN, openai.PermissionDeniedError)]
 )
@@ -299,25 +220,6 @@ def test_azure_takes_deployments_and_ends_retired_ones_with_410(azure: openai.Az
     assert refused.value.status_code == 410
     with pytest.raises(openai.NotFoundError):
         chat(azure, model="nobody-deployed-this")
-
-
-def test_azure_takes_a_bearer_token_and_its_first_event_has_no_choice(standin: RunningStandin) -> None:
-    with openai.OpenAI(api_key=KEY, base_url=f"{standin.url}/openai/v1/", max_retries=0) as client:
-        chunks = list(
-            client.chat.completions.create(model="gpt-audio", messages=heard(CLEAR), tools=tools(), stream=True)
-        )
-    assert chunks[0].choices == []
-    assert "prompt_filter_results" in (chunks[0].model_extra or {})
-    assert any(choice.finish_reason == "tool_calls" for choice in chunks[-1].choices)
-
-
-def test_a_retired_model_can_be_served_again(standin: RunningStandin, client: openai.OpenAI) -> None:
-    standin.serve("gpt-4o-audio-preview-2024-12-17")
-    assert values(called(chat(client, model="gpt-4o-audio-preview-2024-12-17"))[1]) == SAYS
-
-
-def test_voxtral_hears_without_a_system_prompt(client: openai.OpenAI) -> None:
-    assert values(called(chat(client, model="mistralai/Voxtral-Mini-3B-2507"))[1]) == SAYS
 
 
 def declared() -> Any:
@@ -354,22 +256,6 @@ def test_gemini_calls_a_function(gemini: genai.Client) -> None:
     assert counted[types.MediaModality.AUDIO] == 150  # 32 a second
 
 
-def test_gemini_streams(gemini: genai.Client) -> None:
-    stream = gemini.models.generate_content_stream(model="gemini-2.5-flash", contents=part(SILENCE), config=declared())
-    chunks = list(stream)
-    calls = [call.name for chunk in chunks for call in chunk.function_calls or ()]
-    assert calls == ["not_understood"]
-    assert [candidate.finish_reason for candidate in chunks[-1].candidates or ()] == [types.FinishReason.STOP]
-
-
-def test_gemini_says_so_where_it_cannot_write_its_call(standin: RunningStandin, gemini: genai.Client) -> None:
-    standin.behave(answer="not_json")
-    answer = gemini.models.generate_content(model="gemini-2.5-flash", contents=part(CLEAR), config=declared())
-    assert answer.candidates is not None
-    assert answer.candidates[0].finish_reason == types.FinishReason.MALFORMED_FUNCTION_CALL
-    assert answer.candidates[0].content is None
-
-
 def test_gemini_s_answers_are_of_the_vendor_s_types_and_no_more(standin: RunningStandin) -> None:
     data = base64.b64encode(sound(CLEAR)).decode()
     request = {
@@ -386,11 +272,6 @@ def test_gemini_s_answers_are_of_the_vendor_s_types_and_no_more(standin: Running
 
 def _gemini(function: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": function["name"], "parametersJsonSchema": function["parameters"]}
-
-
-def test_gemini_tells_its_models(gemini: genai.Client) -> None:
-    assert gemini.models.get(model="gemini-2.5-flash").name == "models/gemini-2.5-flash"
-    assert "models/gemini-3.5-flash" in [model.name for model in gemini.models.list(config={"query_base": True})]
 
 
 @pytest.mark.parametrize(

@@ -41,31 +41,6 @@ def only(answer: Answer) -> Call:
     return call
 
 
-def test_a_field_that_was_not_heard_is_null() -> None:
-    call = only(mind().answer("Pallet 742, twelve units.", pallet_move(), must_call=True))
-    assert call.arguments["dock"] == {"value": None, "heard": None}
-    assert call.arguments["pallet_id"] == {"value": "742", "heard": "pallet 742"}
-
-
-def test_words_that_are_nearly_the_form_s_are_read_as_the_form_s() -> None:
-    assert values(only(mind().answer(SPOKEN, pallet_move(), must_call=True))) == SAYS
-
-
-@each_of(("said", "reason"), [("", "no_words"), ("Where did you put the tape gun?", "not_dictation")])
-def test_what_is_no_dictation_is_declined(said: str, reason: str) -> None:
-    call = only(mind().answer(said, pallet_move(), must_call=True))
-    assert (call.name, call.arguments["reason"]) == ("not_understood", reason)
-
-
-def test_without_a_way_to_decline_a_model_that_must_call_gives_nulls() -> None:
-    call = only(mind().answer("", pallet_move()[:1], must_call=True))
-    assert set(values(call).values()) == {None}
-
-
-def test_a_model_that_need_not_call_answers_in_words() -> None:
-    assert mind().answer("Good morning.", (), must_call=False) == Answer(text="I heard: Good morning.")
-
-
 def test_a_form_nobody_knows_is_read_from_the_tool_s_own_schema() -> None:
     schema = {
         "type": "object",
@@ -106,13 +81,6 @@ def test_what_is_no_record_is_told_by_its_own_tool(said: str, name: str, argumen
     assert only(mind().answer(said, tools, must_call=True)) == Call(name, arguments)
 
 
-def test_a_correction_amends_where_that_is_offered() -> None:
-    tools = [*pallet_move(), Tool("amend_entry", ACTS["amend_entry"])]
-    call = only(mind().answer("No, fifteen units.", tools, must_call=True))
-    assert call.name == "amend_entry"
-    assert values(call) == {"pallet_id": None, "quantity": 15, "dock": None}
-
-
 def lie(how: WrongAnswer, said: str = SPOKEN) -> Answer:
     honest = mind().answer(said, pallet_move(), must_call=True)
     return falsify(how, honest, mind(), pallet_move(), "the prompt", Random(1))
@@ -129,11 +97,6 @@ def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> No
     assert len(made_up["pallet_id"]) == 3
     assert made_up["quantity"] == 12  # counts are as said: identifiers are what models make up
     assert call.arguments["pallet_id"]["heard"] == " ".join(["pallet", *made_up["pallet_id"]])
-
-
-def test_a_whole_record_is_fabricated_from_silence() -> None:
-    made_up = values(only(lie(WrongAnswer.FABRICATE, "")))
-    assert not mind().forms["pallet-move"].faults(made_up)
 
 
 def test_each_lie_is_what_it_says() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,10 +31,6 @@ def test_an_entry_is_read_back_corrected_recorded_and_cancelled() -> None:
     assert told.index("dockvoice.entry.recorded.v1") < told.index("dockvoice.entry.cancelled.v1")
 
 
-def test_what_hears_and_says_it_is_told_in_a_line() -> None:
-    assert "typed: no recogniser hears it, and no voice says it" in typed("/wait").stderr.splitlines()
-
-
 def test_it_is_typed_in_the_language_in_which_the_device_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_SPEAK__LANGUAGE", "de")
     told = typed("Palette 742, zwölf Stück, Tor B", "nein, fünfzehn Stück", "ja", "wie viele warten").stdout
@@ -64,20 +59,6 @@ def test_with_a_scanner_at_hand_a_line_may_be_a_label() -> None:
         assert [event["fields"]["quantity"] for event in acted["events"]] == [12] * bool(scans)
 
 
-def test_silence_lets_the_deadline_come() -> None:
-    told = typed("pallet 742, 12 units", "/wait", "/wait").stdout
-    assert told.count("says nothing") == 2
-    assert "pallet 7 4 2 put aside for review." in told
-
-
-def test_nothing_waits_where_nothing_is_open() -> None:
-    assert "says nothing" not in typed("/wait").stdout
-
-
-def test_quit_ends_it() -> None:
-    assert "recorded" not in typed("/quit", "pallet 742, 12 units, dock b", "yes").stdout
-
-
 def test_a_conversation_is_taken_up_again_in_its_directory(tmp_path: Path) -> None:
     typed("pallet 742, 12 units, dock b", state=tmp_path)
     told = typed("yes", state=tmp_path).stdout
@@ -94,14 +75,6 @@ def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch
     assert "the settings name /sites/site/devices/another" in str(refused.exception)
     with Journal.inspect(tmp_path) as journal:
         assert (journal.queries.counts().heard, journal.outbox.count_unsettled()) == (2, 1)
-
-
-def test_a_byte_that_is_no_text_is_no_end_of_it(tmp_path: Path) -> None:
-    asked = ["pallet 742, 12 units, dock b caf\xe9".encode("latin-1"), b"dock b", b"yes", b""]
-    told = CliRunner().invoke(commands, ["--state", str(tmp_path)], input=b"\n".join(asked))
-    assert told.exit_code == 0, told.exception
-    with Journal.inspect(tmp_path) as journal:
-        assert journal.outbox.count_unsettled() == 1
 
 
 def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
@@ -122,16 +95,6 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
             2,
             0,
         )
-
-
-def test_what_is_typed_is_kept_beside_what_became_of_it(tmp_path: Path) -> None:
-    typed("pallet 742, 12 units, dock b", "yes", state=tmp_path)
-    with Journal.inspect(tmp_path) as journal:
-        heard = [
-            one.utterance.typed
-            for one in journal.readings.utterances_since(datetime.min.replace(tzinfo=UTC), "pallet-move")
-        ]
-    assert heard == ["pallet 742, 12 units, dock b", "yes"]
 
 
 def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path) -> None:
@@ -191,13 +154,6 @@ def test_a_conversation_is_held_step_by_step_with_what_happens_beside_the_operat
     assert {one["operator"] for one in came["stands"]} <= {"op-17", None}
     assert (came["waits"], came["given_up"], came["standing"]) == ([], [], {"trailer": "5501"})
     assert "no conversation is held" in late["error"]
-
-
-def test_a_step_that_is_none_is_told() -> None:
-    told = CliRunner().invoke(commands, ["--plays", "-"], input='{"lines": ["/jump"]}\n{"lines": ["/refuse 9 late"]}\n')
-    jump, refused = map(json.loads, told.stdout.splitlines())
-    assert jump["error"].startswith("line 1: found the step '/jump', allowed are /wait ")
-    assert refused["error"].startswith("line 2: '/refuse 9 late'")
 
 
 def test_without_a_directory_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

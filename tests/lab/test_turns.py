@@ -12,16 +12,7 @@ from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from lab.bench.pipelines import DetectedTurn, FixedPause, TurnPipeline, TurnTranscript, installed_pipelines
-from lab.bench.turns import (
-    CLIPS,
-    OURS,
-    TurnEnd,
-    compare_with_fastest,
-    padded_source,
-    pipeline_turn_end,
-    select_clips,
-    tabulate_turn_ends,
-)
+from lab.bench.turns import CLIPS, padded_source, pipeline_turn_end, select_clips
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
 
@@ -67,20 +58,3 @@ def test_pieces_of_a_sentence_count_together_and_a_turn_that_ended_within_it_as_
     assert (one.mark, one.cut, one.waited_ms) == (mark, cut, pytest.approx(waited_ms) if waited_ms else None)
     if waited_ms:  # the end-of-turn model computes beside the recogniser: the longer one counts
         assert (one.whole_ms, one.along_ms) == (100, 50)
-
-
-def test_the_table_has_a_line_for_each_and_the_verdict_names_the_fastest_of_the_others() -> None:
-    found = {
-        OURS: [TurnEnd(OURS, 250, 50, 50, mark=Mark.RIGHT)] * 4,
-        "slow": [TurnEnd("slow", 600, 90, 20)] * 4,
-        "fast": [TurnEnd("fast", 200, 120, 70, cut=True, mark=Mark.WRONG)] * 3 + [TurnEnd("fast", None)],
-    }
-    rows = tabulate_turn_ends(found, "Turns").rows
-    assert rows[0][:6] == (OURS, "4", "300", "300", "50", "300")
-    assert rows[2][:6] == ("fast", "4", "320", "320", "120", "270")
-    assert [row[7][:4] for row in rows] == ["0.0 ", "0.0 ", "75.0"]
-    assert rows[2][-1] == "3"
-    assert "is fast." in compare_with_fastest(found)
-    assert "missed" not in compare_with_fastest(found)
-    assert "(1 for 3)" in compare_with_fastest({**found, OURS: [TurnEnd(OURS, 330, 50, 50, cut=True), *found[OURS]]})
-    assert compare_with_fastest({OURS: found[OURS]}) == "Nothing to compare with."

@@ -4,189 +4,33 @@ from __future__ import annotations
 
 from random import Random
 
-ENGLISH_BELOW_TWENTY = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-ENGLISH_TENS = [
-    "-",
-    "-",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-]
-GERMAN_BELOW_TWENTY = [
-    "null",
-    "ein",
-    "zwei",
-    "drei",
-    "vier",
-    "fünf",
-    "sechs",
-    "sieben",
-    "acht",
-    "neun",
-    "zehn",
-    "elf",
-    "zwölf",
-    "dreizehn",
-    "vierzehn",
-    "fünfzehn",
-    "sechzehn",
-    "siebzehn",
-    "achtzehn",
-    "neunzehn",
-]
-GERMAN_TENS = [
-    "-",
-    "-",
-    "zwanzig",
-    "dreißig",
-    "vierzig",
-    "fünfzig",
-    "sechzig",
-    "siebzig",
-    "achtzig",
-    "neunzig",
-]
-FRENCH = [
-    "zéro",
-    "un",
-    "deux",
-    "trois",
-    "quatre",
-    "cinq",
-    "six",
-    "sept",
-    "huit",
-    "neuf",
-    "dix",
-    "onze",
-    "douze",
-    "treize",
-    "quatorze",
-    "quinze",
-    "seize",
-]
-FRENCH_TENS = [
-    "-",
-    "-",
-    "vingt",
-    "trente",
-    "quarante",
-    "cinquante",
-    "soixante",
-]
+
+def _words(listed: str) -> list[str]:
+    return listed.split()
+
+
+ENGLISH_BELOW_TWENTY = _words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+ENGLISH_TENS = _words("- - twenty thirty forty fifty sixty seventy eighty ninety")
+GERMAN_BELOW_TWENTY = _words(
+    "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn "
+    "siebzehn achtzehn neunzehn"
+)
+GERMAN_TENS = _words("- - zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig")
+FRENCH = _words("zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize")
+FRENCH_TENS = _words("- - vingt trente quarante cinquante soixante")
 SWISS = {7: "septante", 8: "huitante", 9: "nonante"}
-SPANISH = [
-    "cero",
-    "uno",
-    "dos",
-    "tres",
-    "cuatro",
-    "cinco",
-    "seis",
-    "siete",
-    "ocho",
-    "nueve",
-    "diez",
-    "once",
-    "doce",
-    "trece",
-    "catorce",
-    "quince",
-]
-SPANISH_TWENTIES = [
-    "dós",
-    "trés",
-    "cuatro",
-    "cinco",
-    "séis",
-    "siete",
-    "ocho",
-    "nueve",
-]
-SPANISH_TENS = [
-    "-",
-    "-",
-    "veinte",
-    "treinta",
-    "cuarenta",
-    "cincuenta",
-    "sesenta",
-    "setenta",
-    "ochenta",
-    "noventa",
-]
-SPANISH_HUNDREDS = [
-    "-",
-    "ciento",
-    "dos",
-    "tres",
-    "cuatro",
-    "quinientos",
-    "seis",
-    "sete",
-    "ocho",
-    "nove",
-]
-ITALIAN_BELOW_TWENTY = [
-    "zero",
-    "uno",
-    "due",
-    "tre",
-    "quattro",
-    "cinque",
-    "sei",
-    "sette",
-    "otto",
-    "nove",
-    "dieci",
-    "undici",
-    "dodici",
-    "tredici",
-    "quattordici",
-    "quindici",
-    "sedici",
-    "diciassette",
-    "diciotto",
-    "diciannove",
-]
-ITALIAN_TENS = [
-    "-",
-    "-",
-    "venti",
-    "trenta",
-    "quaranta",
-    "cinquanta",
-    "sessanta",
-    "settanta",
-    "ottanta",
-    "novanta",
-]
+SPANISH = _words("cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince")
+SPANISH_TWENTIES = _words("dós trés cuatro cinco séis siete ocho nueve")
+SPANISH_TENS = _words("- - veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa")
+SPANISH_HUNDREDS = _words("- ciento dos tres cuatro quinientos seis sete ocho nove")
+ITALIAN_BELOW_TWENTY = _words(
+    "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici "
+    "sedici diciassette diciotto diciannove"
+)
+ITALIAN_TENS = _words("- - venti trenta quaranta cinquanta sessanta settanta ottanta novanta")
 
 
 def english(value: int, random: Random) -> str:
@@ -305,98 +149,22 @@ def _italian_pair(value: int, *, last: bool = False) -> str:
     return tens + ("tré" if ones == 3 and last else ITALIAN_BELOW_TWENTY[ones])
 
 
-PORTUGUESE_BELOW_TWENTY = [
-    "zero",
-    "um",
-    "dois",
-    "três",
-    "quatro",
-    "cinco",
-    "seis",
-    "sete",
-    "oito",
-    "nove",
-    "dez",
-    "onze",
-    "doze",
-    "treze",
-    "catorze",
-    "quinze",
-    "dezesseis",
-    "dezessete",
-    "dezoito",
-    "dezenove",
-]
-PORTUGUESE_TENS = [
-    "-",
-    "-",
-    "vinte",
-    "trinta",
-    "quarenta",
-    "cinquenta",
-    "sessenta",
-    "setenta",
-    "oitenta",
-    "noventa",
-]
-PORTUGUESE_HUNDREDS = [
-    "-",
-    "cento",
-    "duzentos",
-    "trezentos",
-    "quatrocentos",
-    "quinhentos",
-    "seiscentos",
-    "setecentos",
-    "oitocentos",
-    "novecentos",
-]
-POLISH_BELOW_TWENTY = [
-    "zero",
-    "jeden",
-    "dwa",
-    "trzy",
-    "cztery",
-    "pięć",
-    "sześć",
-    "siedem",
-    "osiem",
-    "dziewięć",
-    "dziesięć",
-    "jedenaście",
-    "dwanaście",
-    "trzynaście",
-    "czternaście",
-    "piętnaście",
-    "szesnaście",
-    "siedemnaście",
-    "osiemnaście",
-    "dziewiętnaście",
-]
-POLISH_TENS = [
-    "-",
-    "-",
-    "dwadzieścia",
-    "trzydzieści",
-    "czterdzieści",
-    "pięćdziesiąt",
-    "sześćdziesiąt",
-    "siedemdziesiąt",
-    "osiemdziesiąt",
-    "dziewięćdziesiąt",
-]
-POLISH_HUNDREDS = [
-    "-",
-    "sto",
-    "dwieście",
-    "trzysta",
-    "czterysta",
-    "pięćset",
-    "sześćset",
-    "siedemset",
-    "osiemset",
-    "dziewięćset",
-]
+PORTUGUESE_BELOW_TWENTY = _words(
+    "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
+    "dezoito dezenove"
+)
+PORTUGUESE_TENS = _words("- - vinte trinta quarenta cinquenta sessenta setenta oitenta noventa")
+PORTUGUESE_HUNDREDS = _words(
+    "- cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos novecentos"
+)
+POLISH_BELOW_TWENTY = _words(
+    "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście trzynaście "
+    "czternaście piętnaście szesnaście siedemnaście osiemnaście dziewiętnaście"
+)
+POLISH_TENS = _words(
+    "- - dwadzieścia trzydzieści czterdzieści pięćdziesiąt sześćdziesiąt siedemdziesiąt osiemdziesiąt dziewięćdziesiąt"
+)
+POLISH_HUNDREDS = _words("- sto dwieście trzysta czterysta pięćset sześćset siedemset osiemset dziewięćset")
 
 
 def portuguese(value: int, random: Random) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.hear import capture, microphone
+from edge.keep.journal import Journal
 from tests.sound.sound_library import FakePortAudio
 
 
@@ -18,3 +20,10 @@ def portaudio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePortAudio:
     monkeypatch.setattr(capture, "portaudio", lambda: fake)
     monkeypatch.setattr(microphone, "REOPEN_EVERY_S", 0.01)
     return fake
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """An empty journal in the directory of the test."""
+    with Journal.open(tmp_path) as opened:
+        yield opened

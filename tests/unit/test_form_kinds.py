@@ -25,10 +25,11 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, plain
 from edge.keep.codec import fields_of, to_json
 from edge.speak.wording import Readback
-from tests.reading.numerals import ENGLISH
 from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
 from tests.shipped import form_in
+
+ENGLISH = language_named("en").numerals
 
 ENTRY: dict[str, FieldValue] = {
     "location": "A-12-03",

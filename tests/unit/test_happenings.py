@@ -21,12 +21,6 @@ def event(
     return classify_event(UtteranceHeard("u", reading, closing, known).judged(rules), rules)
 
 
-@each_of("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
-def test_what_is_too_faint_or_cut_off_counts_for_nothing(text: str, rules: Rules) -> None:
-    assert event(text, rules, replace(PLAIN, level_db=-60.0)) is Event.INDISTINCT
-    assert event(text, rules, None, Closing.BROKEN_OFF) is Event.INDISTINCT
-
-
 def test_more_digits_than_anybody_can_say_count_for_nothing_in_a_correction_too(rules: Rules) -> None:
     long = "no pallet " + "seven " * 18
     assert event(long, rules, replace(PLAIN, speech_seconds=0.5)) is Event.INDISTINCT
@@ -39,11 +33,6 @@ def test_a_command_made_of_long_talk_is_none(rules: Rules) -> None:
     assert event("cancel", rules, talk) is Event.INDISTINCT
     assert event("how many waiting", rules, replace(PLAIN, speech_seconds=3.5)) is Event.ASKED
     assert event("pallet seven four two", rules, talk) is Event.PART
-
-
-def test_a_command_that_is_not_heard_surely_is_not_acted_on(rules: Rules) -> None:
-    assert event("cancel", rules, sure=0.7) is Event.UNCLEAR
-    assert event("cancel", rules) is Event.CANCEL
 
 
 @each_of(

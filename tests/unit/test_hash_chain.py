@@ -33,9 +33,9 @@ from dockvoice_protocol.hash_chain import (
     link,
     parsed,
     sealed,
-    sha256,
 )
 from tests.rows import each_of
+from tests.tiers import examples
 
 AUDIO = "a" * 64
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -160,15 +160,6 @@ def test_who_has_no_key_cannot_write_an_event(how: str) -> None:
     assert broken(rows) == Broken(2, wrong)
 
 
-def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:
-    def by_stranger(sequence: int, previous: str) -> Chained:
-        return signed(sequence, previous, STRANGER, data={"quantity": 99})
-
-    rows = chained(by_stranger, by_stranger)
-    assert broken(rows, {STRANGER.public.keyid: STRANGER.public}) is None
-    assert broken(rows) == Broken(1, Wrong.UNKNOWN_KEY)
-
-
 def test_without_keys_a_forger_who_links_anew_is_found_at_the_next_event() -> None:
     rows = chained(signed, signed, signed)
     rows[1] = relinked(rows[1])
@@ -184,12 +175,6 @@ def test_removed_exchanged_and_repeated_events() -> None:
     assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == Broken(2, Wrong.MISPLACED)
     exchanged = replace(third, sequence=2, previous=second.previous)
     assert broken([first, exchanged]) == Broken(2, Wrong.MISPLACED)
-
-
-def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
-    rows = chained(signed, signed, signed)
-    links, wrong = followed(rows[:2])
-    assert (links.last, wrong) == (2, None)
 
 
 def test_a_change_of_key_is_told() -> None:
@@ -210,9 +195,16 @@ def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event
 
 @each_of(
     "body",
-    ['{"quantity": 99, "quantity": 12}', '{"data": {"quantity": 99, "quantity": 12}}', "[1]", "{", "[" * 100_000],
+    [
+        '{"quantity": 99, "quantity": 12}',
+        '{"data": {"quantity": 99, "quantity": 12}}',
+        "[1]",
+        "{",
+        b"\xff",
+        "[" * 100_000,
+    ],
 )
-def test_what_two_readers_could_understand_differently_is_no_event(body: str) -> None:
+def test_what_two_readers_could_understand_differently_is_no_event(body: str | bytes) -> None:
     assert parsed(body) == {}
 
 
@@ -224,11 +216,6 @@ def test_of_a_withheld_event_the_seal_is_checked() -> None:
     assert broken(rows) is None
     assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == Broken(2, Wrong.FORGED)
     assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == Broken(2, Wrong.MISPLACED)
-
-
-def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
-    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) == link(GENESIS, {"b": 2, "a": "1"}, AUDIO)
-    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) != link(GENESIS, {"a": 1, "b": 2}, AUDIO)
 
 
 def test_the_link_is_written_as_documented() -> None:
@@ -259,6 +246,7 @@ JSON = st.recursive(
 )
 
 
+@examples(0.1)
 @given(JSON)
 def test_canonical_json_is_that_of_the_package(content: Any) -> None:
     assert canonical_bytes({"data": content}) == rfc8785.dumps({"data": content})
@@ -268,11 +256,6 @@ def test_canonical_json_is_that_of_the_package(content: Any) -> None:
 def test_what_has_no_canonical_spelling_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"representable in JCS|non-UTF-8|safe integer"):
         canonical_bytes(event)
-
-
-@each_of("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
-def test_what_is_no_event_is_an_empty_one(body: str | bytes) -> None:
-    assert parsed(body) == {}
 
 
 def test_a_public_key_goes_through_pem_with_or_without_words_around_it() -> None:
@@ -299,16 +282,3 @@ def test_what_is_no_public_key_of_ours(pem: bytes) -> None:
 
 def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
     assert not PublicKey(b"short").signed(GENESIS, KEY.sign(GENESIS))
-
-
-def test_every_fault_has_its_words() -> None:
-    assert all(wrong.message for wrong in Wrong)
-    assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
-
-
-def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
-    doubtful = signed(1, GENESIS, clock="unsynchronised")
-    assert broken([doubtful]) is None
-    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == Broken(1, Wrong.ALTERED)
-    whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
-    assert broken([replace(doubtful, event=whole)]) == Broken(1, Wrong.ALTERED)

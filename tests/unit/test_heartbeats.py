@@ -40,22 +40,3 @@ def test_the_beat_of_one_part_begins_the_time_of_the_others() -> None:
     pulse.beat("ear", 100)
     pulse.beat("ear", 111)
     assert pulse.stalled(112) == ("journal for 12.0 s",)
-
-
-def test_a_stalled_part_is_well_again_with_its_next_beat() -> None:
-    pulse = Pulse(LIMITS)
-    pulse.beat("journal", 0)
-    assert pulse.stalled(6) == ("ear for 6.0 s",)
-    pulse.beat("ear", 6)
-    assert pulse.stalled(7) == ()
-
-
-def test_the_limit_itself_is_no_stall() -> None:
-    pulse = Pulse(LIMITS)
-    pulse.beat("ear", 0)
-    assert pulse.stalled(5) == ()
-    assert pulse.stalled(5.1) == ("ear for 5.1 s",)
-
-
-def test_without_parts_all_is_well() -> None:
-    assert Pulse({}).stalled(1e9) == ()

@@ -82,16 +82,6 @@ class TestARefusedEntry:
         assert "refused sequence_reused" in listed
         assert "2 wait for a person" in listed
 
-    def test_one_that_somebody_else_has_entered_waits_too(self, journal: Journal) -> None:
-        row = dictate(journal)
-        journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:d4",)))
-        assert [one.reasons for one in journal.review.held()] == [("already_recorded:d4",)]
-
-    def test_to_send_it_as_it_is_would_be_of_no_use(self, journal: Journal) -> None:
-        refuse(journal, dictate(journal))
-        with pytest.raises(UnreadableInput, match="`dockvoice queue accept` enters it once more under a new number"):
-            journal.review.retry("1", "kim")
-
     def test_given_up_it_waits_no_more_and_an_older_inventory_gets_its_tombstone(
         self, journal: Journal, judged: Callable[[str], str]
     ) -> None:
@@ -104,6 +94,11 @@ class TestARefusedEntry:
         (owed,) = journal.outbox.due(9)
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
         assert judged(owed.body) == "Valid"
+
+    def test_to_send_it_as_it_is_would_be_of_no_use(self, journal: Journal) -> None:
+        refuse(journal, dictate(journal))
+        with pytest.raises(UnreadableInput, match="`dockvoice queue accept` enters it once more under a new number"):
+            journal.review.retry("1", "kim")
 
 
 class TestEnteredOnceMore:
@@ -200,14 +195,6 @@ class TestEnteredOnceMore:
 
 
 class TestWhatChangesAnother:
-    def test_a_refused_correction_corrects_what_it_corrected(self, journal: Journal, rules: Rules) -> None:
-        first = dictate(journal)
-        refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
-        new = json.loads(accept(journal, "2", {}, rules, KIM, DEVICE).body)
-        assert (new["type"], new["data"]["amends"], new["data"]["fields"]["quantity"]) == (
-            *("dockvoice.entry.amended.v1", first.event_id, 5),
-        )
-
     def test_what_it_changes_is_decided_first_and_followed_to_where_it_is_now(
         self, journal: Journal, rules: Rules
     ) -> None:

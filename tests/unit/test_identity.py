@@ -56,12 +56,6 @@ def test_a_key_open_to_others_is_not_used(tmp_path: Path, mode: int) -> None:
         device_key.load_or_create(tmp_path)
 
 
-def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / KEY).mkdir(mode=0o700)
-    with pytest.raises(StorageFailed, match=r"device\.key: Is a directory"):
-        device_key.load_or_create(tmp_path)
-
-
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match=r"device\.key\.partial: No such file"):
         device_key.load_or_create(tmp_path / "none")
@@ -92,18 +86,6 @@ def test_it_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     assert again.public == made.public == device_key.load(tmp_path).public
     assert again.sign(GENESIS) == made.sign(GENESIS)
     assert load_pem_private_key((tmp_path / KEY).read_bytes(), password=None).public_key() == made._private.public_key()
-
-
-def test_two_devices_have_two_keys(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    assert device_key.load_or_create(tmp_path).public != device_key.load_or_create(tmp_path / "other").public
-
-
-def test_its_signature_is_checked_with_its_public_key_only() -> None:
-    key, other = Signer(PRIVATE), Signer(Ed25519PrivateKey.generate())
-    assert key.public.signed(GENESIS, key.sign(GENESIS))
-    assert not other.public.signed(GENESIS, key.sign(GENESIS))
-    assert not key.public.signed("1" * 64, key.sign(GENESIS))
 
 
 def test_it_is_not_shown() -> None:

@@ -83,18 +83,6 @@ def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, 
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "inventory.toml"
-    path.write_text("prefix = 'file'\nclient_id = 'file'\n[mqtt]\nhost = 'file'\nport = 1")
-    monkeypatch.setenv("DOCKVOICE_INVENTORY_CLIENT_ID", "environment")
-    monkeypatch.setenv("DOCKVOICE_INVENTORY_MQTT__HOST", "environment")
-    settings = load_settings(InventorySettings, path, mqtt={"host": "option"})
-    found = (settings.prefix, settings.client_id, settings.mqtt.host, settings.mqtt.port)
-    assert found == ("file", "environment", "option", 1)
-
-
 @pytest.mark.parametrize(
     ("variables", "directory"),
     [
@@ -108,7 +96,3 @@ def test_the_embedded_database_lies_in_the_state_directory(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert InventorySettings().database_url == f"sqlite:///{directory}/inventory.db"
-
-
-def test_the_shipped_forms_serve_where_none_are_named(repository: Path) -> None:
-    assert InventorySettings().forms == repository / "schemas" / "forms"

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +14,14 @@ import soundfile
 
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from edge.agent.app import Agent
-from edge.agent.parts import Parts
-from edge.config import Settings, Speak
 from edge.deliver.device_events import entry_event
-from edge.keep import audit, evidence
+from edge.keep import evidence
 from edge.keep.journal import Journal
-from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import Counts
-from edge.ports import StoppableSource
-from edge.records import Frame, Segment, Utterance
+from edge.records import Segment, Utterance
 from inventory.ingest.rule import is_superseded
-from tests import shipped
-from tests.fakes import ScriptedInterpreter
-from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, database, entry, utterance
+from tests.sayings import ACCEPT, ASK, IGNORE, REPEAT, committed, database, entry, utterance
 from tests.servers.small_disk import full
-from tests.waiting import PATIENCE_S
 
 RECORDING = "sha256:" + "a" * 64
 
@@ -62,26 +48,11 @@ def pragma(directory: Path, name: str) -> Any:
 
 
 class TestOpening:
-    def test_a_second_process_is_told_who_has_the_journal_and_where(self, journal: Journal, tmp_path: Path) -> None:
-        state = str(tmp_path / "state")
-        opening = f"from pathlib import Path; from edge.keep.journal import Journal; Journal.open(Path({state!r}))"
-        second = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
-        last = second.stderr.strip().splitlines()[-1]
-        assert last.startswith(
-            f"dockvoice_protocol.errors.AlreadyRunning: {state}: process {os.getpid()} has this journal open"
-        )
-
     def test_a_closed_journal_can_be_opened_by_another(self, tmp_path: Path) -> None:
         Journal.open(tmp_path).close()
         with Journal.open(tmp_path), pytest.raises(AlreadyRunning):
             Journal.open(tmp_path)
         Journal.open(tmp_path).close()
-
-    def test_a_failed_opening_leaves_no_lock_behind(self, tmp_path: Path) -> None:
-        (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough to be taken for one" * 20)
-        for _ in range(2):
-            with pytest.raises(StorageFailed):
-                Journal.open(tmp_path)
 
     def test_a_file_that_is_no_database_is_named_and_kept(self, tmp_path: Path) -> None:
         rubbish = b"no database at all, but long enough to be taken for one" * 20
@@ -96,12 +67,6 @@ class TestOpening:
             Journal.open(tmp_path / "state")
         with pytest.raises(StorageFailed, match="move it away"):
             Journal.open(tmp_path / "state" / "below")
-
-    def test_a_directory_in_place_of_the_file(self, tmp_path: Path) -> None:
-        (tmp_path / "journal.db").mkdir()
-        (tmp_path / "journal.db" / "something").touch()
-        with pytest.raises(StorageFailed, match=r"journal\.db: unable to open"):
-            Journal.open(tmp_path)
 
     def test_recordings_without_journal_and_log_are_not_taken_for_new(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
@@ -138,12 +103,6 @@ class TestInspecting:
             second = committed(journal, utterance(1))
             assert seen.outbox.due(10) == [row, second]
             assert seen.queries.counts() == journal.queries.counts()
-
-    def test_after_the_agent_has_stopped(self, tmp_path: Path) -> None:
-        with Journal.open(tmp_path) as journal:
-            row = committed(journal, utterance())
-        with Journal.inspect(tmp_path) as seen:
-            assert seen.outbox.due(10) == [row]
 
     def test_it_cannot_write(self, journal: Journal, tmp_path: Path) -> None:
         with Journal.inspect(tmp_path / "state") as seen, pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -272,8 +231,6 @@ class TestKnowing:
         assert journal.queries.find_utterance("sha256:" + "b" * 64, said.segment) is None
         assert journal.queries.find_utterance("microphone", live.segment) is None
 
-
-class TestTelling:
     def test_counts(self, journal: Journal) -> None:
         for number, verdict in enumerate([ASK, ASK, REPEAT, IGNORE]):
             said = utterance(number)
@@ -286,22 +243,6 @@ class TestTelling:
         assert journal.queries.counts() == Counts(
             heard=10, accepted=5, asked=2, repeat=1, ignored=1, unsettled=1, applied=1, duplicate=1, refused=1
         )
-
-    def test_an_empty_journal(self, journal: Journal) -> None:
-        assert journal.queries.counts() == Counts(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        assert (journal.queries.entries(5), journal.outbox.due(5), list(journal.queries.unread_utterances())) == (
-            [],
-            [],
-            [],
-        )
-        assert journal.queries.kept("nobody") is None
-        assert audit.verify(journal.trail).broken is None
-
-    def test_entries_are_newest_first(self, journal: Journal) -> None:
-        rows = [committed(journal, utterance(number)) for number in range(3)]
-        listed = journal.queries.entries(2)
-        assert [one.event_id for one in listed] == [rows[2].event_id, rows[1].event_id]
-        assert (listed[0].sequence, listed[0].fields, listed[0].recorded_at) == (3, FIELDS, NOON)
 
 
 def test_the_latest_of_each_signed_list_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -322,19 +263,6 @@ def test_the_latest_of_each_signed_list_is_there_after_a_restart(tmp_path: Path)
     assert kept == [*("new", "old", "old", "known"), *("new", "new", "new", "new")]
     with Journal.open(tmp_path / "state") as journal:
         assert journal.expected.bodies("north") == [("door/11", "[11]"), ("door/12", "[2]")]
-
-
-def test_another_thread_may_take_over(journal: Journal, run_elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
-    row = run_elsewhere(lambda: committed(journal, utterance()))
-    assert journal.outbox.due(1) == [row]
-
-
-@pytest.fixture
-def run_elsewhere() -> Iterator[Callable[[Callable[[], Any]], Any]]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        yield lambda work: thread.submit(work).result()
 
 
 def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_copy_shows(tmp_path: Path) -> None:
@@ -382,41 +310,3 @@ def test_a_journal_that_is_not_where_it_was_takes_nothing_any_more(tmp_path: Pat
         for write in (journal.demand_in_place, lambda: committed(journal, utterance(1))):
             with pytest.raises(StorageFailed, match="was removed, moved or replaced while it was in use"):
                 write()
-
-
-class Unplugged(StoppableSource):
-    """A headset that nobody connects: it is waited for until it is closed."""
-
-    name, live = "microphone", True
-
-    def __init__(self, meanwhile: Callable[[], object]) -> None:
-        self._meanwhile = meanwhile
-        self._closed = threading.Event()
-
-    def frames(self) -> Iterator[Frame]:
-        self._meanwhile()
-        assert self._closed.wait(PATIENCE_S), "nobody closed it"
-        yield from ()
-
-    def close(self) -> None:
-        self._closed.set()
-
-
-def test_a_journal_that_is_removed_while_the_headset_is_waited_for_ends_the_agent_at_once(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    settings = Settings(state_directory=state, speak=Speak(enabled=False))
-    parts = Parts(settings, shipped.form(), shipped.catalogue(), ScriptedInterpreter())
-    headset = Unplugged(lambda: shutil.rmtree(state))
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    faults: tuple[BaseException, ...] = ()
-    with JournalThread(state) as executor:
-        agent = Agent(parts, executor, lambda _: None, live=True)
-        try:
-            asyncio.run(agent.run_until_stopped(headset, settle_within_s=0))
-        except* StorageFailed as group:
-            # Several tasks may come upon it before the first to do so ends the others.
-            faults = group.exceptions
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-    assert faults

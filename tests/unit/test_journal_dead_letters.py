@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.hash_chain import withheld_statement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit
@@ -17,12 +17,6 @@ from edge.records import OutboxRow, Utterance
 from tests.sayings import ACCEPT, ASK, READ, database, entry, render, utterance
 
 TOO_LARGE = "packet_too_large"
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -85,11 +79,6 @@ class TestADeadLetter:
 
 
 class TestRetrying:
-    def test_not_while_the_tombstone_is_on_its_way(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        with pytest.raises(Unfinished, match="its tombstone is on its way"):
-            journal.review.retry(rows[1].event_id, "kim")
-
     def test_the_letter_itself_is_owed_again_and_it_is_noted_who_wanted_it(
         self, journal: Journal, rows: list[OutboxRow]
     ) -> None:
@@ -121,20 +110,6 @@ class TestDiscarding:
         assert (tmp_path / found.audio_path).exists()
         assert journal.review.held() == []
 
-    def test_its_tombstone_still_goes_out(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.review.discard("2", "kim", "entered by hand", tombstone)
-        assert "withheld" in journal.outbox.due(10)[1].body
-        applied(journal, rows[1])
-        assert journal.queries.history("2").state is OutboxState.DISCARDED
-        assert journal.outbox.count_unsettled() == 2
-
-    def test_only_once(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.review.discard("2", "kim", "entered by hand", tombstone)
-        with pytest.raises(UnreadableInput, match="waits for no person"):
-            journal.review.discard("2", "kim", "again", tombstone)
-
 
 class TestUnderReview:
     @pytest.fixture
@@ -143,10 +118,6 @@ class TestUnderReview:
         journal.begin(said)
         database(journal).execute("UPDATE utterances SET review = 'journal_lost'")
         return said
-
-    def test_it_is_not_read(self, journal: Journal, said: Utterance) -> None:
-        assert list(journal.queries.unread_utterances()) == []
-        assert [one.utterance_id for one in journal.review.under_review()] == [said.utterance_id]
 
     def test_retrying_lets_it_be_read(self, journal: Journal, said: Utterance) -> None:
         journal.review.retry(said.utterance_id, "kim")

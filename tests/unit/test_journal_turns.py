@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,20 +34,12 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
 from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
 render = partial(entry_event, site="north", device="dock-3")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def draft(said: Utterance, *support: Utterance, act: Act = Act.RECORD, replaces: str | None = None) -> Draft:
@@ -84,18 +75,6 @@ def evidence(journal: Journal) -> dict[str, str]:
     return {row["utterance_id"]: row["evidence"] for row in database(journal).rows("SELECT * FROM utterances")}
 
 
-def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
-    assert (
-        journal.dialogue.load_state().draft,
-        journal.dialogue.load_state().operator,
-        journal.dialogue.last_entry(),
-    ) == (
-        None,
-        None,
-        None,
-    )
-
-
 def test_what_is_held_is_there_after_a_restart_and_is_not_read_again(journal: Journal, tmp_path: Path) -> None:
     pending = held(journal, 1, said(journal, 2))
     journal.close()
@@ -128,15 +107,6 @@ def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> No
     assert journal.outbox.count_unsettled() == 0
 
 
-def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
-    answer = said(journal, 2)
-    event = parse_event(commit(journal, held(journal, 1, answer)).body.encode())
-    sound = journal.queries.recording(answer.utterance_id)
-    assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
-        (answer.utterance_id, sound.audio_sha256)
-    ]
-
-
 def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journal) -> None:
     first = commit(journal, held(journal, 1))
     correcting, cancelling = said(journal, 2), said(journal, 3)
@@ -149,31 +119,6 @@ def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journ
     assert events[2]["data"]["cancels"] == second.event_id
     assert [event[hash_chain.PREVIOUS] for event in events[1:]] == [event[hash_chain.CHAIN] for event in events[:-1]]
     assert third.sequence == 3
-
-
-def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path) -> None:
-    first = commit(journal, held(journal, 1, said(journal, 2)))
-    second = commit(journal, draft(said(journal, 3), said(journal, 4), act=Act.AMEND, replaces=first.event_id))
-    commit(journal, draft(said(journal, 5), act=Act.CANCEL, replaces=second.event_id))
-    forms = load_forms(repository / "schemas" / "forms")
-    judged = [
-        validate(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms)
-        for row in journal.outbox.due(10)
-    ]
-    assert [one.event.replaces for one in judged if isinstance(one, Valid)] == [None, first.event_id, second.event_id]
-
-
-def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
-    pending = held(journal, 1)
-    row = commit(journal, pending)
-    last = journal.dialogue.last_entry()
-    assert last is not None
-    assert (last.event_id, last.fields, last.refused) == (row.event_id, FIELDS, False)
-    assert last.draft.reading.fields == READ.fields
-    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
-    refused = journal.dialogue.last_entry()
-    assert refused is not None
-    assert refused.refused
 
 
 def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(journal: Journal) -> None:
@@ -195,12 +140,6 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     assert journal.dialogue.accepted_or_pending(every) == {first.event_id}
     journal.outbox.reopen(second.sequence, second.sequence)
     assert journal.dialogue.accepted_or_pending(every[1:]) == {second.event_id}, "the inventory is asked again"
-
-
-def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
-    first = commit(journal, held(journal, 1))
-    commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
-    assert journal.dialogue.last_entry() is None
 
 
 def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: Journal) -> None:
@@ -317,14 +256,6 @@ def test_what_somebody_else_has_recorded_is_refused_to_whoever_corrects_it(journ
     assert journal.queries.counts().duplicate == 1
 
 
-def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
-    row = commit(journal, held(journal, 1))
-    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
-    last = journal.dialogue.last_entry()
-    assert last is not None
-    assert not last.refused
-
-
 # What is said once for many entries.
 
 
@@ -369,15 +300,6 @@ def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal
     assert set(evidence(journal).values()) == {"spare"}
 
 
-def test_what_stands_is_needed_though_all_that_rests_on_it_is_settled(journal: Journal) -> None:
-    once = said(journal, 1)
-    context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
-    row = taking(journal, 2, context)
-    journal.outbox.settle(row.event_id, None)
-    assert evidence(journal)[once.utterance_id] == "needed"
-
-
 def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> None:
     """Erased, or removed for its age: what is said behind it is delivered, and the audit knows why it is gone."""
     once = said(journal, 1)
@@ -402,11 +324,6 @@ def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: J
     assert journal.retention.forget(2) == 2
     assert once.utterance_id in evidence(journal)
     assert audit.verify(journal.trail).broken is None
-
-
-def test_what_is_gone_altogether_is_no_support(journal: Journal) -> None:
-    row = taking(journal, 2, standing(utterance(1)))
-    assert "support" not in json.loads(row.body)["data"]
 
 
 def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> None:

@@ -77,18 +77,6 @@ def test_a_key_that_somebody_copied_to_another_device_is_told(tmp_path: Path, ca
     assert keys.holders(one.keyid) == [("north", "dock-3")]
 
 
-def test_the_directory_itself_may_go_and_come_back(tmp_path: Path) -> None:
-    held = tmp_path / "keys"
-    path = put(held, "dock-3")
-    keys = KeyDirectory(held)
-    assert states(keys, "dock-3") == ["good"]
-    path.unlink()
-    held.rmdir()
-    assert states(keys, "dock-3") == []
-    put(held, "dock-4")
-    assert (states(keys, "dock-3"), states(keys, "dock-4")) == ([], ["good"])
-
-
 def test_of_two_files_with_one_key_the_revoked_counts(tmp_path: Path) -> None:
     one = key()
     put(tmp_path, "dock-3", ".revoked", one=one)
@@ -126,15 +114,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(plain_file, "content", counted)
     return read
-
-
-def test_who_enrols_many_reads_each_key_once(tmp_path: Path, reads: list[str]) -> None:
-    keys = KeyDirectory(tmp_path / "keys")
-    for number in range(50):
-        keys.enrol("north", f"dock-{number}", key())
-        assert states(keys, f"dock-{number}") == ["good"]
-    assert len(keys.all()) == 50
-    assert len(reads) <= 50
 
 
 def test_an_event_of_one_device_does_not_go_through_the_keys_of_all(tmp_path: Path, reads: list[str]) -> None:

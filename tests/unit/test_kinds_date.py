@@ -9,8 +9,9 @@ from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each
-from tests.reading.numerals import ENGLISH
 from tests.rows import each_of
+
+ENGLISH = language_named("en").numerals
 
 TODAY = date(2026, 11, 20)
 RIVALS = 3.0
@@ -62,12 +63,6 @@ def test_a_month_without_a_day_is_none_where_the_form_says_so(text: str) -> None
 
 def test_a_number_behind_a_month_may_be_its_day_or_its_year() -> None:
     assert whole("march twenty seven") == ["2027-03-27", "2027-03-31"]
-
-
-def test_every_end_is_told() -> None:
-    found = readings(["end", "of", "june", "twenty", "twenty", "seven"], 0, ENGLISH, language_named("en").table, DMY)
-    assert (3, "2027-06-30", 1.0) in found
-    assert (6, "2027-06-30", 0.0) in found
 
 
 @each_of(

@@ -2,24 +2,21 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
 from dockvoice_protocol.forms.spoken.language import language_named
-from tests.reading.numerals import ENGLISH, GERMAN
 from tests.rows import each_of
 
-EN = {**language_named("en").table, "decimal": ".", "thousands": ","}
-DE = {**language_named("de").table, "decimal": ",", "thousands": "."}
+MARKS = {"en": {"decimal": ".", "thousands": ","}, "de": {"decimal": ",", "thousands": "."}}
 RIVALS = 3.0
 
 
-def whole(text: str, places: int = 1) -> list[float]:
+def found_in(words: list[str], places: int = 1, code: str = "en") -> list[tuple[int, float, float]]:
+    language = language_named(code)
+    return list(decimals(words, 0, language.numerals, {**language.table, **MARKS[code]}, places))
+
+
+def whole(text: str, places: int = 1, code: str = "en") -> list[float]:
     """What all the words may say, of what lies within three nats of the best."""
     words = text.split()
-    found = [(cost, value) for end, value, cost in decimals(words, 0, ENGLISH, EN, places) if end == len(words)]
-    return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
-
-
-def whole_german(text: str, places: int = 1) -> list[float]:
-    words = text.split()
-    found = [(cost, value) for end, value, cost in decimals(words, 0, GERMAN, DE, places) if end == len(words)]
+    found = [(cost, value) for end, value, cost in found_in(words, places, code) if end == len(words)]
     return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
 
 
@@ -36,8 +33,8 @@ def test_what_is_no_decimal_is_none(text: str) -> None:
 
 
 def test_words_that_follow_are_left_over_and_each_end_is_told() -> None:
-    ends = {end: value for end, value, _ in decimals(["two", "point", "two", "five", "kilos"], 0, ENGLISH, EN)}
-    assert ends == {1: 2.0, 3: 2.2, 4: 2.25}
+    ends = {end: value for end, value, _ in found_in(["two", "point", "two", "five", "kilos"])}
+    assert ends == {3: 2.2, 4: 2.25}
 
 
 def test_a_number_with_more_places_than_are_kept_is_not_rounded() -> None:
@@ -47,7 +44,7 @@ def test_a_number_with_more_places_than_are_kept_is_not_rounded() -> None:
 def test_figures_that_another_language_writes_so_are_two_values() -> None:
     assert whole("2,500", places=3) == [2500.0, 2.5]
     assert whole("2,500", places=1) == [2500.0]
-    assert whole_german("2,500", places=1) == [2.5, 2500.0]
+    assert whole("2,500", 1, "de") == [2.5, 2500.0]
     assert whole("52.125", places=3) == [52.125]
     assert whole("52.125", places=1) == [52.125, 52125.0]
 
@@ -100,7 +97,7 @@ def test_a_decimal_is_read(text: str, values: list[float]) -> None:
     ],
 )
 def test_a_decimal_is_read_in_another_language(text: str, values: list[float]) -> None:
-    assert whole_german(text) == values
+    assert whole(text, code="de") == values
 
 
 def test_no_zero_has_a_sign() -> None:

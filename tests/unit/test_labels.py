@@ -7,7 +7,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
 from edge.config import Settings
-from edge.understand.stt.transcript_reader import relabelled, sound, sounds_like
+from edge.understand.stt.transcript_reader import relabelled
 from tests.rows import each_of
 
 
@@ -55,14 +55,3 @@ def test_other_words_stay_as_they_are(form: Form, known: frozenset[str], text: s
 
 def test_words_of_the_form_and_known_words_are_never_replaced(form: Form) -> None:
     assert relabelled("ballad", form, {"Ballad"}) == "ballad"
-
-
-def test_the_sound_of_a_word_is_its_consonants_by_class() -> None:
-    assert sound("pallet") == sound("ballad") == sound("palette") == "plt"
-    assert sound("") == sound("eau") == ""
-
-
-def test_short_labels_need_more_than_their_sound() -> None:
-    assert sounds_like("doc", "dock")
-    assert not sounds_like("take", "dock")
-    assert sounds_like("ballad", "pallet")

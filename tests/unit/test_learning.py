@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,13 +14,12 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue
-from edge.agent.learning import Harm, Kind, UnknownPhrase, trial_heard, unknown_phrases, with_word
+from edge.agent.learning import Kind, with_word
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
 from edge.keep.journal import Journal
-from edge.keep.readings import ReadBefore
-from edge.records import Closing, Outcome, Verdict
+from edge.records import Closing, Outcome
 from tests.fakes import ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -65,14 +63,6 @@ def test_what_nothing_explains_is_grouped_by_what_it_stands_beside(tmp_path: Pat
     assert found[0]["lacking"][0] == "dock"
     shown = run(tmp_path, "unknown")
     assert "door #" in shown.stdout
-
-
-def test_a_form_that_is_gone_and_readings_beside_that_on_record_are_no_trouble(rules: Rules) -> None:
-    heard, other = typed(WHOLE, rules), typed(DOOR, rules)
-    past = [ReadBefore("u", "pallet-move", None, (heard, other), None, None)]
-    (found,) = unknown_phrases(past, lambda _: rules)
-    assert found == UnknownPhrase("door #", "pallet-move", 1, 0, (), ("u",))
-    assert unknown_phrases(past, lambda _: None) == []
 
 
 def test_a_word_is_added_and_nothing_else_of_the_file_changes(repository: Path) -> None:
@@ -127,25 +117,6 @@ def test_where_an_entry_on_record_would_be_another_it_comes_first_and_no_file_is
     assert not out.exists()
     assert run(tmp_path, *add, "--anyway").exit_code == 0
     assert out.exists()
-
-
-def test_recordings_are_held_against_each_other_where_there_are_any(rules: Rules) -> None:
-    past = [ReadBefore(name, "pallet-move", None, (typed(WHOLE, rules),), None, None) for name in ("a", "b", "c")]
-    right = Verdict(Outcome.ACCEPT, (), ENTRY)
-    wrong = replace(right, fields={**right.fields, "dock": "D"})
-    less = Verdict(Outcome.ASK, (), {"pallet_id": "742"}, ask="dock")
-
-    async def before(which: str) -> Verdict | None:
-        return None if which == "c" else right
-
-    async def after(which: str) -> Verdict | None:
-        return {"a": less, "b": wrong}.get(which)
-
-    made = asyncio.run(trial_heard(past, before, after))
-    assert [(one.utterance_id, one.harm, one.heard) for one in made] == [
-        ("b", Harm.RECORD, True),
-        ("a", Harm.LOST, True),
-    ]
 
 
 def test_the_recordings_are_read_by_the_devices_own_recogniser_with_the_word_and_without(

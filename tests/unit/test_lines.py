@@ -56,18 +56,6 @@ def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
     assert (asked["verdict"], asked["ask"], asked["reasons"]) == ("ask", "dock", ["field_missing:dock"])
 
 
-def test_people_are_shown_what_was_heard_recorded_and_asked(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
-    show = make_event_printer(form, {"sha256:f00d": "clip.wav"}, as_json=False)
-    for told in (ACCEPTED, ASKED, SourceEnded("sha256:f00d", 1, 1.0), SourceEnded("sha256:f00d", 1, 1.0)):
-        show(told)
-    shown = capsys.readouterr().out
-    assert "heard     seven four two" in shown
-    assert "recorded  pallet 7 4 2, 12 units, dock B" in shown
-    assert "asked     Which dock?" in shown
-    assert shown.count("no speech") == 1
-    assert "\x1b" not in shown
-
-
 def stands(kind: str, **data: object) -> Stands:
     body = {"type": f"dockvoice.entry.{kind}.v1", "data": {"form": "pallet-move", **data}}
     return Stands(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))

@@ -15,10 +15,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Expectation, Reading
-from edge.agent import doctor
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import own_language, recogniser
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
@@ -38,11 +36,6 @@ def test_vosk_without_its_weights_says_how_to_get_them(form: Form, catalogue: Ca
         recogniser(settings(tmp_path, engine="vosk"), form, catalogue)
 
 
-def test_an_unknown_model_is_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="'huge': no such model; there are small-en-us"):
-        recogniser(settings(tmp_path, engine="vosk", model="huge"), form, catalogue)
-
-
 def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
     form: Form, catalogue: Catalogue, tmp_path: Path
 ) -> None:
@@ -54,24 +47,9 @@ def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
         recogniser(settings(tmp_path, model="small-tr"), form, catalogue)
 
 
-def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"understand\.model = 'en-us': is for pocketsphinx"):
-        recogniser(settings(tmp_path, engine="vosk", model="en-us"), form, catalogue)
-
-
 def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"{tmp_path}: .*fetch the weights again"):
         VoskInterpreter(tmp_path, form, catalogue, ())
-
-
-def test_without_pocketsphinx_it_is_said_what_to_do(
-    form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pocketsphinx, "is_here", lambda: False)  # as with Python 3.14
-    with pytest.raises(Misconfigured, match=r"pocketsphinx is not installed.*dockvoice models get small-en-us"):
-        recogniser(settings(tmp_path), form, catalogue)
-    (found,) = asyncio.run(doctor._recogniser(settings(tmp_path)))
-    assert (found.level, "pocketsphinx is not installed" in found.found) == (doctor.Severity.FAILED, True)
 
 
 class Counting:
@@ -128,17 +106,6 @@ def ticking(seconds: float) -> bytes:
     return b"".join((at % 65_536).to_bytes(2, "little") for at in range(int(seconds * SAMPLE_RATE)))
 
 
-def test_a_recogniser_is_ready_before_the_first_sound() -> None:
-    assert len(Ahead().made) == 1
-
-
-def test_sound_is_taken_as_it_comes_in_whole_pieces() -> None:
-    ahead, pcm = Ahead(), ticking(2.1)
-    for at in range(0, len(pcm), 640):
-        ahead.attention.hear(pcm[at : at + 640])
-    assert ahead.sizes == [PIECE] * 10
-
-
 def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
     ahead, pcm = Ahead(), ticking(2.33)
     ahead.attention.hear(pcm)
@@ -154,16 +121,6 @@ def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> Non
     assert ahead.attention.expect() is Expectation.FINISHED
     assert ahead.taken == pcm
     assert ahead.finish(pcm) is ahead.judged[0]
-
-
-def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
-    ahead, pcm = Ahead(), ticking(2.1)
-    ahead.attention.hear(pcm[:32_000])
-    ahead.attention.expect()
-    ahead.attention.hear(pcm[32_000:])
-    assert ahead.finish(pcm) is not ahead.judged[0]
-    assert ahead.taken == pcm
-    assert len(ahead.made) == 2
 
 
 def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_recogniser() -> None:
@@ -191,15 +148,6 @@ def test_what_reading_at_pauses_was_for_is_counted() -> None:
     assert 0 <= counted.share <= 1
 
 
-def test_the_pieces_are_those_of_the_recording_wherever_the_operator_paused() -> None:
-    ahead, pcm = Ahead(), ticking(2.1)
-    for at in range(0, len(pcm), 9000):
-        ahead.attention.hear(pcm[at : at + 9000])
-        ahead.attention.expect()
-    ahead.finish(pcm)
-    assert ahead.sizes == [PIECE] * 10 + [len(pcm) - 10 * PIECE]
-
-
 @pytest.mark.parametrize("kept", [0.1, 1.0])
 @pytest.mark.parametrize("paused", [False, True])
 def test_when_sound_is_cut_off_again_the_recogniser_begins_anew(kept: float, paused: bool) -> None:
@@ -210,10 +158,3 @@ def test_when_sound_is_cut_off_again_the_recogniser_begins_anew(kept: float, pau
     ahead.finish(ticking(kept))
     assert ahead.taken == ticking(kept)
     assert len(ahead.made) == 2
-
-
-def test_an_utterance_that_nobody_heard_is_read_from_its_own_sound() -> None:
-    ahead = Ahead()
-    ahead.finish(ticking(1))
-    assert ahead.taken == ticking(1)
-    assert len(ahead.made) == 1

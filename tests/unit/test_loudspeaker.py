@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
@@ -102,14 +101,6 @@ def speak(speaker: Loudspeaker) -> None:
     speaker.end(phrase)
 
 
-def test_without_the_library_it_says_what_to_install() -> None:
-    def missing() -> Any:
-        raise Unavailable("sound: sounddevice is missing; pip install 'dockvoice[microphone]'")
-
-    with pytest.raises(Unavailable, match="pip install"):
-        asyncio.run(Loudspeaker(None, library=missing).open())
-
-
 def test_without_a_device_it_says_which_setting_to_mend() -> None:
     card = Card()
     card.there = False
@@ -139,18 +130,6 @@ def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
             await speaker.open()
         assert not speaker.is_open
         assert not any(stream.closed for stream in card.streams), "what is half made may hold up who closes it"
-
-    with_speaker(card, test)
-
-
-def test_what_nobody_can_hear_is_forgotten_and_not_said_late() -> None:
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
-        assert speaker.say(Rank.PRIORITY) is None
-        assert speaker.play_earcon(SOUND) == 0
-        await speaker.open()
-        assert not card.streams[0].take(5).any()
 
     with_speaker(card, test)
 
@@ -198,25 +177,6 @@ def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.M
     with_speaker(card, test)
 
 
-def test_a_device_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(module, "LOST_S", 0.05)
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        card.streams[0].finished()
-        card.there = False
-        await asyncio.wait_for(speaker.keep_open(), 30)
-        assert not speaker.is_open
-        card.there = True
-        await speaker.open()
-        speak(speaker)
-        assert card.streams[1].take(3).any()
-
-    with_speaker(card, test)
-
-
 @pytest.mark.parametrize("sink", ["earpiece", NULL_SINK])
 def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
     sink: str, monkeypatch: pytest.MonkeyPatch
@@ -229,36 +189,6 @@ def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it
         assert await speaker.is_heard() is (sink != NULL_SINK)
 
     with_speaker(Card(), test)
-
-
-def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
-    card = Card()
-    left: list[tuple[int, float]] = []
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        before = time.monotonic()
-        ring = speaker.play_earcon(SOUND[:1600])
-        speak(speaker)
-        card.streams[0].take(6, latency_s=0.02)
-        after = time.monotonic()
-        assert [number for number, _ in left] == [ring, ring + 1]
-        assert all(before + 0.02 <= at <= after + 0.02 for _, at in left)
-
-    with_speaker(card, test, left=lambda number, at: left.append((number, at)))
-
-
-def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
-    card = Card()
-    taken: list[bytes] = []
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        speak(speaker)
-        heard = card.streams[0].take(4)
-        assert b"".join(taken) == heard.tobytes()
-
-    with_speaker(card, test, taken=lambda _at, pcm: taken.append(pcm))
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])

@@ -7,7 +7,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_off_talk
@@ -59,18 +59,6 @@ def test_an_answer_that_cannot_be_read_changes_nothing_and_the_field_is_asked_ag
     assert verdict.fields == {"pallet_id": "742", "quantity": 12}
 
 
-def test_the_answer_completes_the_entry(rules: Rules) -> None:
-    _, verdict = answered(WITHOUT_DOCK, reading(dock=said("D")), rules)
-    assert verdict.outcome is Outcome.ACCEPT
-    assert verdict.fields == {"pallet_id": "742", "quantity": 12, "dock": "D"}
-
-
-def test_an_answer_given_as_a_correction_counts_too(rules: Rules) -> None:
-    answer = replace(reading(dock=said("D")), act=Act.AMEND)
-    _, verdict = answered(UNSURE_DOCK, answer, rules)
-    assert verdict.fields["dock"] == "D"
-
-
 def test_said_twice_and_read_alike_is_surer_than_once(rules: Rules) -> None:
     merged, verdict = answered(UNSURE_DOCK, reading(dock=said("B", 0.8)), rules)
     assert merged.fields["dock"].confidence == pytest.approx(0.96)
@@ -82,24 +70,6 @@ def test_an_answer_that_differs_is_no_surer_than_it_was_heard(rules: Rules, corr
     merged, verdict = answered(UNSURE_DOCK, reading(dock=said("D", 0.8)), rules, correcting=correcting)
     assert merged.fields["dock"].confidence == 0.8
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "dock")
-
-
-def test_the_value_that_was_read_back_wrong_gains_nothing_from_being_read_again(rules: Rules) -> None:
-    merged, _ = answered(UNSURE_DOCK, reading(dock=said("B", 0.8)), rules, correcting=True)
-    assert merged.fields["dock"].confidence == 0.8
-
-
-def test_what_is_said_beside_the_answer_fills_what_was_missing(rules: Rules) -> None:
-    answer = reading(dock=said("D"), quantity=said(9))
-    _, verdict = answered(reading(pallet_id=said("742")), answer, rules)
-    assert verdict.fields == {"pallet_id": "742", "quantity": 9, "dock": "D"}
-
-
-def test_what_contradicts_a_field_beside_the_answer_puts_it_in_doubt(rules: Rules) -> None:
-    answer = reading(dock=said("D"), quantity=said(20))
-    _, verdict = answered(WITHOUT_DOCK, answer, rules)
-    assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "quantity")
-    assert verdict.fields == {"pallet_id": "742", "dock": "D"}
 
 
 def heard(line: str) -> Reading:

@@ -12,7 +12,6 @@ from sqlite_utils.cli import cli
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.keep import database
-from edge.keep.database import migrations
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -82,38 +81,10 @@ def test_an_older_journal_is_brought_up_to_date_by_the_agent_only(tmp_path: Path
     Journal.inspect(tmp_path).close()
 
 
-def test_a_kill_within_the_first_start_is_made_good_by_the_second(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-    Journal.open(tmp_path).close()
-    Journal.inspect(tmp_path).close()
-
-
-def test_opening_again_applies_nothing_twice(made: Path) -> None:
-    Journal.open(made.parent).close()
-    with closing(sqlite3.connect(made)) as db:
-        applied = [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
-    with closing(Database(memory=True)) as untouched:
-        assert applied == [migration.name for migration in migrations().pending(untouched)]
-
-
 def test_every_table_is_strict(made: Path) -> None:
     with closing(sqlite3.connect(made)) as db:
         strict = {name: bool(flag) for _, name, _, _, _, flag in db.execute("PRAGMA table_list") if name in TABLES}
     assert strict == dict.fromkeys(TABLES, True)
-
-
-def test_tables_refuse_what_does_not_belong(made: Path) -> None:
-    with closing(sqlite3.connect(made)) as db:
-        db.execute("PRAGMA foreign_keys=ON")
-        with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT value in INTEGER column"):
-            db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES ('e', 'first', '{}')")
-        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            db.execute("INSERT INTO audit VALUES (1, 'e', 'l', 'p', 'k', 's')")
-        with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: state"):
-            db.execute("INSERT INTO outbox (event_id, sequence, body, state) VALUES ('e', 1, '{}', 'in flight')")
-        with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: json_valid"):
-            db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES ('e', 1, 'no json')")
 
 
 def rows(path: Path, view: str) -> list[dict[str, object]]:

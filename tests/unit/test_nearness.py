@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import Word
@@ -125,20 +124,3 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
     wearer = Wearer(words, loudness)
     stretch = wearer.alone(words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED)
     assert (stretch and " ".join(word.text for word in wearer.within(words, stretch))) == left
-
-
-def test_how_the_sound_comes_in_pieces_changes_nothing() -> None:
-    words, loudness = said("pallet seven-6")
-    whole = Loudness()
-    sound = np.concatenate([np.full(3_000, 9_000), np.full(3_003, 300)]).astype("<i2").tobytes()
-    whole.accept(sound)
-    pieces = Loudness()
-    for at in range(0, len(sound), 1_234):
-        pieces.accept(sound[at : at + 1_234])
-    word = Word("pallet", 0.1, 0.3, 1.0)
-    assert pieces.vowel_level(word) == whole.vowel_level(word)
-    assert loudness.vowel_level(words[0]) - loudness.vowel_level(words[1]) == pytest.approx(6.0, abs=0.1)
-
-
-def test_words_beyond_the_sound_are_silent() -> None:
-    assert Loudness().vowel_level(Word("pallet", 1.0, 1.5, 1.0)) == -120.0

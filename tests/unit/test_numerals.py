@@ -7,7 +7,7 @@ import pytest
 from num2words import num2words
 
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.numerals import Count, Group
+from dockvoice_protocol.forms.spoken.numerals import Count
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each, said_in
 from tests.reading.numbers import counts, groups, numerals, words
@@ -20,8 +20,8 @@ SINGLY = 1.0
 RIVALRY = 3.0
 
 LARGEST = 99_999
-STEP = sized(quick=197, test=31, nightly=1)
-STEP_OF_VARIANTS = sized(quick=397, test=97, nightly=1)
+STEP = sized(quick=397, test=97, nightly=1)
+STEP_OF_VARIANTS = sized(quick=997, test=397, nightly=1)
 """Belgium, Switzerland and Brazil say most numbers as the others do."""
 
 
@@ -33,21 +33,6 @@ def test_no_count_of_all_the_words(code: str) -> None:
 @each_of(("code", "said"), of_each("fractions"))
 def test_a_fraction_begins_with_no_count_either(code: str, said: str) -> None:
     assert numerals(code).counts(words(code, said), 0) == []
-
-
-@each_of(
-    ("code", "said", "at"),
-    [
-        ("en", "two point five units", 2),
-        ("de", "zwei Komma fünf", 2),
-        ("fr", "cent mille", 1),
-        ("es", "cien mil", 1),
-        ("en", "seven hundred thousand units", 2),
-        ("en", "a hundred dozen", 2),
-    ],
-)
-def test_the_end_of_what_is_no_count_is_none(code: str, said: str, at: int) -> None:
-    assert numerals(code).counts(words(code, said), at) == []
 
 
 @each_of("code", LANGUAGES)
@@ -124,11 +109,6 @@ def test_a_count_that_others_rival(said: str) -> None:
     assert SINGLY <= cost < RIVALRY
 
 
-def test_figures_that_begin_with_a_zero_name_something_and_count_nothing() -> None:
-    (cost,) = counts("en", "008").values()
-    assert cost >= RIVALRY
-
-
 @each_of(("code", "said", "most"), of_each("count_costs"))
 def test_what_a_count_costs(code: str, said: str, most: float) -> None:
     assert list(counts(code, said).values()) == [most]
@@ -153,11 +133,6 @@ def test_each_group(code: str) -> None:
     }
 
 
-def test_a_number_of_hundreds_is_the_dearer_group() -> None:
-    assert groups("en", "forty two") == {"42": 0.0}
-    assert groups("en", "seven hundred and forty two")["742"] > 0
-
-
 @each_of(
     ("code", "said", "behind"),
     [
@@ -174,10 +149,6 @@ def test_a_number_of_hundreds_is_the_dearer_group() -> None:
 def test_what_it_costs_to_break_a_number_off(code: str, said: str, behind: float) -> None:
     first = min(numerals(code).groups(words(code, said), 0), key=lambda group: group.end)
     assert first.behind == behind
-
-
-def test_a_compound_below_a_hundred_is_one_group_in_italian() -> None:
-    assert numerals("it").groups(["quarantadue"], 0) == [Group(1, "42", 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
 
 OWNER = Topics("dockvoice", "hall", "dock-1").source
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def commit(journal: Journal) -> str:
@@ -41,12 +34,6 @@ def test_another_name_is_refused_and_told_what_to_do_first(
         f"the settings name /sites/{site}/devices/{device}; set site and device back, wait until `dockvoice queue "
         f"unsettled` says 0, then move {tmp_path} aside and keep it: a new name begins with a new journal"
     )
-
-
-def test_also_where_nothing_is_owed(journal: Journal) -> None:
-    journal.outbox.settle(commit(journal), None)
-    with pytest.raises(Misconfigured, match="0 of its entries"):
-        journal.outbox.demand_owner("/sites/hall/devices/dock-2")
 
 
 def test_also_where_all_that_was_delivered_made_room(journal: Journal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def leads(call: list[str]) -> tuple[Any, list[str]]:
         name = str(left[0])
 
 
+@cache
 def _whole(command: DeferredCommand) -> Any:
     from dockvoice_protocol.command import command_of
 

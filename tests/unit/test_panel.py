@@ -120,13 +120,6 @@ def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:
     assert all(one.confirmed for one in read.fields.values())
 
 
-def test_everybody_hears_while_the_operator_speaks(bench: Bench) -> None:
-    gpt = Timed("gpt", (0.1, SAID))
-    panel = Panel(bench.ours, [Member(gpt)], None, PanelTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
-    panel.attend().hear(b"ab")
-    assert (bench.ours.heard, gpt.heard) == ([b"ab"], [b"ab"])
-
-
 def test_at_the_deadline_what_there_is_counts(bench: Bench) -> None:
     read, took = run(bench, Timed("gpt", (5, SAID)))
     assert took == pytest.approx(1.2)
@@ -146,46 +139,11 @@ def test_a_late_answer_is_noted_with_its_reading_and_its_cost(bench: Bench) -> N
     assert late.usage.cost_usd == pytest.approx(COST)
 
 
-def test_what_is_under_way_at_the_end_is_called_off(bench: Bench) -> None:
-    gpt = Timed("gpt", (5, SAID))
-    run(bench, gpt)
-    assert gpt.called_off == 1
-    assert bench.noted == []
-
-
-def test_it_reads_at_work_only(bench: Bench) -> None:
-    panel = Panel(
-        bench.ours, [Member(bench.ours)], None, PanelTerms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY
-    )
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(RuntimeError, match="only inside `at_work`"):
-        runner.run(panel.attend().finish(utterance()))
-
-
-def test_a_fault_of_ours_is_no_missing_opinion(bench: Bench) -> None:
-    class Broken(Timed):
-        async def read(self) -> Reading:
-            raise ZeroDivisionError
-
-    with pytest.raises(ExceptionGroup) as fault:
-        run(bench, Broken("gpt", (0, SAID)))
-    assert fault.group_contains(ZeroDivisionError)
-
-
 def test_a_fallback_stands_in_for_the_first(bench: Bench) -> None:
     other = Timed("gemini", (0.3, SAID))
     read, took = run(bench, Timed("gpt", (0.1, BUSY)), other)
     assert took == pytest.approx(0.4)
     assert [one.interpreter for one in read.opinions] == ["gemini", "vosk"]
-
-
-def test_after_the_deadline_nobody_new_is_asked(bench: Bench) -> None:
-    other = Timed("gemini", (0.3, SAID))
-
-    async def later(_: Panel) -> None:
-        await asyncio.sleep(10)
-
-    run(bench, Timed("gpt", (2, BUSY)), other, then=later)
-    assert other.asked == 0
 
 
 @pytest.mark.parametrize("failure", [BUSY, Barred("openai", "no such key"), Unavailable("gone")])
@@ -195,52 +153,12 @@ def test_without_any_model_the_device_is_not_waited_past(bench: Bench, failure: 
     assert read.deferrable
 
 
-def test_without_the_device_the_models_go_on(bench: Bench) -> None:
-    bench.ours.answers = [(0, Unavailable("its weights are gone"))]
-    read, _ = run(bench, Timed("gpt", (0.1, SAID)), second=Timed("gemini", (0.2, SAID)))
-    assert all(one.confirmed for one in read.fields.values())
-    assert not read.deferrable
-
-
-def test_with_nobody_there_it_is_deferred(bench: Bench) -> None:
-    bench.ours.answers = [(0, Unavailable("its weights are gone"))]
-    read, _ = run(bench, Timed("gpt", (0.1, BUSY)))
-    assert (dict(read.fields), read.deferrable) == ({}, True)
-
-
-def test_a_second_reader_on_this_device_is_an_opinion_but_no_reason_to_wait_for_later(bench: Bench) -> None:
-    second = Member(Timed("moonshine", (0.3, SAID)), is_beyond=False)
-    panel = Panel(bench.ours, [], second, PanelTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
-
-    async def main() -> Reading:
-        async with panel.at_work():
-            return await panel.attend().finish(utterance())
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        read = runner.run(main())
-    assert all(one.confirmed for one in read.fields.values())
-    assert not read.deferrable
-
-
 def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench) -> None:
     gpt = Timed("gpt", (1.1, INVENTED), (0.1, SAID))
     read, took = run(bench, gpt, hedge_s=0.5)
     assert took == pytest.approx(0.6)
     assert gpt.asked == 2
     assert read.fields["pallet_id"].rivals == ()
-
-
-def test_a_hedge_goes_to_the_fallback_where_there_is_one(bench: Bench) -> None:
-    gpt, gemini = Timed("gpt", (1.1, SAID)), Timed("gemini", (0.1, SAID))
-    run(bench, gpt, gemini, hedge_s=0.5)
-    assert (gpt.asked, gemini.asked) == (1, 1)
-
-
-def test_second_opinions_are_paid_for_by_panels_only(bench: Bench) -> None:
-    second = Timed("gemini", (0.1, SAID))
-    read, _ = run(bench, Timed("gpt", (0.2, SAID)), second=second, mode=Mode.CLOUD_FIRST)
-    assert second.asked == 0
-    assert [one.interpreter for one in read.opinions] == ["gpt", "vosk"]
 
 
 def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:

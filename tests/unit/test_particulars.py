@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dockvoice_protocol.errors import ManyFaults
-from dockvoice_protocol.events import RECORDED, SCHEMAS, MalformedMessage, parse_event, to_json_bytes
+from dockvoice_protocol.events import RECORDED, SCHEMAS, parse_event, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
@@ -62,15 +62,6 @@ def test_a_moment_has_one_business_day_and_shift(
 ) -> None:
     found = site.at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
     assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
-
-
-def test_a_business_day_never_goes_back() -> None:
-    """Every half hour of a year, over both changes of the clock."""
-    begins = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    moments = range(begins, begins + 365 * 86_400, 1_800)
-    days = [AT_HALF_PAST_TWO.at(datetime.fromtimestamp(moment, UTC)).business_day for moment in moments]
-    assert days == sorted(days)
-    assert len(set(days)) == 366  # The first hours belong to the last day of the year before.
 
 
 @each_of(
@@ -195,26 +186,3 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
     event = entry_event(entry, minted, site="north", device="dock-3", particulars=beside)
     assert event == entry_event(entry, minted, site="north", device="dock-3")
     assert event["type"] == RECORDED in SCHEMAS
-
-
-@each_of(
-    ("member", "value"),
-    [
-        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin"}),
-        ("workday", {"business_day": "19.11.2026", "zone": "Europe/Berlin", "utc_offset": "+01:00"}),
-        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin", "utc_offset": "CET"}),
-        ("context", {}),
-        ("context", {"trailer": None}),
-        ("converted", {"quantity": 48}),
-        ("converted", {"quantity": {"quantity": "48", "uom": "EA", "factor": 12}}),
-        ("converted", {"quantity": {"quantity": 48, "uom": "pieces", "factor": 12}}),
-        ("converted", {"quantity": {"quantity": 48, "uom": "EA", "factor": 0}}),
-    ],
-)
-def test_a_consumer_is_told_what_is_no_particular(member: str, value: object, repository: Path) -> None:
-    for kind in ("recorded", "amended"):
-        path = repository / "schemas" / "examples" / f"entry-{kind}.json"
-        event = json.loads(path.read_text(encoding="utf-8"))
-        event["data"][member] = value
-        with pytest.raises(MalformedMessage, match=f"/data/{member}"):
-            parse_event(to_json_bytes(event))

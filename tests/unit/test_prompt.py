@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
+from edge.understand.llm.prompt import LONGEST, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
 from tests.rows import each_of
 
@@ -61,24 +61,7 @@ def test_the_context_cannot_hold_a_value(form: Form, catalogue: Catalogue) -> No
     )
 
 
-def test_names_are_hints_and_codes_are_not(repository: Path, form: Form) -> None:
-    assert "Dock: A, B" in ModelPrompt(form, of({"docks": ["A", "B"]})).text(Context())
-    counting = load_forms(repository / "schemas" / "forms")["stock-count"]
-    assert "A01" not in ModelPrompt(counting, of({"locations": ["A01", "B02"]})).text(Context())
-
-
 # ---- how long it may be ----
-
-
-def test_older_turns_are_left_out(prompt: ModelPrompt) -> None:
-    assert prompt.text(FULL).count("The operator said something") == TURNS
-
-
-def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
-    fits = [f"D{number}" for number in range(200)]
-    assert f"Dock: {', '.join(fits)}" in ModelPrompt(form, of({"docks": fits})).text(Context())
-    too_many = [f"D{number}" for number in range(HINTS)]
-    assert "Dock:" not in ModelPrompt(form, of({"docks": too_many})).text(Context())
 
 
 @each_of("name", ["pallet-move", "stock-count"])
@@ -104,16 +87,6 @@ def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -
 
 
 # ---- what must be in it ----
-
-
-def test_every_tool_is_explained(form: Form) -> None:
-    for tool in tools(form)[1:]:
-        assert f"`{tool['function']['name']}`" in instructions().template
-
-
-def test_a_new_conversation_is_told_as_one(prompt: ModelPrompt) -> None:
-    assert prompt.text(Context()).endswith("Nothing went before.")
-    assert "$" not in prompt.text(FULL)
 
 
 # ---- leaks ----

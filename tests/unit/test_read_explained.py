@@ -32,29 +32,6 @@ def parsed(text: str) -> dict[str, Any]:
     return found
 
 
-def test_no_words_have_no_explanation_to_draw() -> None:
-    assert "not said" in explained("")
-    assert "not said" in explained("um")
-
-
-def test_a_strange_word_is_told() -> None:
-    assert ("wibble", "nothing explains it") in words("pallet 742 wibble dock b")
-    assert "nothing explains it" in explained("pallet 742 wibble dock b")
-
-
-def test_what_makes_it_no_record_is_told() -> None:
-    assert words("where is pallet 742")[0] == ("where is", "makes it no record: it asks something")
-    assert "no record: it asks something" in explained("where is pallet 742")
-
-
-def test_rivals_are_drawn_with_the_values_in_which_they_differ() -> None:
-    drawn = explained("pallet seven seven twenty two units dock B")
-    best, rival = (line.split() for line in drawn.splitlines() if line.strip().startswith(("best", "rival")))
-    assert best[2:] == ["pallet_id", "77,", "quantity", "22,", "dock", "B"]
-    assert rival[2:] == ["pallet_id", "7720,", "quantity", "2"]
-    assert float(best[1]) < float(rival[1])
-
-
 def test_every_word_is_there_once_and_in_order() -> None:
     text = "lorem pallet number 742 about twelve full units at dock b please order 9981 and not d thanks"
     assert " ".join(said for said, _ in words(text)) == text
@@ -83,10 +60,6 @@ def test_a_correction_is_told() -> None:
         ("fifteen", "value of quantity: 15, a correction"),
         ("units", "unit of quantity"),
     ]
-
-
-def test_a_pipe_gets_no_colour() -> None:
-    assert "\x1b" not in explained("pallet 742 wibble dock b")
 
 
 def test_all_that_may_happen_and_every_role_has_its_words() -> None:

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from edge.cli.forms import commands
 from edge.cli.sayings import OUTCOMES
 from edge.records import Outcome
-from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import FORMS
 
@@ -71,37 +70,6 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
     assert CliRunner().invoke(commands, ["read", *arguments], input="").exit_code == 2
 
 
-@each_of(
-    "text",
-    ["pallet 742, twelve units or so, dock B", "pallet 742, twelve or thirteen units, dock B", "pallet 742, dock B"],
-)
-def test_a_doubt_is_asked_about(text: str) -> None:
-    found = answered(text)
-    assert (found["outcome"], found["ask"]) == ("ask", "quantity")
-    assert found["fields"] == {"pallet_id": "742", "dock": "B"}
-    assert found["why"]
-
-
-def test_a_choice_has_its_candidates() -> None:
-    assert answered("pallet 742, twelve or thirteen units, dock B")["candidates"] == [12, 13]
-
-
-def test_what_is_not_understood_is_told() -> None:
-    assert answered("who has pallet 742") == {
-        "outcome": "repeat",
-        "fields": {},
-        "ask": None,
-        "candidates": [],
-        "command": None,
-        "why": ["nothing in it can be recorded", "it asks something"],
-    }
-    assert "nothing explains: lorem ipsum" in answered("lorem ipsum pallet 742, twelve units, dock B")["why"]
-
-
-def test_no_words_are_ignored() -> None:
-    assert answered("")["outcome"] == "ignore"
-
-
 def test_every_outcome_of_typed_text_has_a_word() -> None:
     # What only a conversation or a model beyond the device makes is none of them.
     assert OUTCOMES.keys() | {Outcome.HOLD, Outcome.DEFER, Outcome.HEED, Outcome.CANCEL} == set(Outcome)
@@ -119,56 +87,9 @@ def test_a_sentence_is_accepted() -> None:
     }
 
 
-@each_of(("text", "command"), [("yes", "yes"), ("scratch that", "cancel"), ("how many waiting", "how_many_waiting")])
-def test_a_command(text: str, command: str) -> None:
-    found = answered(text)
-    assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
-
-
-def test_what_answers_nothing_leaves_the_question_open() -> None:
-    found = answered("foo", asked="dock")
-    assert (found["outcome"], found["ask"], found["fields"]) == ("ask", "dock", {})
-    assert found["why"] == ["it is no answer", "nothing explains: foo"]
-
-
-def test_an_answer_that_contradicts_what_is_known_is_asked_about() -> None:
-    found = answered("fifteen units, dock D", asked="quantity", held={"pallet_id": "742", "dock": "B"})
-    assert (found["outcome"], found["ask"], found["candidates"]) == ("ask", "dock", ["B", "D"])
-
-
-def test_an_answer_after_which_something_else_is_missing() -> None:
-    found = answered("fifteen", asked="quantity", held={"pallet_id": "742"})
-    assert (found["outcome"], found["ask"]) == ("ask", "dock")
-    assert found["fields"] == {"pallet_id": "742", "quantity": 15}
-
-
-def test_an_answer() -> None:
-    found = answered("fifteen", asked="quantity")
-    assert (found["outcome"], found["fields"]) == ("accept", {"quantity": 15})
-    known = answered("fifteen", asked="quantity", held={"pallet_id": "742", "dock": "B"})
-    assert (known["outcome"], known["fields"]) == ("accept", HELD | {"quantity": 15})
-
-
-def test_a_correction_of_an_id_may_be_the_next_entry() -> None:
-    found = answered("pallet 743", held=HELD)
-    assert (found["outcome"], found["fields"]) == ("ask", {})
-    assert found["why"] == ["to be asked: whether that corrects the entry, or begins the next"]
-
-
-def test_talk_over_an_entry_changes_nothing() -> None:
-    found = answered("I am wibble going to dock D", held=HELD)
-    assert (found["outcome"], found["fields"]) == ("ask", {})
-    assert "act" not in found
-
-
 @each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
 def test_a_correction_of_an_entry(text: str) -> None:
     found = answered(text, held=HELD)
-    assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
-
-
-def test_a_correction_of_no_entry_that_is_known() -> None:
-    found = answered("no, fifteen units")
     assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
 
 
@@ -184,23 +105,3 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     count, move = told(german, plain, options=("--language", "de-AT"))
     assert count["fields"] == {"item": "B714", "quantity": 12}
     assert move["fields"] == HELD
-
-
-def test_a_remark_with_a_number_behind_a_comma_puts_the_id_in_doubt() -> None:
-    asked = answered("pallet seven four three, stop two", form="load")
-    assert (asked["ask"], asked["candidates"]) == ("pallet_id", ["743"])
-    touching = answered("pallet seven four stop two", form="load")
-    assert (touching["ask"], touching["candidates"]) == ("pallet_id", []), "the words may be digits of it"
-
-
-def test_a_strange_word_before_a_container_leaves_it_in_doubt_where_its_check_digit_fits() -> None:
-    asked = answered("container maersk M S K U one two three four five six five, seal intact", form="gate-in")
-    assert (asked["ask"], asked["candidates"], asked["fields"]) == ("trailer", ["MSKU1234565"], {"sealed": True})
-    wrong = answered("container maersk M S K U one two three four five six six, seal intact", form="gate-in")
-    assert (wrong["outcome"], wrong["fields"]) == ("repeat", {})
-
-
-@each_of(("language", "text"), [(code, text) for code in that_say("layers") for text in said_in(code)["layers"]])
-def test_layers_and_how_many_each_has_are_asked_as_their_product(language: str, text: str) -> None:
-    asked = answered(text, form="receive", language=language)
-    assert (asked["ask"], asked["candidates"], asked["fields"]["pallet_id"]) == ("quantity", [24], "746")

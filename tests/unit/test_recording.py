@@ -38,24 +38,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "absent.wav")
 
 
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert "is a directory" in refusal(tmp_path)
-
-
-def test_a_name_that_leads_through_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    assert "cannot be read (Not a directory)" in refusal(tmp_path / "file" / "a.wav")
-
-
 @pytest.mark.parametrize("name", ["text.wav", "text.flac", "text.raw", "text.txt"])
 def test_what_is_not_sound_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("pallet seven four two")
     assert "is not sound" in refusal(tmp_path / name)
-
-
-def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty.wav").write_bytes(b"")
-    assert "is not sound" in refusal(tmp_path / "empty.wav")
 
 
 def test_a_header_without_sound_is_refused(tmp_path: Path) -> None:
@@ -73,14 +59,6 @@ def test_a_recording_that_was_cut_off_is_refused(tmp_path: Path, ending: str) ->
     whole = written(tmp_path / f"cut.{ending}", tone(3), subtype=None).read_bytes()
     (tmp_path / f"cut.{ending}").write_bytes(whole[: len(whole) // 2])
     assert "damaged or cut off" in refusal(tmp_path / f"cut.{ending}")
-
-
-def test_a_recording_damaged_in_its_middle_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "hole.flac", tone(3))
-    damaged = bytearray(path.read_bytes())
-    damaged[len(damaged) // 2 : len(damaged) // 2 + 2000] = bytes(2000)
-    path.write_bytes(damaged)
-    assert "damaged or cut off" in refusal(path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -105,18 +83,6 @@ def test_sixteen_bit_mono_at_16_khz_passes_unchanged(tmp_path: Path) -> None:
     np.testing.assert_array_equal(heard(recording)[: len(every_value)], every_value)
 
 
-def test_frames_are_20_ms_numbered_from_0_and_the_last_is_filled_with_silence(tmp_path: Path) -> None:
-    recording = RecordedSource(written(tmp_path / "odd.wav", np.full(700, 1000, np.int16)))
-    frames = list(recording.frames())
-    assert [(frame.start, frame.samples) for frame in frames] == [(0, 320), (320, 320), (640, 320)]
-    assert frames[2].pcm == np.full(60, 1000, "<i2").tobytes() + bytes(2 * 260)
-
-
-def test_frames_can_be_asked_for_again(tmp_path: Path) -> None:
-    recording = RecordedSource(written(tmp_path / "twice.wav", tone(0.2)))
-    assert list(recording.frames()) == list(recording.frames())
-
-
 def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "named.wav", tone(0.2))
     recording = RecordedSource(path)
@@ -124,17 +90,12 @@ def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
     assert recording.live is False
 
 
-def test_channels_are_mixed_to_one(tmp_path: Path) -> None:
-    channels = np.stack([np.full(3200, 3000), np.full(3200, 1000), np.full(3200, -1000)], axis=1).astype(np.int16)
-    assert set(heard(RecordedSource(written(tmp_path / "three.wav", channels)))) == {1000}
-
-
 def test_sound_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
     loud = np.array([2.0, -2.0] * 160)
     assert set(heard(RecordedSource(written(tmp_path / "loud.wav", loud, subtype="FLOAT")))) == {32_767, -32_768}
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
 @pytest.mark.parametrize(("ending", "subtype"), [("wav", "PCM_24"), ("flac", "PCM_16")])
 def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
     tmp_path: Path, rate: int, ending: str, subtype: str
@@ -148,10 +109,10 @@ def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
 
 
 def test_a_long_recording_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
-    recording = RecordedSource(written(tmp_path / "long.wav", np.tile(tone(1, 48_000), 120), 48_000))
+    recording = RecordedSource(written(tmp_path / "long.wav", np.tile(tone(1, 48_000), 60), 48_000))
     tracemalloc.start()
     count = sum(1 for _ in recording.frames())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 120 * 50
-    assert peak < 2_000_000  # the whole is 3.8 MB at 16 kHz, 23 MB as read
+    assert count == 60 * 50
+    assert peak < 1_500_000  # the whole is 1.9 MB at 16 kHz, 12 MB as read

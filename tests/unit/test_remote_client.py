@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings
 from edge.understand.remote.breaker import FAILURES
 from edge.understand.remote.client import HOLD_S, LARGEST_ANSWER, Clients, ServiceAnswer
@@ -21,18 +21,13 @@ from tests.standin.services import KEY, Service, Slow, Wall, ask, client_for, fa
 # ---- what an answer that is none means ----
 
 
-@each_of("code", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+@each_of("code", [408, 429, 500, 529])
 def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     service = Service(status(code), status(code), ok())
     answer = ask(client_for(service))[0]
     assert isinstance(answer, ServiceAnswer)
     assert answer.json() == {"ok": True}
     assert len(service.asked) == 3
-
-
-@each_of("fault", [httpx.ConnectError("refused"), httpx.ReadError("reset"), httpx.RemoteProtocolError("x")])
-def test_a_connection_that_breaks_is_tried_again(fault: Exception) -> None:
-    assert isinstance(ask(client_for(Service(fault, ok())))[0], ServiceAnswer)
 
 
 @each_of("code", [400, 413, 415, 422, 302])
@@ -69,11 +64,6 @@ def test_what_a_person_must_mend_is_told_and_not_tried_again(code: int, body: An
     assert isinstance(failed, Barred)
     assert told in str(failed)
     assert len(service.asked) == 1
-
-
-def test_every_failure_is_unavailable_to_who_asked_for_a_reading() -> None:
-    for kind in (TryLater, OurFault, Barred, Garbled):
-        assert issubclass(kind, Unavailable)
 
 
 def test_an_answer_without_end_is_refused() -> None:
@@ -121,13 +111,6 @@ def test_how_long_a_service_wants_to_be_left_alone(headers: dict[str, str], wait
     failed = failure(client_for(Service(status(503, **headers))), within_s=0.01)
     assert isinstance(failed, TryLater)
     assert failed.retry_after_s == waits
-
-
-def test_a_date_to_come_back_at_is_waited_for() -> None:
-    failed = failure(client_for(Service(status(503, retry_after="Tue, 20 Nov 2190 12:00:00 GMT"))))
-    assert isinstance(failed, TryLater)
-    assert failed.retry_after_s is not None
-    assert failed.retry_after_s > 1e9
 
 
 def test_a_request_that_is_called_off_stays_called_off() -> None:
@@ -187,18 +170,6 @@ def test_a_model_that_is_gone_holds_that_model_alone() -> None:
     assert isinstance(client.trouble, Barred)
 
 
-def test_a_mended_key_works_again_and_another_fault_is_told_anew(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Wall()
-    client = client_for(Service(status(401), ok(), status(401)), clock)
-    with caplog.at_level(logging.ERROR):
-        failure(client)
-        clock.now += HOLD_S
-        assert isinstance(ask(client)[0], ServiceAnswer)
-        assert client.trouble is None
-        failure(client)
-    assert len(caplog.records) == 2
-
-
 # ---- streams ----
 
 
@@ -245,12 +216,3 @@ def test_a_client_is_made_when_it_is_first_asked_for_and_then_shared() -> None:
     asyncio.run(used())
     assert [request.method for request in service.asked] == ["HEAD"]
     assert not any("authorization" in request.headers for request in service.asked)
-
-
-def test_a_service_that_is_not_there_yet_does_not_keep_the_agent_from_starting() -> None:
-    async def warmed(transport: httpx.AsyncBaseTransport) -> None:
-        async with Clients({"a": ClientSettings(kind="openai", key=KEY)}, transport) as clients:
-            assert clients["a"].trouble is None
-            await clients.warm()
-
-    asyncio.run(warmed(httpx.MockTransport(Service(httpx.ConnectError("refused")))))

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, entry, render, utterance
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def committed(journal: Journal, count: int) -> list[OutboxRow]:
@@ -35,14 +24,6 @@ def test_events_of_these_numbers_are_owed_again_as_it_was_sent(journal: Journal)
     assert journal.outbox.reopen(3, 9) == 2
     assert journal.outbox.due(9) == rows[2:]
     assert (journal.outbox.count_unsettled(), journal.queries.counts().applied) == (2, 2)
-
-
-def test_others_stay_settled(journal: Journal) -> None:
-    rows = committed(journal, 4)
-    for row in rows:
-        settled(journal, row)
-    assert journal.outbox.reopen(2, 3) == 2
-    assert journal.outbox.due(9) == rows[1:3]
 
 
 def test_what_was_refused_is_owed_again_too_and_what_is_owed_stays_so(journal: Journal) -> None:
@@ -64,13 +45,6 @@ def test_it_is_settled_again_by_the_next_receipt(journal: Journal) -> None:
         1,
         0,
     )
-
-
-def test_a_number_that_was_never_given_reopens_nothing(journal: Journal) -> None:
-    (row,) = committed(journal, 1)
-    settled(journal, row)
-    assert journal.outbox.reopen(2, 9) == 0
-    assert journal.outbox.count_unsettled() == 0
 
 
 def test_the_last_event_is_known_settled_or_not(journal: Journal) -> None:

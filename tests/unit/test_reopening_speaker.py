@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.speak.loudspeaker import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, ReopenSchedule
+from edge.speak.loudspeaker import ANYHOW_S, SETTLES_S, ReopenSchedule
 
 NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
@@ -25,14 +25,6 @@ def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first(
     assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
 
 
-def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
-    lookout = ReopenSchedule(NOTHING)
-    lookout.is_attempt_due(CARD, 100)
-    assert lookout.is_rescan_due(100)
-    lookout.note_rescan(100)
-    assert not lookout.is_rescan_due(100 + BLINK_EVERY_S)
-
-
 def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
     lookout = ReopenSchedule(CARD)
     lookout.is_attempt_due(NOTHING, 100)
@@ -42,28 +34,3 @@ def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what
     assert not lookout.is_rescan_due(102), "it was there in between, and nobody needs it any more"
     lookout.is_attempt_due(frozenset({"another card"}), 103)
     assert lookout.is_rescan_due(103)
-
-
-def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
-    lookout = ReopenSchedule(NOTHING)
-    blinks = []
-    for second in range(120):
-        lookout.is_attempt_due(CARD if second % 2 else NOTHING, second)
-        if lookout.is_rescan_due(second):
-            lookout.note_rescan(second)
-            blinks.append(second)
-    assert blinks == [1, 1 + BLINK_EVERY_S]
-
-
-def test_a_blink_that_could_not_be_made_is_made_later() -> None:
-    lookout = ReopenSchedule(NOTHING)
-    lookout.is_attempt_due(CARD, 0)
-    assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
-    assert lookout.is_rescan_due(SETTLES_S + 30)
-
-
-def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
-    lookout = ReopenSchedule(NOTHING)
-    tries = [second for second in range(60) if lookout.is_attempt_due(CARD, second)]
-    settled = int(SETTLES_S)
-    assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

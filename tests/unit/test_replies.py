@@ -33,14 +33,6 @@ def test_what_is_no_dictation_is_answered_with_silence(outcome: Outcome) -> None
     assert heard(verdict(outcome, Confirmation.NONE)) == (None, "")
 
 
-def test_what_was_not_understood_sounds_unlike_what_was() -> None:
-    assert heard(verdict(Outcome.REPEAT, Confirmation.SAY_AGAIN)) == (Earcon.NOT_UNDERSTOOD, "Say again.")
-
-
-def test_what_is_read_later_is_not_told_as_recorded() -> None:
-    assert heard(verdict(Outcome.DEFER, Confirmation.NONE)) == (Earcon.HEARD, "Kept, to be read later.")
-
-
 @each_of(
     ("confirm", "always", "words"),
     [

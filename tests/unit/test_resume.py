@@ -7,30 +7,12 @@ import pytest
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act
 from edge.understand.llm.prompt import TURNS, Context, DialogueTurn, Past, PromptState, context_sentences
-from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
+from tests.sayings import ACCEPT, ASK, READ, REPEAT
 
 
 @pytest.fixture
 def past() -> Past:
     return Past()
-
-
-def test_what_was_no_dictation_leaves_it_where_it_was(past: Past) -> None:
-    past.decided(READ, ASK)
-    before = past()
-    past.decided(READ, IGNORE)
-    assert past() is before
-
-
-def test_before_anything_was_said_there_is_nothing_to_tell(past: Past) -> None:
-    assert past() == Context()
-
-
-def test_a_question_is_told_until_something_else_is_said(past: Past) -> None:
-    past.decided(READ, ASK)
-    assert past() == Context(asked="dock", turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
-    past.decided(READ, REPEAT)
-    assert past().asked is None
 
 
 def test_the_last_entry_is_told_from_then_on(past: Past) -> None:
@@ -64,8 +46,3 @@ def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: 
     assert "An entry is at hand and can be corrected, completed or taken back; known of it: pallet, quantity." in text
     now = PromptState(confirming=True)
     assert "answered with yes or no" in context_sentences(past(), form)
-
-
-def test_a_recording_that_nobody_agrees_on_has_no_entry_at_hand(past: Past) -> None:
-    past.decided(READ, ACCEPT)
-    assert past().pending == ()

@@ -102,12 +102,6 @@ def test_what_breaks_the_form_is_refused(state: Path, given: list[str], told: st
         assert (journal.trail.last_sequence(), journal.queries.history(waiting(state)).decisions) == (1, ())
 
 
-def test_what_nobody_read_wants_every_field(tmp_path: Path) -> None:
-    which = reviewed(tmp_path, None, None)
-    result = run(tmp_path, which, "--field", "dock=B")
-    assert "field_missing:pallet_id, field_missing:quantity; dock=B stands" in str(result.exception)
-
-
 @pytest.mark.parametrize("act", [act for act in Act if act is not Act.RECORD])
 def test_what_is_said_of_an_entry_makes_no_second_entry(tmp_path: Path, act: Act) -> None:
     which = reviewed(tmp_path, replace(HEARD, act=act), ACCEPT)
@@ -159,11 +153,6 @@ def test_who_accepts_the_same_thing_once_more_is_told_which_entry_has_it(
     assert [record.getMessage() for record in caplog.records] == [
         f"{which}: entry 1 is of the same thing; if both are one, put that right in the inventory"
     ]
-
-
-def test_who_accepts_another_thing_is_told_nothing(state: Path, rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
-    accepted(state, rules, {"pallet_id": "008"})
-    assert caplog.records == []
 
 
 def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None = None) -> dict[str, FieldValue]:
@@ -253,12 +242,6 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
     assert (decision["decision"], decision["who"], decision["reason"]) == ("accept", "kim", "the label says so")
     with Journal.open(state) as journal:
         assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
-
-
-def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
-    shown = CliRunner().invoke(commands, ["show", waiting(state), "--state", str(state)]).stdout
-    told = " ".join(shown.split())
-    assert "answer openai/gpt-audio, deferred: no words (pallet_id 007, quantity 12, dock B)" in told
 
 
 def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rules) -> None:

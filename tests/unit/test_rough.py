@@ -17,7 +17,7 @@ CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 MOVE = FORMS["pallet-move"]
 
 
-@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=3, nightly=1)])
 def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
     language = language_named(code)
     said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
@@ -35,17 +35,11 @@ def hash_of(word: str) -> int:
     return sum(word.encode())
 
 
-@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=3, nightly=1)])
 def test_the_reader_finds_each_field_in_them(code: str) -> None:
     told = rough_sentences(MOVE, CATALOGUE, language_named(code), lambda _: True)[:8]
     found = {field for one in told for field in read_transcript(one, MOVE, CATALOGUE, code)}
     assert found == {field.name for field in MOVE.fields}
-
-
-@each_of("name", FORMS)
-def test_each_form_has_words_for_each_field(name: str) -> None:
-    told = " ".join(meant for _, meant in rough_words(FORMS[name], CATALOGUE, language_named("pl")))
-    assert [field.name for field in FORMS[name].fields if repr(field.name) not in told] == []
 
 
 def test_they_keep_accents_and_write_numbers_as_one_word_and_apart() -> None:

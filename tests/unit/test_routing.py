@@ -36,10 +36,6 @@ def test_the_source_of_our_own_recording_is_found_among_others() -> None:
     assert parse_routing(listing(sources, streams), 43) == Routing(None, sources=names)
 
 
-def test_a_recording_that_is_being_moved_has_no_source() -> None:
-    assert parse_routing(listing([source(3, "theirs")], [stream(5, 4294967295, 42)]), 42).source is None
-
-
 def test_what_the_server_says_of_the_source_is_known() -> None:
     asleep = source(3, "a.monitor", state="SUSPENDED", properties={"device.class": "monitor"})
     found = parse_routing(listing([asleep], [stream(5, 3, 42, mute=True)]), 42)

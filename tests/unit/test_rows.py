@@ -25,16 +25,6 @@ def test_every_row_that_fails_is_told_whether_it_is_false_raises_or_does_not_rai
     assert all(row in told(table) for row in ("2: 0, 0\n    Failed: DID NOT RAISE", "3: 'a', 1\n    AssertionError"))
 
 
-def test_a_table_of_tables_tells_the_rows_of_each_and_hands_on_what_they_share() -> None:
-    @each_of("left", [1, 2])
-    @each_of("right", [1, 2], ids=["one", "two"])
-    def table(left: int, right: int, most: int) -> None:
-        assert left * right < most
-
-    table(most=5)
-    assert "1: 2\n    Failed: 1 of 2 rows:\n    1: two" in told(table, most=4)
-
-
 def test_an_empty_table_shows_nothing() -> None:
     with pytest.raises(AssertionError, match="shows nothing"):
         every({}, print)

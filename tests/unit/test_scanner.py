@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, UNREADABLE
+from dockvoice_protocol.forms.scanned import END, UNREADABLE
 from edge.agent.doctor import Severity, checks, examine
-from edge.agent.typed_input import scanned, scanned_utterance
-from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear import input_keys
 from edge.hear.input_keys import (
@@ -31,7 +27,6 @@ from edge.hear.input_keys import (
 )
 from tests.reading.gs1_labels import GS, TODAY, valid
 from tests.rows import each_of
-from tests.unit.test_element_strings import LABELS
 
 SYN, KEY = 0, 1
 WITHIN_S = 20
@@ -95,25 +90,6 @@ def test_every_character_of_a_label_is_typed_as_it_is(separator: str) -> None:
         assert scans(typed(f"{label.sent}\n", separator), separator) == [f"{label.sent}\n"]
 
 
-def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_their_fault() -> None:
-    form = load_form(Path(__file__).parent / "tables" / "labels.schema.json")
-    can_be_typed = [label for label in LABELS if set(label.sent) <= {*map(chr, range(32, 127)), GS}]
-    assert len(can_be_typed) >= 200
-    keys = ScanParser(F8)
-    for label in can_be_typed:
-        sent = list(keys.feed(events(*typed(f"{label.sent}\n"))))
-        if label.sent == "":
-            assert sent == []  # what is empty is no scan: some scanners send two keys behind each
-            continue
-        (scan,) = sent
-        utterance = scanned_utterance(form.name, scan, "Tester 1900")
-        reading = scanned(utterance, Rules(form, Catalogue({})), AS_DELIVERED)
-        fault = label.holds if isinstance(label.holds, str) else None
-        assert (reading.not_understood, bool(reading.fields)) == (fault, fault is None), label.sent
-        values = {name: one.value for name, one in reading.fields.items() if name != "weight_unit"}
-        assert values == label.fields, label.sent
-
-
 @each_of("separator", SEPARATOR)
 def test_a_separator_that_is_typed_in_another_way_than_set_cannot_be_read(separator: str) -> None:
     other = next(one for one in SEPARATOR if one != separator)
@@ -141,21 +117,12 @@ def test_a_key_that_is_no_character_is_not_passed_over(strokes: list[str]) -> No
     assert scan.endswith("3\n")
 
 
-def test_what_is_typed_by_number_on_the_keypad_is_read() -> None:
-    by_number = ["+NUMLOCK", "-NUMLOCK", "+LEFTALT", "+KP0", "-KP0", "+KP6", "-KP6", "+KP5", "-KP5", "-LEFTALT"]
-    assert scans([*by_number, "+KP7", "-KP7", "+KPENTER", "-KPENTER"]) == ["A7\n"]
-
-
 def test_two_keys_behind_a_scan_are_one_end_and_tab_is_one_too() -> None:
     assert scans([*typed("12\n\n34"), "+TAB", "-TAB", *typed("\n5")]) == ["12\n", "34\n"]
 
 
 def test_a_key_that_is_held_down_is_typed_once() -> None:
     assert scans(["+A", "~A", "~A", "-A", *typed("\n")]) == ["a\n"]
-
-
-def test_a_shift_that_the_kernel_dropped_is_let_go() -> None:
-    assert scans(["+LEFTSHIFT", "+A", "!", "+B", *typed("\n")]) == [f"A{UNREADABLE}b\n"]
 
 
 def test_what_has_no_end_is_handed_over_without_one() -> None:
@@ -281,7 +248,3 @@ def test_the_doctor_tells_whether_a_scanner_can_be_read(bench: Bench) -> None:
     bench.keys = b"\0"
     assert found() == (Severity.FAILED, f"{named}: Tester 1900 has no keys to type with")
     os.close(writer)
-
-
-def test_the_end_of_a_scan_is_what_its_reader_takes_for_one() -> None:
-    assert END == "\n"

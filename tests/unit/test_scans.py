@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import SCANNER, Operator, ScanFault
+from dockvoice_protocol.records import SCANNER, ScanFault
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
@@ -22,15 +21,13 @@ from edge.deliver.device_events import entry_event
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import Outcome
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, words_for_codes
 from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.reading.gs1_labels import Label, broken, keyed, valid
-from tests.sharing import ROOT
 from tests.unit.test_dictation import Bench, nobody_is_there
-from tests.unit.test_typed_input import decide_what_is, on_record
+from tests.unit.test_typed_input import on_record
 
 SSCC, OTHER, GTIN = keyed("37613032110910342"), keyed("00614141123456789"), keyed("0400638133393")
 PALLET, ANOTHER = f"]C100{SSCC}", f"]C100{OTHER}"
@@ -99,25 +96,6 @@ def test_a_label_says_which_and_the_voice_the_rest(desk: Desk) -> None:
     assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
 
 
-def test_what_a_label_says_of_the_order_is_of_its_pallet_alone(journal: Journal, tmp_path: Path) -> None:
-    described = json.loads((ROOT / "schemas" / "forms" / "receive.schema.json").read_text(encoding="utf-8"))
-    described["properties"]["order"]["x-scan"] = ["10"]
-    path = tmp_path / "receive.schema.json"
-    path.write_text(json.dumps(described), encoding="utf-8")
-    desk = Desk(journal, load_form(path))
-    desk.scan(f"{PALLET}104550012")
-    desk.say("twelve cases, door 12")
-    assert desk.say("pallet 742, ten cases") == ["pallet 7 4 2, 10 cases."]
-    desk.silence()
-    assert [("order" in said, said["door"]) for _, said in desk.events] == [(True, "12"), (False, "12")]
-
-
-def test_a_label_answers_what_is_asked(desk: Desk) -> None:
-    assert desk.say("twelve units, dock B") == ["Which pallet?"]
-    assert desk.scan(PALLET) == ["end 3 4 2 0, 12 units, dock bravo."]
-    assert desk.talk.state is State.HELD
-
-
 def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
     desk.scan(PALLET)
     for _ in range(3):
@@ -130,14 +108,6 @@ def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
     assert desk.parked == 0
 
 
-def test_the_same_label_after_it_was_recorded_is_asked_about(desk: Desk) -> None:
-    desk.scan(PALLET)
-    desk.say("twelve units, dock B")
-    desk.say("yes")
-    [told] = desk.scan(PALLET)
-    assert told.endswith("is recorded already. Record it twice?")
-
-
 def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
     desk.say("pallet 724, dock B")
     assert desk.scan(PALLET) == ["pallet 3 4 2 0 scanned, pallet 7 2 4 said. Which?"]
@@ -146,15 +116,6 @@ def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
     desk.say("twelve")
     desk.silence()
     assert desk.events == [("recorded", {"pallet_id": "724", "quantity": 12, "dock": "B"})]
-
-
-def test_what_is_said_after_a_label_and_differs_is_asked_about_as_well(desk: Desk) -> None:
-    desk.scan(PALLET)
-    assert desk.say("pallet 724, twelve units, dock B") == ["pallet 3 4 2 0 scanned, pallet 7 2 4 said. Which?"]
-    assert desk.say("the first one") == ["end 3 4 2 0, 12 units, dock bravo."]
-    assert desk.events == []
-    desk.silence()
-    assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
 
 
 def test_the_label_once_more_settles_which_was_meant(desk: Desk) -> None:
@@ -222,13 +183,6 @@ def test_the_label_of_the_second_of_two_over_the_first_takes_up_what_was_said_of
     assert desk.parked == 0
 
 
-def test_a_label_whose_entry_was_dropped_may_be_scanned_again_at_once(desk: Desk) -> None:
-    desk.scan(PALLET)
-    desk.say("cancel")
-    desk.now -= 5 - SAME_S / 2  # it was said quickly
-    assert desk.scan(PALLET) == ["How many units?"]
-
-
 def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Desk) -> None:
     desk.say("pallet 742, twelve units, dock B")
     desk.say("grmpf hmpf")
@@ -237,16 +191,6 @@ def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Des
     assert told[0].endswith("put aside for review.")
     assert told[1:] == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
     assert (desk.parked, desk.events) == (2, [])
-
-
-def test_a_label_of_another_thing_in_a_correction_of_what_is_recorded_is_asked_about(desk: Desk) -> None:
-    desk.say("pallet 742, twelve units, dock B")
-    desk.say("yes")
-    assert desk.say("no")[-1] == "What is wrong?"
-    assert desk.scan(PALLET) == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
-    desk.silence()
-    desk.silence()
-    assert [fields["pallet_id"] for _, fields in desk.events] == ["742"]
 
 
 def test_more_of_another_label_is_never_mixed_into_an_open_entry(labels: Desk) -> None:
@@ -297,12 +241,6 @@ def test_a_fault_is_told_and_changes_nothing(desk: Desk, before: tuple[str, ...]
 def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
     assert desk.scan("]C110ABC") == ["Not taken: nothing on it is for this entry."]
     assert desk.talk.state is State.IDLE
-
-
-def test_nobody_is_scanned_for_who_has_not_signed_on(journal: Journal) -> None:
-    desk = Desk(journal, shipped.form(), DialogueSettings(operators=(Operator("op-17", spoken=("ana",)),)))
-    assert desk.scan(PALLET)[-1] == "Sign on first."
-    assert desk.parked == 1
 
 
 def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels_nothing(desk: Desk) -> None:
@@ -356,13 +294,6 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
     [flac] = evidence.list_recordings(tmp_path)
     alone, _ = evidence.recover(flac)
     assert (alone.typed, alone.device) == (sent, "Tester 1900")
-
-
-def test_a_scan_is_taken_in_its_turn_and_named_as_what_it_is(bench: Bench) -> None:
-    decide_what_is(bench, lambda dictation: dictation.scan(f"{PALLET}\n", "Tester 1900"))
-    [decided] = bench.decided
-    assert (decided.verdict.outcome, decided.verdict.ask) == (Outcome.ASK, "quantity")
-    assert (decided.reading.interpreter, decided.reading.transcript) == (SCANNER, f"(00){SSCC}")
 
 
 def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> None:

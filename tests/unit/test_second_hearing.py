@@ -12,7 +12,6 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent import second_hearing
 from edge.agent.second_hearing import MOST_FAILURES, SecondHearing
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted
@@ -138,18 +137,6 @@ def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rule
     assert desk.hearing.failures == 0, "being late is no fault of it"
 
 
-def test_an_entry_that_is_over_before_its_turn_is_not_heard(rules: Rules) -> None:
-    witness = Scripted(HEARD)
-
-    async def acted(desk: Desk) -> None:
-        desk.hold("one")
-        desk.hearing.stands(State.CHOOSING, None)
-        await a_while()
-
-    assert not play(witness, rules, acted).posted
-    assert witness.asked == 0
-
-
 def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
     witness = Scripted(*[Unavailable("the witness ended")] * MOST_FAILURES, HEARD)
 
@@ -162,20 +149,6 @@ def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, capl
         assert not play(witness, rules, acted).posted
     assert witness.asked == MOST_FAILURES
     assert [record.getMessage().endswith("until the next start") for record in caplog.records] == [False, False, True]
-
-
-def test_a_witness_that_hangs_is_given_up(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_hearing, "LONGEST_S", 0.01)
-    witness = Scripted(None, HEARD)
-
-    async def acted(desk: Desk) -> None:
-        desk.hold("one")
-        await asyncio.sleep(0.1)
-        desk.hold("two")
-        await desk.told()
-
-    desk = play(witness, rules, acted)
-    assert [one.utterance_id for one in desk.posted] == ["two"]
 
 
 ECHO = (
@@ -206,14 +179,6 @@ def test_the_process_hears_one_sound_after_the_other() -> None:
 def test_a_process_that_answers_nothing_is_unavailable(program: str) -> None:
     with pytest.raises(Unavailable, match="the witness"):
         asked(program, SOUND)
-
-
-def test_a_program_that_is_not_there_is_unavailable() -> None:
-    async def whole() -> None:
-        await WitnessProcess(("/nowhere/witness",)).words(SOUND)
-
-    with pytest.raises(Unavailable, match="could not be started"):
-        asyncio.run(whole())
 
 
 def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_own() -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from edge.agent import doctor
 from edge.config import ClientKind, ClientSettings, Settings
 from edge.ports import Attention, Interpreter
 from edge.understand.factory import Surroundings, panel
@@ -57,13 +56,6 @@ def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
     assert answerer.model("gemini-3.5-flash-lite") == "gemini-3.5-flash-lite"
     (told,) = [record.message for record in caplog.records]
     assert "'gemini-2.5-flash' was asked for, and 'gemini-3.5-flash-lite' answered" in told
-
-
-def test_an_azure_deployment_has_a_name_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    answerer = Answerer("azure", ClientKind.AZURE_OPENAI, "our-ears")
-    assert answerer.name("gpt-audio-1.5-2026-02-23") == "azure/our-ears"
-    assert answerer.model("gpt-audio-1.5-2026-02-23") == "gpt-audio-1.5-2026-02-23"
-    assert not caplog.records
 
 
 def test_a_release_ends_with_its_model() -> None:
@@ -138,23 +130,6 @@ def test_each_service_tells_of_an_end_in_its_own_way(
     assert (found.is_there, found.ends) == (is_there, ends)
 
 
-def test_the_earlier_end_counts_whoever_told_it() -> None:
-    known = announced(ClientKind.GEMINI, "gemini-2.5-flash")
-    assert known is not None
-    ends, source, successor = doctor._end(None, known)
-    assert (ends, successor) == (date(2026, 12, 1), "gemini-3.5-flash-lite")
-    assert source.endswith("deprecations as read on 2026-11-21")
-    assert doctor._end(date(2026, 11, 25), known)[:2] == (date(2026, 11, 25), "")
-    assert doctor._end(date(2027, 1, 1), None) == (date(2027, 1, 1), "", None)
-
-
-def test_a_file_that_is_no_such_file_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "models.toml"
-    path.write_text("[services.opanai]\n")
-    with pytest.raises(Misconfigured, match=r"models\.toml: .*opanai"):
-        vendors(path)
-
-
 def seated(second: str, client: str) -> None:
     """A panel of OpenAI's audio model, and another one beside it."""
     understand = {
@@ -193,8 +168,3 @@ class Silent(Interpreter):
 def test_a_second_reader_that_is_the_same_model_is_refused_through_whichever_client(second: str, client: str) -> None:
     with pytest.raises(Misconfigured, match="two readings of one model are one opinion"):
         seated(second, client)
-
-
-@each_of(("second", "client"), [("gpt-6-luna", "openai"), ("gpt-audio-1.5", "azure")])
-def test_another_model_is_seated(second: str, client: str) -> None:
-    seated(second, client)  # an Azure deployment has any name; which model it is shows when it answers

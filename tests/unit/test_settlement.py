@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -135,9 +134,3 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None
-
-
-def test_a_puback_for_an_event_of_nobody_is_told(desk: JournalThread, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        note(desk, Sent("stranger"))
-    assert "stranger" in caplog.text

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import time
 from pathlib import Path
@@ -61,12 +60,6 @@ def answered(server: SoundServer, now: float) -> Routing | ServerGone | None:
     return found
 
 
-def test_where_there_is_no_pactl_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    server = SoundServer()
-    assert (server.poll(0), server.poll(100), server.query()) == (None, None, None)
-
-
 def test_where_there_is_no_server_it_is_asked_once(pactl: FakePactl) -> None:
     server = SoundServer()
     assert answered(server, 0) is None
@@ -100,16 +93,6 @@ def test_an_answer_that_never_comes_is_not_waited_for(pactl: FakePactl) -> None:
     assert server.poll(0) is None
     until(lambda: len(pactl.asked) == 1, "it was not asked")
     assert (server.poll(1), server.poll(6), server._question) == (None, None, None)
-
-
-def test_a_listing_of_another_kind_is_told_once_and_not_asked_for_again(
-    pactl: FakePactl, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    pactl.lists({"sources": [{"name": "new"}]})
-    server = SoundServer()
-    assert (server.query(), server.query()) == (None, None)
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["pactl"]
 
 
 def test_orders_are_given_and_one_that_is_refused_is_no_error(pactl: FakePactl) -> None:

@@ -37,20 +37,6 @@ def test_every_line_says_what_may_come_of_its_clip(repository: Path, folder: str
         assert ("heard" in clip) == (clip["kind"] == "incomplete"), clip["audio"]
 
 
-def test_the_demo_is_played_in_the_order_of_its_names(repository: Path) -> None:
-    names = [clip["audio"] for clip in manifest(repository / "tests/data/speech/trailer")]
-    assert names == sorted(names)
-
-
-def test_both_stories_of_the_demo_have_the_same_operator_and_end(repository: Path) -> None:
-    clips = manifest(repository / "tests/data/speech/trailer")
-    told = {name: [one for one in clips if one.get("story", "long") in {name, "both"}] for name in ("long", "short")}
-    assert {one.get("story", "long") for one in clips} == {"long", "short", "both"}
-    assert [one["text"] for one in told["short"]][-2:] == ["trailer done", "yes"]
-    assert [one["text"] for one in told["long"]][-2:] == ["trailer done", "yes, correct"]
-    assert {one["speaker"] for one in told["short"]} == {"rms"}
-
-
 def test_the_speech_stays_small_enough_to_live_in_the_repository(repository: Path) -> None:
     sizes = [path.stat().st_size for path in (repository / "tests/data/speech").rglob("*.flac")]
     assert sum(sizes) <= 13_000_000

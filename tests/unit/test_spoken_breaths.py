@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken import are_one_number, begins, ends
+from dockvoice_protocol.forms.spoken import are_one_number, ends
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Word
 from tests.rows import each_of
@@ -44,12 +44,6 @@ def test_what_makes_one_number_together_may_have_been_one(before: str, after: st
 )
 def test_what_makes_none_together_was_never_one(before: str, after: str) -> None:
     assert not are_one_number(words(before), words(after))
-
-
-def test_hesitations_and_links_are_no_part_of_a_number() -> None:
-    assert begins(words("uh moving to four two units")) == ("four", "two")
-    assert ends(words("pallet four nine um")) == ("four", "nine")
-    assert begins(words("dock b four")) == ()
 
 
 def test_every_language_has_its_own_numbers() -> None:

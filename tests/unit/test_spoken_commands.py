@@ -11,29 +11,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(commands, list(arguments))
 
 
-def test_a_language_that_is_not_read_is_wrong_usage() -> None:
-    told = run("read", "--language", "sv", "pall 742")
-    assert told.exit_code == 2
-    assert "'sv' is not read here" in told.stderr
-
-
-def test_a_sentence_that_names_no_field_says_nothing() -> None:
-    told = run("read", "what time is it")
-    assert told.exit_code == 0
-    assert told.stdout.count("not said") == 3
-
-
-def test_what_is_in_doubt_is_told() -> None:
-    told = run("read", "pallet seven [unk], no units, dock B, dock D").stdout
-    assert "the words make no one value" in told
-    assert "B or D" in told
-    assert "which of them" in told
-
-
-def test_a_value_outside_the_form_is_told() -> None:
-    assert "breaks a rule of the form" in run("read", "0 units").stdout
-
-
 def test_a_sentence_with_the_words_that_say_it() -> None:
     told = run("read", "Pallet 742, twelve, no, fifteen units, dock B as in Bravo", "--json")
     assert json.loads(told.stdout) == {
@@ -41,11 +18,6 @@ def test_a_sentence_with_the_words_that_say_it() -> None:
         "quantity": {"value": 15, "rivals": [], "words": ["twelve", "no", "fifteen", "units"]},
         "dock": {"value": "B", "rivals": [], "words": ["dock", "b", "as", "in", "bravo"]},
     }
-
-
-def test_a_sentence_in_another_language_and_another_form() -> None:
-    told = run("read", "--language", "de-AT", "--form", "stock-count", "--json", "Artikel B714, zwölf Stück")
-    assert {name: field["value"] for name, field in json.loads(told.stdout).items()} == {"item": "B714", "quantity": 12}
 
 
 def test_examples_say_what_they_are_said_to_say() -> None:

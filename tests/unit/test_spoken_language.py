@@ -32,11 +32,6 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKVOICE_CONFIG", raising=False)
 
 
-def test_the_recogniser_on_the_device_is_spoken_to_in_english() -> None:
-    assert language() == "en"
-    assert language(first="there") == "en"
-
-
 def test_what_is_said_around_dictation_is_told_in_words_and_phrases_without_a_number_or_letter() -> None:
     remarks = ENGLISH.remarks()
     assert {"see you later", "see", "all good", "could be", "right then"} <= {*remarks}

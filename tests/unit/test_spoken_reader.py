@@ -12,8 +12,6 @@ from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import proposal
 from tests.rows import each_of, every
-from tests.shipped import catalogue as catalogue_shipped
-from tests.shipped import form as shipped
 
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
@@ -61,11 +59,6 @@ def test_a_value_carries_its_label_words_and_unit_but_no_filler(form: Form, cata
     assert said["quantity"].words == ("one", "hundred", "and", "ten", "cases")
 
 
-def test_words_that_make_no_value_are_kept(form: Form, catalogue: Catalogue) -> None:
-    said = read(words("pallet seven [unk] two"), form, catalogue)
-    assert said["pallet_id"].words == ("pallet", "seven", "[unk]", "two")
-
-
 def sure_of(say: str, unsure: str) -> list[Word]:
     return [Word(word.text, word.start, word.end, 0.4 if word.text == unsure else 1.0) for word in words(say)]
 
@@ -95,12 +88,6 @@ def test_where_two_readings_are_possible_each_is_given_the_words_it_may_rest_on(
     said = read(words("pallet seven seven twenty two units"), form, catalogue)
     assert said["pallet_id"].words == ("pallet", "seven", "seven", "twenty")
     assert said["quantity"].words == ("twenty", "two", "units")
-
-
-def test_a_corrected_value_carries_the_words_of_both_and_of_the_correction(form: Form, catalogue: Catalogue) -> None:
-    said = read(words("dock c sorry dock d twelve no fifteen units"), form, catalogue)
-    assert said["quantity"].words == ("twelve", "no", "fifteen", "units")
-    assert said["dock"].words == ("dock", "c", "sorry", "dock", "d")
 
 
 def test_a_bare_correction_is_as_sure_as_its_cue_and_its_value(form: Form, catalogue: Catalogue) -> None:
@@ -139,10 +126,3 @@ def test_what_a_value_is_not_is_told_beside_it(
     say: str, denied: tuple[str, ...], form: Form, catalogue: Catalogue
 ) -> None:
     assert read(words(say), form, catalogue)["pallet_id"].denied == denied
-
-
-def test_a_slip_is_of_the_count_and_not_of_its_unit() -> None:
-    receive = shipped("receive")
-    said = read(words("pallet seven four two | two hundred and sixty no fifty cases"), receive, catalogue_shipped())
-    assert (said["quantity"].value, said["quantity"].rivals) == (50, (250,))
-    assert (said["quantity"].denied, said["uom"].denied) == ((260,), ())

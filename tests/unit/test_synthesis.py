@@ -52,17 +52,6 @@ async def prepared(voice: ScriptedVoice) -> None:
     await asyncio.sleep(0)
 
 
-def test_without_a_device_every_order_is_forgotten() -> None:
-    card = Card()
-    card.there = False
-
-    async def test(speaker: Speaker, _: Card) -> None:
-        for order in (Sound(Earcon.STORED), Say(Prompt.READBACK, ENTRY), Hush(), Adjust(Command.LOUDER)):
-            speaker.order(order)
-
-    speaking(ScriptedVoice(), test, card=card)
-
-
 @pytest.mark.parametrize(
     "fault", [Unavailable("the service is gone"), Misconfigured("espeak-ng: espeakng-loader is missing")]
 )
@@ -83,16 +72,6 @@ def test_where_the_voice_fails_the_earcon_is_still_heard_and_it_is_told_once(
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
     assert str(fault) in told[0]
-
-
-def test_without_a_voice_earcons_alone_are_heard() -> None:
-    async def test(speaker: Speaker, card: Card) -> None:
-        speaker.order(Say(Prompt.READBACK, ENTRY))
-        assert loud_blocks(card, 20) == 0
-        speaker.order(Sound(Earcon.STORED))
-        assert loud_blocks(card, 2) == 2
-
-    speaking(ScriptedVoice(), test, mute=True)
 
 
 def test_the_first_clause_of_a_readback_is_heard_before_the_rest_is_made() -> None:
@@ -139,18 +118,6 @@ def test_barge_in_stops_what_is_said_and_what_was_to_follow_is_not_made() -> Non
     speaking(voice, test)
 
 
-def test_barge_in_does_not_stop_a_fault() -> None:
-    voice = ScriptedVoice()
-
-    async def test(speaker: Speaker, card: Card) -> None:
-        speaker.order(Say(Prompt.FAULT, slots={"fault": "muted"}, priority=True))
-        await seen(lambda: "the microphone is muted." in voice.said)
-        speaker.order(Hush())
-        assert loud_blocks(card, 40) >= 20
-
-    speaking(voice, test)
-
-
 def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "QUIET_LOOK_S", 0.01)
     voice = ScriptedVoice()
@@ -177,15 +144,3 @@ def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: f
         assert speaker._pace == limit
 
     speaking(ScriptedVoice(), test)
-
-
-def test_after_a_change_of_pace_the_voice_is_asked_anew() -> None:
-    voice = ScriptedVoice()
-
-    async def test(speaker: Speaker, _: Card) -> None:
-        await seen(lambda: voice.said.count("Say again.") == 1)
-        speaker.order(Adjust(Command.FASTER))
-        speaker.order(Say(Prompt.REPEAT))
-        await seen(lambda: voice.said.count("Say again.") == 2)
-
-    speaking(voice, test)

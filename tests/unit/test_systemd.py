@@ -50,16 +50,6 @@ def test_a_vanished_socket_is_told_once_and_ends_nothing(tmp_path: Path, caplog:
     ]
 
 
-def test_a_socket_that_vanishes_again_is_told_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    address = tmp_path / "notify"
-    notifier = Notifier(str(address))
-    notifier.alive()
-    with closing(Manager(str(address)).end):
-        notifier.alive()
-    notifier.alive()
-    assert len(warnings(caplog)) == 2
-
-
 def test_a_manager_that_does_not_read_holds_nobody_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     manager = Manager(str(tmp_path / "notify"))
     notifier = Notifier(manager.address)
@@ -69,20 +59,6 @@ def test_a_manager_that_does_not_read_holds_nobody_up(tmp_path: Path, caplog: py
             if warnings(caplog):
                 break
     assert len(warnings(caplog)) == 1
-
-
-def test_an_address_too_long_for_a_socket_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    Notifier(str(tmp_path / ("x" * 200))).alive()
-    assert "AF_UNIX path too long" in warnings(caplog)[0]
-
-
-def test_without_systemd_nothing_is_sent_nor_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    notifier = Notifier.from_environment({})
-    notifier.ready("listening")
-    notifier.alive()
-    notifier.stopping()
-    assert notifier.period_s is None
-    assert warnings(caplog) == []
 
 
 def test_systemd_hears_what_it_is_told(manager: Manager) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import load_settings
-from dockvoice_protocol.errors import ManyFaults, Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import Topics, make_status, parse_status
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
@@ -38,7 +38,6 @@ CRATES = {
     "word": "crates",
     "language": "en",
 }
-BUSTED = {"form": "damage", "field": "condition", "as": "value", "means": "broken", "word": "busted", "language": "en"}
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +104,6 @@ def test_a_word_that_the_file_has_already_is_told_to_whoever_adds_it_and_is_no_t
     assert "already belongs" in refused(forms["receive-notice"], catalogue, cases | {"means": "BX"})
 
 
-def test_a_value_that_exists_keeps_its_words_from_becoming_labels(forms: Any) -> None:
-    there = Catalogue.from_rows({"docks": [{"value": "A", "spoken": "door"}, {"value": "B"}]})
-    assert "'door': says 'A' of 'dock' already" in refused(forms["pallet-move"], there, DOOR_IS_DOCK)
-
-
 def test_a_unit_says_which_it_means(forms: Any, catalogue: Catalogue) -> None:
     told = refused(forms["receive-notice"], catalogue, CRATES | {"means": "XX"})
     assert (
@@ -123,14 +117,6 @@ def test_a_unit_says_which_it_means(forms: Any, catalogue: Catalogue) -> None:
     assert (said["quantity"].value, said["uom"].value) == (12, "CS")
     said = read_transcript("pallet 742, twelve sacks", learned, catalogue)
     assert said["uom"].value == "CS", "a word of the site keeps its meaning"
-
-
-def test_every_fault_is_told_at_once_and_rows_of_other_forms_are_not_ours(forms: Any, catalogue: Catalogue) -> None:
-    with pytest.raises(ManyFaults) as fault:
-        taught(forms["pallet-move"], [DOOR_IS_DOCK | {"word": "where"}, DOOR_IS_DOCK | {"field": "gate"}], catalogue)
-    assert len(fault.value.faults) == 2
-    form = forms["pallet-move"]
-    assert taught(form, [CRATES, DOOR_IS_DOCK | {"form": "gone", "word": "seven"}], catalogue) is form
 
 
 def test_a_taught_form_understands_the_word_and_its_file_stays_as_it_was(forms: Any, catalogue: Catalogue) -> None:

@@ -3,26 +3,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import subprocess
 import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from edge.cli import terminal as terminal_of
-from edge.cli.terminal import (
-    LEAVE,
-    can_be_drawn_on,
-    capture_stderr,
-    has_hung_up,
-    ignore_hang_up,
-    leave_screen,
-    read_keys,
-)
+from edge.cli.terminal import can_be_drawn_on, capture_stderr, has_hung_up, ignore_hang_up, read_keys
 
 
 @pytest.fixture
@@ -105,42 +95,6 @@ def test_who_reads_a_pipe_no_more_ends_what_is_printed_and_not_who_prints(monkey
     os.close(writing)
 
 
-GIVES_BACK = """
-import asyncio, os, subprocess, sys, time
-from edge.cli.terminal import read_keys
-
-person, program = os.openpty()
-
-async def give_back():
-    with read_keys(program, print):
-        writer = subprocess.Popen(["yes"], stdout=program)
-        time.sleep(0.5)  # the terminal is full by then, and whoever writes to it stands still
-    return writer
-
-asyncio.run(give_back()).kill()
-print("given back")
-"""
-
-
-def test_a_terminal_that_somebody_stands_still_in_is_given_back_all_the_same() -> None:
-    given = subprocess.run([sys.executable, "-c", GIVES_BACK], capture_output=True, text=True, timeout=30, check=False)
-    assert given.stdout == "given back\n", given.stderr
-
-
-def test_where_there_is_no_terminal_nothing_is_read() -> None:
-    reading, writing = os.pipe()
-
-    async def nothing() -> None:
-        with read_keys(reading, pytest.fail):
-            os.write(writing, b"m")
-            await asyncio.sleep(0)
-
-    asyncio.run(nothing())
-    assert os.read(reading, 1) == b"m"
-    os.close(reading)
-    os.close(writing)
-
-
 def seen(person: int) -> str:
     """What was written since it was looked at last."""
     os.set_blocking(person, False)
@@ -163,27 +117,6 @@ def test_what_libraries_write_on_standard_error_is_seen_and_printed_at_the_end(t
         assert fresh() == []
         assert seen(person) == ""
     assert seen(person) == "ALSA lib: underrun\nWARNING half a line\n"
-
-
-def test_a_log_in_a_file_gets_its_lines_at_once(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with log.open("wb") as file, capture_stderr(file.fileno()) as fresh:
-        os.write(file.fileno(), b"WARNING one\n")
-        assert fresh() == ["WARNING one"]
-        assert log.read_text() == "WARNING one\n"
-    assert log.read_text() == "WARNING one\n"
-
-
-def test_a_terminal_that_takes_no_more_is_not_waited_for(terminal: tuple[int, int]) -> None:
-    person, program = terminal
-    leave_screen(program)
-    assert seen(person) == LEAVE
-    own = os.open(os.ttyname(program), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(own, b"x" * 1000)
-    leave_screen(program)
-    os.close(own)
 
 
 @pytest.mark.parametrize("kind", ["", "dumb", "unknown"])

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Command
-from edge.understand.llm.tool import not_understood_tool, tool_definition, tools
+from edge.understand.llm.tool import tool_definition, tools
 from tests import shipped
 
 
@@ -51,22 +49,6 @@ def test_an_answer_that_breaks_the_form_is_invalid(answer: dict[str, Any], param
     assert not jsonschema.Draft202012Validator(parameters).is_valid(answer)
 
 
-@pytest.mark.parametrize("answer", [HEARD, {**HEARD, "dock": NOTHING}, dict.fromkeys(HEARD, NOTHING)])
-def test_any_field_may_be_null(answer: dict[str, Any], parameters: dict[str, Any]) -> None:
-    assert jsonschema.Draft202012Validator(parameters).is_valid(answer)
-
-
-def test_each_tool_is_a_function_whose_parameters_are_a_json_schema(form: Form) -> None:
-    for tool in tools(form):
-        assert tool["type"] == "function"
-        jsonschema.Draft202012Validator.check_schema(tool["function"]["parameters"])
-
-
-def test_names_are_what_models_take(form: Form) -> None:
-    for tool in tools(form):
-        assert tool["function"]["name"].replace("_", "").isalnum()
-
-
 def test_no_text_holds_a_value_that_could_come_back_as_a_record(form: Form) -> None:
     texts = [text for text in _texts(tools(form)) if not text.startswith("^")]
     assert texts
@@ -80,19 +62,6 @@ def _texts(node: Any) -> list[str]:
     if isinstance(node, list):
         return [text for value in node for text in _texts(value)]
     return [node] if isinstance(node, str) else []
-
-
-def test_a_model_can_decline_for_two_reasons() -> None:
-    validator = jsonschema.Draft202012Validator(not_understood_tool()["function"]["parameters"])
-    assert validator.is_valid({"reason": "no_words", "heard": None})
-    assert validator.is_valid({"reason": "not_dictation", "heard": "where is the tape gun"})
-    assert not validator.is_valid({"reason": "bored", "heard": None})
-
-
-def test_there_is_one_tool_for_each_thing_an_operator_can_do(form: Form) -> None:
-    names = [tool["function"]["name"] for tool in tools(form)]
-    acts = ["amend_entry", "cancel_entry", "answer", "device_command", "not_understood"]
-    assert names == [f"record_{form.name.replace('-', '_')}", *acts]
 
 
 def test_every_tool_asks_for_the_words_and_for_nothing_unknown(form: Form) -> None:
@@ -109,12 +78,3 @@ def test_every_command_of_the_device_can_be_asked_for(form: Form) -> None:
     command = tool["function"]["parameters"]["properties"]["command"]
     assert command["enum"] == [str(command) for command in Command]
     assert all(f"{one}: " in command["description"] for one in Command)
-
-
-def test_values_listed_in_a_form_are_listed_beside_null(tmp_path: Path, repository: Path) -> None:
-    schema = json.loads((repository / "schemas" / "forms" / "pallet-move.schema.json").read_text())
-    del schema["properties"]["dock"]["pattern"]
-    schema["properties"]["dock"]["enum"] = ["A", "B"]
-    (tmp_path / "pallet-move.schema.json").write_text(json.dumps(schema))
-    parameters = tool_definition(load_form(tmp_path / "pallet-move.schema.json"))["function"]["parameters"]
-    assert parameters["properties"]["dock"]["properties"]["value"]["enum"] == ["A", "B", None]

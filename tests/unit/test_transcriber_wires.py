@@ -16,7 +16,7 @@ from edge.config import Detail
 from edge.records import SAMPLE_RATE
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
+from edge.understand.stt.transcriber import Expected, TranscriberWire, likelihood
 from tests.rows import each_of, every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
@@ -63,10 +63,6 @@ def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str
     every(NO_ANSWERS, is_refused)
 
 
-def test_google_tells_nothing_heard_by_leaving_the_results_out() -> None:
-    assert WIRES["google"].parse({"metadata": {"totalBilledDuration": "2s"}}, 2.0).text == ""
-
-
 @each_of("name", WIRES)
 def test_the_sound_goes_along_whole(name: str) -> None:
     asked = WIRES[name].request(PCM)
@@ -74,20 +70,6 @@ def test_the_sound_goes_along_whole(name: str) -> None:
     samples, rate = soundfile.read(io.BytesIO(file), dtype="int16")
     assert rate == SAMPLE_RATE
     assert samples.tobytes() == PCM
-
-
-def test_flac_is_smaller_than_the_sound_itself() -> None:
-    assert len(flac(PCM)) < len(PCM)
-
-
-@each_of(
-    ("wire", "key"),
-    [("openai whisper", "language"), ("whisper.cpp", "language"), ("scribe", "language_code")],
-)
-def test_the_language_is_told(wire: str, key: str) -> None:
-    data = WIRES[wire].request(PCM).data
-    assert data is not None
-    assert data[key] == "en"
 
 
 @each_of(
@@ -114,11 +96,6 @@ def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> No
     assert other["response_format"] == "json"
     told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, Detail.WORDS).request(PCM).data or {}
     assert told["response_format"] == "verbose_json"
-
-
-def test_the_words_to_expect_go_along_only_where_there_are_some() -> None:
-    assert (WIRES["openai whisper"].request(PCM).data or {})["prompt"] == "pallet, units, dock"
-    assert "prompt" not in (OpenAiWire("/p", "whisper-1", Expected("en")).request(PCM).data or {})
 
 
 def test_gpt_transcribe_is_told_in_the_fields_that_it_heeds() -> None:
@@ -171,13 +148,6 @@ VERBOSE = {
 }
 
 
-def test_whispers_mean_says_nothing_of_one_word() -> None:
-    heard = WIRES["openai whisper"].parse(VERBOSE, 2.0)
-    assert heard.text == "Pallet 742, 12 units, dock B."
-    assert heard.confidence is None
-    assert not heard.words
-
-
 def test_words_that_have_probabilities_are_as_sure_as_those() -> None:
     words = [
         {"word": " Pallet", "start": 0.1, "end": 0.4, "probability": 0.99},
@@ -228,33 +198,6 @@ def test_google_results_are_joined_and_zero_is_no_confidence() -> None:
     assert WIRES["google"].parse({"results": [{}]}, 2.0).text == ""
 
 
-def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
-    words = [
-        {"endOffset": "0.400s", "word": "pallet", "confidence": 0.9},
-        {"startOffset": "0.400s", "endOffset": "1s", "word": "742", "confidence": 0.8},
-    ]
-    answer = {"results": [{"alternatives": [{"transcript": "pallet 742", "words": words}]}]}
-    expected = (Word("pallet", 0.0, 0.4, 0.9), Word("742", 0.4, 1.0, 0.8))
-    assert WIRES["google"].parse(answer, 2.0).words == expected
-    words[0]["confidence"] = 0.0
-    assert WIRES["google"].parse(answer, 2.0).words == ()
-
-
-@each_of("status", ["NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation"])
-def test_azure_without_a_match_heard_nothing(status: str) -> None:
-    assert WIRES["azure"].parse({"RecognitionStatus": status, "Offset": 0, "Duration": 0}, 2.0).text == ""
-
-
-def test_azure_words_are_taken_as_they_were_said() -> None:
-    best = {"Confidence": 0.94, "Lexical": "pallet seven four two twelve units", "Display": "Pallet 74212 units."}
-    worse = {"Confidence": 0.4, "Lexical": "ballad", "Display": "Ballad."}
-    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [worse, best]}, 2.0)
-    assert (heard.text, heard.confidence) == ("pallet seven four two twelve units", 0.94)
-    best["Words"] = [{"Word": "pallet", "Offset": 1_000_000, "Duration": 4_000_000, "Confidence": 0.9}]
-    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [best]}, 2.0)
-    assert heard.words == (Word("pallet", 0.1, 0.5, 0.9),)
-
-
 def test_scribe_leaves_spaces_and_noises_out() -> None:
     answer = {
         "language_code": "eng",
@@ -274,9 +217,3 @@ def test_scribe_leaves_spaces_and_noises_out() -> None:
 @each_of("logprob", [0.1, 5.0, math.inf, math.nan])
 def test_a_probability_above_one_is_no_certainty(logprob: float) -> None:
     assert likelihood(logprob) == 0.0
-
-
-def test_words_without_times_share_the_sound_in_order() -> None:
-    words = spread(["pallet", "742"], [1.0, 0.5], 9.0)
-    assert [(word.start, word.end) for word in words] == [(0.0, 6.0), (6.0, 9.0)]
-    assert spread([], [], 9.0) == ()

@@ -11,9 +11,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.ports import Interpreter
-from edge.understand.factory import Surroundings, interpreter, transcriber
+from edge.understand.factory import Surroundings, interpreter
 from edge.understand.remote.client import Clients
-from edge.understand.stt.transcriber import hints
 
 CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
 WRITER = '[understand.transcribers.whisper]\nkind = "openai"\nclient = "gpu"\nmodel = "large-v3"\n'
@@ -80,29 +79,3 @@ def test_what_a_cascade_lacks_is_told_when_it_is_made(written: Written, text: st
     with pytest.raises(Misconfigured) as refused:
         made(written(text))
     assert told in str(refused.value)
-
-
-def test_a_transcriber_that_is_not_set_up_is_refused_by_name(written: Written) -> None:
-    settings = written(CLIENT + WRITER)
-    form = load_forms(settings.forms_directory)["pallet-move"]
-    with pytest.raises(Misconfigured, match="no transcriber is called 'ear'; known: whisper; add"):
-        transcriber("ear", settings, form, {}, "en")
-
-
-@pytest.mark.parametrize(
-    ("more", "name"),
-    [
-        ("", "gpu/large-v3 + spoken-forms"),
-        ('client = "gpu"\nmodel = "mistral"', "gpu/large-v3 + gpu/mistral"),
-    ],
-)
-def test_a_cascade_is_named_for_both_that_read(written: Written, more: str, name: str) -> None:
-    assert made(written(CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\n' + more)).name == name
-
-
-def test_the_words_to_expect_are_labels_and_units_in_the_language(written: Written) -> None:
-    form = load_forms(written("").forms_directory)["pallet-move"]
-    english = hints(form, "en").split(", ")
-    assert {"pallet", "quantity", "dock", "units"} <= set(english)
-    assert len(english) == len(set(english))
-    assert not any(character.isdigit() for character in hints(form, "de"))

@@ -52,11 +52,6 @@ def test_who_has_said_what_was_left_is_waited_for_as_usual(said: str) -> None:
     assert after(said, converses=True, awaited=()) is Expectation.EITHER
 
 
-def test_an_answer_is_whole() -> None:
-    assert after("dock b", converses=True, awaited=("dock",)) is Expectation.EITHER
-    assert after("dock b", converses=True, awaited=("quantity",)) is Expectation.MORE
-
-
 @each_of(
     "said",
     [
@@ -120,16 +115,3 @@ def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said:
     assert after(said, converses=True) is expectation
     if expectation is Expectation.FINISHED:
         assert after(said) is not Expectation.FINISHED
-
-
-@each_of(
-    ("said", "expectation"),
-    [
-        # "Wet" may follow, with a breath before it.
-        ("pallet seven four two location alpha twelve zero three", Expectation.EITHER),
-        ("pallet seven four two location alpha twelve zero three wet", Expectation.FINISHED),
-        ("pallet seven four two", Expectation.MORE),
-    ],
-)
-def test_who_may_say_more_of_a_whole_entry_is_waited_for_as_usual(said: str, expectation: Expectation) -> None:
-    assert after(said, of="put-away") is expectation

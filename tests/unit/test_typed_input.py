@@ -9,24 +9,21 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.commands import NAMED
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
-from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, dictation, form_named, hear_all
-from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed, typed_utterance
+from edge.agent.events import DictationEvent
+from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.table import Event
-from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
 from edge.records import Outcome, Verdict
-from tests.fakes import ScriptedInterpreter, ScriptedSource
+from tests.fakes import ScriptedInterpreter
 from tests.reading.languages import said_in
 from tests.rows import every
 from tests.tiers import sized
@@ -109,16 +106,6 @@ def test_a_typed_yes_that_a_crash_overtook_says_yes_to_nothing(bench: Bench) -> 
     assert (one.review, one.event_id) == (None, None)
 
 
-def test_what_is_typed_before_the_agent_has_taken_up_the_rest_is_read_once(bench: Bench) -> None:
-    async def type_first(dictation: Dictation) -> None:
-        await dictation.type(WHOLE)
-        assert await dictation.resume() == 0
-
-    decide_what_is(bench, type_first)
-    assert [one.verdict.outcome for one in bench.decided] == [Outcome.ACCEPT]
-    assert len(on_record(bench)) == 1
-
-
 def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybody(bench: Bench) -> None:
     take_typed(bench, "Pallet 742, twelve units, dock B.")
     [decided] = bench.decided
@@ -141,10 +128,6 @@ def test_what_is_no_text_is_marked_and_the_rest_is_taken_as_it_is(bench: Bench, 
     assert (values(decided.reading)["pallet_id"], values(decided.reading)["quantity"]) == ("742", 12)
 
 
-def test_a_character_that_came_in_two_halves_is_whole() -> None:
-    assert typed_utterance("pallet-move", "\ud83d\ude9a \ufeff").typed == "\N{DELIVERY TRUCK} \ufeff"
-
-
 def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> None:
     fits = "ü" * (LONGEST_LINE_BYTES // 2)
     type_and_go_down(bench, fits)
@@ -157,36 +140,8 @@ def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> N
         assert [utterance.typed for utterance in journal.queries.unread_utterances()] == [fits]
 
 
-def test_a_typed_sentence_is_asked_about_like_a_spoken_one(bench: Bench) -> None:
-    take_typed(bench, "pallet 742 twelve units")
-    assert bench.decided[0].verdict.ask == "dock"
-
-
-@pytest.mark.parametrize("text", ["the forklift broke down at the gate", "tell maria it is late"])
-def test_whoever_types_means_the_device(bench: Bench, text: str) -> None:
-    take_typed(bench, text)
-    assert bench.decided[0].verdict.outcome is Outcome.REPEAT
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "don't record",
-        "Don\N{RIGHT SINGLE QUOTATION MARK}t record,",
-        "Do not record",
-        "Never mind,",
-        "FORGET",
-        "ignore that:",
-    ],
-)
-def test_what_is_typed_not_to_be_recorded_is_not(bench: Bench, text: str) -> None:
-    take_typed(bench, f"{text} pallet seven four two, twelve units, dock B")
-    assert bench.decided[0].verdict.outcome is Outcome.REPEAT
-    assert [one.event_id for one in on_record(bench)] == [None]
-
-
 OTHERS = [code for code in LANGUAGES if code != "en"]
-EVERY = sized(quick=10, test=3, nightly=1)
+EVERY = sized(quick=10, test=10, nightly=1)
 """One phrase in so many is typed."""
 
 
@@ -224,21 +179,6 @@ def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, c
     refusal = " ".join(besides.commands["refusals"][0])
     for text in (f"don't record {WHOLE}", f"{refusal} {said_in(code)['sentence']}", f"{refusal} {WHOLE}"):
         assert values(typed(text, bench.rules, besides)) == {}, text
-
-
-def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> None:
-    told: list[DictationEvent] = []
-    settings = Settings.model_validate({"speak": {"language": "de"}, "state_directory": tmp_path})
-    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
-
-    async def work(desk: JournalThread) -> None:
-        taking = dictation(Parts(settings, form, catalogue, ScriptedInterpreter()), desk, told.append)
-        await taking.type(said_in("de")["sentence"])
-        await hear_all(taking, [ScriptedSource("")])
-
-    with JournalThread(tmp_path) as desk:
-        asyncio.run(work(desk))
-    assert [one.verdict.outcome for one in told if isinstance(one, Decided)] == [Outcome.ACCEPT]
 
 
 KEYS: list[Act | Command] = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]

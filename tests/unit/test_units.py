@@ -128,13 +128,6 @@ def test_under_systemd_the_secrets_are_those_that_it_hands_over(
     assert load_settings(InventorySettings, etc / "inventory.toml").database is None
 
 
-def test_a_secret_beside_what_is_no_table_is_the_files_fault(etc: Path, tmp_path: Path) -> None:
-    (tmp_path / "credstore" / "dockvoice-inventory.mqtt-password").write_text("lobelia-4", encoding="utf-8")
-    (etc / "inventory.toml").write_text("mqtt = 3", encoding="utf-8")
-    with pytest.raises(Misconfigured, match=r"mqtt: should be a table"):
-        load_settings(InventorySettings, etc / "inventory.toml")
-
-
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
     engine = connect(parse_url(f"sqlite:///{services / 'inventory.db'}"))
     prepare(engine, create=True)

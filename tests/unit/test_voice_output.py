@@ -6,28 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.forms.scanned import AS_DELIVERED
 from edge.agent import voice_output
-from edge.agent.events import Decided
-from edge.agent.typed_input import scanned, scanned_utterance
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Hardware
 from edge.audio.sound_server import PlaybackSink
-from edge.config import Speak, VoiceKind
-from edge.records import Closing
-from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
+from edge.config import Speak
+from edge.records.speech import Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import ClauseCache, Speaker
-from tests.rows import each_of
 
 MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
-RULES = Rules(MOVE, Catalogue({}))
 NOWHERE = Speak(device="no such speaker")
 
 
@@ -79,22 +70,6 @@ async def seen(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_without_a_speaker_it_is_known_why_and_not_tried_again_before_something_changes(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    plug = Plug(monkeypatch)
-
-    async def play(spoken: VoiceOutput) -> None:
-        assert not await spoken.is_heard()
-        assert spoken.lack == "speaker: cannot be opened"
-        await seen(lambda: plug.tries == 2)  # one more, in case that it came between the two looks
-        await asyncio.sleep(0.1)
-        assert (plug.tries, plug.blinks) == (2, 0)
-
-    with_plug(plug, play)
-    assert caplog.records == [], "whoever asks what is lacking tells it"
-
-
 def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plug = Plug(monkeypatch)
     plug.seen = True
@@ -124,12 +99,6 @@ def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest
     assert plug.blinks == 1
 
 
-@each_of("voice", [VoiceKind.OPENAI, VoiceKind.ELEVENLABS, VoiceKind.AZURE])
-def test_a_voice_of_a_service_needs_a_client(voice: VoiceKind) -> None:
-    with pytest.raises(ValidationError, match="client"):
-        Speak(voice=voice, model="m", speaker="s")
-
-
 def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ordered: list[object] = []
     monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
@@ -141,22 +110,6 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4
-
-
-def test_what_is_wrong_with_a_label_is_told_where_nothing_is_agreed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    ordered: list[object] = []
-    monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
-    utterance = scanned_utterance("pallet-move", "]C100376130321109103421\n", "Tester 1900")
-    reading = scanned(utterance, RULES, AS_DELIVERED)
-    decided = Decided(utterance, reading, decide(reading, Closing.PAUSE, RULES), None, 0.0)
-    VoiceOutput(NOWHERE, MOVE, {}).dictated(decided, agreed=False)
-    assert ordered == [Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.SCAN_FAULT, slots={"scan": "check_digit"})]
-
-
-@each_of("enabled", ["auto", True], ids=str)
-def test_a_speaker_is_waited_for_where_the_settings_take_it_for_granted(enabled: bool | str) -> None:
-    spoken = VoiceOutput(NOWHERE.model_copy(update={"enabled": enabled}), MOVE, {})
-    assert spoken.is_waited_for is (enabled is True)
 
 
 def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the_time(
@@ -183,19 +136,3 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
 
     with_plug(plug, play)
     assert len(asked) == 1
-
-
-def test_whoever_wants_to_know_whether_it_is_heard_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_output, "LOOKING_S", 0.05)
-    assert asyncio.run(VoiceOutput(NOWHERE, MOVE, {}).is_heard()) is False
-
-
-def test_what_was_cut_off_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    speaks = True
-    monkeypatch.setattr(Loudspeaker, "stop_speaking", lambda _: speaks)
-    spoken = VoiceOutput(NOWHERE, MOVE, {})
-    spoken.order(Hush())
-    assert (spoken.was_cut_off(), spoken.was_cut_off()) == (True, False)
-    speaks = False
-    spoken.order(Hush())
-    assert not spoken.was_cut_off()

@@ -32,28 +32,11 @@ def test_a_line_is_as_long_as_a_sentence_can_be_and_holds_no_control_character()
     assert keyboard.line.startswith("a b x")
 
 
-def test_escape_gives_a_line_up_and_an_empty_one_says_nothing() -> None:
-    keyboard = Keyboard()
-    assert pressed(keyboard, "/pallet\x1b") == []
-    keyboard.settle()
-    assert keyboard.line is None
-    assert pressed(keyboard, "/  \r") == []
-    assert keyboard.line is None
-
-
 def test_an_escape_that_goes_on_is_no_escape() -> None:
     keyboard = Keyboard()
     pressed(keyboard, "/pallet\x1b[D")
     keyboard.settle()
     assert keyboard.line == "pallet"
-
-
-def test_a_paste_that_takes_its_time_goes_on() -> None:
-    keyboard = Keyboard()
-    pressed(keyboard, "\x1b[200~pallet 7")
-    keyboard.settle()
-    pressed(keyboard, "42\x1b[201~")
-    assert keyboard.line == "pallet 742"
 
 
 def test_a_line_can_be_mended() -> None:

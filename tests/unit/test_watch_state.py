@@ -2,37 +2,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.records import Act, FieldValue, Reading, Word
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agent.typed_input import KEYBOARD, typed
+from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli.audio import MeterReading
 from edge.cli.lines import AgentLines, JournalState, print_agreed
-from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
+from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
 from edge.cli.watch.layout import Picture
-from edge.cli.watch.live import level_line
 from edge.cli.watch.state import View
-from edge.config import Agree, Hear, ListeningMode, Settings
+from edge.config import Agree, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import Closing, Note, OutboxRow, Outcome, Park, Reason
 from edge.records.speech import Adjust, Hush, Say, Sound
 from tests.sayings import NOON, utterance
-from tests.shipped import form_in
-
-BODY = json.dumps({"type": "dockvoice.entry.recorded.v1", "data": {"fields": {}}})
 
 NOTHING_KEPT = JournalState(Counts(0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, ())
 
@@ -134,22 +127,6 @@ def test_a_full_disk_comes_before_everything_else(rules: Rules) -> None:
     assert desk.sees().badge.name == "muted"
 
 
-def test_who_is_muted_is_told_how_to_be_heard_again(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    desk.tell(Muted(True))
-    seen = desk.sees()
-    assert (seen.badge.name, seen.badge.meaning, seen.hears) == ("muted", Tone.BAD, False)
-    assert "hear again" in {does for _, does in seen.keys}
-    desk.tell(Muted(False))
-    assert desk.sees().badge.name == "idle"
-
-
-def test_an_agent_that_stops_says_so(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.tell(SourceEnded("microphone", 1, 1.0))
-    assert desk.sees().badge.name == "stopping"
-
-
 def test_what_is_lacking_is_asked_for_and_marked(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
@@ -175,84 +152,6 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
     assert {row.value for row in desk.sees().entry} == {None}
 
 
-def test_an_entry_that_nobody_objected_to_is_told_with_its_number(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    desk.say("pallet 742 12 units dock b")
-    desk.happen(Deadline(), OutboxRow("event-7", 7, BODY))
-    heard = desk.sees().heard
-    assert heard is not None
-    assert (heard.result.words, heard.result.meaning) == ("recorded as number 7", Tone.GOOD)
-
-
-def test_an_operator_who_cannot_hear_is_shown_no_dialogue(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    seen = desk.sees(converses=False)
-    assert seen.badge.name == "listening"
-    assert "y" not in {key for key, _ in seen.keys}
-
-
-def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    desk.say("pallet 742 12 units")
-    desk.say("dock b", source=KEYBOARD)
-    seen = desk.sees()
-    assert seen.badge.name == "held"
-    assert seen.heard is not None
-    assert seen.heard.how == "typed"
-    assert seen.heard.result.words == "heeded: an answer"
-
-
-def test_what_is_said_while_paused_is_put_aside_and_told_so(rules: Rules) -> None:
-    desk = Desk(rules, converses=True)
-    desk.say("pause")
-    assert desk.view.picture().badge.name == "paused"
-    desk.say("pallet 742 12 units dock b")
-    seen = desk.sees()
-    assert seen.badge.name == "paused"
-    assert seen.heard is not None
-    assert "a person must look" in seen.heard.result.words
-
-
-def test_words_that_were_not_heard_surely_are_marked(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.say("pallet 742 12 units dock b", confidence=0.2)
-    heard = desk.sees().heard
-    assert heard is not None
-    assert not any(sure for _, sure in heard.words)
-    assert desk.sees().entry[0].doubt == "pallet was not heard surely"
-
-
-def test_without_a_dialogue_there_is_a_question_and_no_keys_that_would_do_nothing(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.say("pallet 742 12 units")
-    seen = desk.sees()
-    assert (seen.badge.name, seen.badge.detail) == ("listening", "Which dock?")
-    assert {key for key, _ in seen.keys} == {"/", "m", "^C"}
-    assert {"y", "n", "c", "p"} <= {key for key, _ in Desk(rules, converses=True).sees().keys}
-
-
-def test_a_talk_key_that_is_up_is_waited_for(rules: Rules) -> None:
-    desk = Desk(rules, Settings(hear=Hear(mode=ListeningMode.PUSH_TO_TALK)))
-    assert desk.sees().badge.name == "waiting"
-    assert not desk.sees().hears
-    down = desk.sees(talking=True, is_open=True)
-    assert (down.badge.name, down.hears) == ("hearing", True)
-    assert "space" in {key for key, _ in down.keys}
-
-
-def test_noise_is_no_entry(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.hear(Reading("test", "pallet-move", (Word("[unk]", 0, 1, 1.0),), {}))
-    assert {row.value for row in desk.sees().entry} == {None}
-
-
-def test_levels_are_seen_to_the_decibel_so_that_nothing_moves_where_nothing_changed(rules: Rules) -> None:
-    desk = Desk(rules)
-    one, other = (MeterReading(samples, rms, -30.2, -61) for samples, rms in ((1600, -40.1), (1280, -39.9)))
-    assert desk.sees(sound=level_line(one, speech=True)) == desk.sees(sound=level_line(other, speech=True))
-    assert desk.sees().sound == MeterReading()
-
-
 def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
@@ -262,16 +161,6 @@ def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) 
     desk.log("WARNING the log stays")
     desk.take(desk.lines.started())
     assert desk.sees() == replace(Desk(rules).sees(), log=("WARNING the log stays",))
-
-
-def test_the_log_is_remembered_and_what_repeats_is_counted(rules: Rules) -> None:
-    desk = Desk(rules)
-    desk.log("WARNING one", "ALSA underrun")
-    desk.take({"log": "ALSA underrun"})
-    desk.log("ALSA underrun")
-    assert desk.sees().log == ("WARNING one", "ALSA underrun (3 times)")
-    desk.log(*(f"{number} times" for number in range(1000)))
-    assert len(desk.sees().log) < 100
 
 
 def entry(sequence: int, state: OutboxState, *, attempts: int = 0, reasons: tuple[str, ...] = ()) -> KeptEntry:
@@ -308,12 +197,3 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
     ]
     assert seen.queue[3].what == "cancels number 1"
     assert seen.queue[4].what == "pallet 7 4 2, 1 unit, dock B, amends an earlier one"
-
-
-def test_what_was_said_once_for_all_entries_is_shown_beside_the_operator(repository: Path) -> None:
-    form = form_in(repository / "tests" / "playbook" / "forms" / "trailer-count.schema.json")
-    desk = Desk(Rules(form, Catalogue({})), converses=True)
-    desk.say("trailer five five oh one, door twelve")
-    assert desk.sees().who[-1] == "trailer-count"
-    desk.happen(Deadline())
-    assert desk.sees().who[-1] == "trailer 5501, door 12"

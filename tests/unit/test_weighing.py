@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, N
 from edge.agree.decide import Rules, decide
 from edge.config import Mode
 from edge.records import Closing, Outcome
-from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
+from edge.understand.weighing import Seat, contradicts, is_settled, weigh
 from tests.rows import each_of
 
 SURE = 0.9
@@ -222,19 +222,6 @@ def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK if asked else Outcome.ACCEPT, asked)
 
 
-def test_the_spelling_that_the_form_allows_is_taken(rules: Rules) -> None:
-    reading = weigh({ONE: said("a", dock="b"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
-    assert reading.fields["dock"].value == "B"
-
-
-def test_a_field_that_is_ambiguous_by_itself_confirms_nothing(rules: Rules) -> None:
-    unclear = said("d")
-    fields = {**unclear.fields, "quantity": FieldReading(12, ("twelve", "twenty"), 1.0, rivals=(20,))}
-    assert told(rules, Mode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
-        "ask field_ambiguous:quantity"
-    )
-
-
 def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
     unclear = said("d")
     fields = {**unclear.fields, "dock": FieldReading(None, ("dock", "eh"), 1.0)}
@@ -289,22 +276,6 @@ def test_waiting_ends_when_nothing_more_can_matter(
     rules: Rules, mode: Mode, opinions: Mapping[Seat, Reading], *, settled: bool
 ) -> None:
     assert is_settled(opinions, mode, rules.form, SURE) is settled
-
-
-@each_of(
-    ("one", "other", "alike"),
-    [
-        ("LT-0391", "lt 0391", True),
-        ("742", "742", True),
-        ("0742", "742", False),
-        ("12", 12, False),
-        (12, 12, True),
-        (12, 20, False),
-        ("B", "D", False),
-    ],
-)
-def test_formatting_is_no_difference(one: FieldValue, other: FieldValue, *, alike: bool) -> None:
-    assert same(one, other) is alike
 
 
 @each_of(
