@@ -143,9 +143,7 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
         "what says more than the answer is put aside aloud; else its name says nothing, and the rest is the answer",
     ),
 }
-"""For each relation of an utterance to the claim: the dialogue's action while a readback is held, and while a question
-is open.
-"""
+"""By an utterance's relation to the claim: the action while a readback is held, and while a question is open."""
 
 
 def _claims() -> Iterator[str]:

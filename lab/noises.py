@@ -162,10 +162,7 @@ NOISE_KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
 
 
 def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
-    """Overlay reversed recordings of speech: several people talking, without an intelligible word.
-
-    Raises ValueError without a voice.
-    """
+    """Overlay reversed recordings of speech, as of several people talking. Raises ValueError without a voice."""
     if not voices:
         raise ValueError("babble is made of recordings of speech, and there is none")
     random = np.random.default_rng(seed)

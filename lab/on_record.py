@@ -53,10 +53,7 @@ class JournalEntry(Protocol):
 
 
 def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:
-    """Map each opening utterance's id to the final version of its entry, oldest first.
-
-    Cancelled entries are left out.
-    """
+    """Map each opening utterance's id to its entry's final version, oldest first, without cancelled ones."""
     began: dict[str | None, str] = {}
     found: dict[str, JournalEntry] = {}
     for one in entries:
@@ -73,10 +70,7 @@ def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, Jou
 def recognise_recorded_utterances(
     journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, JournalEntry]
 ) -> Iterator[KeptClip]:
-    """Recognise again the recorded utterances since `since` that opened an entry.
-
-    Yield each with its entry's values as truth.
-    """
+    """Recognise again the utterances since `since` that opened an entry, with its values as truth."""
     for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)

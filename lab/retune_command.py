@@ -118,10 +118,7 @@ def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
 
 
 def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
-    """Recognise the recorded utterances of the active form with the shipped thresholds.
-
-    Raises UnreadableInput if too few.
-    """
+    """Recognise the active form's recordings with shipped thresholds. Raises UnreadableInput if too few."""
     form = form_named(asked, asked.forms.active)
     catalogue = Catalogue.load(asked.catalogue_directory)
     with Journal.inspect(asked.state) as journal:

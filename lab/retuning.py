@@ -46,9 +46,7 @@ DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 """Candidate confidence thresholds. For poor sound the threshold is raised by the policy's own difference."""
 
 MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
-"""Limit of wrong records, % of dictated clips by condition: as `balanced` was set. Other conditions have that of 10
-dB.
-"""
+"""Limit of wrong records, % of dictated clips, by condition; other conditions have that of 10 dB."""
 
 Curves = Mapping[Rival, Curve]
 

@@ -117,14 +117,10 @@ class DeviceConversation:
 
 
 MOST_TURNS = 5
-"""Turns after which the operator gives up and the entry is parked. The device itself parks it after three useless
-answers to one question.
-"""
+"""Turns after which the operator gives up and the entry is parked."""
 
 REACTION_S = 0.7
-"""Seconds from the end of the prompt to the first word of the answer (estimate): chat takes 0.2 s, reading a label
-longer.
-"""
+"""Seconds from the end of the prompt to the answer's first word (estimate): chat has 0.2 s, reading a label more."""
 
 UNHEARD_S = 2.0
 """Seconds before the operator speaks again if the device stays silent (estimate)."""
@@ -153,10 +149,7 @@ class SimulatedOperator:
         self._phrasing = Phrasing(parts.form)
 
     async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
-        """Answer the device until the clip's entry is final.
-
-        Return the conversation, or None if the clip dictates no entry.
-        """
+        """Answer the device until the clip's entry is final; None if the clip dictates no entry."""
         truth = result.clip.fields
         if truth is None:
             return None

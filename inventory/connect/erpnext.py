@@ -234,10 +234,7 @@ class ErpNext:
         return factors[said] / factors[ordered]
 
     def _lot(self, posting: Posting, item: Record) -> Record:
-        """The receipt line's batch, created if ERPNext has none.
-
-        An item without batches has the lot in the remarks only.
-        """
+        """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:

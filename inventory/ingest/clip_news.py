@@ -42,10 +42,7 @@ class ClipMessageQueue:
             self._desk.beat()
 
     def answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
-        """Store a message; return topic, payload and tag of the answer.
-
-        Raises MalformedMessage, SiteFault, Unavailable.
-        """
+        """Store a message; its answer's topic, payload, tag. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")

@@ -103,10 +103,7 @@ class Flags:
 
 
 def needs_decision() -> ColumnElement[bool]:
-    """Query condition: the flag needs a decision, since its entry is current or its rule needs none.
-
-    The entry must be joined.
-    """
+    """Query condition, with the entry joined: a flag whose entry is current, or whose rule needs none."""
     return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
 
 

@@ -199,10 +199,7 @@ def enter_in_outbox(
     *,
     held: timedelta = HELD,
 ) -> list[int]:
-    """Sign the lists and insert them into the outbox, in the transaction that made them.
-
-    The ids, for `publish_entered`.
-    """
+    """Sign the lists and insert them into the outbox; the rows' ids, for `publish_entered`."""
     messages = []
     for one in lists:
         body = sign_list(one, signer, now)

@@ -25,9 +25,7 @@ ROSTER = "roster"  # The kind; a status reports it apart from master data.
 SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
 FARTHEST = 5_000_000_000
-"""Highest version accepted from a status (the year 2128): statuses are unsigned, and a forged one must not use up the
-versions.
-"""
+"""Highest version (the year 2128) accepted from a status, which is unsigned and may be forged."""
 
 SHOWN = 5  # Most devices named in an error.
 

@@ -46,10 +46,7 @@ Row = Mapping[str, Any]
 
 @contextmanager
 def pipelined(transaction: Connection) -> Iterator[None]:
-    """Run the block in psycopg's pipeline mode; errors surface on exit.
-
-    PostgreSQL writes rows while the next statements are built.
-    """
+    """Run the block in psycopg's pipeline mode, without waiting for answers; errors surface on exit."""
     driver = transaction.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         yield

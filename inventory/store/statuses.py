@@ -102,10 +102,7 @@ def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now:
 
 
 def _status_time(word: StatusMessage, now: datetime) -> datetime:
-    """The time of a status: the message's own for "online", which the broker repeats, unless in the future.
-
-    Else now.
-    """
+    """The message's own time for "online", which the broker repeats, unless in the future; else now."""
     return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 
 

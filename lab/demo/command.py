@@ -54,9 +54,7 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 """
 
 HALF_SURE = 0.5
-"""Confidence threshold for the fallback recogniser, 0 to 1, whose confidence stays below the usual threshold: at most
-0.74 for the shorter story.
-"""
+"""Lowered confidence threshold for the fallback recogniser, which stays below 0.75 in the shorter story."""
 
 commands = typer.Typer()
 

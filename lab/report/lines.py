@@ -61,10 +61,7 @@ class HeardUtterance(_LenientModel):
 
 
 class SpeculationTimes(_LenientModel):
-    """Work of an on-device recogniser during the clip, with readings made at pauses in advance.
-
-    Times are CPU seconds.
-    """
+    """CPU seconds of an on-device recogniser during the clip, and its readings at pauses in advance."""
 
     made: int = 0
     """Readings made at a pause, in case it was the end."""

@@ -200,10 +200,7 @@ SHARES = (0.0, USUAL, 0.6)
 
 
 def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
-    """Seconds a pallet by speaking rate, noise and share of exceptions, varied one at a time.
-
-    Wrong and lost in brackets.
-    """
+    """Seconds a pallet (wrong and lost) with speaking rate, noise and exceptions varied one at a time."""
     conditions = [(f"{rate} words a minute", day, rate) for rate in RATES]
     conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
     conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in SHARES]

@@ -192,10 +192,7 @@ class Operator(Generic[L]):
         return self.device.recorded()
 
     def close_books(self, loads: Sequence[L], whole: set[str]) -> None:
-        """Compare the records with the intended entries and count outcomes.
-
-        `whole` are the pallets dictated completely.
-        """
+        """Count outcomes of the intended entries; `whole` are the pallets dictated completely."""
         meant = [load.fields() for load in loads]
         for fields in self.recorded():
             if fields in meant:

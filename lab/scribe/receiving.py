@@ -159,10 +159,7 @@ class NoticeReceiver(Operator[Pallet]):
         """The number that he dictated."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
-        """Names of the differing fields.
-
-        Standing values are not read back each time, and undictated fields come last.
-        """
+        """Names of the differing fields that were read back, undictated ones last."""
         wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
@@ -226,10 +223,7 @@ class NoticeReceiver(Operator[Pallet]):
         return self.ledger
 
     def _dictate(self, load: Pallet) -> bool:
-        """Dictate one pallet until it is recorded, parked or given up.
-
-        Return whether the operator believes it accepted.
-        """
+        """Dictate one pallet to its end; return whether the operator believes it accepted."""
         self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
         if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:

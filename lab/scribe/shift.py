@@ -121,10 +121,7 @@ class TrailerUnloading(Operator[Load]):
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
-        """Dictate one pallet until it is recorded, parked or given up.
-
-        Return whether the operator believes it accepted.
-        """
+        """Dictate one pallet to its end; return whether the operator believes it accepted."""
         self.device.turn_to(load.pallet)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):

@@ -164,10 +164,7 @@ def _run_and_report(
 
 
 def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
-    """Write the devices' public keys into an inventory's keys directory, under the names it looks for.
-
-    Raises StorageFailed.
-    """
+    """Write the devices' public keys into an inventory's keys directory. Raises StorageFailed."""
     path = directory
     try:
         directory.mkdir(parents=True, exist_ok=True)

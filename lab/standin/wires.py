@@ -128,10 +128,7 @@ def _replay_body(body: bytes) -> Receive:
 
 
 def _delay_until(send: Send, due: float) -> Send:
-    """Wrap `send` to delay the response's start until `due`, event loop time.
-
-    The recogniser's time counts towards it.
-    """
+    """Wrap `send` to delay the response's start until `due`, event loop time."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
