@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("A REST API of what was recorded, for other systems.", "dockvoice-inventory[console]"),
     "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
-    "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
+    "evaluate": ("Recognise recordings whose truth is known, and count the outcomes.", "dockvoice-lab"),
     "reread": ("Let another model read what is on record.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
     "retune": ("Fit thresholds and confidence to a set of your own.", "dockvoice-lab"),

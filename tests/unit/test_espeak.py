@@ -92,7 +92,7 @@ THREADS_BESIDE_THE_VOICE = """
 import os
 from edge.speak import voices
 before = len(os.listdir("/proc/self/task"))
-pcm = voices._library().speak("Pallet 7 4 2.", "en-us", 165)
+pcm = voices._load_library().speak("Pallet 7 4 2.", "en-us", 165)
 print(len(pcm) > 16_000, len(os.listdir("/proc/self/task")) - before)
 """
 

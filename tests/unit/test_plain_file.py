@@ -63,7 +63,7 @@ EXPORTS = {
     "edge/keep/readings.py": "keep_reply",
     "inventory/cli/main.py": "audit_acknowledge",
     "inventory/cli/clip_commands.py": "clips_save",
-    "inventory/epcis/command.py": "_written",
+    "inventory/epcis/command.py": "_open_output",
 }
 """What writes a file that says who said what, or has his voice; bundles and dossiers have tests of their own."""
 

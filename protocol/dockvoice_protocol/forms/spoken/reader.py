@@ -142,6 +142,7 @@ _QUOTES = "\"'()[]{}\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTI
     "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + _APOSTROPHE
 )
 """Marks around words, without a meaning: "#742" is number 742."""
+_CUT = ("\N{HORIZONTAL ELLIPSIS}", "...")
 _COMPARED = frozenset("<>~\N{ALMOST EQUAL TO}\N{LESS-THAN OR EQUAL TO}\N{GREATER-THAN OR EQUAL TO}\N{PLUS-MINUS SIGN}")
 _UNKNOWN = " unk "
 """In the place of a sign that changes the number beside it: "<12", "12\N{SUPERSCRIPT TWO}". Nothing explains it."""
@@ -157,6 +158,7 @@ _ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
 _FRACTION = re.compile(r"[1-9]/[2-9]")
 _BELOW_ONE = re.compile(r"[.,][0-9]")
 """A decimal without its zero: ".5"."""
+_PAIR = 2
 _FIGURES = re.compile(r"[0-9]+")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 """A time of day, as models write "seven forty-two"; in a name it stands for the same digits."""
@@ -228,6 +230,8 @@ def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
+    if text.lstrip().startswith(_CUT):
+        yield _UNKNOWN.strip()  # What was cut off may be the beginning of the first number.
     for chunk in text.lower().split():
         yield from _chunk(chunk, language, known)
 
@@ -250,6 +254,8 @@ def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
         yield ","
         if core:
             yield "-"
+        elif "?" in chunk:
+            yield _UNKNOWN.strip()  # "30 (?)": the model doubts what it heard.
         return
     if "(" in chunk:
         yield ","
@@ -280,8 +286,9 @@ def _parts(core: str, language: Language) -> Iterator[str]:
     for piece in core.split():
         parts = [part for part in _DASHES.split(piece) if part]
         for at, part in enumerate(parts):
-            # "12-15 units" may be a range; "7-4-2" is spelt.
-            if at and _FIGURES.fullmatch(part) and len(part) > 1:
+            # "12-15 units" and "two-three units" may be ranges; "7-4-2" is spelt.
+            numbers = len(parts) == _PAIR and all(map(language.numerals.is_part, parts))
+            if at and (numbers or (_FIGURES.fullmatch(part) and len(part) > 1)):
                 yield "-"
             yield part
 
@@ -291,5 +298,8 @@ def _spelt(part: str, known: Lexicon) -> Iterator[str]:
     if _FIGURES.fullmatch(part) or _CLOCK.fullmatch(part) or not _MIXED.fullmatch(part) or _ORDINAL.fullmatch(part):
         yield part
         return
-    for run in re.findall(r"[0-9]+|[a-z]+", part):
-        yield from [run] if _FIGURES.fullmatch(run) or known.knows(fold(run)) or not set(run) <= LETTERS else run
+    runs = re.findall(r"[0-9]+|[a-z]+", part)
+    for at, run in enumerate(runs):
+        # Before figures only a label is a word of its own: "dock7", but no "es90114".
+        word = known.opens(fold(run)) if at + 1 < len(runs) else known.knows(fold(run))
+        yield from [run] if _FIGURES.fullmatch(run) or word or not set(run) <= LETTERS else run

@@ -11,7 +11,9 @@ value beside it in doubt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
 from dockvoice_protocol.forms.spoken.grammar.remarks import Remarks
@@ -35,6 +37,29 @@ _NOTHING, _REMARKED, _LED, _ANNOUNCED = range(4)
 value, and one that announces as what it is said."""
 
 
+_WITHIN = frozenset({Role.WITHIN})
+
+
+class _Gap(NamedTuple):
+    """Words that no event explains, and the roles of the phrases that may stand there, by their order."""
+
+    begin: int
+    end: int
+    remark: frozenset[Role]
+    lead: frozenset[Role]
+    announcing: frozenset[Role]
+    behind: ExplanationEvent | None
+    """The next event that names a field."""
+    opens: bool = False
+    """Whether no field is named before."""
+
+
+def _announcing(mention: ExplanationEvent | None) -> frozenset[Role]:
+    """The roles of the words that announce what the mention is marked as."""
+    marks = "" if mention is None else mention.marks
+    return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for mark in marks))
+
+
 class Account:
     """Accounts for the words of one utterance."""
 
@@ -51,7 +76,7 @@ class Account:
         self._remarks = remarks
         self._held = frozenset(held)
         words = spans.language.words
-        self._particles = words["particles"]
+        self._particles, self._greetings = words["particles"], words["addresses"]
         answering = (*words["before_answers"], *words["behind_answers"]) if answers else ()
         self._known_phrases = (*words["between_counts"], *words["each"], *answering)
 
@@ -59,7 +84,8 @@ class Account:
         """The path with an event for each word that nothing explains."""
         events = tuple(map(self._marked, path.events))
         found = list(events)
-        for more in (*map(_event, self._strange(path.cue, events)), *self._unbound(events)):
+        strange = map(_event, self._strange(path.cue, events))
+        for more in (*strange, *self._inside(events), *self._unbound(events)):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
         return path._replace(events=tuple(found))
@@ -89,11 +115,38 @@ class Account:
                 yield from self._unexplained(begin, end, naming, leads=leads)
             begin = end + 1
 
+    def _inside(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+        """The words between a label and its value that nothing explains there: "pallet ending in 508"."""
+        explained = {at for one in events if one.happens is not Happens.MENTION for at in range(one.start, one.end)}
+        for event in events:
+            if event.happens is not Happens.MENTION or event.basis is None:
+                continue
+            labels = [
+                match.end
+                for match in self._spans.matches[event.start]
+                if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
+            ]
+            at = max(labels, default=event.basis)
+            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing(event), event)
+            if not explained & {*range(at, event.basis)} and self._fewest(gap):
+                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
+
     def _unexplained(self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool) -> tuple[int, ...]:
         """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
         before = [one for one in naming if one.end <= begin]
         behind = next((one for one in naming if one.start >= end), None)
-        left = self._fewest(begin, end, before, behind, leads=leads)
+        counted = bool(before) and self._spans.fields[str(before[-1].field)].spoken.is_number
+        lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
+        gap = _Gap(
+            begin,
+            end,
+            _REMARK | {Role.BEHIND} if counted else _REMARK,
+            lead if before else lead | _OPENING,
+            _announcing(behind),
+            behind,
+            opens=not before,
+        )
+        left = self._fewest(gap)
         if before and self._is_word(before[-1], begin):
             clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
             named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
@@ -102,40 +155,39 @@ class Account:
             return tuple(sorted({*left, *words}))
         return left
 
-    def _fewest(
-        self, begin: int, end: int, before: list[ExplanationEvent], behind: ExplanationEvent | None, *, leads: bool
-    ) -> tuple[int, ...]:
-        counted = bool(before) and self._spans.fields[str(before[-1].field)].spoken.is_number
-        remark = _REMARK | {Role.BEHIND} if counted else _REMARK
-        lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
-        lead = lead if before else lead | _OPENING
-        announcing = frozenset().union(*(_OF_MARK.get(mark, ()) for mark in behind.marks)) if behind else frozenset()
-        best: dict[tuple[int, int], tuple[int, ...]] = {(begin, _NOTHING): ()}
-        for at in range(begin, end):
+    def _fewest(self, gap: _Gap) -> tuple[int, ...]:
+        """The fewest tokens that are left over by phrases in their places."""
+        best: dict[tuple[int, int], tuple[int, ...]] = {(gap.begin, _NOTHING): ()}
+        for at in range(gap.begin, gap.end):
             for held in range(_ANNOUNCED + 1):
                 if (left := best.get((at, held))) is None:
                     continue
                 now = _NOTHING if self._spans.tokens[at].pause >= COMMA else held
-                steps = [(at + 1, now, (*left, at)), *((stop, now, left) for stop in self._particles_at(at))]
-                if now < _REMARKED:
-                    steps += ((stop, _REMARKED, left) for stop in self._known(at, remark))
-                if now < _LED:
-                    steps += ((stop, _LED, left) for stop in self._known(at, lead))
-                    steps += ((stop, _LED, left) for stop in self._labels(at, behind))
-                steps += ((stop, _ANNOUNCED, left) for stop in self._matched(at, announcing))
-                for stop, so_held, so_left in steps:
-                    if stop <= end and len(best.get((stop, so_held), range(end + 1))) > len(so_left):
-                        best[stop, so_held] = so_left
-        return min((left for (at, _), left in best.items() if at == end), key=len)
+                steps = [(at + 1, now, (*left, at)), *((stop, to, left) for stop, to in self._steps(gap, at, now))]
+                for stop, to, still in steps:
+                    if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
+                        best[stop, to] = still
+        return min((left for (at, _), left in best.items() if at == gap.end), key=len)
 
-    def _particles_at(self, at: int) -> Iterator[int]:
-        yield from (at + len(one) for one in self._particles if self._said(at, at + len(one)) == one)
+    def _steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
+        """The ends of what explains the words from a token on, and what the gap then holds."""
+        yield from ((stop, now) for stop in self._said_from(at, self._particles))
+        yield from ((stop, _ANNOUNCED) for stop in self._matched(at, gap.announcing))
+        if now < _REMARKED:
+            yield from ((stop, _REMARKED) for stop in self._said_from(at, self._greetings if gap.opens else ()))
+            yield from ((stop, _REMARKED) for stop in self._known(at, gap.remark))
+        if now < _LED:
+            yield from ((stop, _LED) for stop in (*self._known(at, gap.lead), *self._labels(at, gap.behind)))
+
+    def _said_from(self, at: int, phrases: Iterable[Phrase]) -> Iterator[int]:
+        """The ends of those phrases that begin at a token."""
+        yield from (at + len(one) for one in phrases if self._said(at, at + len(one)) == one)
 
     def _known(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
         yield from self._matched(at, roles)
         yield from self._remarks.ends(at)
-        yield from (at + len(one) for one in self._known_phrases if self._said(at, at + len(one)) == one)
+        yield from self._said_from(at, self._known_phrases)
 
     def _matched(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         yield from (match.end for match in self._spans.matches[at] if match.role in roles)
@@ -181,7 +233,8 @@ class Account:
 
     def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
-        if self._said(*event.cue) not in self._spans.language.words["rejections"] or event.field in self._held:
+        cue, rejections = self._said(*event.cue), self._spans.language.words["rejections"]
+        if event.field in self._held or not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
             return False
         others = [one for one in before if one.end <= event.cue[0]]
         return bool(others) and all(one.field != event.field for one in others)

@@ -108,6 +108,8 @@ class Speller:
         # Two complete values are doubtful too: "pallet 742 743".
         item = field.item
         parts = (spelling.text, text)
+        # Groups of figures of one length are spelt so, "2683 2416"; of several lengths one may be a count.
+        doubtful |= field.spoken.is_digits and 1 < len(text) != len(spelling.text) > 1 and word.isdigit()
         doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
         return cost, Spelling(
             spelling.start,
