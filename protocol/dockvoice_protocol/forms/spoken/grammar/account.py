@@ -234,7 +234,9 @@ class Account:
     def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
         cue, rejections = self._said(*event.cue), self._spans.language.words["rejections"]
-        if event.field in self._held or not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
+        if "c" not in event.marks or event.field in self._held:
+            return False
+        if not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
             return False
         others = [one for one in before if one.end <= event.cue[0]]
         return bool(others) and all(one.field != event.field for one in others)

@@ -108,8 +108,9 @@ class Speller:
         # Two complete values are doubtful too: "pallet 742 743".
         item = field.item
         parts = (spelling.text, text)
-        # Groups of figures of one length are spelt so, "2683 2416"; of several lengths one may be a count.
-        doubtful |= field.spoken.is_digits and 1 < len(text) != len(spelling.text) > 1 and word.isdigit()
+        # Groups of figures of one length are spelt so, "2683 2416"; of two lengths one may be a count.
+        uneven = word.isdigit() and spelling.text.isdigit() and 1 < len(text) != len(spelling.text) > 1
+        doubtful |= uneven and item.usual is not None
         doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
         return cost, Spelling(
             spelling.start,
