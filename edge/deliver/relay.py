@@ -186,6 +186,7 @@ class PendingRow(Pending):
 
     row: OutboxRow
     taken: int = 0  # PUBACKs since the inventory reported it missing.
+    early: bool = False  # A receipt came before the PUBACK of the question on this connection.
     taken_before: int = 0  # The total of accepted events when the first refusal of this one came.
 
     @classmethod
@@ -306,12 +307,22 @@ class Relay:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
         self._debts.note_puback(event_id)
-        if (debt := self._debts.get(event_id)) is not None:
+        if (debt := self._schedule.get(event_id)) is not None:
             debt.taken += 1
+            if debt.early and debt.taken == 1:
+                debt.due = -math.inf  # The receipt may have been this publication's: ask once more.
         return [Sent(event_id)]
 
     def handle_receipt(self, receipt: Receipt) -> list[Command]:
-        """Settle the row that the inventory answered: applied, duplicate or refused; it need not be scheduled."""
+        """Settle the row that the inventory answered: applied, duplicate or refused; it need not be scheduled.
+
+        A receipt before the PUBACK of the question does not answer it: the broker may have queued it since an earlier
+        connection, and another inventory may be there now.
+        """
+        asked = self._question.get(receipt.event_id)
+        if asked is not None and not asked.taken and not asked.early:
+            asked.early = True
+            return []
         if (debt := self._schedule.get(receipt.event_id)) is not None:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)

@@ -345,11 +345,24 @@ def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     assert published(machine.check_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
     assert not machine.is_fully_answered
+    machine.handle_puback("event-9", 0)
     assert machine.handle_receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
         "event-9", answer(9, ReceiptOutcome.DUPLICATE)
     )
     assert machine.is_fully_answered
     assert machine.add_rows([], now=1) == []
+
+
+def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_inventory() -> None:
+    machine = relay()
+    machine.add_rows([], now=0)
+    assert published(machine.check_last_row(row(9), now=0)) == [9]
+    assert machine.handle_receipt(answer(9)) == []
+    assert not machine.is_fully_answered
+    machine.handle_puback("event-9", 0)
+    assert published(machine.tick(0.1)) == [9], "it may have been the answer all the same: the question is put again"
+    assert machine.handle_early(early(9, expected=1), now=0.2) == []
+    assert machine.handle_early(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
@@ -396,6 +409,7 @@ def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() 
     machine = relay()
     assert machine.add_rows([], now=0) == [WantLast()]
     machine.check_last_row(row(7), now=0)
+    machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
     assert machine.is_fully_answered
     assert machine.publish_all_pending(9.0) == [WantRows(3)]
