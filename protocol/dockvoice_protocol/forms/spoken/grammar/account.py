@@ -214,6 +214,12 @@ class Account:
             before = [one for one in events[:at] if one.happens is Happens.MENTION]
             if event.happens is Happens.SLIP and self._may_correct(event, before, events[at + 1 :]):
                 yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
+            if event.happens is Happens.MENTION and "n" in event.marks and event.value is None:
+                # A denial of no value belongs to the next one: "it's not a recount".
+                behind = (one.field for one in events[at + 1 :] if one.happens is Happens.MENTION)
+                yield ExplanationEvent(
+                    Happens.UNMATCHED, next(behind, None), marks="p", start=event.start, end=event.end
+                )
             if event.happens is Happens.MENTION and self._is_unbound(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
