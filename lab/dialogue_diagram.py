@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, list_following_states
+from edge.agree.dialogue.table import TABLE, Event, State, Step, list_following_states
 
 _INTRODUCTION = """\
 # The dialogue
@@ -72,13 +72,10 @@ question asks once to finish it.
 
 ## Try it
 
-| command | what it does |
-|---|---|
-| `dockvoice talk --trace` | shows each step with the state before and after; `dockvoice run --trace` logs it without words |
-| `dockvoice talk --plays FILE` | many conversations, a line of JSON each (`dockvoice talk --help`) |
-| `python -m lab.scribe` | dictates whole trailers beside a ledger of what was meant; `--speech MANIFEST` by recordings, `--notices` against notices ([rivals.md](rivals.md)) |
-| `python -m tests.docklife --lives 1000 --seed 7` | random dock life against the laws below; `--cut` cuts the power |
-| `python -m tests.conversations` | real dock work, beside what a clerk wrote down |
+`dockvoice talk --trace` shows each step with the state before and after; `dockvoice run --trace` logs it without words.
+`dockvoice talk --plays FILE` plays many conversations (`dockvoice talk --help`). `python -m lab.scribe` dictates whole
+trailers beside a ledger of what was meant, and `python -m tests.docklife --lives 1000 --seed 7` holds random dock life
+against the laws below.
 
 ## Claims
 
@@ -102,10 +99,6 @@ consent (`needs_yes`): those asked about again, named by an answer only, open at
 What was said is to the open claim one of these:
 
 {claims}
-
-## What leads from state to state
-
-"Pause", "sign on" and "sign off" lead from almost everywhere to the same state, and are left out here.
 """  # noqa: E501 (rows of tables)
 
 _TABLE = """
@@ -116,9 +109,9 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 
 def render_page() -> str:
-    """The page as Markdown with a Mermaid state diagram."""
+    """The page as Markdown."""
     introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
-    return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+    return "\n".join([introduction + _TABLE, *_table(), ""])
 
 
 RELATIONS: Mapping[Relation, tuple[str, str]] = {
@@ -151,44 +144,6 @@ def _claims() -> Iterator[str]:
     yield "|---|---|---|"
     for relation, (held, asked) in RELATIONS.items():
         yield f"| **{relation}** | {held} | {asked} |"
-
-
-def _diagram() -> Iterator[str]:
-    yield "stateDiagram-v2"
-    for name, states in _DRAWN.items():
-        yield f'    state "{_label(states)}" as {name}'
-    yield "    [*] --> idle"
-    for name, states in _DRAWN.items():
-        for other, targets in _DRAWN.items():
-            if other != name and (events := _events_between(states, targets)):
-                yield f"    {name} --> {other}: {', '.join(events)}"
-
-
-_DRAWN = {
-    "signed_off": frozenset({State.SIGNED_OFF}),
-    "idle": frozenset({State.IDLE}),
-    "identifying": frozenset({State.IDENTIFYING}),
-    "held": frozenset({State.HELD}),
-    "question": QUESTIONS,
-    "paused": frozenset({State.PAUSED}),
-}
-"""States merged into one node: almost any answer leads from one question to the next."""
-
-
-def _label(states: frozenset[State]) -> str:
-    return ", ".join(state.value for state in State if state in states)
-
-
-def _events_between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
-    return [
-        event.value
-        for event in Event
-        if event not in _ANYWHERE and any(list_following_states(state, event) & targets for state in states)
-    ]
-
-
-_ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.ROSTER, Event.STARTED})
-"""Events that lead from almost every state to the same one: left out, since they would clutter the diagram."""
 
 
 def _table() -> Iterator[str]:
