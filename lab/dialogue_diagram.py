@@ -54,21 +54,18 @@ figure is told.
 - **Expected receipts.** A pallet on no list, on another list, or already received is asked about
   ([inventory.md](inventory.md#expected-receipts)). A count that differs is asked for again, without either figure: the
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
-- **Scans.** A label ([scanners.md](scanners.md)) begins an entry, answers, or adds; a difference is asked ("pallet 742
-  scanned, pallet 724 said. Which?").
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight") is asked about.
 - **Two things in one breath** are named and taken one at a time. Without "each", a shared count is asked about.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
-- **Second recogniser.** Where it hears a held value otherwise ([models.md](models.md#a-second-recogniser-in-the-undo-window)),
-  the entry becomes a question: "pallet 4744, or 474?". Nothing waits for it.
-- **Sign-on.** By number, name or both; doubt is asked about, and silence is no consent ([operators.md](operators.md)).
+- **Others' word.** What a [scanner](scanners.md) or the
+  [second recogniser](models.md#a-second-recogniser-in-the-undo-window) has otherwise is asked ("pallet 742 scanned, pallet
+  724 said. Which?"). So is who signs on ([operators.md](operators.md)). Silence is no consent.
 - **Poor sound.** What is too faint, too fast, too long or cut off is never acted on; fields heard in noise are asked about.
 
-What goes to a person is said aloud ("pallet 742 put aside for review"). Decisions of the office are told. What the
-inventory refuses is told when nothing is open, and at each sign-on until it is settled. Signing off over an open
-question asks once to finish it.
+What goes to a person is said aloud, and decisions of the office are told. What the inventory refuses is told when nothing
+is open, and at each sign-on until it is settled.
 
 ## Try it
 
@@ -89,8 +86,7 @@ step obeys two laws (`edge/agree/dialogue/claims.py`):
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
-Another name said alone is *next or instead*: values that follow go with the next one, "no, 743" is instead; where they
-sound alike, or a question is open, it is asked: "743 next, or 743 instead of 742?" Without an answer both go to a person.
+Another name said alone is *next or instead*: "743 next, or 743 instead of 742?" Without an answer both go to a person.
 Digits without a field name another thing, in doubt: "743, three cases" over pallet 742 is asked as "pallet 743?".
 
 What is open and not agreed when the next thing begins is asked about again behind it, once. To some claims silence is no
