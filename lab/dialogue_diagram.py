@@ -36,16 +36,13 @@ the headset, what was held is asked again.
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
 | "where does 742 go?" | what is recorded, waits, or is expected; the last two digits suffice where they are unique |
 | "read me the last three", "how many today?", "what am I missing?" | the operator's last entries; the shift; what the open entry lacks |
-| "same dock" | the dock of the operator's last record |
-| "same again" | all of the entry before but its number, what was wrong with it, and what is said besides |
 | "trailer done" | tells what was received and is missing, and asks "Close trailer 5501?". Only a yes closes it; "not done yet" opens it again |
 | "what is open?", "how many waiting" | asks about the oldest utterance that was put aside; counts them |
-| "switch to counting", "which work" | fills [another form](forms.md#several-forms-at-hand), once what is open is finished |
 | "put it aside" | leaves it for a person |
 | "the second", "nothing", "the dock" | chooses a value; lets the entry stand; names the wrong field |
 
-Trailer, door and order are said once ([forms.md](forms.md#said-once)). Questions never become records, and no announced
-figure is told.
+"Same again", "same dock", and what is said once for many entries: [forms.md](forms.md#said-once); "switch to counting":
+[forms.md](forms.md#several-forms-at-hand). Questions never become records, and no announced figure is told.
 
 ## How doubt is settled
 
