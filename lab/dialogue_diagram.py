@@ -67,9 +67,8 @@ is open, and at each sign-on until it is settled.
 ## Try it
 
 `dockvoice talk --trace` shows each step with the state before and after; `dockvoice run --trace` logs it without words.
-`dockvoice talk --plays FILE` plays many conversations (`dockvoice talk --help`). `python -m lab.scribe` dictates whole
-trailers beside a ledger of what was meant, and `python -m tests.docklife --lives 1000 --seed 7` holds random dock life
-against the laws below.
+`dockvoice talk --plays FILE` plays many conversations. `python -m tests.docklife` holds random dock life against the laws
+below.
 
 ## Claims
 
