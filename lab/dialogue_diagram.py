@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, list_following_states
+from edge.agree.dialogue.table import TABLE, Event, State, Step, list_following_states
 
 _INTRODUCTION = """\
 # The dialogue
@@ -36,16 +36,13 @@ the headset, what was held is asked again.
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
 | "where does 742 go?" | what is recorded, waits, or is expected; the last two digits suffice where they are unique |
 | "read me the last three", "how many today?", "what am I missing?" | the operator's last entries; the shift; what the open entry lacks |
-| "same dock" | the dock of the operator's last record |
-| "same again" | all of the entry before but its number, what was wrong with it, and what is said besides |
 | "trailer done" | tells what was received and is missing, and asks "Close trailer 5501?". Only a yes closes it; "not done yet" opens it again |
 | "what is open?", "how many waiting" | asks about the oldest utterance that was put aside; counts them |
-| "switch to counting", "which work" | fills [another form](forms.md#several-forms-at-hand), once what is open is finished |
 | "put it aside" | leaves it for a person |
 | "the second", "nothing", "the dock" | chooses a value; lets the entry stand; names the wrong field |
 
-Trailer, door and order are said once ([forms.md](forms.md#said-once)). Questions never become records, and no announced
-figure is told.
+"Same again", "same dock", and what is said once for many entries: [forms.md](forms.md#said-once); "switch to counting":
+[forms.md](forms.md#several-forms-at-hand). Questions never become records, and no announced figure is told.
 
 ## How doubt is settled
 
@@ -54,31 +51,24 @@ figure is told.
 - **Expected receipts.** A pallet on no list, on another list, or already received is asked about
   ([inventory.md](inventory.md#expected-receipts)). A count that differs is asked for again, without either figure: the
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
-- **Scans.** A label ([scanners.md](scanners.md)) begins an entry, answers, or adds; a difference is asked ("pallet 742
-  scanned, pallet 724 said. Which?").
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight") is asked about.
 - **Two things in one breath** are named and taken one at a time. Without "each", a shared count is asked about.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
-- **Second recogniser.** Where it hears a held value otherwise ([models.md](models.md#a-second-recogniser-in-the-undo-window)),
-  the entry becomes a question: "pallet 4744, or 474?". Nothing waits for it.
-- **Sign-on.** By number, name or both; doubt is asked about, and silence is no consent ([operators.md](operators.md)).
+- **Others' word.** What a [scanner](scanners.md) or the
+  [second recogniser](models.md#a-second-recogniser-in-the-undo-window) has otherwise is asked ("pallet 742 scanned, pallet
+  724 said. Which?"). So is who signs on ([operators.md](operators.md)). Silence is no consent.
 - **Poor sound.** What is too faint, too fast, too long or cut off is never acted on; fields heard in noise are asked about.
 
-What goes to a person is said aloud ("pallet 742 put aside for review"). Decisions of the office are told. What the
-inventory refuses is told when nothing is open, and at each sign-on until it is settled. Signing off over an open
-question asks once to finish it.
+What goes to a person is said aloud, and decisions of the office are told. What the inventory refuses is told when nothing
+is open, and at each sign-on until it is settled.
 
 ## Try it
 
-| command | what it does |
-|---|---|
-| `dockvoice talk --trace` | shows each step with the state before and after; `dockvoice run --trace` logs it without words |
-| `dockvoice talk --plays FILE` | many conversations, a line of JSON each (`dockvoice talk --help`) |
-| `python -m lab.scribe` | dictates whole trailers beside a ledger of what was meant; `--speech MANIFEST` by recordings, `--notices` against notices ([rivals.md](rivals.md)) |
-| `python -m tests.docklife --lives 1000 --seed 7` | random dock life against the laws below; `--cut` cuts the power |
-| `python -m tests.conversations` | real dock work, beside what a clerk wrote down |
+`dockvoice talk --trace` shows each step with the state before and after; `dockvoice run --trace` logs it without words.
+`dockvoice talk --plays FILE` plays many conversations. `python -m tests.docklife` holds random dock life against the laws
+below.
 
 ## Claims
 
@@ -92,8 +82,7 @@ step obeys two laws (`edge/agree/dialogue/claims.py`):
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
-Another name said alone is *next or instead*: values that follow go with the next one, "no, 743" is instead; where they
-sound alike, or a question is open, it is asked: "743 next, or 743 instead of 742?" Without an answer both go to a person.
+Another name said alone is *next or instead*: "743 next, or 743 instead of 742?" Without an answer both go to a person.
 Digits without a field name another thing, in doubt: "743, three cases" over pallet 742 is asked as "pallet 743?".
 
 What is open and not agreed when the next thing begins is asked about again behind it, once. To some claims silence is no
@@ -102,10 +91,6 @@ consent (`needs_yes`): those asked about again, named by an answer only, open at
 What was said is to the open claim one of these:
 
 {claims}
-
-## What leads from state to state
-
-"Pause", "sign on" and "sign off" lead from almost everywhere to the same state, and are left out here.
 """  # noqa: E501 (rows of tables)
 
 _TABLE = """
@@ -116,9 +101,9 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 
 def render_page() -> str:
-    """The page as Markdown with a Mermaid state diagram."""
+    """The page as Markdown."""
     introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
-    return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+    return "\n".join([introduction + _TABLE, *_table(), ""])
 
 
 RELATIONS: Mapping[Relation, tuple[str, str]] = {
@@ -151,44 +136,6 @@ def _claims() -> Iterator[str]:
     yield "|---|---|---|"
     for relation, (held, asked) in RELATIONS.items():
         yield f"| **{relation}** | {held} | {asked} |"
-
-
-def _diagram() -> Iterator[str]:
-    yield "stateDiagram-v2"
-    for name, states in _DRAWN.items():
-        yield f'    state "{_label(states)}" as {name}'
-    yield "    [*] --> idle"
-    for name, states in _DRAWN.items():
-        for other, targets in _DRAWN.items():
-            if other != name and (events := _events_between(states, targets)):
-                yield f"    {name} --> {other}: {', '.join(events)}"
-
-
-_DRAWN = {
-    "signed_off": frozenset({State.SIGNED_OFF}),
-    "idle": frozenset({State.IDLE}),
-    "identifying": frozenset({State.IDENTIFYING}),
-    "held": frozenset({State.HELD}),
-    "question": QUESTIONS,
-    "paused": frozenset({State.PAUSED}),
-}
-"""States merged into one node: almost any answer leads from one question to the next."""
-
-
-def _label(states: frozenset[State]) -> str:
-    return ", ".join(state.value for state in State if state in states)
-
-
-def _events_between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
-    return [
-        event.value
-        for event in Event
-        if event not in _ANYWHERE and any(list_following_states(state, event) & targets for state in states)
-    ]
-
-
-_ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.ROSTER, Event.STARTED})
-"""Events that lead from almost every state to the same one: left out, since they would clutter the diagram."""
 
 
 def _table() -> Iterator[str]:
