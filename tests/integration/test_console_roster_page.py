@@ -55,7 +55,7 @@ class Broker:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
-    monkeypatch.setattr(catalogue_publishing, "retained", made.retained)
+    monkeypatch.setattr(catalogue_publishing, "read_retained", made.retained)
     return made
 
 

@@ -169,7 +169,7 @@ def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
         (("--withdraw", "door/12", "--site", "north"), "must be given: devices take it only with a signature"),
         (
             ("--received", "--sign", "office.key", "--config", "moves.toml"),
-            "no form says which of its fields is the pallet",
+            "no form is compared with expected lists",
         ),
         (("--withdraw", "door/12", "--site", "north", "--sign", "office.key"), "published are none"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: line 2, column quantity: found '0'"),

@@ -174,12 +174,12 @@ READ_ALL = """
 import asyncio, json, sys
 from pathlib import Path
 from tests.integration.test_recognisers import heard
-from dockvoice_protocol.config import load
+from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from edge.understand.local.factory import recogniser
-settings = load(Settings, None)
+settings = load_settings(Settings, None)
 form = load_forms(settings.forms_directory)["pallet-move"]
 reader = recogniser(settings, form, Catalogue.load(settings.catalogue_directory))
 print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))

@@ -54,10 +54,9 @@ class _Gap(NamedTuple):
     """Whether no field is named before."""
 
 
-def _announcing(mention: ExplanationEvent | None) -> frozenset[Role]:
-    """The roles of the words that announce what the mention is marked as."""
-    marks = "" if mention is None else mention.marks
-    return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for mark in marks))
+def _announcing(*mentions: ExplanationEvent) -> frozenset[Role]:
+    """The roles of the words that announce what the mentions are marked as."""
+    return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for one in mentions for mark in one.marks))
 
 
 class Account:
@@ -135,14 +134,15 @@ class Account:
         """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
         before = [one for one in naming if one.end <= begin]
         behind = next((one for one in naming if one.start >= end), None)
-        counted = bool(before) and self._spans.fields[str(before[-1].field)].spoken.is_number
+        paused = self._spans.tokens[begin].pause >= COMMA  # "Dock B closed" is of the dock; "dock B, all there" is not.
+        remarked = bool(before) and (paused or not self._is_spelt(before[-1]))
         lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
         gap = _Gap(
             begin,
             end,
-            _REMARK | {Role.BEHIND} if counted else _REMARK,
+            _REMARK | {Role.BEHIND} if remarked else _REMARK,
             lead if before else lead | _OPENING,
-            _announcing(behind),
+            _announcing(*(one for one in naming if behind is not None and one.start == behind.start)),
             behind,
             opens=not before,
         )
@@ -197,6 +197,10 @@ class Account:
         if behind is not None:
             labels = (match for match in self._spans.matches[at] if match.role is Role.LABEL)
             yield from (match.end for match in labels if match.field == behind.field)
+
+    def _is_spelt(self, mention: ExplanationEvent) -> bool:
+        spoken = self._spans.fields[str(mention.field)].spoken
+        return spoken.spelt or spoken.is_letter
 
     def _is_word(self, mention: ExplanationEvent, end: int) -> bool:
         """Whether a letter may be a word of the words directly behind it: "dock be careful"."""
