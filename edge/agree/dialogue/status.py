@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import FEW, break_reason, is_among
@@ -11,7 +10,7 @@ from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judge_draft
-from edge.agree.dialogue.session import DialogueSession, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, answers_command, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
 from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
@@ -52,15 +51,14 @@ def _say_why_unaccepted(session: DialogueSession) -> Say:
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
-QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
-
-
+@answers_command(Command.SAY_AGAIN)
 def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The last prompts again, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
 
 
+@answers_command(Command.HOW_MANY_WAITING, Command.WHAT_IS_OPEN)  # Of the latter where no entry can be open.
 def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
@@ -89,6 +87,13 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
     return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
 
 
+@answers_command(Command.WHO_LISTENED)
+def say_who_listened(*_: object) -> list[Say]:
+    """Who in the office listened to the operator's recordings, filled in from the journal."""
+    return [Say(Prompt.LISTENED)]
+
+
+@answers_command(Command.HELP)
 def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
@@ -130,6 +135,14 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 
 # Pauses and the restart.
+
+
+@answers_command(Command.RESUME)
+def say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """That the device listens; then the open question, which a yes answers."""
+    question = session.question
+    asked = [] if question is None or question.unspoken else [session.say_question(question)]
+    return [Say(Prompt.LISTENING), *asked]
 
 
 def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

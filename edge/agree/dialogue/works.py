@@ -8,11 +8,11 @@ from dataclasses import replace
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import work_named
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Act
+from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import DeferredAction, DialogueSession
+from edge.agree.dialogue.session import DeferredAction, DialogueSession, answers_command
 from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
@@ -135,6 +135,7 @@ def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHear
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
+@answers_command(Command.WHICH_WORK)
 def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say which form is being filled, or ask for it."""
     form = session.rules.form
