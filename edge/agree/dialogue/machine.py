@@ -41,15 +41,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.events import NOT_JUDGED, Deadline, Happening, Started, UtteranceHeard, classify_event
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
-from edge.agree.dialogue.session import (
-    ANSWERS,
-    MOST_EXTENSIONS,
-    REACTION_S,
-    DialogueSession,
-    DialogueSettings,
-    Recorded,
-    Works,
-)
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
@@ -60,7 +52,7 @@ from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Answer a query command without changing state; without a command, give help or the last entry."""
     usual = status.say_help if session.state is State.SIGNED_OFF else trailers.say_named_or_last_entry
-    answer = usual if heard.reading.command is None else ANSWERS[heard.reading.command]
+    answer = usual if heard.reading.command is None else status.ANSWERS[heard.reading.command]
     return [*status.record_utterance(session, heard), *session.make_repeatable_together(answer(session, heard))]
 
 

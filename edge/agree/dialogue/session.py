@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Operator, Reading, Word
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
 from edge.agree.crew import SignOnCandidate
 from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
-from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, render_question
 from edge.agree.dialogue.table import State
@@ -461,18 +460,3 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     if session.settings.is_closing(entry.draft):
         return Say(prompt, session.settings.as_trailer_field(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)
-
-
-_QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
-ANSWERS: dict[Command, _QueryHandler] = {}
-"""The handler that answers each query command, registered by `answers_command`."""
-
-
-def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandler]:
-    """Register the decorated function as the handler of these query commands."""
-
-    def register(handler: _QueryHandler) -> _QueryHandler:
-        ANSWERS.update(dict.fromkeys(commands, handler))
-        return handler
-
-    return register

@@ -12,7 +12,7 @@ from edge.agree.dialogue import amendments, answers, context, corrections, draft
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
-from edge.agree.dialogue.session import DialogueSession, answers_command
+from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
 from edge.agree.readings import find_differing_identifiers, values_of
@@ -145,7 +145,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 
 
-@answers_command(Command.WHERE_AM_I)
+@status.answers_command(Command.WHERE_AM_I)
 def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)

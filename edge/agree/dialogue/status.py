@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import FEW, break_reason, is_among
@@ -10,7 +11,7 @@ from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judge_draft
-from edge.agree.dialogue.session import DialogueSession, answers_command, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
 from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
@@ -51,6 +52,21 @@ def _say_why_unaccepted(session: DialogueSession) -> Say:
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
+_QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
+ANSWERS: dict[Command, _QueryHandler] = {}
+"""The handler that answers each query command, registered by `answers_command`."""
+
+
+def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandler]:
+    """Register the decorated function as the handler of these query commands."""
+
+    def register(handler: _QueryHandler) -> _QueryHandler:
+        ANSWERS.update(dict.fromkeys(commands, handler))
+        return handler
+
+    return register
+
+
 @answers_command(Command.SAY_AGAIN)
 def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The last prompts again, with shortened numbers in full."""
@@ -85,6 +101,16 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
         named = {name: entry.fields[name] for name in places if name in entry.fields}
     # A form may have no place, or two.
     return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
+
+
+@answers_command(Command.WHICH_WORK)
+def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """Say which form is being filled, or ask for it."""
+    form = session.rules.form
+    others = [one for one in session.works.allowed_forms if one is not form]
+    if session.state is State.CHOOSING_WORK:
+        return [works.ask_which_form(session)]
+    return [works.say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
 
 
 @answers_command(Command.WHO_LISTENED)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import work_named
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Act, Command
+from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import DeferredAction, DialogueSession, answers_command
+from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
@@ -133,16 +133,6 @@ def ask_which_form(session: DialogueSession) -> Say:
 def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask which form to fill before anything else."""
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
-
-
-@answers_command(Command.WHICH_WORK)
-def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say which form is being filled, or ask for it."""
-    form = session.rules.form
-    others = [one for one in session.works.allowed_forms if one is not form]
-    if session.state is State.CHOOSING_WORK:
-        return [ask_which_form(session)]
-    return [say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
 
 
 def latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:

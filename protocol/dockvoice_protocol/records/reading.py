@@ -35,7 +35,7 @@ class Command(StrEnum):
 
     A row is the name of the list of its wordings in each language's file, its meaning for a model's prompt, its key in
     `dockvoice watch`, its traits, and further lists of wordings. The function that answers a command is decorated with
-    `edge.agree.dialogue.session.answers_command`; a command without one is a column of the dialogue's table.
+    `edge.agree.dialogue.status.answers_command`; a command without one is a column of the dialogue's table.
     """
 
     meaning: str
