@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from dockvoice_protocol.config.sections import Name, Place, Section
+from dockvoice_protocol.languages import LANGUAGES, OWN
 from edge.config.sections import TableName
 
+_LANGUAGE = rf"^({'|'.join(LANGUAGES)})([-_][A-Za-z]{{2,4}})?$"  # With or without a region: "de-AT".
 _SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
 
 
@@ -304,9 +306,7 @@ class InterpreterSettings(Prices):
     max_seconds: float = Field(
         60, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
     )
-    language: str = Field(
-        "en", pattern=r"^(en|de|fr|es|it|pl|pt)([-_][A-Za-z]{2,4})?$", description="the language that is spoken"
-    )
+    language: str = Field(OWN, pattern=_LANGUAGE, description="the language that is spoken")
     confidence: float = Field(0.92, ge=0, le=1, description="how sure a field is that this model alone has read")
     voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")
 

@@ -15,10 +15,6 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form, FormField
 from dockvoice_protocol.forms.spoken import (
-    DONE,
-    LEFT,
-    TALLY,
-    WHERE,
     about,
     command,
     corrects,
@@ -37,8 +33,9 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon
-from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
+from dockvoice_protocol.records import Act, Command, FieldReading, NotUnderstood, Reading, Trait, Word
 
+_TALLY, _OF_PLACES = Command.HOW_MANY_HERE, {Command.WHAT_IS_LEFT, Command.TRAILER_DONE}
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
 
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
@@ -140,7 +137,7 @@ def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Languag
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
     whole = command(said.words, language)
-    if whole is not None and (whole == TALLY or (whole.command and Trait.OF_TRAILER in whole.command.traits)):
+    if whole is not None and whole.command and (whole.command is _TALLY or Trait.OF_TRAILER in whole.command.traits):
         return replace(said, act=whole.act, command=whole.command)
     if (asks := about(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
@@ -150,22 +147,22 @@ def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Languag
         return None
     form = form.by_end
     # Which pallet, of one word; a place is named by what it is called, for there may be several.
-    asked = names[0] if order not in {LEFT, DONE} else None
+    asked = names[0] if order.command not in _OF_PLACES else None
     fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
     if fields and sure and not understood(named, form, catalogue, language).preface_words():
         return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
-    doubtful = bool(fields) and order == WHERE
+    doubtful = bool(fields) and order.command is Command.WHERE_TO
     return replace(said, not_understood=NotUnderstood.NOT_DICTATION) if doubtful else None
 
 
 def _may_name(order: Asked, field: FormField, form: Form) -> bool:
     """May what is asked be asked of such a field: of a place, of the thing itself?"""
     stands = field.name in form.places_received
-    if order in {LEFT, DONE}:
+    if order.command in _OF_PLACES:
         return stands
-    return field.is_place or stands if order == TALLY else field.name in form.identifies
+    return field.is_place or stands if order.command is _TALLY else field.name in form.identifies
 
 
 def _asked(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:

@@ -1,4 +1,4 @@
-"""The stand-in's language model: answers a transcript with one of the offered tools, by rules.
+"""The stand-in's language model: answers a transcript with one of the offered tools, by the forms' grammar.
 
 An unrecognised field is null, silence is `not_understood`, and the arguments follow the tool's schema.
 """
@@ -12,30 +12,12 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_transcript
-from dockvoice_protocol.records import FieldReading, FieldValue
+from dockvoice_protocol.forms.spoken import command, read_transcript
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from lab.standin.hearing import TranscriptCorrector
 from lab.standin.tool_form import derive_form, value_schema
 
-CANCEL = re.compile(r"\b(scratch|cancel|delete|undo|forget|remove)\b.*\b(that|it|this|last|entry)\b|^(undo|cancel)\b")
-YES = re.compile(r"^(yes|yeah|yep|correct|right|affirmative|that's right|that is correct|confirm(ed)?)\b")
-NO = re.compile(r"^(no|nope|wrong|negative|incorrect)(,? \w+)?$")
 CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
-ASKS = {
-    "say_again": r"say (it |that )?again|repeat",
-    "how_many_waiting": r"how many",
-    "last_entry": r"last entry|what was the last",
-    "help": r"^help|what can i say",
-    "pause": r"^(pause|stop listening)",
-    "resume": r"^(resume|continue|start listening)",
-    "louder": r"louder|speak up|volume up",
-    "softer": r"softer|quieter|volume down",
-    "faster": r"faster",
-    "slower": r"slower",
-    "sign_on": r"sign (me )?(on|in)|log (me )?(on|in)",
-    "sign_off": r"sign (me )?(off|out)|log (me )?(off|out)",
-}
-"""Pattern of each device command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +109,16 @@ class SimulatedModel:
         return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
 
 
+_TOOLS = {Act.CANCEL: "cancel_entry", Act.YES: "answer", Act.NO: "answer", Act.COMMAND: "device_command"}
+"""Name of the tool that takes each act."""
+
+
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
     """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
-    if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, []))
-    if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
-    asked = [command for command, words in ASKS.items() if re.search(words, plain)]
-    if (tool := offered.get("device_command")) and asked:
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, asked))
-    return None
+    asked = command([Word(word, 0, 0, 1) for word in plain.split()])
+    if asked is None or (tool := offered.get(_TOOLS[asked.act])) is None:
+        return None
+    return Call(tool.name, shape_arguments(tool.schema, {}, plain, [asked.command or asked.act]))
 
 
 def shape_arguments(

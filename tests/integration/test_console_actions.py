@@ -23,6 +23,7 @@ from inventory.console.context import Route
 from inventory.console.pages import recordings, sign_in
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
+from inventory.words import texts
 from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console.browser import barriers, browser, tab
 from tests.console.dock import Dock, morning
@@ -133,8 +134,8 @@ def _narrow_lists(page: Page) -> None:
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     page.get_by_text("The event as it was received").click()
     without_barriers(page)
-    for name in ("Devices", "Alarms"):
-        go_to(page, name)
+    for name in (one.name for one in PAGES if one.tab):
+        go_to(page, texts("en")[f"{name}.title"])
     go_to(page, "Figures")
     page.locator("[name=span]").select_option("week")
     page.get_by_role("button", name="Show").press("Enter")

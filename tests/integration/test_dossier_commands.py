@@ -23,6 +23,7 @@ from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
+from inventory.words import languages
 from tests.rows import every
 from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Dock, line, scene
 from tests.waiting import until
@@ -74,7 +75,7 @@ def test_what_cannot_be_is_told_in_a_line(dock: Dock, tmp_path: Path) -> None:
         "a site without it": (("5501", "--site", "south"), "it is known at north; say which with --site"),
         "no such visit": (("5501", "--visit", "2"), "--visit 2: is 0 of the visits of 5501, which are 1: 2026-11-20"),
         "no such day": (("5501", "--visit", "2026-11-21"), "is 0 of the visits"),
-        "a language": (("5501", "--language", "xx"), "allowed are de, en, es, fr, it, pl, pt"),
+        "a language": (("5501", "--language", "xx"), "allowed are " + ", ".join(languages("dossier"))),
         "no key": (("5501", "--out", tmp_path / "d.zip"), "nothing goes out unsigned"),
         "no private key": (("5501", "--out", tmp_path / "d.zip", "--sign", bomb), "is no Ed25519 private key"),
         "a file that is there": (("5501", "--out", tmp_path / "there.zip", "--sign", key), "exists already"),

@@ -17,8 +17,9 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command_phrases, jsgf, vocabulary
-from dockvoice_protocol.records import Act, Command, Reading
+from dockvoice_protocol.forms.spoken import command, command_phrases, jsgf, vocabulary
+from dockvoice_protocol.forms.spoken.commands import Asked
+from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Settings
 from edge.records import Closing, Segment, Utterance
 from edge.understand.local.factory import recogniser
@@ -27,14 +28,7 @@ from tests import shipped
 
 pocketsphinx = pytest.importorskip("pocketsphinx")
 
-ASKED = {
-    "yes": (Act.YES, None),
-    "scratch that": (Act.CANCEL, None),
-    "say again": (Act.COMMAND, Command.SAY_AGAIN),
-    "repeat": (Act.COMMAND, Command.SAY_AGAIN),
-    "last entry": (Act.COMMAND, Command.LAST_ENTRY),
-    "how many waiting": (Act.COMMAND, Command.HOW_MANY_WAITING),
-}
+ASKED = {"yes", "scratch that", "say again", "repeat", "last entry", "how many waiting"}
 
 
 def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
@@ -68,8 +62,9 @@ def test_commands_and_bare_answers_are_heard_where_entries_are_agreed(
     directory = repository / "tests" / "data" / "speech" / "conversation"
     clips = [json.loads(line) for line in (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
     readings = {clip["audio"]: heard(directory / clip["audio"], interpreter) for clip in clips if clip["line"] in ASKED}
-    told = {audio: (reading.act, reading.command) for audio, reading in readings.items()}
-    assert told == {clip["audio"]: ASKED[clip["line"]] for clip in clips if clip["line"] in ASKED}
+    told = {audio: Asked(reading.act, reading.command) for audio, reading in readings.items()}
+    lines = {clip["audio"]: [Word(word, 0, 0, 1) for word in clip["line"].split()] for clip in clips}
+    assert told == {audio: command(lines[audio]) for audio in readings}
     assert [word.text for word in heard(directory / "rms-bravo.flac", interpreter).words] == ["bravo"]
 
 

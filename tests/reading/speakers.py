@@ -1,8 +1,14 @@
-"""Numbers spoken in seven languages, made from grammar alone: nothing here comes from the tables that read them."""
+"""Numbers spoken in each language, made from grammar alone: nothing here comes from the tables that read them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
+
+from num2words import num2words
+
+from dockvoice_protocol.languages import LANGUAGES
 
 
 def _words(listed: str) -> list[str]:
@@ -22,10 +28,6 @@ GERMAN_TENS = _words("- - zwanzig dreißig vierzig fünfzig sechzig siebzig acht
 FRENCH = _words("zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize")
 FRENCH_TENS = _words("- - vingt trente quarante cinquante soixante")
 SWISS = {7: "septante", 8: "huitante", 9: "nonante"}
-SPANISH = _words("cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince")
-SPANISH_TWENTIES = _words("dós trés cuatro cinco séis siete ocho nueve")
-SPANISH_TENS = _words("- - veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa")
-SPANISH_HUNDREDS = _words("- ciento dos tres cuatro quinientos seis sete ocho nove")
 ITALIAN_BELOW_TWENTY = _words(
     "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici "
     "sedici diciassette diciotto diciannove"
@@ -103,31 +105,6 @@ def _french_joined(tens: str, ones: int, random: Random) -> str:
     return f"{tens}{random.choice(' -')}{FRENCH[ones]}" if ones else tens
 
 
-def spanish(value: int, random: Random) -> str:
-    thousands, below = divmod(value, 1000)
-    hundreds, rest = divmod(below, 100)
-    parts = ["mil" if thousands == 1 else f"{_spanish_pair(thousands, masculine=True)} mil"] if thousands else []
-    if hundreds:
-        whole = SPANISH_HUNDREDS[hundreds]
-        parts.append("cien" if below == 100 else whole if hundreds in {1, 5} else f"{whole}cientos")
-    if rest or not parts:
-        parts.append(_spanish_pair(rest))
-    return " ".join(parts)
-
-
-def _spanish_pair(value: int, *, masculine: bool = False) -> str:
-    one = "ún" if masculine else "uno"
-    if value < 16:
-        return "un" if masculine and value == 1 else SPANISH[value]
-    if value < 20:
-        return f"dieci{'séis' if value == 16 else SPANISH[value - 10]}"
-    tens, ones = divmod(value, 10)
-    if tens == 2 and ones:
-        return f"veinti{one if ones == 1 else SPANISH_TWENTIES[ones - 2]}"
-    ending = "un" if masculine and ones == 1 else SPANISH[ones]
-    return f"{SPANISH_TENS[tens]} y {ending}" if ones else SPANISH_TENS[tens]
-
-
 def italian(value: int, random: Random) -> str:
     thousands, below = divmod(value, 1000)
     hundreds, rest = divmod(below, 100)
@@ -149,73 +126,18 @@ def _italian_pair(value: int, *, last: bool = False) -> str:
     return tens + ("tré" if ones == 3 and last else ITALIAN_BELOW_TWENTY[ones])
 
 
-PORTUGUESE_BELOW_TWENTY = _words(
-    "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
-    "dezoito dezenove"
-)
-PORTUGUESE_TENS = _words("- - vinte trinta quarenta cinquenta sessenta setenta oitenta noventa")
-PORTUGUESE_HUNDREDS = _words(
-    "- cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos novecentos"
-)
-POLISH_BELOW_TWENTY = _words(
-    "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście trzynaście "
-    "czternaście piętnaście szesnaście siedemnaście osiemnaście dziewiętnaście"
-)
-POLISH_TENS = _words(
-    "- - dwadzieścia trzydzieści czterdzieści pięćdziesiąt sześćdziesiąt siedemdziesiąt osiemdziesiąt dziewięćdziesiąt"
-)
-POLISH_HUNDREDS = _words("- sto dwieście trzysta czterysta pięćset sześćset siedemset osiemset dziewięćset")
+def _as_num2words(code: str, value: int, _: Random) -> str:
+    return str(num2words(value, lang=code))
 
 
-def portuguese(value: int, random: Random) -> str:
-    thousands, below = divmod(value, 1000)
-    hundreds, rest = divmod(below, 100)
-    parts = ["mil" if thousands == 1 else f"{portuguese(thousands, random)} mil"] if thousands else []
-    if hundreds:
-        parts.append("cem" if below == 100 else PORTUGUESE_HUNDREDS[hundreds])
-    if rest or not parts:
-        parts.append(_portuguese_pair(rest))
-    if len(parts) == 1:
-        return parts[0]
-    # "Mil e duzentos", "mil duzentos e doze", "mil e doze".
-    joined = " e " if hundreds == 0 or rest == 0 else " "
-    return f"{parts[0]}{joined}{' e '.join(parts[1:])}" if thousands else " e ".join(parts)
-
-
-def _portuguese_pair(value: int) -> str:
-    if value < 20:
-        return PORTUGUESE_BELOW_TWENTY[value]
-    tens, ones = divmod(value, 10)
-    return PORTUGUESE_TENS[tens] + (f" e {PORTUGUESE_BELOW_TWENTY[ones]}" if ones else "")
-
-
-def polish(value: int, random: Random) -> str:
-    thousands, below = divmod(value, 1000)
-    hundreds, rest = divmod(below, 100)
-    parts = []
-    if thousands:
-        few = thousands % 10 in {2, 3, 4} and thousands % 100 not in {12, 13, 14}
-        said = [] if thousands == 1 else [polish(thousands, random)]
-        parts += [*said, "tysiąc" if thousands == 1 else "tysiące" if few else "tysięcy"]
-    if hundreds:
-        parts.append(POLISH_HUNDREDS[hundreds])
-    if rest >= 20:
-        parts.append(POLISH_TENS[rest // 10])
-        rest %= 10
-    if rest or not parts:
-        parts.append(POLISH_BELOW_TWENTY[rest])
-    return " ".join(parts)
-
-
-SPEAKERS = {
+SPEAKERS: Mapping[str, Callable[[int, Random], str]] = {
+    **{code: partial(_as_num2words, code) for code in LANGUAGES},
     "en": english,
     "de": german,
     "fr": french,
-    "es": spanish,
     "it": italian,
-    "pl": polish,
-    "pt": portuguese,
 }
+"""The speaker of each language: one of its own where a number is said in several ways, else num2words."""
 
 
 def digits(value: str, language: str, random: Random) -> str:

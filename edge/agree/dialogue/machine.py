@@ -17,7 +17,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels, corrects, courteous
-from dockvoice_protocol.records import Act, Command, Operator, Reading, Shifted
+from dockvoice_protocol.records import Act, Operator, Reading, Shifted
 from edge.agree.bare_names import add_bare_identifier
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
@@ -48,31 +48,12 @@ from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.records import Commit, Draft, Lately, Note, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
-ANSWERS: Mapping[Command, status.QueryHandler] = {
-    Command.SAY_AGAIN: status.repeat_last_prompts,
-    Command.HOW_MANY_WAITING: status.say_pending_counts,
-    Command.WHAT_IS_OPEN: status.say_pending_counts,  # Where no entry can be open; else its own step takes it.
-    Command.HOW_MANY_HERE: trailers.say_count_so_far,
-    Command.HOW_MANY_ON_TRAILER: trailers.say_totals,
-    Command.WHAT_IS_LEFT: trailers.say_missing_pallets,
-    Command.WHERE_TO: trailers.say_where_pallet_is,
-    Command.LAST_ENTRY: trailers.say_named_or_last_entry,
-    Command.WHERE_AM_I: standing.describe_context,
-    Command.WHICH_WORK: works.describe_work,
-    Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
-    Command.RESUME: lambda session, _: [  # A yes after it answers the question, which is repeated.
-        Say(Prompt.LISTENING),
-        *(session.say_question(one) for one in (session.question,) if one is not None and not one.unspoken),
-    ],
-    Command.HELP: status.say_help,
-}
-"""The handler that answers each query command."""
-
 
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Answer a query command without changing state; without a command, give help or the last entry."""
-    asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
-    return [*status.record_utterance(session, heard), *session.make_repeatable_together(ANSWERS[asked](session, heard))]
+    usual = status.say_help if session.state is State.SIGNED_OFF else trailers.say_named_or_last_entry
+    answer = usual if heard.reading.command is None else status.ANSWERS[heard.reading.command]
+    return [*status.record_utterance(session, heard), *session.make_repeatable_together(answer(session, heard))]
 
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {

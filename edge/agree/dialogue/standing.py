@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import corrects, from_now_on
-from dockvoice_protocol.records import Act, FieldReading
+from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
@@ -145,6 +145,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 
 
+@status.answers_command(Command.WHERE_AM_I)
 def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)

@@ -52,15 +52,29 @@ def _say_why_unaccepted(session: DialogueSession) -> Say:
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
-QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
+_QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
+ANSWERS: dict[Command, _QueryHandler] = {}
+"""The handler that answers each query command, registered by `answers_command`."""
 
 
+def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandler]:
+    """Register the decorated function as the handler of these query commands."""
+
+    def register(handler: _QueryHandler) -> _QueryHandler:
+        ANSWERS.update(dict.fromkeys(commands, handler))
+        return handler
+
+    return register
+
+
+@answers_command(Command.SAY_AGAIN)
 def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The last prompts again, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
 
 
+@answers_command(Command.HOW_MANY_WAITING, Command.WHAT_IS_OPEN)  # Of the latter where no entry can be open.
 def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """The number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
@@ -89,6 +103,23 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
     return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
 
 
+@answers_command(Command.WHICH_WORK)
+def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """Say which form is being filled, or ask for it."""
+    form = session.rules.form
+    others = [one for one in session.works.allowed_forms if one is not form]
+    if session.state is State.CHOOSING_WORK:
+        return [works.ask_which_form(session)]
+    return [works.say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
+
+
+@answers_command(Command.WHO_LISTENED)
+def say_who_listened(*_: object) -> list[Say]:
+    """Who in the office listened to the operator's recordings, filled in from the journal."""
+    return [Say(Prompt.LISTENED)]
+
+
+@answers_command(Command.HELP)
 def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Help for the current state; then the open question again, which is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
@@ -130,6 +161,14 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 
 # Pauses and the restart.
+
+
+@answers_command(Command.RESUME)
+def say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """That the device listens; then the open question, which a yes answers."""
+    question = session.question
+    asked = [] if question is None or question.unspoken else [session.say_question(question)]
+    return [Say(Prompt.LISTENING), *asked]
 
 
 def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -10,7 +10,7 @@ from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_among
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, ReceivingPlace
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, status
 from edge.agree.dialogue.events import UtteranceHeard
@@ -111,6 +111,7 @@ def _choose_expected_number(
 # What is missing, and totals.
 
 
+@status.answers_command(Command.WHAT_IS_LEFT)
 def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The announced pallets that were not received; or what the open entry still lacks."""
     form = find_receiving_form(session)
@@ -128,6 +129,7 @@ def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequ
     return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
+@status.answers_command(Command.HOW_MANY_ON_TRAILER)
 def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The totals received at a place, by all operators of this device."""
     if (place := find_queried_place(session, heard)) is None:
@@ -135,6 +137,7 @@ def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]
     return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
 
 
+@status.answers_command(Command.HOW_MANY_HERE)
 def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
@@ -184,12 +187,14 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
 # One pallet.
 
 
+@status.answers_command(Command.WHERE_TO)
 def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Where a pallet goes, or is: the one that is named, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
     return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
+@status.answers_command(Command.LAST_ENTRY)
 def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The last entry, or the one that is named."""
     named = session.identifiers_of(values_of(heard.reading))

@@ -135,15 +135,6 @@ def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHear
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
-def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say which form is being filled, or ask for it."""
-    form = session.rules.form
-    others = [one for one in session.works.allowed_forms if one is not form]
-    if session.state is State.CHOOSING_WORK:
-        return [ask_which_form(session)]
-    return [say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
-
-
 def latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
     """The operator's newest entry, if it is of another form of the device."""
     own = (one for one in session.recorded.list_standing_entries() if one.draft.operator == session.recording_operator)

@@ -34,8 +34,8 @@ class Command(StrEnum):
     """The voice commands.
 
     A row is the name of the list of its wordings in each language's file, its meaning for a model's prompt, its key in
-    `dockvoice watch`, its traits, and further lists of wordings. A command that only answers has its function in
-    `edge.agree.dialogue.machine.ANSWERS`; any other, a column of the dialogue's table by its name.
+    `dockvoice watch`, its traits, and further lists of wordings. The function that answers a command is decorated with
+    `edge.agree.dialogue.status.answers_command`; a command without one is a column of the dialogue's table.
     """
 
     meaning: str

@@ -1,13 +1,9 @@
 """Parses words or a transcript into the fields of a form, and lists a form's words for recognisers."""
 
 from dockvoice_protocol.forms.spoken.commands import (
-    DONE,
     FEW,
     LACKING,
-    LEFT,
-    TALLY,
     TODAY,
-    WHERE,
     about,
     behind_sign_on,
     break_reason,

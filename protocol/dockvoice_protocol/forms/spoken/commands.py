@@ -33,11 +33,6 @@ class Asked:
 
 
 YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
-_PAUSE = Asked(Act.COMMAND, Command.PAUSE)
-TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
-LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
-WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
-DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
 _OF_COMMANDS = {command: Asked(Act.COMMAND, command) for command in Command}
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
     str(command): asked for command, asked in _OF_COMMANDS.items()
@@ -235,7 +230,7 @@ def about(
             ends = asked.command.lists.ends if asked.command else ""
             return asked, _words_before(said[size:], _final_phrases(ends, language), language)
     for asked, behind in (
-        (DONE, _final_phrases(Command.TRAILER_DONE.lists.ends, language)),
+        (_OF_COMMANDS[Command.TRAILER_DONE], _final_phrases(Command.TRAILER_DONE.lists.ends, language)),
         (CANCEL, _cancellations(language) | undoing),
     ):
         named = _words_before(said, behind, language)
@@ -529,7 +524,7 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 @lru_cache
 def _phrases_to_commands(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
-    known |= {said: _PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
+    known |= {said: _OF_COMMANDS[Command.PAUSE] for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in known.items()}
 
