@@ -62,12 +62,12 @@ PIECE = 1_000_000  # Bytes read at once.
 
 LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
 
-RECORDED_WITHIN = timedelta(minutes=10)
+_RECORDED_WITHIN = timedelta(minutes=10)
 """A closing recorded this soon after its last utterance counts from its recording; one decided later, from its last
 utterance: in ten minutes no trailer leaves and returns, and no question of a device stays open as long. An id made this
 long before its event was recorded was not made with it, and its time is not used."""
 
-LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
+_LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
 
 Json = dict[str, Any]
 
@@ -95,7 +95,7 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return bytes(body + directory + end)
 
 
-def up_to(size: int, file: BinaryIO) -> bytes:
+def _up_to(size: int, file: BinaryIO) -> bytes:
     """At most `size` bytes of the file, read in pieces, since `read(size)` would allocate all of the buffer."""
     found = bytearray()
     while len(found) < size and (more := file.read(min(PIECE, size - len(found)))):
@@ -177,7 +177,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def keyid_of(key: bytes) -> str:
+def _keyid_of(key: bytes) -> str:
     """The id of a public key."""
     return sha256(key)[:16]
 
@@ -213,7 +213,7 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
         keyid, chain, signature = str(event["keyid"]), str(event["chain"]), str(event["signature"])
     except (KeyError, TypeError, ValueError):
         return "it carries no signature"
-    if key is None or keyid != keyid_of(key):
+    if key is None or keyid != _keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(keyid)}"
     if link != chain:
         return "it was altered"
@@ -225,10 +225,10 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
     if "signature" not in message:
         return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
-    if key is None or message.get("keyid") != keyid_of(key):
+    if key is None or message.get("keyid") != _keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
     try:
-        signed = has_signed(key, f"{LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
+        signed = has_signed(key, f"{_LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
     except ValueError:
         signed = False
     return None if signed else "its signature was not made for it"
@@ -342,13 +342,13 @@ def _began(of: Said) -> datetime | None:
 
 def _in_force(of: Said, recorded: datetime) -> datetime:
     last = max(_spoken(of), default=recorded)
-    return last if recorded - last > RECORDED_WITHIN else recorded
+    return last if recorded - last > _RECORDED_WITHIN else recorded
 
 
 def _spoken(of: Said) -> list[datetime]:
     """Start of each of its utterances, its own first; empty if the ids were made by another clock."""
     made, data = heard_at(of.id), of.data
-    if made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
+    if made is None or moment(of.event["time"]) - made > _RECORDED_WITHIN:
         return []
     times = [heard_at(str(one["id"])) for one in (data["utterance"], *data.get("support", []))]
     return [] if None in times else [one for one in times if one is not None]
@@ -372,12 +372,12 @@ def heard_at(identity: str) -> datetime | None:
         return None
 
 
-def put_aside_at(review: Json) -> datetime:
+def _put_aside_at(review: Json) -> datetime:
     """When an utterance under review was spoken."""
     return heard_at(str(review["data"]["utterance"]["id"])) or moment(str(review["time"]))
 
 
-TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
+_TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
 
 
 class EntryHistory:
@@ -395,7 +395,7 @@ class EntryHistory:
 
     def roles(self, one: Said) -> dict[str, str]:
         """The fields of its form by role."""
-        found: dict[str, str] = self.forms.get(one.form, {}).get("fields", TRAILER_ALONE)
+        found: dict[str, str] = self.forms.get(one.form, {}).get("fields", _TRAILER_ALONE)
         return found
 
     def kind(self, one: Said) -> str:
@@ -559,7 +559,7 @@ def _expected_line(one: Json) -> ExpectedLine:
     return ExpectedLine(notice, pallet, item, one["quantity"], uom, lot_needed=False)
 
 
-LINE_QUANTITIES = (
+_LINE_QUANTITIES = (
     "expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported", "base", "difference",
 )  # fmt: skip
 """The quantities of a line in dossier.json."""
@@ -571,7 +571,7 @@ def _line_json(line: Line) -> Json:
         "item": line.item,
         "item_by_notice": line.by_notice,
         "notices": sorted(line.notices),
-        **{name: _as_json(getattr(line, name)) for name in LINE_QUANTITIES},
+        **{name: _as_json(getattr(line, name)) for name in _LINE_QUANTITIES},
         "status": line.status,
         "details": {role: sorted(values) for role, values in sorted(line.details.items())},
         "entries": line.entries,
@@ -688,9 +688,9 @@ class Check:
     def _signature(self) -> None:
         seal, content = parsed(self._files[SIGNATURE]), self._files[CONTENT]
         key, signature = bytes.fromhex(seal["public_key"]), str(seal["signature"])
-        if keyid_of(key) != self._believed:
+        if _keyid_of(key) != self._believed:
             self.faults.append(
-                f"{SIGNATURE}: it is signed with the key {keyid_of(key)}, and you expect {printable(self._believed)}: "
+                f"{SIGNATURE}: it is signed with the key {_keyid_of(key)}, and you expect {printable(self._believed)}: "
                 "it cannot be trusted"
             )
         elif seal["keyid"] != self._believed or not has_signed(key, signed_text(content), signature):
@@ -721,7 +721,7 @@ class Check:
         found = {}
         for one in self.dossier["keys"]:
             keyid, key = str(one["keyid"]), self._files[f"keys/{one['keyid']}.pub"]
-            if keyid_of(key) != keyid:
+            if _keyid_of(key) != keyid:
                 self.faults.append(f"keys/{keyid}.pub: is another key")
             elif self._others and keyid not in self._others:
                 self.faults.append(f"keys/{keyid}.pub: of {printable(str(one['device']))}, is none that you named")
@@ -807,7 +807,7 @@ class Check:
         if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
         came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
-        aside = [put_aside_at(parsed(self._files[one["file"]])) for one in self.dossier["reviews"]]
+        aside = [_put_aside_at(parsed(self._files[one["file"]])) for one in self.dossier["reviews"]]
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
@@ -873,7 +873,7 @@ def _short(value: Any) -> str:
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
-QUANTITIES = (
+_QUANTITIES = (
     "expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced",
     "damage_reported", "said_short", "said_over",
 )  # fmt: skip
@@ -888,7 +888,7 @@ def summary(dossier: Json) -> Iterator[str]:
     yield from _version_told(dossier.get("issue"))
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
-    for name in QUANTITIES:
+    for name in _QUANTITIES:
         if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
             yield f"{name.replace('_', ' ')}: {told}"
     if differing := ", ".join(
@@ -909,12 +909,12 @@ def _version_told(issue: Json | None) -> Iterator[str]:
     changed = issue["changed"] or {}
     for name in ("added", "gone", "other"):
         for file in changed.get(name, ()):
-            yield f"changed: {file}: {CHANGED[name]}"
+            yield f"changed: {file}: {_CHANGED[name]}"
     for name, one in changed.get("figures", {}).items():
         yield f"changed: {name.replace('_', ' ')}: {_flat(one['before'])}; now {_flat(one['now'])}"
 
 
-CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
+_CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
 """Texts for changed files."""
 
 
@@ -940,7 +940,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack some of its characters
     try:
         with given.dossier.open("rb") as file:
-            data = up_to(LARGEST + 1, file)
+            data = _up_to(LARGEST + 1, file)
     except OSError as fault:
         print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
         return 1

@@ -44,12 +44,12 @@ UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
 AT_ONCE = 60
 """Burst of requests of one token: a report that reads sixty pages."""
 
-MOST_PARAMETERS = 50
+_MOST_PARAMETERS = 50
 
-MOST_BUCKETS = 10_000  # The bucket unused for longest is dropped, and so is full again.
+_MOST_BUCKETS = 10_000  # The bucket unused for longest is dropped, and so is full again.
 
 
-class RateLimit:
+class _RateLimit:
     """Token buckets, one for each client. Safe to use from several threads."""
 
     def __init__(self, per_minute: float, burst: int, clock: Callable[[], float]) -> None:
@@ -68,7 +68,7 @@ class RateLimit:
             left = min(float(self._burst), left + (now - at) * self._per_s)
             may = left >= 1
             self._left[client] = (left - 1 if may else left, now)
-            if len(self._left) > MOST_BUCKETS:
+            if len(self._left) > _MOST_BUCKETS:
                 self._left.popitem(last=False)
             return 0 if may else (1 - left) / self._per_s
 
@@ -79,8 +79,8 @@ class Authentication:
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
         self._resources = resources
-        self._limits = RateLimit(resources.settings.api.per_minute, AT_ONCE, clock)
-        self._unknown = RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
+        self._limits = _RateLimit(resources.settings.api.per_minute, AT_ONCE, clock)
+        self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
 
     def route(self, endpoint: Endpoint) -> Route:
         """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""
@@ -160,7 +160,7 @@ def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
     """Parse the query parameters. Raises Problem for one given twice."""
     raw = request.scope.get("query_string", b"")
     try:
-        found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise Problem("invalid_request", "the address holds parameters that are no text in UTF-8") from None
     names = [name for name, _ in found]

@@ -77,7 +77,7 @@ Days = Annotated[
 
 
 @tokens.command("add", short_help="Let a program ask: shows its token, once.")
-def token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
+def _token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
     """Make a token and show it. It is kept nowhere: where it is lost, revoke it and make another one.
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
@@ -95,7 +95,7 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
 
 
 @tokens.command("list", short_help="Which programs may ask.")
-def token_list(context: typer.Context) -> None:
+def _token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
     from inventory.api.tokens import all_tokens  # noqa: PLC0415 - as above
 
@@ -112,7 +112,7 @@ def token_list(context: typer.Context) -> None:
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")
-def token_revoke(context: typer.Context, name: Name) -> None:
+def _token_revoke(context: typer.Context, name: Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 

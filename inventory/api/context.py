@@ -23,7 +23,7 @@ from inventory.web.resources import Resources
 LARGEST = 2_000_000
 """Bytes of a request's body: many times what brokers accept of one list."""
 
-PUBLISHING = Lock()
+_PUBLISHING = Lock()
 """Only one request publishes at a time: the broker would disconnect the other client of the same name."""
 
 
@@ -127,9 +127,9 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
 @contextmanager
 def publishing() -> Iterator[None]:
     """Hold the publishing lock. Raises Problem after a timeout."""
-    if not PUBLISHING.acquire(timeout=SEND_S):
+    if not _PUBLISHING.acquire(timeout=SEND_S):
         raise Problem("away", "the broker is slow, and others wait too; try again", headers={"Retry-After": "5"})
     try:
         yield
     finally:
-        PUBLISHING.release()
+        _PUBLISHING.release()

@@ -11,7 +11,7 @@ from inventory.queries import fleet
 from inventory.queries.fleet import Device
 
 
-class DevicesQuery(Query):
+class _DevicesQuery(Query):
     """The site."""
 
     site: Site | None = None
@@ -60,7 +60,7 @@ ENDPOINTS = (
         "listDevices",
         "How each device is",
         devices,
-        DevicesQuery,
+        _DevicesQuery,
         DevicesOut,
         description="Most of it the device says itself, on its status topic, which is not signed.",
     ),

@@ -16,9 +16,9 @@ VERSION = "1.0.0"
 """Version of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
 ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
-WITH_BODY = ("too_large", "wrong_media_type")
+_WITH_BODY = ("too_large", "wrong_media_type")
 
-ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
+_ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
 `Authorization: Bearer dockvoice_…`, which `dockvoice api token add` makes and shows once. Errors are problem details
 (RFC 9457), with the field that is wrong. Answers have an `ETag`: `If-None-Match` saves sending the same again, and
 `If-Match` keeps a program from writing over what it has not seen. Members may be added: pass over
@@ -37,7 +37,7 @@ def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[
         "info": {
             "title": "Dockvoice inventory",
             "version": VERSION,
-            "description": " ".join(ABOUT.split()),
+            "description": " ".join(_ABOUT.split()),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": address or "/"}],
@@ -131,7 +131,7 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
 
 
 def _problems(one: Endpoint) -> list[str]:
-    return [*ALWAYS, *(WITH_BODY if one.body is not None else ()), *one.problems]
+    return [*ALWAYS, *(_WITH_BODY if one.body is not None else ()), *one.problems]
 
 
 def _parameters(one: Endpoint) -> list[dict[str, Any]]:

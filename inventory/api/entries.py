@@ -38,7 +38,7 @@ COMMIT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a
 POLL_S = 0.02
 
 
-class EntriesQuery(Query):
+class _EntriesQuery(Query):
     """The parameters of the list."""
 
     site: Site | None = None
@@ -54,7 +54,7 @@ class EntriesQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class EntryQuery(Query):
+class _EntryQuery(Query):
     """The parameters of one entry."""
 
     event_id: EventId
@@ -62,7 +62,7 @@ class EntryQuery(Query):
 
 def entries(context: ApiContext) -> Answer:
     """Answer with a page of entries."""
-    asked: EntriesQuery = context.parameters
+    asked: _EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
         demand_scope(context.token, site, Scope.READ)
@@ -98,11 +98,11 @@ def entry(context: ApiContext) -> Answer:
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
     steps_out = [_step_out(one) for one in steps]
     return Answer(
-        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=flags_out(against))
+        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=_flags_out(against))
     )
 
 
-def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
+def _flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
     """Convert flags to response models."""
     return [FlagOut.model_validate(flag) for flag in flags]
 
@@ -110,7 +110,7 @@ def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
 def _entry_out(one: ListedEntry) -> EntryOut:
     columns = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
     counts = one.state == "current" and not one.struck
-    return EntryOut(**columns, counts=counts, flags=flags_out(one.flags))
+    return EntryOut(**columns, counts=counts, flags=_flags_out(one.flags))
 
 
 def _step_out(one: history.Step) -> StepOut:
@@ -122,7 +122,7 @@ def _step_out(one: history.Step) -> StepOut:
     return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))
 
 
-class EventsQuery(Query):
+class _EventsQuery(Query):
     """The parameters of the feed."""
 
     site: Site | None = None
@@ -130,12 +130,12 @@ class EventsQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def events_feed(context: ApiContext) -> Answer:
+def _events_feed(context: ApiContext) -> Answer:
     """Answer with the events applied after the cursor."""
-    asked: EventsQuery = context.parameters
+    asked: _EventsQuery = context.parameters
     sites = context.sites(asked.site)
     place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
-    upto = committed_horizon(context)
+    upto = _committed_horizon(context)
     wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
     wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
     if upto is not None:
@@ -154,7 +154,7 @@ def _event_out(row: Any) -> ArrivalOut:
     return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
 
 
-def committed_horizon(context: ApiContext) -> int | None:
+def _committed_horizon(context: ApiContext) -> int | None:
     """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
     On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
@@ -196,7 +196,7 @@ ENDPOINTS = (
         "listEntries",
         "Entries, the latest first",
         entries,
-        EntriesQuery,
+        _EntriesQuery,
         EntriesOut,
         description=(
             "In the order in which they came here, which is nobody's clock: a device that was out of reach delivers "
@@ -210,7 +210,7 @@ ENDPOINTS = (
         "getEntry",
         "One entry with its history and its proof",
         entry,
-        EntryQuery,
+        _EntryQuery,
         LifeOut,
         description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",
         problems=("unknown",),
@@ -220,8 +220,8 @@ ENDPOINTS = (
         "/v1/events",
         "listEvents",
         "Events as they were applied, the first one first",
-        events_feed,
-        EventsQuery,
+        _events_feed,
+        _EventsQuery,
         EventsOut,
         description=(
             "For a program that keeps what it has taken: begin without a cursor, take the events of a page and `next` "

@@ -27,13 +27,13 @@ from inventory.site.table_file import LONGEST
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
-class ListsQuery(Query):
+class _ListsQuery(Query):
     """The site."""
 
     site: Site
 
 
-class ListQuery(Query):
+class _ListQuery(Query):
     """The site, and the trailer or door."""
 
     site: Site
@@ -67,7 +67,7 @@ def lists(context: ApiContext) -> Answer:
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def one_list(context: ApiContext) -> Answer:
+def _one_list(context: ApiContext) -> Answer:
     """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
@@ -175,7 +175,7 @@ ENDPOINTS = (
         "listExpected",
         "What is expected at each trailer and door",
         lists,
-        ListsQuery,
+        _ListsQuery,
         ListsOut,
     ),
     Endpoint(
@@ -183,8 +183,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "getExpected",
         "What is expected at a trailer or a door",
-        one_list,
-        ListQuery,
+        _one_list,
+        _ListQuery,
         ListOut,
         problems=("unknown",),
     ),
@@ -194,7 +194,7 @@ ENDPOINTS = (
         "announce",
         "Announce what is expected there, in the place of what was",
         announce,
-        ListQuery,
+        _ListQuery,
         ListOut,
         body=ExpectedIn,
         scope=Scope.WRITE,
@@ -208,7 +208,7 @@ ENDPOINTS = (
         "withdraw",
         "Withdraw what is expected there",
         withdraw,
-        ListQuery,
+        _ListQuery,
         ListOut,
         scope=Scope.WRITE,
         statuses=AWAY,

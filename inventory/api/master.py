@@ -31,22 +31,22 @@ from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, roster_kind, to_opera
 
 log = logging.getLogger("api")
 
-PEOPLES = frozenset({OF_RULES, OF_WORDS})
+_PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""
 
 MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
 
 Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
-Cell = Annotated[str, Field(max_length=1000)]
+_Cell = Annotated[str, Field(max_length=1000)]
 
 
-class SiteQuery(Query):
+class _SiteQuery(Query):
     """The site."""
 
     site: Site
 
 
-class KindQuery(Query):
+class _KindQuery(Query):
     """The site and the kind."""
 
     site: Site
@@ -57,7 +57,7 @@ class MasterIn(Body):
     """All rows of a kind; they replace the others."""
 
     reason: Reason
-    rows: list[dict[str, Cell]] = Field(
+    rows: list[dict[str, _Cell]] = Field(
         min_length=1,
         max_length=MOST,
         description="Of a list (docks, items): value, spoken, check. Of units (items.units): value, unit, factor, base",
@@ -89,7 +89,7 @@ def kinds(context: ApiContext) -> Answer:
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
-def one_kind(context: ApiContext) -> Answer:
+def _one_kind(context: ApiContext) -> Answer:
     """Answer with the latest version of a kind of master data; Problem `unknown` without one."""
     with context.read_transaction() as transaction:
         found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
@@ -98,11 +98,11 @@ def one_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(found))
 
 
-def write_kind(context: ApiContext) -> Answer:
+def _write_kind(context: ApiContext) -> Answer:
     """Replace the rows of a kind: make a version if they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
-    if name in PEOPLES:
+    if name in _PEOPLES:
         raise Problem("not_granted", f"{name}: are changed by people, on the console or by `dockvoice inventory`")
     try:
         kind = find_kind(name)
@@ -154,7 +154,7 @@ def roster(context: ApiContext) -> Answer:
     return Answer(_roster_out(context, found))
 
 
-def write_roster(context: ApiContext) -> Answer:
+def _write_roster(context: ApiContext) -> Answer:
     """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
@@ -276,7 +276,7 @@ ENDPOINTS = (
         "listMasterData",
         "Every kind of master data of a site",
         kinds,
-        SiteQuery,
+        _SiteQuery,
         KindsOut,
     ),
     Endpoint(
@@ -284,8 +284,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "getMasterData",
         "One kind of master data: docks, items, items.units, rules, words",
-        one_kind,
-        KindQuery,
+        _one_kind,
+        _KindQuery,
         MasterOut,
         problems=("unknown",),
     ),
@@ -294,8 +294,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "putMasterData",
         "Let a list or its units be these rows, and publish them",
-        write_kind,
-        KindQuery,
+        _write_kind,
+        _KindQuery,
         MasterOut,
         body=MasterIn,
         scope=Scope.WRITE,
@@ -312,7 +312,7 @@ ENDPOINTS = (
         "getOperators",
         "Who may sign on at a site",
         roster,
-        SiteQuery,
+        _SiteQuery,
         RosterOut,
         description="Personal data. Numbers are told only to a token that may write here.",
         problems=("unknown",),
@@ -322,8 +322,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/operators",
         "putOperators",
         "Let these sign on, and nobody else",
-        write_roster,
-        SiteQuery,
+        _write_roster,
+        _SiteQuery,
         RosterOut,
         body=RosterIn,
         scope=Scope.WRITE,

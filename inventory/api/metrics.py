@@ -11,11 +11,11 @@ from inventory.store.tables import outbox
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-PENDING = "dockvoice_outbox_pending"
+_PENDING = "dockvoice_outbox_pending"
 OLDEST = "dockvoice_outbox_oldest_age_seconds"
 
 
-class NoQuery(Query):
+class _NoQuery(Query):
     """No parameters."""
 
 
@@ -30,8 +30,8 @@ def metrics(context: ApiContext) -> Answer:
     now = context.resources.now()
     pending = {kind: found[kind].number if kind in found else 0 for kind in MessageKind}
     ages = {kind: (now - found[kind].oldest).total_seconds() if kind in found else 0 for kind in MessageKind}
-    lines = [f"# HELP {PENDING} What is not published, posted or confirmed yet.", f"# TYPE {PENDING} gauge"]
-    lines += [f'{PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
+    lines = [f"# HELP {_PENDING} What is not published, posted or confirmed yet.", f"# TYPE {_PENDING} gauge"]
+    lines += [f'{_PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
     lines += [f"# HELP {OLDEST} Age of the oldest of them.", f"# TYPE {OLDEST} gauge"]
     lines += [f'{OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
     return Answer("".join(f"{line}\n" for line in lines).encode())
@@ -44,7 +44,7 @@ ENDPOINTS = (
         "getMetrics",
         "Metrics for Prometheus",
         metrics,
-        NoQuery,
+        _NoQuery,
         MEDIA_TYPE,
         description="What is pending in the outbox, by kind, and the age of the oldest.",
     ),

@@ -38,7 +38,7 @@ def _plain(given: str) -> str:
     return given
 
 
-def parse_instant(given: str, info: ValidationInfo) -> datetime:
+def _parse_instant(given: str, info: ValidationInfo) -> datetime:
     """Parse a time, or a date as the first moment of the day on the site's clock."""
     found = instant(given, (info.context or {})["zone"])
     if found is None:
@@ -51,9 +51,9 @@ def parse_instant(given: str, info: ValidationInfo) -> datetime:
     return found
 
 
-def parse_end(given: str, info: ValidationInfo) -> datetime:
+def _parse_end(given: str, info: ValidationInfo) -> datetime:
     """Parse the end of a period; a date is the last moment of its day."""
-    found = parse_instant(given, info)
+    found = _parse_instant(given, info)
     try:
         day = date.fromisoformat(given)
     except ValueError:
@@ -90,8 +90,8 @@ _MOMENT: dict[str, Any] = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
     "examples": ["2026-11-20", "2026-11-20T06:00:00Z"],
 }
-Since = Annotated[str, AfterValidator(parse_instant), WithJsonSchema(_MOMENT)]
-Until = Annotated[str, AfterValidator(parse_end), WithJsonSchema(_MOMENT)]
+Since = Annotated[str, AfterValidator(_parse_instant), WithJsonSchema(_MOMENT)]
+Until = Annotated[str, AfterValidator(_parse_end), WithJsonSchema(_MOMENT)]
 Limit = Annotated[int, Field(ge=1, le=MOST, description=f"How many of one page, {MOST} at most.")]
 State = Literal["current", "amended", "cancelled"]
 

@@ -14,10 +14,10 @@ from inventory.store.stock import OF_WHAT
 
 PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
 
-FILTERS = ("pallet", "item", "lot", "location")
+_FILTERS = ("pallet", "item", "lot", "location")
 
 
-class StockQuery(Query):
+class _StockQuery(Query):
     """The filters, and the page."""
 
     site: Site
@@ -31,12 +31,12 @@ class StockQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def stock_sums(context: ApiContext) -> Answer:
+def _stock_sums(context: ApiContext) -> Answer:
     """Answer with a page of the stock sums that are not zero."""
-    asked: StockQuery = context.parameters
+    asked: _StockQuery = context.parameters
     wanted = StockFilter(
         site=asked.site,
-        said={name: said for name in FILTERS if (said := getattr(asked, name)) is not None},
+        said={name: said for name in _FILTERS if (said := getattr(asked, name)) is not None},
         forms=() if asked.forms is None else asked.forms.split(","),
         until=asked.at,  # type: ignore[arg-type] # the validator has parsed it
     )
@@ -66,8 +66,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/stock",
         "listStock",
         "What stands of each pallet, item, unit, lot and location, as it was dictated",
-        stock_sums,
-        StockQuery,
+        _stock_sums,
+        _StockQuery,
         StockOut,
         description=(
             "The sums of what entries add and corrections take back; those of zero are left out. In the order of "

@@ -17,12 +17,12 @@ from inventory.audit.deeds import NAME
 from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
-BEGINS = "dockvoice_"
+_BEGINS = "dockvoice_"
 """Prefix of each token, so that scanners for leaked secrets find it."""
 
 EVERY = "*"  # Every site, those to come too; no site's name.
 
-USE_RESOLUTION = timedelta(hours=1)  # Of `used_at`: a write for each request would block the consumer.
+_USE_RESOLUTION = timedelta(hours=1)  # Of `used_at`: a write for each request would block the consumer.
 
 VERSION = 1
 """Of the table below; the tables of the inventory and of the console have their own, since both run without an API."""
@@ -108,7 +108,7 @@ def add_token(
             raise Misconfigured(f"site: found {site!r}, allowed is the name of a site, or {EVERY!r} for every one")
     if transaction.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
         raise Misconfigured(f"{name}: there is a token of this name; revoke it first, or choose another name")
-    secret = BEGINS + secrets.token_urlsafe(32)
+    secret = _BEGINS + secrets.token_urlsafe(32)
     values = {"grants": {site: str(scope) for site, scope in grants.items()}, "made_at": now, "made_by": by}
     transaction.execute(
         insert(table).values(name=name, token_sha256=_hash(secret), ends_at=ends_at, used_at=None, **values)
@@ -135,7 +135,7 @@ def record_use(transaction: Connection, token: Token, now: datetime) -> None:
 
 def is_use_outdated(token: Token, now: datetime) -> bool:
     """Whether `used_at` needs an update."""
-    return token.used_at is None or now - token.used_at >= USE_RESOLUTION
+    return token.used_at is None or now - token.used_at >= _USE_RESOLUTION
 
 
 def revoke_token(transaction: Connection, name: str) -> None:

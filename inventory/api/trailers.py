@@ -27,7 +27,7 @@ PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
 MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
-class TrailersQuery(Query):
+class _TrailersQuery(Query):
     """The parameters of the list."""
 
     site: Site | None = None
@@ -36,7 +36,7 @@ class TrailersQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class TrailerQuery(Query):
+class _TrailerQuery(Query):
     """The trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
@@ -44,7 +44,7 @@ class TrailerQuery(Query):
     visit: int | None = None
 
 
-class DossierQuery(TrailerQuery):
+class _DossierQuery(_TrailerQuery):
     """The visit and the language of the dossier."""
 
     language: Annotated[
@@ -56,7 +56,7 @@ class DossierQuery(TrailerQuery):
 
 def trailers(context: ApiContext) -> Answer:
     """Answer with announced trailers, then those that entries name, the latest first."""
-    asked: TrailersQuery = context.parameters
+    asked: _TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
     place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
@@ -82,7 +82,7 @@ def trailer(context: ApiContext) -> Answer:
 
 def make_dossier(context: ApiContext) -> Answer:
     """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
-    asked: DossierQuery = context.parameters
+    asked: _DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
     gathered, found = _load_visits(context)
@@ -99,14 +99,14 @@ def make_dossier(context: ApiContext) -> Answer:
 
 
 def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
-    asked: TrailerQuery = context.parameters
+    asked: _TrailerQuery = context.parameters
     with context.read_transaction() as transaction:
         gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 
 
 def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
-    asked: TrailerQuery = context.parameters
+    asked: _TrailerQuery = context.parameters
     if (chosen := visits.choose(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
@@ -133,7 +133,7 @@ ENDPOINTS = (
         "listTrailers",
         "Trailers: announced, received, missing",
         trailers,
-        TrailersQuery,
+        _TrailersQuery,
         TrailersOut,
         description=f"{MOST} of one page at most.",
     ),
@@ -143,7 +143,7 @@ ENDPOINTS = (
         "getTrailer",
         "What one trailer was to bring and brought",
         trailer,
-        TrailerQuery,
+        _TrailerQuery,
         VisitOut,
         problems=("unknown",),
     ),
@@ -153,7 +153,7 @@ ENDPOINTS = (
         "makeDossier",
         "The signed dossier of a visit, a ZIP file without recordings",
         make_dossier,
-        DossierQuery,
+        _DossierQuery,
         "application/zip",
         scope=Scope.WRITE,
         description="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",

@@ -18,10 +18,10 @@ from inventory.store.tables import flags as spoken
 from inventory.store.tables import reviews as put_aside
 
 PLACE = (datetime, str)  # Cursor: a time and an event.
-FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
+_FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
-class PageQuery(Query):
+class _PageQuery(Query):
     """The site, and the page."""
 
     site: Site | None = None
@@ -29,22 +29,22 @@ class PageQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class ReviewsQuery(PageQuery):
+class _ReviewsQuery(_PageQuery):
     """The state of the reviews."""
 
     state: Literal["open", "every"] = "open"
 
 
-class FlagsQuery(PageQuery):
+class _FlagsQuery(_PageQuery):
     """The state of the flags."""
 
-    cursor: Cursor(*FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
+    cursor: Cursor(*_FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
 def reviews(context: ApiContext) -> Answer:
     """Answer with utterances under review, the oldest first."""
-    asked: ReviewsQuery = context.parameters
+    asked: _ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
     wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
     if asked.state == "open":
@@ -62,7 +62,7 @@ def reviews(context: ApiContext) -> Answer:
 
 def flags(context: ApiContext) -> Answer:
     """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
-    asked: FlagsQuery = context.parameters
+    asked: _FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
@@ -70,7 +70,7 @@ def flags(context: ApiContext) -> Answer:
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, FLAG_PLACE)))
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _FLAG_PLACE)))
     with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
     page = [FlagOut.model_validate(row) for row in rows[: asked.limit]]
@@ -81,7 +81,7 @@ def flags(context: ApiContext) -> Answer:
 
 def refusals(context: ApiContext) -> Answer:
     """Answer with refused events, the latest first."""
-    asked: PageQuery = context.parameters
+    asked: _PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
     with context.read_transaction() as transaction:
         found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
@@ -107,7 +107,7 @@ ENDPOINTS = (
         "listReviews",
         "What devices have put aside for a person, the oldest first",
         reviews,
-        ReviewsQuery,
+        _ReviewsQuery,
         ReviewsOut,
         description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
     ),
@@ -117,7 +117,7 @@ ENDPOINTS = (
         "listFlags",
         "Entries that rules speak against, the oldest first",
         flags,
-        FlagsQuery,
+        _FlagsQuery,
         FlagsOut,
         description="A person decides: by `dockvoice inventory flags`.",
     ),
@@ -127,7 +127,7 @@ ENDPOINTS = (
         "listRefusals",
         "Events that were refused, the latest first",
         refusals,
-        PageQuery,
+        _PageQuery,
         RefusalsOut,
     ),
 )

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
 
-KEY_FILES = "*.pem"  # The files of a directory of keys.
+_KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,12 +344,12 @@ def load_trusted_keys(files: Iterable[Path], directory: Path | None, ours: Path)
 
     None if there is no key there either. Raises UnreadableInput.
     """
-    given = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
+    given = [*files, *(sorted(directory.glob(_KEY_FILES)) if directory else ())]
     if directory is not None and not given:
-        raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
+        raise UnreadableInput(f"{directory}: holds no {_KEY_FILES}; `dockvoice audit key` on a device prints its key")
     enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
     anyones, awaited = dict[str, PublicKey](), set[str]()
-    for path in given or sorted(ours.glob(KEY_FILES)):
+    for path in given or sorted(ours.glob(_KEY_FILES)):
         key, named = read_key(path), NAME.fullmatch(path.name)
         if named is None or named["keyid"] != key.keyid:
             anyones[key.keyid] = key

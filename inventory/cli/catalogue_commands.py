@@ -105,7 +105,7 @@ def _open_catalogue(
 
 
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
-def catalogue_import(
+def _catalogue_import(
     context: typer.Context,
     kind: Kind,
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
@@ -139,7 +139,7 @@ def catalogue_import(
 
 
 @catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
-def catalogue_print_versions(
+def _catalogue_print_versions(
     context: typer.Context,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
@@ -161,7 +161,7 @@ def catalogue_print_versions(
 
 
 @catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
-def catalogue_history(
+def _catalogue_history(
     context: typer.Context,
     kind: Kind,
     site: Site = None,
@@ -177,7 +177,7 @@ def catalogue_history(
 
 
 @catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
-def catalogue_diff(
+def _catalogue_diff(
     context: typer.Context,
     kind: Kind,
     before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
@@ -197,7 +197,7 @@ def catalogue_diff(
 
 
 @catalogue_commands.command("publish", short_help="Send the devices what was changed.")
-def catalogue_publish(
+def _catalogue_publish(
     context: typer.Context,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
@@ -216,7 +216,7 @@ def catalogue_publish(
 
 
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
-def catalogue_rollback(
+def _catalogue_rollback(
     context: typer.Context,
     kind: Kind,
     version: Number,
@@ -233,7 +233,7 @@ def catalogue_rollback(
 
 
 @catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
-def catalogue_withdraw(
+def _catalogue_withdraw(
     context: typer.Context,
     kind: Kind,
     reason: Why,
@@ -249,7 +249,7 @@ def catalogue_withdraw(
 
 
 @catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
-def catalogue_devices(
+def _catalogue_devices(
     context: typer.Context,
     site: Site = None,
     broker: BrokerAt = None,
@@ -328,14 +328,14 @@ File = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
 ]
-RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
+_RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
 
 
 def roster(
     context: typer.Context,
     file: File = None,
-    site: RosterSite = None,
+    site: _RosterSite = None,
     sign: Sign = None,
     withdraw: Withdraw = False,
     broker: BrokerAt = None,

@@ -28,7 +28,7 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your
 
 
 @clip_commands.command("ask", short_help="Ask a device for the sound of what was said.")
-def clips_ask(
+def _clips_ask(
     context: typer.Context,
     which: Which,
     sign: Sign,
@@ -56,7 +56,7 @@ def clips_ask(
 
 
 @clip_commands.command("list", short_help="Which recordings came, or are to come.")
-def clips_list(
+def _clips_list(
     context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False
 ) -> None:
     """Show the recordings that were asked for, or came by themselves, the newest first, and how far each has come.
@@ -103,7 +103,7 @@ def clips_save(
 
 
 @clip_commands.command("who", short_help="Who asked to hear it, when and why.")
-def clips_who(
+def _clips_who(
     context: typer.Context, which: Which, config: Config = None, database: Database = None, json_lines: Json = False
 ) -> None:
     """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""

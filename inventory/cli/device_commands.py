@@ -25,7 +25,7 @@ Which = Annotated[
 
 
 @device_commands.command("retire", short_help="Forget how a device is: it is gone for good.")
-def devices_retire(
+def _devices_retire(
     context: typer.Context,
     device: Which = None,
     unknown: Annotated[

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from inventory.store.outbox import PendingKind
 
 commands = typer.Typer()
-audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
-commands.add_typer(audits, name="audit")
-keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
-commands.add_typer(keys_commands, name="keys")
+_audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
+commands.add_typer(_audits, name="audit")
+_keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
+commands.add_typer(_keys_commands, name="keys")
 commands.add_typer(device_commands, name="devices")
 commands.add_typer(review_commands, name="review")
 commands.add_typer(catalogue_commands, name="catalogue")
@@ -152,8 +152,8 @@ Keys = Annotated[
 ]
 
 
-@audits.command("verify", short_help="Is what each device sent still as it was signed?")
-def audit_verify(
+@_audits.command("verify", short_help="Is what each device sent still as it was signed?")
+def _audit_verify(
     context: typer.Context,
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
@@ -203,7 +203,7 @@ def audit_verify(
         raise typer.Exit(1)
 
 
-@audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
+@_audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
 def audit_acknowledge(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` finds something wrong.")],
@@ -267,14 +267,14 @@ Directory = Annotated[
     typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
 ]
 Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
-KeyFile = Annotated[
+_KeyFile = Annotated[
     Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
 ]
 
 
-@keys_commands.command("enrol", short_help="Let a device enter.")
-def keys_enrol(
-    context: typer.Context, device: Which, file: KeyFile, config: Config = None, directory: Directory = None
+@_keys_commands.command("enrol", short_help="Let a device enter.")
+def _keys_enrol(
+    context: typer.Context, device: Which, file: _KeyFile, config: Config = None, directory: Directory = None
 ) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
@@ -305,11 +305,11 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
     return named | ({"expected": min(lists)} if lists else {})
 
 
-@keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
-def keys_rotate(
+@_keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
+def _keys_rotate(
     context: typer.Context,
     device: Which,
-    file: KeyFile,
+    file: _KeyFile,
     upto: Annotated[
         int | None,
         typer.Option(
@@ -340,8 +340,8 @@ def keys_rotate(
     say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 
-@keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
-def keys_revoke(
+@_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
+def _keys_revoke(
     context: typer.Context,
     device: Which,
     keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
@@ -356,8 +356,8 @@ def keys_revoke(
     say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
-@keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
-def keys_list(
+@_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
+def _keys_list(
     context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
 ) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""

@@ -20,7 +20,7 @@ review_commands = typer.Typer(help="What waits for a person on the devices.", no
 
 
 @review_commands.command("list", short_help="What waits for a person on the devices.")
-def review_list(
+def _review_list(
     context: typer.Context,
     config: Config = None,
     database: Database = None,
@@ -88,7 +88,7 @@ _add_decision_command(
 
 
 @review_commands.command("correct", short_help="It is with these values.")
-def review_correct(
+def _review_correct(
     context: typer.Context,
     utterance: Utterance,
     field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
@@ -143,7 +143,7 @@ Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags l
 
 
 @flag_commands.command("list", short_help="What nobody has decided about yet.")
-def flags_list(
+def _flags_list(
     context: typer.Context,
     config: Config = None,
     database: Database = None,
@@ -171,7 +171,7 @@ def flags_list(
 
 
 @flag_commands.command("keep", short_help="The entry stands.")
-def flags_keep(
+def _flags_keep(
     context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is right."""
@@ -179,7 +179,7 @@ def flags_keep(
 
 
 @flag_commands.command("strike", short_help="The entry does not count.")
-def flags_strike(
+def _flags_strike(
     context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is not to be counted. It stays where it is, with your word beside it."""

@@ -27,7 +27,7 @@ from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")
 
-TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
+_TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
 
 
 class ClipReceiver:
@@ -66,7 +66,7 @@ class ClipReceiver:
         """Called periodically: remove expired clips. Raises Unavailable."""
         if self._tidied is None:
             self._remove_orphans()
-        if self._tidied is None or self._now() - self._tidied >= TIDY_S:
+        if self._tidied is None or self._now() - self._tidied >= _TIDY_S:
             self._remove_expired()
 
     def _store_clip(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:

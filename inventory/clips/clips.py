@@ -22,7 +22,7 @@ from inventory.store.database import translated_errors
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
-HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
+_HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
 OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a stored recording was removed.
 
 
@@ -37,9 +37,9 @@ class ClipState(StrEnum):
     REMOVED = "removed"  # It was here before.
 
 
-COMING = (ClipState.ASKED, ClipState.ARRIVING)
+_COMING = (ClipState.ASKED, ClipState.ARRIVING)
 
-STALLED = timedelta(minutes=10)
+_STALLED = timedelta(minutes=10)
 """A transfer without progress for this long is requested again by the next request to listen: a restored copy of these
 tables may wait for audio that its device sent long ago."""
 
@@ -88,7 +88,7 @@ class ListeningRequest:
     noted_at: datetime | None  # When the device confirmed that its journal has it; None: not yet.
 
 
-class ClipFiles(Protocol):
+class _ClipFiles(Protocol):
     """Storage of the audio."""
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
@@ -144,14 +144,14 @@ def load_requests(transaction: Connection, sound: SignedSound) -> list[Listening
     return [ListeningRequest(**{name: row[name] for name in ListeningRequest.__dataclass_fields__}) for row in rows]
 
 
-def mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
+def _mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
     """Mark the recording as requested if it is neither stored nor in transfer; return whether it was."""
     row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
             return False
-        if row["state"] in COMING:
-            return bool(row["changed_at"] < now - STALLED)
+        if row["state"] in _COMING:
+            return bool(row["changed_at"] < now - _STALLED)
     anew = {"state": ClipState.ASKED.value, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
     _save_row(transaction, sound, row, {**anew, "audio_sha256": sound.audio_sha256}, now)
     return True
@@ -176,7 +176,7 @@ def mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, n
     """Record why the device does not send it. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
     row = _lock_row(transaction, sound)
-    if row is not None and row["state"] in COMING:
+    if row is not None and row["state"] in _COMING:
         _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
     return ClipReceipt(said.utterance_id, Answer.NOTED)
 
@@ -204,13 +204,13 @@ def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping
         signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
     same = row["audio_sha256"] == sound.audio_sha256
-    if row["state"] in COMING:
+    if row["state"] in _COMING:
         return None if same else Answer.REJECTED
     return Answer.HERE if same and row["state"] == ClipState.HERE else Answer.UNWANTED
 
 
 def store_chunk(
-    transaction: Connection, site: str, device: str, said: ClipChunk, files: ClipFiles, now: datetime
+    transaction: Connection, site: str, device: str, said: ClipChunk, files: _ClipFiles, now: datetime
 ) -> ClipReceipt:
     """Store a chunk if it is the next one. Raises OSError, with nothing changed."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
@@ -258,7 +258,7 @@ def mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget
 
 
 def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
-    _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": HASH_DIFFERS}, now)
+    _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": _HASH_DIFFERS}, now)
     return ClipReceipt(sound.utterance_id, Answer.REJECTED)
 
 
@@ -334,7 +334,7 @@ class ClipStore:
         """
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
-            request, sending = signed(wanted=mark_asked_if_missing(transaction, sound, now))
+            request, sending = signed(wanted=_mark_asked_if_missing(transaction, sound, now))
             record_request(transaction, sound, request, now)
             entered = outbox.insert_messages(transaction, [sending], now, held=held)
             asked = load_clip(transaction, sound)
@@ -357,7 +357,7 @@ class ClipStore:
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return handle_offer(transaction, site, device, said, self._now())
 
-    def store_chunk(self, site: str, device: str, said: ClipChunk, files: ClipFiles) -> ClipReceipt:
+    def store_chunk(self, site: str, device: str, said: ClipChunk, files: _ClipFiles) -> ClipReceipt:
         """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return store_chunk(transaction, site, device, said, files, self._now())

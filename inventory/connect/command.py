@@ -46,11 +46,11 @@ DIRECTORY = Path("/etc/dockvoice/connect")
 UNIT = "EA"  # Unit of a test item if the other system reports no items.
 SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
-ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
+_ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
 """The option that supplies what a test receipt was declined for, by the reason."""
 
 
-class Named(TyperGroup):
+class _Named(TyperGroup):
     """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -59,7 +59,7 @@ class Named(TyperGroup):
         return super().resolve_command(ctx, ["run", *args] if is_name else args)
 
 
-commands = typer.Typer(cls=Named, no_args_is_help=True)
+commands = typer.Typer(cls=_Named, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
 File = Annotated[
@@ -107,7 +107,7 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
 
 
 @commands.command("try", short_help="Who answers there; one test receipt, taken back.")
-def try_out(
+def _try_out(
     name: Name,
     file: File = None,
     config: Config = None,
@@ -344,5 +344,5 @@ def _desk(name: str, file: Path | None, config: Path | None, database: str | Non
         except Misconfigured as fault:
             raise Misconfigured(f"{name} ({path}): {fault}") from None
         except (Away, Declined) as fault:
-            option = ASKED_FOR.get(fault.why) if isinstance(fault, Declined) else None
+            option = _ASKED_FOR.get(fault.why) if isinstance(fault, Declined) else None
             raise Unfinished(f"{name} ({path}): {fault}{f'; see {option}' if option else ''}") from None

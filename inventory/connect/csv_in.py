@@ -43,7 +43,7 @@ from inventory.site.table_file import (
 
 SUFFIXES = (".csv", ".json")
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
-QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
+_QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
 
 ITEMS = Layout(
     ("item", "title", "base", "lot_needed", "unit", "factor"),
@@ -52,10 +52,10 @@ ITEMS = Layout(
     "one for each item, and one more for each further unit of it",
     lambda _, value: "" if value is None else value,
 )
-WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
+_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
 YES_NO = {"yes": True, "no": False}
-LAYOUTS = {"expected": EXPECTED, "withdrawn": WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
-LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
+_LAYOUTS = {"expected": EXPECTED, "withdrawn": _WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
+_LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
 COPY = "dropped"  # Name of a file's copy while it is read.
 
 Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
@@ -71,7 +71,7 @@ class Incoming:
         self._kinds: Mapping[str, Callable[[Path], None]] = {
             "expected": self._expected,
             "withdrawn": self._withdrawn,
-            "items": lambda file: self._whole("items", file, lambda: read_items(file)),
+            "items": lambda file: self._whole("items", file, lambda: _read_items(file)),
             "operators": lambda file: self._whole("operators", file, lambda: read_operators(file, self._forms)),
         }
 
@@ -88,7 +88,7 @@ class Incoming:
             omitted = [one for file in self._dropped() for one in self._imported(file)]
             return Pulled(
                 expected=self._standing(),
-                items=self._latest("items", read_items),
+                items=self._latest("items", _read_items),
                 operators=self._latest("operators", lambda file: read_operators(file, self._forms)),
                 omitted=omitted,
             )
@@ -102,7 +102,7 @@ class Incoming:
             if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_file(file):
                 continue
             changed = file.lstat().st_mtime
-            if self._now().timestamp() - changed >= QUIET_S:
+            if self._now().timestamp() - changed >= _QUIET_S:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
 
@@ -130,7 +130,7 @@ class Incoming:
         copy = self._own / f"{COPY}{file.suffix.lower()}"
         try:
             _durably(copy, text(file, "utf-8-sig"))
-            _demand_columns(copy, LAYOUTS[kind])
+            _demand_columns(copy, _LAYOUTS[kind])
             self._kinds[kind](copy)
         except (OSError, UnicodeDecodeError) as fault:
             if isinstance(fault, OSError) and fault.filename != str(file):
@@ -148,7 +148,7 @@ class Incoming:
     def _moved(self, file: Path, to: str) -> Path:
         """Move the file, its name prefixed with the time so that it replaces no other; the new path."""
         at = self._now().strftime("%Y%m%dT%H%M%S.%f")
-        name = os.fsdecode(os.fsencode(file.name)[-LONGEST_NAME:])
+        name = os.fsdecode(os.fsencode(file.name)[-_LONGEST_NAME:])
         return file.rename(self._in / to / f"{at}-{name}")
 
     def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
@@ -175,7 +175,7 @@ class Incoming:
         self._announce(file, {**(self._standing() or {}), **read_expected(file)})
 
     def _withdrawn(self, file: Path) -> None:
-        gone = read_withdrawn(file)
+        gone = _read_withdrawn(file)
         self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
 
     def _announce(self, file: Path, standing: Lines) -> None:
@@ -216,12 +216,12 @@ def _header(path: Path) -> list[str]:
     return [cell.strip() for cell in next(csv.reader(io.StringIO(text(path), newline=""), strict=True), [])]
 
 
-def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
+def _read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     """The trailers and doors whose expected lists are withdrawn. Raises FaultyFile, UnreadableInput."""
     faults: list[str] = []
     found = []
-    for where, cells in read_rows(path, WITHDRAWN):
-        odd = list(find_structure_faults(where, cells, WITHDRAWN))
+    for where, cells in read_rows(path, _WITHDRAWN):
+        odd = list(find_structure_faults(where, cells, _WITHDRAWN))
         places = [] if odd else [(kind, cells[kind]) for kind in PlaceKind if cells.get(kind)]
         if not odd and (len(places) != 1 or not LEVEL.fullmatch(places[0][1])):
             odd = [f"{where}, columns trailer and door: name one trailer, or one door, as the notice did"]
@@ -232,7 +232,7 @@ def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     return found
 
 
-def read_items(path: Path) -> Sequence[PulledItem]:
+def _read_items(path: Path) -> Sequence[PulledItem]:
     """The items, with their units. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, ITEMS)
     faults: list[str] = []

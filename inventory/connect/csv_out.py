@@ -44,11 +44,11 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "'")
 """First characters that make a spreadsheet read a cell as a formula, which may fetch and send data. `'` is one of them,
 so that a reader of the file can tell a guard from a `'` of the text's own."""
-GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
+_GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
 
 BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
 
-MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
+_MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
 
 Row = Mapping[str, str]
 
@@ -153,7 +153,7 @@ class Outgoing:
     def _day(self, day: str) -> dict[str, str]:
         """The file of each reference whose posting was recorded on that day."""
         if day not in self._notes:
-            if len(self._notes) > MOST_DAYS:
+            if len(self._notes) > _MOST_DAYS:
                 self._notes.clear()
             path = self._own / "written" / f"{day}.csv"
             rows = _cells(text(path)) if is_file(path) else []
@@ -213,12 +213,12 @@ def _row(notice: Notice) -> Row:
 
 def guarded(cell: str) -> str:
     """The text, prefixed so that no spreadsheet reads it as a formula; `unguarded` restores it."""
-    return GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
+    return _GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
 
 
 def unguarded(cell: str) -> str:
     """The text without the prefix of `guarded`."""
-    return cell[1:] if cell.startswith(GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith(_GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
 
 
 def _append(path: Path, rows: Sequence[Row]) -> None:

@@ -79,7 +79,7 @@ class Round:
     away: str | None = None  # The last error, if two postings in a row failed: the system seems unavailable.
 
 
-class NoEffect(Away):
+class _NoEffect(Away):
     """The other system reported success, but the document is missing."""
 
 
@@ -165,12 +165,12 @@ class PostingLoop:
             if isinstance(step, Settled):
                 step = Post(None)
             if step == done:
-                raise NoEffect(f"{_description(step)}: the answer was that it is done, and it is not")
+                raise _NoEffect(f"{_description(step)}: the answer was that it is done, and it is not")
             self._ledger.begins(owed.event_id)
             answer, done = self._do(posting, step, owed), step
             # Without `find` the answer is trusted: the other side drops duplicates.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
-        raise NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
+        raise _NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
 
     def _found(self, posting: Posting, owed: Owed) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""

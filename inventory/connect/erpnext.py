@@ -41,13 +41,13 @@ from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
 CANCEL = "frappe.client.cancel"
-META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
+_META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
 DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
-SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
+_SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
 NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
 PAGE = 500  # Items per request, so that an answer stays small.
-MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
+_MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
 TRY_AGAIN = frozenset(
     {
@@ -73,7 +73,7 @@ WHY: Mapping[str, Why] = {
 }
 """The reason code of an exception of ERPNext's."""
 
-NAMES_NOTHING = "LinkValidationError"
+_NAMES_NOTHING = "LinkValidationError"
 """Thrown for a link to a missing record. Of the links in a receipt only the warehouses come from the settings: ERPNext
 made the others, or they were looked up before."""
 
@@ -109,7 +109,7 @@ class ErpNextConnection(ConnectionSettings):
         return ErpNext("erpnext", self.erpnext)
 
 
-class NotThere(Declined):
+class _NotThere(Declined):
     """The document does not exist."""
 
 
@@ -149,7 +149,7 @@ class ErpNext:
         name = self._drafted(posting) if draft is None else draft.id
         try:
             self._ask("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
-        except NotThere:
+        except _NotThere:
             raise self._vanished(name) from None
         except Declined:
             self._remove(name)  # No unfinished draft is left behind.
@@ -159,7 +159,7 @@ class ErpNext:
     def _there(self, name: str) -> Document:
         try:
             return _document(self._get(RECEIPT, name))
-        except NotThere:
+        except _NotThere:
             raise self._vanished(name) from None
 
     def _vanished(self, name: str) -> Away:
@@ -209,7 +209,7 @@ class ErpNext:
                 Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
         found = self._get(ORDER, order)
-        if found.get("status") in SETTLED_STATES:
+        if found.get("status") in _SETTLED_STATES:
             return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
             return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
@@ -218,7 +218,7 @@ class ErpNext:
     def _item(self, code: str) -> Record:
         try:
             return self._get(ITEM, code)
-        except NotThere:
+        except _NotThere:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
     def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
@@ -266,7 +266,7 @@ class ErpNext:
     def _remove(self, name: str) -> None:
         try:
             self._ask("DELETE", _path(RECEIPT, name))
-        except NotThere:
+        except _NotThere:
             return
 
     # Pulling
@@ -315,7 +315,7 @@ class ErpNext:
         """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return
-        found = self._ask("GET", f"/api/method/{META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
+        found = self._ask("GET", f"/api/method/{_META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
         fields = [field for one in found if one.get("name") == RECEIPT for field in one.get("fields", [])]
         if not any(one.get("fieldname") == self._ref and one.get("unique") for one in fields):
             raise Misconfigured(
@@ -355,11 +355,11 @@ class ErpNext:
         if not exception or exception in TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
-            return NotThere(Why.OTHER, message)
+            return _NotThere(Why.OTHER, message)
         if answer.status == CONFLICT or exception == "UniqueValidationError":
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
-        if exception == NAMES_NOTHING:
+        if exception == _NAMES_NOTHING:
             return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
         return Declined(WHY.get(exception, Why.OTHER), message)
 
@@ -385,7 +385,7 @@ def _factors(item: Record) -> Mapping[str, Decimal]:
 def _exact(quantity: Decimal, factor: Decimal) -> float:
     """The quantity in the order's unit. Raises Declined instead of rounding."""
     found = quantity * factor
-    if found != round(found, MOST_PLACES):
+    if found != round(found, _MOST_PLACES):
         raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
     return float(found)
 

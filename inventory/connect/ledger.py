@@ -41,11 +41,11 @@ class DeclinedMessages:
         topics = Topics(self.prefix, site, device)
         declined = PostingDeclined(topics.source, event_id, why, self.connector)
         body = to_json_bytes(sign_declined(declined, self.signer, at))
-        its = (site, device, key_of(self.connector, event_id), topics.decisions)
+        its = (site, device, _key_of(self.connector, event_id), topics.decisions)
         return Message(MessageKind.DECLINED, *its, body, self.signer.public)
 
 
-def key_of(connector: str, event_id: str) -> str:
+def _key_of(connector: str, event_id: str) -> str:
     """The key of its outbox row."""
     return f"{connector}/{event_id}"
 
@@ -55,7 +55,7 @@ LATELY = 20_000
 is found by the next comparison of all entries."""
 
 ALL_EVERY = timedelta(minutes=10)
-MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
+_MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
 SHOWN = 500  # Characters stored of the other system's message.
 
 WORK = and_(*outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
@@ -114,7 +114,7 @@ class Ledger:
             lowest = 0 if every else _highest(transaction) - LATELY
             changed = self._enter(transaction, lowest, now) + self._reopen(transaction, lowest, now)
             changed += self._enter_work(transaction, now)
-        if every and changed < MOST_AT_ONCE:
+        if every and changed < _MOST_AT_ONCE:
             self._all_at = now + ALL_EVERY
         return changed
 
@@ -127,7 +127,7 @@ class Ledger:
             .where(entries.c.site == self._site, entries.c.form.in_(self._forms), entries.c.arrival >= lowest)
             .where(~is_there)
             .order_by(entries.c.arrival)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         if self._since is not None:
             wanted = wanted.where(events.c.received_at >= self._since)
@@ -158,7 +158,7 @@ class Ledger:
             select(postings.c.site, postings.c.event_id, counts.label("counts"))
             .join(entries, entries.c.event_id == postings.c.event_id)
             .where(postings.c.connector == self.name, counts != postings.c.stands)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         if lowest > 0:  # recent changes come from an event or from a decision on a flag
             wanted = wanted.where(or_(postings.c.event_id.in_(_named_lately(transaction, lowest)), struck))
@@ -187,7 +187,7 @@ class Ledger:
             select(postings.c.site, postings.c.connector, postings.c.event_id)
             .where(*self._is_due(postings), row.is_(None))
             .order_by(postings.c.arrival)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         missing = [tuple(row) for row in transaction.execute(wanted)]
         outbox.enter_work(transaction, MessageKind.ERP_POSTING, missing, now)
@@ -196,7 +196,7 @@ class Ledger:
     def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
         """Delete its work, and the message that it was declined."""
         outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
-        outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, key_of(self.name, of.event_id))
+        outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, _key_of(self.name, of.event_id))
 
     @property
     def rule(self) -> str:

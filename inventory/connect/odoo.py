@@ -51,7 +51,7 @@ OPEN = ("draft", "waiting", "confirmed", "assigned")
 DONE, CANCELLED = "done", "cancel"
 SHOWN = ("name", "state", "location_dest_id")
 PAGE = 1000  # Products per request, so that an answer stays small.
-RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
+_RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
 
 
 class OdooConnection(ConnectionSettings):
@@ -220,7 +220,7 @@ class Odoo:
         else:
             context = {"active_model": PICKING, "active_id": picking, "active_ids": [picking]}
             wizard = self._rpc.call(RETURN, "create", {"picking_id": picking}, context=context)
-            method = "action_create_returns_all" if self._rpc.version[0] >= RETURNS_ALL else "create_returns"
+            method = "action_create_returns_all" if self._rpc.version[0] >= _RETURNS_ALL else "create_returns"
             made = int(self._rpc.call(RETURN, method, [wizard], context=context)["res_id"])
         self._rpc.call(PICKING, "write", [made], {self._ref: reversal_of(posting)})
         return made

@@ -19,9 +19,9 @@ from inventory.connect.web import ANSWER_S, Address, Web, shortened
 OLDEST, NEWEST = 17, 19
 """Odoo 17 is the first whose move lines have `quantity` and `picked`; version 22 is to remove `/jsonrpc`."""
 
-REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
+_REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
 """Exceptions about the request itself, with a message for users."""
-RIGHTS = frozenset({"AccessError", "AccessDenied"})
+_RIGHTS = frozenset({"AccessError", "AccessDenied"})
 
 Record = Mapping[str, Any]
 
@@ -96,9 +96,9 @@ class OdooRpc:
         data = error.get("data", {}) if isinstance(error, dict) else {}
         exception = str(data.get("name", "")).rpartition(".")[2]
         message = shortened(str(data.get("message", ""))) or "it says no more"
-        if exception in REFUSALS:
+        if exception in _REFUSALS:
             return OdooRefused(Why.OTHER, message)
-        if exception in RIGHTS:
+        if exception in _RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
         # A serialisation conflict, a database being upgraded, or an internal error of Odoo.
         return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {message}")

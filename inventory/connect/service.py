@@ -50,7 +50,7 @@ from inventory.site.roster import roster_kind
 from inventory.store.database import format_url, translated_errors
 from inventory.store.outbox import BACKOFF
 
-CONNECTORS = 0x646F636C
+_CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
 
 
@@ -90,7 +90,7 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
         with translated_errors(engine.url):
-            key = {"of": CONNECTORS, "name": crc32(name.encode()) - 2**31}
+            key = {"of": _CONNECTORS, "name": crc32(name.encode()) - 2**31}
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
             raise busy

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dockvoice_protocol import plain_file
 
-HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
+_HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
 SHARED, READ, OWN = 0o770, 0o750, 0o700  # Modes of folders: shared read-write, read-only, private.
 
 LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
@@ -55,6 +55,6 @@ def hand_over(path: Path) -> None:
     """Make it readable by the folder's group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fchmod(descriptor, HANDED_OVER)
+        os.fchmod(descriptor, _HANDED_OVER)
     finally:
         os.close(descriptor)

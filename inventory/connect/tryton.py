@@ -214,7 +214,7 @@ class Tryton:
 
     def pull(self) -> Pulled:
         """Announced shipments, items and operators."""
-        return TrytonPull(self._books, self._session).pull()
+        return _TrytonPull(self._books, self._session).pull()
 
     # Reversing
 
@@ -279,7 +279,7 @@ OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
 """The reference of a shipment that a posting of ours created: it announces nothing."""
 
 
-class TrytonPull:
+class _TrytonPull:
     """Reads all data for one pull. Changes nothing there."""
 
     def __init__(self, books: TrytonBooks, session: RpcSession) -> None:

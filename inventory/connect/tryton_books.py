@@ -70,7 +70,7 @@ class TrytonUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class TrytonWarehouse:
+class _TrytonWarehouse:
     """A warehouse, with its input and storage locations."""
 
     id: int
@@ -96,7 +96,7 @@ class TrytonBooks:
         self._settings = settings
         self._session = session
         self._has_packages: bool | None = None
-        self._of: TrytonWarehouse | None = None
+        self._of: _TrytonWarehouse | None = None
 
     def demand(self) -> None:
         """Raise Misconfigured with every name of the settings that Tryton does not have."""
@@ -222,7 +222,7 @@ class TrytonBooks:
             self._session.sign_on()
         return int(self._session.context["company"])
 
-    def warehouse(self) -> TrytonWarehouse:
+    def warehouse(self) -> _TrytonWarehouse:
         """The warehouse of the settings, or the only one. Raises Misconfigured."""
         if self._of is None:
             code = self._settings.warehouse
@@ -235,7 +235,7 @@ class TrytonBooks:
                     f"[tryton] warehouse: found {code!r}, there are {there}; name one of them by its code"
                 )
             (one,) = found
-            self._of = TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
+            self._of = _TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
         return self._of
 
     def has_packages(self) -> bool:

@@ -19,7 +19,7 @@ CONNECT_S = 5.0  # Timeout for connecting.
 SHOWN = 300  # Characters quoted of an answer.
 PAGE = 1000  # Records per request; Tryton's default limit is higher.
 
-LOGIN = "common.db.login"
+_LOGIN = "common.db.login"
 """For an unknown database the server answers only after half a minute, its timeout for PostgreSQL."""
 
 CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -69,12 +69,12 @@ class RpcSession:
 
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
-        answer = self._post(self._rpc, LOGIN, [self._user, {"password": self._password}, "en"])
+        answer = self._post(self._rpc, _LOGIN, [self._user, {"password": self._password}, "en"])
         if answer.status_code in CLOSED:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
-        uid, token = self._answer(answer, LOGIN)[:2]
+        uid, token = self._answer(answer, _LOGIN)[:2]
         word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
         self._authorization = f"Session {word}"
         preferences = self._called("model.res.user.get_preferences", [True, {}])
@@ -125,7 +125,7 @@ class RpcSession:
         except httpx.TimeoutException:
             why = (
                 f"; without a database {self._database!r} it is silent: see [tryton] database"
-                if method == LOGIN
+                if method == _LOGIN
                 else ""
             )
             raise Away(f"{self._at}: gave no answer within {self._http.timeout.read:g} s to {method}{why}") from None

@@ -26,11 +26,11 @@ from inventory.connect.ports import Away
 
 ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
 CONNECT_S = 5.0  # Timeout for connecting.
-MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
-LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
-EXCERPT = 300  # Characters quoted of another system's text.
+_MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
+_LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
+_EXCERPT = 300  # Characters quoted of another system's text.
 
-TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
+_TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
 
 
 def _address(given: str) -> str:
@@ -72,7 +72,7 @@ class HttpAnswer:
 def shortened(text: str) -> str:
     """One short line of another system's text, without control characters."""
     line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
-    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
+    return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
 
 class Web:
@@ -115,8 +115,8 @@ class Web:
                     body += piece
                     if self._clock() > until:
                         raise Away(f"{self._name}: {self.address} took more than {self._within_s:g} s to answer")
-                    if len(body) > MOST_BYTES:
-                        raise Away(f"{self._name}: {self.address} answered more than {MOST_BYTES:,} bytes")
+                    if len(body) > _MOST_BYTES:
+                        raise Away(f"{self._name}: {self.address} answered more than {_MOST_BYTES:,} bytes")
                 answer = HttpAnswer(response.status_code, response.headers, bytes(body))
         except httpx.TimeoutException:
             raise Away(f"{self._name}: {self.address} did not answer within {self._within_s:g} s") from None
@@ -129,7 +129,7 @@ class Web:
         if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP status classes
             to = shortened(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
-        if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
+        if answer.status in _TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
             raise Away(
                 f"{self._name}: {self.address} answered {answer.status}: {answer.excerpt() or 'nothing more'}",
                 wait_s=_asked_to_wait(answer.headers.get("retry-after")),
@@ -162,4 +162,4 @@ def _asked_to_wait(given: str | None) -> float | None:
         )
     except (TypeError, ValueError):
         return None
-    return min(max(seconds, 0.0), LONGEST_WAIT_S)
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)

@@ -33,7 +33,7 @@ GONE = 410  # The receiver accepts no further message.
 REFUSED = 422  # The receiver declines this message.
 
 
-class ShownBy(StrEnum):
+class _ShownBy(StrEnum):
     """Which answer proves that a message was stored."""
 
     STATUS = "status"  # 2xx, as in the standard.
@@ -48,7 +48,7 @@ class WebhookSettings(Section):
     old_secret: SecretStr | None = Field(
         None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
-    proof: ShownBy = Field(ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
+    proof: _ShownBy = Field(_ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -136,7 +136,7 @@ class Webhook:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
-        if self._settings.proof is ShownBy.ECHO and notice.reference not in _echoed(answer):
+        if self._settings.proof is _ShownBy.ECHO and notice.reference not in _echoed(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {notice.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'

@@ -27,7 +27,7 @@ _AT_ONCE = Semaphore(2)  # Each hash takes 19 MiB and a core: further sign-ins w
 
 WINDOW = timedelta(minutes=15)
 PER_NAME = 8  # Wrong passwords for one name within the window.
-TRYING = 0x74727973  # The advisory lock ("trys") under which attempts are counted: two at once would both be the last.
+_TRYING = 0x74727973  # The advisory lock ("trys") under which attempts are counted: two at once would both be the last.
 PER_ADDRESS = 30  # From one address, which may be a whole office; beyond it, attempts are slowed down.
 SLOWED = timedelta(seconds=10)  # Between two attempts from such an address: 90 in a window, 8 of them for one name.
 
@@ -88,7 +88,7 @@ def add_user(transaction: Connection, name: str, role: Role, password: str | Non
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if find_user(transaction, name) is not None:
         raise Misconfigured(f"{name}: is there already; change the role or the password, or choose another name")
-    values = {"name": name, "role": str(role), "password": hash_password(password), "added_at": at}
+    values = {"name": name, "role": str(role), "password": _hash_password(password), "added_at": at}
     transaction.execute(insert(people).values(values))
 
 
@@ -101,7 +101,7 @@ def change_role(transaction: Connection, name: str, role: Role) -> None:
 def change_password(transaction: Connection, name: str, password: str) -> None:
     """Set the password, end all sessions and reset the rate limit. Raises UnreadableInput."""
     _demand_user(transaction, name)
-    transaction.execute(update(people).where(people.c.name == name).values(password=hash_password(password)))
+    transaction.execute(update(people).where(people.c.name == name).values(password=_hash_password(password)))
     transaction.execute(delete(sessions).where(sessions.c.name == name))
     transaction.execute(delete(attempts).where(attempts.c.name == name))
 
@@ -113,7 +113,7 @@ def remove_user(transaction: Connection, name: str) -> None:
     transaction.execute(delete(people).where(people.c.name == name))
 
 
-def hash_password(password: str | None) -> str | None:
+def _hash_password(password: str | None) -> str | None:
     """The Argon2 hash. Raises Misconfigured for a password that is too short or too long."""
     if password is None:
         return None
@@ -176,7 +176,7 @@ def register_attempt(
     Counting first keeps two concurrent attempts from both being the last. `known_there`: the user has signed in from
     this address before, and is limited neither by attempts from elsewhere nor by those for other names from there.
     """
-    take_advisory_lock(transaction, TRYING)
+    take_advisory_lock(transaction, _TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
     of_name, from_there = attempts.c.name == name, attempts.c.address == address
     if _attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:

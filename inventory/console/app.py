@@ -35,7 +35,7 @@ from inventory.console.pages import (
 )
 from inventory.web.serving import SecurityHeaders
 
-STATIC = Path(__file__).with_name("static")
+_STATIC = Path(__file__).with_name("static")
 
 PAGES = (
     Page("entries", Role.VIEWER, entries.ROUTES),
@@ -87,7 +87,7 @@ def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlett
     routes = [Route("/", home, Role.VIEWER), Route("/live", stream, Role.VIEWER), *sign_in.ROUTES]
     routes += [route for page in PAGES for route in page.routes()]
     mounted: list[BaseRoute] = [guarded_route(resources, tabs, route) for route in routes]
-    mounted.append(Mount("/static", StaticFiles(directory=STATIC)))
+    mounted.append(Mount("/static", StaticFiles(directory=_STATIC)))
     middleware = [Middleware(SecurityHeaders, encrypted=resources.encrypted)]
     app = Starlette(routes=mounted, lifespan=lifespan, middleware=middleware)
     app.state.broadcaster = broadcaster  # the server closes it first: open streams would delay its shutdown

@@ -90,11 +90,11 @@ def _respond(context: RequestContext, route: Route) -> Response:
 
 def _authorise(context: RequestContext, route: Route) -> Response:
     if route.public:
-        foreign = route.changes and not is_same_origin(context.request)
+        foreign = route.changes and not _is_same_origin(context.request)
         return context.refuse("gate.not_ours", 403) if foreign else route.view(context)
     if context.user is None:
         return _to_sign_in(context.request)
-    if route.changes and not (is_same_origin(context.request) and context.has_csrf_token()):
+    if route.changes and not (_is_same_origin(context.request) and context.has_csrf_token()):
         return context.refuse("gate.not_ours", 403)
     if route.role is None or context.user.role < route.role:
         with context.transaction() as transaction:
@@ -146,7 +146,7 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(there, 303)
 
 
-def is_same_origin(request: Request) -> bool:
+def _is_same_origin(request: Request) -> bool:
     """Whether the request comes from a page of this console, by Sec-Fetch-Site or Origin; True without either."""
     if (site := request.headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}

@@ -53,14 +53,14 @@ def console(
 
 
 Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record with what is decided.")]
-RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
+_RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 
 
 @users.command("add", short_help="Add a user.")
-def user_add(
+def _user_add(
     context: typer.Context,
     name: Who,
-    role: RoleNamed = "viewer",
+    role: _RoleNamed = "viewer",
     *,
     by_proxy: Annotated[
         bool, typer.Option("--by-proxy", help="No password: the proxy says who it is, in console.proxy_header.")
@@ -80,7 +80,7 @@ def user_add(
 
 
 @users.command("list", short_help="Who may sign in.")
-def user_list(context: typer.Context) -> None:
+def _user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -95,7 +95,7 @@ def user_list(context: typer.Context) -> None:
 
 
 @users.command("role", short_help="Change a user's role.")
-def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
+def _user_role(context: typer.Context, name: Who, role: _RoleNamed) -> None:
     """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -106,7 +106,7 @@ def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
 
 
 @users.command("password", short_help="Change a user's password.")
-def user_password(context: typer.Context, name: Who) -> None:
+def _user_password(context: typer.Context, name: Who) -> None:
     """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -117,7 +117,7 @@ def user_password(context: typer.Context, name: Who) -> None:
 
 
 @users.command("remove", short_help="Remove a user.")
-def user_remove(context: typer.Context, name: Who) -> None:
+def _user_remove(context: typer.Context, name: Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -127,7 +127,7 @@ def user_remove(context: typer.Context, name: Who) -> None:
 
 
 @commands.command("audit", short_help="Is what was done here as it was written?")
-def audit_deeds(
+def _audit_deeds(
     context: typer.Context,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The public half of console.key.", readable=False)

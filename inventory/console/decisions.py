@@ -17,11 +17,11 @@ from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.tables import outbox, reviews
 
 PAGE = 50  # Reviews of one page.
-RECENT = 20  # Decisions that are shown beside it.
+_RECENT = 20  # Decisions that are shown beside it.
 
 SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
 
-RETRY_AFTER = timedelta(minutes=10)
+_RETRY_AFTER = timedelta(minutes=10)
 """A connected device answers within seconds: one that has not for so long may never have received the decision."""
 
 
@@ -43,8 +43,8 @@ class Decision:
     trouble: str | None  # The error of the last attempt to publish it.
 
     def may_be_repeated(self, now: datetime) -> bool:
-        """Whether another decision is allowed, since this one was published RETRY_AFTER ago without an answer."""
-        return self.sent_at is not None and now - self.sent_at >= RETRY_AFTER
+        """Whether another decision is allowed, since this one was published _RETRY_AFTER ago without an answer."""
+        return self.sent_at is not None and now - self.sent_at >= _RETRY_AFTER
 
 
 class AlreadyDecided(Exception):
@@ -136,7 +136,7 @@ def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Revie
 
 def recent_outcomes(transaction: Connection) -> list[Outcome]:
     """The latest decisions, each with its review's state."""
-    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(RECENT)
+    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
     decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]
     keys = [(one.site, one.device, one.utterance_id) for one in decided]
     review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)

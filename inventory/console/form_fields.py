@@ -141,7 +141,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedField:
+class _ComparedField:
     """The values of one field in all readings."""
 
     name: str
@@ -174,7 +174,7 @@ def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> t
     return tuple(Word(word, at in differ) for at, word in enumerate(mine))
 
 
-def compare_readings(review: Review, readings: Sequence[Reading]) -> list[ComparedField]:
+def compare_readings(review: Review, readings: Sequence[Reading]) -> list[_ComparedField]:
     """Compare the readings field by field, for all fields that any of them has."""
     heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
@@ -182,5 +182,5 @@ def compare_readings(review: Review, readings: Sequence[Reading]) -> list[Compar
     for name in dict.fromkeys((*review.fields, *review.doubtful, *heard, *read)):
         known = input_text(review.fields.get(name))
         others = dict.fromkeys(value for one in readings for value in one.fields.get(name, ()) if value != known)
-        found.append(ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
+        found.append(_ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
     return found

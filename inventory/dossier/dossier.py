@@ -64,7 +64,7 @@ class Clips:
 
 NO_CLIPS = Clips()
 
-Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
+_Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
 """Returns the `issue` member of dossier.json, from its other members and the files."""
 
 
@@ -83,7 +83,7 @@ def made(
     signer: Signer,
     language: str,
     clips: Clips = NO_CLIPS,
-    issue: Issue = lambda _content, _files: None,
+    issue: _Issue = lambda _content, _files: None,
 ) -> Dossier:
     """The dossier of a visit. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
     content, files = collected(visit, of, enrolled, language, clips)

@@ -28,9 +28,9 @@ LANGUAGES = languages("dossier")
 FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
 BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
 
-AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
+_AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
 
-STYLE = """
+_STYLE = """
 :root{color-scheme:light dark;--line:#8888;--soft:#8882;--bad:#b00020;--good:#1b6e2c}
 @media(prefers-color-scheme:dark){:root{--bad:#ff8a94;--good:#7fd492}}
 body{font:1rem/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
@@ -84,7 +84,7 @@ class _Page:
             f'<!doctype html>\n<html lang="{escape(self._of["language"])}">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             f"<h1>{title}</h1>\n" + "\n".join(part for part in parts if part) + "\n</main>\n</body>\n</html>\n"
         )
 
@@ -144,7 +144,7 @@ class _Page:
             if unlike and line["base"]:
                 details.append(self._word("base", quantity=self._units(line["base"])))
             whole = line["status"] == "as_expected" and not (line["damaged"] or line["refused"])
-            mark = "good" if whole else "bad" if line["status"] in AMISS else ""
+            mark = "good" if whole else "bad" if line["status"] in _AMISS else ""
             sentences = [before for one in line["entries"] for before in self._with_former(self._story.by_id[one])]
             said = "".join(self._link(one.id) + self._clip(one.recordings[0], one.id) for one in sentences)
             damaged = [self._units(line["damaged"])]

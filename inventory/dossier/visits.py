@@ -26,7 +26,7 @@ from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedDown:
+class _TurnedDown:
     """A refused event of the trailer."""
 
     said: Said
@@ -55,7 +55,7 @@ class Visit:
     said: list[Said] = field(default_factory=list)
     lists: list[Listed] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
-    refused: list[TurnedDown] = field(default_factory=list)
+    refused: list[_TurnedDown] = field(default_factory=list)
 
     @property
     def began(self) -> datetime:
@@ -76,7 +76,7 @@ class Gathered:
     bodies: dict[str, bytes] = field(repr=False)  # The body of each event, as received.
     lists: list[Listed]
     reviews: list[Review]
-    refused: list[TurnedDown]
+    refused: list[_TurnedDown]
     gaps: list[Progress]  # Devices of the site with missing events.
 
     def visits(self) -> list[Visit]:
@@ -300,7 +300,7 @@ def _listed(one: PublishedList) -> Listed:
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
 
 
-def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[TurnedDown]:
+def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[_TurnedDown]:
     wanted = select(refused).where(refused.c.site == site).order_by(refused.c.device, refused.c.sequence)
     found = []
     for row in transaction.execute(wanted):
@@ -309,7 +309,7 @@ def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, hol
         event, nobody = parsed(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_whole(event) and nobody.trailer(said) == trailer:
-            found.append(TurnedDown(said, row.device, row.body, tuple(row.reasons)))
+            found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
     return found
 
 

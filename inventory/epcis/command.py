@@ -32,7 +32,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
 
-MappingFile = Annotated[
+_MappingFile = Annotated[
     Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
 ]
 Known = Annotated[
@@ -54,7 +54,7 @@ def epcis(context: typer.Context, config: Config = None, database: Database = No
 @commands.command(short_help="Write one document of all that can be named.")
 def export(
     context: typer.Context,
-    mapping: MappingFile,
+    mapping: _MappingFile,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),

@@ -40,7 +40,7 @@ from inventory.store.database import connect, parse_url, prepare, read_only_engi
 from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
-WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
+_WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class History:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
             return Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return Translation(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
+        return Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
 
     def _made(
         self, one: StoredEvent, data: Mapping[str, Any], when: Occasion, old: _ReplaceableEntry | None

@@ -76,16 +76,16 @@ def _only_disposition(given: Any) -> Any:
     return {"disposition": given} if isinstance(given, str) else given
 
 
-Gtin = Annotated[str, AfterValidator(_gtin)]
-Gln = Annotated[str, AfterValidator(_gln)]
+_Gtin = Annotated[str, AfterValidator(_gtin)]
+_Gln = Annotated[str, AfterValidator(_gln)]
 Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
-Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
+_Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
 
-class PlaceNamed(Section):
+class _PlaceNamed(Section):
     """A door or a location: a GLN, and the part of it."""
 
-    gln: Gln
+    gln: _Gln
     extension: Annotated[str, AfterValidator(_extension)] | None = None
 
     @property
@@ -98,8 +98,8 @@ class SiteNamed(Section):
     """`[sites.NAME]`: the places of a site."""
 
     zone: Annotated[str, AfterValidator(_zone)]
-    gln: Gln | None = None
-    places: dict[str, dict[str, Annotated[PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
+    gln: _Gln | None = None
+    places: dict[str, dict[str, Annotated[_PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
 
     def offset(self, moment: datetime) -> timedelta | None:
         """The UTC offset at this moment, by the time zone database; None within hours of the years 1 and 9999."""
@@ -107,20 +107,20 @@ class SiteNamed(Section):
         return None if there.tzinfo is UTC else there.utcoffset()
 
 
-class TransactionNamed(Section):
+class _TransactionNamed(Section):
     """`[[transactions]]`: a field of entries that names a document, such as a purchase order."""
 
     field: str = Field(min_length=1)
     type: Annotated[str, _word_validator(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
-    gln: Gln
+    gln: _Gln
     values: dict[str, str] | None = None
     optional: bool = False
 
 
-class Exceptional(Section):
+class _Exceptional(Section):
     """A value of an entry that changes its event."""
 
-    disposition: Disposition | None = None
+    disposition: _Disposition | None = None
     step: Step | None = None
 
 
@@ -129,11 +129,11 @@ class FormNamed(Section):
 
     kind: Literal["pallet", "goods", "pallet_with_goods"]
     step: Step
-    disposition: Disposition | None = None
+    disposition: _Disposition | None = None
     read_point: str | None = None
     location: str | None = None
     unit: str | None = Field(None, min_length=1)
-    exceptions: dict[str, dict[str, Annotated[Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
+    exceptions: dict[str, dict[str, Annotated[_Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
 
 
 class EpcisMapping(Section):
@@ -143,8 +143,8 @@ class EpcisMapping(Section):
     company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
     unsynchronised: Literal["refuse", "received"] = "refuse"
     sites: dict[str, SiteNamed] = Field(min_length=1)
-    items: dict[str, dict[str, Gtin]] = Field({})
-    transactions: tuple[TransactionNamed, ...] = ()
+    items: dict[str, dict[str, _Gtin]] = Field({})
+    transactions: tuple[_TransactionNamed, ...] = ()
     forms: dict[str, FormNamed] = Field(min_length=1)
     left_out: frozenset[str] = frozenset()
 

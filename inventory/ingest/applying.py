@@ -26,7 +26,7 @@ INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 }
 """Each dialect's INSERT, which supports ON CONFLICT DO NOTHING."""
 
-ARRIVAL: dict[str, ColumnElement[int]] = {
+_ARRIVAL: dict[str, ColumnElement[int]] = {
     "sqlite": select(func.coalesce(func.max(events.c.arrival), 0) + 1).scalar_subquery(),
     "postgresql": ARRIVALS.next_value(),
 }
@@ -115,7 +115,7 @@ def _apply_in_savepoint(
     savepoint = transaction.begin_nested()
     try:
         if change is Apply.RECORD:
-            transaction.execute(insert(events).values(event_row(event, ARRIVAL[transaction.dialect.name], now)))
+            transaction.execute(insert(events).values(event_row(event, _ARRIVAL[transaction.dialect.name], now)))
         else:
             filled = update(events).where(*_match_event(events, event))
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))

@@ -46,9 +46,9 @@ FIRST_CONNECTION_S = 20.0
 
 RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
-STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
+_STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
-HEARS_S = 1.0
+_HEARS_S = 1.0
 """Entries have priority over status messages for at most this long, which delays a status on the console."""
 
 LAST = 9_999_999_999  # Greater than every number of an entry.
@@ -163,7 +163,7 @@ class Consumer:
             self._systemd.stopping()
             if self._broker.connected:
                 self._publish_presence("offline")
-            self._broker.stop(STOP_S)
+            self._broker.stop(_STOP_S)
 
     def stop(self) -> None:
         """Finish the current message, then leave `run`. Safe in a signal handler or another thread."""
@@ -248,8 +248,8 @@ class Consumer:
         self._send_receipts()
 
     def _is_status_due(self) -> bool:
-        """Whether to store status messages: if no entry waits, or entries have gone first for HEARS_S."""
-        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
+        """Whether to store status messages: if no entry waits, or entries have gone first for _HEARS_S."""
+        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + _HEARS_S)
 
     def _settle_first(self) -> None:
         """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""

@@ -24,11 +24,11 @@ AT_ONCE = 500
 
 STRANGERS = 10_000  # Most devices remembered as not enrolled.
 
-STRANGERS_TOLD = 100  # Most warnings about another device's key.
+_STRANGERS_TOLD = 100  # Most warnings about another device's key.
 
 NAMED = 10  # Most devices named in a log line.
 
-ALL_TOLD_S = 60.0
+_ALL_TOLD_S = 60.0
 """Seconds after connecting until retained messages are delivered and online devices have published again."""
 
 
@@ -74,7 +74,7 @@ class StatusQueue:
 
     def mark_missing_offline(self) -> None:
         """Mark devices offline that were online and have no retained status any more. Raises Unavailable."""
-        if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + ALL_TOLD_S:
+        if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + _ALL_TOLD_S:
             return
         lost = self._statuses.mark_missing_offline(self._told)
         self._connected_at = None
@@ -162,6 +162,6 @@ class StatusQueue:
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
         except Misconfigured as fault:  # the key is another device's, and every later status shows it again
-            if message.topic not in self._mistrusted and len(self._mistrusted) < STRANGERS_TOLD:
+            if message.topic not in self._mistrusted and len(self._mistrusted) < _STRANGERS_TOLD:
                 self._mistrusted.add(message.topic)
                 log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

@@ -15,7 +15,7 @@ log = logging.getLogger("inventory")
 
 TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
 
-ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
+_ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
 
 LOOK_S = 1.0
 """Polling interval for due rows, short because a supervisor watches the console until a decision is sent."""
@@ -61,13 +61,13 @@ class Publisher:
             self._turn(self._rows)
         except SiteFault as fault:  # entries do not wait for the outbox
             log.warning("nothing is published to devices: %s", fault)
-            self._barred_until = self._clock() + ALARM_S
+            self._barred_until = self._clock() + _ALARM_S
 
     def _turn(self, rows: OutboxTable) -> None:
         self._note(rows)
         if self._clock() >= self._alarm_at:
             self._alarm(rows.stuck())
-            self._alarm_at = self._clock() + ALARM_S
+            self._alarm_at = self._clock() + _ALARM_S
         if self._broker.connected and self._clock() >= self._next:
             self._publish(rows)
             self._next = self._clock() + LOOK_S

@@ -42,7 +42,7 @@ class ReportedVersions:
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
-def find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
+def _find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
     """The current versions that are not published, of these kinds; of all if empty."""
     return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
 
@@ -72,7 +72,7 @@ def enter_in_outbox(
     Returns the versions, and the ids of their rows. Earlier unpublished versions are never sent. Raises
     RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted.
     """
-    waiting = find_unpublished(catalogue, kinds)
+    waiting = _find_unpublished(catalogue, kinds)
     for one in waiting:
         if faults := find_unfit_rows(catalogue, one):
             raise FaultyRows(one.kind, faults)

@@ -25,7 +25,7 @@ from inventory.site.table_file import (
 )
 
 COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
-MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
+_MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
 
 CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
 COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
@@ -71,7 +71,7 @@ def _format_cell(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-LAYOUT = Layout(COLUMNS, MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
+LAYOUT = Layout(COLUMNS, _MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
 
 
 def _check_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidLine]:
@@ -96,7 +96,7 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
     yield from find_structure_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
-    for column in MUST_HAVE:
+    for column in _MUST_HAVE:
         found = cells.get(column, "")
         if not ALLOWED[column](found):
             yield f"{where}, column {column}: found {found[:LONGEST]!r}; {REMEDIES[column]}"

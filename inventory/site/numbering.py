@@ -24,7 +24,7 @@ ROSTER = "roster"  # The kind; a status reports it apart from master data.
 
 SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
-FARTHEST = 5_000_000_000
+_FARTHEST = 5_000_000_000
 """Highest version (the year 2128) accepted from a status, which is unsigned and may be forged."""
 
 SHOWN = 5  # Most devices named in an error.
@@ -39,7 +39,7 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
     its = (catalogue.c.site == site, catalogue.c.kind.in_([kind, kind + SENT]))
     highest = transaction.execute(select(func.max(catalogue.c.version)).where(*its)).scalar() or 0
     there = max(_versions_on_devices(transaction, site, kind).values(), default=0)
-    return max(int(now.timestamp()), highest + 1, there + 1 if there <= FARTHEST else 0)
+    return max(int(now.timestamp()), highest + 1, there + 1 if there <= _FARTHEST else 0)
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
@@ -66,9 +66,9 @@ def check_not_refused(transaction: Connection, site: str, kind: str, version: in
             "nothing was sent: make it anew, which counts on from there, and publish that"
         )
     above = {name: has for name, has in _versions_on_devices(transaction, site, kind).items() if has > version}
-    if beyond := [name for name, has in above.items() if has > FARTHEST]:
+    if beyond := [name for name, has in above.items() if has > _FARTHEST]:
         log.warning("%s %s: %s: says that it has a version that nobody made: look at it", site, kind, ", ".join(beyond))
-    if above := {name: has for name, has in above.items() if has <= FARTHEST}:
+    if above := {name: has for name, has in above.items() if has <= _FARTHEST}:
         named = ", ".join(f"{name} has {has}" for name, has in sorted(above.items())[:SHOWN])
         raise RefusedByDevices(
             f"{site} {kind}: {many(len(above), 'device')} would refuse version {version} as old ({named}); nothing was "

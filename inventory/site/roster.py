@@ -34,7 +34,7 @@ ROSTER = "roster"  # The kind in the tables: no list may have that name (`master
 COLUMNS = ("name", "number", "spoken", "language", "forms")
 BETWEEN = ";"  # Separates several names, or forms, in one cell.
 NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and more than six are misspoken.
-MOST_SPOKEN = 5
+_MOST_SPOKEN = 5
 
 
 def _format_cell(name: str, value: Any) -> Any:
@@ -144,8 +144,8 @@ def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
     for one in spoken:
         if not is_named(one) or any(character.isdigit() for character in one):
             yield "spoken", one, f"{NAMED}, and no digit; give the name as it is said, and a number in its own column"
-    if len(spoken) > MOST_SPOKEN:
-        yield "spoken", cells["spoken"], f"allowed are {MOST_SPOKEN} names; leave out the rare ones"
+    if len(spoken) > _MOST_SPOKEN:
+        yield "spoken", cells["spoken"], f"allowed are {_MOST_SPOKEN} names; leave out the rare ones"
 
 
 def _rights_faults(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:

@@ -29,7 +29,7 @@ from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, C
 
 SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
 
-CATALOGUES = 8  # Cache size: sites with their values and words.
+_CATALOGUES = 8  # Cache size: sites with their values and words.
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class SpokenForms:
 
         Raises Misconfigured if there is no form, or if the words do not fit them.
         """
-        self.plain = spoken_forms(directory)
+        self.plain = _spoken_forms(directory)
         self._words = tuple(lists.get(OF_WORDS, ()))
         self.catalogue = _parse_catalogue(_to_cache_key(self.plain, lists, entered or {}))
         self._lists = frozenset(lists)
@@ -154,7 +154,7 @@ class SpokenForms:
 
 def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
     """The faults of a site's words, checked against their forms and the existing values."""
-    forms, words = spoken_forms(directory), [cells for _, cells in rows]
+    forms, words = _spoken_forms(directory), [cells for _, cells in rows]
     there = ", ".join(forms)
     found = [
         f"{where}, column form: found {cells['form']!r}; there are {there}"
@@ -172,7 +172,7 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
     where = {cells["value"]: at for at, cells in rows}
     catalogue = _parse_catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
     found: dict[tuple[str, str], list[str]] = {}
-    for name, form in spoken_forms(directory).items():
+    for name, form in _spoken_forms(directory).items():
         for one in (its for its in form.fields if its.catalogue == kind):
             for value, told in value_faults(one, catalogue):
                 found.setdefault((value, told), []).append(name)
@@ -183,7 +183,7 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
     ]
 
 
-def spoken_forms(directory: Path) -> Mapping[str, Form]:
+def _spoken_forms(directory: Path) -> Mapping[str, Form]:
     """The spoken forms of a directory, by name. Raises Misconfigured if there is no form."""
     files = form_files(directory)
     return _load_forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
@@ -191,7 +191,7 @@ def spoken_forms(directory: Path) -> Mapping[str, Form]:
 
 def fields_from_lists(directory: Path) -> frozenset[str]:
     """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
-    return frozenset(one.name for form in spoken_forms(directory).values() for one in form.fields if one.catalogue)
+    return frozenset(one.name for form in _spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
 
 @lru_cache(maxsize=2)
@@ -220,12 +220,12 @@ def _to_cache_key(
     return json.dumps(rows, sort_keys=True)
 
 
-@lru_cache(maxsize=CATALOGUES)
+@lru_cache(maxsize=_CATALOGUES)
 def _parse_catalogue(values: str) -> Catalogue:
     return Catalogue.from_rows(json.loads(values))
 
 
-@lru_cache(maxsize=CATALOGUES * 16)
+@lru_cache(maxsize=_CATALOGUES * 16)
 def _cached_form_with_words(form: Form, words: str, catalogue: Catalogue) -> Form:
     return taught(form, json.loads(words), catalogue)
 

@@ -34,7 +34,7 @@ posting or a dossier either."""
 HELD = timedelta(seconds=30)
 """A command that publishes at once has succeeded or failed by then; if it was killed, the service publishes."""
 
-LOST_WITHIN = timedelta(days=7)
+_LOST_WITHIN = timedelta(days=7)
 """Brokers keep a message for an absent device about so long. Within it, an unconfirmed request is published again at
 each connection of the service, since a reinstalled broker has lost it."""
 
@@ -44,7 +44,7 @@ UNDER_WAY = timedelta(seconds=5)
 STUCK = timedelta(minutes=10)
 """What is pending for longer raises the alarm. A restart of broker, service or another system takes less."""
 
-SUSPECT = 4
+_SUSPECT = 4
 """After this many failed attempts, or a refusal, a message keeps its wait at a new connection: some brokers disconnect
 when a message is too large, and receipts of entries are lost with the connection."""
 
@@ -72,7 +72,7 @@ WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 
 MESSAGES = frozenset(MessageKind) - WORK
 
-CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
+_CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
 
 
@@ -150,7 +150,7 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
 def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
-    confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
+    confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
     transaction.execute(delete(outbox).where(its, ~confirms))
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
@@ -211,10 +211,10 @@ class OutboxTable:
         """Handle a new connection to the broker: make pending messages due, and possibly lost requests pending."""
         now = self._now()
         is_message = outbox.c.kind.in_(MESSAGES)
-        waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
+        waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < _SUSPECT)
         lost = and_(
             outbox.c.kind == MessageKind.CLIP_REQUEST.value,
-            outbox.c.created_at >= now - LOST_WITHIN,
+            outbox.c.created_at >= now - _LOST_WITHIN,
             outbox.c.due_at.is_(None),
         )
         with self._transaction() as transaction:

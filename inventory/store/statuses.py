@@ -61,7 +61,7 @@ class Statuses:
     def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            store_statuses(transaction, words, self._now())
+            _store_statuses(transaction, words, self._now())
 
     def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark devices offline that were online and are not in `heard`; return them. Raises Unavailable."""
@@ -80,7 +80,7 @@ KEYS = ["site", "device"]
 RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
-def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
+def _store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
     """Store status messages in this order."""
     first = {(word.site, word.device): word for word in reversed(words)}
     rows = [

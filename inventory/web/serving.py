@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from dockvoice_protocol.errors import Unavailable
 
-ENDING_S = 5  # Timeout of open requests at shutdown.
+_ENDING_S = 5  # Timeout of open requests at shutdown.
 
 MOST_CONNECTIONS = 500
 """Enough for hundreds of event streams; at most half of the process's file descriptors."""
@@ -35,7 +35,7 @@ HEAD_S = 10  # Timeout of a request's head.
 BODY_S = 60  # Of its body: 2 MB over 300 kbit/s.
 UNREAD_S = 60  # Of an answer that is not read: 64 kB beyond the system's buffer.
 
-LAST_S = ENDING_S - 1
+LAST_S = _ENDING_S - 1
 """Timeout of unfinished connections at shutdown; later uvicorn would cancel them, each with a traceback."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -47,7 +47,7 @@ def most_connections() -> int:
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
-class TimedProtocol(H11Protocol):
+class _TimedProtocol(H11Protocol):
     """Uvicorn's connection with timeouts; the oldest unfinished ones are closed beyond a limit."""
 
     awaited: Any = None  # Head, body or the reading of an answer, with its request; None while nothing is awaited.
@@ -58,7 +58,7 @@ class TimedProtocol(H11Protocol):
         """Start the timeout; abort the oldest unfinished connection beyond the limit."""
         super().connection_made(transport)
         self._await()
-        every = [one for one in self.connections if isinstance(one, TimedProtocol)]
+        every = [one for one in self.connections if isinstance(one, _TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
         if len(coming) > most_connections() * UNFINISHED:
             min(coming, key=lambda one: one.since).transport.abort()
@@ -131,11 +131,11 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         log_config=None,
         access_log=False,
-        http=TimedProtocol,
+        http=_TimedProtocol,
         ws="none",
         limit_concurrency=most_connections(),
         backlog=int(most_connections() * UNFINISHED),  # accepted in one go, before any can be closed
-        timeout_graceful_shutdown=ENDING_S,
+        timeout_graceful_shutdown=_ENDING_S,
     )
 
 
@@ -165,13 +165,13 @@ def _ignored_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-HEADERS = {
-    "content-security-policy": POLICY,
+_HEADERS = {
+    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -195,7 +195,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(_HEADERS)
                 headers.setdefault("cache-control", "no-store")
                 if self._encrypted:
                     headers["strict-transport-security"] = "max-age=31536000"

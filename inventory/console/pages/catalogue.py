@@ -43,7 +43,7 @@ def _count_running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]
     return sum(runs.get(one.kind) == one.version for runs in running), len(running)
 
 
-def kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
     """Show one kind: rows, the form to change one, history, and the version that each device runs."""
     given = context.request.path_params or context.form
     site, name = given.get("site", ""), given.get("kind", "")
@@ -121,9 +121,9 @@ def publish(context: RequestContext) -> Response:
     try:
         sent, _ = catalogue_publishing.enter_in_outbox(context.resources.settings, of, context.resources.signer, [kind])
     except RefusedByDevices as fault:
-        return kind_page(context, (str(fault),))
+        return _kind_page(context, (str(fault),))
     except FaultyRows as fault:  # of a version older than the current forms
-        return kind_page(context, fault.faults)
+        return _kind_page(context, fault.faults)
     with context.transaction() as transaction:
         for one in sent:
             context.audit(transaction, "published", f"{site}/{one.kind}", version=one.version)
@@ -140,9 +140,9 @@ def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, s
             made = make(context.resources.catalogue(site, transaction), who, reason)
             context.audit(transaction, "catalogue_changed", f"{site}/{kind}", version=made.version, what=made.what)
     except (FaultyRows, FaultyFile) as fault:
-        return kind_page(context, fault.faults)
+        return _kind_page(context, fault.faults)
     except UnreadableInput as fault:
-        return kind_page(context, (str(fault),))
+        return _kind_page(context, (str(fault),))
     return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
 
 
@@ -159,5 +159,5 @@ ROUTES = (
     Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
     Route("/back", roll_back, Role.ADMIN, changes=True),
     Route("/publish", publish, Role.ADMIN, changes=True),
-    Route("/{site}/{kind}", kind_page),
+    Route("/{site}/{kind}", _kind_page),
 )

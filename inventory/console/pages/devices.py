@@ -18,12 +18,12 @@ from inventory.store import outbox
 MOST = 30  # Lines of each list of alarms on one page.
 
 
-def devices_page(context: RequestContext) -> Response:
+def _devices_page(context: RequestContext) -> Response:
     """Show all devices, those with alarms first."""
     return context.render("devices.html", **_devices_values(context))
 
 
-def devices_part(context: RequestContext) -> Response:
+def _devices_part(context: RequestContext) -> Response:
     """Show the list of devices alone, for htmx."""
     return context.render("devices.html", block="live", **_devices_values(context))
 
@@ -42,12 +42,12 @@ def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple
     return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.load_devices(transaction, enrolled)]
 
 
-def alarms_page(context: RequestContext) -> Response:
+def _alarms_page(context: RequestContext) -> Response:
     """Show all alarms."""
     return context.render("alarms.html", **_alarms_values(context))
 
 
-def alarms_part(context: RequestContext) -> Response:
+def _alarms_part(context: RequestContext) -> Response:
     """Show the lists of alarms alone, for htmx."""
     return context.render("alarms.html", block="live", **_alarms_values(context))
 
@@ -73,5 +73,5 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
     }
 
 
-ROUTES = (Route("", devices_page), Route("/part", devices_part))
-ALARM_ROUTES = (Route("", alarms_page), Route("/part", alarms_part))
+ROUTES = (Route("", _devices_page), Route("/part", _devices_part))
+ALARM_ROUTES = (Route("", _alarms_page), Route("/part", _alarms_part))

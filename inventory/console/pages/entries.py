@@ -22,7 +22,7 @@ from inventory.reviews.flags import load_flags
 
 MOST = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
 
-MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
+_MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
 def list_page(context: RequestContext) -> Response:
@@ -65,7 +65,7 @@ def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | N
     return f"/{context.request.url.path.split('/')[1]}?{query}"
 
 
-def entry_page(context: RequestContext) -> Response:
+def _entry_page(context: RequestContext) -> Response:
     """Show the entry of an event, or the refused event, with history, recordings and decisions."""
     event_id = context.request.path_params["event_id"]
     with context.read_transaction() as transaction:
@@ -88,12 +88,12 @@ def entry_page(context: RequestContext) -> Response:
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=recordings_of_event(context, found.event, found.site, found.device) if is_valid else [],
         decided=decided,
-        actions=actions[-MOST_ACTIONS:],
+        actions=actions[-_MOST_ACTIONS:],
         body=json.dumps(found.event, ensure_ascii=False, indent=2),
     )
 
 
-def search_page(context: RequestContext) -> Response:
+def _search_page(context: RequestContext) -> Response:
     """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
     wanted = parameters.entry_filter(context)
@@ -116,5 +116,5 @@ def search_page(context: RequestContext) -> Response:
     )
 
 
-ROUTES = (Route("", list_page), Route("/part", list_part), Route("/{event_id}", entry_page))
-SEARCH_ROUTES = (Route("", search_page),)
+ROUTES = (Route("", list_page), Route("/part", list_part), Route("/{event_id}", _entry_page))
+SEARCH_ROUTES = (Route("", _search_page),)

@@ -16,7 +16,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import EntryCounts, Figures
 
-SPANS = {"day": 1, "week": 7}
+_SPANS = {"day": 1, "week": 7}
 """By the value of the parameter, the number of days."""
 
 WIDTH, HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
@@ -39,7 +39,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class _Tick:
     """A label at an axis."""
 
     at: float
@@ -52,14 +52,14 @@ class Chart:
 
     name: str
     bars: list[Bar]
-    upright: list[Tick]
-    along: list[Tick]
+    upright: list[_Tick]
+    along: list[_Tick]
 
 
 def page(context: RequestContext) -> Response:
     """Show the day or the week that ends today, or on the given day."""
     span = parameters.text(context, "span")
-    days = SPANS.get(span or "", 1)
+    days = _SPANS.get(span or "", 1)
     day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
@@ -117,11 +117,11 @@ def _build_chart(name: str, of: Figures, value: Callable[[EntryCounts], float], 
     ]
     is_day = len(values) <= 25  # noqa: PLR2004 - hours of the day on which clocks are put back
     along = [
-        Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
+        _Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
         for n, (hour, _) in enumerate(of.hours)
         if hour.hour % (HOURS if is_day else 24) == 0
     ]
-    return Chart(name, bars, [Tick(place(one), text.format(one)) for one in steps], along)
+    return Chart(name, bars, [_Tick(place(one), text.format(one)) for one in steps], along)
 
 
 def round_steps(most: float, least: float = 0.0) -> list[float]:

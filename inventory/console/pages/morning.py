@@ -32,9 +32,9 @@ MOST = 20  # Entries of one page: ten minutes' work.
 
 DAY = timedelta(days=1)
 
-FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
-RECOUNTED = 0.4  # Two counts differ: the second stands, and either may be right.
-COLLEAGUE = 0.3  # Another operator corrected it, who may or may not know.
+_FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
+_RECOUNTED = 0.4  # Two counts differ: the second stands, and either may be right.
+_COLLEAGUE = 0.3  # Another operator corrected it, who may or may not know.
 ASKED = 0.05  # For each answer to a question, from OFTEN on.
 
 UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
@@ -55,7 +55,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtedEntry:
+class _DoubtedEntry:
     """An entry with its doubts, the weightiest first."""
 
     entry: ListedEntry
@@ -73,8 +73,8 @@ class MorningList:
     """The doubted entries of a period, the most doubtful first."""
 
     looked_at: int  # Entries that stand.
-    open: list[DoubtedEntry]
-    right: list[DoubtedEntry]
+    open: list[_DoubtedEntry]
+    right: list[_DoubtedEntry]
 
 
 def doubted_entries(
@@ -96,7 +96,7 @@ def doubted_entries(
         if why := sorted(_doubts(row, flagged, corrections), key=lambda one: -one.weight):
             columns = {column.name: row[column.name] for column in COLUMNS}
             entry = ListedEntry(**columns, replaced_by=None, flags=flagged)
-            found.append(DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
+            found.append(_DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
     doubted = [one for one in found if not one.entry.struck]
     doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
     return MorningList(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
@@ -108,14 +108,14 @@ def _doubts(
     for flag in flagged:
         if flag.state is FlagState.OPEN:
             code = "declined" if flag.system else "flagged"
-            yield Doubt(code, FLAGGED, flag.system, flag.reason)
+            yield Doubt(code, _FLAGGED, flag.system, flag.reason)
     data = data_of(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):
-            yield Doubt("recounted", RECOUNTED, name, input_text(first))
+            yield Doubt("recounted", _RECOUNTED, name, input_text(first))
     mine, before = corrections.get(row["event_id"], (None, None))
     if mine is not None and before is not None and mine != before:
-        yield Doubt("colleague", COLLEAGUE, detail=before)
+        yield Doubt("colleague", _COLLEAGUE, detail=before)
     name, sure = min(data.get("reading", {}).get("confidence", {}).items(), key=lambda one: one[1], default=("", 1.0))
     if sure < UNSURE:
         yield Doubt("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
@@ -146,7 +146,7 @@ def _found_right(transaction: Connection, event_ids: Collection[str] | Select[An
     return found
 
 
-def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
     """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
@@ -186,7 +186,7 @@ def mark(context: RequestContext) -> Response:
     """Record that an entry is right, or put it back on the list."""
     event_id, right = context.form.get("event", ""), context.form.get("right") == "yes"
     with context.transaction() as transaction:
-        changes = is_change(transaction, event_id, right=right)
+        changes = _is_change(transaction, event_id, right=right)
         if changes is None:
             return context.refuse("entry.unknown", 404)
         if changes:

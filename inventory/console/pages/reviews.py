@@ -15,16 +15,16 @@ from inventory.console.form_fields import FilledForm, compare_readings, fill, fo
 from inventory.console.recordings import recording_of_review
 from inventory.reviews.reviews import Review, decision_message, load_review
 
-DECISIONS = ("accept", "correct", "discard")
+_DECISIONS = ("accept", "correct", "discard")
 LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
-def queue_page(context: RequestContext) -> Response:
+def _queue_page(context: RequestContext) -> Response:
     """Show open reviews and recent decisions."""
     return context.render("reviews.html", **_queue(context))
 
 
-def queue_part(context: RequestContext) -> Response:
+def _queue_part(context: RequestContext) -> Response:
     """Show the lists of reviews alone, for htmx."""
     return context.render("reviews.html", block="live", **_queue(context))
 
@@ -41,13 +41,13 @@ def _queue(context: RequestContext) -> dict[str, Any]:
         }
 
 
-def review_page(context: RequestContext) -> Response:
+def _review_page(context: RequestContext) -> Response:
     """Show one review."""
     found = _review(context)
     return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
 
 
-def review_part(context: RequestContext) -> Response:
+def _review_part(context: RequestContext) -> Response:
     """Show the state of one review."""
     found = _review(context)
     if found is None:
@@ -88,7 +88,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
     objections = {
         "reviews.answered": found.state != "open",
         "reviews.changed": context.form.get("review") != found.event_id,
-        "reviews.no_decision": decision not in DECISIONS,
+        "reviews.no_decision": decision not in _DECISIONS,
         "reviews.no_reason": not reason or len(reason) > LONGEST_REASON or not is_plain(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
         "reviews.not_as_understood": decision == "accept" and bool(form.changed),
@@ -149,9 +149,9 @@ def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
 
 ONE = "/{site}/{device}/{utterance}"
 ROUTES = (
-    Route("", queue_page),
-    Route("/part", queue_part),
-    Route(ONE, review_page),
-    Route(f"{ONE}/part", review_part),
+    Route("", _queue_page),
+    Route("/part", _queue_part),
+    Route(ONE, _review_page),
+    Route(f"{ONE}/part", _review_part),
     Route(ONE, decide, Role.REVIEWER, changes=True),
 )

@@ -44,7 +44,7 @@ def _count_running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
     return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
 
-def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
     """Show a site's operators, the form to change one, history, and the version that each device runs."""
     site = (context.request.path_params or context.form).get("site", "")
     with context.transaction() as transaction:
@@ -102,7 +102,7 @@ def import_file(context: RequestContext) -> Response:
     return _save_version(context, make)
 
 
-def import_from_broker(context: RequestContext) -> Response:
+def _import_from_broker(context: RequestContext) -> Response:
     """Make a version of the broker's retained roster, published by the command or lost here."""
     if context.resources.signer is None:
         return context.refuse("catalogue.no_key", 409)
@@ -113,7 +113,7 @@ def import_from_broker(context: RequestContext) -> Response:
     try:
         there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
     except UnreadableInput as fault:
-        return site_page(context, (str(fault),))
+        return _site_page(context, (str(fault),))
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
@@ -144,7 +144,7 @@ def publish(context: RequestContext) -> Response:
     try:
         sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
     except UnreadableInput as fault:
-        return site_page(context, (str(fault),))
+        return _site_page(context, (str(fault),))
     with context.transaction() as transaction:
         for one in sent:
             context.audit(transaction, "published", f"{site}/{ROSTER}", version=one.version)
@@ -161,7 +161,7 @@ def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, s
             made = make(_roster_catalogue(context, site, transaction), who, reason)
             context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
     except UnreadableInput as fault:
-        return site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
+        return _site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
@@ -176,9 +176,9 @@ ROUTES = (
     Route("", sites_page),
     Route("/edit", edit, Role.ADMIN, changes=True),
     Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
-    Route("/take", import_from_broker, Role.ADMIN, changes=True),
+    Route("/take", _import_from_broker, Role.ADMIN, changes=True),
     Route("/back", roll_back, Role.ADMIN, changes=True),
     Route("/withdraw", withdraw, Role.ADMIN, changes=True),
     Route("/publish", publish, Role.ADMIN, changes=True),
-    Route("/{site}", site_page),
+    Route("/{site}", _site_page),
 )

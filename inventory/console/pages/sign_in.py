@@ -17,8 +17,8 @@ from inventory.web.proxy import network_of
 FORM = "dockvoice-form"
 """The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
 
-YEAR_S = 365 * 86_400
-FORM_S = 3600
+_YEAR_S = 365 * 86_400
+_FORM_S = 3600
 
 
 def page(context: RequestContext) -> Response:
@@ -65,11 +65,11 @@ def sign_out(context: RequestContext) -> Response:
     return response
 
 
-def choose_language(context: RequestContext) -> Response:
+def _choose_language(context: RequestContext) -> Response:
     """Store the language in a cookie."""
     response = RedirectResponse(local_path(context.form.get("next")), 303)
     if (wanted := context.form.get("language")) in language_names():
-        context.set_cookie(response, LANGUAGE, str(wanted), YEAR_S)
+        context.set_cookie(response, LANGUAGE, str(wanted), _YEAR_S)
     return response
 
 
@@ -82,7 +82,7 @@ def _wait_text(context: RequestContext, wait: timedelta) -> str:
 def _form(context: RequestContext, status: int, message: str, target: str, name: str = "") -> Response:
     form = secrets.token_urlsafe(16)
     response = context.render("sign_in.html", status, message=message, there=target, name=name, form=form)
-    context.set_cookie(response, FORM, form, FORM_S)
+    context.set_cookie(response, FORM, form, _FORM_S)
     return response
 
 
@@ -90,5 +90,5 @@ ROUTES = (
     Route("/sign-in", page, public=True),
     Route("/sign-in", sign_in, public=True, changes=True),
     Route("/sign-out", sign_out, Role.VIEWER, changes=True),
-    Route("/language", choose_language, public=True, changes=True),
+    Route("/language", _choose_language, public=True, changes=True),
 )

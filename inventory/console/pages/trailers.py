@@ -22,7 +22,7 @@ from inventory.words import load
 
 MOST = 30  # Trailers of one page.
 
-DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
+_DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
 
 
 def list_page(context: RequestContext) -> Response:
@@ -49,7 +49,7 @@ def _list(context: RequestContext) -> dict[str, Any]:
     return {"lines": [*awaited, *lines], "older": older and f"/trailers?{older}", "again": again}
 
 
-def trailer_page(context: RequestContext) -> Response:
+def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
@@ -63,7 +63,7 @@ def trailer_page(context: RequestContext) -> Response:
         visit=chosen,
         visits=found,
         dossier=load(context.language, "dossier"),
-        amiss=DISCREPANCIES,
+        amiss=_DISCREPANCIES,
         address=f"/trailers/{quote(site)}/{quote(name, safe='')}",
         signs=context.resources.settings.dossier.key is not None,
     )
@@ -103,5 +103,5 @@ ROUTES = (
     Route("", list_page),
     Route("/part", list_part),
     Route("/dossier", make_dossier, Role.REVIEWER, changes=True),
-    Route("/{site}/{trailer:path}", trailer_page),
+    Route("/{site}/{trailer:path}", _trailer_page),
 )

@@ -40,11 +40,11 @@ from inventory.store.tables import entries, events, reviews, said
 KEYS = ("site", "form", "language", "word", "meaning")
 """The parameters of a word's page."""
 
-MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
-MOST_GROUPS = 100
-MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
+_MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
+_MOST_GROUPS = 100
+_MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
 MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
-MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
+_MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
 EXAMPLES = 3  # Sentences of each group.
 
 
@@ -95,7 +95,7 @@ def unknown_phrases(
     added = {(one["form"], one["language"], one["word"]) for one in words}
     for group in found.values():
         group.added = (group.form, group.language, group.word) in added
-    return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:MOST_GROUPS]
+    return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:_MOST_GROUPS]
 
 
 def _group(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
@@ -134,7 +134,7 @@ def _sentences(review: Review) -> list[str]:
 def _open_reviews(transaction: Connection, site: str, form: str | None = None) -> list[Review]:
     wanted = select(reviews).where(reviews.c.state == "open", reviews.c.site == site)
     wanted = wanted if form is None else wanted.where(reviews.c.form == form)
-    rows = transaction.execute(wanted.order_by(reviews.c.told_at.desc()).limit(MOST_REVIEWS)).mappings()
+    rows = transaction.execute(wanted.order_by(reviews.c.told_at.desc()).limit(_MOST_REVIEWS)).mappings()
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
@@ -162,7 +162,7 @@ def _recorded_values(transaction: Connection, site: str, fields: Collection[str]
     """By field, the values of a site's entries."""
     wanted = select(said.c.field, said.c.value).distinct().where(said.c.site == site, said.c.field.in_(fields))
     found: dict[str, list[str]] = {}
-    for row in transaction.execute(wanted.order_by(said.c.field, said.c.value).limit(MOST_VALUES)):
+    for row in transaction.execute(wanted.order_by(said.c.field, said.c.value).limit(_MOST_VALUES)):
         found.setdefault(row.field, []).append(row.value)
     return found
 
@@ -206,7 +206,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
     return ((), 0, False) if latest is None else (latest.rows, latest.version, latest.published_at is None)
 
 
-def word_page(context: RequestContext) -> Response:
+def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
     given = {name: parameters.text(context, name) or "" for name in KEYS}
     proposal = _try_word(context, given)
@@ -263,7 +263,7 @@ def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, f
         wrong=wrong,
         trial=proposal.trial,
         changes={what: proposal.changes(what) for what in Effect},
-        shown=MOST_SHOWN,
+        shown=_MOST_SHOWN,
         unlisted=proposal.forms.unlisted(given["form"]),
         version=proposal.version,
     )
@@ -306,4 +306,4 @@ def add(context: RequestContext) -> Response:
     return RedirectResponse(f"/catalogue/{quote(site)}/{OF_WORDS}", 303)
 
 
-ROUTES = (Route("", page), Route("/one", word_page), Route("/add", add, Role.ADMIN, changes=True))
+ROUTES = (Route("", page), Route("/one", _word_page), Route("/add", add, Role.ADMIN, changes=True))
