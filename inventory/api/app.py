@@ -24,7 +24,7 @@ from dockvoice_protocol.errors import Unavailable
 from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
 from inventory.api.authentication import Authentication, internal_error, not_found
 from inventory.api.context import Endpoint
-from inventory.api.document import document
+from inventory.api.document import build_document
 from inventory.api.models import HealthOut
 from inventory.api.problems import Problem
 from inventory.forms import load_forms
@@ -57,7 +57,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
     """Build the Starlette application, on tables that exist. `clock` is monotonic, in seconds."""
     authentication = Authentication(resources, clock)
-    description = json.dumps(document(ENDPOINTS, resources.settings.api.address)).encode()
+    description = json.dumps(build_document(ENDPOINTS, resources.settings.api.address)).encode()
 
     async def describe(_: Request) -> Response:
         return Response(description, media_type="application/json")
@@ -65,7 +65,7 @@ def create(resources: Resources, clock: Callable[[], float] = time.monotonic) ->
     async def health(_: Request) -> Response:
         """Whether the database answers, for monitoring: nothing else, and without a token."""
         try:
-            await run_in_threadpool(partial(_ping, resources))
+            await run_in_threadpool(partial(_ping_database, resources))
         except Unavailable:
             return Problem("away", "the database does not answer", headers={"Retry-After": "5"}).response()
         return Response(HealthOut(database="answers").model_dump_json(), media_type="application/json")
@@ -79,7 +79,7 @@ def create(resources: Resources, clock: Callable[[], float] = time.monotonic) ->
     )
 
 
-def _ping(resources: Resources) -> None:
+def _ping_database(resources: Resources) -> None:
     with resources.read_transaction():
         pass
 

@@ -129,11 +129,11 @@ class Authentication:
         if found is None:
             # Only requests without a valid token are limited by address: valid ones may come from the same proxy.
             if (wait := self._unknown.wait_s(line)) > 0:
-                raise _too_many("too many requests from this address without a token that holds", wait)
+                raise _too_many_requests("too many requests from this address without a token that holds", wait)
             detail = "give a token, `Authorization: Bearer dockvoice_…`; `dockvoice api token add` makes one"
             raise Problem("no_token", detail, headers={"WWW-Authenticate": 'Bearer realm="dockvoice"'})
         if (wait := self._limits.wait_s(found.name)) > 0:
-            raise _too_many(f"{found.name}: asks too often", wait)
+            raise _too_many_requests(f"{found.name}: asks too often", wait)
         if tokens.is_use_outdated(found, now):
             with self._resources.transaction() as transaction:
                 tokens.record_use(transaction, found, now)
@@ -173,7 +173,7 @@ def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _too_many(detail: str, wait_s: float) -> Problem:
+def _too_many_requests(detail: str, wait_s: float) -> Problem:
     wait = math.ceil(wait_s)
     return Problem("too_many", f"{detail}; wait {wait} s", headers={"Retry-After": str(wait)})
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, user_name
 from inventory.web.terminal import changing, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def api(
 def describe(context: typer.Context) -> None:
     """Print what the API answers, as OpenAPI 3.1: the same as /v1/openapi.json."""
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
-    from inventory.api.document import document  # noqa: PLC0415
+    from inventory.api.document import build_document  # noqa: PLC0415
 
     given = context.find_object(Given) or Given()
     address = settings_of(given.config, database=given.database).api.address
-    say(json.dumps(document(ENDPOINTS, address), indent=2))
+    say(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
@@ -89,7 +89,7 @@ def _token_add(context: typer.Context, name: Name, read: Read = None, write: Wri
     named = {site: str(scope) for site, scope in grants.items()}
     with changing(context, _books, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
-        secret = add_token(transaction, name, grants, whoever(), now, ends_at)
+        secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
     say(secret)
 
@@ -97,10 +97,10 @@ def _token_add(context: typer.Context, name: Name, read: Read = None, write: Wri
 @tokens.command("list", short_help="Which programs may ask.")
 def _token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
-    from inventory.api.tokens import all_tokens  # noqa: PLC0415 - as above
+    from inventory.api.tokens import load_tokens  # noqa: PLC0415 - as above
 
     with open_transaction(context, _books, reads=True) as transaction:
-        found = all_tokens(transaction)
+        found = load_tokens(transaction)
     table = narrow(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
         table.add_column(heading)

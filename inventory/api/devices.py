@@ -17,7 +17,7 @@ class _DevicesQuery(Query):
     site: Site | None = None
 
 
-def devices(context: ApiContext) -> Answer:
+def _list_devices(context: ApiContext) -> Answer:
     """Answer with every device that has events, a status or a key."""
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
@@ -59,7 +59,7 @@ ENDPOINTS = (
         "/v1/devices",
         "listDevices",
         "How each device is",
-        devices,
+        _list_devices,
         _DevicesQuery,
         DevicesOut,
         description="Most of it the device says itself, on its status topic, which is not signed.",

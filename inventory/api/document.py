@@ -25,13 +25,13 @@ _ABOUT = """What devices recorded, read and completed by other systems' programs
 what you do not know."""
 
 
-def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
+def build_document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
     """Generate the OpenAPI document."""
     models, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, models)
-    kinds = {kind for one in endpoints for kind in _problems(one)}
+    kinds = {kind for one in endpoints for kind in _problem_kinds(one)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -47,7 +47,7 @@ def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas,
-            "responses": {kind: _problem(kind) for kind in KINDS if kind in kinds},
+            "responses": {kind: _problem_response(kind) for kind in KINDS if kind in kinds},
         },
     }
 
@@ -114,14 +114,14 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
     }
     if one.method == "GET" and headers:
         answers["304"] = {"description": "It is as it was", "headers": headers}
-    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problems(one)}
+    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problem_kinds(one)}
     text = f"{one.description} " if one.description else ""
     operation: dict[str, Any] = {
         "operationId": one.name,
         "summary": one.summary,
         "description": f"{text}The token may {one.scope} there.",
         "tags": [one.group],
-        "parameters": [*_parameters(one), *_headers(one)],
+        "parameters": [*_parameters(one), *_header_parameters(one)],
         "responses": dict(sorted(answers.items())),
     }
     if one.body is not None:
@@ -130,7 +130,7 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
     return operation
 
 
-def _problems(one: Endpoint) -> list[str]:
+def _problem_kinds(one: Endpoint) -> list[str]:
     return [*ALWAYS, *(_WITH_BODY if one.body is not None else ()), *one.problems]
 
 
@@ -161,7 +161,7 @@ def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _headers(one: Endpoint) -> list[dict[str, Any]]:
+def _header_parameters(one: Endpoint) -> list[dict[str, Any]]:
     if one.method == "GET" and not isinstance(one.returns, str):
         text = "The `ETag` of what you have: 304 is the answer where nothing has changed."
         return [{"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
@@ -171,7 +171,7 @@ def _headers(one: Endpoint) -> list[dict[str, Any]]:
     return []
 
 
-def _problem(kind: str) -> dict[str, Any]:
+def _problem_response(kind: str) -> dict[str, Any]:
     headers = {"too_many": "Retry-After", "away": "Retry-After", "no_token": "WWW-Authenticate"}
     found: dict[str, Any] = {
         "description": KINDS[kind][1],

@@ -60,7 +60,7 @@ class _EntryQuery(Query):
     event_id: EventId
 
 
-def entries(context: ApiContext) -> Answer:
+def _list_entries(context: ApiContext) -> Answer:
     """Answer with a page of entries."""
     asked: _EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
@@ -86,7 +86,7 @@ def entries(context: ApiContext) -> Answer:
     return Answer(EntriesOut(entries=[_entry_out(one) for one in page], next=following))
 
 
-def entry(context: ApiContext) -> Answer:
+def _get_entry(context: ApiContext) -> Answer:
     """Answer with one entry, or a refused event, and its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
@@ -195,7 +195,7 @@ ENDPOINTS = (
         "/v1/entries",
         "listEntries",
         "Entries, the latest first",
-        entries,
+        _list_entries,
         _EntriesQuery,
         EntriesOut,
         description=(
@@ -209,7 +209,7 @@ ENDPOINTS = (
         "/v1/entries/{event_id}",
         "getEntry",
         "One entry with its history and its proof",
-        entry,
+        _get_entry,
         _EntryQuery,
         LifeOut,
         description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",

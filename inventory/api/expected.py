@@ -60,14 +60,14 @@ class ExpectedIn(Body):
     lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
-def lists(context: ApiContext) -> Answer:
+def _list_expected(context: ApiContext) -> Answer:
     """Answer with the expected lists of a site."""
     with context.read_transaction() as transaction:
         found = load_lists(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def _one_list(context: ApiContext) -> Answer:
+def _get_list(context: ApiContext) -> Answer:
     """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
@@ -77,7 +77,7 @@ def _one_list(context: ApiContext) -> Answer:
     return Answer(_list_out(found))
 
 
-def announce(context: ApiContext) -> Answer:
+def _replace_list(context: ApiContext) -> Answer:
     """Replace the expected list of a place."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
@@ -94,7 +94,7 @@ def announce(context: ApiContext) -> Answer:
     return _publish(context, found[_place(context)], "expected_published")
 
 
-def withdraw(context: ApiContext) -> Answer:
+def _withdraw_list(context: ApiContext) -> Answer:
     """Withdraw the expected list of a place."""
     if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
@@ -174,7 +174,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected",
         "listExpected",
         "What is expected at each trailer and door",
-        lists,
+        _list_expected,
         _ListsQuery,
         ListsOut,
     ),
@@ -183,7 +183,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "getExpected",
         "What is expected at a trailer or a door",
-        _one_list,
+        _get_list,
         _ListQuery,
         ListOut,
         problems=("unknown",),
@@ -193,7 +193,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "announce",
         "Announce what is expected there, in the place of what was",
-        announce,
+        _replace_list,
         _ListQuery,
         ListOut,
         body=ExpectedIn,
@@ -207,7 +207,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "withdraw",
         "Withdraw what is expected there",
-        withdraw,
+        _withdraw_list,
         _ListQuery,
         ListOut,
         scope=Scope.WRITE,

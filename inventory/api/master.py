@@ -82,14 +82,14 @@ class RosterIn(Body):
     operators: list[OperatorIn] = Field(min_length=1, max_length=MOST)
 
 
-def kinds(context: ApiContext) -> Answer:
+def _list_kinds(context: ApiContext) -> Answer:
     """Answer with the latest version of every kind of master data of a site."""
     with context.read_transaction() as transaction:
         found = context.resources.catalogue(context.parameters.site, transaction).kinds()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
-def _one_kind(context: ApiContext) -> Answer:
+def _get_kind(context: ApiContext) -> Answer:
     """Answer with the latest version of a kind of master data; Problem `unknown` without one."""
     with context.read_transaction() as transaction:
         found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
@@ -98,7 +98,7 @@ def _one_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(found))
 
 
-def _write_kind(context: ApiContext) -> Answer:
+def _replace_kind(context: ApiContext) -> Answer:
     """Replace the rows of a kind: make a version if they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
@@ -142,7 +142,7 @@ def _write_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(made), 200 if sent else 202)
 
 
-def roster(context: ApiContext) -> Answer:
+def _get_roster(context: ApiContext) -> Answer:
     """Answer with the latest version of a site's operators."""
     with context.read_transaction() as transaction:
         found = _latest(_roster_catalogue(context, context.parameters.site, transaction), ROSTER)
@@ -154,7 +154,7 @@ def roster(context: ApiContext) -> Answer:
     return Answer(_roster_out(context, found))
 
 
-def _write_roster(context: ApiContext) -> Answer:
+def _replace_roster(context: ApiContext) -> Answer:
     """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
@@ -275,7 +275,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue",
         "listMasterData",
         "Every kind of master data of a site",
-        kinds,
+        _list_kinds,
         _SiteQuery,
         KindsOut,
     ),
@@ -284,7 +284,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "getMasterData",
         "One kind of master data: docks, items, items.units, rules, words",
-        _one_kind,
+        _get_kind,
         _KindQuery,
         MasterOut,
         problems=("unknown",),
@@ -294,7 +294,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "putMasterData",
         "Let a list or its units be these rows, and publish them",
-        _write_kind,
+        _replace_kind,
         _KindQuery,
         MasterOut,
         body=MasterIn,
@@ -311,7 +311,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/operators",
         "getOperators",
         "Who may sign on at a site",
-        roster,
+        _get_roster,
         _SiteQuery,
         RosterOut,
         description="Personal data. Numbers are told only to a token that may write here.",
@@ -322,7 +322,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/operators",
         "putOperators",
         "Let these sign on, and nobody else",
-        _write_roster,
+        _replace_roster,
         _SiteQuery,
         RosterOut,
         body=RosterIn,

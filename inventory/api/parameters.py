@@ -32,7 +32,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _plain(given: str) -> str:
+def _check_plain(given: str) -> str:
     if not is_plain(given):
         raise ValueError("holds a character that nothing here can hold; leave it out")
     return given
@@ -64,7 +64,7 @@ def _parse_end(given: str, info: ValidationInfo) -> datetime:
 NAMED = f"^{LEVEL.pattern}$"
 
 Site = Annotated[str, Field(pattern=NAMED, description="The name of a site.", examples=["north"])]
-Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_plain)]
+Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_check_plain)]
 Forms = Annotated[
     str,
     Field(
@@ -74,7 +74,7 @@ Forms = Annotated[
         description="The names of forms, with a comma between; left out: every form.",
         examples=["receive,receive-notice"],
     ),
-    AfterValidator(_plain),
+    AfterValidator(_check_plain),
 ]
 Device = Annotated[
     str,

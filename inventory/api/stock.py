@@ -31,7 +31,7 @@ class _StockQuery(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def _stock_sums(context: ApiContext) -> Answer:
+def _list_stock(context: ApiContext) -> Answer:
     """Answer with a page of the stock sums that are not zero."""
     asked: _StockQuery = context.parameters
     wanted = StockFilter(
@@ -53,10 +53,10 @@ def _stock_sums(context: ApiContext) -> Answer:
 
 def _sum_out(one: StockSum) -> SumOut:
     said = {name: getattr(one, name) for name in OF_WHAT}
-    return SumOut(**said, quantity=_number(one.quantity))
+    return SumOut(**said, quantity=_to_number(one.quantity))
 
 
-def _number(exactly: Decimal) -> int | float:
+def _to_number(exactly: Decimal) -> int | float:
     return int(exactly) if exactly == exactly.to_integral_value() else float(exactly)
 
 
@@ -66,7 +66,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/stock",
         "listStock",
         "What stands of each pallet, item, unit, lot and location, as it was dictated",
-        _stock_sums,
+        _list_stock,
         _StockQuery,
         StockOut,
         description=(

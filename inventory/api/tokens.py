@@ -119,13 +119,13 @@ def add_token(
 def find_token(transaction: Connection, secret: str, now: datetime) -> Token | None:
     """The token of a secret; None for an unknown, revoked or expired one."""
     row = transaction.execute(select(table).where(table.c.token_sha256 == _hash(secret))).one_or_none()
-    found = None if row is None else _token(row)
+    found = None if row is None else _to_token(row)
     return None if found is None or (found.ends_at is not None and found.ends_at <= now) else found
 
 
-def all_tokens(transaction: Connection) -> list[Token]:
+def load_tokens(transaction: Connection) -> list[Token]:
     """All tokens by name."""
-    return [_token(row) for row in transaction.execute(select(table).order_by(table.c.name))]
+    return [_to_token(row) for row in transaction.execute(select(table).order_by(table.c.name))]
 
 
 def record_use(transaction: Connection, token: Token, now: datetime) -> None:
@@ -144,7 +144,7 @@ def revoke_token(transaction: Connection, name: str) -> None:
         raise UnreadableInput(f"{name}: there is no such token; `dockvoice api token list` shows them")
 
 
-def _token(row: Row[tuple[object, ...]]) -> Token:
+def _to_token(row: Row[tuple[object, ...]]) -> Token:
     grants = {site: Scope[str(scope).upper()] for site, scope in row.grants.items()}
     return Token(row.name, grants, row.made_at, row.made_by, row.ends_at, row.used_at)
 

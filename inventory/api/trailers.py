@@ -31,7 +31,7 @@ class _TrailersQuery(Query):
     """The parameters of the list."""
 
     site: Site | None = None
-    trailer: Text | None = None
+    _get_visit: Text | None = None
     limit: Limit = 30
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
@@ -40,7 +40,7 @@ class _TrailerQuery(Query):
     """The trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
-    trailer: Text
+    _get_visit: Text
     visit: int | None = None
 
 
@@ -54,7 +54,7 @@ class _DossierQuery(_TrailerQuery):
     ] = "en"
 
 
-def trailers(context: ApiContext) -> Answer:
+def _list_trailers(context: ApiContext) -> Answer:
     """Answer with announced trailers, then those that entries name, the latest first."""
     asked: _TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
@@ -70,7 +70,7 @@ def trailers(context: ApiContext) -> Answer:
     return Answer(TrailersOut(trailers=[_trailer_out(one) for one in (*ours, *page)], next=following))
 
 
-def trailer(context: ApiContext) -> Answer:
+def _get_visit(context: ApiContext) -> Answer:
     """Answer with every line of a visit, and its totals."""
     gathered, found = _load_visits(context, to_look_at=True)
     chosen = _choose_visit(context, gathered, found)
@@ -80,7 +80,7 @@ def trailer(context: ApiContext) -> Answer:
     return Answer(VisitOut(**{name: content[name] for name in names}, visits=short))
 
 
-def make_dossier(context: ApiContext) -> Answer:
+def _make_dossier(context: ApiContext) -> Answer:
     """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
     asked: _DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
@@ -132,7 +132,7 @@ ENDPOINTS = (
         "/v1/trailers",
         "listTrailers",
         "Trailers: announced, received, missing",
-        trailers,
+        _list_trailers,
         _TrailersQuery,
         TrailersOut,
         description=f"{MOST} of one page at most.",
@@ -142,7 +142,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/trailers/{trailer}",
         "getTrailer",
         "What one trailer was to bring and brought",
-        trailer,
+        _get_visit,
         _TrailerQuery,
         VisitOut,
         problems=("unknown",),
@@ -152,7 +152,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/trailers/{trailer}/dossier",
         "makeDossier",
         "The signed dossier of a visit, a ZIP file without recordings",
-        make_dossier,
+        _make_dossier,
         _DossierQuery,
         "application/zip",
         scope=Scope.WRITE,

@@ -42,7 +42,7 @@ class _FlagsQuery(_PageQuery):
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
-def reviews(context: ApiContext) -> Answer:
+def _list_reviews(context: ApiContext) -> Answer:
     """Answer with utterances under review, the oldest first."""
     asked: _ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
@@ -60,7 +60,7 @@ def reviews(context: ApiContext) -> Answer:
     return Answer(ReviewsOut(reviews=page, next=following))
 
 
-def flags(context: ApiContext) -> Answer:
+def _list_flags(context: ApiContext) -> Answer:
     """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
     asked: _FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
@@ -79,7 +79,7 @@ def flags(context: ApiContext) -> Answer:
     return Answer(FlagsOut(flags=page, next=following))
 
 
-def refusals(context: ApiContext) -> Answer:
+def _list_refusals(context: ApiContext) -> Answer:
     """Answer with refused events, the latest first."""
     asked: _PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
@@ -106,7 +106,7 @@ ENDPOINTS = (
         "/v1/reviews",
         "listReviews",
         "What devices have put aside for a person, the oldest first",
-        reviews,
+        _list_reviews,
         _ReviewsQuery,
         ReviewsOut,
         description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
@@ -116,7 +116,7 @@ ENDPOINTS = (
         "/v1/flags",
         "listFlags",
         "Entries that rules speak against, the oldest first",
-        flags,
+        _list_flags,
         _FlagsQuery,
         FlagsOut,
         description="A person decides: by `dockvoice inventory flags`.",
@@ -126,7 +126,7 @@ ENDPOINTS = (
         "/v1/refusals",
         "listRefusals",
         "Events that were refused, the latest first",
-        refusals,
+        _list_refusals,
         _PageQuery,
         RefusalsOut,
     ),

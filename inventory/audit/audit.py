@@ -275,14 +275,14 @@ class _StockMoves:
 
     def find_fault(self, came: TrailEvent) -> Wrong | None:
         """The mismatch between the stored stock moves and the events; None if they match."""
-        if not _is_moved(came.added, _stock_added(came)):
+        if not _is_same_move(came.added, _stock_added(came)):
             return Wrong.STOCK_ALTERED
         named = self._replaced_id(came)
         if named is not None and named not in self._ended:
             return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
-        return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
+        return None if _is_same_move(came.taken_back, back) else Wrong.STOCK_ALTERED
 
     def _replaced_id(self, came: TrailEvent) -> str | None:
         said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
@@ -303,7 +303,7 @@ def _stock_added(came: TrailEvent) -> Move | None:
     return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
 
 
-def _is_moved(kept: Moved | None, said: Move | None) -> bool:
+def _is_same_move(kept: Moved | None, said: Move | None) -> bool:
     if kept is None or said is None:
         return kept is said
     quantity = str(kept["quantity"])

@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.audit import audit
-from inventory.cli.options import Config, Database, Json, given_settings, looking, say
+from inventory.cli.options import Config, Database, Json, given_settings, open_store, say
 from inventory.forms import load_forms
 from inventory.store.keys import KeyDirectory
 
@@ -74,7 +74,7 @@ def dossier(
     if out is not None and key is None:
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
     of = load_roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         gathered = store.issues.gather(_find_site(store, trailer, of, site), trailer, of)
     chosen = _find_visit(gathered, visit)
     enrolled = KeyDirectory(settings.keys).all()
@@ -84,7 +84,7 @@ def dossier(
     made: dict[str, str] = {}
     if out is not None and key is not None:
         signer = audit.load_signer(key)
-        with looking(context, config, database) as store:
+        with open_store(context, config, database) as store:
             content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
         file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
         _write_private(out, file)

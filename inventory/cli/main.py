@@ -33,11 +33,11 @@ from inventory.cli.options import (
     Given,
     Json,
     given_settings,
-    looking,
     narrow,
+    open_store,
     say,
     settings_of,
-    whoever,
+    user_name,
 )
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.settings import InventorySettings
@@ -112,7 +112,7 @@ def rows(
     With --json one object a line: event_id, site, device, sequence, form, fields, operator, recorded_at, received_at,
     state (current, amended or cancelled) and replaces.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.rows(limit)
     if json_lines:
         for row in found:
@@ -130,7 +130,7 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     rejected: messages kept aside because they are not events, or used a number or an id that was had before. waiting:
     events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
         since = None if waiting.since is None else timestamp(waiting.since)
@@ -184,7 +184,7 @@ def _audit_verify(
         audit.read_acknowledgements(acknowledged),
         {one.keyid: one for one in map(audit.read_key, by or ())},
     )
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         reports = [
             _audit_with_progress(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
             for of in audit.find_devices(store, device)
@@ -227,14 +227,14 @@ def audit_acknowledge(
     signer = audit.load_signer(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         (of,) = audit.find_devices(store, device)
         report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
         raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
-    who, at = whoever(), timestamp(datetime.now(UTC))
+    who, at = user_name(), timestamp(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
         with plain_file.private(file, "a") as kept:
@@ -291,7 +291,7 @@ def _keys_enrol(
 def _load_published_versions(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
     """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
-        with looking(context, config, None) as store:
+        with open_store(context, config, None) as store:
             from inventory.site.numbering import last_published_versions  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
@@ -331,7 +331,7 @@ def _keys_rotate(
     key = audit.read_key(file)
     site, name = _parse_device(device)
     if upto is None:
-        with looking(context, config, database) as store:
+        with open_store(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
         upto = found[0] if found else 0
     keys = _key_directory(context, config, directory)
@@ -396,7 +396,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     heard_at and held: how many events of those are here and wait for the ones before them, the number of the first, and
     since when; or null.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found, held = store.progress(), store.batches.count_waiting_by_device()
     if json_lines:
         for progress in found:
@@ -426,10 +426,10 @@ def pending(
     one, and the last error. Exit code 1 where one waits for more than ten minutes, of which the service and the console
     warn too. With --json one object a line.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.outbox.pending()
         if drop is not None:
-            _drop(store, drop, found)
+            _drop_work(store, drop, found)
             return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
@@ -447,7 +447,7 @@ def pending(
         raise typer.Exit(1)
 
 
-def _drop(store: Store, kind: _Work, found: list[PendingKind]) -> None:
+def _drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
             say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")

@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.audit import audit
-from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
+from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, narrow, open_store, say, user_name
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def _review_list(
     """
     from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
@@ -125,12 +125,12 @@ def _decide(
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
     settings, now = given_settings(context, config, broker=broker, database=database), datetime.now(UTC)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = [one for one in store.reviews() if one.utterance_id == utterance]
         if not found:
             raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
         (review,) = found
-        decided = decision_message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
+        decided = decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
             entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
         publish_entered(settings, "review", store.transaction, entered)
@@ -151,7 +151,7 @@ def _flags_list(
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
 ) -> None:
     """Show the entries that a rule speaks against, the oldest first. They are recorded, and count until struck."""
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.flags.all(every=every)
     if json_lines:
         for one in found:
@@ -191,6 +191,6 @@ def _decide_flag(
 ) -> None:
     from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with looking(context, config, database) as store:
-        for one in store.flags.decide(event, FlagState(state), whoever(), reason):
+    with open_store(context, config, database) as store:
+        for one in store.flags.decide(event, FlagState(state), user_name(), reason):
             say(f"{one.event_id}: {one.reason}: {one.state}")

@@ -71,15 +71,15 @@ class Session:
     token_sha256: str = field(repr=False)
 
 
-def all_users(transaction: Connection) -> list[User]:
+def load_users(transaction: Connection) -> list[User]:
     """All accounts by name."""
-    return [_user(row) for row in transaction.execute(select(people).order_by(people.c.name))]
+    return [_to_user(row) for row in transaction.execute(select(people).order_by(people.c.name))]
 
 
 def find_user(transaction: Connection, name: str) -> User | None:
     """Load the account of this name; None if there is none."""
     row = transaction.execute(select(people).where(people.c.name == name)).one_or_none()
-    return None if row is None else _user(row)
+    return None if row is None else _to_user(row)
 
 
 def add_user(transaction: Connection, name: str, role: Role, password: str | None, at: datetime) -> None:
@@ -145,7 +145,7 @@ def begin_session(transaction: Connection, name: str, now: datetime, length: tim
     """
     token = secrets.token_urlsafe(32)
     transaction.execute(delete(sessions).where(sessions.c.ends_at <= now))
-    values = {"token_sha256": _hash(token), "name": name, "csrf": secrets.token_urlsafe(32)}
+    values = {"token_sha256": _hash_token(token), "name": name, "csrf": secrets.token_urlsafe(32)}
     transaction.execute(insert(sessions).values(values | {"began_at": now, "ends_at": now + length}))
     return token
 
@@ -157,7 +157,7 @@ def find_session(transaction: Connection, token: str | None, now: datetime) -> S
     wanted = (
         select(sessions.c.name, sessions.c.csrf, sessions.c.token_sha256, people.c.role)
         .join(people, people.c.name == sessions.c.name)
-        .where(sessions.c.token_sha256 == _hash(token), sessions.c.ends_at > now)
+        .where(sessions.c.token_sha256 == _hash_token(token), sessions.c.ends_at > now)
     )
     row = transaction.execute(wanted).one_or_none()
     return None if row is None else Session(row.name, Role.named(row.role), row.csrf, row.token_sha256)
@@ -179,10 +179,10 @@ def register_attempt(
     take_advisory_lock(transaction, _TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
     of_name, from_there = attempts.c.name == name, attempts.c.address == address
-    if _attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
+    if _count_attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
         return WINDOW
-    is_many = not known_there and _attempts(transaction, from_there) >= PER_ADDRESS
-    if is_many and _attempts(transaction, from_there, attempts.c.at > now - SLOWED):
+    is_many = not known_there and _count_attempts(transaction, from_there) >= PER_ADDRESS
+    if is_many and _count_attempts(transaction, from_there, attempts.c.at > now - SLOWED):
         return SLOWED
     transaction.execute(insert(attempts).values(name=name, address=address, at=now))
     return timedelta()
@@ -193,11 +193,11 @@ def clear_attempts(transaction: Connection, name: str, address: str) -> None:
     transaction.execute(delete(attempts).where(attempts.c.name == name, attempts.c.address == address))
 
 
-def _attempts(transaction: Connection, *which: ColumnElement[bool]) -> int:
+def _count_attempts(transaction: Connection, *which: ColumnElement[bool]) -> int:
     return transaction.execute(select(func.count()).select_from(attempts).where(*which)).scalar_one()
 
 
-def _user(row: Row[tuple[object, ...]]) -> User:
+def _to_user(row: Row[tuple[object, ...]]) -> User:
     return User(row.name, Role.named(row.role), row.password is not None, row.added_at)
 
 
@@ -215,5 +215,5 @@ def _demand_another_admin(transaction: Connection, name: str, staying: Role | No
         raise Misconfigured(f"{name}: is the only admin; make somebody else one first")
 
 
-def _hash(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

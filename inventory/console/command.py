@@ -73,7 +73,7 @@ def _user_add(
     from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
     given = accounts.Role.named(role)
-    password = None if by_proxy else _password()
+    password = None if by_proxy else _prompt_password()
     with changing(context, _books, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
     say(f"{name}: may sign in as {given}")
@@ -85,7 +85,7 @@ def _user_list(context: typer.Context) -> None:
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     with open_transaction(context, _books) as transaction:
-        found = accounts.all_users(transaction)
+        found = accounts.load_users(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
@@ -110,7 +110,7 @@ def _user_password(context: typer.Context, name: Who) -> None:
     """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    password = _password()
+    password = _prompt_password()
     with changing(context, _books, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
     say(f"{name}: has another password")
@@ -151,7 +151,7 @@ def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabas
     return open_database(settings)
 
 
-def _password() -> str:
+def _prompt_password() -> str:
     """Typed twice at a terminal, unseen; otherwise the first line that comes."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

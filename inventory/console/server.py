@@ -45,7 +45,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             KeyDirectory(settings.keys),
             signer,
             lambda: datetime.now(UTC),
-            _sounds(settings, opened, signer),
+            _create_sounds(settings, opened, signer),
         )
         server = Server(create(resources), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
@@ -56,7 +56,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 def _warn_of_accounts(books: RequestDatabase, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
     with books.read() as transaction:
-        users = accounts.all_users(transaction)
+        users = accounts.load_users(transaction)
     by_proxy = ", ".join(one.name for one in users if not one.by_password)
     by_password = ", ".join(one.name for one in users if one.by_password)
     if by_proxy and ours.proxy_header is None:
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
+def _create_sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.cli.options import Given, settings_of, whoever
+from inventory.cli.options import Given, settings_of, user_name
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -52,5 +52,5 @@ def changing(context: typer.Context, opens: Opens, deed: str, about: str, **deta
     signer = load_console_signer(settings_of(given.config, database=given.database))
     with open_transaction(context, opens) as transaction:
         yield transaction
-        done = deeds.UserAction(whoever(), "terminal", deed, about, details)
+        done = deeds.UserAction(user_name(), "terminal", deed, about, details)
         deeds.record_action(transaction, done, datetime.now(UTC), signer)

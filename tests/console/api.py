@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create
-from inventory.api.document import document
+from inventory.api.document import build_document
 from inventory.api.tokens import Scope
 from tests.console import Console
 
@@ -19,7 +19,7 @@ from tests.console import Console
 @cache
 def described() -> dict[str, Any]:
     """What programs are told of the API."""
-    return document(ENDPOINTS)
+    return build_document(ENDPOINTS)
 
 
 class Program(TestClient):

@@ -47,7 +47,7 @@ class Drill:
         return _DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
 
 
-def count(transaction: Connection, site: str, device: str) -> _DrillCounts:
+def count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
     """Count the device's present entries."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
@@ -61,7 +61,7 @@ def _begin_drill(transaction: Connection, site: str, device: str, who: str, now:
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
-    before = count(transaction, site, device)
+    before = count_entries(transaction, site, device)
     counts = {"entries_before": before.came, "repeated_before": before.repeated}
     transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
     return True
@@ -86,7 +86,7 @@ def _latest_drills(transaction: Connection, most: int, number: int | None = None
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
         counts = _DrillCounts(row.came, row.repeated, row.missing)
         if row.ended_at is None:
-            now = count(transaction, row.site, row.device)
+            now = count_entries(transaction, row.site, row.device)
             counts = _DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
         found.append(Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
     return found

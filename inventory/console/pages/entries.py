@@ -28,7 +28,7 @@ _MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 def list_page(context: RequestContext) -> Response:
     """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
-        values = _list(context, transaction)
+        values = _list_values(context, transaction)
         known = listing.load_device_names(transaction)
     forms = sorted(context.resources.forms)
     return context.render("entries.html", devices=known, forms=forms, asked=context.request.query_params, **values)
@@ -37,11 +37,11 @@ def list_page(context: RequestContext) -> Response:
 def list_part(context: RequestContext) -> Response:
     """Show the list alone, new entries since `seen` marked."""
     with context.read_transaction() as transaction:
-        values = _list(context, transaction)
+        values = _list_values(context, transaction)
     return context.render("_entries.html", **values)
 
 
-def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
+def _list_values(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     before = parameters.cursor(context)
     roles = context.resources.roles
     lines = listing.load_entries(transaction, parameters.entry_filter(context), roles, MOST, before)
@@ -51,12 +51,12 @@ def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     return {
         "lines": lines,
         "seen": seen,
-        "older": _older(context, lines),
+        "older": _older_page(context, lines),
         "again": None if before is not None else f"/entries/part?{again}",
     }
 
 
-def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
+def _older_page(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
     """The address of the next page; None where this one is not full."""
     if len(lines) < MOST:
         return None
@@ -112,7 +112,7 @@ def _search_page(context: RequestContext) -> Response:
         lines=lines,
         seen=None,
         again=None,
-        older=_older(context, lines),
+        older=_older_page(context, lines),
     )
 
 

@@ -41,7 +41,7 @@ def player(context: RequestContext) -> Response:
     recorded = _find_recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
-    return context.render("_sound.html", recording=playable(context, recorded, _event(context)))
+    return context.render("_sound.html", recording=playable(context, recorded, _event_id(context)))
 
 
 def play(context: RequestContext) -> Response:
@@ -77,10 +77,10 @@ def _find_recording(context: RequestContext) -> SignedSound | None:
     if not UTTERANCE.fullmatch(at["utterance"]):
         return None
     with context.read_transaction() as transaction:
-        return find_recording(transaction, at["site"], at["device"], at["utterance"], _event(context))
+        return find_recording(transaction, at["site"], at["device"], at["utterance"], _event_id(context))
 
 
-def _event(context: RequestContext) -> str | None:
+def _event_id(context: RequestContext) -> str | None:
     return context.request.query_params.get("event")
 
 

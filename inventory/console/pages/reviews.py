@@ -21,15 +21,15 @@ LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 def _queue_page(context: RequestContext) -> Response:
     """Show open reviews and recent decisions."""
-    return context.render("reviews.html", **_queue(context))
+    return context.render("reviews.html", **_queue_values(context))
 
 
 def _queue_part(context: RequestContext) -> Response:
     """Show the lists of reviews alone, for htmx."""
-    return context.render("reviews.html", block="live", **_queue(context))
+    return context.render("reviews.html", block="live", **_queue_values(context))
 
 
-def _queue(context: RequestContext) -> dict[str, Any]:
+def _queue_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         waiting, more = decisions.open_reviews(transaction, context.request.query_params.get("after"))
         return {
@@ -43,13 +43,13 @@ def _queue(context: RequestContext) -> dict[str, Any]:
 
 def _review_page(context: RequestContext) -> Response:
     """Show one review."""
-    found = _review(context)
-    return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
+    found = _load_review(context)
+    return context.refuse("reviews.unknown", 404) if found is None else _render_review(context, found)
 
 
 def _review_part(context: RequestContext) -> Response:
     """Show the state of one review."""
-    found = _review(context)
+    found = _load_review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
     with context.read_transaction() as transaction:
@@ -61,16 +61,16 @@ def _review_part(context: RequestContext) -> Response:
 def decide(context: RequestContext) -> Response:
     """Sign a decision and insert it into the outbox, once, if the review is unchanged since it was shown."""
     resources, signer, user = context.resources, context.resources.signer, context.user_name
-    found = _review(context)
+    found = _load_review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
     typed = _typed_fields(context) if decision != "discard" else {}
     form = fill(resources.forms.get(found.form), found.fields, typed)
     if (why := _find_objection(context, found, decision, reason, form)) is not None:
-        return _page(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
+        return _render_review(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
-        return _page(context, found, 409, "reviews.no_key", form)
+        return _render_review(context, found, 409, "reviews.no_key", form)
     values = form.changed if decision == "correct" else {}
     body = decision_message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
     try:
@@ -79,7 +79,7 @@ def decide(context: RequestContext) -> Response:
             details = {"decision": decision, "values": values, "reason": reason, "review": found.event_id}
             context.audit(transaction, "decided", found.utterance_id, found.audio_sha256, **details)
     except AlreadyDecided as sooner:
-        return _page(context, found, 409, "reviews.taken", form, sooner.first)
+        return _render_review(context, found, 409, "reviews.taken", form, sooner.first)
     return RedirectResponse(context.request.url.path, 303)
 
 
@@ -98,7 +98,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
     return next((why for why, applies in objections.items() if applies), None)
 
 
-def _page(
+def _render_review(
     context: RequestContext,
     found: Review,
     status: int = 200,
@@ -132,7 +132,7 @@ def _page(
     )
 
 
-def _review(context: RequestContext) -> Review | None:
+def _load_review(context: RequestContext) -> Review | None:
     at = context.request.path_params
     with context.read_transaction() as transaction:
         return load_review(transaction, at["site"], at["device"], at["utterance"])

@@ -27,15 +27,15 @@ _DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_co
 
 def list_page(context: RequestContext) -> Response:
     """Show announced trailers, then those named by entries, the latest first."""
-    return context.render("trailers.html", asked=context.request.query_params, **_list(context))
+    return context.render("trailers.html", asked=context.request.query_params, **_list_values(context))
 
 
 def list_part(context: RequestContext) -> Response:
     """Show the list of trailers alone, for htmx."""
-    return context.render("trailers.html", block="live", **_list(context))
+    return context.render("trailers.html", block="live", **_list_values(context))
 
 
-def _list(context: RequestContext) -> dict[str, Any]:
+def _list_values(context: RequestContext) -> dict[str, Any]:
     named, place = parameters.text(context, "trailer"), parameters.cursor(context)
     site, found, name = (place[1] if place else "").partition("/")
     before = (place[0], (site, name)) if place and found else None

@@ -84,7 +84,7 @@ def unknown_phrases(
     found: dict[tuple[str, str, str], Group] = {}
     for name, one in devices.items():
         for counted in one.said.get("unknown_words", []):
-            group = _group(found, counted["said"], counted["form"], counted["language"])
+            group = _group_of(found, counted["said"], counted["form"], counted["language"])
             group.times += counted["times"]
             group.recorded += counted["recorded"]
             group.lacking += [missing for missing in counted["lacking"] if missing not in group.lacking]
@@ -98,7 +98,7 @@ def unknown_phrases(
     return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:_MOST_GROUPS]
 
 
-def _group(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
+def _group_of(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
     return found.setdefault((phrase, form, language), Group(phrase, form, language))
 
 
@@ -109,11 +109,11 @@ def _add_example(
     language = "en" if device is None else str(device.said.get("work", {}).get("language", "en"))
     phrases = {
         phrase: sentence
-        for sentence in _sentences(review)
+        for sentence in _transcripts_of(review)
         for phrase in forms.unexplained(sentence, review.form, language)
     }
     for phrase, sentence in phrases.items():
-        group = _group(found, phrase, review.form, language)
+        group = _group_of(found, phrase, review.form, language)
         if len(group.examples) < EXAMPLES:
             group.examples.append(Example(sentence, _review_path(review)))
         if review.device not in group.devices:  # too rare to be in the device's status, or not sent yet
@@ -125,7 +125,7 @@ def _review_path(review: Review) -> str:
     return f"/reviews/{review.site}/{review.device}/{review.utterance_id}"
 
 
-def _sentences(review: Review) -> list[str]:
+def _transcripts_of(review: Review) -> list[str]:
     """The transcript of each interpreter, without repeats."""
     readings = data_of(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
@@ -141,7 +141,7 @@ def _open_reviews(transaction: Connection, site: str, form: str | None = None) -
 def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
     """The sentences of open reviews, with the page of each."""
     for review in _open_reviews(transaction, site, form):
-        for sentence in _sentences(review):
+        for sentence in _transcripts_of(review):
             yield Transcript(_review_path(review), sentence, review.fields)
 
 
@@ -171,10 +171,10 @@ def page(context: RequestContext) -> Response:
     """Show the unknown phrases and the added words of each site."""
     with context.read_transaction() as transaction:
         sites = fleet.load_sites(transaction)
-    return context.render("words.html", sites=[_site(context, site) for site in sites])
+    return context.render("words.html", sites=[_site_values(context, site) for site in sites])
 
 
-def _site(context: RequestContext, site: str) -> dict[str, Any]:
+def _site_values(context: RequestContext, site: str) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         catalogue = context.resources.catalogue(site, transaction)
         rows, _, waits = _added_words(catalogue)
