@@ -25,7 +25,7 @@ from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
-from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
+from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
 from inventory.site.expected_file import LAYOUT as EXPECTED
 from inventory.site.expected_file import read_file as read_expected
 from inventory.site.roster import LAYOUT as OPERATORS
@@ -69,10 +69,10 @@ class Incoming:
         self._name, self._folder, self._forms, self._now = name, folder, forms, now
         self._in, self._own = folder / "in", folder / ".dockvoice" / "taken"
         self._kinds: Mapping[str, Callable[[Path], None]] = {
-            "expected": self._expected,
-            "withdrawn": self._withdrawn,
-            "items": lambda file: self._whole("items", file, lambda: _read_items(file)),
-            "operators": lambda file: self._whole("operators", file, lambda: read_operators(file, self._forms)),
+            "expected": self._store_expected,
+            "withdrawn": self._withdraw,
+            "items": lambda file: self._store_whole("items", file, lambda: _read_items(file)),
+            "operators": lambda file: self._store_whole("operators", file, lambda: read_operators(file, self._forms)),
         }
 
     def pull(self) -> Pulled:
@@ -80,33 +80,33 @@ class Incoming:
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
-            folder(self._in, SHARED)
+            create_folder(self._in, SHARED)
             for each in ("archive", "refused"):
-                folder(self._in / each, READ)
+                create_folder(self._in / each, READ)
             for own in (self._own.parent, self._own):
-                folder(own, OWN)
-            omitted = [one for file in self._dropped() for one in self._imported(file)]
+                create_folder(own, OWN)
+            omitted = [one for file in self._list_dropped() for one in self._import_file(file)]
             return Pulled(
                 expected=self._standing(),
-                items=self._latest("items", _read_items),
-                operators=self._latest("operators", lambda file: read_operators(file, self._forms)),
+                items=self._load_latest("items", _read_items),
+                operators=self._load_latest("operators", lambda file: read_operators(file, self._forms)),
                 omitted=omitted,
             )
         except OSError as fault:
             raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
-    def _dropped(self) -> list[Path]:
+    def _list_dropped(self) -> list[Path]:
         """Complete files, the oldest first."""
         found = []
         for file in self._in.iterdir():
-            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_file(file):
+            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_plain_file(file):
                 continue
             changed = file.lstat().st_mtime
             if self._now().timestamp() - changed >= _QUIET_S:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
 
-    def _imported(self, file: Path) -> Iterator[Omitted]:
+    def _import_file(self, file: Path) -> Iterator[Omitted]:
         """Import a file whole, or move it to `refused` with its faults in a file beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:
@@ -116,20 +116,20 @@ class Incoming:
             self._read(kind, file)
         except UnreadableInput as fault:
             faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
-            moved = self._moved(file, "refused")
+            moved = self._move(file, "refused")
             report = moved.with_name(f"{moved.name}.faults.txt")
-            _durably(report, "".join(f"{one}\n" for one in faults))
-            hand_over(report)
+            _write_durably(report, "".join(f"{one}\n" for one in faults))
+            share_with_group(report)
             more = f"; and {len(faults) - 1} more, in {printable(report.name)}" if len(faults) > 1 else ""
             yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
-            self._moved(file, "archive")
+            self._move(file, "archive")
 
     def _read(self, kind: str, file: Path) -> None:
         """Read a private copy of the file, which cannot be exchanged meanwhile."""
         copy = self._own / f"{COPY}{file.suffix.lower()}"
         try:
-            _durably(copy, text(file, "utf-8-sig"))
+            _write_durably(copy, read_text(file, "utf-8-sig"))
             _demand_columns(copy, _LAYOUTS[kind])
             self._kinds[kind](copy)
         except (OSError, UnicodeDecodeError) as fault:
@@ -145,36 +145,36 @@ class Incoming:
         finally:
             copy.unlink(missing_ok=True)
 
-    def _moved(self, file: Path, to: str) -> Path:
+    def _move(self, file: Path, to: str) -> Path:
         """Move the file, its name prefixed with the time so that it replaces no other; the new path."""
         at = self._now().strftime("%Y%m%dT%H%M%S.%f")
         name = os.fsdecode(os.fsencode(file.name)[-_LONGEST_NAME:])
         return file.rename(self._in / to / f"{at}-{name}")
 
-    def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
+    def _store_whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
         """Store a file that replaces the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
-        _durably(self._own / f"{kind}{suffix}", text(file))
+        _write_durably(self._own / f"{kind}{suffix}", read_text(file))
         for other in SUFFIXES:
             if other != suffix:
                 (self._own / f"{kind}{other}").unlink(missing_ok=True)
 
-    def _latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
-        found = [path for suffix in SUFFIXES if is_file(path := self._own / f"{kind}{suffix}")]
+    def _load_latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
+        found = [path for suffix in SUFFIXES if is_plain_file(path := self._own / f"{kind}{suffix}")]
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
     def _standing(self) -> Lines | None:
         """The expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
-        if not is_file(path):
+        if not is_plain_file(path):
             return None
-        return read_expected(path) if text(path).strip() != "[]" else {}
+        return read_expected(path) if read_text(path).strip() != "[]" else {}
 
-    def _expected(self, file: Path) -> None:
+    def _store_expected(self, file: Path) -> None:
         self._announce(file, {**(self._standing() or {}), **read_expected(file)})
 
-    def _withdrawn(self, file: Path) -> None:
+    def _withdraw(self, file: Path) -> None:
         gone = _read_withdrawn(file)
         self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
 
@@ -187,7 +187,7 @@ class Incoming:
                 rows.append({**cells, place.kind.value: place.name})
         path = self._own / "expected.json"
         part = path.with_name("expected.part.json")
-        _durably(part, json.dumps(rows, ensure_ascii=False))
+        _write_durably(part, json.dumps(rows, ensure_ascii=False))
         if rows:
             try:
                 read_expected(part)  # Finds contradictions between two files about one pallet.
@@ -200,7 +200,7 @@ class Incoming:
 def _demand_columns(path: Path, layout: Layout) -> None:
     """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
-        found = parse_strict(text(path)) if path.suffix == ".json" else [_header(path)]
+        found = parse_strict(read_text(path)) if path.suffix == ".json" else [_read_header(path)]
     except (NotStrict, csv.Error):
         return  # the reader reports it
     rows = found if isinstance(found, list) else []
@@ -212,8 +212,8 @@ def _demand_columns(path: Path, layout: Layout) -> None:
             raise UnreadableInput(f"{path}: {where} {unknown[0]} is not known; allowed are {allowed}")
 
 
-def _header(path: Path) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader(io.StringIO(text(path), newline=""), strict=True), [])]
+def _read_header(path: Path) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader(io.StringIO(read_text(path), newline=""), strict=True), [])]
 
 
 def _read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
@@ -310,7 +310,7 @@ def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Ite
         yield f"{where}, column unit: {unit!r} of this item stands here a second time; remove one of them"
 
 
-def _durably(path: Path, written: str) -> None:
+def _write_durably(path: Path, written: str) -> None:
     """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)

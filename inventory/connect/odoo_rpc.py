@@ -180,15 +180,15 @@ class OdooNames:
     def place(self, posting: Posting, picking: Record) -> int:
         """The id of the door's location; without one, the transfer's. Raises Declined."""
         place = place_of(posting, self._settings.places)
-        return id_of(picking["location_dest_id"]) if place is None else self._location(place)
+        return id_of(picking["location_dest_id"]) if place is None else self._find_location(place)
 
     def for_damaged(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
-        return self._location(self._settings.damaged)
+        return self._find_location(self._settings.damaged)
 
-    def _location(self, name: str) -> int:
+    def _find_location(self, name: str) -> int:
         none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
         return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 

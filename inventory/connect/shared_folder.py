@@ -20,7 +20,7 @@ SHARED, READ, OWN = 0o770, 0o750, 0o700  # Modes of folders: shared read-write, 
 LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
 
 
-def folder(path: Path, mode: int) -> None:
+def create_folder(path: Path, mode: int) -> None:
     """Create a folder of that mode, whatever the umask. Raises OSError for a link.
 
     Its group, and whether new files inherit it, comes from the parent folder.
@@ -38,12 +38,12 @@ def folder(path: Path, mode: int) -> None:
         os.umask(before)
 
 
-def text(path: Path, encoding: str = "utf-8") -> str:
+def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
     return plain_file.content(path, LARGEST, follow=False).decode(encoding)
 
 
-def is_file(path: Path) -> bool:
+def is_plain_file(path: Path) -> bool:
     """Whether it is a regular file, and no link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
@@ -51,7 +51,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def hand_over(path: Path) -> None:
+def share_with_group(path: Path) -> None:
     """Make it readable by the folder's group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -127,9 +127,9 @@ class TrytonBooks:
         """The line of a posting. Raises Declined for a missing or unknown value."""
         product = self.product(posting.item)
         quantity = self._quantity(posting)
-        unit = self._unit(posting, product)
+        unit = self._find_unit(posting, product)
         lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton checks whether a lot is needed
-        return TrytonLine(product, unit, float(quantity), lot, self._place(posting.place))
+        return TrytonLine(product, unit, float(quantity), lot, self._find_place(posting.place))
 
     def _quantity(self, posting: Posting) -> Decimal:
         quantity, policy = posting.quantity, self._settings.damaged
@@ -163,7 +163,7 @@ class TrytonBooks:
         needs = bool(one.get("lot_required"))
         return TrytonProduct(one["id"], code, one["default_uom"], category, needs, one["cost_price"] or Decimal(0))
 
-    def _unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
+    def _find_unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
         code, units = posting.unit, self._settings.units
         if code is None:
             raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
@@ -191,7 +191,7 @@ class TrytonBooks:
             raise Declined(Why.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
         return int(self._session.call("stock.lot", "create", [{"number": number, "product": product.id}])[0])
 
-    def _place(self, place: str | None) -> int | None:
+    def _find_place(self, place: str | None) -> int | None:
         places = self._settings.places
         if not places:
             return None

@@ -65,7 +65,7 @@ class RpcSession:
 
     def version(self) -> str:
         """The server's version."""
-        return str(self._answer(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
+        return str(self._parse(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
 
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
@@ -74,7 +74,7 @@ class RpcSession:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
-        uid, token = self._answer(answer, _LOGIN)[:2]
+        uid, token = self._parse(answer, _LOGIN)[:2]
         word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
         self._authorization = f"Session {word}"
         preferences = self._called("model.res.user.get_preferences", [True, {}])
@@ -113,7 +113,7 @@ class RpcSession:
             self._authorization = None
             self.sign_on()
             answer = self._post(self._rpc, method, arguments)
-        return self._answer(answer, method)
+        return self._parse(answer, method)
 
     def _post(self, url: str, method: str, arguments: list[Any]) -> httpx.Response:
         body = {"id": next(self._numbers), "method": method, "params": arguments}
@@ -121,7 +121,7 @@ class RpcSession:
         if self._authorization is not None:
             headers["Authorization"] = self._authorization
         try:
-            return self._http.post(url, content=json.dumps(body, default=_written), headers=headers)
+            return self._http.post(url, content=json.dumps(body, default=_encode), headers=headers)
         except httpx.TimeoutException:
             why = (
                 f"; without a database {self._database!r} it is silent: see [tryton] database"
@@ -133,7 +133,7 @@ class RpcSession:
             message = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
             raise Away(f"{self._at}: {message}; is the server at [tryton] url, and does it run?") from None
 
-    def _answer(self, answer: httpx.Response, method: str) -> Any:
+    def _parse(self, answer: httpx.Response, method: str) -> Any:
         message = f"{self._at}: {method}: HTTP {answer.status_code}"
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
             raise Away(message, wait_s=_seconds(answer.headers.get("Retry-After")))
@@ -142,17 +142,17 @@ class RpcSession:
         if answer.status_code != HTTPStatus.OK:
             raise Misconfigured(f"{message}; is it a Tryton server of a series that docs/connect.md names?")
         try:
-            said = json.loads(answer.content, object_hook=_read)
+            said = json.loads(answer.content, object_hook=_decode)
         except ValueError:
             raise Away(f"{message}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
         if not isinstance(said, Mapping) or not {"result", "error"} & said.keys():
             raise Away(f"{message}: its answer says nothing of a result")
         if "error" in said:
-            raise _refusal(said["error"], method)
+            raise _to_exception(said["error"], method)
         return said["result"]
 
 
-def _refusal(error: Any, method: str) -> Exception:
+def _to_exception(error: Any, method: str) -> Exception:
     """The exception for Tryton's error."""
     match error:
         case [str(name), *_] if name in TRY_AGAIN:
@@ -172,11 +172,11 @@ def _seconds(given: str | None) -> float | None:
     return float(given) if given is not None and given.isdigit() else None
 
 
-def _written(value: object) -> Record:
+def _encode(value: object) -> Record:
     if isinstance(value, Decimal):
         return {"__class__": "Decimal", "decimal": str(value)}
     raise TypeError(f"{type(value).__name__} is nothing that is sent to Tryton")
 
 
-def _read(said: Record) -> Any:
+def _decode(said: Record) -> Any:
     return Decimal(said["decimal"]) if said.get("__class__") == "Decimal" else said

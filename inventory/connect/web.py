@@ -33,14 +33,14 @@ _EXCERPT = 300  # Characters quoted of another system's text.
 _TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
 
 
-def _address(given: str) -> str:
+def _check_address(given: str) -> str:
     parts = urlsplit(given)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("an address without user or question mark is allowed, such as https://erp.example")
     return given.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(_check_address)]
 """The base URL of another system."""
 
 
@@ -99,7 +99,7 @@ class Web:
             headers=dict(headers or {}),
             timeout=timeout,
             follow_redirects=False,  # the key is sent to the configured address only
-            verify=_trusted(name, ca_file, needed=transport is None and address.startswith("https")),
+            verify=_ssl_context(name, ca_file, needed=transport is None and address.startswith("https")),
             transport=transport,
         )
 
@@ -123,16 +123,16 @@ class Web:
         except httpx.HTTPError as fault:
             reason = shortened(str(fault)) or type(fault).__name__
             raise Away(f"{self._name}: {self.address} cannot be asked ({reason})") from None
-        return self._looked_at(answer)
+        return self._check_answer(answer)
 
-    def _looked_at(self, answer: HttpAnswer) -> HttpAnswer:
+    def _check_answer(self, answer: HttpAnswer) -> HttpAnswer:
         if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP status classes
             to = shortened(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
         if answer.status in _TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
             raise Away(
                 f"{self._name}: {self.address} answered {answer.status}: {answer.excerpt() or 'nothing more'}",
-                wait_s=_asked_to_wait(answer.headers.get("retry-after")),
+                wait_s=_parse_retry_after(answer.headers.get("retry-after")),
             )
         return answer
 
@@ -141,7 +141,7 @@ class Web:
         self._client.close()
 
 
-def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
+def _ssl_context(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
@@ -152,7 +152,7 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
         raise Misconfigured(f"{name}: ca_file {ca_file}: {message}; name a file of certificates, PEM") from None
 
 
-def _asked_to_wait(given: str | None) -> float | None:
+def _parse_retry_after(given: str | None) -> float | None:
     """Retry-After in seconds, from a number or a date."""
     if not given:
         return None

@@ -21,7 +21,7 @@ from standardwebhooks import Webhook as Signer
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.notices import Notice, moment, parts, received, taken_back
+from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
@@ -81,7 +81,7 @@ class Webhook:
         self._settings = settings
         self._now = now
         given = {"secret": settings.secret, "old_secret": settings.old_secret}
-        self._keys = [_key(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
+        self._keys = [_signer(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
@@ -92,12 +92,12 @@ class Webhook:
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Send it."""
         del draft
-        return self._send(received(posting), DocumentState.DONE)
+        return self._send(receipt_notice(posting), DocumentState.DONE)
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Send a reversal."""
         del document
-        return self._send(taken_back(posting, why), DocumentState.REVERSED)
+        return self._send(reversal_notice(posting, why), DocumentState.REVERSED)
 
     def pull(self) -> Pulled:
         """No data: messages go one way."""
@@ -125,10 +125,10 @@ class Webhook:
             "webhook-signature": " ".join(key.sign(notice.reference, at, body) for key in self._keys),
         }
         answer = self._web.ask("POST", content=body.encode(), headers=headers)
-        self._taken_over(notice, answer)
+        self._require_taken(notice, answer)
         return Document(notice.posting.reference, notice.reference, state)
 
-    def _taken_over(self, notice: Notice, answer: HttpAnswer) -> None:
+    def _require_taken(self, notice: Notice, answer: HttpAnswer) -> None:
         if answer.status == GONE:
             advice = "wants nothing more (410); remove this connector, or set its url"
             raise Misconfigured(f"{self._name}: {self._settings.url} {advice}")
@@ -136,7 +136,7 @@ class Webhook:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
-        if self._settings.proof is _ShownBy.ECHO and notice.reference not in _echoed(answer):
+        if self._settings.proof is _ShownBy.ECHO and notice.reference not in _echoed_ids(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {notice.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'
@@ -154,15 +154,15 @@ def message(notice: Notice) -> dict[str, Any]:
         "device": posting.device,
         "number": posting.sequence,
         "operator": notice.operator,
-        "recorded_at": moment(posting.recorded_at),
+        "recorded_at": format_time(posting.recorded_at),
         "form": posting.form,
-        **parts(posting),
+        **fields_by_role(posting),
         "fields": dict(posting.fields),
     }
-    return {"type": f"dockvoice.{notice.deed}", "timestamp": moment(notice.at), "data": data}
+    return {"type": f"dockvoice.{notice.deed}", "timestamp": format_time(notice.at), "data": data}
 
 
-def _key(name: str, which: str, secret: str) -> Signer:
+def _signer(name: str, which: str, secret: str) -> Signer:
     # Signer accepts a secret of any length, and ignores characters that are not base64.
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -184,6 +184,6 @@ def _declined(answer: HttpAnswer) -> Declined:
     return Declined(why, message_text)
 
 
-def _echoed(answer: HttpAnswer) -> set[str]:
+def _echoed_ids(answer: HttpAnswer) -> set[str]:
     found = answer.json()
     return {answer.headers.get("webhook-id", ""), str(found.get("id", "")) if isinstance(found, dict) else ""}
