@@ -79,7 +79,7 @@ class Tampered(Exception):
 # The file
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
+def pack(files: Mapping[str, bytes]) -> bytes:
     """A ZIP file with these members: sorted, uncompressed, without dates, so that equal members give equal bytes."""
     body, directory = bytearray(), bytearray()
     for name, content in sorted(files.items()):
@@ -103,14 +103,14 @@ def _up_to(size: int, file: BinaryIO) -> bytes:
     return bytes(found)
 
 
-def unpacked(data: bytes) -> dict[str, bytes]:
+def unpack(data: bytes) -> dict[str, bytes]:
     """The members of a dossier. Raises Tampered for any manipulation of the ZIP format."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             members = bundle.infolist()
-            _see_members(members, len(data))
+            _demand_plain(members, len(data))
             files = {one.filename: bundle.read(one) for one in members}
-        as_packed = packed(files)
+        as_packed = pack(files)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -126,7 +126,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
     return files
 
 
-def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
+def _demand_plain(members: list[zipfile.ZipInfo], size: int) -> None:
     seen: set[str] = set()
     for one in members:
         if one.filename in seen:
@@ -145,7 +145,7 @@ def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
 def parsed(content: bytes) -> Json:
     """The object in `content`. Raises ValueError for ambiguous JSON."""
     try:
-        found = json.loads(content, object_pairs_hook=_unrepeated)
+        found = json.loads(content, object_pairs_hook=_reject_duplicates)
     except RecursionError:
         raise ValueError("too deep") from None
     if not isinstance(found, dict):
@@ -153,7 +153,7 @@ def parsed(content: bytes) -> Json:
     return found
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> Json:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> Json:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a member stands twice in one object")
     return dict(pairs)
@@ -640,8 +640,8 @@ class Check:
         self._files: dict[str, bytes] = {}
         self.dossier: Json = {}
         try:
-            self._files = unpacked(data)
-            self._check()
+            self._files = unpack(data)
+            self._check_all()
         except Tampered as found:
             self.faults.append(str(found))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as broken:
@@ -649,7 +649,7 @@ class Check:
                 f"{CONTENT}: is not what a dossier holds: {type(broken).__name__} {printable(str(broken))}"
             )
 
-    def is_of(self, trailer: str) -> None:
+    def check_trailer(self, trailer: str) -> None:
         """Add a fault unless it is of this trailer, as SITE/NAME."""
         found = f"{self.dossier.get('site')}/{self.dossier.get('trailer')}"
         if found != trailer:
@@ -657,7 +657,7 @@ class Check:
                 f"trailer: it is of {printable(found)}, not of {printable(trailer)}: another one's dossier"
             )
 
-    def is_as_late(self, wanted: datetime) -> None:
+    def check_as_late(self, wanted: datetime) -> None:
         """Add a fault if it ends before this moment."""
         found = str(self.dossier.get("as_of"))
         try:
@@ -667,25 +667,25 @@ class Check:
         if not late:
             self.faults.append(f"as of: it rests on what came up to {printable(found)}: there is a later one")
 
-    def _check(self) -> None:
+    def _check_all(self) -> None:
         for name in (CONTENT, SIGNATURE, PAGE):
             if name not in self._files:
                 raise Tampered(f"{name}: is missing")
-        self._signature()
+        self._check_signature()
         self.dossier = parsed(self._files[CONTENT])
         if self.dossier["dossier"] != FORMAT:
             self.faults.append(f"{CONTENT}: is of another format, {printable(str(self.dossier['dossier']))}")
-        self._members()
-        keys = self._keys()
+        self._check_members()
+        keys = self._check_keys()
         events = read_events(self.dossier, self._files)
-        self._seals(events, keys)
-        self._signed_lists(keys)
-        self._clips(events)
-        self._visit(events)
+        self._check_seals(events, keys)
+        self._check_lists(keys)
+        self._check_clips(events)
+        self._check_visit(events)
         self._figures()
-        self._version()
+        self._check_version()
 
-    def _signature(self) -> None:
+    def _check_signature(self) -> None:
         seal, content = parsed(self._files[SIGNATURE]), self._files[CONTENT]
         key, signature = bytes.fromhex(seal["public_key"]), str(seal["signature"])
         if _keyid_of(key) != self._believed:
@@ -700,7 +700,7 @@ class Check:
         else:
             self.told.append(f"signature: of the inventory, key {self._believed}")
 
-    def _members(self) -> None:
+    def _check_members(self) -> None:
         listed, ours = self.dossier["files"], {*self._files} - {CONTENT, SIGNATURE}
         self.faults += [f"{name}: is missing" for name in sorted({*listed} - ours)]
         self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
@@ -716,7 +716,7 @@ class Check:
         ]
         self.told.append(f"files: {len(ours)}")
 
-    def _keys(self) -> dict[tuple[str | None, str], bytes]:
+    def _check_keys(self) -> dict[tuple[str | None, str], bytes]:
         """The keys that the inventory vouches for, by device (None: the office) and id."""
         found = {}
         for one in self.dossier["keys"]:
@@ -735,16 +735,16 @@ class Check:
         self.told.append(f"keys of devices: {len(found)}, {by}")
         return found
 
-    def _seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
+    def _check_seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
         links = {(one.source, one.number): one.event.get("chain") for one in events}
         if len({one.id for one in events}) < len(events) or len(links) < len(events):
             self.faults.append("events: two of them have one id, or one number")
         for one in events:
             if fault := seal_fault(one.event, keys.get((one.source, str(one.event.get("keyid"))))):
-                self.faults.append(f"{_named(one)}: {fault}")
+                self.faults.append(f"{_name_of(one)}: {fault}")
             previous = one.event.get("previous")
             if links.get((one.source, one.number - 1), previous) != previous:
-                self.faults.append(f"{_named(one)}: does not continue the one before it")
+                self.faults.append(f"{_name_of(one)}: does not continue the one before it")
         beside = [listed["file"] for part in ("refused", "reviews") for listed in self.dossier[part]]
         if len({parsed(self._files[name])["id"] for name in beside}) < len(beside):
             self.faults.append("refused, reviews: two of them have one id")
@@ -754,7 +754,7 @@ class Check:
                 self.faults.append(f"{name}: {fault}")
         self.told.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
 
-    def _signed_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
+    def _check_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
         for listed in self.dossier["lists"]:
             message = parsed(self._files[listed["file"]])
             if fault := list_fault(message, keys.get((None, str(message.get("keyid"))))):
@@ -764,7 +764,7 @@ class Check:
                 self.faults.append(f"{listed['file']}: announces something else than this trailer")
         self.told.append(f"lists: {len(self.dossier['lists'])}")
 
-    def _clips(self, events: list[Said]) -> None:
+    def _check_clips(self, events: list[Said]) -> None:
         reviews = [parsed(self._files[one["file"]]) for one in self.dossier["reviews"]]
         needed = {clip for one in events for clip in one.recordings}
         needed |= {str(one["data"]["utterance"]["audio_sha256"]) for one in reviews}
@@ -781,7 +781,7 @@ class Check:
             self.faults.append(f"{CONTENT}: says of other recordings than the events that they are given, or are not")
         self.told.append(f"recordings: {len(given)} of {len(needed)} are given")
 
-    def _visit(self, events: list[Said]) -> None:
+    def _check_visit(self, events: list[Said]) -> None:
         story, visit, trailer = (
             EntryHistory(events, self.dossier["forms"]),
             self.dossier["visit"],
@@ -797,12 +797,12 @@ class Check:
         for one in events:
             root = story.root(one)
             if one.id not in ours or not one.source.startswith(site):
-                self.faults.append(f"{_named(one)}: is of another trailer")
+                self.faults.append(f"{_name_of(one)}: is of another trailer")
             elif not bounds.hold(root) and root is not bounds.after:
-                self.faults.append(f"{_named(one)}: is of another visit of the trailer")
+                self.faults.append(f"{_name_of(one)}: is of another visit of the trailer")
         times = {one["file"]: moment(str(parsed(self._files[one["file"]])["time"])) for one in self.dossier["lists"]}
         self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
-        self._beside(story, trailer, site)
+        self._check_others(story, trailer, site)
         closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
         if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
@@ -811,7 +811,7 @@ class Check:
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
-    def _beside(self, story: EntryHistory, trailer: str, site: str) -> None:
+    def _check_others(self, story: EntryHistory, trailer: str, site: str) -> None:
         """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
@@ -829,12 +829,12 @@ class Check:
 
     def _figures(self) -> None:
         counted = ReceiptTotals.from_dossier(self.dossier, self._files).as_json()
-        wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
+        wrong = [fault for part in ("figures", "lines") for fault in _compare(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:
             self.told.append("figures: as the events and the lists give them")
 
-    def _version(self) -> None:
+    def _check_version(self) -> None:
         """Check the version's members against this file; the previous version needs its own file."""
         issue = self.dossier.get("issue")
         if issue is None:
@@ -851,23 +851,23 @@ class Check:
             self.faults.append("version: it says that the figures are others than they are")
 
 
-def _named(one: Said) -> str:
+def _name_of(one: Said) -> str:
     return f"event {one.number} of {printable(one.source)}"
 
 
-def _unlike(at: str, said: Any, counted: Any) -> Iterator[str]:
+def _compare(at: str, said: Any, counted: Any) -> Iterator[str]:
     """The differences between the dossier and its events."""
     if isinstance(said, dict) and isinstance(counted, dict):
         for name in sorted({*said, *counted}):
-            yield from _unlike(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
+            yield from _compare(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
     elif isinstance(said, list) and isinstance(counted, list) and len(said) == len(counted):
         for number, (ours, theirs) in enumerate(zip(said, counted, strict=True), 1):
-            yield from _unlike(f"{at}/{number}", ours, theirs)
+            yield from _compare(f"{at}/{number}", ours, theirs)
     elif said != counted or type(said) is not type(counted):
-        yield f"{at}: the dossier says {_short(said)}, its events give {_short(counted)}"
+        yield f"{at}: the dossier says {_shorten(said)}, its events give {_shorten(counted)}"
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} of them"
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
@@ -885,7 +885,7 @@ def summary(dossier: Json) -> Iterator[str]:
     visit, figures = dossier["visit"], dossier["figures"]
     state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
-    yield from _version_told(dossier.get("issue"))
+    yield from _version_lines(dossier.get("issue"))
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
     for name in _QUANTITIES:
@@ -901,7 +901,7 @@ def summary(dossier: Json) -> Iterator[str]:
         yield f"not here yet: numbers {gap['from']} to {gap['to']} of {gap['device']}"
 
 
-def _version_told(issue: Json | None) -> Iterator[str]:
+def _version_lines(issue: Json | None) -> Iterator[str]:
     if issue is None:
         return
     place = "" if issue["replaces"] is None else f", in the place of the one that rests on {issue['replaces'][:16]}"
@@ -911,14 +911,14 @@ def _version_told(issue: Json | None) -> Iterator[str]:
         for file in changed.get(name, ()):
             yield f"changed: {file}: {_CHANGED[name]}"
     for name, one in changed.get("figures", {}).items():
-        yield f"changed: {name.replace('_', ' ')}: {_flat(one['before'])}; now {_flat(one['now'])}"
+        yield f"changed: {name.replace('_', ' ')}: {_to_text(one['before'])}; now {_to_text(one['now'])}"
 
 
 _CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
 """Texts for changed files."""
 
 
-def _flat(figure: Any) -> str:
+def _to_text(figure: Any) -> str:
     if not isinstance(figure, dict):
         return "nothing" if figure is None else str(figure)
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figure.items() if value) or "nothing"
@@ -949,9 +949,9 @@ def main(arguments: list[str]) -> int:
         return 1
     found = Check(data, given.keyid[0], given.keyid[1:])
     if given.trailer is not None:
-        found.is_of(given.trailer)
+        found.check_trailer(given.trailer)
     if given.not_before is not None:
-        found.is_as_late(given.not_before)
+        found.check_as_late(given.not_before)
     shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
     print("\n".join(map(printable, shown)))  # noqa: T201

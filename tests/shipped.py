@@ -27,7 +27,7 @@ def read_once(patched: pytest.MonkeyPatch) -> None:
 
     Commands and settings are tried by the hundred, and each would have the words of all forms made anew.
     """
-    load, validate = Catalogue.load, inventory.forms._validator
+    load, validate = Catalogue.load, inventory.forms._load_validator
 
     @cache
     def catalogue_holding(directory: Path, _: tuple[tuple[Path, bytes | None], ...]) -> Catalogue:

@@ -29,7 +29,7 @@ from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_
 from inventory.api.parameters import Body
 from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
-from inventory.web.proxy import client_address, network_of
+from inventory.web.proxy import client_address, rate_limit_key
 from inventory.web.resources import Resources
 
 log = logging.getLogger("api")
@@ -119,7 +119,7 @@ class Authentication:
         return _response(request, endpoint, answer)
 
     def _token(self, request: Request) -> Token:
-        line = network_of(client_address(self._resources.settings.console, request))
+        line = rate_limit_key(client_address(self._resources.settings.console, request))
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         now = self._resources.now()
         found = None

@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, user_name
-from inventory.web.terminal import changing, demand_extra, open_transaction
+from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
@@ -87,7 +87,7 @@ def _token_add(context: typer.Context, name: Name, read: Read = None, write: Wri
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
     named = {site: str(scope) for site, scope in grants.items()}
-    with changing(context, _books, "token_made", name, grants=named, days=days) as transaction:
+    with audited(context, _books, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
         secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
@@ -116,7 +116,7 @@ def _token_revoke(context: typer.Context, name: Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
-    with changing(context, _books, "token_revoked", name) as transaction:
+    with audited(context, _books, "token_revoked", name) as transaction:
         revoke_token(transaction, name)
     say(f"{name}: may ask no more")
 

@@ -21,7 +21,7 @@ from inventory.api.problems import Problem, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
 from inventory.site.expected_file import CODE, parse_rows
-from inventory.site.sending import publish_entered
+from inventory.site.sending import publish_rows
 from inventory.site.table_file import LONGEST
 
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
@@ -132,7 +132,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
                 transaction, context.resources.settings.prefix, [made], signer, context.resources.now()
             )
         try:
-            publish_entered(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
+            publish_rows(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
         except Unavailable:
             return Answer(_list_out(StoredList(made, sent=False)), 202)
         return Answer(_list_out(StoredList(made, sent=True)))

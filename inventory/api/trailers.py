@@ -16,7 +16,7 @@ from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits
-from inventory.dossier.issues import issued
+from inventory.dossier.issues import store_version
 from inventory.dossier.visits import Gathered, Visit
 from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
@@ -74,7 +74,7 @@ def _get_visit(context: ApiContext) -> Answer:
     """Answer with every line of a visit, and its totals."""
     gathered, found = _load_visits(context, to_look_at=True)
     chosen = _choose_visit(context, gathered, found)
-    content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
+    content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), "en")
     short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
     return Answer(VisitOut(**{name: content[name] for name in names}, visits=short))
@@ -88,8 +88,8 @@ def _make_dossier(context: ApiContext) -> Answer:
     gathered, found = _load_visits(context)
     chosen = _choose_visit(context, gathered, found)
     with context.transaction() as transaction:
-        issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
-        made = dossier.made(
+        issue = partial(store_version, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
+        made = dossier.build(
             chosen, gathered, context.resources.keys.all(), load_signer(key), asked.language, issue=issue
         ).file
         sha256 = hashlib.sha256(made).hexdigest()
@@ -107,7 +107,7 @@ def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gath
 
 def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: _TrailerQuery = context.parameters
-    if (chosen := visits.choose(found, gathered, asked.visit)) is None:
+    if (chosen := visits.choose_visit(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
 

@@ -363,7 +363,7 @@ def roster(
     signer = require_signer(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered, read_retained  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows, read_retained  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None
@@ -376,7 +376,7 @@ def roster(
             version = numbering.number_sent(transaction, where, ROSTER, user_name(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
             entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
-        publish_entered(settings, "roster", store.transaction, entered, retain=True)
+        publish_rows(settings, "roster", store.transaction, entered, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 

@@ -44,13 +44,13 @@ def _clips_ask(
     """
     from inventory.audit.audit import load_signer  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.clips.listening import request_clip  # noqa: PLC0415 - likewise
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - likewise
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - likewise
 
     settings, signer = given_settings(context, config, broker=broker, database=database), load_signer(sign)
     who = user_name()
     with open_store(context, config, database) as store:
         for sound in _find_recordings(store, which):
-            publish = partial(publish_entered, settings, "clips", store.transaction)
+            publish = partial(publish_rows, settings, "clips", store.transaction)
             clip = request_clip(store.clips, publish, signer, settings.prefix, sound, who, reason)
             say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 

@@ -110,13 +110,13 @@ def _mark_received(fields: Mapping[str, str], transaction: Connection, now: date
 def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
     """Store the lists and insert their messages in one transaction, then publish them."""
     from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
         lists = make(transaction, now)
         entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
-    publish_entered(settings, "expect", store.transaction, entered, retain=True)
+    publish_rows(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
     if not lists:

@@ -117,7 +117,7 @@ def _decide(
     database: str | None,
 ) -> None:
     from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     signer = audit.load_signer(sign)
@@ -133,7 +133,7 @@ def _decide(
         decided = decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
             entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
-        publish_entered(settings, "review", store.transaction, entered)
+        publish_rows(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 
 

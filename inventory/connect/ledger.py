@@ -58,7 +58,7 @@ ALL_EVERY = timedelta(minutes=10)
 _MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
 SHOWN = 500  # Characters stored of the other system's message.
 
-WORK = and_(*outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
+WORK = and_(*outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
 """A due posting's row in the outbox."""
 
 
@@ -161,7 +161,7 @@ class Ledger:
             .limit(_MOST_AT_ONCE)
         )
         if lowest > 0:  # recent changes come from an event or from a decision on a flag
-            wanted = wanted.where(or_(postings.c.event_id.in_(_recently_replaced(transaction, lowest)), struck))
+            wanted = wanted.where(or_(postings.c.event_id.in_(_recently_ended(transaction, lowest)), struck))
         found = transaction.execute(wanted).all()
         for row in found:
             its = self._match_row(row.event_id)
@@ -340,7 +340,7 @@ def _highest_arrival(transaction: Connection) -> int:
     return int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
 
 
-def _recently_replaced(transaction: Connection, lowest: int) -> list[str]:
+def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     """The entries that recent events amend or cancel."""
     wanted = select(events.c.body).where(events.c.arrival >= lowest, events.c.type.in_((AMENDED, CANCELLED)))
     found = (data_of(body) for body in transaction.execute(wanted).scalars())

@@ -24,7 +24,7 @@ from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mar
 from inventory.site.expected_file import CODE
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, roster_kind
-from inventory.site.sending import publish_entered
+from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
 REASON = "pulled from the other system"
@@ -138,7 +138,7 @@ class Publishing:
             received = mark_received(transaction, pallet_fields(self._settings.forms), now)
             latest = {(one.site, one.place): one for one in (*lists, *received)}
             entered = enter_in_outbox(transaction, self._settings.prefix, latest.values(), self._signer, now)
-        publish_entered(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
+        publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
         return [one for one in latest.values() if one.site == self._site], plan
 
     def items(self, items: Sequence[PulledItem]) -> list[str]:

@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
-from inventory.web.terminal import changing, demand_extra, open_transaction
+from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
@@ -74,7 +74,7 @@ def _user_add(
 
     given = accounts.Role.named(role)
     password = None if by_proxy else _prompt_password()
-    with changing(context, _books, "added", name, role=str(given)) as transaction:
+    with audited(context, _books, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
     say(f"{name}: may sign in as {given}")
 
@@ -100,7 +100,7 @@ def _user_role(context: typer.Context, name: Who, role: _RoleNamed) -> None:
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     given = accounts.Role.named(role)
-    with changing(context, _books, "role_changed", name, role=str(given)) as transaction:
+    with audited(context, _books, "role_changed", name, role=str(given)) as transaction:
         accounts.change_role(transaction, name, given)
     say(f"{name}: is {given}")
 
@@ -111,7 +111,7 @@ def _user_password(context: typer.Context, name: Who) -> None:
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     password = _prompt_password()
-    with changing(context, _books, "password_changed", name) as transaction:
+    with audited(context, _books, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
     say(f"{name}: has another password")
 
@@ -121,7 +121,7 @@ def _user_remove(context: typer.Context, name: Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with changing(context, _books, "removed", name) as transaction:
+    with audited(context, _books, "removed", name) as transaction:
         accounts.remove_user(transaction, name)
     say(f"{name}: may sign in no more")
 

@@ -12,7 +12,7 @@ import rfc8785
 
 import dockvoice_protocol
 import inventory
-from inventory.verify_dossier import packed
+from inventory.verify_dossier import pack
 
 MAIN = b"import sys\n\nfrom inventory.verify_dossier import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
@@ -21,15 +21,15 @@ THEIRS = ((rfc8785, "_impl"),)
 """Packages, and what the verifier imports of them; each needs the standard library alone."""
 
 
-def built() -> bytes:
+def build_verifier() -> bytes:
     """The zipapp; equal modules give equal bytes."""
     files = {"__main__.py": MAIN}
     for package, *modules in (*OURS, *THEIRS):
         folder = Path(str(package.__file__)).parent
         for name in ("__init__", *modules):
             files[f"{package.__name__}/{name}.py"] = (folder / f"{name}.py").read_bytes()
-    return packed(files)
+    return pack(files)
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(built())
+    Path(sys.argv[1]).write_bytes(build_verifier())

@@ -150,11 +150,11 @@ class Checker:
         yield from _check_header(content)
         body = content.get("epcisBody")
         if not isinstance(body, dict):
-            yield _missing_or_wrong("/epcisBody", content, "epcisBody", "an object")
+            yield _value_breach("/epcisBody", content, "epcisBody", "an object")
             return
         events = body.get("eventList")
         if not isinstance(events, list):
-            yield _missing_or_wrong("/epcisBody/eventList", body, "eventList", "a list")
+            yield _value_breach("/epcisBody/eventList", body, "eventList", "a list")
             return
         created, prefixes = _parse_time(content.get("creationDate")), _declared_prefixes(content)
         seen: set[tuple[str, bool]] = set()
@@ -179,19 +179,19 @@ class Checker:
             return
         kind = event.get("type")
         if not isinstance(kind, str) or (kind not in _MEMBERS and ":" not in kind):
-            yield _missing_or_wrong(f"{at}/type", event, "type", f"one of {', '.join(_MEMBERS)}")
+            yield _value_breach(f"{at}/type", event, "type", f"one of {', '.join(_MEMBERS)}")
             return
         prefixes = {*prefixes, *_declared_prefixes(event)}
         yield from _check_members(event, at, _COMMON | _MEMBERS.get(kind, frozenset()), prefixes)
         yield from _check_times(event, at, created)
-        yield from self._offset(event, at)
+        yield from self._check_offset(event, at)
         yield from _check_event_id(event, at)
         yield from _check_business_step(event, at, kind)
         yield from _check_places(event, at)
         yield from _check_objects(event, at, kind)
         yield from _check_references(event, at, kind)
         if "errorDeclaration" in event:
-            yield from self._declaration(event, at, created, prefixes)
+            yield from self._check_declared(event, at, created, prefixes)
 
     def rest(self) -> _Breaches:
         """Breaches for referenced correcting events that are unknown."""
@@ -199,11 +199,11 @@ class Checker:
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
 
-    def _offset(self, event: Json, at: str) -> _Breaches:
+    def _check_offset(self, event: Json, at: str) -> _Breaches:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
         parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:
-            yield _missing_or_wrong(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
+            yield _value_breach(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
             return
         moment, zone = _parse_time(event.get("eventTime")), self._zone_of(event)
         if moment is None or zone is None:
@@ -228,7 +228,7 @@ class Checker:
                 return self._zones[key]
         return self._zone
 
-    def _declaration(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
+    def _check_declared(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
@@ -237,7 +237,7 @@ class Checker:
         yield from _check_time(error, at, "declarationTime", created, needed=True)
         if "reason" in error:
             yield from _check_word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
-        yield from self._corrective(error, f"{at}/correctiveEventIDs", name)
+        yield from self._check_corrective(error, f"{at}/correctiveEventIDs", name)
         if not isinstance(name, str):
             yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
@@ -246,7 +246,7 @@ class Checker:
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield Breach(at, Rule.DECLARATION, told)
 
-    def _corrective(self, error: Json, at: str, own: object) -> _Breaches:
+    def _check_corrective(self, error: Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
@@ -267,15 +267,13 @@ class Checker:
 
 def _check_header(content: Json) -> _Breaches:
     if content.get("type") != DOCUMENT:
-        yield _missing_or_wrong("/type", content, "type", DOCUMENT)
+        yield _value_breach("/type", content, "type", DOCUMENT)
     contexts = content.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     if not any(isinstance(one, str) and one.endswith("epcis-context.jsonld") for one in named):
-        yield _missing_or_wrong(
-            "/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT
-        )
+        yield _value_breach("/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT)
     if not (isinstance(version := content.get("schemaVersion"), str) and re.fullmatch(r"2\.0(\.[0-9]+)?", version)):
-        yield _missing_or_wrong("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
+        yield _value_breach("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
     yield from _check_time(content, "", "creationDate", None, needed=True)
     yield from _check_members(content, "", _DOCUMENT_MEMBERS, _declared_prefixes(content))
     if isinstance(body := content.get("epcisBody"), dict):
@@ -306,7 +304,7 @@ def _check_time(found: Json, at: str, member: str, created: datetime | None, *, 
     moment = _parse_time(found.get(member))
     if moment is None:
         allowed = "a moment with its offset, such as 2026-11-20T07:15:02.417Z"
-        yield _missing_or_wrong(f"{at}/{member}", found, member, allowed, Rule.TIME)
+        yield _value_breach(f"{at}/{member}", found, member, allowed, Rule.TIME)
     elif created is not None and moment > created:
         yield Breach(f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it")
 
@@ -318,7 +316,7 @@ def _check_event_id(event: Json, at: str) -> _Breaches:
     name = event.get("eventID")
     if not isinstance(name, str) or not _is_event_id(name):
         told = f"{_EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
-        yield _missing_or_wrong(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
+        yield _value_breach(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
 
 
 def _is_event_id(name: str) -> bool:
@@ -335,7 +333,7 @@ def _check_business_step(event: Json, at: str, kind: str) -> _Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
     if "action" in _MEMBERS.get(kind, ()) and not known:
-        yield _missing_or_wrong(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
+        yield _value_breach(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
     for member, words, called in (
         ("bizStep", vocabulary.BIZ_STEPS, "business steps"),
         ("disposition", vocabulary.DISPOSITIONS, "dispositions"),
@@ -570,7 +568,7 @@ def _check_party(found: object, at: str) -> _Breaches:
     return _check_identifier(found, at, _A_PLACE, "a party or a place")
 
 
-def _missing_or_wrong(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+def _value_breach(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
     if member not in of:
         return Breach(at, Rule.MISSING, f"must be given: {allowed}")
     return Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")

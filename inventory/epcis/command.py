@@ -94,7 +94,7 @@ def export(
     with open_read_only(settings.database_url) as engine, _open_output(out) as sink:
         for line in making.lines(load_events(engine, site)):
             sink.write(line)
-    refusals.end()
+    refusals.print_reasons()
     _print_tally(making.tally, out, as_json=as_json)
     if making.tally.refused:
         raise typer.Exit(1)
@@ -251,7 +251,7 @@ class _Refusals:
             self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
             self.found[why.told] += 1
 
-    def end(self) -> None:
+    def print_reasons(self) -> None:
         """Print a line for each reason."""
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""

@@ -149,8 +149,8 @@ class EpcisMapping(Section):
     left_out: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        faults = [*self._prefixes(), *self._units(), *self._forms(), *self._zones()]
+    def _check_all(self) -> Self:
+        faults = [*self._prefix_faults(), *self._unit_faults(), *self._form_faults(), *self._zone_faults()]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -191,14 +191,14 @@ class EpcisMapping(Section):
                 for value, place in named.items():
                     yield f"sites.{name}.places.{field}.{value}", site, place.key
 
-    def _zones(self) -> Iterator[str]:
+    def _zone_faults(self) -> Iterator[str]:
         zones: dict[Key, str] = {}
         for where, site, place in self._places():
             if zones.setdefault(place, site.zone) != site.zone:
                 told = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
                 yield f"{where}: {told}: give this one a GLN or an extension of its own"
 
-    def _prefixes(self) -> Iterator[str]:
+    def _prefix_faults(self) -> Iterator[str]:
         given = self.company_prefixes
         for one in given:
             if longer := [other for other in given if other != one and other.startswith(one)]:
@@ -216,7 +216,7 @@ class EpcisMapping(Section):
                 except InvalidKey as fault:
                     yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
 
-    def _units(self) -> Iterator[str]:
+    def _unit_faults(self) -> Iterator[str]:
         for item, units in self.items.items():
             for unit, digits in units.items():
                 measured = Key(KeyKind.CLASS, digits).measured
@@ -225,7 +225,7 @@ class EpcisMapping(Section):
                 if measured is False and unit in vocabulary.MEASURES:
                     yield f"items.{item}.{unit}: {digits} begins with {digits[0]}: it is counted, and {unit} measures"
 
-    def _forms(self) -> Iterator[str]:
+    def _form_faults(self) -> Iterator[str]:
         if both := sorted(self.left_out & {*self.forms}):
             yield f"left_out: {', '.join(both)} is a form below [forms] too; keep one"
         for name, form in self.forms.items():
@@ -238,16 +238,16 @@ class EpcisMapping(Section):
 
 def load_mapping(path: Path) -> EpcisMapping:
     """Load a mapping file. Raises UnreadableInput, or Misconfigured with every key at fault."""
-    content = _toml(path)
+    content = _read_toml(path)
     try:
         return EpcisMapping.model_validate(content)
     except ValidationError as found:
-        faults = list(dict.fromkeys(_fault(path, one) for one in found.errors(include_url=False)))
+        faults = list(dict.fromkeys(_format_fault(path, one) for one in found.errors(include_url=False)))
     told = "; ".join(faults)
     raise ManyFaults(f"{told} (every key is explained in config/epcis.toml)", faults) from None
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))  # some editors write a byte order mark first
     except FileNotFoundError:
@@ -263,7 +263,7 @@ def _toml(path: Path) -> dict[str, Any]:
 _NOUNS = ("Input ", "String ", "Value error, ", "Value ", "Assertion failed, ")
 
 
-def _fault(path: Path, detail: Any) -> str:
+def _format_fault(path: Path, detail: Any) -> str:
     """The fault as text: file, key, what was found, what is allowed."""
     where = ".".join(str(step) for step in detail["loc"] if step != "[key]")
     if detail["type"] == "missing":

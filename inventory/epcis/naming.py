@@ -106,7 +106,7 @@ def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> _NamedEntry:
     refusals: list[Unexported] = []
     context: EpcisEvent = {}
     what: dict[str, EpcisEvent] = {}
-    for make in (_event_time, _step_and_disposition, _event_places, _document_list):
+    for make in (_event_time_members, _step_and_disposition, _event_places, _document_list):
         try:
             context |= make(said, mapping, site, form)
         except _NotExportable as fault:
@@ -143,7 +143,7 @@ def event_identifier(event_id: str, part: str = MAIN) -> str:
     return f"urn:uuid:{own if part == MAIN else uuid5(own, part)}"
 
 
-def _event_time(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
+def _event_time_members(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
     when = said.when
     if not when.synchronised and mapping.unsynchronised == "refuse":
         raise _NotExportable(

@@ -58,21 +58,21 @@ class Publisher:
         if self._rows is None or self._clock() < self._barred_until:
             return
         try:
-            self._turn(self._rows)
+            self._process(self._rows)
         except SiteFault as fault:  # entries do not wait for the outbox
             log.warning("nothing is published to devices: %s", fault)
             self._barred_until = self._clock() + _ALARM_S
 
-    def _turn(self, rows: OutboxTable) -> None:
-        self._note(rows)
+    def _process(self, rows: OutboxTable) -> None:
+        self._record_answers(rows)
         if self._clock() >= self._alarm_at:
-            self._alarm(rows.stuck())
+            self._log_stuck(rows.stuck())
             self._alarm_at = self._clock() + _ALARM_S
         if self._broker.connected and self._clock() >= self._next:
-            self._publish(rows)
+            self._publish_due(rows)
             self._next = self._clock() + LOOK_S
 
-    def _note(self, rows: OutboxTable) -> None:
+    def _record_answers(self, rows: OutboxTable) -> None:
         if self._taken:
             rows.mark_accepted(self._taken)
             self._taken = []
@@ -81,7 +81,7 @@ class Publisher:
             rows.failed([row], why)
         self._refused = []
 
-    def _publish(self, rows: OutboxTable) -> None:
+    def _publish_due(self, rows: OutboxTable) -> None:
         if self._is_new:
             rows.connected()
             self._is_new = False
@@ -90,7 +90,7 @@ class Publisher:
             if self._broker.publish(one.topic, one.body, tag=f"{TAG}{one.id}", retain=one.retain):
                 log.info("%s: published", one.topic)
 
-    def _alarm(self, stuck: list[PendingKind]) -> None:
+    def _log_stuck(self, stuck: list[PendingKind]) -> None:
         """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:

@@ -56,7 +56,7 @@ def load_missing_settings(transaction: Connection) -> list[_MissingSetting]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     by = (postings.c.connector, outbox_table.c.error)
-    its = outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
+    its = outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
     wanted = select(*by, func.count()).join_from(postings, outbox_table, and_(*its)).where(*waits)
     return [_MissingSetting(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 

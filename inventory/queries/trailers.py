@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import choose, glance
+from inventory.dossier.visits import choose_visit, gather_many
 from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
@@ -75,12 +75,12 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
         name = str(row.place).partition("/")[2]
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
-    _drop_begun(transaction, found, roles)
+    _drop_begun_trailers(transaction, found, roles)
     _add_announced(transaction, found)  # after the filter: the lines are by far the largest part
     return [one for one in found.values() if one.announced]
 
 
-def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+def _drop_begun_trailers(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Drop trailers with entries, unless they were closed and announced again."""
     its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
@@ -91,7 +91,7 @@ def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) ->
         one = of.pop(at, None)
         if one is not None and one.last is not None and row.came < one.last:
             again[at] = one
-    for at, gathered in glance(transaction, again, roles).items() if again else ():
+    for at, gathered in gather_many(transaction, again, roles).items() if again else ():
         found = gathered.visits()
         if found[-1].lists and not found[-1].said:
             of[at] = again[at]
@@ -107,8 +107,8 @@ def _add_announced(transaction: Connection, of: dict[At, Trailer]) -> None:
 
 def _count_visits(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
-    for at, gathered in glance(transaction, of, roles).items():
-        visit = choose(gathered.visits(), gathered)
+    for at, gathered in gather_many(transaction, of, roles).items():
+        visit = choose_visit(gathered.visits(), gathered)
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)

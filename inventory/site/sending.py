@@ -53,7 +53,7 @@ def publish_messages(
         session.stop()
 
 
-def publish_entered(
+def publish_rows(
     settings: InventorySettings,
     name: str,
     transaction: Callable[[], AbstractContextManager[Connection]],

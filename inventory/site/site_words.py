@@ -118,7 +118,7 @@ class SpokenForms:
         """The words of a sentence, beside numbers, that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
-        return _unexplained(said, self.forms[form], self.catalogue, language)
+        return _find_unexplained(said, self.forms[form], self.catalogue, language)
 
     def faults(self, row: Cells) -> list[str]:
         """Reasons not to add a word; empty if it can be added."""
@@ -247,7 +247,7 @@ def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> li
 
 
 @lru_cache(maxsize=4096)
-def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
+def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
     language = language_named(code)
     return unexplained(transcribed(said, form, catalogue, language), form, catalogue, language)
 

@@ -123,7 +123,7 @@ def insert_messages(
     take_advisory_lock(transaction, ORDER)
     ids = []
     for one in messages:
-        transaction.execute(delete(outbox).where(*matching(one.kind, one.site, one.device, one.key)))
+        transaction.execute(delete(outbox).where(*match_row(one.kind, one.site, one.device, one.key)))
         values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
         values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
         made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
@@ -163,7 +163,7 @@ def record_failure(transaction: Connection, ids: Sequence[int], why: str, due_at
 
 def delete_confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
     """Delete a message that the device has delete_confirmed, or work that is done."""
-    transaction.execute(delete(outbox).where(*matching(kind, site, device, key)))
+    transaction.execute(delete(outbox).where(*match_row(kind, site, device, key)))
 
 
 def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
@@ -174,13 +174,13 @@ def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: s
 
 def make_due_again(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """Make a published message due again, unless the device confirms it within UNDER_WAY."""
-    lost = (*matching(kind, site, device, key), outbox.c.due_at.is_(None))
+    lost = (*match_row(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
     """A query condition: a message for all devices of a site is pending."""
-    return exists().where(*matching(kind, site, "", key))
+    return exists().where(*match_row(kind, site, "", key))
 
 
 def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
@@ -276,7 +276,7 @@ def _to_due_row(row: Any) -> DueRow:
     )
 
 
-def matching(
+def match_row(
     kind: MessageKind,
     site: str | ColumnElement[str],
     device: str | ColumnElement[str],

@@ -26,7 +26,7 @@ def normalise(address: str) -> str:
     return str(known.ipv4_mapped or known) if isinstance(known, IPv6Address) else str(known)
 
 
-def network_of(address: str) -> str:
+def rate_limit_key(address: str) -> str:
     """The key of rate limits: an IPv6 address's /64, since one customer has all addresses of it; else the address."""
     try:
         six = IPv6Address(address.partition("%")[0])

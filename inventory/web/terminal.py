@@ -43,7 +43,7 @@ def open_transaction(context: typer.Context, opens: Opens, *, reads: bool = Fals
 
 
 @contextmanager
-def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
+def audited(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
     from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above

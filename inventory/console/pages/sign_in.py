@@ -12,7 +12,7 @@ from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
 from inventory.console.rendering import language_names
-from inventory.web.proxy import network_of
+from inventory.web.proxy import rate_limit_key
 
 FORM = "dockvoice-form"
 """The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
@@ -34,9 +34,9 @@ def sign_in(context: RequestContext) -> Response:
     cookie = context.request.cookies.get(cookie_name(resources, FORM), "")
     if not cookie or not secrets.compare_digest(cookie.encode(), context.form.get("form", "").encode()):
         return _form(context, 403, context.text("sign_in.again"), target, name)
-    network = network_of(context.address)
+    network = rate_limit_key(context.address)
     with context.transaction() as transaction:
-        known = network in map(network_of, load_sign_in_addresses(transaction, name))
+        known = network in map(rate_limit_key, load_sign_in_addresses(transaction, name))
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
             record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
             return _form(context, 429, _wait_text(context, wait), target, name)

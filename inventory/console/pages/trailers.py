@@ -14,7 +14,7 @@ from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.dossier import dossier, visits
-from inventory.dossier.issues import issued
+from inventory.dossier.issues import store_version
 from inventory.dossier.visits import Gathered, Visit
 from inventory.queries import trailers
 from inventory.store.tables import SEARCHED
@@ -53,10 +53,10 @@ def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
-    chosen = None if gathered is None else visits.choose(found, gathered, parameters.number(context, "visit"))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.number(context, "visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
-    content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), context.language)
+    content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), context.language)
     return context.render(
         "trailer.html",
         of=content,
@@ -76,13 +76,13 @@ def make_dossier(context: RequestContext) -> Response:
     if key is None:
         return context.refuse("trailers.no_key", 409)
     gathered, found = _load_visits(context, site, name)
-    chosen = None if gathered is None else visits.choose(found, gathered, parameters.integer(number))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:
-        issue = partial(issued, transaction, site, name, chosen, now=context.resources.now())
+        issue = partial(store_version, transaction, site, name, chosen, now=context.resources.now())
         keys = context.resources.keys.all()
-        made = dossier.made(chosen, gathered, keys, load_signer(key), context.language, issue=issue).file
+        made = dossier.build(chosen, gathered, keys, load_signer(key), context.language, issue=issue).file
         sha256 = hashlib.sha256(made).hexdigest()
         context.audit(transaction, "dossier_made", name, site=site, visit=chosen.number, sha256=sha256)
     file = quote(f"{site}.{name}.{chosen.number}.zip", safe="")
