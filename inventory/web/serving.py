@@ -144,7 +144,7 @@ def run(server: uvicorn.Server) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: None)  # uvicorn raises them again after its shutdown
     try:
-        with _no_signals():
+        with _ignored_signals():
             server.run()
     except SystemExit:  # how uvicorn reports that it cannot bind
         reason = (
@@ -154,7 +154,7 @@ def run(server: uvicorn.Server) -> None:
 
 
 @contextmanager
-def _no_signals() -> Iterator[None]:
+def _ignored_signals() -> Iterator[None]:
     """Let the process exit normally: uvicorn raises the signal again after its shutdown."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
