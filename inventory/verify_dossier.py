@@ -273,12 +273,12 @@ class Said:
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The event's id."""
         return str(self.event["id"])
 
     @property
     def source(self) -> str:
-        """The device."""
+        """The URI of its device."""
         return str(self.event["source"])
 
     @property
@@ -294,7 +294,7 @@ class Said:
 
     @property
     def form(self) -> str:
-        """The form."""
+        """The name of its form."""
         return str(self.data["form"])
 
     @property

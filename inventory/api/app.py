@@ -55,7 +55,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 
 
 def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """Build the Starlette application, on tables that exist. `clock` is monotonic, in seconds."""
+    """Build the Starlette application, on tables that exist. `clock` returns monotonic seconds."""
     authentication = Authentication(resources, clock)
     description = json.dumps(build_document(ENDPOINTS, resources.settings.api.address)).encode()
 

@@ -77,7 +77,7 @@ class Authentication:
     """Checks token, rate limit, scope and request before each endpoint."""
 
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic, in seconds."""
+        """`clock` returns monotonic seconds."""
         self._resources = resources
         self._limits = _RateLimit(resources.settings.api.per_minute, AT_ONCE, clock)
         self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)

@@ -78,7 +78,7 @@ def demand_scope(token: Token, site: str, scope: Scope) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response."""
+    """The content, status and headers of a response."""
 
     content: BaseModel | bytes
     status: int = 200

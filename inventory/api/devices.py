@@ -12,7 +12,7 @@ from inventory.queries.fleet import Device
 
 
 class _DevicesQuery(Query):
-    """The site."""
+    """Parameters: the site."""
 
     site: Site | None = None
 

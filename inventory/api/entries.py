@@ -39,7 +39,7 @@ POLL_S = 0.02
 
 
 class _EntriesQuery(Query):
-    """The parameters of the list."""
+    """Parameters of the list of entries."""
 
     site: Site | None = None
     device: Device | None = None
@@ -123,7 +123,7 @@ def _step_out(one: history.Step) -> StepOut:
 
 
 class _EventsQuery(Query):
-    """The parameters of the feed."""
+    """Parameters of the event feed."""
 
     site: Site | None = None
     limit: Limit = 100

@@ -28,13 +28,13 @@ Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 class _ListsQuery(Query):
-    """The site."""
+    """Parameters: the site."""
 
     site: Site
 
 
 class _ListQuery(Query):
-    """The site, and the trailer or door."""
+    """Parameters: the site, and the trailer or door."""
 
     site: Site
     kind: Literal["trailer", "door"]

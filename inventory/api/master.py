@@ -41,13 +41,13 @@ _Cell = Annotated[str, Field(max_length=1000)]
 
 
 class _SiteQuery(Query):
-    """The site."""
+    """Parameters: the site."""
 
     site: Site
 
 
 class _KindQuery(Query):
-    """The site and the kind."""
+    """Parameters: the site and the kind."""
 
     site: Site
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_.-]{0,62}$", examples=["docks", "items", "items.units"])]

@@ -18,7 +18,7 @@ _FILTERS = ("pallet", "item", "lot", "location")
 
 
 class _StockQuery(Query):
-    """The filters, and the page."""
+    """Parameters: filters and page."""
 
     site: Site
     pallet: Text | None = None

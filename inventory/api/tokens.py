@@ -62,7 +62,7 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A program's token."""
+    """A program's API token: its name and its scope at each site."""
 
     name: str
     grants: Mapping[str, Scope]

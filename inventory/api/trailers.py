@@ -28,7 +28,7 @@ MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
 class _TrailersQuery(Query):
-    """The parameters of the list."""
+    """Parameters of the list of trailers."""
 
     site: Site | None = None
     _get_visit: Text | None = None
@@ -37,7 +37,7 @@ class _TrailersQuery(Query):
 
 
 class _TrailerQuery(Query):
-    """The trailer and the visit; by default the latest visit with a current entry."""
+    """Parameters: the trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
     _get_visit: Text
@@ -45,7 +45,7 @@ class _TrailerQuery(Query):
 
 
 class _DossierQuery(_TrailerQuery):
-    """The visit and the language of the dossier."""
+    """Parameters: visit and language of the dossier."""
 
     language: Annotated[
         str,

@@ -22,7 +22,7 @@ _FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
 class _PageQuery(Query):
-    """The site, and the page."""
+    """Parameters: the site, and the page."""
 
     site: Site | None = None
     limit: Limit = 100
@@ -30,13 +30,13 @@ class _PageQuery(Query):
 
 
 class _ReviewsQuery(_PageQuery):
-    """The state of the reviews."""
+    """Parameters: the reviews' state."""
 
     state: Literal["open", "every"] = "open"
 
 
 class _FlagsQuery(_PageQuery):
-    """The state of the flags."""
+    """Parameters: the flags' state."""
 
     cursor: Cursor(*_FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"

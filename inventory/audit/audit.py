@@ -243,7 +243,7 @@ class _EntryStates:
         self._kept: dict[str, tuple[int, str]] = {}
 
     def add(self, came: TrailEvent) -> None:
-        """Record the entry states that one event sets, and the stored one."""
+        """Remember the state that an event gives to an earlier entry, and its own entry's stored state."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
         data = _data(parsed(came.body)) if came.applied else {}
@@ -252,7 +252,7 @@ class _EntryStates:
                 self._said[str(data[name])] = (came.sequence, state)
 
     def find_faults(self) -> Iterator[tuple[int, str]]:
-        """Differences between the two: number of the event, and both states."""
+        """Yield entries whose stored state is not that of the events: number, and both states."""
         found = []
         for event_id in self._said.keys() | self._kept.keys():
             said, kept = self._said.get(event_id), self._kept.get(event_id)
@@ -269,7 +269,7 @@ class _StockMoves:
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
-        """Record the stock move of one event whose entry was replaced."""
+        """Remember what an event's entry added to stock, if the entry is not current."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 

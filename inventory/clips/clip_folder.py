@@ -23,7 +23,7 @@ class NoSound(UnreadableInput):
 
 
 class ClipFolder:
-    """The audio files. Safe for several processes if each locks a clip's row while it writes."""
+    """The folder of audio files. Safe for several processes if each locks a clip's row while it writes."""
 
     def __init__(self, folder: Path, free_mb: float = 0) -> None:
         """`free_mb`: space on the disk that clips must leave free."""
@@ -83,7 +83,7 @@ class ClipFolder:
         return sound
 
     def sweep(self, wanted: Collection[SignedSound]) -> None:
-        """Delete the files of all other clips. Raises OSError."""
+        """Delete all files except those of `wanted`. Raises OSError."""
         names = {self._path(sound).name for sound in wanted}
         for path in self.folder.glob(f"*{SUFFIX}"):
             if path.name not in names:

@@ -89,7 +89,7 @@ class ListeningRequest:
 
 
 class _ClipFiles(Protocol):
-    """Storage of the audio."""
+    """Port: the storage of the audio files."""
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
         """Write bytes after the first `offset`; False if there are fewer."""
@@ -124,7 +124,7 @@ def _parse_sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound
 
 
 def load_clip(transaction: Connection, sound: SignedSound) -> Clip | None:
-    """Its transfer; None if it was neither requested nor sent."""
+    """The recording's transfer; None if it was neither requested nor sent."""
     row = transaction.execute(select(clips).where(*_match_sound(sound))).mappings().one_or_none()
     return None if row is None else _parse_clip(row)
 
@@ -137,7 +137,7 @@ def load_clips(transaction: Connection, state: ClipState | None) -> list[Clip]:
 
 
 def load_requests(transaction: Connection, sound: SignedSound) -> list[ListeningRequest]:
-    """The requests to listen to it, the newest first."""
+    """The requests to listen to the recording, the newest first."""
     its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
     wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
     rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
@@ -173,7 +173,7 @@ def mark_request_noted(transaction: Connection, site: str, device: str, request:
 
 
 def mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
-    """Record why the device does not send it. Stored audio stays."""
+    """Record why the device does not send the recording. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
     row = _lock_row(transaction, sound)
     if row is not None and row["state"] in _COMING:
@@ -321,7 +321,7 @@ class ClipStore:
             return load_clips(transaction, state)
 
     def load_requests(self, sound: SignedSound) -> list[ListeningRequest]:
-        """The requests to listen to it, the newest first. Raises Unavailable."""
+        """The requests to listen to the recording, the newest first. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return load_requests(transaction, sound)
 

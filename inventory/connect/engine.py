@@ -21,21 +21,21 @@ MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates e
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Post it, or complete the draft."""
+    """Step: post the entry, or complete its draft."""
 
     draft: Document | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """Reverse this document."""
+    """Step: reverse this document."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is left to do for the posting."""
+    """No step: the posting has its final state."""
 
     state: PostingState
     document: Document | None
@@ -71,7 +71,7 @@ log = logging.getLogger("inventory.connect")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The result of one round."""
+    """Counts of the postings of one round."""
 
     settled: int = 0
     declined: int = 0

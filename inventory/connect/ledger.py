@@ -46,7 +46,7 @@ class DeclinedMessages:
 
 
 def _key_of(connector: str, event_id: str) -> str:
-    """The key of its outbox row."""
+    """The outbox key of the message that an entry was declined."""
     return f"{connector}/{event_id}"
 
 
@@ -194,7 +194,7 @@ class Ledger:
         return len(missing)
 
     def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
-        """Delete its work, and the message that it was declined."""
+        """Delete a posting's work and its message of refusal from the outbox."""
         outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
         outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, _key_of(self.name, of.event_id))
 
@@ -252,7 +252,7 @@ class Ledger:
             transaction.execute(update(flags).where(*its).values(word))
 
     def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
-        """Record a failure; the seconds until the next try. `settings`: they lack a value."""
+        """Record a failed try; return the seconds until the next one. `settings`: they lack a value."""
         wait = BACKOFF.wait_s(owed.attempts, asked_s)
         due_at = self._now() + timedelta(seconds=wait)
         with self._transaction() as transaction:

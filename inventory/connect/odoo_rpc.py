@@ -31,7 +31,7 @@ class OdooRefused(Declined):
 
 
 class OdooRpc:
-    """Calls to one database as one user. Used by one thread."""
+    """JSON-RPC calls to one Odoo database as one user. Used by one thread."""
 
     def __init__(self, name: str, web: Web, database: str, user: str, key: SecretStr) -> None:
         self._name, self._web, self._database, self._user, self._key = name, web, database, user, key

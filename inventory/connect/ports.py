@@ -107,11 +107,11 @@ class Connector(Protocol):
         ...
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Post it under its reference, or complete the `draft`; the resulting document."""
+        """Post the entry under its reference, or complete the `draft`; return the document."""
         ...
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Reverse what was posted; the resulting document.
+        """Reverse the posted document; return it.
 
         Completes what an earlier call began. A draft is removed or cancelled.
         """

@@ -73,7 +73,7 @@ class Hold:
 
 @contextmanager
 def hold_lock(engine: Engine, name: str) -> Iterator[Hold]:
-    """Hold the lock. Raises AlreadyRunning, Unavailable."""
+    """Hold the lock on a connector's ledger. Raises AlreadyRunning, Unavailable."""
     message = f"connector {name}"
     busy = AlreadyRunning(
         f"{message}: another process works on it, with the tables in {format_url(engine.url)}; stop that one"
@@ -127,7 +127,7 @@ class ConnectorDesk:
     signer: Signer | None
 
     def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
-        """Its loop."""
+        """The connector's posting loop."""
         of = load_roles(load_forms(self.inventory.forms), self.settings.forms)
         return PostingLoop(
             ledger,
@@ -143,7 +143,7 @@ class ConnectorDesk:
             return load_posting(transaction, event_id, of)
 
     def ledger(self, now: Callable[[], datetime]) -> Ledger:
-        """Its ledger; without a key devices get no message about refusals."""
+        """The connector's ledger; without a key devices get no message about refusals."""
         signer, prefix = self.signer, self.inventory.prefix
         messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
         its = self.settings
@@ -214,7 +214,7 @@ def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySetti
 
 
 class Work:
-    """One connector's service."""
+    """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
         self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -243,7 +243,7 @@ class Work:
         log.info("stopped")
 
     def _run_round(self, engine: PostingLoop, notifier: Notifier) -> float:
-        """One round; seconds to wait afterwards."""
+        """Run one round; return the seconds to wait afterwards."""
         at = self._desk
         try:
             done = engine.round()

@@ -44,7 +44,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 
 
 def is_plain_file(path: Path) -> bool:
-    """Whether it is a regular file, and no link."""
+    """Whether the path is a regular file, and no link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -52,7 +52,7 @@ def is_plain_file(path: Path) -> bool:
 
 
 def share_with_group(path: Path) -> None:
-    """Make it readable by the folder's group."""
+    """Make a file readable by its group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fchmod(descriptor, _HANDED_OVER)

@@ -60,12 +60,12 @@ class TrytonConnection(ConnectionSettings):
     tryton: TrytonSettings
 
     def connector(self) -> Tryton:
-        """The connector to this Tryton."""
+        """Create the connector."""
         return Tryton(self.tryton)
 
 
 class Tryton:
-    """One database of one server."""
+    """Connector to one Tryton database."""
 
     looks = True
 
@@ -107,7 +107,7 @@ class Tryton:
     # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Create its shipment, or use the draft; then receive it and do it."""
+        """Create the posting's shipment, or use the draft; then receive and do it."""
         shipment = _id_of(draft) if draft is not None else self._create_shipment(posting)
         try:
             return self._complete(shipment)

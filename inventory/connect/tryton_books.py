@@ -179,7 +179,7 @@ class TrytonBooks:
         return unit
 
     def units(self) -> list[TrytonUnit]:
-        """All units."""
+        """All units of Tryton."""
         found = self._session.search("product.uom", [], ("name", "category", "factor"))
         return [TrytonUnit(one["id"], one["name"], one["category"], one["factor"]) for one in found]
 
@@ -262,6 +262,6 @@ class TrytonBooks:
         return [{**one, "from_location.type": one["from_location."]["type"]} for one in found]
 
     def read(self, model: str, record: int, *fields: str) -> Record:
-        """Fields of one record."""
+        """Read fields of one record."""
         found = self._session.call(model, "read", [record], list(fields))
         return dict(found[0])

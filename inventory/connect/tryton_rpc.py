@@ -31,7 +31,7 @@ Record = dict[str, Any]
 
 
 class RpcSession:
-    """Calls to one database as one user. Signs on when necessary."""
+    """JSON-RPC calls to one Tryton database as one user. Signs on when necessary."""
 
     def __init__(
         self,

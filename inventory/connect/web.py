@@ -106,7 +106,7 @@ class Web:
     def ask(
         self, method: str, path: str = "", *, content: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:
-        """The answer. Raises Away, and Misconfigured for a redirect."""
+        """Send a request; return its response. Raises Away, and Misconfigured for a redirect."""
         until = self._clock() + self._within_s
         try:
             with self._client.stream(method, self.address + path, content=content, headers=headers) as response:

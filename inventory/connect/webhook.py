@@ -59,12 +59,12 @@ class WebhookConnection(ConnectionSettings):
     webhook: WebhookSettings
 
     def connector(self) -> Webhook:
-        """The connector to it."""
+        """Create the connector."""
         return Webhook("webhook", self.webhook)
 
 
 class Webhook:
-    """Sends each notice as a message."""
+    """Connector that sends each notice as an HTTP request."""
 
     looks = False
 
@@ -90,12 +90,12 @@ class Webhook:
         return ()
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Send it."""
+        """Send the posting's notice."""
         del draft
         return self._send(receipt_notice(posting), DocumentState.DONE)
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Send a reversal."""
+        """Send the notice that reverses the posting."""
         del document
         return self._send(reversal_notice(posting, why), DocumentState.REVERSED)
 

@@ -85,7 +85,7 @@ def build(
     clips: Clips = NO_CLIPS,
     issue: _Issue = lambda _content, _files: None,
 ) -> Dossier:
-    """The dossier of a visit. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
+    """Build a visit's signed dossier. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
     content, files = collect_content(visit, of, enrolled, language, clips)
     if (told := issue(content, files)) is not None:
         content["issue"] = told
@@ -101,7 +101,7 @@ def build(
 def collect_content(
     visit: Visit, of: Gathered, enrolled: Iterable[EnrolledKey], language: str, clips: Clips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The members of dossier.json, except the hashes, and the files that it rests on."""
+    """Collect the members of dossier.json, except the hashes, and the files of evidence by name."""
     before = [] if visit.after is None else [one for one in of.story.said if _is_same_entry(of, one, visit.after)]
     said = [*before, *visit.said]
     files: dict[str, bytes] = {}

@@ -67,7 +67,7 @@ class DossierStore:
             self.issues.note_looked(arrival)
 
     def _try_write(self, site: str, trailer: str) -> str | None:
-        """Write the trailer's dossiers; the error, if any."""
+        """Write the trailer's dossiers; return the error, if any."""
         try:
             self._write_all(site, trailer)
         except OSError as fault:

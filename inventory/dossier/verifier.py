@@ -22,7 +22,7 @@ THEIRS = ((rfc8785, "_impl"),)
 
 
 def build_verifier() -> bytes:
-    """The zipapp; equal modules give equal bytes."""
+    """Build the zipapp; equal modules give equal bytes."""
     files = {"__main__.py": MAIN}
     for package, *modules in (*OURS, *THEIRS):
         folder = Path(str(package.__file__)).parent

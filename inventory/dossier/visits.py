@@ -80,7 +80,7 @@ class Gathered:
     gaps: list[Progress]  # Devices of the site with missing events.
 
     def visits(self) -> list[Visit]:
-        """Its visits, the first one first."""
+        """Divide the rows into the trailer's visits, the first one first."""
         closings = self.story.closings(self.trailer)
         roots = [self.story.root(one) for one in closings]
         parts = [Visit(0, None, None) for _ in range(len(roots) + 1)]

@@ -133,7 +133,7 @@ class Checker:
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
     def forget(self, event: Json) -> None:
-        """Remove an event from those that are known."""
+        """Forget an event that `learn` remembered."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
     def told_before(self, event: Json) -> bool | None:

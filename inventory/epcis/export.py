@@ -39,7 +39,7 @@ Refused = Callable[[StoredEvent, Unexported], None]
 
 
 class Export:
-    """One export."""
+    """One export of stored events, and its counts."""
 
     def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: Refused) -> None:
         """`refused` is called for each entry that is not exported."""

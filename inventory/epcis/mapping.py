@@ -137,7 +137,7 @@ class FormNamed(Section):
 
 
 class EpcisMapping(Section):
-    """The whole mapping."""
+    """The content of a mapping file."""
 
     identifiers: Literal["digital_link", "urn"] = "digital_link"
     company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
@@ -156,7 +156,7 @@ class EpcisMapping(Section):
         return self
 
     def name(self, key: Key) -> str:
-        """The key as a URI. Raises NoKey if it needs a company prefix and has an unknown one."""
+        """The key as a URI. Raises InvalidKey if it needs a company prefix and has an unknown one."""
         return to_digital_link(key) if self.identifiers == "digital_link" else to_urn(key, self.company_prefixes)
 
     @cached_property

@@ -156,7 +156,7 @@ def _event_time_members(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed,
 
 
 def _format_offset(site: SiteNamed, moment: datetime) -> str:
-    """The site's UTC offset: `+02:00`. Raises _Unnamed if eventTimeZoneOffset cannot express it."""
+    """The site's UTC offset: `+02:00`. Raises _NotExportable if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
         raise _NotExportable(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))

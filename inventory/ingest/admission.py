@@ -18,7 +18,7 @@ from inventory.store.keys import EnrolledKey
 
 
 class Distrust(StrEnum):
-    """Why an event is untrusted: the code in the answer."""
+    """Why an event is untrusted: the receipt's reason codes."""
 
     UNSIGNED = "unsigned"
     UNKNOWN_KEY = "unknown_key"

@@ -46,7 +46,7 @@ class AppliedBefore:
 
 
 class Apply(Enum):
-    """How an accepted event is written."""
+    """What an accepted event writes: an entry, or withheld content."""
 
     RECORD = "record"
     FILL_IN = "fill in"  # The event was recorded with its content withheld: the content is added.

@@ -188,7 +188,7 @@ def _load_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
 
 
 def _latest_entry_with(event: Event, pallet: str) -> Select[Any]:
-    """The current entries that name the pallet, except this one and the one that it amends."""
+    """Select the latest current entry of the pallet, except the event's own and the one that it amends."""
     itself: Collection[str] = [event.event_id, *([event.replaces] if event.replaces else [])]
     return (
         select(pallets)

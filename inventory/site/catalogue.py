@@ -33,7 +33,7 @@ class FaultyRows(UnreadableInput):
 
 
 class EditConflict(UnreadableInput):
-    """Edit conflict: another version was made since the one that the edit is based on."""
+    """Another version was made since the one that the edit is based on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class SiteCatalogue:
     ) -> Version:
         """Make a version with one row changed; None removes it. `key` is the row's key; "": a new row.
 
-        `base` is the version that the edit is based on: if there is a newer one, Outdated is raised. Raises FaultyRows,
+        `base` is the version that the edit is based on. Raises EditConflict if there is a newer one, FaultyRows,
         UnreadableInput.
         """
         of = self._of_name(kind)

@@ -1,4 +1,4 @@
-"""The outbox: what is not delete_confirmed, of every kind in one table: messages for devices, and work.
+"""The outbox: what is not confirmed, of every kind in one table: messages for devices, and work.
 
 A message is inserted in the transaction of the change that it reports. The service publishes due rows
 (ingest/publisher.py); a command that publishes at once delays its rows for the service meanwhile. A row is deleted when
@@ -162,7 +162,7 @@ def record_failure(transaction: Connection, ids: Sequence[int], why: str, due_at
 
 
 def delete_confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
-    """Delete a message that the device has delete_confirmed, or work that is done."""
+    """Delete a message that the device has confirmed, or work that is done."""
     transaction.execute(delete(outbox).where(*match_row(kind, site, device, key)))
 
 
@@ -184,7 +184,7 @@ def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[s
 
 
 def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
-    """What is load_pending_kinds, by kind."""
+    """Count the pending rows by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
@@ -255,7 +255,7 @@ class OutboxTable:
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """What is load_pending_kinds, by kind."""
+        """Count the pending rows by kind."""
         with self._transaction() as transaction:
             return load_pending_kinds(transaction)
 

@@ -155,7 +155,7 @@ def run(server: uvicorn.Server) -> None:
 
 @contextmanager
 def _ignored_signals() -> Iterator[None]:
-    """Let the process exit normally: uvicorn raises the signal again after its shutdown."""
+    """Ignore SIGTERM and SIGINT, which uvicorn raises again after its shutdown, so that the process exits normally."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -185,7 +185,7 @@ class SecurityHeaders:
     """ASGI middleware: only own scripts, no framing, no caching."""
 
     def __init__(self, app: ASGIApp, *, encrypted: bool) -> None:
-        """`encrypted`: browsers use https, and shall use nothing else."""
+        """`encrypted`: browsers use https, so HSTS is sent."""
         self._app = app
         self._encrypted = encrypted
 

@@ -48,7 +48,7 @@ class Drill:
 
 
 def count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
-    """Count the device's present entries."""
+    """Count a device's entries, the repeated ones and the missing events."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
     number, repeated = transaction.execute(each).one()

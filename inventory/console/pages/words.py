@@ -215,7 +215,7 @@ def _word_page(context: RequestContext) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """A word and its trial."""
+    """A proposed word and the effects of its trial."""
 
     forms: SpokenForms
     version: int  # Of the words to which it would be added.
