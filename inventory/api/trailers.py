@@ -31,7 +31,7 @@ class _TrailersQuery(Query):
     """Parameters of the list of trailers."""
 
     site: Site | None = None
-    _get_visit: Text | None = None
+    trailer: Text | None = None
     limit: Limit = 30
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
@@ -40,7 +40,7 @@ class _TrailerQuery(Query):
     """Parameters: the trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
-    _get_visit: Text
+    trailer: Text
     visit: int | None = None
 
 

@@ -85,7 +85,7 @@ def build(
     clips: Clips = NO_CLIPS,
     issue: _Issue = lambda _content, _files: None,
 ) -> Dossier:
-    """Build a visit's signed dossier. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
+    """Build a visit's signed dossier. `enrolled` are the keys that the inventory trusts, `issue` numbers it."""
     content, files = collect_content(visit, of, enrolled, language, clips)
     if (told := issue(content, files)) is not None:
         content["issue"] = told
