@@ -32,7 +32,7 @@ from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import Resources, load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, SecurityHeaders, run, server_config
+from inventory.web.serving import LOOPBACK, SecurityHeaders, run_server, server_config
 
 log = logging.getLogger("api")
 
@@ -54,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 )
 
 
-def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
+def create_app(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
     """Build the Starlette application, on tables that exist. `clock` returns monotonic seconds."""
     authentication = Authentication(resources, clock)
     description = json.dumps(build_document(ENDPOINTS, resources.settings.api.address)).encode()
@@ -93,16 +93,16 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.warning("console.key is not set: nothing can be written here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("api.host is %s without https: tokens can be read on the way; use a proxy", ours.host)
-    with books_with_tokens(settings) as opened:
+    with open_books(settings) as opened:
         forms, keys = load_forms(settings.forms), KeyDirectory(settings.keys)
         resources = Resources(settings, opened, forms, keys, signer, lambda: datetime.now(UTC))
         log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")
-        run(uvicorn.Server(server_config(create(resources), ours.host, at)))
+        run_server(uvicorn.Server(server_config(create_app(resources), ours.host, at)))
         log.info("stopped")
 
 
 @contextmanager
-def books_with_tokens(settings: InventorySettings) -> Iterator[RequestDatabase]:
+def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
     with open_database(settings) as opened:
         tokens.prepare(opened.engine)

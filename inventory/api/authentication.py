@@ -25,7 +25,7 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, etag_matches
+from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, compute_etag, demand_scope, etag_matches
 from inventory.api.parameters import Body
 from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
@@ -208,7 +208,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     if isinstance(answer.content, bytes):
         return Response(answer.content, answer.status, answer.headers, str(endpoint.returns))
     body = answer.content.model_dump_json().encode()
-    tag = etag(body)
+    tag = compute_etag(body)
     headers = {**answer.headers, "ETag": tag, "Cache-Control": "private, no-cache"}
     if request.method in {"GET", "HEAD"} and etag_matches(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

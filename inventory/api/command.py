@@ -122,6 +122,6 @@ def _token_revoke(context: typer.Context, name: Name) -> None:
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.api.app import books_with_tokens  # noqa: PLC0415 - as above
+    from inventory.api.app import open_books  # noqa: PLC0415 - as above
 
-    return books_with_tokens(settings)
+    return open_books(settings)

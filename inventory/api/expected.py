@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
 from inventory.api.problems import Problem, from_row_faults
@@ -118,7 +118,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
     """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
-    with publishing():
+    with hold_publishing_lock():
         with context.transaction() as transaction:
             there = _find_list(transaction, context)
             demand_unchanged(context, None if there is None else _list_out(there))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
 from inventory.api.problems import Problem, Wrong, from_row_faults
@@ -196,7 +196,7 @@ def _store_and_publish(
     site = context.parameters.site
     if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
-    with publishing():
+    with hold_publishing_lock():
         try:
             with context.transaction() as transaction:
                 _demand_site(context, transaction)

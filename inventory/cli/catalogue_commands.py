@@ -46,7 +46,7 @@ from inventory.cli.options import (
     read_or_report,
 )
 from inventory.forms import load_forms
-from inventory.site.roster import ROSTER, read_file, read_signed
+from inventory.site.roster import ROSTER, read_operators, read_signed
 
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
@@ -359,7 +359,7 @@ def roster(
         return
     if file is not None and withdraw:
         raise typer.BadParameter("give FILE or --withdraw, not both")
-    operators = () if file is None else read_or_report(partial(read_file, forms=load_forms(settings.forms)), file)
+    operators = () if file is None else read_or_report(partial(read_operators, forms=load_forms(settings.forms)), file)
     signer = require_signer(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above

@@ -30,7 +30,7 @@ from inventory.cli.options import (
     say,
 )
 from inventory.forms import pallet_fields
-from inventory.site.expected_file import read_file
+from inventory.site.expected_file import read_expected
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -75,7 +75,7 @@ def expect(
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
     with open_store(context, config, database) as store:
         if file is not None:
-            announced = read_or_report(read_file, file)
+            announced = read_or_report(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
             _publish(settings, store, signer, partial(_replace_lists, where, announced))
         elif withdraw is not None:

@@ -32,13 +32,13 @@ def _review_list(
     A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
     also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
     """
-    from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.reviews.reviews import to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
-            say(json.dumps(as_json(one), ensure_ascii=False))
+            say(json.dumps(to_json(one), ensure_ascii=False))
         return
     table = narrow(many(len(found), "review"))
     for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):

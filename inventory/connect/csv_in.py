@@ -27,9 +27,9 @@ from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
 from inventory.site.expected_file import LAYOUT as EXPECTED
-from inventory.site.expected_file import read_file as read_expected
+from inventory.site.expected_file import read_expected
 from inventory.site.roster import LAYOUT as OPERATORS
-from inventory.site.roster import read_file as read_operators
+from inventory.site.roster import read_operators
 from inventory.site.table_file import (
     LONGEST,
     NAMED,

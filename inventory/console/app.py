@@ -57,12 +57,12 @@ PAGES = (
 """The pages in the order of the tabs, each with address, title (`title` of its texts) and role."""
 
 
-def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
+def create_app(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
     """Build the application, on tables that exist. `poll_s`: how often the database is polled for changes."""
 
     def poll() -> dict[str, tuple[object, ...]]:
         with resources.read_transaction() as transaction:
-            return live.fingerprints(transaction)
+            return live.load_fingerprints(transaction)
 
     broadcaster = live.Broadcaster(poll, poll_s)
 

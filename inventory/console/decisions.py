@@ -64,7 +64,7 @@ class Outcome:
     entry: str | None  # The event of the entry that it became.
 
 
-def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
+def load_latest(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
     """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
     wanted = _select_decisions().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
@@ -73,7 +73,7 @@ def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[s
     }
 
 
-def decisions_of_utterance(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
+def load_decisions(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
     """Every decision about an utterance, the latest first."""
     its = (decisions.c.site == site, decisions.c.device == device, decisions.c.utterance_id == utterance_id)
     wanted = _select_decisions().where(*its).order_by(decisions.c.decided_at.desc())
@@ -91,7 +91,7 @@ def record_decision(
     now: datetime,
 ) -> None:
     """Insert a decision, and its message into the outbox. Raises AlreadyDecided."""
-    before = latest_decisions(transaction, [review]).get(review.event_id)
+    before = load_latest(transaction, [review]).get(review.event_id)
     if before is not None and not before.may_be_repeated(now):
         raise AlreadyDecided(before)
     row = {
@@ -110,17 +110,17 @@ def record_decision(
         with transaction.begin_nested():
             transaction.execute(insert(decisions).values(row))
     except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
-        raise AlreadyDecided(latest_decisions(transaction, [review])[review.event_id]) from None
+        raise AlreadyDecided(load_latest(transaction, [review])[review.event_id]) from None
     insert_messages(transaction, [message], now)
 
 
-def open_count(transaction: Connection) -> int:
+def count_open(transaction: Connection) -> int:
     """The number of open reviews."""
     counted = select(func.count()).select_from(reviews).where(reviews.c.state == "open")
     return int(transaction.execute(counted).scalar_one())
 
 
-def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
+def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
     moment, _, event_id = (after or "").partition(SEPARATOR)
@@ -134,7 +134,7 @@ def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Revie
     return found, None if last is None else f"{last.told_at.isoformat()}{SEPARATOR}{last.event_id}"
 
 
-def recent_outcomes(transaction: Connection) -> list[Outcome]:
+def load_outcomes(transaction: Connection) -> list[Outcome]:
     """The latest decisions, each with its review's state."""
     recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
     decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]

@@ -41,7 +41,7 @@ _FINGERPRINTS: dict[str, Executable] = {
 """By event name, a query whose row differs after each change."""
 
 
-def fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
+def load_fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
     """Execute the queries of _FINGERPRINTS, whose rows differ after each change."""
     return {name: tuple(transaction.execute(query).one()) for name, query in _FINGERPRINTS.items()}
 

@@ -47,16 +47,16 @@ class _Playable:
 def recording_of_review(context: RequestContext, review: Review) -> _Playable:
     """The recording of an utterance under review."""
     utterance = data_of(review.body).get("utterance", {})
-    return playable(context, _signed_sound(review.site, review.device, utterance))
+    return build_playable(context, _to_sound(review.site, review.device, utterance))
 
 
 def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site: str, device: str) -> list[_Playable]:
     """The recordings that support an entry."""
     utterances = [event["data"]["utterance"], *event["data"].get("support", [])]
-    return [playable(context, _signed_sound(site, device, one), str(event["id"])) for one in utterances]
+    return [build_playable(context, _to_sound(site, device, one), str(event["id"])) for one in utterances]
 
 
-def playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> _Playable:
+def build_playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> _Playable:
     """Build the page's view of a recording; it may be played once the user gave a reason."""
     allowed = context.may(Role.REVIEWER)
     with context.read_transaction() as transaction:
@@ -82,10 +82,10 @@ def find_recording(
     data = {} if row is None else data_of(row.body)
     for utterance in (data.get("utterance", {}), *data.get("support", [])):
         if utterance.get("id") == utterance_id:
-            return _signed_sound(site, device, utterance)
+            return _to_sound(site, device, utterance)
     return None
 
 
-def _signed_sound(site: str, device: str, utterance: Mapping[str, Any]) -> SignedSound:
+def _to_sound(site: str, device: str, utterance: Mapping[str, Any]) -> SignedSound:
     sha256, seconds = str(utterance["audio_sha256"]), float(utterance["audio_seconds"])
     return SignedSound(site, device, str(utterance["id"]), sha256, seconds)

@@ -13,7 +13,7 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
 from inventory.clips.clips import ClipStore
 from inventory.console import accounts
-from inventory.console.app import create
+from inventory.console.app import create_app
 from inventory.console.context import ConsoleResources
 from inventory.console.live import Broadcaster
 from inventory.console.sounds import DeviceSounds, NoSounds, Sounds
@@ -22,7 +22,7 @@ from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, run, server_config
+from inventory.web.serving import LOOPBACK, run_server, server_config
 
 log = logging.getLogger("console")
 
@@ -47,9 +47,9 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             lambda: datetime.now(UTC),
             _create_sounds(settings, opened, signer),
         )
-        server = Server(create(resources), ours.host, at)
+        server = Server(create_app(resources), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
-        run(server)
+        run_server(server)
         log.info("stopped")
 
 

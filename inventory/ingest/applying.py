@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.records import FieldValue
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
 from inventory.records import Applied, Applying, Early, Event, InvalidEvent, Refused
 from inventory.reviews import continuity, flags
 from inventory.store import stock
@@ -46,7 +46,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _earlier_outcome(transaction, event)
-    decision = decide(event, device, before)
+    decision = decide_change(event, device, before)
     became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
@@ -57,7 +57,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
         device.advance(event)
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
         _store_rejected_copy(transaction, event, became, now)
-    if continuity.jumps(event, device.handled):
+    if continuity.is_jump(event, device.handled):
         continuity.flag_jump(transaction, event, device.handled, now)
     _save_device(transaction, event, device, now)
     if isinstance(became, Early):
@@ -89,7 +89,7 @@ def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Ca
 
 
 def _save_device(transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime) -> None:
-    come = 0 if continuity.jumps(event, device.handled) else event.sequence
+    come = 0 if continuity.is_jump(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     its = update(devices).where(*_match_device(devices, event))
     values = {"handled": device.handled, "highest": highest, "instance": device.instance, "heard_at": now}

@@ -22,7 +22,7 @@ from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
     Applying,
@@ -207,7 +207,7 @@ class _Batch:
                 if not device.singly:
                     one.became = self._decide_plain(one, device)
                     device.singly = one.became is None
-                if not continuity.jumps(one.event, device.handled):
+                if not continuity.is_jump(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
     def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
@@ -215,11 +215,11 @@ class _Batch:
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
-        decision = decide(event, device, before)
+        decision = decide_change(event, device, before)
         if before is not None:
             return self._answer_repeated(one, device, decision)
         match decision:
-            case Early() if not continuity.jumps(event, device.handled):
+            case Early() if not continuity.is_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
             case Apply() | Refused() if device.advances(event):
                 seal = continuity.read_links(event.body)
@@ -236,7 +236,7 @@ class _Batch:
         ruled = (
             isinstance(event, Event) and event.site in self._ruled and flags.pallet_row(event, self._now) is not None
         )
-        return continuity.continues(device.link, seal) and not ruled
+        return continuity.continues_chain(device.link, seal) and not ruled
 
     def _apply_in_turn(
         self, one: _BatchEvent, device: _Device, decision: Apply | Refused, seal: Links

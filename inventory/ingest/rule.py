@@ -52,7 +52,7 @@ class Apply(Enum):
     FILL_IN = "fill in"  # The event was recorded with its content withheld: the content is added.
 
 
-def decide(
+def decide_change(
     event: Event | InvalidEvent, device: DeviceState, before: AppliedBefore | Refused | None
 ) -> Apply | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""

@@ -52,7 +52,7 @@ def read_links(body: str | bytes) -> Links:
     return Links(previous, link)
 
 
-def continues(before: str | None, seal: Links) -> bool:
+def continues_chain(before: str | None, seal: Links) -> bool:
     """Whether the event's `previous` is the link before it; True if either is unknown."""
     return before is None or seal.previous is None or seal.previous == before
 
@@ -78,7 +78,7 @@ def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, 
 def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
     """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, handled)
-    if continues(load_links(transaction, [at]).get(at), read_links(event.body)):
+    if continues_chain(load_links(transaction, [at]).get(at), read_links(event.body)):
         return
     before = _find_event_id(transaction, at)
     log.warning(
@@ -89,7 +89,7 @@ def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, hand
     _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
 
-def jumps(event: Event | InvalidEvent, handled: int) -> bool:
+def is_jump(event: Event | InvalidEvent, handled: int) -> bool:
     """Whether the event's number is more than FAR beyond the last handled one."""
     return event.sequence > handled + FAR
 

@@ -41,7 +41,7 @@ class _ValidLine:
     line: ExpectedLine
 
 
-def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
+def read_expected(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
     """The expected lists by trailer or door. Raises FaultyFile, UnreadableInput."""
     found, faults = parse_rows(read_rows(path, LAYOUT))
     if faults:

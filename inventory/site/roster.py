@@ -46,7 +46,7 @@ def _format_cell(name: str, value: Any) -> Any:
 LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)
 
 
-def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
+def read_operators(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
     if faults := find_row_faults(rows, forms):

@@ -207,9 +207,9 @@ def _check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
     outdated = FIRST <= version < VERSION
     if outdated and create:
-        from inventory.store.migrations import upgrade  # noqa: PLC0415 - Alembic takes a quarter of a second to import
+        from inventory.store.migrations import migrate  # noqa: PLC0415 - Alembic takes a quarter of a second to import
 
-        upgrade(transaction)
+        migrate(transaction)
     elif outdated:
         raise Misconfigured(
             f"{format_url(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"

@@ -139,7 +139,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def run(server: uvicorn.Server) -> None:
+def run_server(server: uvicorn.Server) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable where the port cannot be bound."""
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: None)  # uvicorn raises them again after its shutdown

@@ -25,7 +25,7 @@ def page(context: RequestContext) -> Response:
     return context.render("audit.html", lines=found, older=older, **verified)
 
 
-def part(context: RequestContext) -> Response:
+def verify_part(context: RequestContext) -> Response:
     """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
         return context.render("audit.html", block="live", **_verification_values(context, transaction))
@@ -48,4 +48,4 @@ def _public_key(context: RequestContext) -> PublicKey | None:
     return None if context.resources.signer is None else context.resources.signer.public
 
 
-ROUTES = (Route("", page), Route("/part", part))
+ROUTES = (Route("", page), Route("/part", verify_part))

@@ -20,15 +20,15 @@ MOST = 30  # Lines of each list of alarms on one page.
 
 def _devices_page(context: RequestContext) -> Response:
     """Show all devices, those with alarms first."""
-    return context.render("devices.html", **_devices_values(context))
+    return context.render("devices.html", **_device_values(context))
 
 
 def _devices_part(context: RequestContext) -> Response:
     """Show the list of devices alone, for htmx."""
-    return context.render("devices.html", block="live", **_devices_values(context))
+    return context.render("devices.html", block="live", **_device_values(context))
 
 
-def _devices_values(context: RequestContext) -> dict[str, Any]:
+def _device_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         lines = _with_alarms(context, transaction)
     lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))

@@ -13,7 +13,7 @@ from inventory.audit import deeds
 from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
-from inventory.console.decisions import decisions_of_utterance
+from inventory.console.decisions import load_decisions
 from inventory.console.recordings import recordings_of_event
 from inventory.queries import listing
 from inventory.queries.history import load_history
@@ -25,7 +25,7 @@ MOST = 50  # Entries of one page: a supervisor's overview, which a tablet render
 _MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
-def list_page(context: RequestContext) -> Response:
+def show_list(context: RequestContext) -> Response:
     """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
         values = _list_values(context, transaction)
@@ -74,7 +74,7 @@ def _entry_page(context: RequestContext) -> Response:
         if found is None:
             return context.refuse("entry.unknown", 404)
         utterance = str(found.data.get("utterance", {}).get("id", ""))
-        decided = decisions_of_utterance(transaction, found.site, found.device, utterance)
+        decided = load_decisions(transaction, found.site, found.device, utterance)
         flags = load_flags(transaction, [event_id]).get(event_id, [])
         actions = deeds.load_actions_about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
@@ -116,5 +116,5 @@ def _search_page(context: RequestContext) -> Response:
     )
 
 
-ROUTES = (Route("", list_page), Route("/part", list_part), Route("/{event_id}", _entry_page))
+ROUTES = (Route("", show_list), Route("/part", list_part), Route("/{event_id}", _entry_page))
 SEARCH_ROUTES = (Route("", _search_page),)

@@ -86,8 +86,8 @@ def doubted_entries(
     if device is not None:
         its += [entries.c.site == device[0], entries.c.device == device[1]]
     event_ids = select(entries.c.event_id).where(*its)
-    flags, right = load_flags(transaction, event_ids), _found_right(transaction, event_ids)
-    corrections = _corrections(transaction, its)
+    flags, right = load_flags(transaction, event_ids), _load_found_right(transaction, event_ids)
+    corrections = _load_corrections(transaction, its)
     wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
     for row in transaction.execute(wanted).mappings().all():
@@ -123,7 +123,7 @@ def _doubts(
         yield Doubt("asked", ASKED * (row["answers"] - OFTEN + 1), detail=str(row["answers"]))
 
 
-def _corrections(
+def _load_corrections(
     transaction: Connection, its: Collection[ColumnElement[bool]]
 ) -> dict[str, tuple[str | None, str | None]]:
     """By correction, its operator and that of the entry before."""
@@ -135,7 +135,7 @@ def _corrections(
     return {row.event_id: (row.operator, row.before) for row in rows}
 
 
-def _found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
+def _load_found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
     found: dict[str, StoredAction] = {}
     for one in deeds.load_actions_about(transaction, event_ids, (RIGHT, AGAIN)):
@@ -151,12 +151,12 @@ def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool |
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
         return None
-    return (event_id in _found_right(transaction, [event_id])) is not right
+    return (event_id in _load_found_right(transaction, [event_id])) is not right
 
 
 def page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
-    since, until = _period(context)
+    since, until = _parse_period(context)
     with context.read_transaction() as transaction:
         found = doubted_entries(transaction, since, until, parameters.device(context))
         known = listing.load_device_names(transaction)
@@ -174,7 +174,7 @@ def page(context: RequestContext) -> Response:
     )
 
 
-def _period(context: RequestContext) -> tuple[datetime, datetime]:
+def _parse_period(context: RequestContext) -> tuple[datetime, datetime]:
     day, now = parameters.instant(context, "day"), context.resources.now()
     if day is None:
         return now - DAY, now

@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.clips.clips import SignedSound
 from inventory.console.context import RequestContext, Route, local_path
-from inventory.console.recordings import LISTENED, find_recording, playable, reason_given
+from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
 
 UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
@@ -32,19 +32,19 @@ def _give_reason(context: RequestContext) -> Response:
     except DockvoiceError as fault:
         return context.refuse("sounds.not_asked", 409, why=str(fault))
     if "hx-request" in context.request.headers:
-        return player(context)
+        return show_player(context)
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-def player(context: RequestContext) -> Response:
+def show_player(context: RequestContext) -> Response:
     """Show the player, or the progress of the transfer."""
     recorded = _find_recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
-    return context.render("_sound.html", recording=playable(context, recorded, _event_id(context)))
+    return context.render("_sound.html", recording=build_playable(context, recorded, _event_id(context)))
 
 
-def play(context: RequestContext) -> Response:
+def send_recording(context: RequestContext) -> Response:
     """Send the FLAC file to a user who gave a reason."""
     recorded = _find_recording(context)
     if recorded is None or context.user is None:
@@ -85,4 +85,4 @@ def _event_id(context: RequestContext) -> str | None:
 
 
 ONE = "/{site}/{device}/{utterance}"
-ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, player), Route(f"{ONE}/flac", play))
+ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, show_player), Route(f"{ONE}/flac", send_recording))

@@ -11,7 +11,7 @@ from inventory.console import decisions
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
-from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
+from inventory.console.form_fields import FilledForm, compare_readings, fill_form, form_fields, input_text, readings_of
 from inventory.console.recordings import recording_of_review
 from inventory.reviews.reviews import Review, decision_message, load_review
 
@@ -31,13 +31,13 @@ def _queue_part(context: RequestContext) -> Response:
 
 def _queue_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        waiting, more = decisions.open_reviews(transaction, context.request.query_params.get("after"))
+        waiting, more = decisions.load_open_page(transaction, context.request.query_params.get("after"))
         return {
             "waiting": waiting,
             "more": more,
-            "count": decisions.open_count(transaction),
-            "decided": decisions.latest_decisions(transaction, waiting),
-            "lately": decisions.recent_outcomes(transaction),
+            "count": decisions.count_open(transaction),
+            "decided": decisions.load_latest(transaction, waiting),
+            "lately": decisions.load_outcomes(transaction),
         }
 
 
@@ -53,7 +53,7 @@ def _review_part(context: RequestContext) -> Response:
     if found is None:
         return context.refuse("reviews.unknown", 404)
     with context.read_transaction() as transaction:
-        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
+        last = decisions.load_latest(transaction, [found]).get(found.event_id)
     changed = context.request.query_params.get("seen") != found.event_id  # since the page was rendered
     return context.render("_fate.html", review=found, last=last, again=_may_repeat(context, last), changed=changed)
 
@@ -66,7 +66,7 @@ def decide(context: RequestContext) -> Response:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
     typed = _typed_fields(context) if decision != "discard" else {}
-    form = fill(resources.forms.get(found.form), found.fields, typed)
+    form = fill_form(resources.forms.get(found.form), found.fields, typed)
     if (why := _find_objection(context, found, decision, reason, form)) is not None:
         return _render_review(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
@@ -108,8 +108,8 @@ def _render_review(
 ) -> Response:
     readings = readings_of(found)
     with context.read_transaction() as transaction:
-        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
-        before = decisions.decisions_of_utterance(transaction, found.site, found.device, found.utterance_id)
+        last = decisions.load_latest(transaction, [found]).get(found.event_id)
+        before = decisions.load_decisions(transaction, found.site, found.device, found.utterance_id)
     typed = _typed_fields(context) if form is not None else {}
     return context.render(
         "review.html",
