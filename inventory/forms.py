@@ -21,7 +21,7 @@ from dockvoice_protocol.field_roles import FieldRole, expects_receipts, role_fau
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.records import to_decimal
 
-SUFFIX = ".schema.json"
+_SUFFIX = ".schema.json"
 
 Forms = Mapping[str, Validator]  # By the form's name, which is the file's name without `.schema.json`.
 
@@ -41,12 +41,12 @@ def load_forms(directory: Path) -> Forms:
 
     Raises Misconfigured if there is no form, if a file is not a JSON Schema, or if a role is wrong.
     """
-    files = sorted(directory.glob(f"*{SUFFIX}"))
+    files = sorted(directory.glob(f"*{_SUFFIX}"))
     if not files:
         raise Misconfigured(
-            f"{directory}: holds no form (*{SUFFIX}); set forms_directory to where the devices' forms are"
+            f"{directory}: holds no form (*{_SUFFIX}); set forms_directory to where the devices' forms are"
         )
-    return {path.name.removesuffix(SUFFIX): _load_validator(path) for path in files}
+    return {path.name.removesuffix(_SUFFIX): _load_validator(path) for path in files}
 
 
 def _load_validator(path: Path) -> Validator:

@@ -46,21 +46,21 @@ from dockvoice_protocol.trailer_count import (
 FORMAT = "dockvoice.dossier.v1"
 """The format's name, and the prefix of its signed text, so that no signature of another text is valid for it."""
 
-EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of the evidence for the figures.
+_EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of the evidence for the figures.
 
 CONTENT, PAGE, SIGNATURE, README = "dossier.json", "index.html", "SIGNATURE", "README.txt"
 
-MEMBER = re.compile(
+_MEMBER = re.compile(
     r"dossier\.json|index\.html|SIGNATURE|README\.txt|(?:events|refused|reviews)/[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.json"
     r"|lists/[0-9]{1,16}\.json|keys/[0-9a-f]{16}\.pub|clips/[0-9a-f]{64}\.flac"
 )
 """The allowed names of members."""
 
-LARGEST = 1_000_000_000  # Most bytes of a dossier, which is read as a whole: some thousand recordings.
+_LARGEST = 1_000_000_000  # Most bytes of a dossier, which is read as a whole: some thousand recordings.
 
-PIECE = 1_000_000  # Bytes read at once.
+_PIECE = 1_000_000  # Bytes read at once.
 
-LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
+_LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
 
 _RECORDED_WITHIN = timedelta(minutes=10)
 """A closing recorded this soon after its last utterance counts from its recording; one decided later, from its last
@@ -98,7 +98,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 def _up_to(size: int, file: BinaryIO) -> bytes:
     """At most `size` bytes of the file, read in pieces, since `read(size)` would allocate all of the buffer."""
     found = bytearray()
-    while len(found) < size and (more := file.read(min(PIECE, size - len(found)))):
+    while len(found) < size and (more := file.read(min(_PIECE, size - len(found)))):
         found += more
     return bytes(found)
 
@@ -131,7 +131,7 @@ def _demand_plain(members: list[zipfile.ZipInfo], size: int) -> None:
     for one in members:
         if one.filename in seen:
             raise Tampered(f"{printable(one.filename)}: is in it twice")
-        if not MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
+        if not _MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
             raise Tampered(f"{printable(one.orig_filename)}: is no name of a member; it may lead out of the folder")
         if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
             raise Tampered(f"{one.filename}: is compressed, which nothing in a dossier is; it may be a bomb")
@@ -184,7 +184,7 @@ def _keyid_of(key: bytes) -> str:
 
 def printable(text: str) -> str:
     """Untrusted text for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:LONGEST])
+    return "".join(letter if letter.isprintable() else "�" for letter in text[:_LONGEST])
 
 
 # Seals
@@ -195,7 +195,7 @@ def signed_text(content: bytes) -> str:
     return f"{FORMAT} {sha256(content)}"
 
 
-def has_signed(key: bytes, text: str, signature: str) -> bool:
+def _has_signed(key: bytes, text: str, signature: str) -> bool:
     """Whether the signature of the text is valid for this key; a signature has one spelling."""
     try:
         made = bytes.fromhex(signature)
@@ -217,7 +217,7 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
         return f"nothing here vouches for the key that it names, {printable(keyid)}"
     if link != chain:
         return "it was altered"
-    return None if has_signed(key, chain, signature) else "its signature was not made with the key that it names"
+    return None if _has_signed(key, chain, signature) else "its signature was not made with the key that it names"
 
 
 def list_fault(message: Json, key: bytes | None) -> str | None:
@@ -228,7 +228,7 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
     if key is None or message.get("keyid") != _keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
     try:
-        signed = has_signed(key, f"{_LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
+        signed = _has_signed(key, f"{_LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
     except ValueError:
         signed = False
     return None if signed else "its signature was not made for it"
@@ -239,7 +239,7 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
 
 def evidence(files: Mapping[str, bytes]) -> dict[str, str]:
     """The SHA-256 of each file of evidence: without recordings, keys and the page."""
-    return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in EVIDENCE}
+    return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in _EVIDENCE}
 
 
 def basis_of(hashes: Mapping[str, str]) -> str:
@@ -693,7 +693,7 @@ class Check:
                 f"{SIGNATURE}: it is signed with the key {_keyid_of(key)}, and you expect {printable(self._believed)}: "
                 "it cannot be trusted"
             )
-        elif seal["keyid"] != self._believed or not has_signed(key, signed_text(content), signature):
+        elif seal["keyid"] != self._believed or not _has_signed(key, signed_text(content), signature):
             self.faults.append(f"{SIGNATURE}: was not made for this {CONTENT}: one of the two was altered or exchanged")
         elif self._files[SIGNATURE] != written(seal):
             self.faults.append(f"{SIGNATURE}: was altered")
@@ -706,11 +706,11 @@ class Check:
         self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
         altered = [name for name in sorted(ours & {*listed}) if sha256(self._files[name]) != listed[name]]
         self.faults += [f"{name}: was altered or exchanged" for name in altered]
-        listing = [one["file"] for part in EVIDENCE for one in self.dossier[part]]
+        listing = [one["file"] for part in _EVIDENCE for one in self.dossier[part]]
         named = {*listing}
         if len(named) < len(listing):
             self.faults.append(f"{CONTENT}: names a file twice")
-        there = {name for name in ours if name.split("/")[0] in EVIDENCE}
+        there = {name for name in ours if name.split("/")[0] in _EVIDENCE}
         self.faults += [
             f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
         ]
@@ -940,12 +940,12 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack some of its characters
     try:
         with given.dossier.open("rb") as file:
-            data = _up_to(LARGEST + 1, file)
+            data = _up_to(_LARGEST + 1, file)
     except OSError as fault:
         print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
         return 1
-    if len(data) > LARGEST:
-        print(f"{given.dossier}: has more than {LARGEST:,} bytes: no dossier has")  # noqa: T201
+    if len(data) > _LARGEST:
+        print(f"{given.dossier}: has more than {_LARGEST:,} bytes: no dossier has")  # noqa: T201
         return 1
     found = Check(data, given.keyid[0], given.keyid[1:])
     if given.trailer is not None:

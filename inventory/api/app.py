@@ -36,7 +36,7 @@ from inventory.web.serving import LOOPBACK, SecurityHeaders, run_server, server_
 
 log = logging.getLogger("api")
 
-GROUPS = {
+_GROUPS = {
     "Entries": (entries,),
     "Trailers": (trailers,),
     "Stock": (stock,),
@@ -48,7 +48,7 @@ GROUPS = {
 """The tags of the OpenAPI document, each with its modules."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     replace(endpoint, group=group)
-    for group, subjects in GROUPS.items()
+    for group, subjects in _GROUPS.items()
     for subject in subjects
     for endpoint in subject.ENDPOINTS
 )

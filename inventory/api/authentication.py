@@ -34,14 +34,14 @@ from inventory.web.resources import Resources
 
 log = logging.getLogger("api")
 
-JSON = "application/json"
+_JSON = "application/json"
 
-DEEP = JsonLimits(depth=DEEPEST)
+_DEEP = JsonLimits(depth=DEEPEST)
 
 UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
 """Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
-AT_ONCE = 60
+_AT_ONCE = 60
 """Burst of requests of one token: a report that reads sixty pages."""
 
 _MOST_PARAMETERS = 50
@@ -79,7 +79,7 @@ class Authentication:
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
         """`clock` returns monotonic seconds."""
         self._resources = resources
-        self._limits = _RateLimit(resources.settings.api.per_minute, AT_ONCE, clock)
+        self._limits = _RateLimit(resources.settings.api.per_minute, _AT_ONCE, clock)
         self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
 
     def route(self, endpoint: Endpoint) -> Route:
@@ -181,8 +181,8 @@ def _too_many_requests(detail: str, wait_s: float) -> Problem:
 async def _read_body(request: Request) -> bytes:
     """The body, up to LARGEST. Raises Problem, ClientDisconnect."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {JSON}")
+    if kind != _JSON:
+        raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {_JSON}")
     found = bytearray()
     async for part in request.stream():
         found += part
@@ -193,7 +193,7 @@ async def _read_body(request: Request) -> bytes:
 
 def _parse_body(kind: type[Body], given: bytes) -> Any:
     try:
-        found = parse_strict(given.decode(), DEEP)
+        found = parse_strict(given.decode(), _DEEP)
     except (NotStrict, UnicodeDecodeError) as fault:
         detail = str(fault) if isinstance(fault, NotStrict) else "it is not UTF-8"
         raise Problem("invalid_request", f"the message is no JSON: {detail}") from None
@@ -212,7 +212,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     headers = {**answer.headers, "ETag": tag, "Cache-Control": "private, no-cache"}
     if request.method in {"GET", "HEAD"} and etag_matches(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
-    return Response(body, answer.status, headers, JSON)
+    return Response(body, answer.status, headers, _JSON)
 
 
 async def not_found(request: Request, fault: Exception) -> Response:

@@ -12,10 +12,10 @@ from inventory.api.context import LARGEST, Endpoint
 from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
 from inventory.api.tokens import Scope
 
-VERSION = "1.0.0"
+_VERSION = "1.0.0"
 """Version of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
-ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
+_ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
 _WITH_BODY = ("too_large", "wrong_media_type")
 
 _ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
@@ -36,7 +36,7 @@ def build_document(endpoints: Sequence[Endpoint], address: str | None = None) ->
         "openapi": "3.1.0",
         "info": {
             "title": "Dockvoice inventory",
-            "version": VERSION,
+            "version": _VERSION,
             "description": " ".join(_ABOUT.split()),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -52,10 +52,10 @@ def build_document(endpoints: Sequence[Endpoint], address: str | None = None) ->
     }
 
 
-Models = dict[Any, str]
+_Models = dict[Any, str]
 
 
-def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Models, dict[str, Any]]:
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Models, dict[str, Any]]:
     """By model the reference of its schema, and the schemas by name, without the suffixes of our classes."""
     wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(ProblemDetails, "serialization")]
     for one in endpoints:
@@ -102,7 +102,7 @@ def _allow_new_members(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in schema.items() if is_sent or key != "additionalProperties"}
 
 
-def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
+def _operation(one: Endpoint, models: _Models) -> dict[str, Any]:
     if isinstance(one.returns, str):
         content: dict[str, Any] = {one.returns: {"schema": {"type": "string", "format": "binary"}}}
     else:
@@ -131,7 +131,7 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
 
 
 def _problem_kinds(one: Endpoint) -> list[str]:
-    return [*ALWAYS, *(_WITH_BODY if one.body is not None else ()), *one.problems]
+    return [*_ALWAYS, *(_WITH_BODY if one.body is not None else ()), *one.problems]
 
 
 def _parameters(one: Endpoint) -> list[dict[str, Any]]:

@@ -32,10 +32,10 @@ from inventory.queries.listing import EntryFilter, ListedEntry
 from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import ARRIVALS, events
 
-PLACE = (int, str)  # A cursor: the arrival and the event.
+_PLACE = (int, str)  # A cursor: the arrival and the event.
 
 COMMIT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a batch some hundreds.
-POLL_S = 0.02
+_POLL_S = 0.02
 
 
 class _EntriesQuery(Query):
@@ -51,7 +51,7 @@ class _EntriesQuery(Query):
     since: Since | None = None
     until: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _EntryQuery(Query):
@@ -77,7 +77,7 @@ def _list_entries(context: ApiContext) -> Answer:
         until=asked.until,  # type: ignore[arg-type]
         sites=context.sites(asked.site),
     )
-    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = listing.load_entries(transaction, wanted, context.resources.roles, asked.limit + 1, before)
     page = found[: asked.limit]
@@ -127,14 +127,14 @@ class _EventsQuery(Query):
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 def _events_feed(context: ApiContext) -> Answer:
     """Answer with the events applied after the cursor."""
     asked: _EventsQuery = context.parameters
     sites = context.sites(asked.site)
-    place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
+    place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
     upto = _committed_horizon(context)
     wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
     wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
@@ -168,7 +168,7 @@ def _committed_horizon(context: ApiContext) -> int | None:
         before = _open_transactions(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
-        time.sleep(POLL_S)
+        time.sleep(_POLL_S)
         with context.read_transaction() as transaction:
             before &= _open_transactions(transaction)
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped

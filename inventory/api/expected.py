@@ -24,7 +24,7 @@ from inventory.site.expected_file import CODE, parse_rows
 from inventory.site.sending import publish_rows
 from inventory.site.table_file import LONGEST
 
-Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+_Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 class _ListsQuery(Query):
@@ -44,9 +44,9 @@ class _ListQuery(Query):
 class ExpectedLineIn(Body):
     """One item on one pallet."""
 
-    notice: Code = Field(description="The number of the notice or the order.", examples=["4550012"])
-    pallet: Code = Field(description="As it stands on the label: a text, so that 007 stays 007.", examples=["742"])
-    item: Code = Field(examples=["A100"])
+    notice: _Code = Field(description="The number of the notice or the order.", examples=["4550012"])
+    pallet: _Code = Field(description="As it stands on the label: a text, so that 007 stays 007.", examples=["742"])
+    item: _Code = Field(examples=["A100"])
     quantity: float = Field(ge=0.000001, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
     uom: str = Field(
         pattern=f"^{CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
@@ -166,7 +166,7 @@ def _list_out(one: StoredList) -> ListOut:
     )
 
 
-AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
+_AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
 
 ENDPOINTS = (
     Endpoint(
@@ -198,7 +198,7 @@ ENDPOINTS = (
         ListOut,
         body=ExpectedIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         description="It is signed with `console.key` and published; devices keep it, also without a network.",
         problems=("breaks_rules", "not_possible", "changed_meanwhile"),
     ),
@@ -211,7 +211,7 @@ ENDPOINTS = (
         _ListQuery,
         ListOut,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         problems=("unknown", "not_possible", "changed_meanwhile"),
     ),
 )

@@ -34,9 +34,9 @@ log = logging.getLogger("api")
 _PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""
 
-MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
+_MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
 
-Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
+_Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
 _Cell = Annotated[str, Field(max_length=1000)]
 
 
@@ -56,10 +56,10 @@ class _KindQuery(Query):
 class MasterIn(Body):
     """All rows of a kind; they replace the others."""
 
-    reason: Reason
+    reason: _Reason
     rows: list[dict[str, _Cell]] = Field(
         min_length=1,
-        max_length=MOST,
+        max_length=_MOST,
         description="Of a list (docks, items): value, spoken, check. Of units (items.units): value, unit, factor, base",
         examples=[[{"value": "A", "spoken": "dock alpha", "check": "61"}]],
     )
@@ -78,8 +78,8 @@ class OperatorIn(Body):
 class RosterIn(Body):
     """All operators; they replace the others."""
 
-    reason: Reason
-    operators: list[OperatorIn] = Field(min_length=1, max_length=MOST)
+    reason: _Reason
+    operators: list[OperatorIn] = Field(min_length=1, max_length=_MOST)
 
 
 def _list_kinds(context: ApiContext) -> Answer:
@@ -263,11 +263,11 @@ def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)
 
 
-AWAY = {
+_AWAY = {
     202: "It is kept, and the broker has not taken it. The inventory that runs publishes it where `published_at` tells "
     "when it was signed; else send the same again"
 }
-WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
+_WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
 
 ENDPOINTS = (
     Endpoint(
@@ -299,12 +299,12 @@ ENDPOINTS = (
         MasterOut,
         body=MasterIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         description=(
             "Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what "
             "they would change is looked at first."
         ),
-        problems=("unknown", *WRITES),
+        problems=("unknown", *_WRITES),
     ),
     Endpoint(
         "GET",
@@ -327,7 +327,7 @@ ENDPOINTS = (
         RosterOut,
         body=RosterIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
-        problems=("unknown", *WRITES),
+        statuses=_AWAY,
+        problems=("unknown", *_WRITES),
     ),
 )

@@ -12,7 +12,7 @@ from inventory.store.tables import outbox
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _PENDING = "dockvoice_outbox_pending"
-OLDEST = "dockvoice_outbox_oldest_age_seconds"
+_OLDEST = "dockvoice_outbox_oldest_age_seconds"
 
 
 class _NoQuery(Query):
@@ -32,8 +32,8 @@ def _get_metrics(context: ApiContext) -> Answer:
     ages = {kind: (now - found[kind].oldest).total_seconds() if kind in found else 0 for kind in MessageKind}
     lines = [f"# HELP {_PENDING} What is not published, posted or confirmed yet.", f"# TYPE {_PENDING} gauge"]
     lines += [f'{_PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
-    lines += [f"# HELP {OLDEST} Age of the oldest of them.", f"# TYPE {OLDEST} gauge"]
-    lines += [f'{OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
+    lines += [f"# HELP {_OLDEST} Age of the oldest of them.", f"# TYPE {_OLDEST} gauge"]
+    lines += [f'{_OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
     return Answer("".join(f"{line}\n" for line in lines).encode())
 
 

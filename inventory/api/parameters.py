@@ -16,8 +16,8 @@ from dockvoice_protocol.instants import instant, to_utc
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
-MOST = 1000  # Most rows of one page: a message of some 500 kB.
-DIGITS = 18  # Most digits of a number, within every database's range.
+_MOST = 1000  # Most rows of one page: a message of some 500 kB.
+_DIGITS = 18  # Most digits of a number, within every database's range.
 
 
 class Query(BaseModel):
@@ -61,9 +61,9 @@ def _parse_end(given: str, info: ValidationInfo) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, found.tzinfo)
 
 
-NAMED = f"^{LEVEL.pattern}$"
+_NAMED = f"^{LEVEL.pattern}$"
 
-Site = Annotated[str, Field(pattern=NAMED, description="The name of a site.", examples=["north"])]
+Site = Annotated[str, Field(pattern=_NAMED, description="The name of a site.", examples=["north"])]
 Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_check_plain)]
 Forms = Annotated[
     str,
@@ -92,7 +92,7 @@ _MOMENT: dict[str, Any] = {
 }
 Since = Annotated[str, AfterValidator(_parse_instant), WithJsonSchema(_MOMENT)]
 Until = Annotated[str, AfterValidator(_parse_end), WithJsonSchema(_MOMENT)]
-Limit = Annotated[int, Field(ge=1, le=MOST, description=f"How many of one page, {MOST} at most.")]
+Limit = Annotated[int, Field(ge=1, le=_MOST, description=f"How many of one page, {_MOST} at most.")]
 State = Literal["current", "amended", "cancelled"]
 
 
@@ -121,7 +121,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 
 def _decode_part(one: Any, kind: type) -> Any:
     """Decode one part of a cursor to a column's type. Raises ValueError."""
-    whole = type(one) is int and 0 <= one < 10**DIGITS
+    whole = type(one) is int and 0 <= one < 10**_DIGITS
     text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
     if not (whole if kind is int else text):
         raise ValueError

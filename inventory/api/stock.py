@@ -12,7 +12,7 @@ from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import OF_WHAT
 
-PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
+_PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
 
 _FILTERS = ("pallet", "item", "lot", "location")
 
@@ -28,7 +28,7 @@ class _StockQuery(Query):
     forms: Forms | None = None
     at: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 def _list_stock(context: ApiContext) -> Answer:
@@ -40,7 +40,7 @@ def _list_stock(context: ApiContext) -> Answer:
         forms=() if asked.forms is None else asked.forms.split(","),
         until=asked.at,  # type: ignore[arg-type] # the validator has parsed it
     )
-    behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = stock.load_sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:

@@ -22,9 +22,9 @@ from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
 from inventory.words import check_language, languages
 
-PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
+_PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
 
-MOST = 200  # Most trailers of one page: the entries of each are counted.
+_MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
 class _TrailersQuery(Query):
@@ -33,7 +33,7 @@ class _TrailersQuery(Query):
     site: Site | None = None
     trailer: Text | None = None
     limit: Limit = 30
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _TrailerQuery(Query):
@@ -57,8 +57,8 @@ class _DossierQuery(_TrailerQuery):
 def _list_trailers(context: ApiContext) -> Answer:
     """Answer with announced trailers, then those that entries name, the latest first."""
     asked: _TrailersQuery = context.parameters
-    sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
-    place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
+    sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, _MOST)
+    place = None if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
     with context.read_transaction() as transaction:
         awaited = [] if before else listed.load_announced(transaction, roles, asked.trailer)
@@ -135,7 +135,7 @@ ENDPOINTS = (
         _list_trailers,
         _TrailersQuery,
         TrailersOut,
-        description=f"{MOST} of one page at most.",
+        description=f"{_MOST} of one page at most.",
     ),
     Endpoint(
         "GET",

@@ -17,7 +17,7 @@ from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
 from inventory.store.tables import reviews as put_aside
 
-PLACE = (datetime, str)  # Cursor: a time and an event.
+_PLACE = (datetime, str)  # Cursor: a time and an event.
 _FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
@@ -26,7 +26,7 @@ class _PageQuery(Query):
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _ReviewsQuery(_PageQuery):
@@ -50,7 +50,7 @@ def _list_reviews(context: ApiContext) -> Answer:
     if asked.state == "open":
         wanted = wanted.where(put_aside.c.state == "open")
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, PLACE)))
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _PLACE)))
     with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).mappings().all()
     names = [name for name in Review.__dataclass_fields__ if name in ReviewOut.model_fields]
@@ -82,7 +82,7 @@ def _list_flags(context: ApiContext) -> Answer:
 def _list_refusals(context: ApiContext) -> Answer:
     """Answer with refused events, the latest first."""
     asked: _PageQuery = context.parameters
-    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
     page = [

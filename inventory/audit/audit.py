@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from inventory.repository import Store
     from inventory.store.stock import Move
 
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
 
 _KEY_FILES = "*.pem"  # The files of a directory of keys.
@@ -307,7 +307,7 @@ def _is_same_move(kept: Moved | None, said: Move | None) -> bool:
     if kept is None or said is None:
         return kept is said
     quantity = str(kept["quantity"])
-    return NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
+    return _NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
 def find_devices(store: Store, name: str | None) -> list[Progress]:

@@ -121,11 +121,11 @@ class _ChainPosition:
     broken: int | None = None  # The first row that was changed, removed or inserted.
 
 
-START = _ChainPosition()
+_START = _ChainPosition()
 
 
 def _verify_from(
-    transaction: Connection, key: PublicKey | None, on: _ChainPosition = START, most: int = STEP
+    transaction: Connection, key: PublicKey | None, on: _ChainPosition = _START, most: int = STEP
 ) -> _ChainPosition:
     """Verify at most `most` rows of the chain from a position on.
 
@@ -161,7 +161,7 @@ def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Seq
     row = transaction.execute(select(deeds.c.link, deeds.c.signature).where(deeds.c.number == first)).one_or_none()
     if row is None and first:
         return first
-    on = START if row is None else _ChainPosition(first, row.link, row.signature is not None)
+    on = _START if row is None else _ChainPosition(first, row.link, row.signature is not None)
     return _verify_from(transaction, key, on, len(shown)).broken
 
 
@@ -170,14 +170,14 @@ class ChainVerifier:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._on = START
+        self._on = _START
         self._began: datetime | None = None
 
     def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> _ChainPosition:
         """Verify the next rows; start again from the first one after ANEW."""
         with self._lock:
             if self._began is None or now - self._began > ANEW:
-                self._on, self._began = START, now
+                self._on, self._began = _START, now
             if self._on.broken is None:
                 self._on = _verify_from(transaction, key, self._on)
             return self._on

@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.clips.clips import Clip, ClipState, SignedSound
 
 MB = 1_000_000  # Bytes.
-SUFFIX = ".flac"
+_SUFFIX = ".flac"
 
 
 class NoSound(UnreadableInput):
@@ -85,13 +85,13 @@ class ClipFolder:
     def sweep(self, wanted: Collection[SignedSound]) -> None:
         """Delete all files except those of `wanted`. Raises OSError."""
         names = {self._path(sound).name for sound in wanted}
-        for path in self.folder.glob(f"*{SUFFIX}"):
+        for path in self.folder.glob(f"*{_SUFFIX}"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
 
     def _path(self, sound: SignedSound) -> Path:
         whose = f"{sound.site}\n{sound.device}\n{sound.utterance_id}"
-        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{SUFFIX}"
+        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{_SUFFIX}"
 
     def _make(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

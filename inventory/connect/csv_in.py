@@ -41,24 +41,24 @@ from inventory.site.table_file import (
     read_rows,
 )
 
-SUFFIXES = (".csv", ".json")
-UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
+_SUFFIXES = (".csv", ".json")
+_UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
 _QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
 
-ITEMS = Layout(
+_ITEMS = Layout(
     ("item", "title", "base", "lot_needed", "unit", "factor"),
     ("item", "title", "base", "lot_needed"),
     " once",
     "one for each item, and one more for each further unit of it",
     lambda _, value: "" if value is None else value,
 )
-_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
-YES_NO = {"yes": True, "no": False}
-_LAYOUTS = {"expected": EXPECTED, "withdrawn": _WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
+_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", _ITEMS.cell)
+_YES_NO = {"yes": True, "no": False}
+_LAYOUTS = {"expected": EXPECTED, "withdrawn": _WITHDRAWN, "items": _ITEMS, "operators": OPERATORS}
 _LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
-COPY = "dropped"  # Name of a file's copy while it is read.
+_COPY = "dropped"  # Name of a file's copy while it is read.
 
-Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
+_Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
 
 
 class Incoming:
@@ -99,7 +99,7 @@ class Incoming:
         """Complete files, the oldest first."""
         found = []
         for file in self._in.iterdir():
-            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_plain_file(file):
+            if file.name.startswith((".", "~")) or file.name.lower().endswith(_UNFINISHED) or not is_plain_file(file):
                 continue
             changed = file.lstat().st_mtime
             if self._now().timestamp() - changed >= _QUIET_S:
@@ -110,7 +110,7 @@ class Incoming:
         """Import a file whole, or move it to `refused` with its faults in a file beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:
-            if kind is None or file.suffix.lower() not in SUFFIXES:
+            if kind is None or file.suffix.lower() not in _SUFFIXES:
                 known = ", ".join(f"{one}*.csv" for one in self._kinds)
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
             self._read(kind, file)
@@ -127,7 +127,7 @@ class Incoming:
 
     def _read(self, kind: str, file: Path) -> None:
         """Read a private copy of the file, which cannot be exchanged meanwhile."""
-        copy = self._own / f"{COPY}{file.suffix.lower()}"
+        copy = self._own / f"{_COPY}{file.suffix.lower()}"
         try:
             _write_durably(copy, read_text(file, "utf-8-sig"))
             _demand_columns(copy, _LAYOUTS[kind])
@@ -156,15 +156,15 @@ class Incoming:
         read()
         suffix = file.suffix.lower()
         _write_durably(self._own / f"{kind}{suffix}", read_text(file))
-        for other in SUFFIXES:
+        for other in _SUFFIXES:
             if other != suffix:
                 (self._own / f"{kind}{other}").unlink(missing_ok=True)
 
     def _load_latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
-        found = [path for suffix in SUFFIXES if is_plain_file(path := self._own / f"{kind}{suffix}")]
+        found = [path for suffix in _SUFFIXES if is_plain_file(path := self._own / f"{kind}{suffix}")]
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
-    def _standing(self) -> Lines | None:
+    def _standing(self) -> _Lines | None:
         """The expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
         if not is_plain_file(path):
@@ -178,7 +178,7 @@ class Incoming:
         gone = _read_withdrawn(file)
         self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
 
-    def _announce(self, file: Path, standing: Lines) -> None:
+    def _announce(self, file: Path, standing: _Lines) -> None:
         """Store these expected lines, all or nothing. Raises FaultyFile if two files contradict each other."""
         rows = []
         for place, lines in standing.items():
@@ -234,12 +234,12 @@ def _read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
 
 def _read_items(path: Path) -> Sequence[PulledItem]:
     """The items, with their units. Raises FaultyFile, UnreadableInput."""
-    rows = read_rows(path, ITEMS)
+    rows = read_rows(path, _ITEMS)
     faults: list[str] = []
     first: dict[str, tuple[str, Cells]] = {}
     units: dict[str, dict[str, Decimal]] = {}
     for where, cells in rows:
-        odd = list(find_structure_faults(where, cells, ITEMS)) or list(_item_faults(where, cells, first, units))
+        odd = list(find_structure_faults(where, cells, _ITEMS)) or list(_item_faults(where, cells, first, units))
         faults += odd
         if not odd:
             first.setdefault(cells["item"], (where, cells))
@@ -256,7 +256,7 @@ def _read_items(path: Path) -> Sequence[PulledItem]:
             cells["title"],
             cells["base"],
             tuple(PulledUnit(code, factor) for code, factor in units[item].items()),
-            YES_NO[cells["lot_needed"]],
+            _YES_NO[cells["lot_needed"]],
         )
         for item, (_, cells) in first.items()
     ]
@@ -272,18 +272,18 @@ class _Allowed:
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
 _NAME = _Allowed(is_named, NAMED)
-ALLOWED = {
+_ALLOWED = {
     "item": _NAME,
     "title": _NAME,
     "base": _CODE,
-    "lot_needed": _Allowed(YES_NO.__contains__, "allowed are yes and no"),
+    "lot_needed": _Allowed(_YES_NO.__contains__, "allowed are yes and no"),
 }
 
 
 def _item_faults(
     where: str, cells: Cells, first: Mapping[str, tuple[str, Cells]], units: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[str]:
-    for column, one in ALLOWED.items():
+    for column, one in _ALLOWED.items():
         if not one.is_allowed(found := cells.get(column, "")):
             yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.message}"
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))

@@ -41,16 +41,16 @@ COLUMNS = (
     "fields",
 )
 
-FORMULA = ("=", "+", "-", "@", "'")
+_FORMULA = ("=", "+", "-", "@", "'")
 """First characters that make a spreadsheet read a cell as a formula, which may fetch and send data. `'` is one of them,
 so that a reader of the file can tell a guard from a `'` of the text's own."""
 _GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
 
-BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
+_BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
 
 _MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
 
-Row = Mapping[str, str]
+_Row = Mapping[str, str]
 
 
 class Format(StrEnum):
@@ -74,15 +74,15 @@ class Outgoing:
     def __init__(self, name: str, folder: Path, form: Format, closing: Closing, now: Callable[[], datetime]) -> None:
         self._name, self._folder, self._form, self._closing, self._now = name, folder, form, closing, now
         self._out, self._own = folder / "out", folder / ".dockvoice"
-        self._batch: list[Row] | None = None  # None: not read from the disk yet, or the disk failed.
+        self._batch: list[_Row] | None = None  # None: not read from the disk yet, or the disk failed.
         self._began = now()
         self._notes: dict[str, dict[str, str]] = {}  # Cache: the file of each reference, by the day of its posting.
 
     def file_of(self, reference: str, posting: Posting) -> str | None:
-        """The file that holds a reference belonging to the posting; BATCH; or None. Raises Away."""
+        """The file that holds a reference belonging to the posting; _BATCH; or None. Raises Away."""
         with self._open_batch() as batch:
             if any(row["reference"] == reference for row in batch):
-                return BATCH
+                return _BATCH
             return self._files_of_day(format_time(posting.recorded_at)[:10]).get(reference)
 
     def append(self, notice: Notice) -> None:
@@ -116,7 +116,7 @@ class Outgoing:
         return self._own / "put_by"
 
     @contextmanager
-    def _open_batch(self) -> Iterator[list[Row]]:
+    def _open_batch(self) -> Iterator[list[_Row]]:
         """The lines of the batch. After a disk error the batch is read again at the next call."""
         if not self._folder.is_dir():  # Never created here: without its mount it would lie on the wrong disk.
             self._batch = None
@@ -133,7 +133,7 @@ class Outgoing:
             self._batch = None
             raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
-    def _read_batch(self) -> list[Row]:
+    def _read_batch(self) -> list[_Row]:
         """The whole lines of a batch; a line left incomplete by a kill or a full disk is truncated."""
         for torn in self._outbox_path.glob("*.part"):
             torn.unlink()
@@ -160,15 +160,15 @@ class Outgoing:
             self._notes[day] = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - reference, file
         return self._notes[day]
 
-    def _record_files(self, name: str, batch: Sequence[Row]) -> None:
-        days: dict[str, list[Row]] = {}
+    def _record_files(self, name: str, batch: Sequence[_Row]) -> None:
+        days: dict[str, list[_Row]] = {}
         for row in batch:
             days.setdefault(row["recorded_at"][:10], []).append({"reference": row["reference"], "file": name})
         for day, notes in days.items():
             _append_rows(self._own / "written" / f"{day}.csv", notes)
             self._files_of_day(day).update({note["reference"]: name for note in notes})
 
-    def _store_batch(self, name: str, batch: Sequence[Row]) -> None:
+    def _store_batch(self, name: str, batch: Sequence[_Row]) -> None:
         """Store the batch under its final name; the batch is empty afterwards."""
         if self._form is Format.CSV:
             self._batch_path.rename(self._outbox_path / name)
@@ -187,7 +187,7 @@ class Outgoing:
             _fsync_folder(self._out)
 
 
-def _to_row(notice: Notice) -> Row:
+def _to_row(notice: Notice) -> _Row:
     """The cells of a line. Raises Declined for control characters."""
     posting = notice.posting
     found: dict[str, Any] = {
@@ -213,15 +213,15 @@ def _to_row(notice: Notice) -> Row:
 
 def escape_formula(cell: str) -> str:
     """The text, prefixed so that no spreadsheet reads it as a formula; `unescape_formula` restores it."""
-    return _GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
+    return _GUARD + cell if cell.lstrip().startswith(_FORMULA) else cell
 
 
 def unescape_formula(cell: str) -> str:
     """The text without the prefix of `escape_formula`."""
-    return cell[1:] if cell.startswith(_GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith(_GUARD) and cell[1:].lstrip().startswith(_FORMULA) else cell
 
 
-def _append_rows(path: Path, rows: Sequence[Row]) -> None:
+def _append_rows(path: Path, rows: Sequence[_Row]) -> None:
     """Append rows durably or not at all; after a line that a power cut left incomplete, on a new line."""
     lines = io.StringIO(newline="")
     csv.writer(lines, lineterminator="\r\n").writerows(row.values() for row in rows)
@@ -249,7 +249,7 @@ def _parse_csv(found: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(found, newline="")))
 
 
-def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
+def _write_xlsx(path: Path, batch: Sequence[_Row]) -> None:
     """Write the batch as xlsx, every cell as text except numbers."""
     from openpyxl import Workbook  # noqa: PLC0415 - an optional library, needed for xlsx alone
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - see above

@@ -16,7 +16,7 @@ from inventory.connect.ledger import Ledger, Owed
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
 from inventory.records import PostingState
 
-MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
+_MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Settled:
     document: Document | None
 
 
-Step = Post | Reverse | Settled
+_Step = Post | Reverse | Settled
 
 
-def next_step(found: Sequence[Document], *, stands: bool) -> Step:
+def next_step(found: Sequence[Document], *, stands: bool) -> _Step:
     """The next step from the documents found, the oldest first, and whether the entry `stands`. Pure.
 
     The documents are found before and after each step, so that only what exists decides: neither a kill nor a lost or
@@ -157,7 +157,7 @@ class PostingLoop:
         posting = self._posting(owed.event_id)
         stands = owed.stands and posting.exception not in self._not_received
         found, done = self._find_documents(posting, owed), None
-        for _ in range(MOST_STEPS):
+        for _ in range(_MOST_STEPS):
             step = next_step(found, stands=stands)
             if isinstance(step, Settled) and found is not _UNKNOWN:
                 self._ledger.settled(owed, step.state, step.document)
@@ -170,7 +170,7 @@ class PostingLoop:
             answer, done = self._execute(posting, step, owed), step
             # Without `find` the answer is trusted: the other side drops duplicates.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
-        raise _NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
+        raise _NoEffect(f"{posting.reference}: {_MOST_STEPS} steps were done, and it is not as it should be")
 
     def _find_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""

@@ -39,8 +39,8 @@ from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
-MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
-CANCEL = "frappe.client.cancel"
+_MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
+_CANCEL = "frappe.client.cancel"
 _META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
 DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
@@ -49,7 +49,7 @@ NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
 PAGE = 500  # Items per request, so that an answer stays small.
 _MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
-TRY_AGAIN = frozenset(
+_TRY_AGAIN = frozenset(
     {
         "TimestampMismatchError",
         "QueryDeadlockError",
@@ -61,7 +61,7 @@ TRY_AGAIN = frozenset(
 )
 """Exceptions of a temporary state, which a retry may resolve."""
 
-WHY: Mapping[str, Why] = {
+_WHY: Mapping[str, Why] = {
     "BatchExpiredError": Why.EXPIRED,
     "BatchNegativeStockError": Why.QUANTITY_WRONG,
     "ClosedAccountingPeriod": Why.ORDER_CLOSED,
@@ -77,7 +77,7 @@ _NAMES_NOTHING = "LinkValidationError"
 """Thrown for a link to a missing record. Of the links in a receipt only the warehouses come from the settings: ERPNext
 made the others, or they were looked up before."""
 
-Record = Mapping[str, Any]
+_Record = Mapping[str, Any]
 
 
 class ErpNextSettings(Section):
@@ -171,11 +171,11 @@ class ErpNext:
         said = self._request("POST", _path(RECEIPT), receipt)
         return str(said["data"]["name"])
 
-    def _build_receipt(self, posting: Posting) -> Record:
+    def _build_receipt(self, posting: Posting) -> _Record:
         """The receipt as ERPNext makes it from the order, with the counted quantities."""
         code, quantity, damaged = counted(posting)
         order = self._find_order(possible_orders(posting, self._settings.orders))
-        made = self._request("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
+        made = self._request("POST", f"/api/method/{_MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
             raise self._wrong_lines(order, code, several=bool(lines))
@@ -215,13 +215,13 @@ class ErpNext:
             return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
         return Declined(Why.ITEM_UNKNOWN, f"{code} is not on {order}")
 
-    def _load_item(self, code: str) -> Record:
+    def _load_item(self, code: str) -> _Record:
         try:
             return self._get(ITEM, code)
         except _NotThere:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
-    def _unit_factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
+    def _unit_factor(self, posting: Posting, item: _Record, line: _Record) -> Decimal:
         """The factor from the spoken unit to the order's, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
@@ -233,7 +233,7 @@ class ErpNext:
             raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
         return factors[said] / factors[ordered]
 
-    def _batch_fields(self, posting: Posting, item: Record) -> Record:
+    def _batch_fields(self, posting: Posting, item: _Record) -> _Record:
         """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
         if not item.get("has_batch_no"):
             return {}
@@ -257,7 +257,7 @@ class ErpNext:
             self._delete_draft(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
         try:
-            self._request("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
+            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": RECEIPT, "name": document.id})
         except Declined:
             if self._load_receipt(document.id).state is not DocumentState.REVERSED:
                 raise  # Otherwise the call was a duplicate, and the receipt is cancelled already.
@@ -324,16 +324,16 @@ class ErpNext:
             )
         self._prepared = True
 
-    def _list(self, doctype: str, filters: Sequence[Any], fields: Sequence[str], **more: Any) -> list[Record]:
+    def _list(self, doctype: str, filters: Sequence[Any], fields: Sequence[str], **more: Any) -> list[_Record]:
         given = {"filters": json.dumps(filters), "fields": json.dumps(list(fields)), "order_by": "creation asc"}
         found = self._request("GET", f"{_path(doctype)}?{urlencode({'limit_page_length': 0, **given, **more})}")
         return list(found["data"])
 
-    def _get(self, doctype: str, name: str) -> Record:
-        found: Record = self._request("GET", _path(doctype, name))["data"]
+    def _get(self, doctype: str, name: str) -> _Record:
+        found: _Record = self._request("GET", _path(doctype, name))["data"]
         return found
 
-    def _request(self, method: str, path: str, said: Record | None = None) -> Record:
+    def _request(self, method: str, path: str, said: _Record | None = None) -> _Record:
         content = None if said is None else json.dumps(said).encode()
         answer = self._web.ask(method, path, content=content)
         found = answer.json()
@@ -345,14 +345,14 @@ class ErpNext:
             )
         return found
 
-    def _to_exception(self, answer: HttpAnswer, found: Record) -> Exception:
+    def _to_exception(self, answer: HttpAnswer, found: _Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         message = _error_text(found) or answer.excerpt() or "it says no more"
         if answer.status in NOT_ALLOWED:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
-        if not exception or exception in TRY_AGAIN:  # a proxy's answer has no Frappe exception
+        if not exception or exception in _TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
             return _NotThere(Why.OTHER, message)
@@ -361,10 +361,10 @@ class ErpNext:
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == _NAMES_NOTHING:
             return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
-        return Declined(WHY.get(exception, Why.OTHER), message)
+        return Declined(_WHY.get(exception, Why.OTHER), message)
 
 
-def _to_document(receipt: Record) -> Document:
+def _to_document(receipt: _Record) -> Document:
     docstatus = receipt.get("docstatus")
     if docstatus == DRAFT:
         state = DocumentState.DRAFT
@@ -377,7 +377,7 @@ def _path(doctype: str, name: str | None = None) -> str:
     return "/api/resource/" + "/".join(quote(one, safe="") for one in (doctype, name) if one is not None)
 
 
-def _factors(item: Record) -> Mapping[str, Decimal]:
+def _factors(item: _Record) -> Mapping[str, Decimal]:
     """The size of each unit of an item, in its stock unit."""
     return {str(one["uom"]): Decimal(str(one["conversion_factor"])) for one in item.get("uoms", [])}
 
@@ -390,7 +390,7 @@ def _convert_exactly(quantity: Decimal, factor: Decimal) -> float:
     return float(found)
 
 
-def _error_text(found: Record) -> str:
+def _error_text(found: _Record) -> str:
     """Frappe's message for users: JSON in a JSON list, HTML tags removed."""
     try:
         messages = [json.loads(one) for one in json.loads(found.get("_server_messages", "[]"))]

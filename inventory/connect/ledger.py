@@ -56,9 +56,9 @@ is found by the next comparison of all entries."""
 
 ALL_EVERY = timedelta(minutes=10)
 _MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
-SHOWN = 500  # Characters stored of the other system's message.
+_SHOWN = 500  # Characters stored of the other system's message.
 
-WORK = and_(*outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
+_WORK = and_(*outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
 """A due posting's row in the outbox."""
 
 
@@ -182,7 +182,7 @@ class Ledger:
 
     def _enter_work(self, transaction: Connection, now: datetime) -> int:
         """Enter due postings in the outbox that are not there: new ones, and those of a restored or emptied table."""
-        row = select(outbox_table.c.id).where(WORK).correlate(postings).scalar_subquery()
+        row = select(outbox_table.c.id).where(_WORK).correlate(postings).scalar_subquery()
         wanted = (
             select(postings.c.site, postings.c.connector, postings.c.event_id)
             .where(*self._is_due(postings), row.is_(None))
@@ -215,7 +215,7 @@ class Ledger:
         wanted = (
             select(postings, outbox_table.c.id.label("row"), outbox_table.c.attempts)
             .join(entries, entries.c.event_id == postings.c.event_id)
-            .join(outbox_table, WORK)
+            .join(outbox_table, _WORK)
             .where(*self._is_due(postings), outbox_table.c.due_at <= self._now())
             .where(or_(postings.c.pallet.is_(None), postings.c.arrival == first.scalar_subquery()))
             .where(func.coalesce(replaced.scalar_subquery(), "") != PostingState.DUE.value)
@@ -258,7 +258,7 @@ class Ledger:
         with self._transaction() as transaction:
             if settings:
                 transaction.execute(update(postings).where(*self._match_row(owed.event_id)).values(why=LACKS_SETTINGS))
-            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:SHOWN])
+            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:_SHOWN])
         return wait
 
     def postponed(self, owed: Owed, until: datetime) -> None:
@@ -268,7 +268,7 @@ class Ledger:
 
     def declined(self, owed: Owed, why: Declined) -> None:
         """Flag the entry, and enter a message for its device in the outbox."""
-        now, message = self._now(), str(why)[:SHOWN]
+        now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}
         noted = {"state": PostingState.DECLINED.value, "begun_at": None, "said": message}
@@ -307,7 +307,7 @@ class Ledger:
         wanted = (
             select(*its, outbox_table.c.due_at, func.coalesce(outbox_table.c.attempts, 0).label("attempts"))
             .add_columns(func.coalesce(outbox_table.c.error, postings.c.said).label("said"))
-            .outerjoin_from(postings, outbox_table, WORK)
+            .outerjoin_from(postings, outbox_table, _WORK)
             .where(postings.c.connector == self.name)
             .where(postings.c.state.in_((PostingState.DUE.value, PostingState.DECLINED.value)))
             .order_by(postings.c.arrival)

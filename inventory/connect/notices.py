@@ -67,7 +67,7 @@ def format_time(at: datetime) -> str:
     return to_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def format_number(value: Decimal) -> str:
+def _format_number(value: Decimal) -> str:
     """Format a number with all digits and no exponent: 2.50 stays 2.50."""
     return format(value, "f")
 
@@ -75,7 +75,7 @@ def format_number(value: Decimal) -> str:
 def fields_by_role(posting: Posting) -> dict[str, Any]:
     """The posting's fields by role; numbers as text, so that no reader rounds them."""
     found = {name: getattr(posting, name) for name in PARTS}
-    return {name: format_number(value) if isinstance(value, Decimal) else value for name, value in found.items()}
+    return {name: _format_number(value) if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
 def describe(posting: Posting) -> str:

@@ -47,9 +47,9 @@ from inventory.connect.web import Web
 
 RETURN, BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
 
-OPEN = ("draft", "waiting", "confirmed", "assigned")
+_OPEN = ("draft", "waiting", "confirmed", "assigned")
 DONE, CANCELLED = "done", "cancel"
-SHOWN = ("name", "state", "location_dest_id")
+_SHOWN = ("name", "state", "location_dest_id")
 PAGE = 1000  # Products per request, so that an answer stays small.
 _RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
 
@@ -81,7 +81,7 @@ class Odoo:
     def find(self, posting: Posting) -> Sequence[Document]:
         """The transfers that carry its reference."""
         self._names.prepared()
-        found = self._rpc.found(PICKING, [[self._ref, "=", posting.reference]], SHOWN)
+        found = self._rpc.found(PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
         back = self._find_returns(posting) if found else []
         return [self._to_document(one, reversed_by=back) for one in found]
 
@@ -98,7 +98,7 @@ class Odoo:
         return Document(str(picking["id"]), str(picking["name"]), state)
 
     def _reload(self, document_id: int) -> Record:
-        found = self._rpc.found(PICKING, [["id", "=", document_id]], SHOWN)
+        found = self._rpc.found(PICKING, [["id", "=", document_id]], _SHOWN)
         if not found:
             raise Away(f"{self._name}: the transfer {document_id} is gone from Odoo")
         return found[0]
@@ -170,13 +170,13 @@ class Odoo:
 
     def _find_open(self, orders: Sequence[str], reference: str) -> Record:
         wanted = [["origin", "in", list(orders)], ["picking_type_code", "=", "incoming"], ["return_id", "=", False]]
-        there = self._rpc.found(PICKING, wanted, [*SHOWN, "origin", self._ref])
+        there = self._rpc.found(PICKING, wanted, [*_SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
             raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
         if len({one["origin"] for one in there}) > 1:
             raise Declined(Why.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
-        waiting = [one for one in there if one["state"] in OPEN]
+        waiting = [one for one in there if one["state"] in _OPEN]
         if not waiting:
             raise Declined(Why.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
         free = [one for one in waiting if one[self._ref] in {False, reference}]
@@ -213,7 +213,7 @@ class Odoo:
 
     def _find_return(self, posting: Posting, picking: int) -> int:
         """The transfer that returns it: one that an earlier call created, or a new one."""
-        mine = [["return_id", "=", picking], ["state", "in", list(OPEN)], [self._ref, "=", False]]
+        mine = [["return_id", "=", picking], ["state", "in", list(_OPEN)], [self._ref, "=", False]]
         found = self._rpc.found(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
         if found:
             made = int(found[0]["id"])

@@ -105,7 +105,7 @@ class OdooRpc:
 
 
 PICKING, MOVE, LINE, PRODUCT, UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
-LOCATION = "stock.location"
+_LOCATION = "stock.location"
 
 
 class OdooSettings(Section):
@@ -190,7 +190,7 @@ class OdooNames:
 
     def _find_location(self, name: str) -> int:
         none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
-        return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
+        return int(self._one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def package(self, pallet: str) -> int:
         """The id of the package of that name, created if there is none."""

@@ -27,7 +27,7 @@ from inventory.site.roster import ROSTER, roster_kind
 from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
-REASON = "pulled from the other system"
+_REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"
 
 
@@ -162,7 +162,7 @@ class Publishing:
         message = []
         for kind, rows in wanted.items():
             listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in rows]
-            made = catalogue.put(kind, listed, self._source, REASON, self._name)
+            made = catalogue.put(kind, listed, self._source, _REASON, self._name)
             message.append(f"{kind}: version {made.version}, {made.what}")
         return message
 

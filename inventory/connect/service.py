@@ -54,7 +54,7 @@ _CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
 
 
-class Hold:
+class _Hold:
     """The lock on a connector's ledger."""
 
     def __init__(self, message: str, connection: Connection | None) -> None:
@@ -72,7 +72,7 @@ class Hold:
 
 
 @contextmanager
-def hold_lock(engine: Engine, name: str) -> Iterator[Hold]:
+def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
     """Hold the lock on a connector's ledger. Raises AlreadyRunning, Unavailable."""
     message = f"connector {name}"
     busy = AlreadyRunning(
@@ -84,7 +84,7 @@ def hold_lock(engine: Engine, name: str) -> Iterator[Hold]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise busy from None
-            yield Hold(message, None)
+            yield _Hold(message, None)
         return
     with translated_errors(engine.url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -94,7 +94,7 @@ def hold_lock(engine: Engine, name: str) -> Iterator[Hold]:
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
             raise busy
-        yield Hold(message, connection)
+        yield _Hold(message, connection)
     finally:
         connection.invalidate()  # otherwise the pool would keep the session, and the lock with it
         connection.close()
@@ -213,7 +213,7 @@ def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySetti
         yield ConnectorDesk(name, settings, inventory, store, connector, signer)
 
 
-class Work:
+class _Work:
     """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
@@ -291,4 +291,4 @@ def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings)
     with open_desk(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopped.set())
-        Work(at, stopped).run()
+        _Work(at, stopped).run()

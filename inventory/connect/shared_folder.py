@@ -17,7 +17,7 @@ from dockvoice_protocol import plain_file
 _HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
 SHARED, READ, OWN = 0o770, 0o750, 0o700  # Modes of folders: shared read-write, read-only, private.
 
-LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
+_LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
 
 
 def create_folder(path: Path, mode: int) -> None:
@@ -40,7 +40,7 @@ def create_folder(path: Path, mode: int) -> None:
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
-    return plain_file.content(path, LARGEST, follow=False).decode(encoding)
+    return plain_file.content(path, _LARGEST, follow=False).decode(encoding)
 
 
 def is_plain_file(path: Path) -> bool:

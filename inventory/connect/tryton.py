@@ -44,9 +44,9 @@ from inventory.connect.tryton_books import (
 from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.site.roster import NUMBER
 
-RETURN = "stock.shipment.in.return"
+_RETURN = "stock.shipment.in.return"
 
-STATES = {
+_STATES = {
     "draft": DocumentState.DRAFT,
     "received": DocumentState.DRAFT,  # Received at the dock there, and not put away yet.
     "done": DocumentState.DONE,
@@ -100,7 +100,7 @@ class Tryton:
         shipments = self._session.search(SHIPMENT, [["reference", "=", reference]], ("number", "state"))
         if not shipments:
             return ()
-        returns = self._session.search(RETURN, [["reference", "like", f"{reference} %"]], ("reference", "state"))
+        returns = self._session.search(_RETURN, [["reference", "like", f"{reference} %"]], ("reference", "state"))
         back = {one["reference"] for one in returns if one["state"] == "done"}
         return [_to_document(one, is_back=_return_reference(reference, one) in back) for one in shipments]
 
@@ -227,12 +227,12 @@ class Tryton:
             return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"))
         self._press(SHIPMENT, shipment, "received", "do")
         reference = _return_reference(posting.reference, found)
-        known = self._session.search(RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
+        known = self._session.search(_RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
         back, *again = [int(one["id"]) for one in known] or self._create_return(shipment, reference, found)
         for one in again:
-            self._press(RETURN, one, "draft", "cancel")
+            self._press(_RETURN, one, "draft", "cancel")
         self._complete_return(back, found["number"])
-        is_back = self._state(RETURN, back) == "done"
+        is_back = self._state(_RETURN, back) == "done"
         return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
 
     def _create_return(self, shipment: int, reference: str, of: Record) -> list[int]:
@@ -245,12 +245,12 @@ class Tryton:
             if one["from_location.type"] == "supplier"
         ]
         values = {"company": self._books.company, "supplier": of["supplier"], "reference": reference, **way}
-        return self._create_draft(RETURN, {**values, "moves": [["create", moves]]})
+        return self._create_draft(_RETURN, {**values, "moves": [["create", moves]]})
 
     def _complete_return(self, back: int, number: str) -> None:
         for state, button in (("draft", "wait"), ("waiting", "assign_try"), ("assigned", "do")):
-            self._press(RETURN, back, state, button)
-        if self._state(RETURN, back) == "waiting":
+            self._press(_RETURN, back, state, button)
+        if self._state(_RETURN, back) == "waiting":
             raise Declined(
                 Why.OTHER,
                 f"{number} cannot be taken back: its goods are no longer where they were received; look there",
@@ -258,7 +258,7 @@ class Tryton:
 
 
 def _to_document(shipment: Record, *, is_back: bool = False) -> Document:
-    state = DocumentState.REVERSED if is_back else STATES[shipment["state"]]
+    state = DocumentState.REVERSED if is_back else _STATES[shipment["state"]]
     return Document(f"{SHIPMENT},{shipment['id']}", str(shipment["number"]), state)
 
 
@@ -275,7 +275,7 @@ def _parse_id(reference: str) -> int:
     return int(reference.rpartition(",")[2])
 
 
-OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+_OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 """The reference of a shipment that a posting of ours created: it announces nothing."""
 
 
@@ -317,7 +317,7 @@ class _TrytonPull:
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
         for shipment in self._session.search(SHIPMENT, domain, ("number", "reference")):
             trailer, message = shipment["reference"] or "", f"shipment {shipment['number']}"
-            if OURS.fullmatch(trailer):
+            if _OURS.fullmatch(trailer):
                 continue
             if not LEVEL.fullmatch(trailer):
                 omitted.append(Omitted(message, f"its reference {trailer!r} is no trailer's number"))

@@ -19,7 +19,7 @@ from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.connect.web import Address
 
 SHIPMENT, MOVE = "stock.shipment.in", "stock.move"
-ANY = "*"  # Key in `places` for every place without an entry of its own.
+_ANY = "*"  # Key in `places` for every place without an entry of its own.
 
 
 class TrytonSettings(Section):
@@ -195,7 +195,7 @@ class TrytonBooks:
         places = self._settings.places
         if not places:
             return None
-        code = places.get(place or ANY) or places.get(ANY)
+        code = places.get(place or _ANY) or places.get(_ANY)
         if code is None and place is None:
             raise Declined(Why.PLACE_UNKNOWN, "says no dock or door")
         if code is None:

@@ -15,16 +15,16 @@ import httpx
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Why
 
-CONNECT_S = 5.0  # Timeout for connecting.
-SHOWN = 300  # Characters quoted of an answer.
-PAGE = 1000  # Records per request; Tryton's default limit is higher.
+_CONNECT_S = 5.0  # Timeout for connecting.
+_SHOWN = 300  # Characters quoted of an answer.
+_PAGE = 1000  # Records per request; Tryton's default limit is higher.
 
 _LOGIN = "common.db.login"
 """For an unknown database the server answers only after half a minute, its timeout for PostgreSQL."""
 
-CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
-TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
+_TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
 """Errors of calls that conflicted with others, worth a retry."""
 
 Record = dict[str, Any]
@@ -49,7 +49,7 @@ class RpcSession:
         self._authorization: str | None = None
         self._numbers = itertools.count(1)
         self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S), transport=transport, trust_env=False
+            timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S), transport=transport, trust_env=False
         )
         self.context: Record = {}
         """The context of each call: the user's company and groups."""
@@ -70,7 +70,7 @@ class RpcSession:
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
         answer = self._post(self._rpc, _LOGIN, [self._user, {"password": self._password}, "en"])
-        if answer.status_code in CLOSED:
+        if answer.status_code in _CLOSED:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
@@ -92,9 +92,9 @@ class RpcSession:
         """All records that match, the oldest first."""
         found: list[Record] = []
         while True:
-            page = self.call(model, "search_read", list(domain), len(found), PAGE, [["id", "ASC"]], list(fields))
+            page = self.call(model, "search_read", list(domain), len(found), _PAGE, [["id", "ASC"]], list(fields))
             found += page
-            if len(page) < PAGE:
+            if len(page) < _PAGE:
                 return found
 
     def methods(self) -> frozenset[str]:
@@ -130,21 +130,21 @@ class RpcSession:
             )
             raise Away(f"{self._at}: gave no answer within {self._http.timeout.read:g} s to {method}{why}") from None
         except httpx.HTTPError as fault:
-            message = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
+            message = f"{type(fault).__name__}: {str(fault)[:_SHOWN]}"
             raise Away(f"{self._at}: {message}; is the server at [tryton] url, and does it run?") from None
 
     def _parse(self, answer: httpx.Response, method: str) -> Any:
         message = f"{self._at}: {method}: HTTP {answer.status_code}"
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
             raise Away(message, wait_s=_seconds(answer.headers.get("Retry-After")))
-        if answer.status_code in CLOSED:
+        if answer.status_code in _CLOSED:
             raise Misconfigured(f"{message}: this user may not call it; give it the groups that docs/connect.md names")
         if answer.status_code != HTTPStatus.OK:
             raise Misconfigured(f"{message}; is it a Tryton server of a series that docs/connect.md names?")
         try:
             said = json.loads(answer.content, object_hook=_decode)
         except ValueError:
-            raise Away(f"{message}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
+            raise Away(f"{message}: its answer is no JSON: {answer.text[:_SHOWN]!r}") from None
         if not isinstance(said, Mapping) or not {"result", "error"} & said.keys():
             raise Away(f"{message}: its answer says nothing of a result")
         if "error" in said:
@@ -155,15 +155,15 @@ class RpcSession:
 def _to_exception(error: Any, method: str) -> Exception:
     """The exception for Tryton's error."""
     match error:
-        case [str(name), *_] if name in TRY_AGAIN:
+        case [str(name), *_] if name in _TRY_AGAIN:
             return Away(f"{method}: {name}")
         case ["UserError", [str(message), *rest]]:
             more = f" ({rest[0]})" if rest and rest[0] else ""
-            return Declined(Why.OTHER, f"{message}{more}"[:SHOWN])
+            return Declined(Why.OTHER, f"{message}{more}"[:_SHOWN])
         case ["UserWarning", [_, str(message), *_]]:
-            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
+            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:_SHOWN])
         case [str(message), *_]:
-            return Away(f"{method}: the server met a fault: {message[:SHOWN]}")
+            return Away(f"{method}: the server met a fault: {message[:_SHOWN]}")
         case _:
             return Away(f"{method}: the server met a fault that it does not name")
 

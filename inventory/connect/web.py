@@ -25,7 +25,7 @@ from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
 
 ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
-CONNECT_S = 5.0  # Timeout for connecting.
+_CONNECT_S = 5.0  # Timeout for connecting.
 _MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
 _LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
 _EXCERPT = 300  # Characters quoted of another system's text.
@@ -94,7 +94,7 @@ class Web:
         self.address = address
         self._within_s = within_s
         self._clock = clock
-        timeout = httpx.Timeout(within_s, connect=min(CONNECT_S, within_s))
+        timeout = httpx.Timeout(within_s, connect=min(_CONNECT_S, within_s))
         self._client = httpx.Client(
             headers=dict(headers or {}),
             timeout=timeout,

@@ -26,11 +26,11 @@ from inventory.connect.ports import Away, Declined, Document, DocumentState, Pos
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
-PREFIX = "whsec_"
+_PREFIX = "whsec_"
 LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
 
-GONE = 410  # The receiver accepts no further message.
-REFUSED = 422  # The receiver declines this message.
+_GONE = 410  # The receiver accepts no further message.
+_REFUSED = 422  # The receiver declines this message.
 
 
 class _ShownBy(StrEnum):
@@ -115,7 +115,7 @@ class Webhook:
         self._web.close()
 
     def _send(self, notice: Notice, state: DocumentState) -> Document:
-        body = json.dumps(message(notice), ensure_ascii=False, separators=(",", ":"))
+        body = json.dumps(_message(notice), ensure_ascii=False, separators=(",", ":"))
         stamp = int(self._now())
         at = datetime.fromtimestamp(stamp, UTC)
         headers = {
@@ -129,10 +129,10 @@ class Webhook:
         return Document(notice.posting.reference, notice.reference, state)
 
     def _require_taken(self, notice: Notice, answer: HttpAnswer) -> None:
-        if answer.status == GONE:
+        if answer.status == _GONE:
             advice = "wants nothing more (410); remove this connector, or set its url"
             raise Misconfigured(f"{self._name}: {self._settings.url} {advice}")
-        if answer.status == REFUSED:
+        if answer.status == _REFUSED:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
@@ -143,7 +143,7 @@ class Webhook:
             )
 
 
-def message(notice: Notice) -> dict[str, Any]:
+def _message(notice: Notice) -> dict[str, Any]:
     """The JSON of a message."""
     posting = notice.posting
     data = {
@@ -165,13 +165,13 @@ def message(notice: Notice) -> dict[str, Any]:
 def _signer(name: str, which: str, secret: str) -> Signer:
     # Signer accepts a secret of any length, and ignores characters that are not base64.
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         key = b""
-    if not secret.startswith(PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
+    if not secret.startswith(_PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
         raise Misconfigured(
-            f"{name}: {which}: is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
-            f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes one'
+            f"{name}: {which}: is none; allowed is {_PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
+            f'`echo "{_PREFIX}$(openssl rand -base64 32)"` makes one'
         )
     return Signer(key)
 

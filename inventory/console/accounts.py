@@ -19,7 +19,7 @@ from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import attempts, people, sessions
 
 SHORTEST = 12  # Characters of a password (NIST SP 800-63B): shorter ones are guessed despite the rate limit.
-LONGEST = 1000  # Longer ones are sent only to keep the processor busy.
+_LONGEST = 1000  # Longer ones are sent only to keep the processor busy.
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # The minimum that OWASP recommends.
 _DUMMY = _HASHER.hash("a password of no account")  # Verified for unknown names, so that both take equally long.
@@ -52,7 +52,7 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class _User:
     """An account."""
 
     name: str
@@ -71,12 +71,12 @@ class Session:
     token_sha256: str = field(repr=False)
 
 
-def load_users(transaction: Connection) -> list[User]:
+def load_users(transaction: Connection) -> list[_User]:
     """All accounts by name."""
     return [_to_user(row) for row in transaction.execute(select(people).order_by(people.c.name))]
 
 
-def find_user(transaction: Connection, name: str) -> User | None:
+def find_user(transaction: Connection, name: str) -> _User | None:
     """Load the account of this name; None if there is none."""
     row = transaction.execute(select(people).where(people.c.name == name)).one_or_none()
     return None if row is None else _to_user(row)
@@ -117,8 +117,8 @@ def _hash_password(password: str | None) -> str | None:
     """The Argon2 hash. Raises Misconfigured for a password that is too short or too long."""
     if password is None:
         return None
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Misconfigured(f"password: has {len(password)} characters, allowed are {SHORTEST} to {LONGEST}")
+    if not SHORTEST <= len(password) <= _LONGEST:
+        raise Misconfigured(f"password: has {len(password)} characters, allowed are {SHORTEST} to {_LONGEST}")
     with _AT_ONCE:
         return _HASHER.hash(password)
 
@@ -127,7 +127,7 @@ def verify_password(kept: str | None, given: str) -> bool:
     """Whether the password matches the hash; an unknown name takes equally long."""
     try:
         with _AT_ONCE:
-            _HASHER.verify(kept or _DUMMY, given[:LONGEST])
+            _HASHER.verify(kept or _DUMMY, given[:_LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
@@ -197,11 +197,11 @@ def _count_attempts(transaction: Connection, *which: ColumnElement[bool]) -> int
     return transaction.execute(select(func.count()).select_from(attempts).where(*which)).scalar_one()
 
 
-def _to_user(row: Row[tuple[object, ...]]) -> User:
-    return User(row.name, Role.named(row.role), row.password is not None, row.added_at)
+def _to_user(row: Row[tuple[object, ...]]) -> _User:
+    return _User(row.name, Role.named(row.role), row.password is not None, row.added_at)
 
 
-def _demand_user(transaction: Connection, name: str) -> User:
+def _demand_user(transaction: Connection, name: str) -> _User:
     if (found := find_user(transaction, name)) is None:
         raise UnreadableInput(f"{name}: nobody is called so; `dockvoice console user list` shows who may sign in")
     return found

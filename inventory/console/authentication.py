@@ -23,7 +23,7 @@ from inventory.web.proxy import proxy_user
 
 log = logging.getLogger("console")
 
-NUL = "\0"  # PostgreSQL stores it in no text, and its error would look like a database that does not answer.
+_NUL = "\0"  # PostgreSQL stores it in no text, and its error would look like a database that does not answer.
 
 
 def guarded_route(resources: ConsoleResources, tabs: tuple[Page, ...], route: Route) -> routing.Route:
@@ -32,7 +32,7 @@ def guarded_route(resources: ConsoleResources, tabs: tuple[Page, ...], route: Ro
         raise ValueError(f"{route.path}: has no role")
 
     async def endpoint(request: Request) -> Response:
-        if any(NUL in str(one) for one in request.path_params.values()):
+        if any(_NUL in str(one) for one in request.path_params.values()):
             return Response("Not Found", 404)  # as for an address without a route
         if route.changes and not 0 <= _content_length(request) <= route.largest:
             return Response("too large", 413)
@@ -57,7 +57,7 @@ async def _read_form(context: RequestContext) -> None:
     context.form = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     context.files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
     await form.close()
-    if NUL.encode() in "".join((*context.form, *context.form.values())).encode():
+    if _NUL.encode() in "".join((*context.form, *context.form.values())).encode():
         raise UnicodeError
 
 

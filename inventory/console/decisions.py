@@ -16,10 +16,10 @@ from inventory.store.console_tables import decisions
 from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.tables import outbox, reviews
 
-PAGE = 50  # Reviews of one page.
+_PAGE = 50  # Reviews of one page.
 _RECENT = 20  # Decisions that are shown beside it.
 
-SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
+_SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
 
 _RETRY_AFTER = timedelta(minutes=10)
 """A connected device answers within seconds: one that has not for so long may never have received the decision."""
@@ -56,7 +56,7 @@ class AlreadyDecided(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class _Outcome:
     """A decision and what the device answered."""
 
     decided: Decision
@@ -123,18 +123,18 @@ def count_open(transaction: Connection) -> int:
 def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
-    moment, _, event_id = (after or "").partition(SEPARATOR)
+    moment, _, event_id = (after or "").partition(_SEPARATOR)
     if (told_at := instant(moment)) is not None:
         told_at = to_utc(told_at)
         later = reviews.c.told_at > told_at
         wanted = wanted.where(or_(later, (reviews.c.told_at == told_at) & (reviews.c.event_id > event_id)))
-    rows = transaction.execute(wanted.limit(PAGE + 1)).mappings().all()
-    found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:PAGE]]
-    last = found[-1] if len(rows) > PAGE else None
-    return found, None if last is None else f"{last.told_at.isoformat()}{SEPARATOR}{last.event_id}"
+    rows = transaction.execute(wanted.limit(_PAGE + 1)).mappings().all()
+    found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:_PAGE]]
+    last = found[-1] if len(rows) > _PAGE else None
+    return found, None if last is None else f"{last.told_at.isoformat()}{_SEPARATOR}{last.event_id}"
 
 
-def load_outcomes(transaction: Connection) -> list[Outcome]:
+def load_outcomes(transaction: Connection) -> list[_Outcome]:
     """The latest decisions, each with its review's state."""
     recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
     decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]
@@ -142,7 +142,7 @@ def load_outcomes(transaction: Connection) -> list[Outcome]:
     review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)
     wanted = select(reviews.c.utterance_id, reviews.c.state, reviews.c.entry).where(review.in_(keys))
     now = {row.utterance_id: (row.state, row.entry) for row in transaction.execute(wanted)}
-    return [Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
+    return [_Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
 
 
 def _select_decisions() -> Select[Any]:

@@ -45,7 +45,7 @@ from inventory.verify_dossier import (
     written,
 )
 
-TOLD = (
+_TOLD = (
     "What a trailer brought, signed by the inventory: index.html is for people, dossier.json for programs.\n"
     "Unpack the file to listen to the recordings from index.html. docs/verify_dossier.pyz of Dockvoice, which you\n"
     "should have from elsewhere than this file, checks all of it; docs/dossier.md says how to do it by other means.\n"
@@ -90,7 +90,7 @@ def build(
     if (told := issue(content, files)) is not None:
         content["issue"] = told
     files[PAGE] = render_page(content, files, signer.public.keyid).encode()
-    files[README] = TOLD.encode()
+    files[README] = _TOLD.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}
     files[CONTENT] = written(content)
     seal = {"keyid": signer.public.keyid, "public_key": signer.public.raw.hex(), "signs": FORMAT}
@@ -194,9 +194,9 @@ def _time_zone(said: Iterable[Said]) -> str | None:
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else None
 
 
-LARGEST = 50_000_000  # Most bytes of one member: an hour of speech as FLAC. A larger claim is a decompression bomb.
+_LARGEST = 50_000_000  # Most bytes of one member: an hour of speech as FLAC. A larger claim is a decompression bomb.
 
-BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
+_BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
 """Python's errors for a ZIP file that is invalid or encrypted."""
 
 
@@ -213,7 +213,7 @@ def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
             raise UnreadableInput(
                 f"--bundle {path}: {describe_os_error(fault)}; name what `dockvoice audit export` made"
             ) from None
-        except BROKEN:
+        except _BROKEN:
             raise UnreadableInput(f"--bundle {path}: is no bundle; name what `dockvoice audit export` made") from None
     return Clips(given, frozenset((named & {*needed}) - {*given}))
 
@@ -228,9 +228,9 @@ def _read_member(
 ) -> None:
     if not member.filename.endswith((".flac", "/event.json")):
         return
-    if member.file_size > LARGEST:
+    if member.file_size > _LARGEST:
         raise UnreadableInput(
-            f"--bundle {path}: {member.filename!r} claims {member.file_size:,} bytes, allowed are {LARGEST:,}; "
+            f"--bundle {path}: {member.filename!r} claims {member.file_size:,} bytes, allowed are {_LARGEST:,}; "
             "name what `dockvoice audit export` made"
         )
     if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:

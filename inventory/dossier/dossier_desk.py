@@ -33,7 +33,7 @@ log = logging.getLogger("inventory")
 LOOK_S = 5.0
 """Wait during which several corrections of a closed visit join one version; also the polling interval for retries."""
 
-SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
+_SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class DossierStore:
         dossier = build(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
         version = int(dossier.content["issue"]["version"])
         later = "" if version == 1 else f".v{version}"
-        path = self.folder / f"{site}.{quote(trailer, safe='')[:SHOWN]}.{visit.number}.{closing}{later}.zip"
+        path = self.folder / f"{site}.{quote(trailer, safe='')[:_SHOWN]}.{visit.number}.{closing}{later}.zip"
         _write_file(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
         self.issues.written(closing, path.name, sha256, version)

@@ -25,8 +25,8 @@ from inventory.words import languages, load
 
 LANGUAGES = languages("dossier")
 
-FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
-BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
+_FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
+_BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
 
 _AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
 
@@ -52,9 +52,9 @@ tr,.note,.few{break-inside:avoid}h2{break-after:avoid}thead{display:table-header
 a{color:inherit;text-decoration:none}}
 """
 
-FEW = 12  # Rows of a table that is kept on one sheet.
+_FEW = 12  # Rows of a table that is kept on one sheet.
 
-SHORT = 12  # Digits of a hash short enough to read aloud; dossier.json has all.
+_SHORT = 12  # Digits of a hash short enough to read aloud; dossier.json has all.
 
 
 def render_page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
@@ -127,7 +127,7 @@ class _Page:
 
     def _figures(self) -> str:
         figures = self._of["figures"]
-        shown = [name for name in (*FIGURES, *BESIDE) if name in FIGURES or figures[name]]
+        shown = [name for name in (*_FIGURES, *_BESIDE) if name in _FIGURES or figures[name]]
         rows = [(self._text("pallets"), self._text("pallets_told", **figures["pallets"]))]
         rows += [(self._text(name), self._units(figures[name]) or "0") for name in shown]
         body = [f'<tr><th scope="row">{name}</th><td>{told}</td></tr>' for name, told in rows]
@@ -149,7 +149,7 @@ class _Page:
             said = "".join(self._link(one.id) + self._clip(one.recordings[0], one.id) for one in sentences)
             damaged = [self._units(line["damaged"])]
             damaged += [
-                f"<small>{self._text(name)}: {self._units(line[name])}</small>" for name in BESIDE if line[name]
+                f"<small>{self._text(name)}: {self._units(line[name])}</small>" for name in _BESIDE if line[name]
             ]
             rows.append(
                 f'<tr><th scope="row">{escape(line["pallet"])}</th><td>{item}</td>'
@@ -182,7 +182,7 @@ class _Page:
             f'<tr id="no{number}"><th scope="row">{number}</th><td>{time}</td>'
             f"<td>{who}<br><small>{escape(one.source.rsplit('/', 1)[-1])} {one.number}</small></td>"
             f"<td>{self._record(one)}</td><td>{escape(heard)}</td><td>{clips}</td><td>{self._state(one)}</td>"
-            f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:SHORT])}</code></td></tr>"
+            f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:_SHORT])}</code></td></tr>"
         )
 
     def _record(self, one: Said) -> str:
@@ -276,7 +276,7 @@ class _Page:
         if not rows:
             return ""
         head, title = "".join(f'<th scope="col">{self._text(one)}</th>' for one in heads), self._text(name)
-        few = ' class="few"' if len(rows) <= FEW else ""
+        few = ' class="few"' if len(rows) <= _FEW else ""
         return (
             f'<h2>{title}</h2>\n<div class="wide" role="region" tabindex="0" aria-label="{title}">'
             f"<table{few}>\n<caption>{self._text(name + '_caption')}</caption>\n<thead><tr>{head}</tr></thead>\n"
@@ -301,7 +301,7 @@ class _Page:
 
     def _clip(self, clip: str, event_id: str | None) -> str:
         """A player of a recording, or the reason why there is none, with its hash."""
-        state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:SHORT])}</code></small>"
+        state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:_SHORT])}</code></small>"
         if state != "given":
             return f"<div><small>{self._text('clip_' + state)}</small> {short}</div>"
         label = self._text("clip_given", number=self._numbers.get(event_id or "", ""))
@@ -344,7 +344,7 @@ def _change_lines(content: Json, words: Mapping[str, str]) -> Iterator[str]:
     changed, numbers = issue["changed"], {one["file"]: n for n, one in enumerate(content["events"], 1)}
     told = [f"{words['number']} {numbers[file]}" for file in changed["added"] if file in numbers]
     for name, one in changed["figures"].items():
-        if name in (*FIGURES, *BESIDE):
+        if name in (*_FIGURES, *_BESIDE):
             before, now = (_units(one[when] or {}, words) or "0" for when in ("before", "now"))
             told.append(f"{words[name]} {before} → {now}")
     what = "; ".join(told) or "; ".join(changed["added"] + changed["other"] + changed["gone"])

@@ -28,10 +28,10 @@ from dockvoice_protocol.instants import instant, to_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, InvalidKey, Key, KeyKind, check_key_digits, parse_key
 
-Json = Mapping[str, Any]
+_Json = Mapping[str, Any]
 
 
-SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
+_SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
 
 
 class Rule(StrEnum):
@@ -105,12 +105,12 @@ _ONE_THING = frozenset({KeyKind.UNIT, KeyKind.ITEM})
 _A_KIND = frozenset({KeyKind.CLASS, KeyKind.LOT})
 _A_PLACE = frozenset({KeyKind.PLACE})
 
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 OFFSET = re.compile(r"([+-])(?:(0[0-9]|1[0-3]):([0-5][0-9])|(14):(00))")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
 _COMPACT = re.compile(r"([A-Za-z_][\w.\-]*):[^/\s].*")
 _HASHED = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.[0-9]")
-UOM = re.compile("[A-Z0-9]{2,3}")
+_UOM = re.compile("[A-Z0-9]{2,3}")
 _DOCUMENT_NUMBER = re.compile(r"urn:epcglobal:cbv:bt:([^:]*):(.+)")
 _GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xsd", "dcterms"})
 """Prefixes that GS1's context declares itself."""
@@ -127,16 +127,16 @@ class Checker:
         self._declared: dict[str, str] = {}  # The same for error declarations.
         self._right: dict[str, str] = {}  # Place of the first reference to a correcting event.
 
-    def learn(self, event: Json) -> None:
+    def learn(self, event: _Json) -> None:
         """Remember an event of this or an earlier document."""
         known = self._declared if "errorDeclaration" in event else self._known
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
-    def forget(self, event: Json) -> None:
+    def forget(self, event: _Json) -> None:
         """Forget an event that `learn` remembered."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
-    def told_before(self, event: Json) -> bool | None:
+    def told_before(self, event: _Json) -> bool | None:
         """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
@@ -199,7 +199,7 @@ class Checker:
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
 
-    def _check_offset(self, event: Json, at: str) -> _Breaches:
+    def _check_offset(self, event: _Json, at: str) -> _Breaches:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
         parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:
@@ -216,7 +216,7 @@ class Checker:
         if (true := there.utcoffset()) != ahead:
             yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
 
-    def _zone_of(self, event: Json) -> str | None:
+    def _zone_of(self, event: _Json) -> str | None:
         for member in ("readPoint", "bizLocation"):
             place = event.get(member)
             name = place.get("id") if isinstance(place, dict) else None
@@ -228,7 +228,7 @@ class Checker:
                 return self._zones[key]
         return self._zone
 
-    def _check_declared(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
+    def _check_declared(self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
@@ -246,7 +246,7 @@ class Checker:
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield Breach(at, Rule.DECLARATION, told)
 
-    def _check_corrective(self, error: Json, at: str, own: object) -> _Breaches:
+    def _check_corrective(self, error: _Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
@@ -265,7 +265,7 @@ class Checker:
                 self._right.setdefault(name, here)
 
 
-def _check_header(content: Json) -> _Breaches:
+def _check_header(content: _Json) -> _Breaches:
     if content.get("type") != DOCUMENT:
         yield _value_breach("/type", content, "type", DOCUMENT)
     contexts = content.get("@context")
@@ -280,25 +280,25 @@ def _check_header(content: Json) -> _Breaches:
         yield from _check_members(body, "/epcisBody", {"eventList"}, _declared_prefixes(content))
 
 
-def _check_members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> _Breaches:
+def _check_members(found: _Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> _Breaches:
     """Report unknown members: extensions must have a declared prefix or be absolute URIs."""
     for name in found:
         if name in allowed:
             continue
-        compact, here = _COMPACT.fullmatch(name), f"{at}/{name[:SHOWN]}"
+        compact, here = _COMPACT.fullmatch(name), f"{at}/{name[:_SHOWN]}"
         if not ADDRESS.fullmatch(name):
             told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
             yield Breach(here, Rule.UNKNOWN, told)
         elif compact and compact[1] not in {*prefixes, "urn"}:
-            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:SHOWN]} is not declared in @context")
+            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
 
 
-def _check_times(event: Json, at: str, created: datetime | None) -> _Breaches:
+def _check_times(event: _Json, at: str, created: datetime | None) -> _Breaches:
     yield from _check_time(event, at, "eventTime", created, needed=True)
     yield from _check_time(event, at, "recordTime", None, needed=False)
 
 
-def _check_time(found: Json, at: str, member: str, created: datetime | None, *, needed: bool) -> _Breaches:
+def _check_time(found: _Json, at: str, member: str, created: datetime | None, *, needed: bool) -> _Breaches:
     if member not in found and not needed:
         return
     moment = _parse_time(found.get(member))
@@ -312,7 +312,7 @@ def _check_time(found: Json, at: str, member: str, created: datetime | None, *, 
 _EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
 
 
-def _check_event_id(event: Json, at: str) -> _Breaches:
+def _check_event_id(event: _Json, at: str) -> _Breaches:
     name = event.get("eventID")
     if not isinstance(name, str) or not _is_event_id(name):
         told = f"{_EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
@@ -329,7 +329,7 @@ def _is_event_id(name: str) -> bool:
     return _HASHED.fullmatch(name) is not None
 
 
-def _check_business_step(event: Json, at: str, kind: str) -> _Breaches:
+def _check_business_step(event: _Json, at: str, kind: str) -> _Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
     if "action" in _MEMBERS.get(kind, ()) and not known:
@@ -368,7 +368,7 @@ def _check_word(found: object, at: str, words: frozenset[str], called: str) -> _
         )
 
 
-def _check_places(event: Json, at: str) -> _Breaches:
+def _check_places(event: _Json, at: str) -> _Breaches:
     for member in ("readPoint", "bizLocation"):
         if member not in event:
             continue
@@ -393,7 +393,7 @@ def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], call
         yield Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
 
 
-def _check_objects(event: Json, at: str, kind: str) -> _Breaches:
+def _check_objects(event: _Json, at: str, kind: str) -> _Breaches:
     allowed = _MEMBERS.get(kind, frozenset())
     for member in _THINGS:
         if member in event and member in allowed:
@@ -409,7 +409,7 @@ def _check_objects(event: Json, at: str, kind: str) -> _Breaches:
     yield from _check_names_object(event, at, kind)
 
 
-def _check_names_object(event: Json, at: str, kind: str) -> _Breaches:
+def _check_names_object(event: _Json, at: str, kind: str) -> _Breaches:
     """Check that the event names an object."""
     has = {member for member in event if event[member] not in ([], None)}
     if kind in _ABOUT:
@@ -479,7 +479,7 @@ def _check_quantity_list(found: object, at: str) -> _Breaches:
         yield from _check_quantity(one, here)
 
 
-def _check_quantity(one: Json, at: str) -> _Breaches:
+def _check_quantity(one: _Json, at: str) -> _Breaches:
     """Check a QuantityElement: a count is whole without unit, a measure has one; both are positive."""
     quantity, uom = one.get("quantity"), one.get("uom")
     if "quantity" in one and not _is_positive(quantity):
@@ -513,7 +513,7 @@ def _is_measured(epc_class: object) -> bool | None:
     return key.measured if key is not None and key.kind in _A_KIND else None
 
 
-def _check_references(event: Json, at: str, kind: str) -> _Breaches:
+def _check_references(event: _Json, at: str, kind: str) -> _Breaches:
     if kind not in _MEMBERS:
         return
     if "bizTransactionList" in event:
@@ -528,7 +528,7 @@ def _check_references(event: Json, at: str, kind: str) -> _Breaches:
 
 
 def _check_list(
-    event: Json,
+    event: _Json,
     at: str,
     member: str,
     name: str,
@@ -568,30 +568,30 @@ def _check_party(found: object, at: str) -> _Breaches:
     return _check_identifier(found, at, _A_PLACE, "a party or a place")
 
 
-def _value_breach(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+def _value_breach(at: str, of: _Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
     if member not in of:
         return Breach(at, Rule.MISSING, f"must be given: {allowed}")
     return Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")
 
 
-def _declared_prefixes(of: Json) -> frozenset[str]:
+def _declared_prefixes(of: _Json) -> frozenset[str]:
     contexts = of.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     return _GLOBAL_PREFIXES.union(*({*one} for one in named if isinstance(one, dict)))
 
 
 def _parse_time(found: object) -> datetime | None:
-    if not isinstance(found, str) or not MOMENT.fullmatch(found):
+    if not isinstance(found, str) or not _MOMENT.fullmatch(found):
         return None
     return instant(found)
 
 
-def _without_declaration(declared: Json) -> Json:
+def _without_declaration(declared: _Json) -> _Json:
     """The event that an error declaration repeats."""
     return {name: value for name, value in declared.items() if name != "errorDeclaration"}
 
 
-def _fingerprint(event: Json) -> str:
+def _fingerprint(event: _Json) -> str:
     """Hash of an event's content, without the time at which a repository recorded it."""
     content = {name: value for name, value in event.items() if name not in {"recordTime", "@context"}}
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
@@ -613,4 +613,4 @@ def _type_name(found: object) -> str:
 
 def _shorten(found: object) -> str:
     text = json.dumps(found, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

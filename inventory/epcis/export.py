@@ -35,13 +35,13 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
 
 
-Refused = Callable[[StoredEvent, Unexported], None]
+_Refused = Callable[[StoredEvent, Unexported], None]
 
 
 class Export:
     """One export of stored events, and its counts."""
 
-    def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: Refused) -> None:
+    def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: _Refused) -> None:
         """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
         self._told: dict[str, str] = {}

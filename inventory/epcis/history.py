@@ -183,7 +183,7 @@ def _to_error_declaration(event: EpcisEvent, when: Occasion, reason: str, right:
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
 
 
-AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
+_AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def open_read_only(url: str) -> Iterator[Engine]:
 def load_events(engine: Engine, site: str | None = None) -> Iterator[StoredEvent]:
     """All events in one snapshot; of one site, if given. Raises Unavailable."""
     with translated_errors(engine.url), engine.begin() as transaction:
-        for row in transaction.execution_options(yield_per=AT_ONCE).execute(_select_events(site)):
+        for row in transaction.execution_options(yield_per=_AT_ONCE).execute(_select_events(site)):
             replaced = row.state is not None and row.state != "current"
             yield StoredEvent(
                 event_id=row.event_id,

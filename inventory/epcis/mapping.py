@@ -33,7 +33,7 @@ from inventory.epcis.keys import (
     to_urn,
 )
 
-SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
+_SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
 SITE = "site"  # In `location`: the whole site.
 
 
@@ -78,7 +78,7 @@ def _only_disposition(given: Any) -> Any:
 
 _Gtin = Annotated[str, AfterValidator(_gtin)]
 _Gln = Annotated[str, AfterValidator(_gln)]
-Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
+_Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
 _Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
 
@@ -121,14 +121,14 @@ class _Exceptional(Section):
     """A value of an entry that changes its event."""
 
     disposition: _Disposition | None = None
-    step: Step | None = None
+    step: _Step | None = None
 
 
 class FormNamed(Section):
     """`[forms.NAME]`: the EPCIS event of an entry of this form."""
 
     kind: Literal["pallet", "goods", "pallet_with_goods"]
-    step: Step
+    step: _Step
     disposition: _Disposition | None = None
     read_point: str | None = None
     location: str | None = None
@@ -277,4 +277,4 @@ def _format_fault(path: Path, detail: Any) -> str:
     if not where or isinstance(found, BaseModel):  # the fault is about several keys, and names them
         return f"{path}: {words}"
     shown = f"{found!r}" if isinstance(found, str | int | float | bool) else type(found).__name__
-    return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:SHOWN]}; {words}'}"
+    return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:_SHOWN]}; {words}'}"

@@ -20,7 +20,7 @@ from inventory.store import stock
 from inventory.store.database import is_caused_by_event
 from inventory.store.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
 
-INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
@@ -83,7 +83,7 @@ def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     found = transaction.execute(locked).one_or_none()
     if found is None:
         begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
-        transaction.execute(INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
+        transaction.execute(_INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
         found = transaction.execute(locked).one()
     return DeviceState(int(found.handled), found.instance)
 

@@ -113,7 +113,7 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        return apply_all(transaction, given, self._now, hold=hold)
+                        return _apply_all(transaction, given, self._now, hold=hold)
                 except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE):
                     return None
         except SiteFault:
@@ -122,7 +122,7 @@ class BatchApplier:
     def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
         """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return release_overdue(transaction, self._now, patience)
+            return _release_overdue(transaction, self._now, patience)
 
     def count_waiting(self) -> BufferSize:
         """The size and age of the reorder buffer."""
@@ -135,7 +135,7 @@ class BatchApplier:
             return reorder_buffer.count_buffered_by_device(transaction)
 
 
-def apply_all(
+def _apply_all(
     transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
 ) -> list[EventOutcome]:
     """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
@@ -455,7 +455,7 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
+def _release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
     """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)

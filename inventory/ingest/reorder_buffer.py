@@ -30,7 +30,7 @@ follows by `load_due`.
 _OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
 """Members of an event stored as JSON; its place has columns."""
 
-KEYS = ["site", "device", "sequence"]
+_KEYS = ["site", "device", "sequence"]
 
 
 def insert_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent], now: datetime) -> None:
@@ -40,7 +40,7 @@ def insert_buffered(transaction: Connection, these: Iterable[Event | InvalidEven
 
 def delete_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent]) -> None:
     """Delete these events from the buffer."""
-    keys = (*KEYS, "event_id")
+    keys = (*_KEYS, "event_id")
     if rows := [{key: getattr(one, key) for key in keys} for one in these]:
         many.delete_rows(transaction, waiting, rows)
 
@@ -49,13 +49,13 @@ def load_buffered_from(transaction: Connection, after: Mapping[tuple[str, str], 
     """The buffered events of these devices from this number on; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
     found = many.select_by_keys(
-        transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}
+        transaction, there, waiting, _KEYS, {(*at, number) for at, number in after.items()}
     ).all()
     near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(_MOST_RELEASED)]
     if not near:
         return []
     wanted = select(waiting).order_by(waiting.c.sequence).limit(MOST_BUFFERED).with_for_update(skip_locked=True)
-    rows = many.select_by_keys(transaction, wanted, waiting, KEYS, near).mappings()
+    rows = many.select_by_keys(transaction, wanted, waiting, _KEYS, near).mappings()
     return [_from_row({**row}) for row in rows]
 
 

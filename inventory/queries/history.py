@@ -16,7 +16,7 @@ from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
 
-MOST = 200  # Most corrections shown: more than any entry has had.
+_MOST = 200  # Most corrections shown: more than any entry has had.
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,12 @@ def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> 
     if here is None:
         return []
     steps = [here]
-    while len(steps) < MOST and steps[0].replaces is not None:
+    while len(steps) < _MOST and steps[0].replaces is not None:
         before = _load_step(transaction, keys, steps[0].replaces)
         if before is None or before.event_id in {one.event_id for one in steps}:
             break
         steps.insert(0, before)
-    while len(steps) < MOST and (following := _find_next_event(transaction, steps[-1])) is not None:
+    while len(steps) < _MOST and (following := _find_next_event(transaction, steps[-1])) is not None:
         behind = _load_step(transaction, keys, following)
         if behind is None or behind.event_id in {one.event_id for one in steps}:
             break

@@ -20,7 +20,7 @@ from inventory.store.tables import postings, refused, rejected
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class _Refusal:
     """An event that was refused for good."""
 
     site: str
@@ -66,7 +66,7 @@ def load_refusals(
     most: int,
     before: tuple[datetime, str] | None = None,
     sites: Collection[str] | None = None,
-) -> list[Refusal]:
+) -> list[_Refusal]:
     """At most `most` refused events, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
@@ -75,7 +75,7 @@ def load_refusals(
     if sites is not None:
         query = query.where(refused.c.site.in_(sites))
     return [
-        Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
+        _Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
         for row in transaction.execute(query)
     ]
 

@@ -14,7 +14,7 @@ from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
-At = tuple[str, str]
+_At = tuple[str, str]
 """Site and number of a trailer."""
 
 
@@ -44,7 +44,7 @@ def load_trailers(
     transaction: Connection,
     roles: Roles,
     most: int,
-    before: tuple[int, At] | None = None,
+    before: tuple[int, _At] | None = None,
     named: str | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
@@ -70,7 +70,7 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
     """Announced trailers without an entry since the announcement."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
-    found: dict[At, Trailer] = {}
+    found: dict[_At, Trailer] = {}
     for row in transaction.execute(rows.order_by(expected.c.since.desc())):
         name = str(row.place).partition("/")[2]
         if named in {None, name}:
@@ -80,7 +80,7 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
     return [one for one in found.values() if one.announced]
 
 
-def _drop_begun_trailers(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+def _drop_begun_trailers(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Drop trailers with entries, unless they were closed and announced again."""
     its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
@@ -98,14 +98,14 @@ def _drop_begun_trailers(transaction: Connection, of: dict[At, Trailer], roles: 
             of[at].visit = found[-1].number
 
 
-def _add_announced(transaction: Connection, of: dict[At, Trailer]) -> None:
+def _add_announced(transaction: Connection, of: dict[_At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
             one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
 
 
-def _count_visits(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+def _count_visits(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
     for at, gathered in gather_many(transaction, of, roles).items():
         visit = choose_visit(gathered.visits(), gathered)

@@ -58,7 +58,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class _Difference:
     """The difference between two versions, by the key of each row."""
 
     added: Mapping[str, Cells]
@@ -72,10 +72,10 @@ class Difference:
         return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
 
 
-def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
+def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> _Difference:
     """Compare two versions' rows by key."""
     old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
-    return Difference(
+    return _Difference(
         {key: one for key, one in new.items() if key not in old},
         {key: one for key, one in old.items() if key not in new},
         {key: (old[key], one) for key, one in new.items() if key in old and old[key] != one},
@@ -143,7 +143,7 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             return [_to_version(row) for row in transaction.execute(self._select(kind))]
 
-    def differ(self, kind: str, before: int, after: int) -> Difference:
+    def differ(self, kind: str, before: int, after: int) -> _Difference:
         """Compare two versions. Raises UnreadableInput."""
         return compare_rows(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 

@@ -49,14 +49,14 @@ LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each
 def read_operators(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
-    if faults := find_row_faults(rows, forms):
+    if faults := _find_row_faults(rows, forms):
         raise FaultyFile(path, faults)
     return to_operators([cells for _, cells in rows])
 
 
 def roster_kind(forms: Collection[str]) -> Kind:
     """The roster as a kind of master data; `forms` are the names of the known forms."""
-    each, whole = "one for each operator", partial(find_row_faults, forms=forms)
+    each, whole = "one for each operator", partial(_find_row_faults, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
@@ -88,7 +88,7 @@ def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | No
         return None
 
 
-def find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
+def _find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
     """All faults of the rows, a line each; `forms` are the names of the known forms."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []

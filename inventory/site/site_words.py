@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class _Meaning:
     """A possible meaning of a word in a form."""
 
     field: str
@@ -103,15 +103,15 @@ class SpokenForms:
         """The lists of a form that the inventory lacks; entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
-    def meanings(self, form: str) -> list[Meaning]:
+    def meanings(self, form: str) -> list[_Meaning]:
         """The possible meanings of a word in a form."""
         found = []
         for one in self.plain[form].fields:
             if one.spoken.by_unit:
                 continue
-            found.append(Meaning(one.name, LABEL, ""))
+            found.append(_Meaning(one.name, LABEL, ""))
             codes = dict.fromkeys(one.codes.values()) if one.codes else {"": None}
-            found += [Meaning(one.name, UNIT, code) for code in codes] if one.units else []
+            found += [_Meaning(one.name, UNIT, code) for code in codes] if one.units else []
         return found
 
     def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:

@@ -31,7 +31,7 @@ from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFail
 from dockvoice_protocol.records import to_decimal
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
-ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
+_ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
 _POSTGRESQL = {
     "application_name": "dockvoice-inventory",
@@ -46,11 +46,11 @@ _POSTGRESQL = {
 _BUSY_S = 10
 """Seconds that a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
 
-SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
+_SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
 _BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables takes some ten of these.
 
-READS = "dockvoice_reads"
+_READS = "dockvoice_reads"
 """The engine option of read-only transactions."""
 
 CREATING = 0x646F636B
@@ -62,14 +62,14 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise Misconfigured(f"database: is not a database URL; it must be {ALLOWED}") from None
+        raise Misconfigured(f"database: is not a database URL; it must be {_ALLOWED}") from None
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
-        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {ALLOWED}")
+        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {_ALLOWED}")
     if parsed.query:
-        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {ALLOWED}")
+        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {_ALLOWED}")
     if parsed.database in {None, "", ":memory:"}:
         raise Misconfigured("database: SQLite in memory forgets everything; name a file: sqlite:////path/inventory.db")
     return parsed
@@ -101,7 +101,7 @@ def _sqlite_engine(url: URL) -> Engine:
     def _begin(connection: Connection) -> None:
         # A deferred transaction that reads and then writes can fail with SQLITE_BUSY_SNAPSHOT: transactions that may
         # write are exclusive from the beginning. Read-only ones block no writer.
-        reads = connection.get_execution_options().get(READS, False)
+        reads = connection.get_execution_options().get(_READS, False)
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -131,7 +131,7 @@ def _set_wal_mode(connection: Any, refusal: type[Exception]) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
         except refusal as fault:
             # The low byte is the primary result code: another program may also be recovering the file.
-            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY or time.monotonic() > patience_ends:
+            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != _SQLITE_BUSY or time.monotonic() > patience_ends:
                 raise
             time.sleep(_BUSY_LOOK_S)
         else:
@@ -150,7 +150,7 @@ def read_only_engine(engine: Engine) -> Engine:
 
     The database rejects writes in them.
     """
-    return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
+    return engine.execution_options(**{_READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
 
 
 def _postgresql_engine(url: URL) -> Engine:
@@ -270,7 +270,7 @@ def _repair_advice(url: URL) -> str:
     return "see that the server runs and lets this user in, or give another database"
 
 
-OURS = frozenset(
+_OURS = frozenset(
     {
         *(f"{table.name}_pkey" for table in (events, entries)),
         "one_event_per_sequence",
@@ -293,7 +293,7 @@ def is_caused_by_event(fault: DBAPIError) -> bool:
     if _is_raised_in_function(fault):
         return False
     if isinstance(fault, IntegrityError):
-        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in OURS
+        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in _OURS
     return isinstance(fault, DataError)
 
 

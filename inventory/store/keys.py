@@ -30,7 +30,7 @@ NAME = re.compile(
 _TICK_NS = 50_000_000
 """The kernel's clock tick for directory times: files added within one leave the same time."""
 
-DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
+_DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,6 @@ class KeyDirectory:
 
 def parse_device(given: str) -> tuple[str, str]:
     """Parse `SITE/DEVICE` into site and device. Raises ValueError."""
-    if (named := DEVICE.fullmatch(given)) is None:
+    if (named := _DEVICE.fullmatch(given)) is None:
         raise ValueError(f"found {given!r}, allowed is SITE/DEVICE, for example north/dock-3")
     return named["site"], named["device"]

@@ -48,9 +48,9 @@ _SUSPECT = 4
 """After this many failed attempts, or a refusal, a message keeps its wait at a new connection: some brokers disconnect
 when a message is too large, and receipts of entries are lost with the connection."""
 
-AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
+_AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
 
-ORDER = 0x646F6F62
+_ORDER = 0x646F6F62
 """PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in commit order."""
 
 
@@ -70,7 +70,7 @@ class MessageKind(StrEnum):
 WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 """Kinds without a message."""
 
-MESSAGES = frozenset(MessageKind) - WORK
+_MESSAGES = frozenset(MessageKind) - WORK
 
 _CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
@@ -120,7 +120,7 @@ def insert_messages(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
     """Insert messages; return their ids. The service publishes them only after `held`."""
-    take_advisory_lock(transaction, ORDER)
+    take_advisory_lock(transaction, _ORDER)
     ids = []
     for one in messages:
         transaction.execute(delete(outbox).where(*match_row(one.kind, one.site, one.device, one.key)))
@@ -210,7 +210,7 @@ class OutboxTable:
     def connected(self) -> None:
         """Handle a new connection to the broker: make pending messages due, and possibly lost requests pending."""
         now = self._now()
-        is_message = outbox.c.kind.in_(MESSAGES)
+        is_message = outbox.c.kind.in_(_MESSAGES)
         waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < _SUSPECT)
         lost = and_(
             outbox.c.kind == MessageKind.CLIP_REQUEST.value,
@@ -220,11 +220,11 @@ class OutboxTable:
         with self._transaction() as transaction:
             transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
 
-    def take_due(self, kinds: Collection[MessageKind] = MESSAGES) -> list[DueRow]:
+    def take_due(self, kinds: Collection[MessageKind] = _MESSAGES) -> list[DueRow]:
         """What to publish or do now, counted as attempts; a second service skips it."""
         now = self._now()
         wanted = select(outbox).where(outbox.c.kind.in_(kinds), outbox.c.due_at <= now)
-        wanted = wanted.order_by(outbox.c.id).limit(AT_ONCE)
+        wanted = wanted.order_by(outbox.c.id).limit(_AT_ONCE)
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):

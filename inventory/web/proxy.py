@@ -15,7 +15,7 @@ _WITH_PORT = re.compile(r"\[(?P<six>[^\]]+)\](?::[0-9]+)?|(?P<four>[0-9.]+):[0-9
 _NETWORK_BITS = 64  # Of an IPv6 address: the others are chosen by the customer (RFC 6177).
 
 
-def normalise(address: str) -> str:
+def _normalise(address: str) -> str:
     """The canonical form of an address without its port; anything else unchanged."""
     found = _WITH_PORT.fullmatch(address)
     bare = address if found is None else found["six"] or found["four"]
@@ -37,8 +37,8 @@ def rate_limit_key(address: str) -> str:
 
 def _is_proxy(settings: ConsoleSettings, request: Request) -> bool:
     """Whether the client is the proxy of the settings."""
-    here = None if request.client is None else normalise(request.client.host)
-    return settings.proxy is not None and here == normalise(settings.proxy)
+    here = None if request.client is None else _normalise(request.client.host)
+    return settings.proxy is not None and here == _normalise(settings.proxy)
 
 
 def proxy_user(settings: ConsoleSettings, request: Request) -> str | None:
@@ -51,8 +51,8 @@ def proxy_user(settings: ConsoleSettings, request: Request) -> str | None:
 
 def client_address(settings: ConsoleSettings, request: Request) -> str:
     """The client's address; behind the proxy, the one that the proxy saw."""
-    here = normalise(request.client.host) if request.client is not None else "unknown"
+    here = _normalise(request.client.host) if request.client is not None else "unknown"
     if not _is_proxy(settings, request):
         return here
     forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # some proxies add a line of their own
-    return normalise(forwarded.rpartition(",")[2].strip()[:64]) or here  # only the last one was added by the proxy
+    return _normalise(forwarded.rpartition(",")[2].strip()[:64]) or here  # only the last one was added by the proxy

@@ -28,7 +28,7 @@ _ENDING_S = 5  # Timeout of open requests at shutdown.
 MOST_CONNECTIONS = 500
 """Enough for hundreds of event streams; at most half of the process's file descriptors."""
 
-UNFINISHED = 1 / 4
+_UNFINISHED = 1 / 4
 """Share of connections that may be unfinished: an incomplete request, an unread answer, or none begun."""
 
 HEAD_S = 10  # Timeout of a request's head.
@@ -60,7 +60,7 @@ class _TimedProtocol(H11Protocol):
         self._restart_timeout()
         every = [one for one in self.connections if isinstance(one, _TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
-        if len(coming) > most_connections() * UNFINISHED:
+        if len(coming) > most_connections() * _UNFINISHED:
             min(coming, key=lambda one: one.since).transport.abort()
 
     def handle_events(self) -> None:
@@ -134,7 +134,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         http=_TimedProtocol,
         ws="none",
         limit_concurrency=most_connections(),
-        backlog=int(most_connections() * UNFINISHED),  # accepted in one go, before any can be closed
+        backlog=int(most_connections() * _UNFINISHED),  # accepted in one go, before any can be closed
         timeout_graceful_shutdown=_ENDING_S,
     )
 

@@ -15,7 +15,7 @@ from inventory.queries import fleet, refusals
 from inventory.queries.fleet import Device
 from inventory.store import outbox
 
-MOST = 30  # Lines of each list of alarms on one page.
+_MOST = 30  # Lines of each list of alarms on one page.
 
 
 def _devices_page(context: RequestContext) -> Response:
@@ -57,11 +57,11 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
     now = context.resources.now()
     with context.read_transaction() as transaction:
         devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
-        refused = refusals.load_refusals(transaction, MOST, None if came is None or event is None else (came, event))
-        rejected = refusals.load_rejections(transaction, MOST, parameters.number(context, "before"))
+        refused = refusals.load_refusals(transaction, _MOST, None if came is None or event is None else (came, event))
+        rejected = refusals.load_rejections(transaction, _MOST, parameters.number(context, "before"))
         stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
         unset = refusals.load_missing_settings(transaction) if context.may(Role.ADMIN) else []
-    last = refused[-1] if len(refused) == MOST else None
+    last = refused[-1] if len(refused) == _MOST else None
     return {
         "devices": devices,
         "stuck": stuck,
@@ -69,7 +69,7 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
         "refused": refused,
         "aside": rejected,
         "older": last and parameters.query(context, came=last.received_at.isoformat(), event=last.event_id),
-        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == MOST else None,
+        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == _MOST else None,
     }
 
 

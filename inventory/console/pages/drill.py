@@ -15,8 +15,8 @@ from inventory.queries import listing
 from inventory.store.console_tables import drills
 from inventory.store.tables import devices, entries
 
-MOST = 20  # Drills that are listed.
-MOST_ENTRIES = 10_000  # A higher count is a typing error.
+_MOST = 20  # Drills that are listed.
+_MOST_ENTRIES = 10_000  # A higher count is a typing error.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _DrillCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Drill:
+class _Drill:
     """One drill; until it has ended, with the counts of now."""
 
     number: int
@@ -47,7 +47,7 @@ class Drill:
         return _DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
 
 
-def count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
+def _count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
     """Count a device's entries, the repeated ones and the missing events."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
@@ -61,13 +61,13 @@ def _begin_drill(transaction: Connection, site: str, device: str, who: str, now:
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
-    before = count_entries(transaction, site, device)
+    before = _count_entries(transaction, site, device)
     counts = {"entries_before": before.came, "repeated_before": before.repeated}
     transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
     return True
 
 
-def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -> Drill | None:
+def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -> _Drill | None:
     """Store the counts and the number that the operator gives; None if no such drill is under way."""
     found = next((one for one in _latest_drills(transaction, 1, number) if one.ended_at is None), None)
     if found is None:
@@ -79,16 +79,16 @@ def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -
     return next(iter(_latest_drills(transaction, 1, number)))
 
 
-def _latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[Drill]:
+def _latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[_Drill]:
     """The latest first, or only the one of this number."""
     wanted = select(drills).order_by(drills.c.number.desc()).limit(most)
     found = []
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
         counts = _DrillCounts(row.came, row.repeated, row.missing)
         if row.ended_at is None:
-            now = count_entries(transaction, row.site, row.device)
+            now = _count_entries(transaction, row.site, row.device)
             counts = _DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
-        found.append(Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
+        found.append(_Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
     return found
 
 
@@ -106,7 +106,7 @@ def part(context: RequestContext) -> Response:
 
 def _drills_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        found = _latest_drills(transaction, MOST)
+        found = _latest_drills(transaction, _MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
@@ -124,7 +124,7 @@ def begin(context: RequestContext) -> Response:
 def end(context: RequestContext) -> Response:
     """End a drill with the number of entries that were made."""
     number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
-    if number is None or said is None or said > MOST_ENTRIES:
+    if number is None or said is None or said > _MOST_ENTRIES:
         return context.refuse("drill.no_number", 400)
     with context.transaction() as transaction:
         ended = _end_drill(transaction, number, said, context.resources.now())

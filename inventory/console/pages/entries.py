@@ -25,7 +25,7 @@ MOST = 50  # Entries of one page: a supervisor's overview, which a tablet render
 _MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
-def show_list(context: RequestContext) -> Response:
+def _show_list(context: RequestContext) -> Response:
     """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
         values = _list_values(context, transaction)
@@ -34,7 +34,7 @@ def show_list(context: RequestContext) -> Response:
     return context.render("entries.html", devices=known, forms=forms, asked=context.request.query_params, **values)
 
 
-def list_part(context: RequestContext) -> Response:
+def _list_part(context: RequestContext) -> Response:
     """Show the list alone, new entries since `seen` marked."""
     with context.read_transaction() as transaction:
         values = _list_values(context, transaction)
@@ -116,5 +116,5 @@ def _search_page(context: RequestContext) -> Response:
     )
 
 
-ROUTES = (Route("", show_list), Route("/part", list_part), Route("/{event_id}", _entry_page))
+ROUTES = (Route("", _show_list), Route("/part", _list_part), Route("/{event_id}", _entry_page))
 SEARCH_ROUTES = (Route("", _search_page),)

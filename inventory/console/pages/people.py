@@ -13,7 +13,7 @@ from inventory.console.accounts import SHORTEST, Role
 from inventory.console.context import RequestContext, Route
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show all accounts, and the form to add one."""
     return _render_page(context)
 
@@ -25,7 +25,7 @@ def _render_page(context: RequestContext, status: int = 200, message: str = "", 
     return context.render("people.html", status, people=users, roles=tuple(Role), message=message, **values)
 
 
-def add_account(context: RequestContext) -> Response:
+def _add_account(context: RequestContext) -> Response:
     """Add an account."""
     name, password = context.form.get("name", "").strip(), context.form.get("password", "")
     by_proxy = context.form.get("by_proxy") == "yes"
@@ -42,7 +42,7 @@ def add_account(context: RequestContext) -> Response:
     return _render_page(context, 409, context.text("people.there_already"), **context.form)
 
 
-def change_account(context: RequestContext) -> Response:
+def _change_account(context: RequestContext) -> Response:
     """Change the role or the password of an account, or remove it."""
     name, what = context.request.path_params["name"], context.form.get("change")
     try:
@@ -74,4 +74,4 @@ def _chosen_role(context: RequestContext) -> Role:
     return next((role for role in Role if str(role) == chosen), Role.VIEWER)
 
 
-ROUTES = (Route("", page), Route("", add_account, changes=True), Route("/{name}", change_account, changes=True))
+ROUTES = (Route("", _page), Route("", _add_account, changes=True), Route("/{name}", _change_account, changes=True))

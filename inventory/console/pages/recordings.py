@@ -12,8 +12,8 @@ from inventory.clips.clips import SignedSound
 from inventory.console.context import RequestContext, Route, local_path
 from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
 
-UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
+_UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
 
 
 def _give_reason(context: RequestContext) -> Response:
@@ -21,7 +21,7 @@ def _give_reason(context: RequestContext) -> Response:
     recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
-    if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
+    if not reason or len(reason) > _LONGEST_REASON or not is_plain(reason):
         return context.refuse("sounds.no_reason", 422)
     with context.transaction() as transaction:
         context.audit(transaction, LISTENED, recorded.utterance_id, recorded.audio_sha256, reason=reason)
@@ -32,11 +32,11 @@ def _give_reason(context: RequestContext) -> Response:
     except DockvoiceError as fault:
         return context.refuse("sounds.not_asked", 409, why=str(fault))
     if "hx-request" in context.request.headers:
-        return show_player(context)
+        return _show_player(context)
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-def show_player(context: RequestContext) -> Response:
+def _show_player(context: RequestContext) -> Response:
     """Show the player, or the progress of the transfer."""
     recorded = _find_recording(context)
     if recorded is None:
@@ -44,7 +44,7 @@ def show_player(context: RequestContext) -> Response:
     return context.render("_sound.html", recording=build_playable(context, recorded, _event_id(context)))
 
 
-def send_recording(context: RequestContext) -> Response:
+def _send_recording(context: RequestContext) -> Response:
     """Send the FLAC file to a user who gave a reason."""
     recorded = _find_recording(context)
     if recorded is None or context.user is None:
@@ -74,7 +74,7 @@ def _range_response(sound: bytes, wanted: str) -> Response:
 
 def _find_recording(context: RequestContext) -> SignedSound | None:
     at = context.request.path_params
-    if not UTTERANCE.fullmatch(at["utterance"]):
+    if not _UTTERANCE.fullmatch(at["utterance"]):
         return None
     with context.read_transaction() as transaction:
         return find_recording(transaction, at["site"], at["device"], at["utterance"], _event_id(context))
@@ -85,4 +85,4 @@ def _event_id(context: RequestContext) -> str | None:
 
 
 ONE = "/{site}/{device}/{utterance}"
-ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, show_player), Route(f"{ONE}/flac", send_recording))
+ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, _show_player), Route(f"{ONE}/flac", _send_recording))

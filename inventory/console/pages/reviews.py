@@ -16,7 +16,7 @@ from inventory.console.recordings import recording_of_review
 from inventory.reviews.reviews import Review, decision_message, load_review
 
 _DECISIONS = ("accept", "correct", "discard")
-LONGEST_REASON = 200  # Characters: the device may read it to the operator.
+_LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
 def _queue_page(context: RequestContext) -> Response:
@@ -58,7 +58,7 @@ def _review_part(context: RequestContext) -> Response:
     return context.render("_fate.html", review=found, last=last, again=_may_repeat(context, last), changed=changed)
 
 
-def decide(context: RequestContext) -> Response:
+def _decide(context: RequestContext) -> Response:
     """Sign a decision and insert it into the outbox, once, if the review is unchanged since it was shown."""
     resources, signer, user = context.resources, context.resources.signer, context.user_name
     found = _load_review(context)
@@ -89,7 +89,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
         "reviews.answered": found.state != "open",
         "reviews.changed": context.form.get("review") != found.event_id,
         "reviews.no_decision": decision not in _DECISIONS,
-        "reviews.no_reason": not reason or len(reason) > LONGEST_REASON or not is_plain(reason),
+        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
         "reviews.not_as_understood": decision == "accept" and bool(form.changed),
         "reviews.breaks": decision != "discard" and bool(form.wrong),
@@ -147,11 +147,11 @@ def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
     return last is not None and last.may_be_repeated(context.resources.now())
 
 
-ONE = "/{site}/{device}/{utterance}"
+_ONE = "/{site}/{device}/{utterance}"
 ROUTES = (
     Route("", _queue_page),
     Route("/part", _queue_part),
-    Route(ONE, _review_page),
-    Route(f"{ONE}/part", _review_part),
-    Route(ONE, decide, Role.REVIEWER, changes=True),
+    Route(_ONE, _review_page),
+    Route(f"{_ONE}/part", _review_part),
+    Route(_ONE, _decide, Role.REVIEWER, changes=True),
 )

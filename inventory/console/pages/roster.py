@@ -22,12 +22,12 @@ from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, roster_kind, to_rows
 from inventory.site.table_file import read_rows
 
-LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
+_LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
 
-FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
+_FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
-def sites_page(context: RequestContext) -> Response:
+def _sites_page(context: RequestContext) -> Response:
     """Show every site: number of operators, last change, and how many devices run the published version."""
     with context.transaction() as transaction:
         devices = fleet.load_devices(transaction, [])
@@ -75,7 +75,7 @@ def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
     )
 
 
-def edit(context: RequestContext) -> Response:
+def _edit(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
     key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
     cells = None if "remove" in context.form else _typed_operator(context)
@@ -85,11 +85,11 @@ def edit(context: RequestContext) -> Response:
 def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
-    boxes = [name.removeprefix(FORM) for name in context.form if name.startswith(FORM)]
+    boxes = [name.removeprefix(_FORM) for name in context.form if name.startswith(_FORM)]
     return cells | {"forms": BETWEEN.join(boxes)}
 
 
-def import_file(context: RequestContext) -> Response:
+def _import_file(context: RequestContext) -> Response:
     """Replace all operators by those of an uploaded file."""
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
@@ -122,18 +122,18 @@ def _import_from_broker(context: RequestContext) -> Response:
     return _save_version(context, make)
 
 
-def roll_back(context: RequestContext) -> Response:
+def _roll_back(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
     version = parameters.integer(context.form.get("version", "")) or 0
     return _save_version(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
 
 
-def withdraw(context: RequestContext) -> Response:
+def _withdraw(context: RequestContext) -> Response:
     """Make a version with which devices use their own settings again."""
     return _save_version(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
 
 
-def publish(context: RequestContext) -> Response:
+def _publish(context: RequestContext) -> Response:
     """Sign the latest version and enter it in the outbox."""
     site = context.form.get("site", "")
     if context.resources.signer is None:
@@ -173,12 +173,12 @@ def _roster_catalogue(context: RequestContext, site: str, transaction: Connectio
 
 
 ROUTES = (
-    Route("", sites_page),
-    Route("/edit", edit, Role.ADMIN, changes=True),
-    Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
+    Route("", _sites_page),
+    Route("/edit", _edit, Role.ADMIN, changes=True),
+    Route("/file", _import_file, Role.ADMIN, changes=True, largest=_LARGEST),
     Route("/take", _import_from_broker, Role.ADMIN, changes=True),
-    Route("/back", roll_back, Role.ADMIN, changes=True),
-    Route("/withdraw", withdraw, Role.ADMIN, changes=True),
-    Route("/publish", publish, Role.ADMIN, changes=True),
+    Route("/back", _roll_back, Role.ADMIN, changes=True),
+    Route("/withdraw", _withdraw, Role.ADMIN, changes=True),
+    Route("/publish", _publish, Role.ADMIN, changes=True),
     Route("/{site}", _site_page),
 )

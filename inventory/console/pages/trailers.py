@@ -20,17 +20,17 @@ from inventory.queries import trailers
 from inventory.store.tables import SEARCHED
 from inventory.words import load
 
-MOST = 30  # Trailers of one page.
+_MOST = 30  # Trailers of one page.
 
 _DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
 
 
-def list_page(context: RequestContext) -> Response:
+def _list_page(context: RequestContext) -> Response:
     """Show announced trailers, then those named by entries, the latest first."""
     return context.render("trailers.html", asked=context.request.query_params, **_list_values(context))
 
 
-def list_part(context: RequestContext) -> Response:
+def _list_part(context: RequestContext) -> Response:
     """Show the list of trailers alone, for htmx."""
     return context.render("trailers.html", block="live", **_list_values(context))
 
@@ -42,8 +42,8 @@ def _list_values(context: RequestContext) -> dict[str, Any]:
     roles = context.resources.roles
     with context.read_transaction() as transaction:
         awaited = [] if before else trailers.load_announced(transaction, roles, named)
-        lines = trailers.load_trailers(transaction, roles, MOST, before, named)
-    last = lines[-1] if len(lines) == MOST else None
+        lines = trailers.load_trailers(transaction, roles, _MOST, before, named)
+    last = lines[-1] if len(lines) == _MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
     again = None if before else f"/trailers/part?{parameters.query(context)}"
     return {"lines": [*awaited, *lines], "older": older and f"/trailers?{older}", "again": again}
@@ -69,7 +69,7 @@ def _trailer_page(context: RequestContext) -> Response:
     )
 
 
-def make_dossier(context: RequestContext) -> Response:
+def _make_dossier(context: RequestContext) -> Response:
     """Send the signed dossier of a visit as a ZIP file; write its hash to the audit log."""
     site, name, number = (context.form.get(given, "") for given in ("site", "trailer", "visit"))
     key = context.resources.settings.dossier.key
@@ -100,8 +100,8 @@ def _load_visits(
 
 
 ROUTES = (
-    Route("", list_page),
-    Route("/part", list_part),
-    Route("/dossier", make_dossier, Role.REVIEWER, changes=True),
+    Route("", _list_page),
+    Route("/part", _list_part),
+    Route("/dossier", _make_dossier, Role.REVIEWER, changes=True),
     Route("/{site}/{trailer:path}", _trailer_page),
 )

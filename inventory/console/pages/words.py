@@ -37,19 +37,19 @@ from inventory.store import statuses
 from inventory.store.statuses import Status
 from inventory.store.tables import entries, events, reviews, said
 
-KEYS = ("site", "form", "language", "word", "meaning")
+_KEYS = ("site", "form", "language", "word", "meaning")
 """The parameters of a word's page."""
 
 _MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
 _MOST_GROUPS = 100
 _MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
-MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
+_MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
 _MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
-EXAMPLES = 3  # Sentences of each group.
+_EXAMPLES = 3  # Sentences of each group.
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class _Example:
     """A sentence with the phrase, of an utterance under review."""
 
     words: str = field(repr=False)
@@ -57,7 +57,7 @@ class Example:
 
 
 @dataclass(slots=True)
-class Group:
+class _Group:
     """A phrase that was not understood."""
 
     said: str  # As it stands beside numbers: `door #`.
@@ -68,7 +68,7 @@ class Group:
     lacking: list[str] = field(default_factory=list)
     last: str = ""  # The day.
     devices: list[str] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list, repr=False)
+    examples: list[_Example] = field(default_factory=list, repr=False)
     added: bool = False  # Whether the word is in the latest version of the site's words.
 
     @property
@@ -77,11 +77,11 @@ class Group:
         return without_numbers(self.said)
 
 
-def unknown_phrases(
+def _unknown_phrases(
     devices: Mapping[str, Status], waiting: Sequence[Review], forms: SpokenForms, words: Iterable[Cells]
-) -> list[Group]:
+) -> list[_Group]:
     """Unknown phrases by frequency. Reads sentences, which takes time: call it outside of a transaction."""
-    found: dict[tuple[str, str, str], Group] = {}
+    found: dict[tuple[str, str, str], _Group] = {}
     for name, one in devices.items():
         for counted in one.said.get("unknown_words", []):
             group = _group_of(found, counted["said"], counted["form"], counted["language"])
@@ -98,12 +98,12 @@ def unknown_phrases(
     return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:_MOST_GROUPS]
 
 
-def _group_of(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
-    return found.setdefault((phrase, form, language), Group(phrase, form, language))
+def _group_of(found: dict[tuple[str, str, str], _Group], phrase: str, form: str, language: str) -> _Group:
+    return found.setdefault((phrase, form, language), _Group(phrase, form, language))
 
 
 def _add_example(
-    found: dict[tuple[str, str, str], Group], forms: SpokenForms, review: Review, device: Status | None
+    found: dict[tuple[str, str, str], _Group], forms: SpokenForms, review: Review, device: Status | None
 ) -> None:
     # A review does not name its language: that of the device now stands for it.
     language = "en" if device is None else str(device.said.get("work", {}).get("language", "en"))
@@ -114,8 +114,8 @@ def _add_example(
     }
     for phrase, sentence in phrases.items():
         group = _group_of(found, phrase, review.form, language)
-        if len(group.examples) < EXAMPLES:
-            group.examples.append(Example(sentence, _review_path(review)))
+        if len(group.examples) < _EXAMPLES:
+            group.examples.append(_Example(sentence, _review_path(review)))
         if review.device not in group.devices:  # too rare to be in the device's status, or not sent yet
             group.times += 1
             group.last = max(group.last, review.told_at.date().isoformat())
@@ -150,7 +150,7 @@ def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Tr
     its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
     wanted = select(entries.c.event_id, events.c.body)
     wanted = wanted.join(events, events.c.event_id == entries.c.event_id).where(*its)
-    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(MOST_ENTRIES)).all():
+    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(_MOST_ENTRIES)).all():
         data = data_of(row.body)
         fields = data.get("fields", {})
         for name, words in data.get("reading", {}).get("heard", {}).items():
@@ -183,7 +183,7 @@ def _site_values(context: RequestContext, site: str) -> dict[str, Any]:
         forms = _load_spoken_forms(context, transaction, catalogue)
     values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
     if isinstance(forms, SpokenForms):
-        groups = unknown_phrases(devices, waiting, forms, rows)
+        groups = _unknown_phrases(devices, waiting, forms, rows)
         return values | {"fault": "", "groups": groups, "forms": sorted(forms.plain)}
     return values | {"fault": str(forms)}
 
@@ -208,7 +208,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 
 def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
-    given = {name: parameters.text(context, name) or "" for name in KEYS}
+    given = {name: parameters.text(context, name) or "" for name in _KEYS}
     proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
 
@@ -284,9 +284,9 @@ def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     return found or forms.faults(row)
 
 
-def add(context: RequestContext) -> Response:
+def _add(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
-    given = {name: context.form.get(name, "").strip() for name in KEYS}
+    given = {name: context.form.get(name, "").strip() for name in _KEYS}
     proposal = _try_word(context, given)
     if isinstance(proposal, Response):
         return proposal
@@ -306,4 +306,4 @@ def add(context: RequestContext) -> Response:
     return RedirectResponse(f"/catalogue/{quote(site)}/{OF_WORDS}", 303)
 
 
-ROUTES = (Route("", page), Route("/one", _word_page), Route("/add", add, Role.ADMIN, changes=True))
+ROUTES = (Route("", page), Route("/one", _word_page), Route("/add", _add, Role.ADMIN, changes=True))
